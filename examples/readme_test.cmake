@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSL-1.0
+# cmake -DROOT=… -P readme_test.cmake: what README.md shows of a file is what is in it. In the README such a block stands behind
+#   <!-- program: FILE -->   the lines of FILE between // [readme] and // [/readme]
+#   <!-- output: FILE -->    all of FILE
+# What its links into the project lead to exists.
+cmake_minimum_required(VERSION 3.24)
+
+# Returns in `out` what is between `begin` and `end` in the text, and in `rest` what follows. FATAL_ERROR when they are not there.
+function(cut text begin end out rest)
+    string(FIND "${text}" "${begin}" from)
+    if(from EQUAL -1)
+        message(FATAL_ERROR "'${begin}' is missing")
+    endif()
+    string(LENGTH "${begin}" length)
+    math(EXPR from "${from} + ${length}")
+    string(SUBSTRING "${text}" ${from} -1 text)
+    string(FIND "${text}" "${end}" to)
+    if(to EQUAL -1)
+        message(FATAL_ERROR "'${end}' is missing behind '${begin}'")
+    endif()
+    string(SUBSTRING "${text}" 0 ${to} found)
+    string(SUBSTRING "${text}" ${to} -1 text)
+    set(${out} "${found}" PARENT_SCOPE)
+    set(${rest} "${text}" PARENT_SCOPE)
+endfunction()
+
+file(READ ${ROOT}/README.md readme)
+
+foreach(kind program output)
+    set(rest "${readme}")
+    string(FIND "${rest}" "<!-- ${kind}: " more)
+    if(more EQUAL -1)
+        message(FATAL_ERROR "README.md shows no ${kind}")
+    endif()
+    while(NOT more EQUAL -1)
+        cut("${rest}" "<!-- ${kind}: " " -->\n" name rest)
+        cut("${rest}" "```" "\n```\n" shown rest)
+        string(FIND "${shown}" "\n" line_end)
+        math(EXPR line_end "${line_end} + 1")
+        string(SUBSTRING "${shown}\n" ${line_end} -1 shown)
+        file(READ ${ROOT}/${name} there)
+        if(kind STREQUAL program)
+            cut("${there}" "// [readme]\n" "// [/readme]" there unused)
+        endif()
+        if(NOT shown STREQUAL there)
+            message(SEND_ERROR "README.md does not show ${name} as it is:\n--- README.md:\n${shown}--- ${name}:\n${there}")
+        endif()
+        string(FIND "${rest}" "<!-- ${kind}: " more)
+    endwhile()
+endforeach()
+
+string(REGEX MATCHALL "\\((examples|tests|benchmarks|cmake|LICENSE)[^ ()]*\\)" links "${readme}")
+foreach(link IN LISTS links)
+    string(REGEX REPLACE "[()]" "" target ${link})
+    if(NOT EXISTS ${ROOT}/${target})
+        message(SEND_ERROR "README.md links to ${target}, which is not there")
+    endif()
+endforeach()

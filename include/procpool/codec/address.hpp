@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Pointers and references: they travel as addresses where those mean the same for the receiver, and are refused
+/// elsewhere.
+
+#include <procpool/codec/codec.hpp>
+#include <procpool/core/type_name.hpp>
+
+#include <functional>
+#include <memory>
+#include <type_traits>
+
+namespace procpool {
+
+/// What a CodecError about an address says its reader can do instead.
+inline constexpr const char* ways_out =
+    "capture by value, pass it as an argument, put it in shared memory (SharedArray, Shared), use fork_map, or wrap "
+    "it in procpool::snapshot()";
+
+/// Throws: CodecError, unless `address` is null or in memory that the receiver shares.
+template <class T>
+void encode_address(Writer& out, const volatile void* address) {
+    const void* const plain = const_cast<const void*>(address);
+    if (plain != nullptr && out.place_of(plain) != Place::shared) {
+        throw CodecError("procpool: " + type_name<T>() + " names memory that only this process has: " + ways_out);
+    }
+    encode_plain(out, plain);
+}
+
+template <class T>
+    requires(std::is_object_v<T> || std::is_void_v<T>)
+struct Codec<T*> {
+    using parts = TypeList<>;
+
+    static void encode(Writer& out, T* const& pointer) { encode_address<T*>(out, pointer); }
+    static T* decode(Reader& in) { return decode_plain<T*>(in); }
+};
+
+/// Code is where it is in every process of the program.
+template <class Function>
+    requires std::is_function_v<Function>
+struct Codec<Function*> {
+    using parts = TypeList<>;
+
+    static void encode(Writer& out, Function* const& function) {
+        if (function != nullptr && out.place_of(reinterpret_cast<const void*>(function)) == Place::private_) {
+            throw CodecError("procpool: the function of type " + type_name<Function>() +
+                             " is code that the receiver does not have, such as a library loaded later");
+        }
+        encode_plain(out, function);
+    }
+    static Function* decode(Reader& in) { return decode_plain<Function*>(in); }
+};
+
+template <class T>
+struct Codec<std::reference_wrapper<T>> {
+    using parts = TypeList<>;
+
+    static void encode(Writer& out, const std::reference_wrapper<T>& reference) {
+        if constexpr (std::is_function_v<T>) {
+            Codec<T*>::encode(out, std::addressof(reference.get()));
+        } else {
+            encode_address<std::reference_wrapper<T>>(out, std::addressof(reference.get()));
+        }
+    }
+    static std::reference_wrapper<T> decode(Reader& in) {
+        T* const referred = decode_plain<T*>(in);
+        if (referred == nullptr) { throw CodecError("procpool: the bytes of a reference refer to nothing"); }
+        return *referred;
+    }
+};
+
+}  // namespace procpool

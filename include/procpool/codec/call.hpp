@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// A call, f(args...), as it is made in another process: what it is made with, what comes of it, and its bytes.
+
+#include <procpool/codec/callable.hpp>
+#include <procpool/codec/standard.hpp>
+#include <procpool/codec/stored.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace procpool {
+
+/// As what type a result arrives: by value, and text as a string of its own.
+template <class T, class Value = std::remove_cvref_t<T>>
+struct returned {
+    using type = Value;
+};
+template <class T, class C>
+    requires Character<std::remove_const_t<C>>
+struct returned<T, C*> : stored<C*> {};
+template <class T, class C, class Traits>
+struct returned<T, std::basic_string_view<C, Traits>> : stored<std::basic_string_view<C, Traits>> {};
+
+template <class T>
+inline constexpr bool is_span_v = false;
+template <class T, std::size_t Extent>
+inline constexpr bool is_span_v<std::span<T, Extent>> = true;
+
+/// A result of this type outlives the Reader that it is decoded by. A span does if it is in shared memory, which only
+/// shows then.
+template <class T>
+inline constexpr bool outlives_reader_v = is_span_v<T> || !holds_view<T>();
+
+/// How a call reaches its function; the first that compiles is taken.
+enum class CallForm { impossible, direct, with_stop_token, with_pointers, with_pointers_and_stop_token };
+
+/// The call of a decayed F, an lvalue since it may be called more than once, with arguments that were passed as Args.
+template <class F, class... Args>
+struct Call {
+    static consteval CallForm find_form() {
+        if constexpr (std::is_invocable_v<F&, stored_t<Args>...>) {
+            return CallForm::direct;
+        } else if constexpr (std::is_invocable_v<F&, std::stop_token, stored_t<Args>...>) {
+            return CallForm::with_stop_token;
+        } else if constexpr (std::is_invocable_v<F&, stored_as_pointer_t<Args>...>) {
+            return CallForm::with_pointers;
+        } else if constexpr (std::is_invocable_v<F&, std::stop_token, stored_as_pointer_t<Args>...>) {
+            return CallForm::with_pointers_and_stop_token;
+        } else {
+            return CallForm::impossible;
+        }
+    }
+
+    static constexpr CallForm form = find_form();
+    static constexpr bool takes_stop_token =
+        form == CallForm::with_stop_token || form == CallForm::with_pointers_and_stop_token;
+    static constexpr bool as_strings = form == CallForm::direct || form == CallForm::with_stop_token;
+
+    using Arguments =
+        std::conditional_t<as_strings, std::tuple<stored_t<Args>...>, std::tuple<stored_as_pointer_t<Args>...>>;
+
+    template <class... Decoded>
+    static auto find_result(std::tuple<Decoded...>*) {
+        if constexpr (form == CallForm::impossible) {
+            return std::type_identity<void>{};
+        } else if constexpr (takes_stop_token) {
+            return returned<std::invoke_result_t<F&, std::stop_token, Decoded...>>{};
+        } else {
+            return returned<std::invoke_result_t<F&, Decoded...>>{};
+        }
+    }
+
+    using Result = typename decltype(find_result(static_cast<Arguments*>(nullptr)))::type;
+};
+
+template <class F, class... Args>
+using call_t = Call<std::decay_t<F>, Args...>;
+
+/// What a call's arguments are decoded as: a std::tuple.
+template <class F, class... Args>
+using arguments_t = typename call_t<F, Args...>::Arguments;
+
+/// What a call returns, by value; void included.
+template <class F, class... Args>
+using task_result_t = typename call_t<F, Args...>::Result;
+
+/// The call receives a std::stop_token before its arguments.
+template <class F, class... Args>
+inline constexpr bool takes_stop_token_v = call_t<F, Args...>::takes_stop_token;
+
+/// The call can be made, and sent, and its result sent back.
+template <class F, class... Args>
+concept TaskCall = Sendable<F> && call_t<F, Args...>::form != CallForm::impossible &&
+                   (Encodable<stored_t<Args>> && ...) &&
+                   (std::is_void_v<task_result_t<F, Args...>> ||
+                    (Encodable<task_result_t<F, Args...>> && outlives_reader_v<task_result_t<F, Args...>>));
+
+template <class F, class... Args>
+struct not_callable {
+    static_assert(
+        !std::is_same_v<F, F>,
+        "procpool: this function cannot be called with these arguments as rvalues (char arrays and string_views arrive "
+        "as std::string): check their number and types, and take by value or const& what the function takes by &");
+};
+
+/// Does not compile, and says why, unless TaskCall<F, Args...>.
+template <class F, class... Args>
+constexpr void require_task_call() {
+    require_sendable<F>();
+    (require_encodable<stored_t<Args>>(), ...);
+    if constexpr (call_t<F, Args...>::form == CallForm::impossible) {
+        static_cast<void>(sizeof(not_callable<std::decay_t<F>, stored_t<Args>...>));
+    } else if constexpr (!std::is_void_v<task_result_t<F, Args...>>) {
+        require_encodable<task_result_t<F, Args...>>();
+        static_assert(
+            outlives_reader_v<task_result_t<F, Args...>>,
+            "procpool: the result of this function holds a string_view or span, and what it views ends with the task: "
+            "return std::string or std::vector instead");
+    }
+}
+
+/// The callable and all arguments are their bytes, so that they may be copied without a Writer; check_captures() is
+/// still due.
+template <class F, class... Args>
+inline constexpr bool is_plain_call_v =
+    (callable_kind_v<F> == CallableKind::nothing || callable_kind_v<F> == CallableKind::bytes ||
+     std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>) &&
+    (is_plain_v<stored_t<Args>> && ...);
+
+/// Effects: writes the callable, then the arguments. Throws: CodecError, and what Codecs throw.
+template <class F, class... Args>
+void encode_call(Writer& out, const F& f, const Args&... args) {
+    require_task_call<F, Args...>();
+    encode_callable<std::decay_t<const F>>(out, f);
+    (Codec<stored_t<Args>>::encode(out, store(args)), ...);
+}
+
+template <class... Ts>
+[[nodiscard]] std::tuple<Ts...> decode_tuple(Reader& in, std::type_identity<std::tuple<Ts...>>) {
+    return std::tuple<Ts...>{Codec<Ts>::decode(in)...};
+}
+
+/// Returns: the arguments of a call, behind its callable.
+template <class F, class... Args>
+[[nodiscard]] arguments_t<F, Args...> decode_arguments(Reader& in) {
+    return decode_tuple(in, std::type_identity<arguments_t<F, Args...>>{});
+}
+
+/// Returns: f(args...), with `stop` before them if f wants it, the arguments as rvalues. A reference may be to an
+/// argument.
+template <class F, class... Args>
+decltype(auto) invoke_call(F& f, arguments_t<F, Args...>& arguments, const std::stop_token& stop) {
+    return std::apply(
+        [&](auto&... decoded) -> decltype(auto) {
+            if constexpr (takes_stop_token_v<F, Args...>) {
+                return std::invoke(f, stop, std::move(decoded)...);
+            } else {
+                return std::invoke(f, std::move(decoded)...);
+            }
+        },
+        arguments);
+}
+
+/// Effects: writes what a task returned. Throws: CodecError, also when it is a span of memory that ends with the task.
+template <class Result, class Value>
+void encode_result(Writer& out, const Value& value) {
+    if constexpr (is_span_v<Result>) {
+        if (!value.empty() && out.place_of(value.data()) != Place::shared) {
+            throw CodecError("procpool: the task returned a " + type_name<Result>() +
+                             " of memory that ends with it: return a std::vector");
+        }
+    }
+    Codec<Result>::encode(out, store(value));
+}
+
+/// Effects: decodes what encode_call() wrote, calls it, and encodes the result to `out` while the arguments live, which
+/// it may refer to. Throws: what the function throws, CodecError, and what Codecs throw.
+template <class F, class... Args>
+void run_call(Reader& in, Writer& out, const std::stop_token& stop = {}) {
+    using Result = task_result_t<F, Args...>;
+    auto f = decode_callable<std::decay_t<F>>(in);
+    auto arguments = decode_arguments<F, Args...>(in);
+    if constexpr (std::is_void_v<Result>) {
+        invoke_call<std::decay_t<F>, Args...>(f, arguments, stop);
+    } else {
+        const auto& result = invoke_call<std::decay_t<F>, Args...>(f, arguments, stop);
+        encode_result<Result>(out, result);
+    }
+}
+
+}  // namespace procpool

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// What can be called in another process: pointers to code, closures that are nothing but bytes, and function objects
+/// that are encodable. A closure's bytes are searched for addresses that mean nothing to the receiver.
+
+#include <procpool/codec/address.hpp>
+#include <procpool/codec/codec.hpp>
+#include <procpool/codec/plain.hpp>
+#include <procpool/core/type_name.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace procpool {
+
+/// A callable that is not searched: what it refers to is, in the worker, the memory as it was when the pool was built
+/// or last reforked.
+template <CopiedAsBytes F>
+class Snapshot {
+public:
+    explicit Snapshot(F function) noexcept : function_(std::move(function)) {}
+
+    template <class... Args>
+        requires std::is_invocable_v<F&, Args...>
+    decltype(auto) operator()(Args&&... args) { return std::invoke(function_, std::forward<Args>(args)...); }
+    template <class... Args>
+        requires std::is_invocable_v<const F&, Args...>
+    decltype(auto) operator()(Args&&... args) const { return std::invoke(function_, std::forward<Args>(args)...); }
+
+private:
+    F function_;
+};
+
+/// Returns: f, allowed to refer to memory that workers have only a copy of: right for tables that were loaded before
+/// the pool was built, wrong for what changes after that, or lies on the stack of a function that has returned.
+template <class F>
+[[nodiscard]] auto snapshot(F&& f) {
+    using Function = std::decay_t<F>;
+    static_assert(
+        CopiedAsBytes<Function>,
+        "procpool: snapshot() takes closures that capture references, pointers and trivially copyable values only: "
+        "capture strings and containers by reference, or pass them as arguments");
+    return Snapshot<Function>(std::forward<F>(f));
+}
+
+template <class F>
+inline constexpr bool is_snapshot_v = false;
+template <class F>
+inline constexpr bool is_snapshot_v<Snapshot<F>> = true;
+
+/// How a callable travels.
+enum class CallableKind {
+    cannot,   ///< it does not
+    nothing,  ///< it is empty: the type says it all
+    pointer,  ///< a pointer to a function or member
+    value,    ///< by its Codec
+    bytes     ///< as its bytes, searched for addresses unless it is a snapshot
+};
+
+template <class F>
+consteval CallableKind callable_kind() {
+    if constexpr (is_snapshot_v<F>) {
+        return CallableKind::bytes;
+    } else if constexpr (std::is_pointer_v<F> || std::is_member_pointer_v<F>) {
+        return CallableKind::pointer;
+    } else if constexpr (!requires { requires !Codec<F>::by_member; }) {
+        return Encodable<F> ? CallableKind::value : CallableKind::cannot;
+    } else if constexpr (std::is_empty_v<F> && CopiedAsBytes<F>) {
+        return CallableKind::nothing;
+    } else if constexpr (Encodable<F> && (!is_plain_v<F> || Visitable<F>)) {
+        return CallableKind::value;
+    } else {
+        return CopiedAsBytes<F> ? CallableKind::bytes : CallableKind::cannot;
+    }
+}
+
+template <class F>
+inline constexpr CallableKind callable_kind_v = callable_kind<std::decay_t<F>>();
+
+/// A callable that can be sent.
+template <class F>
+concept Sendable = (callable_kind_v<F> != CallableKind::cannot);
+
+template <class F>
+struct not_sendable {
+    static_assert(
+        !std::is_same_v<F, F>,
+        "procpool: this callable cannot travel between processes: capture trivially copyable values only and pass the "
+        "rest as arguments, or use a function object with a procpool::Codec");
+};
+
+/// Does not compile unless F is Sendable.
+template <class F>
+constexpr void require_sendable() {
+    if constexpr (!Sendable<F>) { static_cast<void>(sizeof(not_sendable<std::decay_t<F>>)); }
+}
+
+/// Throws: CodecError when a word within `f` is an address on this process's stack or heap: something captured by
+/// reference, or `this`. A number that happens to be one is taken for it. `place_of` is a PlaceOf, or something like
+/// it.
+template <class F, class Where>
+void check_captures(const F& f, const Where& place_of) {
+    if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F> && alignof(F) >= alignof(void*)) {
+        const void* words[sizeof(F) / sizeof(void*)];
+        std::memcpy(words, std::addressof(f), sizeof(F));
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)
+        if constexpr (std::is_copy_constructible_v<F>) {
+            F copy = f;
+            __builtin_clear_padding(&copy);
+            std::memcpy(words, std::addressof(copy), sizeof(F));
+        }
+#endif
+#endif
+        for (const void* const word : words) {
+            if (place_of(word) == Place::private_) {
+                throw CodecError("procpool: " + type_name<F>() +
+                                 " captured a reference or pointer to memory that only this process has: " + ways_out);
+            }
+        }
+    } else {
+        static_cast<void>(f);
+        static_cast<void>(place_of);
+    }
+}
+
+/// F is decayed, and Sendable. Throws: CodecError as check_captures() does.
+template <class F>
+void encode_callable(Writer& out, const F& f) {
+    require_sendable<F>();
+    constexpr CallableKind kind = callable_kind_v<F>;
+    if constexpr (kind == CallableKind::bytes) {
+        check_captures(f, [&](const void* address) { return out.place_of(address); });
+        encode_plain(out, f);
+    } else if constexpr (kind == CallableKind::pointer || kind == CallableKind::value) {
+        Codec<F>::encode(out, f);
+    }
+}
+
+template <class F>
+[[nodiscard]] F decode_callable(Reader& in) {
+    constexpr CallableKind kind = callable_kind_v<F>;
+    if constexpr (kind == CallableKind::bytes || kind == CallableKind::nothing) {
+        return decode_plain<F>(in);
+    } else {
+        return Codec<F>::decode(in);
+    }
+}
+
+}  // namespace procpool

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// ExceptionType: how exceptions of one type travel; and the list of those that users registered.
+
+#include <procpool/codec/text.hpp>
+
+#include <atomic>
+#include <concepts>
+#include <cstring>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+
+namespace procpool {
+
+struct ExceptionType {
+    const std::type_info* type;
+    /// Effects: writes `thrown`, which holds an exception of this type or one derived from it, without what is nested
+    /// in it.
+    void (*encode)(Writer& out, const std::exception_ptr& thrown);
+    /// Returns: the exception, with `nested` inside unless that is null.
+    std::exception_ptr (*decode)(Reader& in, const std::exception_ptr& nested);
+};
+
+/// Two images of a program may have a type_info each for one type.
+[[nodiscard]] inline bool same_type(const std::type_info& a, const std::type_info& b) noexcept {
+    return a == b || std::strcmp(a.name(), b.name()) == 0;
+}
+
+/// Calls use(e) with what is in `thrown`. Requires: that is an E.
+template <class E, class Use>
+void with_exception(const std::exception_ptr& thrown, const Use& use) {
+    // A pointer caught by reference is null with GCC.
+    using Caught = std::conditional_t<std::is_pointer_v<E>, E, const E&>;
+    try {
+        std::rethrow_exception(thrown);
+    } catch (Caught e) {
+        use(e);
+    }
+}
+
+/// Returns: what make() makes, thrown, with `nested` inside it unless that is null.
+template <class Make>
+[[nodiscard]] std::exception_ptr thrown_with(const std::exception_ptr& nested, const Make& make) {
+    if (nested == nullptr) { return std::make_exception_ptr(make()); }
+    try {
+        std::rethrow_exception(nested);
+    } catch (...) {  // what is made now takes what is handled now, if it is a std::nested_exception itself
+        auto outer = make();
+        try {
+            std::throw_with_nested(std::move(outer));
+        } catch (...) { return std::current_exception(); }
+    }
+}
+
+/// Effects: makes `text` what e.what() says, whatever the constructor of E made of it, where E lets its base be
+/// assigned to.
+template <class E>
+void set_what(E& e, const std::string& text) {
+    if constexpr (std::derived_from<E, std::runtime_error>) {
+        static_cast<std::runtime_error&>(e) = std::runtime_error(text);
+    } else if constexpr (std::derived_from<E, std::logic_error>) {
+        static_cast<std::logic_error&>(e) = std::logic_error(text);
+    }
+}
+
+/// How an exception travels that is not Encodable; as it stands, one whose what() is all there is to it.
+template <class E>
+struct ExceptionCodec {
+    static void encode(Writer& out, const E& e) { Codec<std::string>::encode(out, e.what()); }
+    static E decode(Reader& in) {
+        const std::string text = Codec<std::string>::decode(in);
+        E e(text);
+        set_what(e, text);
+        return e;
+    }
+};
+
+/// The ExceptionType of E, whose values Via encodes and decodes.
+template <class E, class Via>
+struct ExceptionTypeOf {
+    static void encode(Writer& out, const std::exception_ptr& thrown) {
+        with_exception<E>(thrown, [&](const E& e) { Via::encode(out, e); });
+    }
+    static std::exception_ptr decode(Reader& in, const std::exception_ptr& nested) {
+        return thrown_with(nested, [&] { return Via::decode(in); });
+    }
+    static constexpr ExceptionType value{&typeid(E), &encode, &decode};
+};
+
+/// A place in the list of registered types. Lives as long as the program.
+struct RegisteredException {
+    ExceptionType how;
+    std::atomic<bool> listed{false};
+    const RegisteredException* next = nullptr;
+};
+
+inline constinit std::atomic<const RegisteredException*> registered_exceptions{nullptr};
+
+template <class E>
+concept MadeFromText = std::constructible_from<E, const std::string&> && requires(const E& e) {
+    { e.what() } -> std::convertible_to<std::string>;
+};
+
+template <class E, class Via>
+inline constinit RegisteredException registration{ExceptionTypeOf<E, Via>::value};
+
+/// Effects: exceptions of exactly the type E come back from tasks as themselves: by Codec<E> if E is Encodable, made
+/// from their what() otherwise. Once is enough, but it must be before the pool is built. Called by: any thread; it
+/// takes no lock.
+template <class E>
+void register_exception() {
+    static_assert(
+        Encodable<E> || MadeFromText<E>,
+        "procpool: this exception type cannot be registered: specialise procpool::Codec<E>, or give it a constructor "
+        "that takes its what() as a std::string");
+    using Via = std::conditional_t<Encodable<E>, Codec<E>, ExceptionCodec<E>>;
+    RegisteredException& entry = registration<E, Via>;
+    if (entry.listed.exchange(true)) { return; }
+    const RegisteredException* first = registered_exceptions.load(std::memory_order_relaxed);
+    do {
+        entry.next = first;
+    } while (!registered_exceptions.compare_exchange_weak(first, &entry, std::memory_order_release,
+                                                          std::memory_order_relaxed));
+}
+
+/// Returns: the first registered type for which is_it(type_info) holds, or null.
+template <class IsIt>
+[[nodiscard]] const ExceptionType* find_registered(const IsIt& is_it) {
+    for (auto* entry = registered_exceptions.load(std::memory_order_acquire); entry != nullptr; entry = entry->next) {
+        if (is_it(*entry->how.type)) { return &entry->how; }
+    }
+    return nullptr;
+}
+
+}  // namespace procpool

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Values whose bytes are everything there is to them.
+
+#include <procpool/codec/bytes.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <type_traits>
+
+namespace procpool {
+
+/// Types whose copy is a copy of their bytes. Wider than trivially copyable: pair, tuple, and with them std::bind_front
+/// and closures that captured a pair, only fail that for the sake of their assignment.
+template <class T>
+concept CopiedAsBytes = (std::is_trivially_copyable_v<T> && std::is_move_constructible_v<T>) ||
+                        (std::is_trivially_copy_constructible_v<T> && std::is_trivially_destructible_v<T>);
+
+/// Returns: the T whose bytes lie, unaligned, at `bytes`; T need not be default constructible.
+template <CopiedAsBytes T>
+[[nodiscard]] T value_from_bytes(const void* bytes) {
+    if constexpr (std::is_trivially_default_constructible_v<T> && !std::is_const_v<T>) {
+        T value;
+        std::memcpy(static_cast<void*>(std::addressof(value)), bytes, sizeof(T));
+        return value;
+    } else {
+        union Storage {
+            Storage() noexcept {}
+            ~Storage() {}
+            std::byte raw[sizeof(T)];
+            T value;
+        } storage;
+        std::memcpy(storage.raw, bytes, sizeof(T));
+        if constexpr (std::is_trivially_copy_constructible_v<T>) {
+            return static_cast<const T&>(storage.value);
+        } else {
+            return static_cast<T&&>(storage.value);
+        }
+    }
+}
+
+/// An empty type has no bytes.
+template <CopiedAsBytes T>
+inline constexpr std::size_t plain_size_v = std::is_empty_v<T> ? 0 : sizeof(T);
+
+template <CopiedAsBytes T>
+void encode_plain(Writer& out, const T& value) {
+    out.write(std::addressof(value), plain_size_v<T>);
+}
+
+template <CopiedAsBytes T>
+[[nodiscard]] T decode_plain(Reader& in) {
+    if constexpr (std::is_empty_v<T>) {
+        const std::byte nothing[sizeof(T)]{};
+        return value_from_bytes<T>(nothing);
+    } else {
+        return value_from_bytes<T>(in.take(sizeof(T)));
+    }
+}
+
+}  // namespace procpool

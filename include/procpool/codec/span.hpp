@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Spans: an address where the receiver shares the memory, the elements otherwise.
+
+#include <procpool/codec/address.hpp>
+#include <procpool/codec/container.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace procpool {
+
+/// Lifetime: unless it lies in shared memory, what is decoded views memory of the Reader. Elements that cannot be
+/// moved, such as atomics, can be in shared memory only.
+template <class T, std::size_t Extent>
+struct Codec<std::span<T, Extent>> {
+    using Span = std::span<T, Extent>;
+    using Element = std::remove_cv_t<T>;
+    static constexpr bool copyable = std::is_move_constructible_v<Element>;
+    using parts = std::conditional_t<copyable, TypeList<Element>, TypeList<>>;
+    static constexpr bool views_reader = copyable;
+
+    static void encode(Writer& out, const Span& span) {
+        const bool by_address = !copyable || (!span.empty() && out.place_of(span.data()) == Place::shared);
+        Codec<bool>::encode(out, by_address);
+        if (by_address) {
+            encode_address<Span>(out, span.empty() ? nullptr : span.data());
+            encode_plain(out, std::uint64_t{span.size()});
+        } else if constexpr (copyable) {
+            if constexpr (in_one_piece_v<Element>) {
+                encode_block(out, span.data(), span.size());
+            } else {
+                encode_elements(out, span.size(), span);
+            }
+        }
+    }
+
+    static Span decode(Reader& in) {
+        if (Codec<bool>::decode(in)) {
+            T* const first = decode_plain<T*>(in);
+            return make(first, decode_plain<std::uint64_t>(in));
+        }
+        if constexpr (!copyable) {
+            throw CodecError("procpool: the bytes of a span hold elements that cannot be copied");
+        } else if constexpr (std::is_same_v<Element, bool>) {  // a vector<bool> has no bools to view
+            const auto bytes = Codec<std::vector<unsigned char>>::decode(in);
+            bool* const first = in.keep(std::make_unique<bool[]>(bytes.size())).get();
+            for (std::size_t i = 0; i != bytes.size(); ++i) { first[i] = bytes[i] != 0; }
+            return make(first, bytes.size());
+        } else {
+            auto& elements = in.keep(Codec<std::vector<Element>>::decode(in));
+            return make(elements.data(), elements.size());
+        }
+    }
+
+private:
+    static Span make(T* first, std::uint64_t count) {
+        if (Extent != std::dynamic_extent && count != Extent) {
+            throw CodecError("procpool: the bytes of a span are of another extent");
+        }
+        return Span(first, static_cast<std::size_t>(count));
+    }
+};
+
+}  // namespace procpool

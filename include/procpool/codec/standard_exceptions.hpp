@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// How the exceptions of the standard library and of procpool travel, all with the what() they were thrown with.
+
+#include <procpool/codec/error_code.hpp>
+#include <procpool/codec/exception_type.hpp>
+#include <procpool/core/error.hpp>
+
+#include <any>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <ios>
+#include <memory>
+#include <new>
+#include <optional>
+#include <regex>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <variant>
+#if __has_include(<format>)
+#include <format>
+#endif
+
+namespace procpool {
+
+/// An E that says something its public constructors cannot make it say.
+template <class E>
+class Reworded : public E {
+public:
+    Reworded(const E& e, std::string text) : E(e), text_(std::move(text)) {}
+    [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
+
+private:
+    std::string text_;
+};
+
+/// Types made from nothing. Those that the library words in several ways offer the ways; the closest one comes back.
+template <class E>
+struct WordlessExceptionType {
+    static void encode(Writer& out, const std::exception_ptr& thrown) {
+        with_exception<E>(thrown, [&](const E& e) { Codec<std::string>::encode(out, e.what()); });
+    }
+    static std::exception_ptr decode(Reader& in, const std::exception_ptr& nested) {
+        const std::string text = Codec<std::string>::decode(in);
+        E e;
+        if constexpr (std::is_same_v<E, std::bad_variant_access>) { e = access_that_says(text); }
+        if (text == e.what()) { return thrown_with(nested, [&] { return e; }); }
+        return thrown_with(nested, [&] { return Reworded<E>(e, text); });
+    }
+    static constexpr ExceptionType value{&typeid(E), &encode, &decode};
+
+private:
+    static std::bad_variant_access access_that_says(const std::string& text) {
+        const std::variant<int, char> variant;
+        try {
+            static_cast<void>(std::get<char>(variant));
+        } catch (const std::bad_variant_access& e) {
+            if (text == e.what()) { return e; }
+        }
+        return {};
+    }
+};
+
+/// The constructors append the code's message to the text, which is why that is set afterwards.
+template <class E>
+    requires(std::is_same_v<E, std::system_error> || std::is_same_v<E, std::ios_base::failure>)
+struct ExceptionCodec<E> {
+    static void encode(Writer& out, const E& e) {
+        Codec<std::error_code>::encode(out, e.code());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static E decode(Reader& in) {
+        const auto code = Codec<std::error_code>::decode(in);
+        E e = make(code);
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+
+private:
+    static E make(const std::error_code& code) {
+        if constexpr (std::is_same_v<E, std::system_error>) {
+            return E(code);
+        } else {
+            return E("", code);
+        }
+    }
+};
+
+/// Its what() is composed of the code's, and of the paths that its constructor was given.
+template <>
+struct ExceptionCodec<std::filesystem::filesystem_error> {
+    using E = std::filesystem::filesystem_error;
+
+    static void encode(Writer& out, const E& e) {
+        Codec<std::error_code>::encode(out, e.code());
+        Codec<std::filesystem::path>::encode(out, e.path1());
+        Codec<std::filesystem::path>::encode(out, e.path2());
+        Codec<std::string>::encode(out, e.std::system_error::what());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static E decode(Reader& in) {
+        const auto code = Codec<std::error_code>::decode(in);
+        const auto path1 = Codec<std::filesystem::path>::decode(in);
+        const auto path2 = Codec<std::filesystem::path>::decode(in);
+        auto argument = Codec<std::string>::decode(in);
+        const auto text = Codec<std::string>::decode(in);
+        const std::string message = ": " + code.message();
+        if (argument.ends_with(message)) { argument.resize(argument.size() - message.size()); }
+        const E with_none(argument, code);
+        const E with_one(argument, path1, code);
+        if (text == with_none.what()) { return with_none; }
+        return text == with_one.what() ? with_one : E(argument, path1, path2, code);
+    }
+};
+
+template <>
+struct ExceptionCodec<std::future_error> {
+    static void encode(Writer& out, const std::future_error& e) { Codec<int>::encode(out, e.code().value()); }
+    static std::future_error decode(Reader& in) {
+        return std::future_error(static_cast<std::future_errc>(Codec<int>::decode(in)));
+    }
+};
+
+template <>
+struct ExceptionCodec<std::regex_error> {
+    static void encode(Writer& out, const std::regex_error& e) {
+        Codec<int>::encode(out, static_cast<int>(e.code()));
+        Codec<std::string>::encode(out, e.what());
+    }
+    static std::regex_error decode(Reader& in) {
+        std::regex_error e(static_cast<std::regex_constants::error_type>(Codec<int>::decode(in)));
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+};
+
+template <>
+struct ExceptionCodec<TaskTimedOut> {
+    static void encode(Writer& out, const TaskTimedOut& e) {
+        Codec<std::chrono::nanoseconds>::encode(out, e.limit());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static TaskTimedOut decode(Reader& in) {
+        TaskTimedOut e(Codec<std::chrono::nanoseconds>::decode(in));
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+};
+
+template <>
+struct ExceptionCodec<RemoteError> {
+    static void encode(Writer& out, const RemoteError& e) {
+        Codec<std::string>::encode(out, e.type_name());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static RemoteError decode(Reader& in) {
+        auto type_name = Codec<std::string>::decode(in);
+        return RemoteError(std::move(type_name), Codec<std::string>::decode(in));
+    }
+};
+
+template <>
+struct ExceptionCodec<WorkerDied> {
+    static void encode(Writer& out, const WorkerDied& e) {
+        Codec<ExitStatus>::encode(out, e.exit_status());
+        Codec<std::int32_t>::encode(out, e.pid());
+        Codec<std::string>::encode(out, e.label());
+        Codec<std::string>::encode(out, e.backtrace());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static WorkerDied decode(Reader& in) {
+        const auto status = Codec<ExitStatus>::decode(in);
+        const auto pid = Codec<std::int32_t>::decode(in);
+        auto label = Codec<std::string>::decode(in);
+        WorkerDied e(status, pid, std::move(label), Codec<std::string>::decode(in));
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+};
+
+template <>
+struct ExceptionCodec<SharedMemoryExhausted> {
+    static void encode(Writer& out, const SharedMemoryExhausted& e) { Codec<std::uint64_t>::encode(out, e.bytes()); }
+    static SharedMemoryExhausted decode(Reader& in) { return SharedMemoryExhausted(Codec<std::uint64_t>::decode(in)); }
+};
+
+template <class E>
+inline constexpr ExceptionType by_codec = ExceptionTypeOf<E, ExceptionCodec<E>>::value;
+template <class E>
+inline constexpr ExceptionType by_nothing = WordlessExceptionType<E>::value;
+
+/// Every type that comes back as itself without being registered. A position here is the type's number in the bytes.
+inline constexpr std::array standard_exceptions{
+    // clang-format off
+    by_codec<std::logic_error>,
+    by_codec<std::invalid_argument>,
+    by_codec<std::domain_error>,
+    by_codec<std::length_error>,
+    by_codec<std::out_of_range>,
+    by_codec<std::runtime_error>,
+    by_codec<std::range_error>,
+    by_codec<std::overflow_error>,
+    by_codec<std::underflow_error>,
+    by_nothing<std::exception>,
+    by_nothing<std::bad_alloc>,
+    by_nothing<std::bad_array_new_length>,
+    by_nothing<std::bad_cast>,
+    by_nothing<std::bad_typeid>,
+    by_nothing<std::bad_exception>,
+    by_nothing<std::bad_function_call>,
+    by_nothing<std::bad_optional_access>,
+    by_nothing<std::bad_variant_access>,
+    by_nothing<std::bad_any_cast>,
+    by_nothing<std::bad_weak_ptr>,
+    by_codec<std::future_error>,
+    by_codec<std::regex_error>,
+    by_codec<std::filesystem::filesystem_error>,
+    by_codec<std::system_error>,
+    by_codec<std::ios_base::failure>,
+#if defined(__cpp_lib_format)
+    by_codec<std::format_error>,
+#endif
+    by_codec<Error>,
+    by_codec<PoolClosed>,
+    by_codec<PoolTerminated>,
+    by_codec<PoolBroken>,
+    by_codec<TaskCancelled>,
+    by_codec<CodecError>,
+    by_codec<TaskTimedOut>,
+    by_codec<RemoteError>,
+    by_codec<WorkerDied>,
+    by_codec<SharedMemoryExhausted>,
+    // clang-format on
+};
+
+}  // namespace procpool

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// TaskFrame: what the code of a task gets, and where it leaves its result.
+
+#include <procpool/codec/bytes.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stop_token>
+
+namespace procpool {
+
+/// What a worker does for a task while it runs.
+class TaskHost {
+public:
+    /// Whether somebody asked this task, and no other, to stop. A load.
+    [[nodiscard]] virtual bool stop_requested() const noexcept = 0;
+    /// The same as a token; the first one makes a thread that watches for the request.
+    [[nodiscard]] virtual std::stop_token stop_token() = 0;
+
+    // For tasks that call a function for many items:
+
+    /// How many items the task may begin before its worker is to be replaced.
+    [[nodiscard]] virtual std::uint64_t item_budget() const noexcept = 0;
+    /// Effects: the first item that begins now has been tried so many times before, and the others not at all.
+    virtual void start_items(unsigned attempt) noexcept = 0;
+    /// Effects: `done` items are finished, and their results are what `result` holds: that is what is left of them if the worker dies.
+    /// Where the next item has a time limit, its time starts now. Does not return if the item before has exceeded its own.
+    virtual void finish_items(std::uint64_t done, const Writer& result) = 0;
+
+protected:
+    ~TaskHost() = default;
+};
+
+/// Lives in the worker while a task runs.
+struct TaskFrame {
+    std::span<const std::byte> arguments;
+    Writer& result;
+    TaskHost& host;
+    bool timed;  ///< there is a time limit
+};
+
+/// Decodes the arguments, runs the task, encodes its result. Throws what the task throws.
+using TaskCode = void (*)(TaskFrame&);
+
+}  // namespace procpool

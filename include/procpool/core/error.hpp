@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// What procpool throws. A task's own exception is none of these: it arrives as it was thrown.
+
+#include <procpool/core/exit_status.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace procpool {
+
+/// Base of all errors below but SharedMemoryExhausted.
+struct Error : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// A submission after close(), terminate() or kill().
+struct PoolClosed : Error {
+    PoolClosed() : Error("procpool: the pool is closed") {}
+    explicit PoolClosed(const std::string& what) : Error(what) {}
+};
+
+/// The task was unfinished when the pool was terminated or killed.
+struct PoolTerminated : Error {
+    PoolTerminated() : Error("procpool: the pool was terminated before the task finished") {}
+    explicit PoolTerminated(const std::string& what) : Error(what) {}
+};
+
+/// Workers keep dying before they can take a task, or the supervisor is gone; what() says why.
+struct PoolBroken : Error {
+    using Error::Error;
+};
+
+/// cancel() or kill() ended the task.
+struct TaskCancelled : Error {
+    TaskCancelled() : Error("procpool: the task was cancelled") {}
+    explicit TaskCancelled(const std::string& what) : Error(what) {}
+};
+
+/// A value cannot travel, or its bytes do not decode.
+struct CodecError : Error {
+    using Error::Error;
+};
+
+/// The task ran longer than its timeout.
+class TaskTimedOut : public Error {
+public:
+    explicit TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label = {})
+        : Error("procpool: task" + (label.empty() ? "" : " '" + label + "'") + " exceeded its timeout of " +
+                std::to_string(std::chrono::duration<double>(limit).count()) + " s"),
+          limit_(limit) {}
+    [[nodiscard]] std::chrono::nanoseconds limit() const noexcept { return limit_; }
+
+private:
+    std::chrono::nanoseconds limit_;
+};
+
+/// An exception of a type that does not travel as itself, or something thrown that is no exception.
+class RemoteError : public Error {
+public:
+    RemoteError(std::string type_name, const std::string& what) : Error(what), type_name_(std::move(type_name)) {}
+    /// The demangled name of the type that was thrown.
+    [[nodiscard]] const std::string& type_name() const noexcept { return type_name_; }
+
+private:
+    std::string type_name_;
+};
+
+/// The process that ran the task ended before the task did.
+class WorkerDied : public Error {
+public:
+    WorkerDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {})
+        : Error("procpool: worker " + std::to_string(pid) + " " + to_string(status) + " while it ran " +
+                (label.empty() ? "a task" : "task '" + label + "'") + hint(status)),
+          status_(status), pid_(pid), label_(std::move(label)), backtrace_(std::move(backtrace)) {}
+
+    [[nodiscard]] ExitStatus exit_status() const noexcept { return status_; }
+    [[nodiscard]] std::int32_t pid() const noexcept { return pid_; }
+    /// The TaskOptions' label of the task.
+    [[nodiscard]] const std::string& label() const noexcept { return label_; }
+    /// Where it crashed, as text; empty when nothing was recorded.
+    [[nodiscard]] const std::string& backtrace() const noexcept { return backtrace_; }
+
+private:
+    static std::string hint(ExitStatus status) {
+        return status.signal() == 9 ? "; if nobody sent the signal, the machine may have run out of memory" : "";
+    }
+
+    ExitStatus status_;
+    std::int32_t pid_;
+    std::string label_;
+    std::string backtrace_;
+};
+
+/// Shared memory that was asked for cannot be had.
+class SharedMemoryExhausted : public std::bad_alloc {
+public:
+    SharedMemoryExhausted() = default;
+    explicit SharedMemoryExhausted(std::uint64_t bytes) noexcept : bytes_(bytes) {}
+    [[nodiscard]] const char* what() const noexcept override { return "procpool: not enough shared memory"; }
+    /// How much was asked for; 0 when unknown.
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+
+private:
+    std::uint64_t bytes_ = 0;
+};
+
+}  // namespace procpool

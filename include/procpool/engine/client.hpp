@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Client: the parent's side of a board: submits tasks, waits for them, takes their results.
+
+#include <procpool/codec/bytes.hpp>
+#include <procpool/codec/task_frame.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/engine/crew.hpp>
+#include <procpool/engine/parcel.hpp>
+#include <procpool/engine/parkers.hpp>
+#include <procpool/os/identity.hpp>
+#include <procpool/os/memory.hpp>
+#include <procpool/os/modules.hpp>
+#include <procpool/os/yield.hpp>
+#include <procpool/task/board.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace procpool::engine {
+
+/// Names a task for as long as somebody may ask for its result; numbers are never used again.
+struct Ticket {
+    std::uint64_t serial;
+    std::uint32_t slot;
+};
+
+enum class Patience { wait, try_once };
+
+/// What a submission needs to know besides its payload.
+struct Order {
+    TaskCode code = nullptr;
+    Patience patience = Patience::wait;
+    std::chrono::nanoseconds timeout{0};  ///< 0: none
+    std::uint32_t retries = 0;
+    int priority = 0;
+    std::string_view label = {};
+    bool plain = false;                ///< encoding runs no code of the user's and takes no time
+    bool stays = false;                ///< a decided task keeps its slot until it is taken; whoever submits it must not wait for slots then
+    std::uint32_t waiter = no_waiter;  ///< parker to notify when the task is decided
+    static constexpr std::uint32_t no_waiter = 0xffffffff;
+};
+
+/// Lives until its pool and the last of its tickets are gone. Called by: parent, any thread, unless said otherwise.
+class Client {
+public:
+    /// Throws: SharedMemoryExhausted.
+    Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf place_of, bool code_may_differ);
+
+    [[nodiscard]] task::Board& board() noexcept { return board_; }
+    [[nodiscard]] const task::Board& board() const noexcept { return board_; }
+    /// Called by: the pool's constructor, before the first submission.
+    void employ(std::unique_ptr<Crew> crew) noexcept { crew_ = std::move(crew); }
+    [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
+
+    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; what `encode` throws. Nothing is queued then.
+
+    /// Hands over a task whose payload `encode(Writer&)` writes.
+    template <class Encode>
+    std::optional<Ticket> submit(const Order& order, Encode encode);
+
+    /// Throws: CodecError when the workers do not have the code at `address`.
+    void check_code(std::uintptr_t address) const {
+        if (address == known_code_.load(std::memory_order_relaxed)) { return; }
+        check_new_code(address);
+    }
+
+    // ---- collection
+
+    /// Whether the task is decided.
+    [[nodiscard]] bool is_decided(Ticket ticket) const noexcept {
+        const std::optional<task::Word> word = word_of(ticket);
+        return !word || (word->phase() != task::Phase::pending && word->phase() != task::Phase::started);
+    }
+    /// As is_decided(), for callers that may ask again and again instead of waiting: looks after the crew now and then.
+    [[nodiscard]] bool poll(Ticket ticket) noexcept {
+        constexpr std::uint32_t now_and_then = 256;
+        if (!is_decided(ticket) && polls_.fetch_add(1, std::memory_order_relaxed) % now_and_then == 0) { check_crew(); }
+        return is_decided(ticket);
+    }
+    [[nodiscard]] bool is_running(Ticket ticket) const noexcept {
+        const std::optional<task::Word> word = word_of(ticket);
+        return word && word->phase() == task::Phase::started;
+    }
+
+    /// Blocks until the task is decided. Returns: false when the deadline came first.
+    bool wait(Ticket ticket, Deadline deadline);
+
+    /// Blocks until `ready()`. Returns: false when the deadline came first. The lease's parker must be notified when it may have become
+    /// true: it is the waiter of the tasks concerned.
+    template <class Ready>
+    bool wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline);
+
+    /// A decided task's result, where it lies; freed with this object.
+    class Taken {
+    public:
+        Taken(Client& client, std::uint32_t slot, Parcel parcel) noexcept : client_(&client), slot_(slot), parcel_(std::move(parcel)) {}
+        Taken(Taken&& other) noexcept : client_(std::exchange(other.client_, nullptr)), slot_(other.slot_), parcel_(std::move(other.parcel_)) {}
+        Taken& operator=(Taken&&) = delete;
+        ~Taken() {
+            if (client_ != nullptr && slot_ != in_parcel) { client_->give_back(slot_, parcel_.phase()); }
+        }
+        [[nodiscard]] task::Phase phase() const noexcept { return parcel_.phase(); }
+        [[nodiscard]] task::Outcome outcome() const noexcept { return parcel_.outcome(); }
+        [[nodiscard]] const Loss* loss() const noexcept { return parcel_.loss(); }
+        [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
+            return slot_ == in_parcel ? parcel_.bytes() : client_->board_.results.payload(slot_);
+        }
+        /// What the task was given; only if it stayed in its slot.
+        [[nodiscard]] std::span<const std::byte> arguments() const noexcept { return client_->board_.arguments.payload(slot_); }
+        static constexpr std::uint32_t in_parcel = 0xffffffff;
+
+    private:
+        Client* client_;
+        std::uint32_t slot_;
+        Parcel parcel_;
+    };
+
+    /// Requires: is_decided(); the ticket's holder has not taken or dropped it.
+    [[nodiscard]] Taken take(Ticket ticket);
+
+    /// Nobody will ask for the task's result.
+    void drop(Ticket ticket) noexcept;
+
+    /// Effects: a task that has not started will not run. Returns: whether this did it.
+    bool withdraw(Ticket ticket) noexcept;
+    /// Effects: a task that runs can learn that it shall stop.
+    void request_stop(Ticket ticket) noexcept;
+    /// Effects: a task that is not decided will be cancelled; its worker, if it has one, is killed. Returns: false when it was decided.
+    bool kill(Ticket ticket) noexcept;
+
+    [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
+    /// Called by: who has waited for a while. Effects: tasks are decided even if whoever should do it has been killed.
+    void check_crew() noexcept;
+
+    // ---- life
+
+    /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
+    void stop(task::Life to) noexcept;
+    [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
+    [[nodiscard]] bool join(Deadline deadline);
+    [[nodiscard]] std::uint64_t submitted() const noexcept { return submitted_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+    [[noreturn]] void throw_ended() const;
+
+    // ---- lifetime: each ticket is one reference, and so is the pool
+
+    static void release_ticket(Client* client) noexcept {
+        if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) { delete client; }
+    }
+    /// Called by: the pool's destructor, as its last use of the client. Until now tickets were only counted as they went: the issued ones
+    /// are added here in one step, so that issuing a ticket costs nothing.
+    static void release_pool(Client* client) noexcept {
+        std::int64_t issued = 0;
+        {
+            const std::lock_guard guard{client->mutex_};
+            issued = client->issued_;
+        }
+        if (client->references_.fetch_add(issued, std::memory_order_acq_rel) + issued == 0) { delete client; }
+    }
+
+private:
+    static constexpr std::uint64_t no_serial = ~std::uint64_t{0};
+    static constexpr std::uint32_t no_slot = 0xffffffff;
+
+    [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
+    [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }
+    /// Returns: nothing when the task is not in its slot any more.
+    /// Memory order: acquire; the word first: if the slot is still the ticket's afterwards, the word was the ticket's too, since a slot's serial
+    /// is written before the word of its next task.
+    [[nodiscard]] std::optional<task::Word> word_of(Ticket ticket) const noexcept {
+        const task::Word word = word_of(ticket.slot);
+        if (serials_[ticket.slot].load(std::memory_order_acquire) != ticket.serial) { return std::nullopt; }
+        return word;
+    }
+
+    [[nodiscard]] std::uint32_t acquire(std::unique_lock<std::mutex>& lock, const Order& order);
+    void free_dropped() noexcept;
+    [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
+    /// Never 0, which stands for none.
+    [[nodiscard]] std::uint32_t next_generation() noexcept { return ++last_generation_ != 0 ? last_generation_ : ++last_generation_; }
+    void arm(std::chrono::nanoseconds timeout) noexcept;
+    Ticket publish(std::unique_lock<std::mutex>& lock, std::uint32_t index, const Order& order);
+    void request_stop_of_all() noexcept;
+    void check_new_code(std::uintptr_t address) const;
+    template <class Ready>
+    [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
+    void after_long_sleep() noexcept;
+    void wait_for_capacity();
+    [[nodiscard]] bool sweep();
+    void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
+    [[nodiscard]] std::optional<task::Phase> try_take(Ticket ticket) noexcept;
+    [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const;
+    void clear(std::uint32_t index, task::Phase phase) noexcept;
+    void give_back(std::uint32_t index, task::Phase phase) noexcept;
+
+    os::Mapping region_;
+    task::Board& board_;
+    std::unique_ptr<Crew> crew_;
+    const os::Token owner_;
+    const PlaceOf place_of_;
+    const std::optional<os::Modules> modules_;            // the code that the workers have, where that may differ from ours
+    mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
+    Parkers parkers_;
+
+    std::mutex mutex_;                     // producers: free_, hand_, issued_, kept_, detached_, generations and the rings' tails
+    std::vector<std::uint32_t> free_;      // last in, first out, so that few slots' memory stays warm
+    std::uint32_t hand_ = 0;               // where the next sweep continues
+    std::int64_t issued_ = 0;
+    std::uint32_t last_generation_ = 0;
+    ParcelStore kept_;                     // results that had to leave their slots
+    std::vector<Ticket> detached_;         // dropped before they were decided: what they leave is nobody's
+    std::size_t next_detached_ = 0;        // where the next look at them continues
+
+    std::vector<std::atomic<std::uint64_t>> serials_;  // of the task in each slot, or no_serial
+    std::vector<std::atomic<std::uint64_t>> dropped_;  // serial + 1 of the last task in each slot that nobody will ask for
+    std::vector<std::uint8_t> stays_;                  // written under mutex_
+    std::vector<std::atomic<std::uint8_t>> watched_;   // a thread has registered as the slot's waiter
+    std::vector<std::uint32_t> next_;                  // links of returned_
+    mutable std::mutex label_mutex_;
+    std::vector<std::string> labels_;                  // of the slots that are labelled; made with the first one
+    std::atomic<std::uint64_t> submitted_{0};          // written under mutex_
+    std::atomic<std::uint64_t> cancelled_{0};
+    std::atomic<std::uint32_t> polls_{0};
+    std::atomic<std::uint32_t> returned_{no_slot};     // slots that were given back, in a stack that submitters empty at once
+
+    std::mutex watch_mutex_;               // waiting for a task whose waiter is another thread
+    std::condition_variable watch_over_;
+    std::mutex capacity_mutex_;            // one submitter at a time waits for capacity
+    std::atomic<std::int64_t> references_{0};
+};
+
+}  // namespace procpool::engine
+
+#include <procpool/engine/client_collect.hpp>
+#include <procpool/engine/client_submit.hpp>

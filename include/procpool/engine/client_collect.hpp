@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Client: waiting for tasks and taking their results.
+
+#include <procpool/engine/client.hpp>
+
+namespace procpool::engine {
+
+/// Then a waiting thread sees whether those who should wake it still live.
+inline constexpr std::chrono::milliseconds longest_sleep{100};
+
+/// Looks for about as long as going to sleep and being woken would cost. Returns: whether `ready()`.
+template <class Ready>
+bool Client::spin(Ready ready, Deadline deadline) {
+    constexpr int rounds = 16;
+    constexpr int looks = 64;
+    for (int round = 0; round < rounds; ++round) {
+        for (int i = 0; i < looks; ++i) {
+            if (ready()) { return true; }
+            relax();
+        }
+        if (deadline.passed()) { return false; }
+        os::yield();  // a worker may need this very processor
+    }
+    return false;
+}
+
+inline bool Client::wait(Ticket ticket, Deadline deadline) {
+    const auto decided = [&] { return is_decided(ticket); };
+    if (spin(decided, deadline)) { return true; }
+    while (!decided()) {
+        if (deadline.passed()) { return false; }
+        const Deadline next = deadline.or_sooner(Deadline::after(longest_sleep));
+        if (watched_[ticket.slot].exchange(1, std::memory_order_acquire) != 0) {
+            std::unique_lock lock{watch_mutex_};
+            watch_over_.wait_until(lock, next.when(), [&] { return watched_[ticket.slot].load(std::memory_order_relaxed) == 0 || decided(); });
+            continue;
+        }
+        {
+            const Parkers::Lease lease = parkers_.lease();
+            if (lease) {
+                slot(ticket.slot).waiter.store(lease.index(), std::memory_order_relaxed);
+                // seq_cst: the waiter is written before the flag; whoever decides the task after this sees both (see Board::finish()).
+                slot(ticket.slot).word.fetch_or(task::Word::waited_bit, std::memory_order_seq_cst);
+            }
+            if (!decided()) { lease.park(next); }
+            const std::lock_guard guard{watch_mutex_};
+            watched_[ticket.slot].store(0, std::memory_order_release);
+        }
+        watch_over_.notify_all();
+        if (!decided()) { after_long_sleep(); }
+    }
+    return true;
+}
+
+template <class Ready>
+bool Client::wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline) {
+    if (spin(ready, deadline)) { return true; }
+    while (!ready()) {
+        if (deadline.passed()) { return false; }
+        lease.park(deadline.or_sooner(Deadline::after(longest_sleep)));
+        if (!ready()) { after_long_sleep(); }
+    }
+    return true;
+}
+
+inline void Client::after_long_sleep() noexcept {
+    check_crew();
+    // A worker that said it would look for work may have been stopped before it did.
+    if (!board_.queue.was_empty()) { board_.wake_one(); }
+}
+
+/// Effects: a decided task's slot belongs to the caller. Returns: how it was decided; nothing when it is not, or another thread was faster:
+/// the slot may have another task by now.
+inline std::optional<task::Phase> Client::try_take(Ticket ticket) noexcept {
+    for (;;) {
+        const std::optional<task::Word> word = word_of(ticket);
+        if (!word || !word->finished()) { return std::nullopt; }
+        std::uint64_t bits = word->bits();
+        // acquire: sees the result. A word is never the same again once the slot has another task, so the slot is still this one's.
+        if (slot(ticket.slot).word.compare_exchange_weak(bits, word->with(task::Phase::taken).bits(), std::memory_order_acq_rel)) {
+            // A waiter whose worker has not got to notify it yet is notified here: the slot will have another waiter.
+            if (word->waited()) { board_.parkers()[slot(ticket.slot).waiter.load(std::memory_order_relaxed)].notify(); }
+            return word->phase();
+        }
+    }
+}
+
+/// What a taken slot tells, without its bytes.
+inline Parcel Client::describe(std::uint32_t index, task::Phase phase) const {
+    const task::Slot& task = slot(index);
+    if (phase == task::Phase::done) { return Parcel{phase, task.outcome, nullptr}; }
+    Loss loss{task.cause.load(std::memory_order_relaxed), task.pid, task.exit_status, {}, {}, {}};
+    if (loss.cause == task::Cause::died) { loss.crash = board_.crash_of(index, word_of(index).generation()); }
+    if (task.is_special()) { loss.timeout = std::chrono::nanoseconds{task.timeout}; }
+    if ((task.traits & task::Slot::labelled) != 0) {
+        const std::lock_guard guard{label_mutex_};
+        loss.label = labels_[index];
+    }
+    return Parcel{phase, task.outcome, std::make_unique<const Loss>(std::move(loss))};
+}
+
+inline Client::Taken Client::take(Ticket ticket) {
+    for (;;) {
+        if (const auto phase = try_take(ticket)) { return Taken{*this, ticket.slot, describe(ticket.slot, *phase)}; }
+        // A sweep has taken it out of its slot, or does so now, under this mutex.
+        const std::lock_guard guard{mutex_};
+        if (auto parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(*parcel)}; }
+    }
+}
+
+inline void Client::drop(Ticket ticket) noexcept {
+    if (serials_[ticket.slot].load(std::memory_order_acquire) == ticket.serial) {
+        // seq_cst: marked before the look at the word; a sweep takes the word before it looks at the mark. The slot may have another task by
+        // now, which may have been dropped too: the mark is a number, and does not go back.
+        std::uint64_t mark = dropped_[ticket.slot].load(std::memory_order_relaxed);
+        while (mark <= ticket.serial && !dropped_[ticket.slot].compare_exchange_weak(mark, ticket.serial + 1, std::memory_order_seq_cst)) {}
+        const task::Word word{slot(ticket.slot).word.load(std::memory_order_seq_cst)};
+        const bool ours = serials_[ticket.slot].load(std::memory_order_acquire) == ticket.serial;
+        if (ours && (word.phase() == task::Phase::pending || word.phase() == task::Phase::started)) {
+            const std::lock_guard guard{mutex_};
+            // At most one for each slot counts; others are stale. Without room for it a sweep frees the slot, later.
+            if (detached_.size() < detached_.capacity()) { detached_.push_back(ticket); }
+            return;
+        }
+        if (const auto phase = try_take(ticket)) {
+            give_back(ticket.slot, *phase);
+            return;
+        }
+    }
+    const std::lock_guard guard{mutex_};
+    static_cast<void>(kept_.take(ticket.serial));
+}
+
+inline bool Client::withdraw(Ticket ticket) noexcept {
+    for (;;) {
+        const std::optional<task::Word> word = word_of(ticket);
+        if (!word || word->phase() != task::Phase::pending) { return false; }
+        // It fails when the task starts meanwhile, or got another generation in make_room().
+        if (board_.withdraw(ticket.slot, word->generation())) {
+            cancelled_.fetch_add(1, std::memory_order_relaxed);
+            return true;
+        }
+    }
+}
+
+inline void Client::request_stop(Ticket ticket) noexcept {
+    // The request first: if the slot is still the ticket's afterwards, nobody has asked its next task to stop yet, and that request stays.
+    const std::uint64_t seen = slot(ticket.slot).stop_request.load(std::memory_order_acquire);
+    if (const std::optional<task::Word> word = word_of(ticket)) { board_.request_stop(ticket.slot, *word, seen); }
+}
+
+inline void Client::request_stop_of_all() noexcept {
+    for (std::uint32_t index = 0; index < serials_.size(); ++index) {
+        const std::uint64_t seen = slot(index).stop_request.load(std::memory_order_acquire);
+        board_.request_stop(index, word_of(index), seen);
+    }
+}
+
+inline bool Client::kill(Ticket ticket) noexcept {
+    for (;;) {
+        if (withdraw(ticket)) { return true; }
+        const std::optional<task::Word> word = word_of(ticket);
+        if (!word || word->finished()) { return false; }
+        if (word->phase() == task::Phase::pending) { continue; }  // it was requeued between
+        if (word->verdict() == task::Verdict::killed) { return true; }
+        if (!crew_->can_kill()) {
+            request_stop(ticket);
+            return true;
+        }
+        if (board_.condemn(ticket.slot, word->generation(), task::Verdict::killed)) {
+            cancelled_.fetch_add(1, std::memory_order_relaxed);
+            crew_->ring();
+            return true;
+        }
+    }
+}
+
+/// Effects: nothing of the slot's last task is left but its word. Requires: the slot is taken by the caller.
+inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
+    task::Slot& task = slot(index);
+    const task::Word word{task.word.load(std::memory_order_relaxed)};
+    if (board_.arguments.is_large(index)) { board_.arguments.release(index); }
+    if (phase == task::Phase::lost) {
+        board_.results.release_after_death(index, word.generation());
+    } else if (board_.results.is_large(index)) {
+        board_.results.release(index);
+    }
+    task.has_extents = false;
+    serials_[index].store(no_serial, std::memory_order_release);
+    task.word.store(word.with(task::Phase::free).with_waited(false).bits(), std::memory_order_release);
+}
+
+inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
+    clear(index, phase);
+    std::uint32_t top = returned_.load(std::memory_order_relaxed);
+    do {
+        next_[index] = top;
+        // seq_cst: pushed before the look at capacity_waiter; wait_for_capacity() registers before it looks here.
+    } while (!returned_.compare_exchange_weak(top, index, std::memory_order_seq_cst, std::memory_order_relaxed));
+    board_.notify_capacity_waiter();
+}
+
+}  // namespace procpool::engine

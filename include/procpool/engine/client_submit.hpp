@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Client: submission and the pool's life.
+
+#include <procpool/engine/client.hpp>
+
+#include <algorithm>
+
+namespace procpool::engine {
+
+inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf place_of, bool code_may_differ)
+    : region_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
+      board_(task::Board::create(region_, {capacity, seats, Parkers::count})),
+      owner_(os::process_token()),
+      place_of_(place_of),
+      modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),
+      parkers_(board_.parkers()),
+      serials_(capacity),
+      dropped_(capacity),
+      stays_(capacity),
+      watched_(capacity),
+      next_(capacity) {
+    for (auto& serial : serials_) { serial.store(no_serial, std::memory_order_relaxed); }
+    free_.reserve(capacity);
+    detached_.reserve(capacity);
+    for (std::uint32_t index = capacity; index > 0; --index) { free_.push_back(index - 1); }
+}
+
+template <class Encode>
+std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
+    check_code(reinterpret_cast<std::uintptr_t>(order.code));
+    std::unique_lock lock{mutex_};
+    const std::uint32_t index = acquire(lock, order);
+    if (index == no_slot) { return std::nullopt; }
+    if (!order.plain) { lock.unlock(); }  // what encodes is the user's code: it may take long, throw, or submit
+
+    struct Growth {
+        task::Board& board;
+        std::uint32_t index;
+        static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need) {
+            auto& growth = *static_cast<Growth*>(self);
+            return growth.board.arguments.grow(growth.index, 0, current, used, need);
+        }
+    } growth{board_, index};
+    Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
+    try {
+        encode(out);
+    } catch (...) {
+        board_.arguments.abandon(index, out.buffer());
+        if (!lock.owns_lock()) { lock.lock(); }
+        free_.push_back(index);
+        throw;
+    }
+    board_.arguments.seal(index, out.buffer(), out.size());
+    if (!lock.owns_lock()) { lock.lock(); }
+    if (life() != task::Life::open) {
+        board_.arguments.release(index);
+        free_.push_back(index);
+        throw_ended();
+    }
+    return publish(lock, index, order);
+}
+
+/// Returns: a free slot, or no_slot when there is none and the caller has no patience. Requires: the lock is held; it may be released between.
+inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const Order& order) {
+    task::Ring& ring = board_.queue.ring(task::Queue::level_of(order.priority));
+    for (int attempt = 0;; ++attempt) {
+        if (life() != task::Life::open) { throw_ended(); }
+        if (!detached_.empty()) { free_dropped(); }
+        if (free_.empty()) {
+            // acquire: sees what give_back() did to the slots before it pushed them.
+            for (std::uint32_t index = returned_.exchange(no_slot, std::memory_order_acquire); index != no_slot; index = next_[index]) {
+                free_.push_back(index);
+            }
+        }
+        if ((!free_.empty() || sweep()) && (!ring.is_full() || make_room(ring))) {
+            const std::uint32_t index = free_.back();
+            free_.pop_back();
+            if (!free_.empty()) { prefetch_for_write(&slot(free_.back())); }
+            return index;
+        }
+        if (order.patience == Patience::try_once) { return no_slot; }
+        lock.unlock();
+        constexpr int looks_before_sleep = 100;
+        if (attempt < looks_before_sleep) {
+            for (int i = 0; i < 32; ++i) { relax(); }
+            os::yield();
+        } else {
+            wait_for_capacity();
+        }
+        lock.lock();
+    }
+}
+
+/// Effects: drops the offers of a full ring that are no longer good, which cancelled tasks leave behind: every task that is still pending
+/// moves to the end, in the same order. Requires: mutex_ is held.
+inline bool Client::make_room(task::Ring& ring) noexcept {
+    const std::uint64_t end = ring.tail();
+    for (std::uint64_t position = ring.head(); position < end; ++position) {
+        const std::optional<task::Offer> offer = ring.at(position);
+        if (!offer) { continue; }
+        const task::Offer moved{offer->slot, next_generation()};
+        const bool was_pending = board_.take_from_ring(*offer, moved.generation);
+        ring.advance_past(position);
+        if (was_pending) { ring.push(moved); }
+    }
+    return !ring.is_full();
+}
+
+inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t index, const Order& order) {
+    task::Slot& task = slot(index);
+    task.code = reinterpret_cast<std::uintptr_t>(order.code);
+    task.result_bytes = 0;  // what a worker leaves that dies in the middle of many items must not be the last task's
+    const bool special = order.timeout.count() > 0 || order.retries > 0;
+    if (special) {  // most tasks do without the second line
+        task.timeout = static_cast<std::uint64_t>(std::max<std::int64_t>(0, order.timeout.count()));
+        task.retries = static_cast<std::uint16_t>(std::min<std::uint32_t>(order.retries, UINT16_MAX));
+        task.attempt = 0;
+    }
+    const bool labelled = !order.label.empty();
+    task.traits = static_cast<std::uint8_t>((special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0));
+    if (labelled) {
+        const std::lock_guard guard{label_mutex_};
+        labels_.resize(serials_.size());
+        labels_[index] = order.label;
+    }
+    stays_[index] = order.stays ? 1 : 0;
+    const bool waited = order.waiter != Order::no_waiter;
+    if (waited) { task.waiter.store(order.waiter, std::memory_order_relaxed); }
+    const std::uint64_t serial = static_cast<std::uint64_t>(issued_++);
+    const std::uint32_t generation = next_generation();
+    submitted_.store(serial + 1, std::memory_order_relaxed);
+    serials_[index].store(serial, std::memory_order_release);
+    board_.publish({index, generation}, task::Queue::level_of(order.priority), waited);
+    lock.unlock();
+    // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the pool moves life first
+    // and then looks at the words, so one of the two decides the task.
+    if (life() > task::Life::closing) {
+        board_.lose_pending(index, generation, life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
+    }
+    board_.wake_for_new_task();
+    if (order.timeout.count() > 0) { arm(order.timeout); }
+    crew_->run_here();
+    return {serial, index};
+}
+
+/// Effects: somebody will look in time, if the task of this timeout starts now.
+inline void Client::arm(std::chrono::nanoseconds timeout) noexcept {
+    const std::int64_t expires = Deadline::after(timeout).when().time_since_epoch().count();
+    // seq_cst: published before this look; the supervisor writes `armed` and then looks at the slots.
+    if (expires < board_.control.armed.load(std::memory_order_seq_cst)) { crew_->ring(); }
+}
+
+/// Blocks until a slot may have become free, or something else worth a look happens.
+inline void Client::wait_for_capacity() {
+    const std::lock_guard guard{capacity_mutex_};
+    const Parkers::Lease lease = parkers_.lease();
+    // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a registration.
+    if (lease) { board_.control.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
+    const auto something_to_do = [&] {
+        if (life() != task::Life::open || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
+        for (const task::Slot& one : board_.slots()) {
+            if (task::Word{one.word.load(std::memory_order_seq_cst)}.finished()) { return true; }
+        }
+        return false;
+    };
+    if (!something_to_do()) {
+        lease.park(Deadline::after(std::chrono::milliseconds{100}));
+        check_crew();
+    }
+    board_.control.capacity_waiter.store(0, std::memory_order_relaxed);
+}
+
+/// Effects: frees slots whose tasks are decided; results that somebody may ask for are kept elsewhere. Returns: whether there is a free
+/// slot now. Requires: mutex_ is held.
+inline bool Client::sweep() {
+    constexpr std::uint32_t enough = 256;
+    const auto count = static_cast<std::uint32_t>(serials_.size());
+    for (std::uint32_t looked = 0; looked < count && free_.size() < enough; ++looked) {
+        const std::uint32_t index = hand_;
+        hand_ = hand_ + 1 == count ? 0 : hand_ + 1;
+        constexpr std::uint32_t ahead = 8;
+        prefetch_for_write(&slot(hand_ + ahead < count ? hand_ + ahead : hand_));
+        const std::uint64_t serial = serials_[index].load(std::memory_order_relaxed);
+        if (serial == no_serial || (stays_[index] != 0 && dropped_[index].load(std::memory_order_relaxed) != serial + 1)) { continue; }
+        const std::optional<task::Phase> phase = try_take({serial, index});
+        if (!phase) { continue; }
+        if (dropped_[index].load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, *phase); }
+        clear(index, *phase);
+        free_.push_back(index);
+    }
+    return !free_.empty();
+}
+
+/// Effects: frees a few slots of tasks whose futures were dropped, so that large results nobody wants do not pile up.
+/// Requires: mutex_ is held.
+inline void Client::free_dropped() noexcept {
+    constexpr int few = 4;
+    for (int i = 0; i < few && !detached_.empty(); ++i) {
+        next_detached_ = next_detached_ + 1 < detached_.size() ? next_detached_ + 1 : 0;
+        Ticket& ticket = detached_[next_detached_];
+        if (!is_decided(ticket)) { continue; }
+        if (const std::optional<task::Phase> phase = try_take(ticket)) {  // or a sweep was faster
+            clear(ticket.slot, *phase);
+            free_.push_back(ticket.slot);
+        }
+        ticket = detached_.back();
+        detached_.pop_back();
+    }
+}
+
+/// Effects: the result of a taken slot is in kept_. Throws: std::bad_alloc; the slot is as it was before it was taken then.
+inline void Client::keep(std::uint32_t index, std::uint64_t serial, task::Phase phase) {
+    try {
+        Parcel parcel = describe(index, phase);
+        const bool done = phase == task::Phase::done;  // what a lost one has left goes with its slot: see clear()
+        const bool large = done && board_.results.is_large(index);
+        if (done && !large) { parcel.copy(board_.results.payload(index)); }
+        Parcel& kept = kept_.add(serial, std::move(parcel));
+        if (large) {
+            kept.adopt(board_.results.extents(), board_.results.run(index), board_.results.payload(index).size());
+            slot(index).result_bytes = 0;
+        }
+    } catch (...) {
+        slot(index).word.store(word_of(index).with(phase).bits(), std::memory_order_release);
+        throw;
+    }
+}
+
+inline void Client::stop(task::Life to) noexcept {
+    {
+        const std::lock_guard guard{mutex_};  // no submission is between its look at life and its publication
+        board_.control.advance(to);
+    }
+    if (life() > task::Life::closing) {
+        board_.lose_all_pending(task::Cause::terminated);
+        if (!crew_->can_kill()) { request_stop_of_all(); }
+    }
+    board_.wake_all();
+    crew_->ring();
+    board_.notify_parent();
+}
+
+inline bool Client::join(Deadline deadline) {
+    if (!crew_->join(deadline)) { return false; }
+    check_crew();
+    return true;
+}
+
+/// Whoever should have decided the tasks may be gone without having done so.
+inline void Client::check_crew() noexcept {
+    if (board_.control.ended.load(std::memory_order_acquire) != 0 || !crew_->has_ended()) { return; }
+    if (board_.control.ended.load(std::memory_order_acquire) != 0) { return; }
+    board_.control.explain("the supervisor process was killed");
+    {
+        const std::lock_guard guard{mutex_};
+        board_.control.advance(task::Life::broken);
+    }
+    board_.lose_all(task::Cause::broken);
+    board_.notify_parent();
+}
+
+inline void Client::check_new_code(std::uintptr_t address) const {
+    if (modules_ && !modules_->contain(address)) {
+        throw CodecError("procpool: this task's code was loaded after the workers were forked: build the pool later, or call refork()");
+    }
+    known_code_.store(address, std::memory_order_relaxed);
+}
+
+inline void Client::throw_ended() const {
+    switch (life()) {
+        case task::Life::open:
+        case task::Life::closing: break;
+        case task::Life::terminated:
+        case task::Life::killed: throw PoolClosed("procpool: the pool has been terminated");
+        case task::Life::broken: throw PoolBroken("procpool: the pool is broken: " + std::string(board_.control.explanation()));
+    }
+    throw PoolClosed{};
+}
+
+}  // namespace procpool::engine

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// What an address of this process is: the program's code and constants, memory of this process alone, or no memory at all.
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <link.h>
+#include <sys/mman.h>
+#include <vector>
+
+namespace procpool::os {
+
+/// The program's file and libraries as they are loaded now. A forked child has them at the same addresses.
+class Modules {
+public:
+    [[nodiscard]] static Modules loaded_now() {
+        Modules modules;
+        ::dl_iterate_phdr(
+            [](dl_phdr_info* info, std::size_t, void* self) {
+                for (int i = 0; i < info->dlpi_phnum; ++i) {
+                    const auto& header = info->dlpi_phdr[i];
+                    if (header.p_type != PT_LOAD) { continue; }
+                    const std::uintptr_t begin = info->dlpi_addr + header.p_vaddr;
+                    static_cast<Modules*>(self)->ranges_.push_back({begin, begin + header.p_memsz});
+                }
+                return 0;
+            },
+            &modules);
+        return modules;
+    }
+
+    [[nodiscard]] bool contain(std::uintptr_t address) const noexcept {
+        for (const Range& range : ranges_) {
+            if (address >= range.begin && address < range.end) { return true; }
+        }
+        return false;
+    }
+
+private:
+    struct Range {
+        std::uintptr_t begin;
+        std::uintptr_t end;
+    };
+    std::vector<Range> ranges_;
+};
+
+/// Whether `address` lies in a module loaded now.
+[[nodiscard]] inline bool in_loaded_module(const void* address) noexcept {
+    struct Search {
+        std::uintptr_t address;
+        bool found;
+    } search{reinterpret_cast<std::uintptr_t>(address), false};
+    ::dl_iterate_phdr(
+        [](dl_phdr_info* info, std::size_t, void* data) {
+            auto& wanted = *static_cast<Search*>(data);
+            for (int i = 0; i < info->dlpi_phnum; ++i) {
+                const auto& header = info->dlpi_phdr[i];
+                const std::uintptr_t begin = info->dlpi_addr + header.p_vaddr;
+                if (header.p_type == PT_LOAD && wanted.address >= begin && wanted.address < begin + header.p_memsz) { wanted.found = true; }
+            }
+            return wanted.found ? 1 : 0;
+        },
+        &search);
+    return search.found;
+}
+
+/// Whether a number can be the address of something. Most numbers in a closure cannot, which is cheap to see.
+[[nodiscard]] inline bool may_be_address(const void* address) noexcept {
+    const auto number = reinterpret_cast<std::uintptr_t>(address);
+    constexpr std::uintptr_t lowest = 0x10000;  // what the kernel keeps unmapped
+    constexpr std::uintptr_t highest = std::uintptr_t{1} << 47;
+    return number >= lowest && number < highest;
+}
+
+/// Whether `address` is in memory of this process, of any kind. Requires: may_be_address().
+[[nodiscard]] inline bool is_mapped(const void* address) noexcept {
+    constexpr std::uintptr_t page = 4096;
+    unsigned char resident = 0;
+    void* const start = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(address) & ~(page - 1));
+    return ::mincore(start, 1, &resident) == 0 || errno != ENOMEM;
+}
+
+}  // namespace procpool::os

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Child processes: fork, wait for exactly one, signal without hitting a stranger.
+
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/exit_status.hpp>
+#include <procpool/os/descriptor.hpp>
+#include <procpool/os/yield.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace procpool::os {
+
+/// Returns: a descriptor that is readable once the process has ended; none where the kernel has no pidfds.
+[[nodiscard]] inline Descriptor open_pidfd(pid_t pid) noexcept {
+    return Descriptor{try_call("pidfd_open", [pid] { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); })};
+}
+
+[[nodiscard]] inline ExitStatus exit_status_of(const siginfo_t& info) noexcept {
+    return info.si_code == CLD_EXITED ? ExitStatus::from_code(info.si_status) : ExitStatus::from_signal(info.si_status);
+}
+
+/// Waits for readability up to the deadline. Returns: whether it is readable.
+[[nodiscard]] inline bool wait_readable(int descriptor, Deadline deadline) noexcept {
+    for (;;) {
+        int milliseconds = -1;
+        if (!deadline.is_never()) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.when() - Clock::now()).count();
+            milliseconds = static_cast<int>(std::clamp<long long>(left, 0, INT_MAX));
+        }
+        pollfd entry{descriptor, POLLIN, 0};
+        const int ready = ::poll(&entry, 1, milliseconds);
+        if (ready > 0) { return true; }
+        if (ready == 0 && deadline.passed()) { return false; }
+        if (ready < 0 && errno != EINTR) { return false; }
+    }
+}
+
+/// One child of this process. It may be reaped by somebody else (a loop over waitpid(-1), or SIGCHLD ignored): then it has ended.
+class Child {
+public:
+    Child() noexcept = default;
+    explicit Child(pid_t pid) noexcept : pid_(pid), pidfd_(open_pidfd(pid)) {}
+
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return pid_ > 0; }
+
+    /// Does not reap.
+    [[nodiscard]] bool has_ended() const noexcept {
+        if (pidfd_) { return wait_readable(pidfd_.number(), Deadline::immediately()); }
+        siginfo_t info{};
+        const int result = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+        return result != 0 || info.si_pid != 0;
+    }
+
+    [[nodiscard]] bool wait_for_end(Deadline deadline) const noexcept {
+        if (pidfd_) { return wait_readable(pidfd_.number(), deadline); }
+        while (!has_ended()) {
+            if (deadline.passed()) { return false; }
+            nap();
+        }
+        return true;
+    }
+
+    /// Takes its status from the kernel. Requires: it has ended, or the caller wants to wait; called once.
+    void reap() const noexcept {
+        siginfo_t info{};
+        while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {}
+    }
+
+    /// Sends a signal to exactly this process, also if its number has a new owner.
+    void signal(int number) const noexcept {
+        if (pidfd_) {
+            ::syscall(SYS_pidfd_send_signal, pidfd_.number(), number, nullptr, 0);
+        } else if (!has_ended()) {
+            ::kill(pid_, number);
+        }
+    }
+
+private:
+    pid_t pid_ = 0;
+    Descriptor pidfd_;
+};
+
+[[nodiscard]] inline pid_t this_process() noexcept { return ::getpid(); }
+[[nodiscard]] inline pid_t parent_process() noexcept { return ::getppid(); }
+
+/// Ends the process at once: nothing registered runs, nothing is flushed.
+[[noreturn]] inline void leave(int status) noexcept { ::_exit(status); }
+
+/// Effects: `process` (0: this one) leads a process group of its own.
+inline void lead_group(pid_t process) noexcept { ::setpgid(process, process); }
+
+/// Effects: ps and top show this name, cut to 15 characters.
+inline void name_process(const char* name) noexcept { ::prctl(PR_SET_NAME, name); }
+
+/// Returns: 0 in the child, its number in the parent, -1 with errno when it fails.
+[[nodiscard]] inline pid_t try_fork() noexcept {
+    return try_call("fork", [] { return ::fork(); });
+}
+
+/// Effects: the caller is killed when its parent ends. Requires: the parent has one thread, since it is the thread that counts.
+/// Returns: false when `parent` was gone before.
+[[nodiscard]] inline bool die_with_parent(pid_t parent) noexcept {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return ::getppid() == parent;
+}
+
+}  // namespace procpool::os

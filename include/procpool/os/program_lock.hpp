@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// ProgramLock: one thread at a time in a process, also in a child that was forked while another thread held the lock.
+
+#include <procpool/os/identity.hpp>
+#include <procpool/os/yield.hpp>
+
+#include <atomic>
+
+namespace procpool::os {
+
+/// A lock for rare and slow steps. It names the process that holds it: a forked child finds the name of its ancestor, none of whose
+/// threads lives there, and takes it over. (A std::mutex would stay locked in the child for ever.) Lockable as std::mutex is.
+class ProgramLock {
+public:
+    void lock() {
+        const Token self = process_token();
+        for (;;) {
+            Token holder = free;
+            // acquire: sees what the last holder of this process did; release in unlock().
+            if (holder_.compare_exchange_strong(holder, self, std::memory_order_acquire)) { return; }
+            if (holder != self && holder_.compare_exchange_strong(holder, self, std::memory_order_acquire)) { return; }
+            nap();
+        }
+    }
+    void unlock() noexcept { holder_.store(free, std::memory_order_release); }
+
+private:
+    static constexpr Token free = 0;
+    std::atomic<Token> holder_{free};
+};
+
+}  // namespace procpool::os

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Giving the processor away: for a moment, or for a little longer.
+
+#include <poll.h>
+#include <sched.h>
+#include <unistd.h>
+
+namespace procpool::os {
+
+inline void yield() noexcept { ::sched_yield(); }
+
+/// About a millisecond; for waits that are so rare that they are not worth an event.
+inline void nap() noexcept { ::poll(nullptr, 0, 1); }
+
+/// For a process that is about to be killed.
+inline void wait_for_ever() {
+    for (;;) { ::pause(); }
+}
+
+}  // namespace procpool::os

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// What a pool and its calls can be told.
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+namespace procpool {
+
+/// How a pool is built.
+struct PoolOptions {
+    /// How many; 0: usable_cpus(). At most max_workers.
+    std::size_t workers = 0;
+    /// Runs in every worker before its first task, replacements included. If it throws, the pool is broken.
+    std::function<void()> initializer = {};
+    /// Runs in every worker that ends gracefully.
+    std::function<void()> finalizer = {};
+    /// A worker is replaced when it has run this many; 0: never. Counts items, not chunks. Threads are not replaced.
+    std::size_t max_tasks_per_worker = 0;
+    /// An initializer may take this long; then the pool is broken. Threads cannot be stopped, so it holds for processes only.
+    std::chrono::milliseconds start_timeout{60000};
+    /// Tasks accepted and not finished; beyond it apply_async() waits. At least 1.
+    std::size_t queue_capacity = 4096;
+    /// Between SIGTERM and SIGKILL in terminate().
+    std::chrono::milliseconds terminate_grace{3000};
+    /// ps and top show "<name>:<worker index>", cut to 15 characters.
+    std::string name = "procpool";
+
+    static constexpr std::size_t max_workers = 2000;
+    static constexpr std::size_t max_queue_capacity = std::size_t{1} << 20;
+};
+
+/// Throws: std::invalid_argument.
+inline void check(const PoolOptions& options) {
+    const auto require = [](bool holds, const char* text) {
+        if (!holds) { throw std::invalid_argument(text); }
+    };
+    require(options.workers <= PoolOptions::max_workers, "procpool: PoolOptions::workers must be from 0 to 2000");
+    require(options.queue_capacity >= 1 && options.queue_capacity <= PoolOptions::max_queue_capacity,
+            "procpool: PoolOptions::queue_capacity must be from 1 to 1048576");
+    require(options.max_tasks_per_worker <= 0xffffffff, "procpool: PoolOptions::max_tasks_per_worker must be from 0 to 4294967295");
+    require(options.start_timeout.count() > 0, "procpool: PoolOptions::start_timeout must be positive");
+    require(options.terminate_grace.count() >= 0, "procpool: PoolOptions::terminate_grace must not be negative");
+}
+
+/// How one task is run.
+struct TaskOptions {
+    /// 0: none. From the moment the task starts; a task past it is killed with its worker. A thread is asked to stop.
+    std::chrono::nanoseconds timeout{0};
+    /// How often a task whose worker died, or that timed out, is run again.
+    unsigned retries = 0;
+    /// -4 to 3, higher first; first in first out within one priority.
+    int priority = 0;
+    /// Shown in errors.
+    std::string label = {};
+};
+
+/// How a map is run.
+struct MapOptions {
+    /// Items a worker takes at once; 0: chosen and adapted by the pool.
+    std::size_t chunk_size = 0;
+    /// As in TaskOptions; for each item.
+    std::chrono::nanoseconds timeout{0};
+    unsigned retries = 0;
+    /// As in TaskOptions.
+    int priority = 0;
+    std::string label = {};
+};
+
+/// Throws: std::invalid_argument.
+template <class Options>
+void check_task(const Options& options) {
+    if (options.timeout.count() < 0) { throw std::invalid_argument("procpool: a timeout must not be negative"); }
+    if (options.priority < -4 || options.priority > 3) { throw std::invalid_argument("procpool: a priority must be from -4 to 3"); }
+    if (options.retries > 65535) { throw std::invalid_argument("procpool: retries must be from 0 to 65535"); }
+}
+
+}  // namespace procpool

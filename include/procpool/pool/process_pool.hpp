@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// ProcessPool: runs functions in worker processes.
+
+#include <procpool/codec/call.hpp>
+#include <procpool/codec/task_frame.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/engine/client.hpp>
+#include <procpool/engine/cpus.hpp>
+#include <procpool/engine/engine.hpp>
+#include <procpool/engine/shared_arguments.hpp>
+#include <procpool/pool/future.hpp>
+#include <procpool/pool/options.hpp>
+#include <procpool/pool/stats.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <stdexcept>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace procpool {
+
+/// The code of a task: decodes a call, makes it, encodes what it returns.
+template <class F, class... Args>
+void call_code(TaskFrame& frame) {
+    Reader in{frame.arguments};
+    run_call<F, Args...>(in, frame.result, takes_stop_token_v<F, Args...> ? frame.host.stop_token() : std::stop_token{});
+}
+
+/// A fixed number of workers and a queue of tasks.
+/// Called by: all members from any thread of the process that built the pool. In a forked child of that process, a worker included, an
+/// inherited pool is inert: its destructor does nothing, its other members throw std::logic_error. A worker may build a pool of its own.
+template <Engine E = ForkEngine>
+class ProcessPool {
+public:
+    /// workers: 0 means usable_cpus(). Returns when all workers have been made; does not wait for initializers.
+    /// Throws: std::invalid_argument, std::system_error when fewer workers can be had, SharedMemoryExhausted. Nothing is left then.
+    explicit ProcessPool(std::size_t workers = 0) : ProcessPool(PoolOptions{.workers = workers}) {}
+    explicit ProcessPool(PoolOptions options);
+    ProcessPool(const ProcessPool&) = delete;
+    ProcessPool& operator=(const ProcessPool&) = delete;
+    /// close() and join(); terminate() when an exception is unwinding through it.
+    ~ProcessPool();
+
+    // Options, where there are any, come first everywhere.
+
+    /// Runs f(args...) in a worker and waits for it. Throws: what f throws; WorkerDied; TaskTimedOut; as apply_async().
+    template <class F, class... Args>
+        requires(!std::same_as<F, TaskOptions>)
+    auto apply(F f, Args&&... args) -> task_result_t<F, Args...> {
+        return apply(TaskOptions{}, std::move(f), std::forward<Args>(args)...);
+    }
+    template <class F, class... Args>
+    auto apply(const TaskOptions& options, F f, Args&&... args) -> task_result_t<F, Args...> {
+        return apply_async(options, std::move(f), std::forward<Args>(args)...).get();
+    }
+
+    /// Runs f(args...) in a worker; waits only while queue_capacity tasks are unfinished. f gets its arguments as rvalues.
+    /// Throws: PoolClosed; PoolBroken; CodecError when f or an argument cannot travel; SharedMemoryExhausted; std::invalid_argument for bad
+    /// options. Nothing is queued then.
+    template <class F, class... Args>
+        requires(!std::same_as<F, TaskOptions>)
+    auto apply_async(F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
+        return apply_async(TaskOptions{}, std::move(f), std::forward<Args>(args)...);
+    }
+    template <class F, class... Args>
+    auto apply_async(const TaskOptions& options, F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
+        return Future<task_result_t<F, Args...>>{TaskHandle{client(), *submit<F, Args...>(engine::Patience::wait, options, f, args...)}};
+    }
+
+    /// As apply_async(), but never waits. Returns: nothing when queue_capacity tasks are unfinished.
+    template <class F, class... Args>
+        requires(!std::same_as<F, TaskOptions>)
+    auto try_apply_async(F f, Args&&... args) -> std::optional<Future<task_result_t<F, Args...>>> {
+        return try_apply_async(TaskOptions{}, std::move(f), std::forward<Args>(args)...);
+    }
+    template <class F, class... Args>
+    auto try_apply_async(const TaskOptions& options, F f, Args&&... args) -> std::optional<Future<task_result_t<F, Args...>>> {
+        const std::optional<engine::Ticket> ticket = submit<F, Args...>(engine::Patience::try_once, options, f, args...);
+        if (!ticket) { return std::nullopt; }
+        return Future<task_result_t<F, Args...>>{TaskHandle{client(), *ticket}};
+    }
+
+    // The calls over ranges are defined in algorithm/; include <procpool/procpool.hpp>.
+
+    /// Returns: f(item) for every item of the range, in its order. Throws: the error of the lowest item known, when nothing of the call
+    /// runs any more; what the range throws.
+    template <class F, std::ranges::input_range Range>
+    auto map(F f, Range&& range);
+    template <class F, std::ranges::input_range Range>
+    auto map(const MapOptions& options, F f, Range&& range);
+
+    /// Calls f(item) for every item of the range. An f that takes T& changes the elements in place: the range must be a SharedArray or
+    /// span in shared memory then. Throws: as map(); CodecError when in place is not possible.
+    template <class F, std::ranges::input_range Range>
+    void for_each(F f, Range&& range);
+    template <class F, std::ranges::input_range Range>
+    void for_each(const MapOptions& options, F f, Range&& range);
+
+    /// Writes f(item) for every item of the range to `output`, a contiguous range of the same size. What was written before an error
+    /// stays written. Throws: as map(); std::invalid_argument when the sizes differ.
+    template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
+    void map_into(F f, Range&& range, Output&& output);
+    template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
+    void map_into(const MapOptions& options, F f, Range&& range, Output&& output);
+
+    /// No new tasks; what was accepted is finished.
+    void close() { client().stop(task::Life::closing); }
+    /// Waits for the workers to end; implies close().
+    void join() { static_cast<void>(join_until(Deadline::never())); }
+    /// Returns: false when they have not ended yet.
+    template <class Rep, class Period>
+    [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {
+        return join_until(Deadline::after(timeout));
+    }
+    /// Ends the workers: SIGTERM, then SIGKILL after the grace. What is unfinished gets PoolTerminated; what has not started, at once.
+    void terminate() { client().stop(task::Life::terminated); }
+    /// SIGKILL now.
+    void kill() { client().stop(task::Life::killed); }
+
+    /// The number of workers the pool was built with.
+    [[nodiscard]] std::size_t size() const { return client().board().control.workers; }
+    /// By index. A worker that is being replaced is missing for that moment.
+    [[nodiscard]] std::vector<WorkerInfo> workers() const;
+    [[nodiscard]] PoolStats stats() const;
+
+private:
+    [[nodiscard]] engine::Client& client() const {
+        if (!client_->is_mine()) { throw std::logic_error("procpool: this pool belongs to another process"); }
+        return *client_;
+    }
+
+    /// For calls that may turn out to have nothing to submit. Throws: as a submission.
+    [[nodiscard]] engine::Client& open_client() const {
+        engine::Client& to = client();
+        if (to.life() != task::Life::open) { to.throw_ended(); }
+        return to;
+    }
+
+    [[nodiscard]] bool join_until(Deadline deadline) {
+        close();
+        return client().join(deadline);
+    }
+
+    template <class F, class... Args>
+    std::optional<engine::Ticket> submit(engine::Patience patience, const TaskOptions& options, const F& f, const std::remove_reference_t<Args>&... args) {
+        require_task_call<F, Args...>();
+        if constexpr (TaskCall<F, Args...>) {
+            engine::Client& to = client();
+            if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { to.check_code(reinterpret_cast<std::uintptr_t>(f)); }
+            check_task(options);
+            const engine::Order order{.code = call_code<F, Args...>, .patience = patience, .timeout = options.timeout, .retries = options.retries,
+                                      .priority = options.priority, .label = options.label, .plain = is_plain_call_v<F, Args...>};
+            return to.submit(order, [&](Writer& out) { encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); });
+        } else {
+            return std::nullopt;
+        }
+    }
+
+    int unwinding_ = std::uncaught_exceptions();
+    engine::Client* client_;
+};
+
+ProcessPool() -> ProcessPool<ForkEngine>;
+ProcessPool(std::size_t) -> ProcessPool<ForkEngine>;
+ProcessPool(PoolOptions) -> ProcessPool<ForkEngine>;
+
+using Pool = ProcessPool<ForkEngine>;
+using ThreadPool = ProcessPool<ThreadEngine>;
+using InlinePool = ProcessPool<InlineEngine>;
+
+template <Engine E>
+ProcessPool<E>::ProcessPool(PoolOptions options) {
+    check(options);
+    constexpr bool is_inline = std::is_same_v<E, InlineEngine>;
+    const std::size_t workers = is_inline ? 1 : options.workers != 0 ? options.workers : usable_cpus();
+    E::prepare();
+    // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
+    auto client = std::make_unique<engine::Client>(static_cast<std::uint32_t>(options.queue_capacity), static_cast<std::uint32_t>(2 * workers + 2),
+                                                   E::place_of, !E::shares_memory);
+    task::Control& control = client->board().control;
+    control.workers = static_cast<std::uint32_t>(workers);
+    control.items_per_worker = E::contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
+    control.spinners = static_cast<std::uint32_t>(engine::spare_cpus());
+    client->employ(std::make_unique<typename E::Crew>(
+        *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer), options.start_timeout,
+                               options.terminate_grace, std::move(options.name), control.items_per_worker != 0}));
+    client_ = client.release();
+}
+
+template <Engine E>
+ProcessPool<E>::~ProcessPool() {
+    if (!client_->is_mine()) { return; }
+    if (std::uncaught_exceptions() > unwinding_) {
+        terminate();
+    } else {
+        close();
+    }
+    static_cast<void>(client_->join(Deadline::never()));
+    engine::Client::release_pool(client_);
+}
+
+template <Engine E>
+std::vector<WorkerInfo> ProcessPool<E>::workers() const {
+    std::vector<WorkerInfo> all;
+    for (const task::Seat& seat : client().board().seats()) {
+        const bool spare = seat.index.load(std::memory_order_relaxed) >= size();
+        if (spare || seat.state.load(std::memory_order_acquire) == task::SeatState::vacant) { continue; }
+        const std::int32_t pid = seat.pid.load(std::memory_order_relaxed);
+        if (pid == 0) { continue; }  // being forked
+        const std::uint64_t done = seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed);
+        all.push_back({seat.index.load(std::memory_order_relaxed), pid,
+                       static_cast<std::size_t>(done - seat.before.load(std::memory_order_relaxed)), seat.current.load(std::memory_order_relaxed) != 0});
+    }
+    std::ranges::sort(all, {}, &WorkerInfo::index);
+    return all;
+}
+
+template <Engine E>
+PoolStats ProcessPool<E>::stats() const {
+    const task::Board& board = client().board();
+    PoolStats stats;
+    stats.submitted = client().submitted();
+    for (const task::Seat& seat : board.seats()) {
+        stats.completed += seat.completed.load(std::memory_order_relaxed);
+        stats.failed += seat.failed.load(std::memory_order_relaxed);
+    }
+    stats.failed += board.control.casualties.load(std::memory_order_relaxed);
+    stats.cancelled = client().cancelled();
+    stats.timed_out = board.control.timed_out.load(std::memory_order_relaxed);
+    stats.retried = board.control.retried.load(std::memory_order_relaxed);
+    stats.workers_recycled = board.control.workers_recycled.load(std::memory_order_relaxed);
+    stats.workers_started = board.control.workers_started.load(std::memory_order_relaxed);
+    stats.workers_died = board.control.workers_died.load(std::memory_order_relaxed);
+    return stats;
+}
+
+}  // namespace procpool

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// What a pool tells about itself: snapshots, taken word by word while the pool goes on.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <fmt/core.h>
+#include <string>
+
+namespace procpool {
+
+struct WorkerInfo {
+    std::size_t index = 0;
+    std::int32_t pid = 0;
+    std::size_t tasks_done = 0;  ///< by this process; a replacement starts at 0
+    bool busy = false;
+};
+
+/// Since the pool was built. A map counts as the tasks it was cut into.
+struct PoolStats {
+    std::uint64_t submitted = 0;
+    std::uint64_t completed = 0;  ///< returned a value
+    std::uint64_t failed = 0;     ///< threw, or lost their worker
+    std::uint64_t cancelled = 0;
+    std::uint64_t timed_out = 0;
+    std::uint64_t retried = 0;
+    std::uint64_t workers_started = 0;  ///< replacements included
+    std::uint64_t workers_died = 0;     ///< without having been asked to
+    std::uint64_t workers_recycled = 0;
+};
+
+}  // namespace procpool
+
+template <>
+struct fmt::formatter<procpool::PoolStats> {
+    static constexpr auto parse(fmt::format_parse_context& context) -> decltype(context.begin()) { return context.begin(); }
+
+    template <class Context>
+    auto format(const procpool::PoolStats& stats, Context& context) const -> decltype(context.out()) {
+        const std::string text = fmt::format(
+            "{} submitted, {} completed, {} failed, {} cancelled, {} timed out, {} retried; workers: {} started, {} died, {} recycled",
+            stats.submitted, stats.completed, stats.failed, stats.cancelled, stats.timed_out, stats.retried, stats.workers_started,
+            stats.workers_died, stats.workers_recycled);
+        return std::copy(text.begin(), text.end(), context.out());
+    }
+};

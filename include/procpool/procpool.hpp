@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// All of procpool.
+
+#include <procpool/algorithm/map.hpp>
+#include <procpool/codec/callable.hpp>
+#include <procpool/codec/codec.hpp>
+#include <procpool/codec/exception.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/core/version.hpp>
+#include <procpool/pool/future.hpp>
+#include <procpool/pool/options.hpp>
+#include <procpool/pool/process_pool.hpp>
+#include <procpool/pool/stats.hpp>
+#include <procpool/shm/shared.hpp>
+#include <procpool/shm/shared_array.hpp>
+#include <procpool/worker/this_worker.hpp>

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Shared: one object that all processes of the program see.
+
+#include <procpool/shm/heap.hpp>
+
+#include <concepts>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace procpool {
+
+/// Owns one T in shared memory, at the same address in every process: capture or pass get(), or std::ref(*shared).
+/// Lifetime: must outlive the tasks that use it. Made before or after the pool, in the process that builds the pool.
+/// T must need no destructor's work in other processes: they see one object, and its owner alone destroys it.
+template <class T>
+class Shared {
+public:
+    /// Throws: SharedMemoryExhausted; what T's constructor throws.
+    template <class... Args>
+        requires std::constructible_from<T, Args...>
+    explicit Shared(Args&&... args) : heap_(&shm::Heap::of_this_process()), object_(heap_->allocate(sizeof(T))) {
+        static_assert(alignof(T) <= cache_line, "procpool: Shared<T> aligns to cache lines at most");
+        try {
+            ::new (object_) T(std::forward<Args>(args)...);
+        } catch (...) {
+            heap_->deallocate(object_, sizeof(T));
+            throw;
+        }
+    }
+    Shared(Shared&& other) noexcept : heap_(other.heap_), object_(std::exchange(other.object_, nullptr)) {}
+    Shared& operator=(Shared&& other) noexcept {
+        std::swap(heap_, other.heap_);
+        std::swap(object_, other.object_);
+        return *this;
+    }
+    ~Shared() {
+        if (object_ == nullptr || !heap_->is_mine()) { return; }
+        get()->~T();
+        heap_->deallocate(object_, sizeof(T));
+    }
+
+    [[nodiscard]] T* get() const noexcept { return static_cast<T*>(object_); }
+    [[nodiscard]] T& operator*() const noexcept { return *get(); }
+    [[nodiscard]] T* operator->() const noexcept { return get(); }
+
+private:
+    shm::Heap* heap_;
+    void* object_;
+};
+
+}  // namespace procpool

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// SharedArray: an array that all processes of the program see.
+
+#include <procpool/shm/heap.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace procpool {
+
+/// An array of n elements in shared memory, at the same address in every process; given to a task it arrives as std::span<T> and
+/// nothing is copied. A contiguous range.
+/// Lifetime: must outlive the tasks that use it. Made before or after the pool, in the process that builds the pool.
+template <class T>
+class SharedArray {
+    static_assert(std::is_trivially_copyable_v<T>, "procpool: a SharedArray holds trivially copyable elements, since no process runs constructors for another");
+    static_assert(alignof(T) <= cache_line, "procpool: a SharedArray aligns to cache lines at most");
+
+public:
+    using value_type = T;
+    using iterator = T*;
+
+    /// Effects: n elements, all bytes zero. Throws: SharedMemoryExhausted.
+    explicit SharedArray(std::size_t n) : size_(n) {
+        if (n > SIZE_MAX / 2 / sizeof(T)) { throw SharedMemoryExhausted{SIZE_MAX}; }
+        heap_ = &shm::Heap::of_this_process();
+        elements_ = static_cast<T*>(heap_->allocate(n * sizeof(T)));
+    }
+    SharedArray(SharedArray&& other) noexcept
+        : heap_(other.heap_), elements_(std::exchange(other.elements_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    SharedArray& operator=(SharedArray&& other) noexcept {
+        std::swap(heap_, other.heap_);
+        std::swap(elements_, other.elements_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~SharedArray() {
+        if (elements_ != nullptr) { heap_->deallocate(elements_, size_ * sizeof(T)); }
+    }
+
+    [[nodiscard]] std::span<T> span() const noexcept { return {elements_, size_}; }
+    [[nodiscard]] T* data() const noexcept { return elements_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] T& operator[](std::size_t i) const noexcept { return elements_[i]; }
+    [[nodiscard]] T* begin() const noexcept { return elements_; }
+    [[nodiscard]] T* end() const noexcept { return elements_ + size_; }
+
+private:
+    shm::Heap* heap_ = nullptr;
+    T* elements_ = nullptr;
+    std::size_t size_;
+};
+
+}  // namespace procpool

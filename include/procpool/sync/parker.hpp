@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Parker: lets one thread of any process sleep until somebody notifies it, without a lost wake-up.
+
+#include <procpool/core/deadline.hpp>
+#include <procpool/sync/semaphore.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <type_traits>
+
+namespace procpool::sync {
+
+/// One sleeper, many notifiers; lives in shared memory and outlives any of them. All-zero memory is one for the threads of one process;
+/// after reset() it is one for all processes.
+class Parker {
+public:
+    /// notify() wakes the sleeper, or makes its next park() return at once; no system call unless it sleeps.
+    /// Called by:    parent, worker, supervisor; any thread.
+    /// Memory order: what happened before notify() is visible to the sleeper when park() returns.
+    void notify() noexcept {
+        // acq_rel: releases to park()'s acquire of NOTIFIED what the notifier did before.
+        if (word_.exchange(notified, std::memory_order_acq_rel) == parked) { semaphore_.post(); }
+    }
+
+    /// park() blocks until notified or the deadline. Returns: false when the deadline passed first.
+    /// Called by: the one thread that owns this parker now.
+    bool park(Deadline deadline) noexcept {
+        std::uint32_t seen = empty;
+        if (word_.compare_exchange_strong(seen, parked, std::memory_order_acq_rel, std::memory_order_acquire)) {
+            // A post may be left over from a notifier that was slower than the deadline of an earlier park, so the word decides.
+            while (word_.load(std::memory_order_acquire) == parked && semaphore_.wait(deadline)) {}
+        }
+        return word_.exchange(empty, std::memory_order_acq_rel) == notified;
+    }
+
+    /// Repairs what a notifier left that was killed between the two steps of notify(). Called by: supervisor, after a death.
+    void notify_again_if_interrupted() noexcept {
+        if (word_.load(std::memory_order_acquire) == notified) { semaphore_.post(); }
+    }
+
+    /// Makes fresh memory a parker, and one whose sleeper was killed as new: it may have left itself counted as a waiter.
+    /// Called by: parent, supervisor; when nobody owns it.
+    void reset() noexcept {
+        semaphore_.reset();
+        word_.store(empty, std::memory_order_release);
+    }
+
+private:
+    static constexpr std::uint32_t empty = 0;
+    static constexpr std::uint32_t parked = 1;
+    static constexpr std::uint32_t notified = 2;
+
+    std::atomic<std::uint32_t> word_;
+    Semaphore semaphore_;
+};
+
+static_assert(std::is_trivially_destructible_v<Parker>, "nobody runs destructors in shared memory");
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "a lock would be private to one process");
+
+}  // namespace procpool::sync

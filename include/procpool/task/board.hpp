@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Board: a pool's region of shared memory, and the steps of a task through it.
+
+#include <procpool/core/error.hpp>
+#include <procpool/core/fault_point.hpp>
+#include <procpool/core/platform.hpp>
+#include <procpool/os/memory.hpp>
+#include <procpool/sync/parker.hpp>
+#include <procpool/task/control.hpp>
+#include <procpool/task/queue.hpp>
+#include <procpool/task/ring.hpp>
+#include <procpool/task/seat.hpp>
+#include <procpool/task/slot.hpp>
+#include <procpool/task/store.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace procpool::task {
+
+struct BoardSize {
+    std::uint32_t slots;
+    std::uint32_t seats;
+    std::uint32_t parkers;  // of the parent's threads
+};
+
+/// A task that a worker has claimed.
+struct Claim {
+    std::uint32_t slot;
+    std::uint32_t generation;
+};
+
+/// Lies at the start of its region. Its pointers point into the region and mean the same in every process of the pool, since all of them
+/// inherited the mapping; they are written once, before anybody is forked.
+class Board {
+public:
+    /// Returns: the board of a fresh mapping. Throws: SharedMemoryExhausted when the mapping is too small.
+    [[nodiscard]] static Board& create(const os::Mapping& region, BoardSize size);
+
+    Control control;
+    SeatSet sleeping;  // seats whose worker waits in park(); whoever takes one out must notify it
+    SeatSet spinning;  // seats whose worker looks for work without sleeping; it looks once more after it has left the set
+    Queue queue;
+    ArgumentStore arguments;
+    ResultStore results;
+
+    /// Crashes of lost tasks, for whoever asks for the task soon enough: later ones take the place of earlier ones. A record is
+    /// written by the supervisor before the task's word says lost.
+    struct CrashRecord {
+        std::atomic<std::uint64_t> task;  // slot and generation, plus 1
+        Crash crash;
+    };
+    std::array<CrashRecord, 64> crashes;
+    std::atomic<std::uint32_t> crash_count;
+
+    void record_crash(std::uint32_t slot, std::uint32_t generation, const Crash& crash) noexcept {
+        CrashRecord& record = crashes[crash_count.fetch_add(1, std::memory_order_relaxed) % crashes.size()];
+        record.task.store(0, std::memory_order_release);
+        record.crash = crash;
+        record.task.store(crash_key(slot, generation), std::memory_order_release);
+    }
+    /// Returns: no frames when there is no record any more.
+    [[nodiscard]] Crash crash_of(std::uint32_t slot, std::uint32_t generation) const noexcept {
+        for (const CrashRecord& record : crashes) {
+            if (record.task.load(std::memory_order_acquire) != crash_key(slot, generation)) { continue; }
+            const Crash crash = record.crash;
+            // Unchanged after the copy: then the copy is whole.
+            if (record.task.load(std::memory_order_seq_cst) == crash_key(slot, generation)) { return crash; }
+        }
+        return {};
+    }
+
+    [[nodiscard]] std::span<Slot> slots() const noexcept { return {slots_, size_.slots}; }
+    [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
+    [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return {parkers_, size_.parkers}; }
+    /// The memory that only the parent writes.
+    [[nodiscard]] std::span<std::byte> argument_side() const noexcept { return argument_side_; }
+
+    /// Effects: offers a task whose code and arguments are written. Wakes nobody: see wake_for_new_task().
+    /// Called by: parent, under its producers' mutex. waited: whether the slot's waiter is to be notified at the end.
+    void publish(Offer offer, std::uint32_t level, bool waited) noexcept {
+        slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
+        queue.push(level, offer);
+    }
+
+    /// Effects: a pending task has another generation, so that no entry of a ring offers it any more. Returns: false when it is not
+    /// pending with this generation. Called by: parent, under its producers' mutex.
+    bool take_from_ring(Offer offer, std::uint32_t generation) noexcept {
+        return change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.with_generation(generation); });
+    }
+
+    /// Effects: makes sure that some worker will look at the ring. One system call for each worker that sleeps, none otherwise.
+    /// Called by: whoever published or saw more work than it takes. A spinning worker will look by itself, and wakes the next.
+    void wake_for_new_task() noexcept {
+        if (spinning.was_empty()) { wake_one(); }
+    }
+    void wake_one() noexcept {
+        const std::uint32_t seat = sleeping.take_one();
+        if (seat == SeatSet::nobody) { return; }
+        reach(FaultPoint::before_wake);
+        seats_[seat].parker.notify();
+    }
+    void wake_all() noexcept {
+        for (std::uint32_t seat = sleeping.take_one(); seat != SeatSet::nobody; seat = sleeping.take_one()) { seats_[seat].parker.notify(); }
+        if (const std::uint32_t spare = control.spare.load(std::memory_order_seq_cst); spare != 0) { seats_[spare - 1].parker.notify(); }
+    }
+
+    /// Returns: the first pending task, now started by this seat; nothing when there is none. Called by: worker.
+    [[nodiscard]] std::optional<Claim> claim(std::uint32_t seat) noexcept {
+        const std::uint32_t in_use = queue.was_in_use();
+        if (in_use == 0) { return claim_from(Queue::usual, seat); }
+        for (std::uint32_t level = 0; level < Queue::levels; ++level) {
+            const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
+            if (!look) { continue; }
+            if (const std::optional<Claim> claimed = claim_from(level, seat)) { return claimed; }
+            if (level != Queue::usual) { queue.leave_alone(level); }
+        }
+        return std::nullopt;
+    }
+
+    /// Effects: makes a claimed task done, with the result that was sealed. Returns: false when a verdict has been passed on it: then
+    /// the worker publishes nothing more and waits to be killed. Called by: the worker that claimed it.
+    [[nodiscard]] bool finish(Claim claim, std::uint32_t seat) noexcept {
+        Slot& slot = slots_[claim.slot];
+        Word expected = Word::pending(claim.generation, false).started_by(seat);
+        for (;;) {
+            std::uint64_t bits = expected.bits();
+            // release: the result comes before done. seq_cst: done comes before the look at capacity_waiter below, while a submitter
+            // sets capacity_waiter before it looks at the words: one of the two sees the other.
+            if (slot.word.compare_exchange_strong(bits, expected.with(Phase::done).bits(), std::memory_order_seq_cst)) { break; }
+            expected = Word{bits};
+            if (expected.phase() != Phase::started || expected.verdict() != Verdict::none) { return false; }
+        }
+        reach(FaultPoint::after_done);
+        announce(claim.slot, expected);
+        return true;
+    }
+
+    void notify_capacity_waiter() noexcept {
+        if (control.capacity_waiter.load(std::memory_order_seq_cst) == 0) { return; }
+        if (const std::uint32_t waiter = control.capacity_waiter.exchange(0, std::memory_order_acq_rel); waiter != 0) {
+            parkers_[waiter - 1].notify();
+        }
+    }
+
+    /// Effects: the task that `word` says is running can learn that it shall stop. seen: the slot's request, read before the word.
+    /// Called by: parent, and the thread engine's timer.
+    void request_stop(std::uint32_t slot, Word word, std::uint64_t seen) noexcept {
+        if (word.phase() != Phase::started) { return; }
+        // relaxed: it carries nothing but itself.
+        slots_[slot].stop_request.compare_exchange_strong(seen, std::uint64_t{word.generation()} + 1, std::memory_order_relaxed);
+        seats_[word.seat()].stopper.notify();
+    }
+
+    /// Effects: a pending task will not run. Returns: false when it is not pending any more. Called by: parent.
+    bool withdraw(std::uint32_t slot, std::uint32_t generation) noexcept {
+        return decide(slot, generation, Phase::pending, Phase::cancelled);
+    }
+
+    /// Effects: a task that runs shall not be finished: its worker publishes nothing, and the verdict is what it ends with when the worker
+    /// is dead; `killed` overrules `timed_out`, which may mean another attempt. Returns: false when it is not running, or condemned
+    /// already. Called by: parent and supervisor; the supervisor kills.
+    bool condemn(std::uint32_t slot, std::uint32_t generation, Verdict verdict) noexcept {
+        return change(slot, generation, Phase::started, [&](Word word) {
+            const bool may = word.verdict() == Verdict::none || (word.verdict() == Verdict::timed_out && verdict == Verdict::killed);
+            return may ? word.with_verdict(verdict) : word;
+        });
+    }
+
+    /// Effects: a task whose worker is dead is offered again. Returns: false when its word has changed. Called by: supervisor.
+    bool requeue(std::uint32_t slot, Word started) noexcept {
+        if (queue.ring(Queue::requeued).is_full()) { return false; }
+        const Word pending = started.with_verdict(Verdict::none).with_seat(0).with(Phase::pending);
+        std::uint64_t bits = started.bits();
+        if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) { return false; }
+        queue.push(Queue::requeued, {slot, started.generation()});
+        return true;
+    }
+
+    /// Effects: a task whose worker is dead is lost. Returns: false when its word has changed. Called by: supervisor.
+    bool lose_started(std::uint32_t slot, Word started, Cause cause) noexcept {
+        slots_[slot].cause.store(cause, std::memory_order_relaxed);
+        std::uint64_t bits = started.bits();
+        if (!slots_[slot].word.compare_exchange_strong(bits, started.with(Phase::lost).bits(), std::memory_order_seq_cst)) { return false; }
+        announce(slot, started);
+        return true;
+    }
+
+    /// Effects: an unfinished task is lost for `cause`. Called by: whoever knows that no worker runs it, or that no result of it may count.
+    bool lose(std::uint32_t slot, std::uint32_t generation, Cause cause) noexcept {
+        return lose_pending(slot, generation, cause) || decide(slot, generation, Phase::started, Phase::lost);
+    }
+
+    /// Effects: as lose(), but only a task that has not started.
+    bool lose_pending(std::uint32_t slot, std::uint32_t generation, Cause cause) noexcept {
+        slots_[slot].cause.store(cause, std::memory_order_relaxed);  // counts once the word says lost, which releases it
+        return decide(slot, generation, Phase::pending, Phase::lost);
+    }
+
+    /// Effects: every task that has not started is lost for `cause`.
+    void lose_all_pending(Cause cause) noexcept {
+        for (std::uint32_t i = 0; i < size_.slots; ++i) {
+            const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
+            if (word.phase() == Phase::pending) { lose_pending(i, word.generation(), cause); }
+        }
+    }
+
+    /// Effects: every unfinished task is lost for `cause`. Called by: whoever ends the pool, when life is beyond closing and no worker
+    /// lives; a task published later is lost by its submitter, who looks at life afterwards.
+    void lose_all(Cause cause) noexcept {
+        for (std::uint32_t i = 0; i < size_.slots; ++i) {
+            const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
+            if (word.phase() == Phase::pending || word.phase() == Phase::started) { lose(i, word.generation(), cause); }
+        }
+    }
+
+    /// Effects: every thread of the parent that waits on this board looks again.
+    void notify_parent() noexcept {
+        for (sync::Parker& parker : parkers()) { parker.notify(); }
+    }
+
+private:
+    [[nodiscard]] static constexpr std::uint64_t crash_key(std::uint32_t slot, std::uint32_t generation) noexcept {
+        return ((std::uint64_t{generation} << 32) | slot) + 1;
+    }
+
+    [[nodiscard]] std::optional<Claim> claim_from(std::uint32_t level, std::uint32_t seat) noexcept {
+        Ring& ring = queue.ring(level);
+        for (;;) {
+            const std::uint64_t position = ring.head();
+            const std::optional<Offer> offer = ring.at(position);
+            if (!offer) {
+                if (ring.head() == position) { return std::nullopt; }
+                continue;
+            }
+            // The word is known unless somebody waits for the task, so try without loading it: its line comes over once, not twice.
+            Word expected = Word::pending(offer->generation, false);
+            do {
+                std::uint64_t bits = expected.bits();
+                // acquire: sees the payload that was written before the word became pending.
+                if (slots_[offer->slot].word.compare_exchange_strong(bits, expected.started_by(seat).bits(), std::memory_order_acq_rel,
+                                                                     std::memory_order_acquire)) {
+                    reach(FaultPoint::after_claim);
+                    ring.advance_past(position);
+                    return Claim{offer->slot, offer->generation};
+                }
+                expected = Word{bits};
+            } while (expected.phase() == Phase::pending && expected.generation() == offer->generation);
+            ring.advance_past(position);
+        }
+    }
+
+    /// Effects: the word becomes what `next(word)` says, as long as it has this phase and generation. Returns: whether it changed.
+    /// Memory order: seq_cst, since what follows a decision is a look at those who wait for one (see finish()).
+    template <class Next>
+    bool change(std::uint32_t index, std::uint32_t generation, Phase from, Next next) noexcept {
+        std::uint64_t bits = slots_[index].word.load(std::memory_order_acquire);
+        for (;;) {
+            const Word seen{bits};
+            if (seen.phase() != from || seen.generation() != generation || next(seen).bits() == bits) { return false; }
+            if (slots_[index].word.compare_exchange_weak(bits, next(seen).bits(), std::memory_order_seq_cst)) { return true; }
+        }
+    }
+
+    bool decide(std::uint32_t index, std::uint32_t generation, Phase from, Phase to) noexcept {
+        Word decided;
+        const bool changed = change(index, generation, from, [&](Word word) { return decided = word.with(to); });
+        if (changed) { announce(index, decided); }
+        return changed;
+    }
+
+    /// Effects: whoever waits for a task whose word has just been decided looks again.
+    void announce(std::uint32_t index, Word decided) noexcept {
+        // After the decision: whoever registered as waiter before it is seen here. If the slot has been taken meanwhile, its taker has
+        // notified that waiter, and this wakes the next one for nothing.
+        if (decided.waited()) { parkers_[slots_[index].waiter.load(std::memory_order_relaxed)].notify(); }
+        notify_capacity_waiter();
+    }
+
+    BoardSize size_;
+    Slot* slots_;
+    Seat* seats_;
+    sync::Parker* parkers_;
+    std::span<std::byte> argument_side_;
+};
+
+static_assert(std::is_trivially_destructible_v<Board>, "nobody destroys what processes share");
+
+inline Board& Board::create(const os::Mapping& region, BoardSize size) {
+    std::size_t used = 0;
+    const auto place = [&](std::size_t bytes, std::size_t alignment) {
+        used = round_up(used, alignment);
+        if (bytes > region.size() - std::min(used, region.size())) { throw SharedMemoryExhausted{used + bytes}; }
+        return region.data() + std::exchange(used, used + bytes);
+    };
+    const auto words = [&](std::size_t count) { return reinterpret_cast<std::atomic<std::uint64_t>*>(place(count * 8, apart)); };
+
+    // All-zero memory is the valid initial state of everything below but the parkers, so construction touches almost nothing.
+    auto& board = *reinterpret_cast<Board*>(place(sizeof(Board), os::page_size));
+    board.size_ = size;
+    board.sleeping.attach(words(SeatSet::words_for(size.seats)), size.seats);
+    board.spinning.attach(words(SeatSet::words_for(size.seats)), size.seats);
+    board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
+    board.parkers_ = reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart));
+    for (sync::Parker& parker : board.parkers()) { parker.reset(); }  // those of the seats are reset when a worker gets one
+    const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slots);
+    for (std::uint32_t level = 0; level < Queue::levels; ++level) { board.queue.ring(level).attach(words(ring_capacity), ring_capacity); }
+    board.slots_ = reinterpret_cast<Slot*>(place(size.slots * sizeof(Slot), apart));
+
+    // A quarter of what is left becomes windows, the rest extents; both halves alike.
+    const std::size_t side = (region.size() - used) / 2;
+    const std::size_t window = std::clamp(std::bit_floor(side / 4 / size.slots), os::page_size, std::size_t{64} << 10);
+    const std::size_t windows = window * size.slots;
+    const std::size_t rest = side - std::min(side, windows + 2 * os::page_size);
+    const auto extents = static_cast<std::uint32_t>(std::min<std::size_t>(rest / (Extents::extent_size + 8), UINT32_MAX - 1));
+    auto* const argument_words = words(extents);
+    auto* const result_words = words(extents);
+    std::byte* const argument_windows = place(windows, os::page_size);
+    board.arguments.attach(board.slots_, argument_windows, window);
+    board.arguments.extents().attach(argument_words, place(extents * Extents::extent_size, os::page_size), extents);
+    board.argument_side_ = {argument_windows, static_cast<std::size_t>(region.data() + used - argument_windows)};
+    std::byte* const result_windows = place(windows, os::page_size);
+    board.results.attach(board.slots_, result_windows, window);
+    board.results.extents().attach(result_words, place(extents * Extents::extent_size, os::page_size), extents);
+    return board;
+}
+
+}  // namespace procpool::task

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Control: the words of a pool that concern no single task.
+
+#include <procpool/core/platform.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+namespace procpool::task {
+
+/// The life of a pool; it only moves down this list.
+enum class Life : std::uint32_t {
+    open,
+    closing,     // accepted tasks are finished, then the workers leave
+    terminated,  // workers are asked to end, then killed
+    killed,      // workers are killed
+    broken       // as killed, and the reason is in Control
+};
+
+/// Written by the parent and the supervisor, read by all. All-zero memory is the valid initial state.
+struct Control {
+    std::atomic<Life> life;
+    /// Parker index + 1 of the submitter that waits for any task to finish; whoever exchanges it for 0 notifies.
+    std::atomic<std::uint32_t> capacity_waiter;
+    /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. Whoever submits a task that could expire
+    /// earlier rings.
+    std::atomic<std::int64_t> armed;
+
+    alignas(apart) std::atomic<std::uint32_t> workers_up;        // forked so far, of the first generation
+    std::atomic<std::int32_t> start_error;                       // errno of a first-generation fork that failed
+    std::atomic<std::uint32_t> ended;                            // nobody runs tasks any more, and every task is decided
+    std::atomic<std::uint32_t> deaths;                           // confirmed and settled
+    std::atomic<std::uint32_t> spare;                            // seat + 1 of a worker that waits for an index; who takes it gives it one
+    std::atomic<std::uint32_t> times_ready;                      // how often a worker's initializer has returned
+    std::uint32_t workers;                                       // that shall live; written once
+    std::uint32_t spinners;                                      // that may spin at once; written once
+    std::uint32_t items_per_worker;                              // then it is recycled; 0: never; written once
+    std::atomic<std::uint64_t> workers_started;
+    std::atomic<std::uint64_t> workers_died;
+    std::atomic<std::uint64_t> workers_recycled;
+    std::atomic<std::uint64_t> casualties;                       // tasks lost with their worker
+    std::atomic<std::uint64_t> timed_out;
+    std::atomic<std::uint64_t> retried;
+
+    std::atomic<std::uint32_t> reason_state;                     // 0 free, 1 being written, 2 written
+    std::array<char, 1000> reason;
+
+    /// Effects: life is `to`, unless it is there or beyond. Returns: whether this call moved it.
+    /// Memory order: seq_cst: a submitter publishes and then looks at life, whoever ends the pool moves life and then looks at the slots.
+    bool advance(Life to) noexcept {
+        Life seen = life.load(std::memory_order_seq_cst);
+        while (seen < to) {
+            if (life.compare_exchange_weak(seen, to, std::memory_order_seq_cst)) { return true; }
+        }
+        return false;
+    }
+
+    /// Effects: keeps the first reason given, cut to fit. Called by: anybody.
+    void explain(std::string_view text) noexcept {
+        std::uint32_t none = 0;
+        if (!reason_state.compare_exchange_strong(none, 1, std::memory_order_relaxed)) { return; }
+        const std::size_t size = std::min(text.size(), reason.size() - 1);
+        std::memcpy(reason.data(), text.data(), size);
+        reason[size] = '\0';
+        reason_state.store(2, std::memory_order_release);  // pairs with the acquire in explanation()
+    }
+    [[nodiscard]] std::string_view explanation() const noexcept {
+        return reason_state.load(std::memory_order_acquire) == 2 ? std::string_view{reason.data()} : std::string_view{};
+    }
+};
+
+static_assert(std::is_standard_layout_v<Control> && std::is_trivially_destructible_v<Control>, "processes share the bytes; nobody destroys them");
+
+}  // namespace procpool::task

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Extents: memory for payloads that are too large for a window, taken and given back without a lock.
+
+#include <procpool/core/error.hpp>
+#include <procpool/core/fault_point.hpp>
+#include <procpool/os/memory.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace procpool::task {
+
+/// A table of equal pieces of memory with one word each: free, or the stamp of its owner. A run of neighbours holds one payload. A
+/// process that dies leaves stamped words behind and nothing else; whoever frees the slot they name frees them.
+/// All-zero memory is a valid table but for what attach() sets.
+class Extents {
+public:
+    struct Run {
+        std::uint32_t first;
+        std::uint32_t count;
+    };
+
+    static constexpr std::size_t extent_size = std::size_t{256} << 10;
+    /// Freed memory is kept for the next payload up to this much, since fresh pages cost ten times as much as used ones.
+    static constexpr std::uint64_t keep_warm = std::uint64_t{256} << 20;
+
+    void attach(std::atomic<std::uint64_t>* words, std::byte* memory, std::uint32_t count) noexcept {
+        words_ = words;
+        memory_ = memory;
+        count_ = count;
+    }
+
+    /// Returns: the stamp of a payload of that task; never that of another task in the same slot.
+    [[nodiscard]] static constexpr std::uint64_t stamp(std::uint32_t slot, std::uint32_t generation) noexcept {
+        return (std::uint64_t{generation} << 32) | (std::uint64_t{slot} + 1) << 1;
+    }
+
+    /// Returns: a run of at least `size` bytes that can be touched. Throws: SharedMemoryExhausted; nothing is held then.
+    /// Called by: parent for arguments, worker for results; any thread.
+    [[nodiscard]] Run acquire(std::size_t size, std::uint64_t owner) {
+        const std::size_t pieces = size / extent_size + (size % extent_size != 0 ? 1 : 0);
+        if (pieces > count_) { throw SharedMemoryExhausted{size}; }
+        const auto wanted = static_cast<std::uint32_t>(pieces);
+        for (std::uint32_t first = 0; first + wanted <= count_;) {
+            std::uint32_t got = 0;
+            std::uint64_t warm = 0;
+            while (got < wanted && take(words_[first + got], owner, warm)) {
+                ++got;
+                reach(FaultPoint::extent_taken);
+            }
+            const Run run{first, got};
+            if (got == wanted) {
+                const std::uint64_t cold = (wanted - warm) * extent_size;
+                warm_bytes_.fetch_sub(warm * extent_size, std::memory_order_relaxed);
+                if (cold > os::checked_commit) { commit_or_release(run, size); }
+                return run;
+            }
+            for (std::uint32_t i = 0; i < got; ++i) { put_back(words_[first + i]); }
+            first += got + 1;
+        }
+        throw SharedMemoryExhausted{size};
+    }
+
+    /// Called by: whoever frees the slot.
+    void release(Run run) noexcept {
+        const std::uint64_t bytes = run.count * extent_size;
+        const bool keep = warm_bytes_.load(std::memory_order_relaxed) + bytes <= keep_warm || !os::give_back(address(run), bytes);
+        if (keep) { warm_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+        for (std::uint32_t i = 0; i < run.count; ++i) {
+            // release: our accesses to the memory come before those of the next owner, whose take() acquires.
+            words_[run.first + i].store(keep ? free_warm : free_cold, std::memory_order_release);
+        }
+    }
+
+    /// Frees what a dead worker had taken for a task, whether it got to note it in the slot or not.
+    void release_all_of(std::uint64_t owner) noexcept {
+        for (std::uint32_t i = 0; i < count_; ++i) {
+            if ((words_[i].load(std::memory_order_relaxed) & ~warm_bit) == owner) { release({i, 1}); }
+        }
+    }
+
+    [[nodiscard]] std::byte* address(Run run) const noexcept { return memory_ + run.first * extent_size; }
+
+    /// How many extents were owned when looked at, one after the other.
+    [[nodiscard]] std::uint32_t was_owned() const noexcept {
+        std::uint32_t owned = 0;
+        for (std::uint32_t i = 0; i < count_; ++i) { owned += words_[i].load(std::memory_order_relaxed) > free_warm ? 1U : 0U; }
+        return owned;
+    }
+
+private:
+    static constexpr std::uint64_t warm_bit = 1;  // its pages are there
+    static constexpr std::uint64_t free_cold = 0;
+    static constexpr std::uint64_t free_warm = warm_bit;
+
+    [[nodiscard]] static bool take(std::atomic<std::uint64_t>& word, std::uint64_t owner, std::uint64_t& warm) noexcept {
+        std::uint64_t seen = word.load(std::memory_order_relaxed);
+        while (seen <= free_warm) {
+            // acquire: pairs with release() by the owner before.
+            if (word.compare_exchange_weak(seen, owner | seen, std::memory_order_acquire, std::memory_order_relaxed)) {
+                warm += seen;
+                return true;
+            }
+        }
+        return false;
+    }
+
+    static void put_back(std::atomic<std::uint64_t>& word) noexcept {
+        word.store(word.load(std::memory_order_relaxed) & warm_bit, std::memory_order_release);
+    }
+
+    void commit_or_release(Run run, std::size_t size) {
+        try {
+            os::commit(address(run), size);
+        } catch (...) {
+            for (std::uint32_t i = 0; i < run.count; ++i) { words_[run.first + i].store(free_cold, std::memory_order_release); }
+            throw;
+        }
+    }
+
+    std::atomic<std::uint64_t>* words_;
+    std::byte* memory_;
+    std::uint32_t count_;
+    std::atomic<std::uint64_t> warm_bytes_;  // an estimate: workers that die between two of its steps may leave it off
+};
+
+}  // namespace procpool::task

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Ring: the order in which pending tasks of one priority are offered to workers.
+
+#include <procpool/core/platform.hpp>
+
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <optional>
+
+namespace procpool::task {
+
+/// A pending task as the ring names it: the slot may have another task by the time somebody reads this, which its generation shows.
+struct Offer {
+    std::uint32_t slot;
+    std::uint32_t generation;
+};
+
+/// One producer at a time; any number of consumers read the entry at head, claim its slot by the slot's own word, and only then help head
+/// forward: nobody owns a position, so nobody can die with one. An entry is generation 32 bits, lap 12, slot 20; the lap says that it was
+/// written for this time round. All-zero memory is a valid empty ring but for what attach() sets.
+class Ring {
+public:
+    static constexpr std::uint32_t most_slots = std::uint32_t{1} << 20;
+
+    /// capacity: a power of two.
+    void attach(std::atomic<std::uint64_t>* entries, std::uint32_t capacity) noexcept {
+        entries_ = entries;
+        capacity_ = capacity;
+        lap_shift_ = static_cast<std::uint32_t>(std::countr_zero(capacity));
+    }
+
+    /// Requires: not is_full(). Called by: the producer, when it has published the slot's word.
+    /// Memory order: seq_cst, because the producer looks at the sleepers next, and a worker looks here after it made itself a sleeper:
+    /// in the one order of these four accesses, at least one of the two sees the other.
+    void push(Offer offer) noexcept {
+        const std::uint64_t position = tail_.load(std::memory_order_relaxed);
+        entries_[position & (capacity_ - 1)].store(entry(position, offer), std::memory_order_seq_cst);
+        tail_.store(position + 1, std::memory_order_relaxed);
+    }
+
+    /// Called by: the producer.
+    [[nodiscard]] bool is_full() const noexcept {
+        return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_acquire) >= capacity_;
+    }
+    [[nodiscard]] std::uint64_t tail() const noexcept { return tail_.load(std::memory_order_relaxed); }
+
+    /// Memory order: acquire, so that the entry found at this head is not older than the head.
+    [[nodiscard]] std::uint64_t head() const noexcept { return head_.load(std::memory_order_acquire); }
+
+    /// Returns: what was published at `position`, nothing when that is yet to come or long over.
+    /// Memory order: seq_cst for the sleeper that looks again (see push()); on its own it acquires the slot's word.
+    [[nodiscard]] std::optional<Offer> at(std::uint64_t position) const noexcept {
+        const std::uint64_t found = entries_[position & (capacity_ - 1)].load(std::memory_order_seq_cst);
+        if (((found >> slot_bits) & lap_mask) != lap(position)) { return std::nullopt; }
+        return Offer{static_cast<std::uint32_t>(found) & (most_slots - 1), static_cast<std::uint32_t>(found >> 32)};
+    }
+
+    /// Whether there was nothing at head a moment ago.
+    [[nodiscard]] bool was_empty() const noexcept { return !at(head()).has_value(); }
+
+    /// Effects: head is at least position + 1. Called by: whoever finds the offer at `position` no longer good.
+    void advance_past(std::uint64_t position) noexcept {
+        // acq_rel: whoever reads the new head also sees the claim that justified it.
+        head_.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel, std::memory_order_relaxed);
+    }
+
+private:
+    static constexpr int slot_bits = 20;
+    static constexpr std::uint64_t lap_mask = 0xfff;
+
+    /// Never 0 in the first lap, which zeroed memory would pass for.
+    [[nodiscard]] std::uint64_t lap(std::uint64_t position) const noexcept { return ((position >> lap_shift_) + 1) & lap_mask; }
+    [[nodiscard]] std::uint64_t entry(std::uint64_t position, Offer offer) const noexcept {
+        return (std::uint64_t{offer.generation} << 32) | (lap(position) << slot_bits) | offer.slot;
+    }
+
+    std::atomic<std::uint64_t>* entries_;
+    std::uint64_t capacity_;
+    std::uint32_t lap_shift_;
+    alignas(apart) std::atomic<std::uint64_t> head_;
+    alignas(apart) std::atomic<std::uint64_t> tail_;  // of the producers; atomic only for those who look
+};
+
+}  // namespace procpool::task

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Slot: the shared memory of one task, and the word that says who owns it.
+
+#include <procpool/core/exit_status.hpp>
+#include <procpool/core/platform.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace procpool::task {
+
+/// Where a task is in its life. The phase says who may write the slot:
+///   free      the parent; nothing in it counts
+///   pending   nobody; the first worker that makes it started owns it, and the parent may make it cancelled
+///   started   the worker whose seat the word names; after that process is confirmed dead, the supervisor
+///   done, lost, cancelled   nobody; the first thread of the parent that makes it taken owns it
+///   taken     that thread, until it makes it free
+enum class Phase : std::uint32_t { free, pending, started, done, lost, cancelled, taken };
+
+/// Why a worker shall not publish its result: the verdict that the supervisor reads after the worker's death.
+enum class Verdict : std::uint32_t { none, timed_out, killed };
+
+/// One value of a slot's word: generation 32 bits, seat 12, flags 8 to 12, phase 4. Every publication has a generation of its own, so
+/// what was meant for one task in a slot never reaches another.
+class Word {
+public:
+    constexpr Word() noexcept = default;
+    explicit constexpr Word(std::uint64_t bits) noexcept : bits_(bits) {}
+    [[nodiscard]] static constexpr Word pending(std::uint32_t generation, bool waited) noexcept {
+        return Word{std::uint64_t{generation} << 32}.with(Phase::pending).with_waited(waited);
+    }
+
+    [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return bits_; }
+    [[nodiscard]] constexpr std::uint32_t generation() const noexcept { return static_cast<std::uint32_t>(bits_ >> 32); }
+    [[nodiscard]] constexpr std::uint32_t seat() const noexcept { return static_cast<std::uint32_t>(bits_ >> seat_shift) & most_seats; }
+    [[nodiscard]] constexpr Phase phase() const noexcept { return static_cast<Phase>(bits_ & phase_mask); }
+    [[nodiscard]] constexpr bool waited() const noexcept { return (bits_ & waited_bit) != 0; }
+    [[nodiscard]] constexpr Verdict verdict() const noexcept { return static_cast<Verdict>((bits_ >> verdict_shift) & 3); }
+    /// Decided: no process will change it again, but for the parent.
+    [[nodiscard]] constexpr bool finished() const noexcept {
+        return phase() == Phase::done || phase() == Phase::lost || phase() == Phase::cancelled;
+    }
+
+    [[nodiscard]] constexpr Word with(Phase phase) const noexcept {
+        return Word{(bits_ & ~phase_mask) | static_cast<std::uint64_t>(phase)};
+    }
+    [[nodiscard]] constexpr Word with_waited(bool waited) const noexcept { return Word{waited ? bits_ | waited_bit : bits_ & ~waited_bit}; }
+    [[nodiscard]] constexpr Word with_verdict(Verdict verdict) const noexcept {
+        constexpr std::uint64_t verdict_mask = std::uint64_t{3} << verdict_shift;
+        return Word{(bits_ & ~verdict_mask) | (static_cast<std::uint64_t>(verdict) << verdict_shift)};
+    }
+    [[nodiscard]] constexpr Word with_generation(std::uint32_t generation) const noexcept {
+        return Word{(bits_ & 0xffffffff) | (std::uint64_t{generation} << 32)};
+    }
+    [[nodiscard]] constexpr Word with_seat(std::uint32_t seat) const noexcept {
+        constexpr std::uint64_t seat_mask = std::uint64_t{most_seats} << seat_shift;
+        return Word{(bits_ & ~seat_mask) | (std::uint64_t{seat} << seat_shift)};
+    }
+    [[nodiscard]] constexpr Word started_by(std::uint32_t seat) const noexcept { return with_seat(seat).with(Phase::started); }
+
+    static constexpr std::uint32_t most_seats = 0xfff;
+    static constexpr std::uint64_t waited_bit = 1 << 4;
+
+private:
+    static constexpr std::uint64_t phase_mask = 0xf;
+    static constexpr int verdict_shift = 8;
+    static constexpr int seat_shift = 20;
+
+    std::uint64_t bits_ = 0;
+};
+
+/// What a finished task left in the result's bytes.
+enum class Outcome : std::uint8_t { value, exception };
+
+/// Why a task is lost.
+enum class Cause : std::uint8_t { died, timed_out, killed, terminated, broken };
+
+/// A payload too large for its window: its exact size, and its run of extents (first 32 bits, count 32), which changes in one step so that
+/// a dead worker's slot never names memory it has given back.
+struct Large {
+    std::uint64_t size;
+    std::atomic<std::uint64_t> run;
+};
+
+/// Two lines: a small task and its result need the first one only.
+struct alignas(apart) Slot {
+    static constexpr std::uint32_t large = 0xffffffff;
+    static constexpr std::size_t inline_bytes = 16;
+    static constexpr std::uint8_t special = 1;   // timeout, retries and attempt count
+    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label
+
+    std::atomic<std::uint64_t> word;
+    std::uintptr_t code;           // what to run: the address of a task_code function; written by the parent while free
+    std::uint32_t argument_bytes;  // `large`: see large_argument
+    std::uint32_t result_bytes;    // written by the owner while started
+    std::atomic<std::uint32_t> waiter;  // index of the parker to notify; written by the parent before it sets WAITED
+    Outcome outcome;                    // of the owner while started
+    std::atomic<Cause> cause;           // why it is lost; written before the word says so
+    std::uint8_t traits;                // which of the following apply; written by the parent while free
+    bool has_extents;                   // the result may have taken extents; of the owner while started, then of who clears the slot
+    std::array<std::byte, inline_bytes> argument;
+    std::array<std::byte, inline_bytes> result;
+
+    [[nodiscard]] bool is_special() const noexcept { return (traits & special) != 0; }
+    [[nodiscard]] bool is_timed() const noexcept { return is_special() && timeout != 0; }
+
+    alignas(cache_line) Large large_argument;
+    Large large_result;
+    std::atomic<std::uint64_t> stop_request;  // 1 + the generation of the task that shall stop; written by the parent at any time
+    std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below but timeout
+    std::uint16_t retries;                    // left
+    std::uint16_t attempt;                    // from 0
+    ExitStatus exit_status;
+    std::uint64_t timeout;                    // nanoseconds, 0: none
+};
+
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would be private to one process");
+static_assert(std::is_standard_layout_v<Slot> && std::is_trivially_destructible_v<Slot>, "processes share the bytes; nobody destroys them");
+static_assert(offsetof(Slot, result) + Slot::inline_bytes == cache_line, "a small task lives in one line");
+static_assert(sizeof(Slot) == apart, "slots of different owners do not share lines");
+
+}  // namespace procpool::task

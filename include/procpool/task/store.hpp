@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Store: where a payload lies: in the slot, in the slot's window, or in extents.
+
+#include <procpool/core/fault_point.hpp>
+#include <procpool/task/extents.hpp>
+#include <procpool/task/slot.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace procpool::task {
+
+/// One side of all slots, arguments or results. Memory follows the slot: whoever owns the slot owns its payload's memory.
+template <bool is_result>
+class Store {
+public:
+    void attach(Slot* slots, std::byte* windows, std::size_t window_size) noexcept {
+        slots_ = slots;
+        windows_ = windows;
+        window_size_ = window_size;
+    }
+    [[nodiscard]] Extents& extents() noexcept { return extents_; }
+    [[nodiscard]] const Extents& extents() const noexcept { return extents_; }
+
+    /// The buffer a writer starts with.
+    [[nodiscard]] std::span<std::byte> first_buffer(std::uint32_t slot) const noexcept { return inlined(slots_[slot]); }
+
+    /// The buffer for payloads beyond the slot's own line.
+    [[nodiscard]] std::span<std::byte> window(std::uint32_t slot) const noexcept { return {windows_ + slot * window_size_, window_size_}; }
+
+    /// Returns: a buffer of at least `need` bytes that starts with the first `used` of `current`. Throws: SharedMemoryExhausted.
+    [[nodiscard]] std::span<std::byte> grow(std::uint32_t slot, std::uint32_t generation, std::span<std::byte> current, std::size_t used,
+                                            std::size_t need) {
+        if (need <= window_size_) {
+            std::memcpy(window(slot).data(), current.data(), used);
+            return window(slot);
+        }
+        Large& record = large(slots_[slot]);
+        const bool was_large = current.size() > window_size_;
+        const std::size_t wanted = was_large ? std::max(need, current.size() * 2) : need;
+        if constexpr (is_result) { slots_[slot].has_extents = true; }  // first, since its worker may die at any instruction
+        const Extents::Run run = acquire(wanted, need, Extents::stamp(slot, generation));
+        std::memcpy(extents_.address(run), current.data(), used);
+        reach(FaultPoint::result_grown);
+        const Extents::Run before = run_of(slots_[slot]);
+        // release: whoever finds the worker dead and reads this run finds the bytes copied to it.
+        record.run.store((std::uint64_t{run.count} << 32) | run.first, std::memory_order_release);
+        if (was_large) { extents_.release(before); }
+        return {extents_.address(run), run.count * Extents::extent_size};
+    }
+
+    /// Effects: notes that the payload is the first `size` bytes of `buffer`, a buffer that first_buffer(), window() or grow() gave.
+    void seal(std::uint32_t index, std::span<const std::byte> buffer, std::size_t size) noexcept {
+        Slot& slot = slots_[index];
+        if (buffer.size() > window_size_) {
+            large(slot).size = size;
+            bytes(slot) = Slot::large;
+            return;
+        }
+        const auto inside = inlined(slot);
+        if (size != 0 && size <= Slot::inline_bytes && buffer.data() != inside.data()) { std::memcpy(inside.data(), buffer.data(), size); }
+        bytes(slot) = static_cast<std::uint32_t>(size);
+    }
+
+    [[nodiscard]] std::span<std::byte> payload(std::uint32_t index) const noexcept {
+        Slot& slot = slots_[index];
+        const std::uint32_t size = bytes(slot);
+        if (size <= Slot::inline_bytes) { return inlined(slot).first(size); }
+        if (size != Slot::large) { return window(index).first(size); }
+        return {extents_.address(run_of(slot)), large(slot).size};
+    }
+
+    [[nodiscard]] bool is_large(std::uint32_t index) const noexcept { return bytes(slots_[index]) == Slot::large; }
+    /// Requires: is_large().
+    [[nodiscard]] Extents::Run run(std::uint32_t index) const noexcept { return run_of(slots_[index]); }
+
+    /// Effects: the slot has no payload, and extents that a dead worker took for it, noted or not, are free.
+    void release_after_death(std::uint32_t index, std::uint32_t generation) noexcept {
+        if (slots_[index].has_extents) { extents_.release_all_of(Extents::stamp(index, generation)); }  // the table is long
+        slots_[index].has_extents = false;
+        bytes(slots_[index]) = 0;
+    }
+
+    /// Gives the extents of a payload back, if it has any. buffer: as for seal(), where the payload was never sealed.
+    void release(std::uint32_t index) noexcept {
+        if (is_large(index)) { extents_.release(run_of(slots_[index])); }
+        bytes(slots_[index]) = 0;
+    }
+    void abandon(std::uint32_t index, std::span<const std::byte> buffer) noexcept {
+        if (buffer.size() > window_size_) { extents_.release(run_of(slots_[index])); }
+        bytes(slots_[index]) = 0;
+    }
+
+private:
+    [[nodiscard]] static std::uint32_t& bytes(Slot& slot) noexcept {
+        if constexpr (is_result) {
+            return slot.result_bytes;
+        } else {
+            return slot.argument_bytes;
+        }
+    }
+    [[nodiscard]] static Large& large(Slot& slot) noexcept {
+        if constexpr (is_result) {
+            return slot.large_result;
+        } else {
+            return slot.large_argument;
+        }
+    }
+    [[nodiscard]] static std::span<std::byte> inlined(Slot& slot) noexcept {
+        if constexpr (is_result) {
+            return slot.result;
+        } else {
+            return slot.argument;
+        }
+    }
+    [[nodiscard]] static Extents::Run run_of(Slot& slot) noexcept {
+        const std::uint64_t run = large(slot).run.load(std::memory_order_acquire);
+        return {static_cast<std::uint32_t>(run), static_cast<std::uint32_t>(run >> 32)};
+    }
+
+    /// Twice as much spares copies later, but less is enough.
+    [[nodiscard]] Extents::Run acquire(std::size_t wanted, std::size_t need, std::uint64_t owner) {
+        if (wanted > need) {
+            try {
+                return extents_.acquire(wanted, owner);
+            } catch (const SharedMemoryExhausted&) {
+            }
+        }
+        return extents_.acquire(need, owner);
+    }
+
+    Slot* slots_;
+    std::byte* windows_;
+    std::size_t window_size_;
+    Extents extents_;
+};
+
+using ArgumentStore = Store<false>;
+using ResultStore = Store<true>;
+
+}  // namespace procpool::task

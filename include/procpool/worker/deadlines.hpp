@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Deadlines: finds tasks that run longer than they may, and tasks that the parent has condemned.
+
+#include <procpool/core/deadline.hpp>
+#include <procpool/task/board.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+namespace procpool::worker {
+
+/// Workers send no messages, so the slots are read. Called by: supervisor, or the thread engine's timer.
+class Deadlines {
+public:
+    explicit Deadlines(task::Board& board) : board_(board), watches_(board.seats().size()) {}
+
+    /// Calls expired(slot, word) for tasks past their timeout, and condemned(word) for those with a verdict. Returns: when to look again:
+    /// not before a running task expires, nor before one that is accepted now could.
+    template <class Expired, class Condemned>
+    [[nodiscard]] Clock::time_point look(Expired expired, Condemned condemned) noexcept {
+        Clock::time_point next = Clock::time_point::max();
+        const auto slots = board_.slots();
+        const Clock::time_point now = Clock::now();
+        for (std::uint32_t i = 0; i < slots.size(); ++i) {
+            const task::Word word{slots[i].word.load(std::memory_order_seq_cst)};
+            const bool started = word.phase() == task::Phase::started;
+            if (started && word.verdict() != task::Verdict::none) {
+                condemned(word);
+            } else if ((started || word.phase() == task::Phase::pending) && slots[i].is_timed()) {
+                const std::chrono::nanoseconds timeout{slots[i].timeout};
+                const Clock::time_point expires = started ? later(start_of(word, now), timeout) : later(now, timeout);
+                if (expires <= now && may_condemn(word)) {
+                    expired(i, word);
+                } else {
+                    next = std::min(next, std::max(expires, now + std::chrono::milliseconds{1}));
+                }
+            }
+        }
+        return next;
+    }
+
+    /// Returns: what find() returns, which calls look(), once nothing submitted meanwhile could expire earlier without whoever submits it
+    /// ringing.
+    template <class Find>
+    [[nodiscard]] Clock::time_point arm(Find find) noexcept {
+        Clock::time_point next = find();
+        for (;;) {
+            // seq_cst: written before the next look at the slots; a submitter publishes before it reads this.
+            board_.control.armed.store(next.time_since_epoch().count(), std::memory_order_seq_cst);
+            const Clock::time_point again = find();
+            if (again >= next) { return next; }
+            next = again;
+        }
+    }
+
+    /// A new worker takes the seat. Called by: supervisor.
+    void forget(std::uint32_t seat) noexcept {
+        watches_[seat] = {};
+        board_.seats()[seat].item.store(0, std::memory_order_relaxed);
+    }
+
+private:
+    /// When a timed task was first seen running on a seat.
+    struct Watch {
+        std::uint32_t generation = 0;
+        Clock::time_point seen{};
+    };
+
+    [[nodiscard]] static Clock::time_point later(Clock::time_point from, std::chrono::nanoseconds timeout) noexcept {
+        return timeout > Clock::time_point::max() - from ? Clock::time_point::max() : from + timeout;
+    }
+
+    [[nodiscard]] static bool is_stamped(task::Word word, std::uint64_t item) noexcept { return item >> 32 == word.generation(); }
+
+    /// The worker's stamp, or, when it was stopped before it wrote one, when the task was first seen running.
+    [[nodiscard]] Clock::time_point start_of(task::Word word, Clock::time_point now) noexcept {
+        const task::Seat& seat = board_.seats()[word.seat()];
+        Watch& watch = watches_[word.seat()];
+        if (watch.generation != word.generation()) { watch = {word.generation(), now}; }
+        item_ = seat.item.load(std::memory_order_seq_cst);
+        return is_stamped(word, item_) ? Clock::time_point{Clock::duration{seat.task_started.load(std::memory_order_seq_cst)}} : watch.seen;
+    }
+
+    /// The item that start_of() saw the stamp of still runs, and will not be followed by another: the worker stamps the next one before it
+    /// steps to it, and finds that it must not step.
+    [[nodiscard]] bool may_condemn(task::Word word) noexcept {
+        std::atomic<std::uint64_t>& item = board_.seats()[word.seat()].item;
+        if (!is_stamped(word, item_)) { return !is_stamped(word, item.load(std::memory_order_seq_cst)); }
+        // The generation in it keeps this from an item of the seat's next task.
+        return (item_ & 1) != 0 || item.compare_exchange_strong(item_, item_ | 1, std::memory_order_seq_cst);
+    }
+
+    task::Board& board_;
+    std::vector<Watch> watches_;  // by seat
+    std::uint64_t item_ = 0;
+};
+
+}  // namespace procpool::worker

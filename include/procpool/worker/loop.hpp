@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Loop: how a worker finds, runs and finishes tasks. The same for processes and threads.
+
+#include <procpool/codec/bytes.hpp>
+#include <procpool/codec/exception.hpp>
+#include <procpool/codec/task_frame.hpp>
+#include <procpool/core/fault_point.hpp>
+#include <procpool/core/platform.hpp>
+#include <procpool/os/yield.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/task/board.hpp>
+#include <procpool/worker/stop_watcher.hpp>
+#include <procpool/worker/this_worker.hpp>
+
+#include <cxxabi.h>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <span>
+#include <stop_token>
+
+namespace procpool::worker {
+
+/// What differs between workers that are processes and workers that are threads.
+struct Host {
+    PlaceOf place_of;              ///< of addresses in results
+    void (*before_result)();       ///< before the first byte of a result is written, and not if there is none
+    void (*after_task)();          ///< before a result is published, when its arguments are gone
+    void (*condemned)();           ///< a verdict has been passed on the task: waits to be killed, where that can be
+    void (*thread_ended)();        ///< the task ended the thread it runs on: ends the process, where the worker is one
+};
+
+/// One worker on one seat.
+class Loop final : private TaskHost {
+public:
+    Loop(task::Board& board, std::uint32_t seat, const Host& host) noexcept
+        : board_(board), seat_(board.seats()[seat]), number_(seat), host_(host), watcher_(seat_.stopper) {}
+
+    /// Effects: runs tasks until the pool is closed and nothing is left, or until it is stopped.
+    void run() {
+        for (;;) {
+            if (worn_out()) { return; }
+            if (const std::optional<task::Claim> claim = board_.claim(number_)) {
+                if (searching_) { stop_searching(); }
+                run_task(*claim);
+            } else if (must_leave()) {
+                if (board_.queue.was_empty()) { return; }  // what was published before the end shows now, if it did not a moment ago
+            } else {
+                search_or_sleep();
+            }
+        }
+    }
+
+    /// Effects: runs the next pending task. Returns: false when there is none.
+    bool run_one() {
+        const std::optional<task::Claim> claim = board_.claim(number_);
+        if (claim) { run_task(*claim); }
+        return claim.has_value();
+    }
+
+private:
+    [[nodiscard]] bool must_leave() const noexcept { return board_.control.life.load(std::memory_order_seq_cst) != task::Life::open; }
+
+    /// It has done what max_tasks_per_worker allows.
+    [[nodiscard]] bool worn_out() const noexcept { return board_.control.items_per_worker != 0 && item_budget() == 0; }
+
+    void run_task(task::Claim claim) {
+        task::Slot& slot = board_.slots()[claim.slot];
+        claim_ = claim;
+        items_ = 0;
+        seat_.current.store(claim.slot + 1, std::memory_order_relaxed);
+        identity.task = claim.generation;
+        identity.attempt = slot.is_special() ? slot.attempt : 0;
+        identity.host = this;
+        const bool timed = slot.is_timed();
+        if (timed) { start_clock(); }
+        Results results{board_, claim, host_};
+        Writer out{{}, Results::grow, &results, host_.place_of};
+        task::Outcome outcome = task::Outcome::value;
+        reach(FaultPoint::before_run);
+        try {
+            TaskFrame frame{board_.arguments.payload(claim.slot), out, *this, timed};
+            reinterpret_cast<TaskCode>(slot.code)(frame);
+        } catch (const abi::__forced_unwind&) {  // pthread_exit(): must go on, or the runtime aborts
+            host_.thread_ended();
+            board_.lose(claim.slot, claim.generation, task::Cause::died);
+            throw;
+        } catch (...) {
+            outcome = task::Outcome::exception;
+            out.rewind(0);
+            encode_exception(out, std::current_exception());
+        }
+        if (took_token_) {
+            watcher_.end_of_task();
+            took_token_ = false;
+        }
+        identity.host = nullptr;
+        host_.after_task();
+        slot.outcome = outcome;
+        board_.results.seal(claim.slot, out.buffer(), out.size());
+        auto& count = outcome == task::Outcome::value ? seat_.completed : seat_.failed;
+        count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // this worker alone writes it
+        count_items(items_ == 0 ? 1 : 0);
+        seat_.current.store(0, std::memory_order_relaxed);
+        reach(FaultPoint::before_done);
+        if (!board_.finish(claim, number_)) {
+            host_.condemned();
+            board_.results.release(claim.slot);
+        }
+    }
+
+    void start_clock() noexcept {
+        seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+        seat_.item.store(std::uint64_t{claim_.generation} << 32, std::memory_order_release);  // the stamp above is this task's
+    }
+
+    void count_items(std::uint64_t items) noexcept {
+        const auto done = seat_.items_done.load(std::memory_order_relaxed);
+        seat_.items_done.store(done + static_cast<std::uint32_t>(items), std::memory_order_relaxed);
+    }
+
+    // ---- what tasks ask for
+
+    [[nodiscard]] bool stop_requested() const noexcept override {
+        // relaxed: the request carries nothing but itself.
+        return board_.slots()[claim_.slot].stop_request.load(std::memory_order_relaxed) == std::uint64_t{claim_.generation} + 1;
+    }
+
+    [[nodiscard]] std::stop_token stop_token() override {
+        took_token_ = true;
+        return watcher_.token(board_.slots()[claim_.slot].stop_request, claim_.generation);
+    }
+
+    [[nodiscard]] std::uint64_t item_budget() const noexcept override {
+        const std::uint64_t most = board_.control.items_per_worker;
+        if (most == 0) { return UINT64_MAX; }
+        const std::uint64_t done = seat_.items_done.load(std::memory_order_relaxed);
+        return done < most ? most - done : 0;
+    }
+
+    void start_items(unsigned attempt) noexcept override { identity.attempt = attempt; }
+
+    void finish_items(std::uint64_t done, const Writer& result) override {
+        if (done != items_) { identity.attempt = 0; }
+        board_.results.seal(claim_.slot, result.buffer(), result.size());
+        count_items(done - items_);
+        items_ = done;
+        reach(FaultPoint::item_done);
+        if (!board_.slots()[claim_.slot].is_timed()) { return; }
+        // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the stamp.
+        seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_seq_cst);
+        std::uint64_t item = seat_.item.load(std::memory_order_relaxed);
+        const std::uint64_t next = (item & ~std::uint64_t{0xffffffff}) | static_cast<std::uint32_t>(item + 2);
+        if ((item & 1) != 0 || !seat_.item.compare_exchange_strong(item, next, std::memory_order_seq_cst)) { host_.condemned(); }
+    }
+
+    /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is woken.
+    void search_or_sleep() {
+        const task::Control& control = board_.control;
+        const bool alone = control.workers == 1;  // then nobody relies on it to look, so it need not say that it does
+        if (searching_) {  // what it found, another claimed; nobody may rely on it while it sleeps
+            board_.spinning.remove(number_);
+            searching_ = false;
+        }
+        if (control.spinners > 0 && (alone || board_.spinning.was_size() < control.spinners)) {
+            if (!alone) {
+                board_.spinning.add(number_);
+                searching_ = true;
+            }
+            reach(FaultPoint::spinning);
+            if (spin()) { return; }
+            if (!alone) {
+                board_.spinning.remove(number_);
+                searching_ = false;
+            }
+        }
+        board_.sleeping.add(number_);
+        reach(FaultPoint::asleep);
+        if (board_.queue.was_empty() && !must_leave()) { seat_.parker.park(Deadline::never()); }
+        searching_ = !alone;  // who relied on it while it spun, or took it out of the sleepers, woke nobody else
+        board_.sleeping.remove(number_);
+    }
+
+    /// The first task of a search is claimed: whoever relied on this worker to look for more is served by another.
+    void stop_searching() noexcept {
+        searching_ = false;
+        board_.spinning.remove(number_);
+        if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
+    }
+
+    /// Returns: true when there is something to do.
+    [[nodiscard]] bool spin() const noexcept {
+        for (int round = 0; round < spin_rounds; ++round) {
+            for (int i = 0; i < spins_per_round; ++i) {
+                if (!board_.queue.was_empty()) { return true; }
+                relax();
+            }
+            if (must_leave()) { return true; }
+            os::yield();  // on a busy machine somebody else has better use for the processor
+        }
+        return false;
+    }
+
+    static constexpr int spin_rounds = 16;
+    static constexpr int spins_per_round = 64;
+
+    /// Lets a result grow into its slot's memory, from nothing.
+    struct Results {
+        task::Board& board;
+        task::Claim claim;
+        const Host& host;
+        static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need) {
+            auto& [board, claim, host] = *static_cast<Results*>(self);
+            if (current.empty()) {
+                host.before_result();
+                current = board.results.first_buffer(claim.slot);
+                if (need <= current.size()) { return current; }
+            }
+            reach(FaultPoint::result_half);
+            return board.results.grow(claim.slot, claim.generation, current, used, need);
+        }
+    };
+
+    task::Board& board_;
+    task::Seat& seat_;
+    std::uint32_t number_;
+    const Host& host_;
+    StopWatcher watcher_;
+    task::Claim claim_{};
+    std::uint64_t items_ = 0;  // of the task that runs, finished and counted
+    bool took_token_ = false;
+    bool searching_ = false;  // others may rely on this worker to look for work
+};
+
+}  // namespace procpool::worker

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// The life of a worker process, from the fork to its end.
+
+#include <procpool/core/fault_point.hpp>
+#include <procpool/os/backtrace.hpp>
+#include <procpool/os/identity.hpp>
+#include <procpool/os/memory.hpp>
+#include <procpool/os/process.hpp>
+#include <procpool/os/signals.hpp>
+#include <procpool/os/streams.hpp>
+#include <procpool/shm/heap.hpp>
+#include <procpool/task/board.hpp>
+#include <procpool/worker/loop.hpp>
+#include <procpool/worker/setup.hpp>
+#include <procpool/worker/this_worker.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+#include <string>
+
+namespace procpool::worker {
+
+/// The process this worker is; a task that forks and returns in its child finds itself to be another one.
+inline constinit os::Token worker_token = 0;
+
+/// Where a result's address lies for the parent: what this worker allocates in shared memory after the fork, the parent does not have.
+[[nodiscard]] inline Place place_for_parent(const void* address) {
+    if (address == nullptr) { return Place::common; }
+    if (shm::is_shared_with_parent(address)) { return Place::shared; }
+    return Place::private_;
+}
+
+inline void leave_if_impostor() {
+    if (!os::is_process(worker_token)) { os::leave(EXIT_SUCCESS); }
+}
+
+/// exit() in a task: what the task itself gave to atexit() has run by now, what the parent gave must not.
+inline void leave_on_exit(int status, void*) {
+    os::flush_standard_streams();
+    os::leave(status);
+}
+
+inline constexpr Host process_host{
+    place_for_parent,
+    leave_if_impostor,
+    [] {
+        leave_if_impostor();
+        os::flush_pending_output();
+    },
+    os::wait_for_ever,
+    [] {
+        os::flush_standard_streams();
+        os::leave(EXIT_SUCCESS);
+    },
+};
+
+inline void name_process(const std::string& name, std::uint32_t index) noexcept {
+    constexpr std::size_t most = 15;  // what the kernel keeps; the index matters more than the end of the name
+    std::array<char, 16> text{};
+    const int digits = std::snprintf(text.data(), text.size(), ":%u", index);
+    const std::size_t kept = std::min(name.size(), most - static_cast<std::size_t>(digits));
+    std::snprintf(text.data(), text.size(), "%.*s:%u", static_cast<int>(kept), name.c_str(), index);
+    os::name_process(text.data());
+}
+
+/// Blocks until a retiring worker gives its index to this one, or the pool is closed.
+inline void wait_for_index(task::Board& board, std::uint32_t seat_number) {
+    task::Seat& seat = board.seats()[seat_number];
+    board.control.spare.store(seat_number + 1, std::memory_order_seq_cst);
+    // seq_cst: offered before the look at life; whoever closes the pool moves life first and then notifies the spare worker.
+    while (seat.index.load(std::memory_order_acquire) >= board.control.workers && board.control.life.load(std::memory_order_seq_cst) == task::Life::open) {
+        seat.parker.park(Deadline::never());
+    }
+    identity.index = seat.index.load(std::memory_order_acquire);
+}
+
+/// Effects: the spare worker, if there is one now, goes on with this one's index, before this one has ended.
+inline void replace_by_spare(task::Board& board, const task::Seat& retiring) noexcept {
+    if (board.control.life.load(std::memory_order_seq_cst) != task::Life::open) { return; }
+    const std::uint32_t spare = board.control.spare.exchange(0, std::memory_order_acq_rel);
+    if (spare == 0) { return; }
+    // It may have died and another worker may sit there, or it may have an index already: an index that is given is never changed.
+    std::uint32_t none = board.control.workers;
+    if (board.seats()[spare - 1].index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed), std::memory_order_acq_rel)) {
+        board.seats()[spare - 1].parker.notify();
+    }
+}
+
+inline constinit task::Seat* crashing_seat = nullptr;
+
+/// Effects: when this process crashes, its seat tells where.
+inline void record_crashes(task::Seat& seat) noexcept {
+    crashing_seat = &seat;
+    std::uintptr_t warm_up[1];
+    static_cast<void>(os::capture_backtrace(warm_up));
+    os::on_crash([](int signal, const void*) noexcept {
+        task::Crash& crash = crashing_seat->crash;
+        crash.signal = signal;
+        crash.count = static_cast<std::uint32_t>(os::capture_backtrace(crash.frames));
+    });
+}
+
+/// Effects: is worker `index` on `seat` until the pool ends, and never returns.
+/// Called by: supervisor, in the child it has just forked, with all signals blocked. Everything here that runs before user code is boring
+/// on purpose: no lock, no static with a constructor, nothing a thread of the parent may have held when it forked.
+[[noreturn]] inline void run_process(task::Board& board, const Setup& setup, std::uint32_t seat_number, std::uint32_t index, pid_t supervisor) {
+    if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }
+    reach(FaultPoint::after_fork);
+    os::lead_group(0);  // what a task starts ends with its worker
+    os::reset_all_signals();
+    os::reset_signal(SIGINT, SIG_IGN);
+    os::reset_signal(SIGTTOU, SIG_IGN);
+    os::purge_standard_streams();
+    os::close_standard_input();
+    name_process(setup.name, index);
+    const std::span<std::byte> arguments = board.argument_side();
+    os::make_read_only(arguments.data(), arguments.size());
+
+    task::Seat& seat = board.seats()[seat_number];
+    const pid_t pid = os::this_process();
+    seat.pid.store(pid, std::memory_order_relaxed);
+    identity = Identity{true, index, pid, 0};
+    worker_token = os::process_token();
+    record_crashes(seat);
+    ::on_exit(leave_on_exit, nullptr);
+    os::unblock_all_signals();
+
+    if (setup.initializer) {
+        try {
+            setup.initializer();
+        } catch (...) {
+            board.control.explain("the initializer of worker " + std::to_string(index) + " threw " + describe_current_exception());
+            seat.state.store(task::SeatState::failed, std::memory_order_release);
+            std::exit(EXIT_FAILURE);
+        }
+        leave_if_impostor();
+        os::flush_pending_output();
+    }
+    reach(FaultPoint::before_ready);
+    board.control.times_ready.fetch_add(1, std::memory_order_relaxed);
+    seat.state.store(task::SeatState::ready, std::memory_order_release);
+
+    if (index >= board.control.workers) { wait_for_index(board, seat_number); }
+    Loop{board, seat_number, process_host}.run();
+
+    seat.state.store(task::SeatState::leaving, std::memory_order_release);
+    replace_by_spare(board, seat);
+    reach(FaultPoint::before_exit);
+    if (setup.finalizer) {
+        try {
+            setup.finalizer();
+        } catch (...) {  // the worker ends anyway, and no task is left to fail
+        }
+    }
+    std::exit(EXIT_SUCCESS);
+}
+
+}  // namespace procpool::worker

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Supervisor: the process that forks the workers and their replacements, reaps them, and settles what the dead leave behind.
+
+#include <procpool/core/deadline.hpp>
+#include <procpool/os/children.hpp>
+#include <procpool/os/descriptor.hpp>
+#include <procpool/os/process.hpp>
+#include <procpool/os/signals.hpp>
+#include <procpool/task/board.hpp>
+#include <procpool/worker/deadlines.hpp>
+#include <procpool/worker/process.hpp>
+#include <procpool/worker/setup.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace procpool::worker {
+
+/// One thread, all signals blocked, no user code, no allocation in its loop. Children end in SIGCHLD, read from a descriptor: unlike a
+/// pidfd for each of them it needs one descriptor for any number of workers and every kernel has it.
+class Supervisor {
+public:
+    /// bell: raised by the parent when Control changed. parent: readable when the parent has ended, or none.
+    Supervisor(task::Board& board, const Setup& setup, os::Event& bell, os::Descriptor& parent, pid_t parent_pid)
+        : board_(board), setup_(setup), bell_(bell), parent_(parent), parent_pid_(parent_pid), workers_(setup.workers + (setup.recycles ? 1 : 0)), deadlines_(board) {}
+
+    /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all signals blocked.
+    [[noreturn]] void run() {
+        os::reset_all_signals();
+        name_process(setup_.name + "+", 0);
+        children_ = os::watch_children();
+        if (!children_) { fail_to_start(errno); }
+        for (std::uint32_t index = 0; index < workers_.size(); ++index) {
+            if (const int error = spawn(index); error != 0) { fail_to_start(error); }
+        }
+        board_.control.workers_up.store(setup_.workers, std::memory_order_release);
+        board_.notify_parent();
+        while (!may_end()) {
+            follow_orders();
+            sleep();
+            reap_all();
+            relieve_stopped();
+            check_start_times();
+            spawn_what_is_due();
+        }
+        settle_everything();
+        os::leave(EXIT_SUCCESS);
+    }
+
+private:
+    struct Worker {
+        pid_t pid = 0;
+        std::uint32_t seat = 0;
+        Clock::time_point respawn_at = Clock::time_point::max();
+    };
+    using milliseconds = std::chrono::milliseconds;
+
+    [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
+    [[nodiscard]] bool stopping() const noexcept { return life() > task::Life::closing; }
+
+    // ---- forking
+
+    [[nodiscard]] std::optional<std::uint32_t> vacant_seat() noexcept {
+        const auto seats = board_.seats();
+        for (std::size_t tried = 0; tried < seats.size(); ++tried) {
+            next_seat_ = (next_seat_ + 1) % static_cast<std::uint32_t>(seats.size());
+            if (seats[next_seat_].state.load(std::memory_order_relaxed) == task::SeatState::vacant) { return next_seat_; }
+        }
+        return std::nullopt;
+    }
+
+    /// Returns: 0, or why it failed.
+    int spawn(std::uint32_t index) noexcept {
+        const std::optional<std::uint32_t> number = vacant_seat();
+        if (!number) { return EAGAIN; }
+        task::Seat& seat = board_.seats()[*number];
+        seat.parker.reset();
+        seat.stopper.reset();
+        deadlines_.forget(*number);
+        seat.items_done.store(0, std::memory_order_relaxed);
+        seat.crash.count = 0;
+        seat.index.store(index, std::memory_order_relaxed);
+        seat.current.store(0, std::memory_order_relaxed);
+        seat.before.store(seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        seat.started_at.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+        seat.pid.store(0, std::memory_order_relaxed);  // not its predecessor's: somebody may signal what workers() shows
+        seat.state.store(task::SeatState::starting, std::memory_order_release);
+        const pid_t self = os::this_process();
+        const pid_t pid = os::try_fork();
+        if (pid == 0) {
+            children_.close();
+            bell_.close();
+            parent_.close();
+            run_process(board_, setup_, *number, index, self);
+        }
+        if (pid < 0) {
+            const int error = errno;
+            seat.state.store(task::SeatState::vacant, std::memory_order_relaxed);
+            return error;
+        }
+        os::lead_group(pid);  // also here, so that its group exists whoever runs first
+        seat.pid.store(pid, std::memory_order_relaxed);
+        workers_[index] = {pid, *number, Clock::time_point::max()};
+        board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
+        return 0;
+    }
+
+    [[noreturn]] void fail_to_start(int error) noexcept {
+        kill_all(SIGKILL);
+        os::reap_all_children();
+        board_.control.start_error.store(error, std::memory_order_release);
+        board_.notify_parent();
+        os::leave(EXIT_FAILURE);
+    }
+
+    void spawn_what_is_due() noexcept {
+        const Clock::time_point now = Clock::now();
+        // Workers of a closed pool leave when nothing is left, and then a task may be put back that its last worker died over.
+        const auto is_gone = [](const Worker& worker) { return worker.pid == 0 && worker.respawn_at == Clock::time_point::max(); };
+        const bool all_gone = workers_.back().pid == 0 && std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
+        if (all_gone && needs_workers()) { workers_.front().respawn_at = now; }
+        for (std::uint32_t index = 0; index < workers_.size(); ++index) {
+            Worker& worker = workers_[index];
+            if (worker.pid != 0 || worker.respawn_at > now) { continue; }
+            if (!needs_workers() || (index == setup_.workers && life() != task::Life::open)) {
+                worker.respawn_at = Clock::time_point::max();
+            } else if (spawn(index) != 0) {
+                fork_delay_ = std::clamp(fork_delay_ * 2, milliseconds{10}, milliseconds{1000});
+                worker.respawn_at = now + fork_delay_;
+            } else {
+                fork_delay_ = {};
+            }
+        }
+    }
+
+    [[nodiscard]] bool needs_workers() const noexcept {
+        return life() == task::Life::open || (life() == task::Life::closing && !board_.queue.was_empty());
+    }
+
+    // ---- waiting
+
+    void sleep() noexcept {
+        const auto readable = os::wait_any_readable<3>({children_.number(), bell_.number(), parent_.number()}, Deadline{deadlines_.arm([this] { return std::min(next_time(), next_deadline()); })});
+        if (parent_ ? readable[2] : os::parent_process() != parent_pid_) {
+            kill_all(SIGKILL);
+            os::leave(EXIT_FAILURE);
+        }
+        bell_.lower();
+        os::drain_signals(children_);
+    }
+
+    /// When there is something to do that nobody will report.
+    [[nodiscard]] Clock::time_point next_time() const noexcept {
+        Clock::time_point next = Clock::time_point::max();
+        if (!parent_) { next = Clock::now() + milliseconds{100}; }
+        if (life() == task::Life::terminated) { next = std::min(next, kill_at_); }
+        for (const Worker& worker : workers_) {
+            next = std::min(next, worker.pid == 0 ? worker.respawn_at : start_deadline(worker));
+        }
+        return next;
+    }
+
+    [[nodiscard]] Clock::time_point start_deadline(const Worker& worker) const noexcept {
+        const task::Seat& seat = board_.seats()[worker.seat];
+        if (stopping() || seat.state.load(std::memory_order_acquire) != task::SeatState::starting) { return Clock::time_point::max(); }
+        const Clock::time_point started{Clock::duration{seat.started_at.load(std::memory_order_relaxed)}};
+        const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - started);  // in the units of the timeout: it may be huge
+        return setup_.start_timeout > longest ? Clock::time_point::max() : started + setup_.start_timeout;
+    }
+
+    void check_start_times() noexcept {
+        for (const Worker& worker : workers_) {
+            if (worker.pid == 0 || start_deadline(worker) > Clock::now()) { continue; }
+            break_pool("a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) + " ms");
+        }
+    }
+
+    // ---- deadlines of tasks
+
+    [[nodiscard]] Clock::time_point next_deadline() noexcept {
+        return deadlines_.look(
+            [&](std::uint32_t slot, task::Word word) {
+                if (board_.condemn(slot, word.generation(), task::Verdict::timed_out)) { kill_worker_on(word.seat()); }
+            },
+            [&](task::Word word) { kill_worker_on(word.seat()); });
+    }
+
+    void kill_worker_on(std::uint32_t seat) noexcept {
+        for (const Worker& worker : workers_) {
+            if (worker.pid != 0 && worker.seat == seat) { os::signal_group(worker.pid, SIGKILL); }
+        }
+    }
+
+    // ---- ending
+
+    void break_pool(const std::string& reason) noexcept {
+        board_.control.explain(reason);
+        board_.control.advance(task::Life::broken);
+        follow_orders();
+    }
+
+    void follow_orders() noexcept {
+        switch (life()) {
+            case task::Life::open:
+            case task::Life::closing: return;
+            case task::Life::terminated:
+                if (kill_at_ == Clock::time_point::max()) {
+                    kill_at_ = Deadline::after(setup_.terminate_grace).when();
+                    for (const Worker& worker : workers_) {
+                        if (worker.pid != 0) { os::signal_child(worker.pid, SIGTERM); }
+                    }
+                } else if (Clock::now() >= kill_at_) {
+                    kill_all(SIGKILL);
+                }
+                return;
+            case task::Life::killed:
+            case task::Life::broken: kill_all(SIGKILL); return;
+        }
+    }
+
+    /// A worker that is not reaped keeps its number, so this hits no stranger.
+    void kill_all(int signal) noexcept {
+        for (const Worker& worker : workers_) {
+            if (worker.pid != 0) { os::signal_group(worker.pid, signal); }
+        }
+    }
+
+    [[nodiscard]] bool may_end() const noexcept {
+        const bool anybody = std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.pid != 0; });
+        return !anybody && (stopping() || (life() == task::Life::closing && board_.queue.was_empty()));
+    }
+
+    /// Nobody runs any more: every task that is not decided is lost.
+    void settle_everything() noexcept {
+        board_.lose_all(life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
+        board_.control.ended.store(1, std::memory_order_release);  // after the words: who reads it finds them decided
+        board_.notify_parent();
+    }
+
+    // ---- deaths
+
+    void reap_all() noexcept {
+        while (const std::optional<os::EndedChild> ended = os::ended_child()) {
+            os::signal_group(ended->pid, SIGKILL);  // what it started; the zombie keeps the number from being used again
+            const auto dead = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == ended->pid; });
+            if (dead != workers_.end()) { settle(*dead, ended->status); }
+            os::reap(ended->pid);
+        }
+    }
+
+    /// Effects: nobody relies on a worker that was stopped to look for work; its own task waits for it, the others do not.
+    void relieve_stopped() noexcept {
+        for (pid_t pid = os::stopped_child(); pid != 0; pid = os::stopped_child()) {
+            const auto stopped = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == pid; });
+            if (stopped == workers_.end()) { continue; }
+            board_.spinning.remove(stopped->seat);
+            board_.sleeping.remove(stopped->seat);
+            notify_workers_again();
+            board_.queue.look_everywhere();                 // it may have marked a priority as empty, and not looked again
+            if (!board_.queue.was_empty()) { board_.wake_one(); }
+        }
+    }
+
+    /// Effects: who sleeps and was to be notified by one that died or was stopped between a step and the notification that belongs to it
+    /// looks again: notify() has two, and wake_one() and replace_by_spare() have one before.
+    void notify_workers_again() noexcept {
+        for (std::uint32_t i = 0; i < board_.seats().size(); ++i) {
+            sync::Parker& parker = board_.seats()[i].parker;
+            parker.notify_again_if_interrupted();
+            if (!board_.sleeping.contains(i)) { parker.notify(); }
+        }
+    }
+
+    /// Effects: the task that the dead worker ran is lost, what its seat held is free, and its replacement is due.
+    void settle(Worker& worker, ExitStatus status) noexcept {
+        const pid_t pid = worker.pid;
+        task::Seat& seat = board_.seats()[worker.seat];
+        const task::SeatState state = seat.state.load(std::memory_order_acquire);
+        const bool unasked = state != task::SeatState::leaving && !stopping();
+        // Before the words: who learns of the death from its task finds it in workers() and stats() too.
+        seat.state.store(task::SeatState::vacant, std::memory_order_release);
+        if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
+        const auto slots = board_.slots();
+        for (std::uint32_t i = 0; i < slots.size(); ++i) {
+            const task::Word word{slots[i].word.load(std::memory_order_acquire)};
+            if (word.phase() != task::Phase::started || word.seat() != worker.seat) { continue; }
+            settle_task(i, worker.pid, status);
+        }
+        board_.queue.look_everywhere();
+        board_.sleeping.remove(worker.seat);
+        board_.spinning.remove(worker.seat);
+        notify_workers_again();
+        if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
+        if (setup_.recycles) {
+            std::uint32_t offered = worker.seat + 1;  // a dead spare worker takes no index
+            board_.control.spare.compare_exchange_strong(offered, 0, std::memory_order_seq_cst);
+            seat_spare(worker);
+        }
+        Worker& vacant = worker.pid == pid ? worker : workers_.back();
+        vacant.pid = 0;
+        vacant.respawn_at = Clock::now();
+        board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
+        if (state == task::SeatState::leaving && life() == task::Life::open) { board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed); }
+        if (unasked) { count_death(vacant, state, pid, status); }
+        board_.notify_parent();
+    }
+
+    /// Effects: if a retiring worker has given its index to the spare one, the two change places here: the spare is due again, not the index.
+    void seat_spare(Worker& dead) noexcept {
+        Worker& spare = workers_.back();
+        if (&dead == &spare || spare.pid == 0) { return; }
+        task::Seat& seat = board_.seats()[spare.seat];
+        const auto index = static_cast<std::uint32_t>(&dead - workers_.data());
+        if (seat.index.load(std::memory_order_acquire) == index) {
+            std::swap(dead.seat, spare.seat);
+            std::swap(dead.pid, spare.pid);
+        } else if (seat.index.load(std::memory_order_acquire) == setup_.workers && seat.state.load(std::memory_order_acquire) == task::SeatState::ready) {
+            // The dead one may have taken it and got no further. seq_cst: as wait_for_index(); it looks at life again.
+            board_.control.spare.store(spare.seat + 1, std::memory_order_seq_cst);
+            seat.parker.notify();
+        }
+    }
+
+    /// Effects: the task that a dead worker ran runs again, if it may, and is lost otherwise.
+    void settle_task(std::uint32_t index, pid_t pid, ExitStatus status) noexcept {
+        task::Slot& slot = board_.slots()[index];
+        for (;;) {
+            const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
+            if (word.phase() != task::Phase::started) { return; }
+            const task::Cause cause = cause_of(word);
+            if (slot.is_special() && slot.retries > 0 && (cause == task::Cause::died || cause == task::Cause::timed_out)) {
+                board_.results.release_after_death(index, word.generation());
+                --slot.retries;
+                ++slot.attempt;
+                if (board_.requeue(index, word)) {
+                    board_.control.retried.fetch_add(1, std::memory_order_relaxed);
+                    board_.wake_for_new_task();
+                    return;
+                }
+                ++slot.retries;
+                --slot.attempt;
+            }
+            slot.pid = pid;
+            slot.exit_status = status;
+            const task::Crash& crash = board_.seats()[word.seat()].crash;
+            if (crash.count != 0) { board_.record_crash(index, word.generation(), crash); }
+            // Counted first, for who learns of it from the word.
+            auto& count = cause == task::Cause::timed_out ? board_.control.timed_out : board_.control.casualties;
+            const std::uint64_t counted = cause == task::Cause::killed ? 0 : 1;  // the parent counts what it kills
+            count.fetch_add(counted, std::memory_order_relaxed);
+            if (board_.lose_started(index, word, cause)) { return; }
+            count.fetch_sub(counted, std::memory_order_relaxed);
+        }
+    }
+
+    [[nodiscard]] task::Cause cause_of(task::Word word) const noexcept {
+        switch (word.verdict()) {
+            case task::Verdict::timed_out: return task::Cause::timed_out;
+            case task::Verdict::killed: return task::Cause::killed;
+            case task::Verdict::none: break;
+        }
+        if (!stopping()) { return task::Cause::died; }
+        return life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated;
+    }
+
+    /// Workers that die again and again before they are ready would do so for ever.
+    void count_death(Worker& worker, task::SeatState state, pid_t pid, ExitStatus status) {
+        if (state == task::SeatState::failed) {
+            break_pool("");
+            return;
+        }
+        const std::uint32_t ready = board_.control.times_ready.load(std::memory_order_relaxed);
+        if (state == task::SeatState::ready || ready != ready_at_last_death_) { deaths_before_ready_ = 0; }
+        ready_at_last_death_ = ready;
+        if (state == task::SeatState::ready) { return; }
+        ++deaths_before_ready_;
+        if (deaths_before_ready_ >= std::max<std::size_t>(3, workers_.size())) {
+            break_pool(std::to_string(deaths_before_ready_) + " workers in a row died before they were ready; the last one, " + std::to_string(pid) +
+                       ", " + to_string(status));
+        }
+        constexpr std::array<int, 8> delays{0, 10, 20, 50, 100, 200, 500, 1000};
+        worker.respawn_at += milliseconds{delays[std::min<std::size_t>(deaths_before_ready_ - 1, delays.size() - 1)]};
+    }
+
+    task::Board& board_;
+    const Setup& setup_;
+    os::Event& bell_;
+    os::Descriptor& parent_;
+    pid_t parent_pid_;
+    os::Descriptor children_;
+    std::vector<Worker> workers_;
+    Deadlines deadlines_;
+    std::uint32_t next_seat_ = 0;
+    milliseconds fork_delay_{};
+    Clock::time_point kill_at_ = Clock::time_point::max();
+    std::uint32_t deaths_before_ready_ = 0;
+    std::uint32_t ready_at_last_death_ = 0;
+};
+
+}  // namespace procpool::worker

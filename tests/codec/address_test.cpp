@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/codec/address.hpp>
+
+#include <procpool/codec/standard.hpp>
+
+#include "codec/round_trip.hpp"
+#include "support/catch.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+using namespace procpool;
+using namespace procpool_test;
+
+namespace {
+
+int twice(int n) { return 2 * n; }
+
+struct Node {
+    int value;
+    Node* next;
+};
+
+}  // namespace
+
+TEST_CASE("pointers into shared memory and null travel") {
+    std::vector<int> memory(10);
+    const Sharing sharing{std::span(memory)};
+    CHECK(round_trip(&memory[3]) == &memory[3]);
+    CHECK(round_trip(static_cast<const void*>(&memory[3])) == &memory[3]);
+    CHECK(round_trip(static_cast<int*>(nullptr)) == nullptr);
+    CHECK(&round_trip(std::ref(memory[4])).get() == &memory[4]);
+    CHECK(&round_trip(std::cref(memory[4])).get() == &memory[4]);
+}
+
+TEST_CASE("pointers to private memory are refused with the ways out") {
+    int local = 1;
+    static int of_the_program = 1;
+    for (int* const pointer : {&local, &of_the_program}) {
+        const auto text = text_thrown<CodecError>([&] { static_cast<void>(to_bytes(pointer)); });
+        CHECK(contains(text, "int*"));
+        CHECK(contains(text, "capture by value"));
+        CHECK(contains(text, "pass it as an argument"));
+        CHECK(contains(text, "SharedArray"));
+        CHECK(contains(text, "fork_map"));
+        CHECK(contains(text, "procpool::snapshot"));
+    }
+    CHECK(contains(text_thrown<CodecError>([&] { static_cast<void>(to_bytes(std::ref(local))); }),
+                   "reference_wrapper<int>"));
+    CHECK_THROWS_AS(to_bytes(Node{1, reinterpret_cast<Node*>(&local)}), CodecError);
+    CHECK_THROWS_AS(to_bytes(std::vector<Node>{{1, nullptr}, {1, reinterpret_cast<Node*>(&local)}}), CodecError);
+    CHECK(round_trip(Node{1, nullptr}).value == 1);
+}
+
+TEST_CASE("functions travel by address") {
+    CHECK(round_trip(&twice)(3) == 6);
+    CHECK(round_trip(std::ref(twice))(3) == 6);
+    CHECK(round_trip(static_cast<int (*)(int) noexcept>(nullptr)) == nullptr);
+    Bytes nowhere(place_unknown);
+    CHECK_THROWS_AS(Codec<int (*)(int)>::encode(nowhere.writer, &twice), CodecError);
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/codec/callable.hpp>
+
+#include <procpool/codec/standard.hpp>
+
+#include "codec/round_trip.hpp"
+#include "support/catch.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+using namespace procpool;
+using namespace procpool_test;
+
+namespace {
+
+int twice(int n) { return 2 * n; }
+
+struct Thing {  // no smaller than a pointer to a table of virtual functions, which GCC 12 imagines in it
+    long number;
+    long plus(long n) const { return number + n; }
+    auto bound() {
+        return [this] { return number; };
+    }
+};
+
+struct Adder {  // a function object that is an aggregate
+    std::string text;
+    std::string operator()(const std::string& more) const { return text + more; }
+};
+struct Scale {
+    double factor;
+    double operator()(double x) const { return factor * x; }
+};
+struct Follows {
+    const int* pointer;
+    int operator()() const { return *pointer; }
+};
+struct WithCodec {
+    explicit WithCodec(int n) : number(std::make_shared<int>(n)) {}
+    int operator()() const { return *number; }
+    std::shared_ptr<int> number;
+};
+
+template <class F>
+auto there_and_back(const F& f) {
+    Bytes bytes;
+    encode_callable(bytes.writer, f);
+    const auto written = bytes.written();
+    Reader reader(written);
+    auto decoded = decode_callable<F>(reader);
+    CHECK(reader.remaining() == 0);
+    return decoded;
+}
+
+template <class F>
+std::string refusal(const F& f) {
+    return text_thrown<CodecError>([&] { there_and_back(f); });
+}
+
+}  // namespace
+
+template <>
+struct procpool::Codec<WithCodec> {
+    static void encode(Writer& out, const WithCodec& value) { Codec<int>::encode(out, *value.number); }
+    static WithCodec decode(Reader& in) { return WithCodec(Codec<int>::decode(in)); }
+};
+
+TEST_CASE("functions, members and closures travel") {
+    CHECK(there_and_back(&twice)(3) == 6);
+    CHECK(std::invoke(there_and_back(&Thing::plus), Thing{1}, 2) == 3);
+    CHECK(std::invoke(there_and_back(&Thing::number), Thing{4}) == 4);
+    CHECK(there_and_back([](int n) { return n + 1; })(1) == 2);
+    int seven = 7;
+    double half = 0.5;
+    CHECK(there_and_back([seven, half](int n) { return n * seven * half; })(2) == 7);
+    CHECK(there_and_back([p = std::pair{1, 2}, t = std::tuple{3, 4L}] { return p.second + std::get<1>(t); })() == 6);
+    CHECK(there_and_back(std::bind_front(&twice, 4))() == 8);
+    CHECK(there_and_back(std::plus<>{})(1, 2) == 3);
+    auto counter = there_and_back([n = 0]() mutable { return ++n; });
+    counter();
+    CHECK(counter() == 2);
+}
+
+TEST_CASE("function objects travel by their Codec, field by field, or as bytes") {
+    CHECK(there_and_back(Adder{"a"})("b") == "ab");
+    CHECK(there_and_back(Scale{2})(3) == 6);
+    CHECK(there_and_back(WithCodec(5))() == 5);
+    STATIC_REQUIRE(callable_kind_v<WithCodec> == CallableKind::value);
+    STATIC_REQUIRE(callable_kind_v<decltype([] {})> == CallableKind::nothing);
+}
+
+TEST_CASE("closures that capture more than bytes do not travel") {
+    const std::string text = "text";
+    const auto closure = [text] { return text.size(); };
+    STATIC_REQUIRE_FALSE(Sendable<decltype(closure)>);
+    STATIC_REQUIRE_FALSE(Sendable<std::function<void()>>);
+    STATIC_REQUIRE(Sendable<int(int)>);
+}
+
+TEST_CASE("captured references are refused with the ways out") {
+    int local = 1;
+    Thing thing{2};
+    const auto large = std::make_unique<int[]>(1 << 20);
+    const int* const heap = large.get();
+    for (const std::string& text :
+         {refusal([&local] { return local; }), refusal([c = 'c', &local] { return local + c; }),
+          refusal([heap] { return *heap; }), refusal(thing.bound()),
+          refusal(std::bind_front([](const int* p) { return *p; }, &local))}) {
+        CHECK(contains(text, "captured a reference or pointer"));
+        CHECK(contains(text, "capture by value"));
+        CHECK(contains(text, "pass it as an argument"));
+        CHECK(contains(text, "shared memory (SharedArray, Shared)"));
+        CHECK(contains(text, "use fork_map"));
+        CHECK(contains(text, "procpool::snapshot()"));
+    }
+    CHECK(contains(refusal(Follows{&local}), "int const*"));
+}
+
+TEST_CASE("what captured pointers to shared memory and to the program may travel") {
+    std::vector<int> memory{1, 2, 3};
+    const Sharing sharing{std::span(memory)};
+    CHECK(there_and_back([p = memory.data()] { return p[1]; })() == 2);
+    CHECK(there_and_back([span = std::span(memory)] { return span[2]; })() == 3);
+    CHECK(there_and_back([p = &twice] { return p(1); })() == 2);
+    CHECK(there_and_back([text = "literal"] { return *text; })() == 'l');
+}
+
+TEST_CASE("numbers between padding are not taken for references") {
+    for (int i = 0; i != 100; ++i) {
+        CHECK(there_and_back([letter = 'x', i, d = 1.5] { return letter + i + static_cast<int>(d); })() == 'x' + i + 1);
+    }
+}
+
+TEST_CASE("a snapshot may refer to anything") {
+    int local = 1;
+    auto decoded = there_and_back(snapshot([&local](int n) { return local + n; }));
+    CHECK(decoded(2) == 3);
+    CHECK(std::as_const(decoded)(2) == 3);
+    auto counts = there_and_back(snapshot([&local]() mutable { return ++local; }));
+    CHECK(counts() == 2);
+    CHECK(there_and_back(snapshot(&twice))(2) == 4);
+    CHECK(there_and_back(snapshot(twice))(2) == 4);
+}

@@ -1,0 +1,12 @@
+// expect: procpool: the result of this function holds a string_view or span, and what it views ends with the task
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/codec/call.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+void use(procpool::Writer& out) {
+    procpool::encode_call(
+        out, [](const std::string& text) { return std::vector{std::string_view(text)}; }, "text");
+}

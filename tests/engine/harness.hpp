@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// A client with a crew, without the pool above them; tasks are plain functions of 64-bit numbers.
+
+#include <procpool/engine/engine.hpp>
+#include <procpool/os/cgroup.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace procpool_test {
+
+namespace eng = procpool::engine;
+
+[[nodiscard]] inline std::uint64_t number_in(std::span<const std::byte> bytes) {
+    if (bytes.size() < sizeof(std::uint64_t)) { throw std::runtime_error("no number there"); }
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes.data(), sizeof value);
+    return value;
+}
+[[nodiscard]] inline std::uint64_t answer(std::uint64_t argument) { return argument * 3 + 1; }
+
+/// The code of most tasks: answers its argument.
+inline void answer_code(procpool::TaskFrame& frame) {
+    const std::uint64_t value = answer(number_in(frame.arguments));
+    frame.result.write(&value, sizeof value);
+}
+/// Answers with as many bytes as it was told.
+inline void blob_code(procpool::TaskFrame& frame) {
+    const std::uint64_t size = number_in(frame.arguments);
+    std::memset(frame.result.claim(size), static_cast<int>(size & 0xff), size);
+}
+
+/// What a test may do with a task.
+class Task {
+public:
+    Task(eng::Client& client, eng::Ticket ticket) noexcept : client_(&client), ticket_(ticket) {}
+    Task(Task&& other) noexcept : client_(std::exchange(other.client_, nullptr)), ticket_(other.ticket_) {}
+    Task& operator=(Task&& other) noexcept {
+        std::swap(client_, other.client_);
+        std::swap(ticket_, other.ticket_);
+        return *this;
+    }
+    ~Task() {
+        if (client_ == nullptr) { return; }
+        client_->drop(ticket_);
+        eng::Client::release_ticket(client_);
+    }
+
+    [[nodiscard]] eng::Ticket ticket() const noexcept { return ticket_; }
+    [[nodiscard]] bool is_decided() const { return client_->is_decided(ticket_); }
+    [[nodiscard]] bool wait(procpool::Deadline deadline = procpool::Deadline::after(std::chrono::seconds{20})) const {
+        return client_->wait(ticket_, deadline);
+    }
+    bool withdraw() const { return client_->withdraw(ticket_); }
+
+    /// Waits, takes, and gives what was taken to `see`.
+    template <class See>
+    auto take(See see) {
+        if (!wait()) { throw std::runtime_error("waited too long for a task"); }
+        struct Release {
+            eng::Client* client;
+            ~Release() { eng::Client::release_ticket(client); }
+        } const release{std::exchange(client_, nullptr)};
+        const eng::Client::Taken taken = release.client->take(ticket_);
+        return see(taken);
+    }
+    [[nodiscard]] std::uint64_t number() {
+        return take([](const eng::Client::Taken& taken) {
+            if (taken.phase() != procpool::task::Phase::done) { throw std::runtime_error("the task is not done"); }
+            return number_in(taken.bytes());
+        });
+    }
+    [[nodiscard]] procpool::task::Phase phase() {
+        return take([](const eng::Client::Taken& taken) { return taken.phase(); });
+    }
+    [[nodiscard]] eng::Loss loss() {
+        return take([](const eng::Client::Taken& taken) { return taken.loss() == nullptr ? eng::Loss{} : *taken.loss(); });
+    }
+
+private:
+    eng::Client* client_;
+    eng::Ticket ticket_;
+};
+
+[[nodiscard]] inline procpool::worker::Setup setup_for(std::uint32_t workers) {
+    return {workers, {}, {}, std::chrono::milliseconds{60000}, std::chrono::milliseconds{3000}, "test"};
+}
+
+/// The parts that a pool puts together.
+template <procpool::Engine E>
+class Bench {
+public:
+    Bench(std::uint32_t capacity, procpool::worker::Setup setup)
+        : client_(new eng::Client(capacity, 2 * setup.workers + 2, E::place_of, !E::shares_memory)) {
+        try {
+            E::prepare();
+            client_->board().control.workers = setup.workers;
+            client_->board().control.spinners = static_cast<std::uint32_t>(procpool::os::affinity_cpus() - 1);
+            client_->employ(std::make_unique<typename E::Crew>(*client_, std::move(setup)));
+        } catch (...) {
+            delete client_;
+            throw;
+        }
+    }
+    Bench(std::uint32_t capacity, std::uint32_t workers) : Bench(capacity, setup_for(workers)) {}
+    Bench(const Bench&) = delete;
+    Bench& operator=(const Bench&) = delete;
+    ~Bench() {
+        client_->stop(procpool::task::Life::closing);
+        static_cast<void>(client_->join(procpool::Deadline::never()));
+        eng::Client::release_pool(client_);
+    }
+
+    eng::Client& operator*() const noexcept { return *client_; }
+    eng::Client* operator->() const noexcept { return client_; }
+
+    [[nodiscard]] std::optional<Task> try_submit(std::uint64_t argument, eng::Order order) const {
+        const auto ticket = client_->submit(order, [&](procpool::Writer& out) { out.write(&argument, sizeof argument); });
+        if (!ticket) { return std::nullopt; }
+        return Task{*client_, *ticket};
+    }
+    [[nodiscard]] Task submit(std::uint64_t argument, procpool::TaskCode code = answer_code) const {
+        return std::move(*try_submit(argument, {.code = code, .plain = argument % 2 == 0}));
+    }
+
+private:
+    eng::Client* client_;
+};
+
+using ThreadBench = Bench<procpool::ThreadEngine>;
+using ForkBench = Bench<procpool::ForkEngine>;
+using InlineBench = Bench<procpool::InlineEngine>;
+
+}  // namespace procpool_test

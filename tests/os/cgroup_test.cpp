@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/os/cgroup.hpp>
+
+#include "os/in_child.hpp"
+#include "support/catch.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <sched.h>
+#include <string>
+#include <unistd.h>
+
+using namespace procpool;
+using namespace procpool_test;
+
+namespace {
+
+/// The files of a machine that a test makes up.
+class FakeRoot {
+public:
+    FakeRoot() {
+        std::string name = (std::filesystem::temp_directory_path() / "procpool-root-XXXXXX").string();
+        if (::mkdtemp(name.data()) == nullptr) { throw std::runtime_error("mkdtemp"); }
+        folder_ = name;
+    }
+    FakeRoot(const FakeRoot&) = delete;
+    FakeRoot& operator=(const FakeRoot&) = delete;
+    ~FakeRoot() { std::filesystem::remove_all(folder_); }
+
+    void write(const std::string& path, const std::string& text) const {
+        std::filesystem::create_directories(std::filesystem::path{folder_ + path}.parent_path());
+        std::ofstream{folder_ + path} << text;
+    }
+    [[nodiscard]] double cpus() const { return os::Limits{folder_}.cpu_quota(); }
+    [[nodiscard]] std::uint64_t memory() const { return os::Limits{folder_}.available_memory(); }
+
+private:
+    std::string folder_;
+};
+
+constexpr double unlimited = std::numeric_limits<double>::infinity();
+constexpr std::uint64_t unlimited_memory = std::numeric_limits<std::uint64_t>::max();
+
+class Environment {
+public:
+    explicit Environment(const char* value) {
+        if (const char* const text = std::getenv(name)) { before_ = text; }
+        value == nullptr ? ::unsetenv(name) : ::setenv(name, value, 1);
+    }
+    Environment(const Environment&) = delete;
+    Environment& operator=(const Environment&) = delete;
+    ~Environment() { before_.empty() ? ::unsetenv(name) : ::setenv(name, before_.c_str(), 1); }
+
+private:
+    static constexpr const char* name = "PROCPOOL_WORKERS";
+    std::string before_;
+};
+
+}  // namespace
+
+TEST_CASE("a machine without any of the files limits nothing") {
+    const FakeRoot root;
+    CHECK(root.cpus() == unlimited);
+    CHECK(root.memory() == unlimited_memory);
+}
+
+TEST_CASE("a CPU quota is its time over its period") {
+    const auto [text, quota] = GENERATE(table<std::string, double>({
+        {"50000 100000\n", 0.5},
+        {"400000 100000\n", 4.0},
+        {"max 100000\n", unlimited},
+        {"max\n", unlimited},
+        {"", unlimited},
+        {"\n", unlimited},
+        {"50000", unlimited},
+        {"50000 0", unlimited},
+        {"-50000 100000", unlimited},
+        {"0 100000", unlimited},
+        {"50000 often", unlimited},
+        {"garbage garbage", unlimited},
+    }));
+    CAPTURE(text);
+    const FakeRoot root;
+    root.write("/proc/self/cgroup", "0::/here\n");
+    root.write("/sys/fs/cgroup/here/cpu.max", text);
+    CHECK(root.cpus() == quota);
+}
+
+TEST_CASE("of nested groups, the least holds") {
+    const FakeRoot root;
+    root.write("/proc/self/cgroup", "0::/outer/middle/inner\n");
+    root.write("/sys/fs/cgroup/outer/middle/inner/cpu.max", "max 100000");
+    root.write("/sys/fs/cgroup/outer/middle/cpu.max", "150000 100000");
+    CHECK(root.cpus() == 1.5);
+    root.write("/sys/fs/cgroup/outer/cpu.max", "300000 100000");
+    CHECK(root.cpus() == 1.5);
+    root.write("/sys/fs/cgroup/cpu.max", "50000 100000");  // a container sees its own group as the root
+    CHECK(root.cpus() == 0.5);
+
+    root.write("/sys/fs/cgroup/outer/middle/inner/memory.max", "1000000");
+    root.write("/sys/fs/cgroup/outer/middle/inner/memory.current", "0");
+    root.write("/sys/fs/cgroup/outer/memory.max", "900000");
+    root.write("/sys/fs/cgroup/outer/memory.current", "800000");
+    CHECK(root.memory() == 100000);
+}
+
+TEST_CASE("groups of version 1 count too, each in its own hierarchy") {
+    const FakeRoot root;
+    root.write("/proc/self/cgroup", "12:memory:/m/deep\n7:cpuset:/\n4:cpu,cpuacct:/c\n1:name=systemd:/\n0::/\n");
+    root.write("/sys/fs/cgroup/cpu/c/cpu.cfs_quota_us", "250000\n");
+    root.write("/sys/fs/cgroup/cpu/c/cpu.cfs_period_us", "100000\n");
+    root.write("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+    root.write("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    CHECK(root.cpus() == 2.5);
+    root.write("/sys/fs/cgroup/cpu.max", "100000 100000\n");
+    CHECK(root.cpus() == 1.0);
+
+    root.write("/sys/fs/cgroup/memory/m/memory.limit_in_bytes", "5000");
+    root.write("/sys/fs/cgroup/memory/m/memory.usage_in_bytes", "1000");
+    root.write("/sys/fs/cgroup/memory/m/deep/memory.limit_in_bytes", "9223372036854771712");
+    root.write("/sys/fs/cgroup/memory/m/deep/memory.usage_in_bytes", "1000");
+    CHECK(root.memory() == 4000);
+}
+
+TEST_CASE("available memory is the machine's or what a group has left") {
+    const FakeRoot root;
+    root.write("/proc/meminfo", "MemTotal:       1000 kB\nHugePages_Total:       0\nMemAvailable:    400 kB\nDirectMap4k:   1 kB\n");
+    CHECK(root.memory() == 400 * 1024);
+    root.write("/proc/self/cgroup", "0::/here\n");
+    root.write("/sys/fs/cgroup/here/memory.max", "max\n");
+    root.write("/sys/fs/cgroup/here/memory.current", "12345\n");
+    CHECK(root.memory() == 400 * 1024);
+    root.write("/sys/fs/cgroup/here/memory.max", "20000\n");
+    CHECK(root.memory() == 20000 - 12345);
+    root.write("/sys/fs/cgroup/here/memory.max", "1000\n");  // over its limit
+    CHECK(root.memory() == 0);
+    root.write("/sys/fs/cgroup/here/memory.current", "");
+    CHECK(root.memory() == 400 * 1024);
+}
+
+TEST_CASE("malformed lists of groups limit nothing") {
+    const std::string text = GENERATE(as<std::string>{}, "", "\n\n", "0", "0:", "0::", "0::here", "::", "no colons at all", "0::/\n:::::\n",
+                                      "4:cpu:relative\n3:memory:a/b\n");
+    CAPTURE(text);
+    const FakeRoot root;
+    root.write("/proc/self/cgroup", text);
+    root.write("/proc/meminfo", "MemAvailable: many kB\n");
+    CHECK(root.cpus() == unlimited);
+    CHECK(root.memory() == unlimited_memory);
+}
+
+TEST_CASE("a group above the root of its namespace does no harm") {
+    const FakeRoot root;
+    root.write("/proc/self/cgroup", "0::/../../elsewhere\n");
+    CHECK(root.cpus() == unlimited);
+}
+
+TEST_CASE("this machine has memory and CPUs") {
+    CHECK(os::Limits{}.available_memory() > 1 << 20);
+    CHECK(os::Limits{}.cpu_quota() > 0);
+    const Environment none{nullptr};
+    CHECK(usable_cpus() >= 1);
+    CHECK(usable_cpus() <= os::affinity_cpus());
+}
+
+TEST_CASE("an affinity of one CPU means one CPU") {
+    CHECK(in_child([] {
+              cpu_set_t one;
+              CPU_ZERO(&one);
+              cpu_set_t all;
+              ::sched_getaffinity(0, sizeof all, &all);
+              if (os::affinity_cpus() != static_cast<std::size_t>(CPU_COUNT(&all))) { return 1; }
+              for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+                  if (CPU_ISSET(cpu, &all)) {
+                      CPU_SET(cpu, &one);
+                      break;
+                  }
+              }
+              if (::sched_setaffinity(0, sizeof one, &one) != 0) { return 2; }
+              ::unsetenv("PROCPOOL_WORKERS");
+              return os::affinity_cpus() == 1 && usable_cpus() == 1 ? 0 : 3;
+          }) == 0);
+}
+
+TEST_CASE("PROCPOOL_WORKERS overrides what the machine says") {
+    const auto [text, workers] = GENERATE(table<std::string, std::size_t>({{"1", 1}, {"7", 7}, {"1999", 1999}}));
+    const Environment environment{text.c_str()};
+    CHECK(usable_cpus() == workers);
+}
+
+TEST_CASE("an empty PROCPOOL_WORKERS is none") {
+    const Environment environment{""};
+    CHECK(usable_cpus() <= os::affinity_cpus());
+}
+
+TEST_CASE("a bad PROCPOOL_WORKERS is an error that quotes it") {
+    const std::string text = GENERATE(as<std::string>{}, "0", "-1", "many", "2x", "2 ", " ", "1e3", "99999999999999999999999");
+    const Environment environment{text.c_str()};
+    CHECK_THROWS_AS(usable_cpus(), std::invalid_argument);
+    CHECK_THROWS_WITH(usable_cpus(), "procpool: PROCPOOL_WORKERS must be a positive number, not '" + text + "'");
+}

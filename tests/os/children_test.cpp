@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/os/children.hpp>
+
+#include "os/in_child.hpp"
+#include "support/catch.hpp"
+#include "support/events.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <unistd.h>
+
+using namespace procpool;
+using namespace procpool_test;
+using namespace std::chrono_literals;
+
+// All of it is for a process that owns all its children and blocks its signals: here a child of the test.
+
+namespace {
+
+void block_child_signal() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+}
+
+/// Waits for the signal of a child. Returns: whether it came.
+bool child_signalled(const os::Descriptor& signals) {
+    return os::wait_any_readable<1>({signals.number()}, Deadline::after(20s))[0];
+}
+
+}  // namespace
+
+TEST_CASE("the end of a child makes its parent's descriptor readable") {
+    CHECK(in_child([] {
+              block_child_signal();
+              const os::Descriptor signals = os::watch_children();
+              if (!signals) { return 1; }
+              if (os::wait_any_readable<1>({signals.number()}, Deadline::immediately())[0]) { return 2; }
+              if (os::ended_child()) { return 3; }
+              const pid_t pid = start_child([] { return 7; });
+              if (!child_signalled(signals)) { return 4; }
+              os::drain_signals(signals);
+              if (os::wait_any_readable<1>({signals.number()}, Deadline::immediately())[0]) { return 5; }
+
+              const auto ended = os::ended_child();
+              if (!ended || ended->pid != pid || ended->status != ExitStatus::from_code(7)) { return 6; }
+              const auto again = os::ended_child();  // it keeps its number until it is reaped
+              if (!again || again->pid != pid || ::kill(pid, 0) != 0) { return 7; }
+              os::reap(pid);
+              return os::ended_child() || ::kill(pid, 0) == 0 ? 8 : 0;
+          }) == 0);
+}
+
+TEST_CASE("several children that end together are found one by one") {
+    CHECK(in_child([] {
+              block_child_signal();
+              const os::Descriptor signals = os::watch_children();
+              for (int code = 1; code <= 3; ++code) {
+                  static_cast<void>(start_child([code] { return code; }));
+              }
+              int codes = 0;
+              for (int found = 0; found < 3;) {
+                  while (const auto ended = os::ended_child()) {
+                      codes += ended->status.code();
+                      os::reap(ended->pid);
+                      ++found;
+                  }
+                  if (found < 3 && !child_signalled(signals)) { return 1; }
+                  os::drain_signals(signals);
+              }
+              return codes == 6 ? 0 : 2;
+          }) == 0);
+}
+
+TEST_CASE("a process can wait until no child is left") {
+    CHECK(in_child([] {
+              for (int i = 0; i < 3; ++i) {
+                  static_cast<void>(start_child([] {
+                      ::usleep(2000);
+                      return 0;
+                  }));
+              }
+              os::reap_all_children();
+              return ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD ? 0 : 1;
+          }) == 0);
+}
+
+TEST_CASE("a signal to a group reaches what its leader started, and a leader that left its group") {
+    CHECK(in_child([] {
+              SharedPage page;
+              const Counter ready{page};
+              int pipe_ends[2];
+              if (::pipe(pipe_ends) != 0) { return 1; }
+              const pid_t leader = start_child([&] {
+                  os::lead_group(0);
+                  static_cast<void>(start_child([&] {
+                      ready.add();
+                      for (;;) { ::pause(); }
+                      return 0;
+                  }));
+                  ready.wait_for(1);
+                  ready.add();
+                  for (;;) { ::pause(); }
+                  return 0;
+              });
+              ::close(pipe_ends[1]);
+              ready.wait_for(2);
+              os::signal_group(leader, SIGKILL);
+              os::reap(leader);
+              // Its child is not ours to wait for; it holds the pipe as long as it lives.
+              if (!os::wait_readable(pipe_ends[0], Deadline::after(20s))) { return 2; }
+              char byte = 0;
+              if (::read(pipe_ends[0], &byte, 1) != 0) { return 3; }
+
+              const pid_t deserter = start_child([] {
+                  for (;;) { ::pause(); }
+                  return 0;
+              });
+              os::signal_group(deserter, SIGKILL);
+              os::reap(deserter);
+              return 0;
+          }) == 0);
+}
+
+TEST_CASE("waiting for several descriptors tells which are readable; none is never readable") {
+    const os::Event one;
+    const os::Event two;
+    const auto start = Clock::now();
+    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::after(20ms)) == std::array{false, false, false});
+    CHECK(Clock::now() - start >= 20ms);
+    two.raise();
+    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::never()) == std::array{false, true, false});
+    one.raise();
+    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::immediately()) == std::array{true, true, false});
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/os/modules.hpp>
+
+#include "support/catch.hpp"
+
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <sys/mman.h>
+
+using namespace procpool;
+
+namespace {
+
+int a_function() { return 1; }
+const int a_constant = 7;
+int a_variable = 8;
+
+bool in_module(const void* address) {
+    const bool now = os::in_loaded_module(address);
+    const bool snapshot = os::Modules::loaded_now().contain(reinterpret_cast<std::uintptr_t>(address));
+    REQUIRE(now == snapshot);
+    return now;
+}
+
+}  // namespace
+
+TEST_CASE("code, constants and statics lie in a module, of the program or a library") {
+    CHECK(in_module(reinterpret_cast<const void*>(&a_function)));
+    CHECK(in_module(reinterpret_cast<const void*>(&std::puts)));
+    CHECK(in_module(&a_constant));
+    CHECK(in_module(&a_variable));
+    CHECK(in_module("a literal"));
+    CHECK(a_function() == 1);
+}
+
+TEST_CASE("stack, heap and mappings lie in no module") {
+    const int on_stack = 1;
+    const auto on_heap = std::make_unique<int>(1);
+    CHECK_FALSE(in_module(&on_stack));
+    CHECK_FALSE(in_module(on_heap.get()));
+    CHECK_FALSE(in_module(nullptr));
+}
+
+TEST_CASE("most numbers cannot be an address") {
+    const auto may = [](std::uintptr_t number) { return os::may_be_address(reinterpret_cast<const void*>(number)); };
+    CHECK_FALSE(may(0));
+    CHECK_FALSE(may(4095));
+    CHECK_FALSE(may(~std::uintptr_t{0}));
+    CHECK_FALSE(may(std::uintptr_t{1} << 47));
+    CHECK_FALSE(may(0x3ff0000000000000));  // 1.0
+    CHECK(may(0x10000));
+    const int on_stack = 1;
+    CHECK(os::may_be_address(&on_stack));
+    CHECK(os::may_be_address(&a_constant));
+}
+
+TEST_CASE("memory is mapped as long as it is mapped") {
+    const int on_stack = 1;
+    const auto on_heap = std::make_unique<int>(1);
+    CHECK(os::is_mapped(&on_stack));
+    CHECK(os::is_mapped(on_heap.get()));
+    CHECK(os::is_mapped(reinterpret_cast<const void*>(&a_function)));
+    constexpr std::size_t page = 4096;
+    void* const pages = ::mmap(nullptr, 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);  // mapped, if not accessible
+    REQUIRE(pages != MAP_FAILED);
+    const char* const last = static_cast<char*>(pages) + 2 * page - 1;
+    CHECK(os::is_mapped(last));
+    ::munmap(pages, 2 * page);
+    CHECK_FALSE(os::is_mapped(last));
+    CHECK_FALSE(os::is_mapped(pages));
+}

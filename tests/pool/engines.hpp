@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// One test for every engine; and what a test asks of the place it runs in.
+
+#include <procpool/procpool.hpp>
+
+#include "support/catch.hpp"
+#include "support/events.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <type_traits>
+
+/// Defines three test cases of a function template whose parameter is the type of the pool.
+#define ON_EVERY_ENGINE(name, test)                                           \
+    TEST_CASE(name ", processes") { test<procpool::Pool>(); }                 \
+    TEST_CASE(name ", threads", "[thread]") { test<procpool::ThreadPool>(); } \
+    TEST_CASE(name ", inline") { test<procpool::InlinePool>(); }
+
+/// As above without the inline engine: tasks run beside their caller.
+#define ON_ENGINES_WITH_WORKERS(name, test)                   \
+    TEST_CASE(name ", processes") { test<procpool::Pool>(); } \
+    TEST_CASE(name ", threads", "[thread]") { test<procpool::ThreadPool>(); }
+
+namespace procpool_test {
+
+using namespace procpool;
+using namespace std::chrono_literals;
+
+template <class P>
+inline constexpr bool has_processes = std::is_same_v<P, Pool>;
+template <class P>
+inline constexpr bool has_workers = !std::is_same_v<P, InlinePool>;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool under_sanitizer = true;
+#else
+inline constexpr bool under_sanitizer = false;
+#endif
+
+/// How often to do what a sanitizer makes much slower.
+[[nodiscard]] constexpr std::size_t times(std::size_t n) { return under_sanitizer ? n / 10 : n; }
+
+/// Throws when the future is not ready in time, so that a lost task is an error and no hang.
+template <class T>
+T get_soon(Future<T>& future, std::chrono::nanoseconds limit = wait_limit) {
+    if (future.wait_for(limit) != std::future_status::ready) { throw std::runtime_error("a future was not ready in time"); }
+    return future.get();
+}
+template <class T>
+T get_soon(Future<T>&& future, std::chrono::nanoseconds limit = wait_limit) {
+    return get_soon(future, limit);
+}
+
+[[nodiscard]] inline std::chrono::nanoseconds since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::steady_clock::now() - start;
+}
+
+}  // namespace procpool_test

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/task/control.hpp>
+
+#include "support/catch.hpp"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace procpool::task;
+
+namespace {
+// As it lies in fresh shared memory.
+std::unique_ptr<Control> zeroed() { return std::make_unique<Control>(); }
+}  // namespace
+
+TEST_CASE("a life moves down the list only") {
+    const auto control = zeroed();
+    CHECK(control->life.load() == Life::open);
+    CHECK(control->advance(Life::closing));
+    CHECK_FALSE(control->advance(Life::closing));
+    CHECK_FALSE(control->advance(Life::open));
+    CHECK(control->advance(Life::killed));
+    CHECK_FALSE(control->advance(Life::terminated));
+    CHECK(control->life.load() == Life::killed);
+    CHECK(control->advance(Life::broken));
+}
+
+TEST_CASE("of many who move life at once, one moved it", "[thread]") {
+    for (int round = 0; round < 200; ++round) {
+        const auto control = zeroed();
+        std::atomic<int> moved{0};
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 4; ++i) {
+            threads.emplace_back([&] { moved += control->advance(Life::closing) ? 1 : 0; });
+        }
+        for (std::thread& thread : threads) { thread.join(); }
+        REQUIRE(moved == 1);
+    }
+}
+
+TEST_CASE("the first explanation is kept") {
+    const auto control = zeroed();
+    CHECK(control->explanation().empty());
+    control->explain("because");
+    control->explain("because of something else");
+    CHECK(control->explanation() == "because");
+}
+
+TEST_CASE("a long explanation is cut") {
+    const auto control = zeroed();
+    control->explain(std::string(5000, 'x'));
+    CHECK(control->explanation() == std::string(control->reason.size() - 1, 'x'));
+}
+
+TEST_CASE("an explanation is read whole or not at all", "[thread]") {
+    for (int round = 0; round < 200; ++round) {
+        const auto control = zeroed();
+        std::thread a{[&] { control->explain(std::string(500, 'a')); }};
+        std::thread b{[&] { control->explain(std::string(300, 'b')); }};
+        std::string seen;
+        while (seen.empty()) {
+            seen = control->explanation();
+            std::this_thread::yield();
+        }
+        a.join();
+        b.join();
+        REQUIRE((seen == std::string(500, 'a') || seen == std::string(300, 'b')));
+    }
+}

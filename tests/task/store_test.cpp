@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/task/store.hpp>
+
+#include "support/catch.hpp"
+#include "task/scratch_board.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+using namespace procpool;
+using namespace procpool_test;
+using task::Extents;
+using task::Slot;
+
+namespace {
+
+constexpr std::uint32_t slots = 4;
+constexpr std::size_t piece = Extents::extent_size;
+
+std::byte pattern(std::size_t i) { return static_cast<std::byte>(i * 7 + i / 251 + 1); }
+
+/// Writes `size` bytes as a Writer does, `step` at a time, and seals them. Returns: the last buffer.
+template <class Store>
+std::span<std::byte> write(Store& store, std::uint32_t slot, std::uint32_t generation, std::size_t size, std::size_t step) {
+    std::span<std::byte> buffer = store.first_buffer(slot);
+    for (std::size_t used = 0; used < size;) {
+        const std::size_t now = std::min(step, size - used);
+        if (used + now > buffer.size()) { buffer = store.grow(slot, generation, buffer, used, used + now); }
+        for (std::size_t i = used; i < used + now; ++i) { buffer[i] = pattern(i); }
+        used += now;
+    }
+    store.seal(slot, buffer, size);
+    return buffer;
+}
+
+bool is_pattern(std::span<const std::byte> bytes) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (bytes[i] != pattern(i)) { return false; }
+    }
+    return true;
+}
+
+template <class Store>
+void check_sizes(Store& store) {
+    const std::size_t window = store.window(0).size();
+    REQUIRE(window >= os::page_size);
+    REQUIRE(store.window(1).data() == store.window(0).data() + window);
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, std::size_t{64}, os::page_size - 1,
+                                   os::page_size, os::page_size + 1, window - 1, window, window + 1, piece - 1, piece, piece + 1, 3 * piece,
+                                   5 * piece + 12345}) {
+        for (const std::size_t step : {size, std::size_t{1000}, std::size_t{7}}) {
+            if (step == 0 || (step == 7 && size > window + 1)) { continue; }
+            CAPTURE(size, step);
+            for (std::uint32_t slot = 0; slot < slots; ++slot) { write(store, slot, 9, size, step); }  // neighbours do not disturb each other
+            for (std::uint32_t slot = 0; slot < slots; ++slot) {
+                const std::span<std::byte> payload = store.payload(slot);
+                REQUIRE(payload.size() == size);
+                REQUIRE(is_pattern(payload));
+                REQUIRE(store.is_large(slot) == (size > window));
+                if (size <= Slot::inline_bytes) { REQUIRE(payload.data() == store.first_buffer(slot).data()); }
+                if (size > Slot::inline_bytes && size <= window) { REQUIRE(payload.data() == store.window(slot).data()); }
+            }
+            REQUIRE((store.extents().was_owned() > 0) == (size > window));
+            for (std::uint32_t slot = 0; slot < slots; ++slot) { store.release(slot); }
+            REQUIRE(store.extents().was_owned() == 0);
+            REQUIRE(store.payload(0).empty());
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("payloads of every size come back as they were written, on both sides") {
+    const ScratchBoard board{{slots, 1, 1}};
+    check_sizes(board->arguments);
+    check_sizes(board->results);
+}
+
+TEST_CASE("arguments and results of one slot lie apart") {
+    const ScratchBoard board{{slots, 1, 1}};
+    for (const std::size_t size : {std::size_t{16}, std::size_t{1000}, 2 * piece}) {
+        write(board->arguments, 1, 3, size, size);
+        std::span<std::byte> result = write(board->results, 1, 3, size, size);
+        std::ranges::fill(result.first(size), std::byte{0xee});
+        CHECK(is_pattern(board->arguments.payload(1)));
+        board->arguments.release(1);
+        CHECK(std::ranges::all_of(board->results.payload(1), [](std::byte one) { return one == std::byte{0xee}; }));
+        board->results.release(1);
+    }
+}
+
+TEST_CASE("growth keeps what was written, and only one run is held") {
+    const ScratchBoard board{{slots, 1, 1}};
+    auto& store = board->results;
+    const std::size_t window = store.window(0).size();
+    std::span<std::byte> buffer = store.first_buffer(2);
+    std::size_t used = 0;
+    const auto fill = [&](std::size_t to) {
+        for (; used < to; ++used) { buffer[used] = pattern(used); }
+    };
+    fill(buffer.size());
+    for (const std::size_t need : {std::size_t{17}, window + 1, piece + 1, 2 * piece + 1, 9 * piece}) {
+        if (need > buffer.size()) { buffer = store.grow(2, 5, buffer, used, need); }
+        REQUIRE(buffer.size() >= need);
+        REQUIRE(is_pattern(buffer.first(used)));
+        fill(need);
+        if (buffer.size() > window) { REQUIRE(store.extents().was_owned() * piece == buffer.size()); }
+    }
+    store.seal(2, buffer, used);
+    CHECK(is_pattern(store.payload(2)));
+    store.release(2);
+    CHECK(store.extents().was_owned() == 0);
+}
+
+TEST_CASE("growing more than once at least doubles, if there is room") {
+    const ScratchBoard board{{slots, 1, 1}};
+    auto& store = board->arguments;
+    std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, piece);
+    CHECK(buffer.size() == piece);
+    buffer = store.grow(0, 1, buffer, piece, piece + 1);
+    CHECK(buffer.size() == 2 * piece);
+    store.abandon(0, buffer);
+    CHECK(store.extents().was_owned() == 0);
+}
+
+TEST_CASE("where there is no room to double, as much as is needed is enough") {
+    const ScratchBoard board{{slots, 1, 1}, std::size_t{8} << 20};
+    auto& store = board->arguments;
+    std::uint32_t all = 0;
+    while (true) {  // count them
+        try {
+            static_cast<void>(store.extents().acquire(piece, Extents::stamp(9, 9)));
+            ++all;
+        } catch (const SharedMemoryExhausted&) { break; }
+    }
+    store.extents().release_all_of(Extents::stamp(9, 9));
+    REQUIRE(all >= 5);
+    const std::uint32_t half = (all - 1) / 2;
+    std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, half * piece);
+    for (std::size_t i = 0; i < 100; ++i) { buffer[i] = pattern(i); }
+    buffer = store.grow(0, 1, buffer, 100, half * piece + 1);  // twice as much does not fit beside the first
+    CHECK(buffer.size() == (half + 1) * piece);
+    CHECK(is_pattern(buffer.first(100)));
+
+    // And a growth that does not fit at all leaves everything as it is.
+    CHECK_THROWS_AS(store.grow(0, 1, buffer, 100, (all + 1) * piece), SharedMemoryExhausted);
+    CHECK(is_pattern(buffer.first(100)));
+    CHECK(store.extents().was_owned() == half + 1);
+    store.seal(0, buffer, 100);
+    CHECK(is_pattern(store.payload(0)));
+    store.release(0);
+    CHECK(store.extents().was_owned() == 0);
+}
+
+TEST_CASE("a large buffer with a small payload is found and freed") {
+    const ScratchBoard board{{slots, 1, 1}};
+    auto& store = board->results;
+    for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{100}}) {
+        std::span<std::byte> buffer = store.grow(1, 2, store.first_buffer(1), 0, 2 * piece);  // then an exception replaced the result
+        for (std::size_t i = 0; i < size; ++i) { buffer[i] = pattern(i); }
+        store.seal(1, buffer, size);
+        CHECK(store.payload(1).size() == size);
+        CHECK(is_pattern(store.payload(1)));
+        store.release(1);
+        CHECK(store.extents().was_owned() == 0);
+    }
+}
+
+TEST_CASE("a window with a payload that fits into the slot's line") {
+    const ScratchBoard board{{slots, 1, 1}};
+    auto& store = board->results;
+    std::span<std::byte> buffer = store.grow(1, 2, store.first_buffer(1), 0, 100);
+    for (std::size_t i = 0; i < 16; ++i) { buffer[i] = pattern(i); }
+    store.seal(1, buffer, 16);
+    CHECK(store.payload(1).size() == 16);
+    CHECK(is_pattern(store.payload(1)));
+}
+
+TEST_CASE("an abandoned payload holds nothing, however far it came") {
+    const ScratchBoard board{{slots, 1, 1}};
+    auto& store = board->arguments;
+    store.abandon(0, store.first_buffer(0));
+    store.abandon(0, store.window(0));
+    store.abandon(0, store.grow(0, 0, store.first_buffer(0), 0, 3 * piece));
+    CHECK(store.extents().was_owned() == 0);
+    CHECK(store.payload(0).empty());
+}
