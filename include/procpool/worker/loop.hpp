@@ -15,7 +15,6 @@
 #include <procpool/worker/stop_watcher.hpp>
 #include <procpool/worker/this_worker.hpp>
 
-#include <cxxabi.h>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -84,14 +83,16 @@ private:
         try {
             TaskFrame frame{board_.arguments.payload(claim.slot), out, *this, timed};
             reinterpret_cast<TaskCode>(slot.code)(frame);
-        } catch (const abi::__forced_unwind&) {  // pthread_exit(): must go on, or the runtime aborts
-            host_.thread_ended();
-            board_.lose(claim.slot, claim.generation, task::Cause::died);
-            throw;
         } catch (...) {
+            const std::exception_ptr thrown = std::current_exception();
+            if (!thrown) {  // no exception of C++ but pthread_exit(): it must go on, or the runtime aborts
+                host_.thread_ended();
+                board_.lose(claim.slot, claim.generation, task::Cause::died);
+                throw;
+            }
             outcome = task::Outcome::exception;
             out.rewind(0);
-            encode_exception(out, std::current_exception());
+            encode_exception(out, thrown);
         }
         if (took_token_) {
             watcher_.end_of_task();

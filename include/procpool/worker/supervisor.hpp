@@ -10,6 +10,7 @@
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/worker/casualties.hpp>
 #include <procpool/worker/deadlines.hpp>
 #include <procpool/worker/process.hpp>
 #include <procpool/worker/setup.hpp>
@@ -32,7 +33,7 @@ class Supervisor {
 public:
     /// bell: raised by the parent when Control changed. parent: readable when the parent has ended, or none.
     Supervisor(task::Board& board, const Setup& setup, os::Event& bell, os::Descriptor& parent, pid_t parent_pid)
-        : board_(board), setup_(setup), bell_(bell), parent_(parent), parent_pid_(parent_pid), workers_(setup.workers + (setup.recycles ? 1 : 0)), deadlines_(board) {}
+        : board_(board), setup_(setup), bell_(bell), parent_(parent), parent_pid_(parent_pid), workers_(setup.workers + (setup.recycles ? 1 : 0)), deadlines_(board), casualties_(board) {}
 
     /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all signals blocked.
     [[noreturn]] void run() {
@@ -253,7 +254,7 @@ private:
         while (const std::optional<os::EndedChild> ended = os::ended_child()) {
             os::signal_group(ended->pid, SIGKILL);  // what it started; the zombie keeps the number from being used again
             const auto dead = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == ended->pid; });
-            if (dead != workers_.end()) { settle(*dead, ended->status); }
+            if (dead != workers_.end()) { settle(*dead, *ended); }
             os::reap(ended->pid);
         }
     }
@@ -282,20 +283,14 @@ private:
     }
 
     /// Effects: the task that the dead worker ran is lost, what its seat held is free, and its replacement is due.
-    void settle(Worker& worker, ExitStatus status) noexcept {
-        const pid_t pid = worker.pid;
+    void settle(Worker& worker, const os::EndedChild& ended) noexcept {
         task::Seat& seat = board_.seats()[worker.seat];
         const task::SeatState state = seat.state.load(std::memory_order_acquire);
         const bool unasked = state != task::SeatState::leaving && !stopping();
         // Before the words: who learns of the death from its task finds it in workers() and stats() too.
         seat.state.store(task::SeatState::vacant, std::memory_order_release);
         if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
-        const auto slots = board_.slots();
-        for (std::uint32_t i = 0; i < slots.size(); ++i) {
-            const task::Word word{slots[i].word.load(std::memory_order_acquire)};
-            if (word.phase() != task::Phase::started || word.seat() != worker.seat) { continue; }
-            settle_task(i, worker.pid, status);
-        }
+        casualties_.settle(worker.seat, ended);
         board_.queue.look_everywhere();
         board_.sleeping.remove(worker.seat);
         board_.spinning.remove(worker.seat);
@@ -306,12 +301,12 @@ private:
             board_.control.spare.compare_exchange_strong(offered, 0, std::memory_order_seq_cst);
             seat_spare(worker);
         }
-        Worker& vacant = worker.pid == pid ? worker : workers_.back();
+        Worker& vacant = worker.pid == ended.pid ? worker : workers_.back();
         vacant.pid = 0;
         vacant.respawn_at = Clock::now();
         board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
         if (state == task::SeatState::leaving && life() == task::Life::open) { board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed); }
-        if (unasked) { count_death(vacant, state, pid, status); }
+        if (unasked) { count_death(vacant, state, ended); }
         board_.notify_parent();
     }
 
@@ -331,50 +326,8 @@ private:
         }
     }
 
-    /// Effects: the task that a dead worker ran runs again, if it may, and is lost otherwise.
-    void settle_task(std::uint32_t index, pid_t pid, ExitStatus status) noexcept {
-        task::Slot& slot = board_.slots()[index];
-        for (;;) {
-            const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
-            if (word.phase() != task::Phase::started) { return; }
-            const task::Cause cause = cause_of(word);
-            if (slot.is_special() && slot.retries > 0 && (cause == task::Cause::died || cause == task::Cause::timed_out)) {
-                board_.results.release_after_death(index, word.generation());
-                --slot.retries;
-                ++slot.attempt;
-                if (board_.requeue(index, word)) {
-                    board_.control.retried.fetch_add(1, std::memory_order_relaxed);
-                    board_.wake_for_new_task();
-                    return;
-                }
-                ++slot.retries;
-                --slot.attempt;
-            }
-            slot.pid = pid;
-            slot.exit_status = status;
-            const task::Crash& crash = board_.seats()[word.seat()].crash;
-            if (crash.count != 0) { board_.record_crash(index, word.generation(), crash); }
-            // Counted first, for who learns of it from the word.
-            auto& count = cause == task::Cause::timed_out ? board_.control.timed_out : board_.control.casualties;
-            const std::uint64_t counted = cause == task::Cause::killed ? 0 : 1;  // the parent counts what it kills
-            count.fetch_add(counted, std::memory_order_relaxed);
-            if (board_.lose_started(index, word, cause)) { return; }
-            count.fetch_sub(counted, std::memory_order_relaxed);
-        }
-    }
-
-    [[nodiscard]] task::Cause cause_of(task::Word word) const noexcept {
-        switch (word.verdict()) {
-            case task::Verdict::timed_out: return task::Cause::timed_out;
-            case task::Verdict::killed: return task::Cause::killed;
-            case task::Verdict::none: break;
-        }
-        if (!stopping()) { return task::Cause::died; }
-        return life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated;
-    }
-
     /// Workers that die again and again before they are ready would do so for ever.
-    void count_death(Worker& worker, task::SeatState state, pid_t pid, ExitStatus status) {
+    void count_death(Worker& worker, task::SeatState state, const os::EndedChild& ended) {
         if (state == task::SeatState::failed) {
             break_pool("");
             return;
@@ -385,8 +338,8 @@ private:
         if (state == task::SeatState::ready) { return; }
         ++deaths_before_ready_;
         if (deaths_before_ready_ >= std::max<std::size_t>(3, workers_.size())) {
-            break_pool(std::to_string(deaths_before_ready_) + " workers in a row died before they were ready; the last one, " + std::to_string(pid) +
-                       ", " + to_string(status));
+            break_pool(std::to_string(deaths_before_ready_) + " workers in a row died before they were ready; the last one, " + std::to_string(ended.pid) +
+                       ", " + to_string(ended.status));
         }
         constexpr std::array<int, 8> delays{0, 10, 20, 50, 100, 200, 500, 1000};
         worker.respawn_at += milliseconds{delays[std::min<std::size_t>(deaths_before_ready_ - 1, delays.size() - 1)]};
@@ -400,6 +353,7 @@ private:
     os::Descriptor children_;
     std::vector<Worker> workers_;
     Deadlines deadlines_;
+    Casualties casualties_;
     std::uint32_t next_seat_ = 0;
     milliseconds fork_delay_{};
     Clock::time_point kill_at_ = Clock::time_point::max();
