@@ -139,7 +139,7 @@ TEST_CASE("TMO-10 cancel() leaves a running task alone that does not ask") {
     block.release();
 }
 
-TEST_CASE("TMO-10 kill() of a pending, a running and a finished task") {
+TEST_CASE("TMO-10 DTH-32 kill() of a pending, a running and a finished task") {
     Muster muster;
     SharedPage page;
     const Counter runs{page};

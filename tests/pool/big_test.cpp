@@ -13,6 +13,38 @@ using namespace procpool_test;
 
 namespace {
 
+/// Travels as so many bytes, and holds none of them.
+struct Flood {
+    std::uint64_t size = 0;
+    static constexpr std::size_t block = std::size_t{1} << 20;
+};
+
+}  // namespace
+
+/// Each block begins with its number.
+template <>
+struct procpool::Codec<Flood> {
+    static void encode(Writer& out, const Flood& flood) {
+        Codec<std::uint64_t>::encode(out, flood.size);
+        out.reserve(flood.size);
+        for (std::uint64_t i = 0; i < flood.size / Flood::block; ++i) {
+            std::byte* const block = out.claim(Flood::block);
+            std::memset(block, static_cast<int>(i & 0xff), Flood::block);
+            std::memcpy(block, &i, sizeof i);
+        }
+    }
+    static Flood decode(Reader& in) {
+        const auto size = Codec<std::uint64_t>::decode(in);
+        for (std::uint64_t i = 0; i < size / Flood::block; ++i) {
+            const std::byte* const block = in.take(Flood::block);
+            if (std::memcmp(block, &i, sizeof i) != 0 || block[Flood::block - 1] != static_cast<std::byte>(i)) { throw CodecError("a wrong block"); }
+        }
+        return Flood{size};
+    }
+};
+
+namespace {
+
 std::string pattern(std::size_t size, unsigned seed = 1) {
     std::string text(size, '\0');
     std::uint32_t state = seed;
@@ -82,6 +114,13 @@ TEST_CASE("BIG-01 100 MB stay no longer in shared memory than they are needed", 
         for (auto& future : futures) { CHECK(get_soon(future) == text.size()); }
     }
     CHECK(shared_memory() < (400 << 10));
+}
+
+TEST_CASE("BIG-02 more than 2 GiB and more than 4 GiB travel whole", "[slow]") {
+    if (under_sanitizer || kilobytes_in("/proc/meminfo", "MemAvailable") < 12'000'000) { return; }
+    Pool pool{1};
+    CHECK(pool.apply([](const Flood& flood) { return flood.size; }, Flood{4'300'000'000}) == 4'300'000'000);
+    CHECK(pool.apply([] { return Flood{2'200'000'000}; }).size == 2'200'000'000);
 }
 
 TEST_CASE("BIG-05 large results that nobody reads stop nobody") {

@@ -726,6 +726,26 @@ TEST_CASE("DTH-26 a task that runs out of memory throws bad_alloc; one that runs
 
 // ---- the application's own children
 
+TEST_CASE("DTH-27 each end of a task has its own error, and an end that was meant is no death") {
+    const auto for_ever = [] { std::this_thread::sleep_for(100s); };
+    Pool pool{PoolOptions{.workers = 1, .max_tasks_per_worker = 1}};
+    for (int i = 0; i < 5; ++i) { pool.apply(same, i); }
+    CHECK(pool.stats().workers_died == 0);  // recycled
+    CHECK_THROWS_AS(pool.apply(TaskOptions{.timeout = 5ms}, for_ever), TaskTimedOut);
+    auto killed = pool.apply_async(for_ever);
+    wait_until([&] { return killed.running(); }, "the task");
+    CHECK(killed.kill());
+    CHECK_THROWS_AS(killed.get(), TaskCancelled);
+    CHECK_THROWS_AS(pool.apply([] { ::raise(SIGABRT); }), WorkerDied);
+    auto terminated = pool.apply_async(for_ever);
+    const auto deaths = pool.stats().workers_died;
+    wait_until([&] { return terminated.running(); }, "the task");
+    pool.terminate();
+    pool.join();
+    CHECK_THROWS_AS(terminated.get(), PoolTerminated);
+    CHECK(pool.stats().workers_died == deaths);
+}
+
 TEST_CASE("DTH-30 the application ignores SIGCHLD, or reaps every child itself") {
     enum class How { ignored, handler, thread };
     for (const How how : {How::ignored, How::handler, How::thread}) {

@@ -312,6 +312,32 @@ TEST_CASE("what the parent has buffered is lost with no exit of a task, and doub
     }
 }
 
+TEST_CASE("FRK-07 a library that waits for threads the fork did not copy hangs its task, and can be timed out") {
+    // What libgomp does in a task when the program has used it before: its team is gone, and nobody answers.
+    static std::atomic<int> asked{0};
+    static std::atomic<int> answered{0};
+    std::atomic<bool> end{false};
+    std::thread team{[&] {
+        while (!end) {
+            answered = asked.load();
+            std::this_thread::yield();
+        }
+    }};
+    const auto parallel_region = [] {
+        const int ticket = ++asked;
+        while (answered < ticket) { std::this_thread::yield(); }
+    };
+    parallel_region();
+    {
+        Pool pool{1};
+        CHECK_THROWS_AS(pool.apply(TaskOptions{.timeout = 50ms}, parallel_region), TaskTimedOut);
+        CHECK(pool.apply(same, 7) == 7);
+    }
+    parallel_region();
+    end = true;
+    team.join();
+}
+
 TEST_CASE("a worker reads the end of the file from its standard input") {
     Pool pool{1};
     CHECK(pool.apply([] {
@@ -379,7 +405,7 @@ TEST_CASE("DTH-05 functions the parent registered for its end do not run in work
 
 // ---- inherited pools
 
-TEST_CASE("SHD-18 NST-04 an inherited pool is inert in a task") {
+TEST_CASE("SHD-18 NST-04 NST-05 an inherited pool is inert in a task") {
     static std::unique_ptr<Pool> inherited;
     inherited = std::make_unique<Pool>(2);
     static Future<int>* future = nullptr;

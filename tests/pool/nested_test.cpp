@@ -136,6 +136,22 @@ TEST_CASE("NST-07 ten generations of pools") {
     CHECK(descriptors[9] <= descriptors[0] + 3);
 }
 
+TEST_CASE("NST-02 a task that builds a pool for itself is refused at a depth, and nothing is left") {
+    struct Bomb {
+        static unsigned fall(unsigned above) {
+            try {
+                Pool pool{1};
+                return pool.apply(fall, above + 1);
+            } catch (const std::logic_error& error) {
+                if (!contains(error.what(), "too deep")) { throw; }
+                return above;
+            }
+        }
+    };
+    Pool pool{1};
+    CHECK(pool.apply([] { return Bomb::fall(1); }) == 10);
+}
+
 TEST_CASE("inline and thread pools in tasks, and process pools beside threads") {
     Pool outer{1};
     CHECK(outer.apply([] { return InlinePool{}.apply(same, 4); }) == 4);

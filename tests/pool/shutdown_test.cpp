@@ -280,6 +280,38 @@ void terminates_with_a_full_queue() {
 }
 ON_ENGINES_WITH_WORKERS("SHD-13 terminate() while tasks run and 4000 are queued", terminates_with_a_full_queue)
 
+template <class P>
+void wakes_those_who_wait() {
+    P pool{2};
+    std::vector<Future<void>> futures;
+    for (int i = 0; i < 50; ++i) {
+        futures.push_back(pool.apply_async([](std::stop_token stop) {
+            while (!stop.stop_requested()) { std::this_thread::sleep_for(1ms); }
+        }));
+    }
+    std::atomic<int> decided{0};
+    std::vector<std::thread> waiting;
+    for (int t = 0; t < 3; ++t) {
+        waiting.emplace_back([&, t] {
+            for (std::size_t i = static_cast<std::size_t>(t); i < futures.size(); i += 3) {
+                futures[i].wait();
+                ++decided;
+            }
+        });
+    }
+    pool.terminate();
+    wait_until([&] { return decided == 50; }, "every future");
+    for (std::thread& thread : waiting) { thread.join(); }
+    std::size_t terminated = 0;
+    for (auto& future : futures) {
+        try {
+            future.get();  // a thread's task has heard of its end and returned
+        } catch (const PoolTerminated&) { ++terminated; }
+    }
+    CHECK(terminated >= 48);
+}
+ON_ENGINES_WITH_WORKERS("TMO-13 terminate() decides every future, and wakes those who wait for them", wakes_those_who_wait)
+
 TEST_CASE("SHD-13 terminate() stops running tasks, also those that ignore SIGTERM, and workers are gone") {
     for (const bool stubborn : {false, true}) {
         SharedPage page;

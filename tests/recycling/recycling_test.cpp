@@ -65,6 +65,11 @@ TEST_CASE("RCY-01 one worker and a limit: exactly every so many tasks another pr
     }
 }
 
+TEST_CASE("RCY-06 a limit that is no number of tasks is refused") {
+    CHECK_THROWS_AS(Pool(PoolOptions{.workers = 1, .max_tasks_per_worker = static_cast<std::size_t>(-1)}), std::invalid_argument);
+    CHECK_THROWS_AS(ThreadPool(PoolOptions{.workers = 1, .max_tasks_per_worker = std::size_t{1} << 32}), std::invalid_argument);
+}
+
 TEST_CASE("RCY-03 a backlog and recycling strand no task", "[slow]") {
     struct Row {
         std::size_t workers;

@@ -18,10 +18,13 @@
 #include <procpool/task/board.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/supervisor.hpp>
+#include <procpool/worker/this_worker.hpp>
 
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace procpool {
@@ -111,7 +114,14 @@ struct ForkEngine {
     static constexpr bool contains_crashes = true;
     static constexpr PlaceOf place_of = engine::place_for_workers;
     /// What must exist before workers are forked.
-    static void prepare() { static_cast<void>(shm::Heap::of_this_process()); }
+    /// Throws: std::logic_error in a worker of the deepest pool there may be: a task that builds a pool for itself must not end in as many
+    /// processes as the system can hold.
+    static void prepare() {
+        if (worker::depth >= worker::deepest) {
+            throw std::logic_error("procpool: a pool within " + std::to_string(worker::depth) + " others is too deep");
+        }
+        static_cast<void>(shm::Heap::of_this_process());
+    }
 };
 
 }  // namespace procpool

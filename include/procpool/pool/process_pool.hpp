@@ -47,7 +47,8 @@ template <Engine E = ForkEngine>
 class ProcessPool {
 public:
     /// workers: 0 means usable_cpus(). Returns when all workers have been made; does not wait for initializers.
-    /// Throws: std::invalid_argument, std::system_error when fewer workers can be had, SharedMemoryExhausted. Nothing is left then.
+    /// Throws: std::invalid_argument, std::system_error when fewer workers can be had, SharedMemoryExhausted; std::logic_error in a task of
+    /// a pool that is itself inside nine others. Nothing is left then.
     explicit ProcessPool(std::size_t workers = 0) : ProcessPool(PoolOptions{.workers = workers}) {}
     explicit ProcessPool(PoolOptions options);
     ProcessPool(const ProcessPool&) = delete;

@@ -127,6 +127,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
     const pid_t pid = os::this_process();
     seat.pid.store(pid, std::memory_order_relaxed);
     identity = Identity{true, index, pid, 0};
+    ++depth;
     worker_token = os::process_token();
     record_crashes(seat);
     ::on_exit(leave_on_exit, nullptr);

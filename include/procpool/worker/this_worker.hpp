@@ -26,6 +26,10 @@ struct Identity {
 };
 inline thread_local constinit Identity identity{};
 
+/// How many pools this process is inside of. Counted in every forked worker, for all its threads.
+inline constinit unsigned depth = 0;
+inline constexpr unsigned deepest = 10;
+
 [[nodiscard]] inline const Identity& identity_or_throw() {
     if (!identity.in_worker) { throw std::logic_error("procpool: not in a worker"); }
     return identity;
