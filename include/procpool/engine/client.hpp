@@ -192,7 +192,7 @@ private:
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
     /// Never 0, which stands for none.
     [[nodiscard]] std::uint32_t next_generation() noexcept { return ++last_generation_ != 0 ? last_generation_ : ++last_generation_; }
-    void arm(std::chrono::nanoseconds timeout) noexcept;
+    void arm(Deadline expires) noexcept;
     Ticket publish(std::unique_lock<std::mutex>& lock, std::uint32_t index, const Order& order);
     void request_stop_of_all() noexcept;
     void check_new_code(std::uintptr_t address) const;

@@ -129,10 +129,15 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     stays_[index] = order.stays ? 1 : 0;
     const bool waited = order.waiter != Order::no_waiter;
     if (waited) { task.waiter.store(order.waiter, std::memory_order_relaxed); }
+    // Before it is published: it may start at once.
+    const Deadline expires = order.timeout.count() > 0 ? Deadline::after(order.timeout) : Deadline::never();
     const std::uint64_t serial = static_cast<std::uint64_t>(issued_++);
     const std::uint32_t generation = next_generation();
     submitted_.store(serial + 1, std::memory_order_relaxed);
     serials_[index].store(serial, std::memory_order_release);
+    // Others may have filled it while this one's arguments were encoded. There are twice as many places as slots.
+    task::Ring& ring = board_.queue.ring(task::Queue::level_of(order.priority));
+    if (ring.is_full()) { static_cast<void>(make_room(ring)); }
     board_.publish({index, generation}, task::Queue::level_of(order.priority), waited);
     lock.unlock();
     // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the pool moves life first
@@ -141,16 +146,15 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
         board_.lose_pending(index, generation, life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
     }
     board_.wake_for_new_task();
-    if (order.timeout.count() > 0) { arm(order.timeout); }
+    if (order.timeout.count() > 0) { arm(expires); }
     crew_->run_here();
     return {serial, index};
 }
 
-/// Effects: somebody will look in time, if the task of this timeout starts now.
-inline void Client::arm(std::chrono::nanoseconds timeout) noexcept {
-    const std::int64_t expires = Deadline::after(timeout).when().time_since_epoch().count();
+/// Effects: somebody will look in time at a task that has been published and expires then at the earliest.
+inline void Client::arm(Deadline expires) noexcept {
     // seq_cst: published before this look; the supervisor writes `armed` and then looks at the slots.
-    if (expires < board_.control.armed.load(std::memory_order_seq_cst)) { crew_->ring(); }
+    if (expires.when().time_since_epoch().count() < board_.control.armed.load(std::memory_order_seq_cst)) { crew_->ring(); }
 }
 
 /// Blocks until a slot may have become free, or something else worth a look happens.
