@@ -82,8 +82,8 @@ public:
 
     /// Whether the task is decided.
     [[nodiscard]] bool is_decided(Ticket ticket) const noexcept {
-        const std::optional<task::Word> word = word_of(ticket);
-        return !word || (word->phase() != task::Phase::pending && word->phase() != task::Phase::started);
+        const task::Phase phase = word_of(ticket).phase();
+        return phase != task::Phase::pending && phase != task::Phase::started;
     }
     /// As is_decided(), for callers that may ask again and again instead of waiting: looks after the crew now and then.
     [[nodiscard]] bool poll(Ticket ticket) noexcept {
@@ -91,10 +91,7 @@ public:
         if (!is_decided(ticket) && polls_.fetch_add(1, std::memory_order_relaxed) % now_and_then == 0) { check_crew(); }
         return is_decided(ticket);
     }
-    [[nodiscard]] bool is_running(Ticket ticket) const noexcept {
-        const std::optional<task::Word> word = word_of(ticket);
-        return word && word->phase() == task::Phase::started;
-    }
+    [[nodiscard]] bool is_running(Ticket ticket) const noexcept { return word_of(ticket).phase() == task::Phase::started; }
 
     /// Blocks until the task is decided. Returns: false when the deadline came first.
     bool wait(Ticket ticket, Deadline deadline);
@@ -178,13 +175,12 @@ private:
 
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
     [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }
-    /// Returns: nothing when the task is not in its slot any more.
+    /// Returns: a word of phase free when the task is not in its slot any more.
     /// Memory order: acquire; the word first: if the slot is still the ticket's afterwards, the word was the ticket's too, since a slot's serial
     /// is written before the word of its next task.
-    [[nodiscard]] std::optional<task::Word> word_of(Ticket ticket) const noexcept {
+    [[nodiscard]] task::Word word_of(Ticket ticket) const noexcept {
         const task::Word word = word_of(ticket.slot);
-        if (serials_[ticket.slot].load(std::memory_order_acquire) != ticket.serial) { return std::nullopt; }
-        return word;
+        return serials_[ticket.slot].load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
     }
 
     [[nodiscard]] std::uint32_t acquire(std::unique_lock<std::mutex>& lock, const Order& order);
@@ -202,7 +198,7 @@ private:
     void wait_for_capacity();
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
-    [[nodiscard]] std::optional<task::Phase> try_take(Ticket ticket) noexcept;
+    [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
     [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const;
     void clear(std::uint32_t index, task::Phase phase) noexcept;
     void give_back(std::uint32_t index, task::Phase phase) noexcept;

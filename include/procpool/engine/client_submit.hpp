@@ -189,10 +189,10 @@ inline bool Client::sweep() {
         prefetch_for_write(&slot(hand_ + ahead < count ? hand_ + ahead : hand_));
         const std::uint64_t serial = serials_[index].load(std::memory_order_relaxed);
         if (serial == no_serial || (stays_[index] != 0 && dropped_[index].load(std::memory_order_relaxed) != serial + 1)) { continue; }
-        const std::optional<task::Phase> phase = try_take({serial, index});
-        if (!phase) { continue; }
-        if (dropped_[index].load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, *phase); }
-        clear(index, *phase);
+        const task::Phase phase = try_take({serial, index});
+        if (phase == task::Phase::free) { continue; }
+        if (dropped_[index].load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, phase); }
+        clear(index, phase);
         free_.push_back(index);
     }
     return !free_.empty();
@@ -206,8 +206,8 @@ inline void Client::free_dropped() noexcept {
         next_detached_ = next_detached_ + 1 < detached_.size() ? next_detached_ + 1 : 0;
         Ticket& ticket = detached_[next_detached_];
         if (!is_decided(ticket)) { continue; }
-        if (const std::optional<task::Phase> phase = try_take(ticket)) {  // or a sweep was faster
-            clear(ticket.slot, *phase);
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {  // or a sweep was faster
+            clear(ticket.slot, phase);
             free_.push_back(ticket.slot);
         }
         ticket = detached_.back();
@@ -217,17 +217,19 @@ inline void Client::free_dropped() noexcept {
 
 /// Effects: the result of a taken slot is in kept_. Throws: std::bad_alloc; the slot is as it was before it was taken then.
 inline void Client::keep(std::uint32_t index, std::uint64_t serial, task::Phase phase) {
+    bool added = false;
     try {
-        Parcel parcel = describe(index, phase);
-        const bool done = phase == task::Phase::done;  // what a lost one has left goes with its slot: see clear()
-        const bool large = done && board_.results.is_large(index);
-        if (done && !large) { parcel.copy(board_.results.payload(index)); }
-        Parcel& kept = kept_.add(serial, std::move(parcel));
-        if (large) {
+        Parcel& kept = kept_.add(serial, describe(index, phase));
+        added = true;
+        if (phase != task::Phase::done) { return; }  // what a lost one has left goes with its slot: see clear()
+        if (board_.results.is_large(index)) {
             kept.adopt(board_.results.extents(), board_.results.run(index), board_.results.payload(index).size());
             slot(index).result_bytes = 0;
+        } else {
+            kept.copy(board_.results.payload(index));
         }
     } catch (...) {
+        if (added) { static_cast<void>(kept_.take(serial)); }
         slot(index).word.store(word_of(index).with(phase).bits(), std::memory_order_release);
         throw;
     }

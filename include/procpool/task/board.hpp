@@ -260,6 +260,8 @@ private:
                                                                      std::memory_order_acquire)) {
                     reach(FaultPoint::after_claim);
                     ring.advance_past(position);
+                    // The line of the task that this worker is likely to claim next comes over while this one runs.
+                    if (const std::optional<Offer> next = ring.at(position + control.workers)) { prefetch_for_write(&slots_[next->slot]); }
                     return Claim{offer->slot, offer->generation};
                 }
                 expected = Word{bits};
