@@ -96,6 +96,14 @@ public:
         return word && word->phase() == task::Phase::started;
     }
 
+    /// Returns: how many items a task that runs has finished, a moment ago; 0 for any other.
+    [[nodiscard]] std::uint64_t items_done(Ticket ticket) const noexcept {
+        const std::optional<task::Word> word = word_of(ticket);
+        if (!word || word->phase() != task::Phase::started) { return 0; }
+        const std::uint64_t progress = board_.seats()[word->seat()].progress.load(std::memory_order_relaxed);
+        return progress >> 32 == word->generation() ? progress & 0xffffffff : 0;
+    }
+
     /// Blocks until the task is decided. Returns: false when the deadline came first.
     bool wait(Ticket ticket, Deadline deadline);
 

@@ -95,26 +95,54 @@ public:
         return Future<task_result_t<F, Args...>>{TaskHandle{client(), *ticket}};
     }
 
-    // The calls over ranges are defined in algorithm/; include <procpool/procpool.hpp>.
+    // The calls over many items are defined in algorithm/; include <procpool/procpool.hpp>. Ranges are std::ranges::input_ranges. Several are
+    // zipped, to the shortest: f gets an item of each.
 
-    /// Returns: f(item) for every item of the range, in its order. Throws: the error of the lowest item known, when nothing of the call
-    /// runs any more; what the range throws.
-    template <class F, std::ranges::input_range Range>
-    auto map(F f, Range&& range);
-    template <class F, std::ranges::input_range Range>
-    auto map(const MapOptions& options, F f, Range&& range);
+    /// Returns: f(items...) for all items, in their order. Throws: by MapOptions::on_error, the error of an item, or of a range, which counts as one
+    /// at its place; when nothing of the call runs any more.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto map(F f, Ranges&&... ranges) {
+        return map(MapOptions{}, std::move(f), ranges...);
+    }
+    template <class F, class... Ranges>
+    auto map(const MapOptions& options, F f, Ranges&&... ranges);
 
-    /// Calls f(item) for every item of the range. An f that takes T& changes the elements in place: the range must be a SharedArray or
+    /// As map(), with the elements of each item of the range, a tuple, pair or array, as arguments.
+    template <class F, class Range>
+        requires(!std::same_as<F, MapOptions>)
+    auto starmap(F f, Range&& range) {
+        return starmap(MapOptions{}, std::move(f), range);
+    }
+    template <class F, class Range>
+    auto starmap(const MapOptions& options, F f, Range&& range);
+
+    /// Returns: what every call came to, as Outcomes, in the order of the items: one that fails costs no other. Throws: what a range throws;
+    /// PoolClosed and its like, when items cannot be run.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto map_outcomes(F f, Ranges&&... ranges) {
+        return map_outcomes(MapOptions{}, std::move(f), ranges...);
+    }
+    template <class F, class... Ranges>
+    auto map_outcomes(const MapOptions& options, F f, Ranges&&... ranges);
+
+    /// Calls f(items...) for all items. An f that takes T& changes the elements of the one range in place: it must be a SharedArray or
     /// span in shared memory then. Throws: as map(); CodecError when in place is not possible.
-    template <class F, std::ranges::input_range Range>
-    void for_each(F f, Range&& range);
-    template <class F, std::ranges::input_range Range>
-    void for_each(const MapOptions& options, F f, Range&& range);
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    void for_each(F f, Ranges&&... ranges) {
+        for_each(MapOptions{}, std::move(f), ranges...);
+    }
+    template <class F, class... Ranges>
+    void for_each(const MapOptions& options, F f, Ranges&&... ranges);
 
     /// Writes f(item) for every item of the range to `output`, a contiguous range of the same size. What was written before an error
     /// stays written. Throws: as map(); std::invalid_argument when the sizes differ.
     template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
-    void map_into(F f, Range&& range, Output&& output);
+    void map_into(F f, Range&& range, Output&& output) {
+        map_into(MapOptions{}, std::move(f), range, output);
+    }
     template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
     void map_into(const MapOptions& options, F f, Range&& range, Output&& output);
 
@@ -139,6 +167,9 @@ public:
     [[nodiscard]] PoolStats stats() const;
 
 private:
+    template <class F, class Range>
+    void for_each_in_place(const MapOptions& options, const F& f, Range& range);
+
     [[nodiscard]] engine::Client& client() const {
         if (!client_->is_mine()) { throw std::logic_error("procpool: this pool belongs to another process"); }
         return *client_;

@@ -149,6 +149,7 @@ private:
         board_.results.seal(claim_.slot, result.buffer(), result.size());
         count_items(done - items_);
         items_ = done;
+        seat_.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done), std::memory_order_relaxed);
         reach(FaultPoint::item_done);
         if (!board_.slots()[claim_.slot].is_timed()) { return; }
         // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the stamp.
