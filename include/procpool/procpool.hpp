@@ -4,7 +4,9 @@
 /// \file
 /// All of procpool.
 
+#include <procpool/algorithm/broadcast.hpp>
 #include <procpool/algorithm/map.hpp>
+#include <procpool/algorithm/reduce.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/exception.hpp>
@@ -12,7 +14,9 @@
 #include <procpool/core/version.hpp>
 #include <procpool/pool/future.hpp>
 #include <procpool/pool/options.hpp>
+#include <procpool/pool/outcome.hpp>
 #include <procpool/pool/process_pool.hpp>
+#include <procpool/pool/progress.hpp>
 #include <procpool/pool/stats.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>

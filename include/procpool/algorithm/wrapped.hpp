@@ -110,7 +110,7 @@ public:
     template <class Value>
     void add(F& f, Value&& value) {
         if (sum_) {
-            T next(std::invoke(f.g, std::move(*sum_), std::forward<Value>(value)));  // before the sum goes, which it may refer to
+            T next = static_cast<T>(std::invoke(f.g, std::move(*sum_), std::forward<Value>(value)));  // before the sum goes, which it may refer to
             sum_.reset();
             sum_.emplace(std::move(next));
         } else {

@@ -52,6 +52,8 @@ struct Order {
     bool stays = false;                ///< a decided task keeps its slot until it is taken; whoever submits it must not wait for slots then
     std::uint32_t waiter = no_waiter;  ///< parker to notify when the task is decided
     static constexpr std::uint32_t no_waiter = 0xffffffff;
+    std::uint32_t addressee = anybody;  ///< index of the worker that shall run it; its last such task is decided
+    static constexpr std::uint32_t anybody = 0xffffffff;
 };
 
 /// Lives until its pool and the last of its tickets are gone. Called by: parent, any thread, unless said otherwise.

@@ -133,14 +133,23 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     const std::uint32_t generation = next_generation();
     submitted_.store(serial + 1, std::memory_order_relaxed);
     serials_[index].store(serial, std::memory_order_release);
-    board_.publish({index, generation}, task::Queue::level_of(order.priority), waited);
+    const bool for_one = order.addressee != Order::anybody;
+    if (for_one) {
+        board_.publish_to(order.addressee, {index, generation}, waited);
+    } else {
+        board_.publish({index, generation}, task::Queue::level_of(order.priority), waited);
+    }
     lock.unlock();
     // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the pool moves life first
     // and then looks at the words, so one of the two decides the task.
     if (life() > task::Life::closing) {
         board_.lose_pending(index, generation, life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
     }
-    board_.wake_for_new_task();
+    if (for_one) {
+        board_.wake_seats();
+    } else {
+        board_.wake_for_new_task();
+    }
     if (order.timeout.count() > 0) { arm(order.timeout); }
     crew_->run_here();
     return {serial, index};

@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
@@ -146,6 +147,23 @@ public:
     template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
     void map_into(const MapOptions& options, F f, Range&& range, Output&& output);
 
+    /// Returns: reduce(... reduce(reduce(init, b0), b1) ..., bn), where each b is the same without init over what map returns for 256 items, the
+    /// last one for the rest: the same for any number of workers and chunks. A retried item runs again with those of its 256 before it.
+    /// Throws: as map().
+    template <class F, class G, class T, class Range>
+        requires(!std::same_as<F, MapOptions>)
+    T map_reduce(F map, G reduce, T init, Range&& range) {
+        return map_reduce(MapOptions{}, std::move(map), std::move(reduce), std::move(init), range);
+    }
+    template <class F, class G, class T, class Range>
+    T map_reduce(const MapOptions& options, F map, G reduce, T init, Range&& range);
+
+    /// Runs f(args...) once in every worker, when it is through with what it is at; if one dies before, its replacement runs it. Broadcasts run
+    /// one after the other. Returns: what f returns, by worker index; nothing if f returns nothing. Throws: when all have ended, the error of the
+    /// lowest index: what f throws, WorkerDied; otherwise as apply_async().
+    template <class F, class... Args>
+    auto broadcast(F f, Args&&... args);
+
     /// No new tasks; what was accepted is finished.
     void close() { client().stop(task::Life::closing); }
     /// Waits for the workers to end; implies close().
@@ -202,6 +220,7 @@ private:
         }
     }
 
+    std::mutex broadcasting_;
     int unwinding_ = std::uncaught_exceptions();
     engine::Client* client_;
 };

@@ -10,6 +10,7 @@
 #include <procpool/os/memory.hpp>
 #include <procpool/sync/parker.hpp>
 #include <procpool/task/control.hpp>
+#include <procpool/task/mail.hpp>
 #include <procpool/task/queue.hpp>
 #include <procpool/task/ring.hpp>
 #include <procpool/task/seat.hpp>
@@ -84,6 +85,11 @@ public:
     [[nodiscard]] std::span<Slot> slots() const noexcept { return {slots_, size_.slots}; }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return {parkers_, size_.parkers}; }
+    /// By worker index; those beyond Control::workers stay empty.
+    [[nodiscard]] std::span<Mail> mail() const noexcept { return {mail_, size_.seats}; }
+    [[nodiscard]] bool has_mail() const noexcept {
+        return std::any_of(mail().begin(), mail().end(), [](const Mail& box) { return !box.was_empty(); });
+    }
     /// The memory that only the parent writes.
     [[nodiscard]] std::span<std::byte> argument_side() const noexcept { return argument_side_; }
 
@@ -92,6 +98,12 @@ public:
     void publish(Offer offer, std::uint32_t level, bool waited) noexcept {
         slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
         queue.push(level, offer);
+    }
+
+    /// As publish(), for the worker of one index; then wake_seats(). Requires: the last task given to it is decided.
+    void publish_to(std::uint32_t index, Offer offer, bool waited) noexcept {
+        slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
+        mail_[index].put(offer);
     }
 
     /// Effects: a pending task has another generation, so that no entry of a ring offers it any more. Returns: false when it is not
@@ -114,6 +126,22 @@ public:
     void wake_all() noexcept {
         for (std::uint32_t seat = sleeping.take_one(); seat != SeatSet::nobody; seat = sleeping.take_one()) { seats_[seat].parker.notify(); }
         if (const std::uint32_t spare = control.spare.load(std::memory_order_seq_cst); spare != 0) { seats_[spare - 1].parker.notify(); }
+    }
+
+    /// Effects: every worker looks at its mail before it sleeps again. All seats, and whether or not they are among the sleepers: an index may
+    /// move to another seat meanwhile, and a notification that was not needed costs one look.
+    void wake_seats() noexcept {
+        for (Seat& seat : seats()) { seat.parker.notify(); }
+    }
+
+    /// Returns: the task in the mail, now started by this seat; nothing when there is none, or it is no longer good. Called by: worker.
+    [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
+        if (mail_[index].was_empty()) { return std::nullopt; }
+        const Offer offer = mail_[index].look();
+        const bool mine = change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.started_by(seat); });
+        if (mine) { reach(FaultPoint::after_claim); }
+        mail_[index].remove(offer);
+        return mine ? std::optional{Claim{offer.slot, offer.generation}} : std::nullopt;
     }
 
     /// Returns: the first pending task, now started by this seat; nothing when there is none. Called by: worker.
@@ -291,6 +319,7 @@ private:
     BoardSize size_;
     Slot* slots_;
     Seat* seats_;
+    Mail* mail_;
     sync::Parker* parkers_;
     std::span<std::byte> argument_side_;
 };
@@ -312,6 +341,7 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     board.sleeping.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.spinning.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
+    board.mail_ = reinterpret_cast<Mail*>(place(size.seats * sizeof(Mail), apart));
     board.parkers_ = reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart));
     for (sync::Parker& parker : board.parkers()) { parker.reset(); }  // those of the seats are reset when a worker gets one
     const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slots);
