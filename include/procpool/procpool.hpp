@@ -5,8 +5,11 @@
 /// All of procpool.
 
 #include <procpool/algorithm/broadcast.hpp>
+#include <procpool/algorithm/imap.hpp>
 #include <procpool/algorithm/map.hpp>
+#include <procpool/algorithm/progress_bar.hpp>
 #include <procpool/algorithm/reduce.hpp>
+#include <procpool/algorithm/result_range.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/exception.hpp>

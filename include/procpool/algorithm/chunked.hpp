@@ -92,7 +92,7 @@ public:
     [[nodiscard]] bool has_input() {
         if (stopped_ || input_over_) { return false; }
         try {
-            input_over_ = *next_ == std::ranges::end(range_);
+            input_over_ = is_at_end();
         } catch (...) { end_input(std::current_exception()); }
         return !input_over_;
     }
@@ -123,7 +123,10 @@ public:
 
     /// Blocks until something is decided, the listener to progress is to be told, or the deadline.
     void wait(Deadline deadline) {
-        if (chunks_.empty()) { return; }
+        if (chunks_.empty()) {  // there are no slots
+            if (lazy_) { lease_.park(deadline.or_sooner(Deadline::after(std::chrono::milliseconds{1}))); }
+            return;
+        }
         client_.wait_on(lease_, [&] { return std::ranges::any_of(chunks_, &SentChunk::is_decided); }, deadline.or_sooner(ticker_.next()));
     }
 
@@ -174,7 +177,7 @@ private:
     /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
     [[nodiscard]] engine::Order order() const {
         return {.code = chunk_code<F, Item, items, Sink::mode>,
-                .patience = chunks_.empty() ? engine::Patience::wait : engine::Patience::try_once,
+                .patience = chunks_.empty() && !lazy_ ? engine::Patience::wait : engine::Patience::try_once,
                 .timeout = options_.timeout,
                 .priority = options_.priority,
                 .label = options_.label,
@@ -211,11 +214,17 @@ private:
         if (lazy_ && (head.count > 1 || options_.retries > 0)) { chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size()); }
     }
 
+    /// An item is left only when the next one is wanted, which may be long in coming.
+    [[nodiscard]] bool is_at_end() {
+        if (std::exchange(is_taken_, false)) { ++*next_; }
+        return *next_ == std::ranges::end(range_);
+    }
+
     void encode_each(Writer& out, std::size_t wanted, ChunkHead& head) {
         head.count = 0;
         std::size_t whole = out.size();
         try {
-            while (head.count < wanted && *next_ != std::ranges::end(range_)) {
+            while (head.count < wanted && !is_at_end()) {
                 if ((head.flags & ChunkHead::framed) != 0) {
                     decltype(auto) item = **next_;
                     encode_framed(out, head.count == 0, [&] { encode_item<Item>(out, item); });
@@ -224,7 +233,7 @@ private:
                 }
                 ++head.count;
                 whole = out.size();
-                ++*next_;
+                is_taken_ = true;
             }
         } catch (const SharedMemoryExhausted&) {
             if (head.count == 0) { throw; }
@@ -379,6 +388,7 @@ private:
     std::vector<SentChunk> rest_;    // to be run again, from an item on
     std::size_t submitted_ = 0;  // items
     std::size_t settled_ = 0;    // items
+    bool is_taken_ = false;      // the item at next_
     bool input_over_ = false;
     bool stopped_ = false;
     std::exception_ptr input_error_;  // met in a chunk that has items before it

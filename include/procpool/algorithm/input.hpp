@@ -202,4 +202,9 @@ consteval bool require_calls() {
     return Input::template checks<F>();
 }
 
+template <class Result>
+constexpr void require_result() {
+    static_assert(!std::is_void_v<Result>, "procpool: this call collects results, and the function returns none: use for_each()");
+}
+
 }  // namespace procpool::algorithm

@@ -45,11 +45,6 @@ auto run_map(engine::Client& client, PlaceOf place_of, const MapOptions& options
     return std::move(sink).vector();
 }
 
-template <class Result>
-constexpr void require_result() {
-    static_assert(!std::is_void_v<Result>, "procpool: map() collects results, and this function returns none: use for_each()");
-}
-
 }  // namespace algorithm
 
 template <Engine E>

@@ -34,10 +34,10 @@ public:
         tell_({count(), total_, now - start_});
     }
 
-    /// Effects: tells that the call has ended well.
+    /// Effects: tells that the call has ended well; the total is known by now.
     void end(std::size_t done) {
         next_ = Clock::time_point::max();
-        if (tell_) { tell_({done, total_, Clock::now() - start_}); }
+        if (tell_) { tell_({done, done, Clock::now() - start_}); }
     }
 
 private:

@@ -168,6 +168,11 @@ public:
 
     // ---- lifetime: each ticket is one reference, and so is the pool
 
+    /// Effects: one more reference, as a ticket is one; release_ticket() gives it back. Called by: while the pool lives.
+    void retain() noexcept {
+        const std::lock_guard guard{mutex_};
+        ++retained_;
+    }
     static void release_ticket(Client* client) noexcept {
         if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) { delete client; }
     }
@@ -177,7 +182,7 @@ public:
         std::int64_t issued = 0;
         {
             const std::lock_guard guard{client->mutex_};
-            issued = client->issued_;
+            issued = client->issued_ + client->retained_;
         }
         if (client->references_.fetch_add(issued, std::memory_order_acq_rel) + issued == 0) { delete client; }
     }
@@ -226,10 +231,11 @@ private:
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 
-    std::mutex mutex_;                     // producers: free_, hand_, issued_, kept_, detached_, generations and the rings' tails
+    std::mutex mutex_;                     // producers: free_, hand_, issued_, retained_, kept_, detached_, generations and the rings' tails
     std::vector<std::uint32_t> free_;      // last in, first out, so that few slots' memory stays warm
     std::uint32_t hand_ = 0;               // where the next sweep continues
     std::int64_t issued_ = 0;
+    std::int64_t retained_ = 0;
     std::uint32_t last_generation_ = 0;
     ParcelStore kept_;                     // results that had to leave their slots
     std::vector<Ticket> detached_;         // dropped before they were decided: what they leave is nobody's

@@ -147,6 +147,26 @@ public:
     template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
     void map_into(const MapOptions& options, F f, Range&& range, Output&& output);
 
+    /// Returns: a ResultRange of f(items...) in the order of the items. It starts at once and goes on when results are taken: an input is read up
+    /// to MapOptions::window items ahead of them, one item to a task unless chunk_size says otherwise. Ranges passed as rvalues are kept, others
+    /// must outlive it. An item that fails is thrown where its result would be, and costs no other. Throws: std::invalid_argument, PoolClosed.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto imap(F f, Ranges&&... ranges) {
+        return imap(MapOptions{}, std::move(f), std::forward<Ranges>(ranges)...);
+    }
+    template <class F, class... Ranges>
+    auto imap(const MapOptions& options, F f, Ranges&&... ranges);
+
+    /// As imap(), but a ResultRange of Indexed results, in the order in which the items end.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto imap_unordered(F f, Ranges&&... ranges) {
+        return imap_unordered(MapOptions{}, std::move(f), std::forward<Ranges>(ranges)...);
+    }
+    template <class F, class... Ranges>
+    auto imap_unordered(const MapOptions& options, F f, Ranges&&... ranges);
+
     /// Returns: reduce(... reduce(reduce(init, b0), b1) ..., bn), where each b is the same without init over what map returns for 256 items, the
     /// last one for the rest: the same for any number of workers and chunks. A retried item runs again with those of its 256 before it.
     /// Throws: as map().
