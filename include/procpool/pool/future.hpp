@@ -5,132 +5,28 @@
 /// Future: the result of a task, when it is there.
 
 #include <procpool/codec/bytes.hpp>
-#include <procpool/codec/exception.hpp>
 #include <procpool/codec/standard.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/core/error.hpp>
-#include <procpool/engine/backtrace_text.hpp>
-#include <procpool/engine/client.hpp>
+#include <procpool/engine/completion.hpp>
+#include <procpool/pool/deferred.hpp>
+#include <procpool/pool/task_handle.hpp>
 
-#include <atomic>
 #include <chrono>
-#include <cstdint>
-#include <exception>
 #include <future>
 #include <stdexcept>
-#include <string>
 #include <type_traits>
 #include <utility>
 
 namespace procpool {
 
-/// Throws: what a lost or cancelled task ends with. where: of the task, for people, or nothing.
-[[noreturn]] inline void throw_loss(const engine::Client& client, const engine::Client::Taken& taken, const std::string& where = {}) {
-    if (taken.phase() == task::Phase::cancelled) { throw TaskCancelled{}; }
-    const engine::Loss& loss = *taken.loss();
-    const std::string label = loss.label + (loss.label.empty() || where.empty() ? "" : ", ") + where;
-    switch (loss.cause) {
-        case task::Cause::died: throw WorkerDied(loss.exit_status, loss.pid, label, engine::backtrace_text(loss.crash));
-        case task::Cause::timed_out: throw TaskTimedOut(loss.timeout, label);
-        case task::Cause::killed: throw TaskCancelled{};
-        case task::Cause::terminated: throw PoolTerminated{};
-        case task::Cause::broken: break;
-    }
-    throw PoolBroken("procpool: the pool is broken: " + std::string(client.board().control.explanation()));
-}
-
-/// One task, as long as somebody may ask for its result. Move-only; dropping it detaches the task.
-/// Called by: wait() and is_decided() concurrently with each other and with one take(); so the task's client is kept until the end.
-class TaskHandle {
+/// What all futures have. The result is a task's, in its slot, or a Deferred's.
+class FutureBase {
 public:
-    TaskHandle() noexcept = default;
-    TaskHandle(engine::Client& client, engine::Ticket ticket) noexcept : client_(&client), serial_(ticket.serial), slot_(ticket.slot) {}
-    TaskHandle(TaskHandle&& other) noexcept
-        : client_(std::exchange(other.client_, nullptr)), serial_(other.serial_), slot_(other.slot_), taken_(other.taken_.load()) {}
-    TaskHandle& operator=(TaskHandle&& other) noexcept {
-        TaskHandle moved{std::move(other)};
-        std::swap(client_, moved.client_);
-        std::swap(serial_, moved.serial_);
-        std::swap(slot_, moved.slot_);
-        taken_.store(moved.taken_.exchange(taken_.load()));
-        return *this;
-    }
-    ~TaskHandle() {
-        if (client_ == nullptr || !client_->is_mine()) { return; }  // in a forked child there is nothing to give back
-        if (!taken_.load(std::memory_order_relaxed)) { client_->drop(ticket()); }
-        engine::Client::release_ticket(client_);
-    }
-
-    [[nodiscard]] bool valid() const noexcept { return client_ != nullptr && !taken_.load(std::memory_order_relaxed); }
-    [[nodiscard]] bool is_decided() const { return client().is_decided(ticket()); }
-    bool wait(Deadline deadline) const { return client().wait(ticket(), deadline); }
-    /// Whether take() could be called now; for callers that may ask again and again. False without a task, and in a child.
-    [[nodiscard]] bool is_ready() const noexcept { return valid() && client_->is_mine() && client_->poll(ticket()); }
-    /// False without a task, and in a child.
-    [[nodiscard]] bool is_running() const noexcept { return valid() && client_->is_mine() && client_->is_running(ticket()); }
-    /// Effects: a task that has not started will not run; one that runs is asked to stop. Returns: whether it will not run.
-    bool cancel() const {
-        if (client().withdraw(ticket())) { return true; }
-        client().request_stop(ticket());
-        return false;
-    }
-    bool kill() const { return client().kill(ticket()); }
-
-    /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires: is_decided().
-    [[nodiscard]] engine::Client::Taken take() {
-        engine::Client& from = client();
-        if (taken_.exchange(true, std::memory_order_relaxed)) { throw std::future_error(std::future_errc::no_state); }
-        return from.take(ticket());
-    }
-
-    /// Returns: what `decode(Reader&)` makes of the result. Throws: what the task ended with, or what decoding throws. Otherwise as take().
-    template <class Decode>
-    auto take_value(Decode decode) {
-        const engine::Client::Taken taken = take();
-        if (taken.phase() != task::Phase::done) { throw_loss(*client_, taken); }
-        Reader in{taken.bytes()};
-        if (taken.outcome() == task::Outcome::exception) { std::rethrow_exception(decode_exception(in)); }
-        return decode(in);
-    }
-
-private:
-    [[nodiscard]] engine::Ticket ticket() const noexcept { return {serial_, slot_}; }
-    [[nodiscard]] engine::Client& client() const {
-        if (!valid()) { throw std::future_error(std::future_errc::no_state); }
-        if (!client_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
-        return *client_;
-    }
-
-    engine::Client* client_ = nullptr;
-    std::uint64_t serial_ = 0;
-    std::uint32_t slot_ = 0;
-    std::atomic<bool> taken_{false};
-};
-
-/// The result of a task. Outlives its pool. Called by: the process that submitted, any thread; ready() and wait*() may run concurrently
-/// with each other and with one get(). All but the destructor throw std::future_error without a task, and std::logic_error in a child
-/// that was forked with it.
-template <class T>
-class [[nodiscard]] Future {
-public:
-    Future() noexcept = default;
-    explicit Future(TaskHandle task) noexcept : task_(std::move(task)) {}
-
-    /// Blocks until the task has ended. Returns: its result, once: the future is invalid afterwards. Throws: what the task ended with.
-    T get() {
-        task_.wait(Deadline::never());
-        if constexpr (std::is_void_v<T>) {
-            task_.take_value([](Reader&) {});
-        } else {
-            return task_.take_value([](Reader& in) { return Codec<T>::decode(in); });
-        }
-    }
-
-    void wait() const { task_.wait(Deadline::never()); }
+    void wait() const { static_cast<void>(wait_until_deadline(Deadline::never())); }
 
     template <class Rep, class Period>
     std::future_status wait_for(std::chrono::duration<Rep, Period> timeout) const {
-        return task_.wait(Deadline::after(timeout)) ? std::future_status::ready : std::future_status::timeout;
+        return wait_until_deadline(Deadline::after(timeout)) ? std::future_status::ready : std::future_status::timeout;
     }
 
     template <class AnyClock, class Duration>
@@ -142,20 +38,92 @@ public:
         }
     }
 
-    [[nodiscard]] bool valid() const noexcept { return task_.valid(); }
     /// Effects: a task that has not started will not run. One that runs can learn from its stop_token that it shall stop.
     /// Returns: whether it will not run; get() throws TaskCancelled then.
-    bool cancel() { return task_.cancel(); }
+    bool cancel() { return task_.has_task() ? task_.cancel() : completion().cancel(); }
     /// Effects: as cancel(), but a task that runs is stopped too: its worker is killed and replaced. A thread cannot be killed: there, kill()
     /// is cancel(). Returns: false when the task had ended.
-    bool kill() { return task_.kill(); }
+    bool kill() { return task_.has_task() ? task_.kill() : completion().kill(); }
+
+protected:
+    FutureBase() noexcept = default;
+    explicit FutureBase(TaskHandle task) noexcept : task_(std::move(task)) {}
+    explicit FutureBase(engine::Counted<engine::Completion> completion) noexcept : completion_(std::move(completion)) {}
+    FutureBase(FutureBase&&) noexcept = default;
+    FutureBase& operator=(FutureBase&&) noexcept = default;
+    ~FutureBase() = default;
+
+    /// Returns: false when the deadline came first.
+    bool wait_until_deadline(Deadline deadline) const {
+        if (task_.has_task()) { return task_.wait(deadline); }
+        return completion().wait(deadline);
+    }
+
+    /// Requires: there is no task.
+    [[nodiscard]] engine::Completion& completion() const {
+        if (!completion_) { throw std::future_error(std::future_errc::no_state); }
+        if (!completion_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
+        return *completion_;
+    }
+
+    TaskHandle task_;
+    engine::Counted<engine::Completion> completion_;
+};
+
+/// The result of a task. Outlives its pool. Called by: the process that submitted, any thread; ready() and wait*() may run concurrently
+/// with each other and with one get(). All but the destructor throw std::future_error without a task, and std::logic_error in a child
+/// that was forked with it.
+template <class T>
+class [[nodiscard]] Future : public FutureBase {
+public:
+    Future() noexcept = default;
+    explicit Future(TaskHandle task) noexcept : FutureBase(std::move(task)) {}
+    explicit Future(engine::Counted<Deferred<T>> state) noexcept
+        : FutureBase(engine::Counted<engine::Completion>{std::move(state)}) {}
+
+    /// Blocks until the task has ended. Returns: its result, once: the future is invalid afterwards. Throws: what the task ended with.
+    T get() {
+        wait();
+        return take();
+    }
+
+    [[nodiscard]] bool valid() const noexcept { return task_.has_task() ? task_.valid() : completion_ && deferred().is_there(); }
     /// Whether a worker is at it. False without a task.
-    [[nodiscard]] bool running() const noexcept { return task_.is_running(); }
+    [[nodiscard]] bool running() const noexcept {
+        return task_.has_task() ? task_.is_running() : valid() && completion_->is_mine() && completion_->is_running();
+    }
     /// Whether get() would not block. False without a task, and in a child.
-    [[nodiscard]] bool ready() const noexcept { return task_.is_ready(); }
+    [[nodiscard]] bool ready() const noexcept {
+        return task_.has_task() ? task_.is_ready() : valid() && completion_->is_mine() && completion_->is_decided();
+    }
 
 private:
-    TaskHandle task_;
+    /// Requires: it is decided.
+    T take() {
+        if (!task_.has_task()) { return deferred().take(); }
+        if constexpr (std::is_void_v<T>) {
+            task_.take_value([](Reader&) {});
+        } else {
+            return task_.take_value([](Reader& in) { return Codec<T>::decode(in); });
+        }
+    }
+
+    /// Requires: there is no task, and there is a Deferred.
+    [[nodiscard]] Deferred<T>& deferred() const noexcept { return static_cast<Deferred<T>&>(*completion_); }
 };
+
+/// The two ends of a result that this process makes. Called by: what is built on tasks.
+template <class T>
+struct DeferredEnds {
+    Promise<T> promise;
+    Future<T> future;
+};
+
+/// Effects: a future that is ready once its promise is set: auto [promise, future] = make_deferred<int>();
+template <class T>
+[[nodiscard]] DeferredEnds<T> make_deferred(DeferredHooks hooks = {}) {
+    engine::Counted<Deferred<T>> state{new Deferred<T>(std::move(hooks))};
+    return {Promise<T>{state}, Future<T>{state}};
+}
 
 }  // namespace procpool
