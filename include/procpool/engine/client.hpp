@@ -19,7 +19,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -50,7 +49,7 @@ struct Order {
     std::string_view label = {};
     bool plain = false;                ///< encoding runs no code of the user's and takes no time
     bool stays = false;                ///< a decided task keeps its slot until it is taken; whoever submits it must not wait for slots then
-    std::uint32_t waiter = no_waiter;  ///< parker to notify when the task is decided
+    std::uint32_t waiter = no_waiter;  ///< to be called when the task is decided
     static constexpr std::uint32_t no_waiter = 0xffffffff;
 };
 
@@ -145,6 +144,8 @@ public:
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
     /// Called by: who has waited for a while. Effects: tasks are decided even if whoever should do it has been killed.
     void check_crew() noexcept;
+    /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for.
+    void after_long_sleep() noexcept;
 
     // ---- life
 
@@ -158,6 +159,8 @@ public:
 
     // ---- lifetime: each ticket is one reference, and so is the pool
 
+    /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile.
+    void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     static void release_ticket(Client* client) noexcept {
         if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) { delete client; }
     }
@@ -169,7 +172,7 @@ public:
             const std::lock_guard guard{client->mutex_};
             issued = client->issued_;
         }
-        if (client->references_.fetch_add(issued, std::memory_order_acq_rel) + issued == 0) { delete client; }
+        if (client->references_.fetch_add(issued - the_pool, std::memory_order_acq_rel) + issued == the_pool) { delete client; }
     }
 
 private:
@@ -198,7 +201,6 @@ private:
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
-    void after_long_sleep() noexcept;
     void wait_for_capacity();
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
@@ -228,7 +230,6 @@ private:
     std::vector<std::atomic<std::uint64_t>> serials_;  // of the task in each slot, or no_serial
     std::vector<std::atomic<std::uint64_t>> dropped_;  // serial + 1 of the last task in each slot that nobody will ask for
     std::vector<std::uint8_t> stays_;                  // written under mutex_
-    std::vector<std::atomic<std::uint8_t>> watched_;   // a thread has registered as the slot's waiter
     std::vector<std::uint32_t> next_;                  // links of returned_
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;                  // of the slots that are labelled; made with the first one
@@ -237,10 +238,9 @@ private:
     std::atomic<std::uint32_t> polls_{0};
     std::atomic<std::uint32_t> returned_{no_slot};     // slots that were given back, in a stack that submitters empty at once
 
-    std::mutex watch_mutex_;               // waiting for a task whose waiter is another thread
-    std::condition_variable watch_over_;
     std::mutex capacity_mutex_;            // one submitter at a time waits for capacity
-    std::atomic<std::int64_t> references_{0};
+    static constexpr std::int64_t the_pool = std::int64_t{1} << 62;  // more than there are tickets to be released before the pool is
+    std::atomic<std::int64_t> references_{the_pool};
 };
 
 }  // namespace procpool::engine

@@ -5,9 +5,9 @@
 /// Deferred: a result that this process makes, instead of one task. Promise: who makes it.
 
 #include <procpool/core/deadline.hpp>
+#include <procpool/engine/callbacks.hpp>
 #include <procpool/engine/completion.hpp>
 
-#include <atomic>
 #include <exception>
 #include <functional>
 #include <future>
@@ -47,12 +47,9 @@ public:
         finish();
     }
 
-    /// Whether get() may still be called.
-    [[nodiscard]] bool is_there() const noexcept { return !taken_.load(std::memory_order_relaxed); }
-
     /// Returns or throws what it was decided to, once. Requires: is_decided().
     T take() {
-        if (taken_.exchange(true, std::memory_order_relaxed)) { throw std::future_error(std::future_errc::no_state); }
+        if (!take_once()) { throw std::future_error(std::future_errc::no_state); }
         if (error_) { std::rethrow_exception(std::exchange(error_, nullptr)); }
         if constexpr (!std::is_void_v<T>) {
             T value = std::move(*value_);
@@ -71,17 +68,20 @@ public:
 
 private:
     void finish() noexcept {
-        decide();
         std::shared_ptr<const DeferredHooks> ended;
-        const std::lock_guard guard{hooks_mutex_};
-        ended.swap(hooks_);
+        {
+            const std::lock_guard guard{hooks_mutex_};
+            ended.swap(hooks_);
+        }
+        ended.reset();  // what it holds is gone before whoever waits goes on
+        decide();
     }
 
     [[nodiscard]] std::shared_ptr<const DeferredHooks> current_hooks() const {
         const std::lock_guard guard{hooks_mutex_};
-        return is_decided() ? nullptr : hooks_;
+        return hooks_;
     }
-    [[nodiscard]] bool call(std::function<bool()> DeferredHooks::* hook, bool otherwise) const {
+    [[nodiscard]] bool call(std::function<bool()> DeferredHooks::*hook, bool otherwise) const {
         const std::shared_ptr<const DeferredHooks> hooks = current_hooks();
         if (!hooks) { return false; }
         return (*hooks).*hook ? ((*hooks).*hook)() : otherwise;
@@ -89,9 +89,8 @@ private:
 
     std::optional<Value> value_;
     std::exception_ptr error_;
-    std::atomic<bool> taken_{false};
     mutable std::mutex hooks_mutex_;
-    std::shared_ptr<const DeferredHooks> hooks_;  // null once decided
+    std::shared_ptr<const DeferredHooks> hooks_;  // null once it is about to be decided
 };
 
 /// Decides a future that no task stands behind. Move-only; one that goes without having been set leaves std::future_error

@@ -9,7 +9,10 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/engine/backtrace_text.hpp>
+#include <procpool/engine/callbacks.hpp>
 #include <procpool/engine/client.hpp>
+#include <procpool/engine/completion.hpp>
+#include <procpool/engine/watcher.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -74,6 +77,16 @@ public:
         return false;
     }
     bool kill() const { return client().kill(ticket()); }
+
+    /// Effects: the completion is decided when the task is. Requires: it has a function to be called.
+    void decide_with(engine::Counted<engine::Completion> completion) const {
+        if (is_decided()) {
+            completion->decide();
+        } else {
+            engine::Callbacks::of_this_process().watch(client(), ticket(), std::move(completion));
+        }
+    }
+    void watch(engine::Watcher& watcher, engine::Watcher::Key key) const { watcher.add(client(), ticket(), key); }
 
     /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires: is_decided().
     [[nodiscard]] engine::Client::Taken take() {
