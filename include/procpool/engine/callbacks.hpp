@@ -77,15 +77,17 @@ public:
     bool wait(Client& client, Ticket ticket, Deadline deadline) override {
         Watcher inner;
         inner.add(client, ticket, 0);
-        return wait_with(inner, [&] { return client.is_decided(ticket); }, deadline);
+        return inner.find(deadline);
     }
     bool wait(Completion& completion, Deadline deadline) override {
         Watcher inner;
         completion.retain();
         inner.add(Counted<Completion>{&completion}, 0, true);
-        return wait_with(inner, [&] { return completion.is_decided(); }, deadline);
+        return inner.find(deadline);
     }
     bool run_one() override;
+    [[nodiscard]] bool may_run() const noexcept override { return has_work_.load(std::memory_order_relaxed) || watcher_.may_find(); }
+    void check_crews() noexcept override { watcher_.check_crews(); }
     [[nodiscard]] const Parkers::Lease& sleeper() const noexcept override { return watcher_.sleeper(); }
 
 private:
@@ -118,7 +120,7 @@ private:
                     return;
                 }
             }
-            watcher_.sleep(end_of_patience, [this] { return has_work_.load(std::memory_order_relaxed); });
+            watcher_.sleep(end_of_patience);
         }
     }
 
@@ -139,19 +141,6 @@ private:
         watcher_.look(keys);  // what is found is no longer kept: a pool's memory may be gone before its callbacks have run
         for (const Watcher::Key key : keys) { Counted<Completion>{reinterpret_cast<Completion*>(key)}->decide(); }
         return !incoming.empty() || !keys.empty();
-    }
-
-    /// Runs callbacks, and otherwise sleeps, until ready() or the deadline. Returns: ready().
-    template <class Ready>
-    bool wait_with(Watcher& inner, Ready ready, Deadline deadline) {
-        while (!ready()) {
-            if (deadline.passed()) { return false; }
-            if (run_one()) { continue; }
-            const auto stop = [&] { return ready() || has_work_.load(std::memory_order_relaxed) || watcher_.may_find(); };
-            inner.sleep(deadline, stop);
-            if (!stop()) { watcher_.check_crews(); }
-        }
-        return true;
     }
 
     std::mutex mutex_;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -49,28 +50,32 @@ template <class F>
 class CallbackList {
 public:
     CallbackList() noexcept = default;
-    CallbackList(CallbackList&& other) noexcept : first_(std::move(other.first_)), last_(std::exchange(other.last_, nullptr)) {}
-    CallbackList& operator=(CallbackList&&) = delete;
+    CallbackList(const CallbackList&) = delete;
+    CallbackList& operator=(const CallbackList&) = delete;
     ~CallbackList() {
         while (pop()) {}
     }
-    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
     void push(std::unique_ptr<Callback> callback) noexcept {
         Callback* const added = callback.get();
         (last_ != nullptr ? last_->next : first_) = std::move(callback);
         last_ = added;
+        ++size_;
     }
     /// Returns: null when there is none.
     [[nodiscard]] std::unique_ptr<Callback> pop() noexcept {
         std::unique_ptr<Callback> first = std::move(first_);
-        if (first) { first_ = std::move(first->next); }
-        if (!first_) { last_ = nullptr; }
+        if (!first) { return nullptr; }
+        first_ = std::move(first->next);
+        if (--size_ == 0) { last_ = nullptr; }
         return first;
     }
 
 private:
     std::unique_ptr<Callback> first_;
     Callback* last_ = nullptr;
+    std::size_t size_ = 0;
 };
 
 /// Who wants to know when completions are over. Called by: the thread that decides one, with a lock of the completion held.

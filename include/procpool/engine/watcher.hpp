@@ -92,10 +92,27 @@ public:
         }
     }
 
-    /// Effects: spins, then sleeps, until look() may find something, `stop()`, or the deadline; may return early. Not for ever.
-    template <class Stop>
-    void sleep(Deadline deadline, Stop stop) {
+    /// Blocks until something is found, whose keys are appended; on the callback thread it runs callbacks meanwhile.
+    /// Returns: false when the deadline came first.
+    bool find(std::vector<Key>& keys, Deadline deadline) {
+        for (;;) {
+            look(keys);
+            if (!keys.empty()) { return true; }
+            if (deadline.passed()) { return false; }
+            CallbackLoop* const loop = callback_loop();
+            if (loop == nullptr || !loop->run_one()) { sleep(deadline); }
+        }
+    }
+    bool find(Deadline deadline) {
+        std::vector<Key> keys;
+        return find(keys, deadline);
+    }
+
+    /// Effects: spins, then sleeps, until look() may find something, the callback thread has something to do if this is it, or the
+    /// deadline; may return early. Not for ever: then it looks after the pools.
+    void sleep(Deadline deadline) {
         CallbackLoop* const loop = callback_loop();
+        const auto may_stop = [&] { return may_find() || (loop != nullptr && loop->may_run()); };
         const Parkers::Lease& bed = loop != nullptr ? loop->sleeper() : own_;
         if (bed.parker() != bound_.load(std::memory_order_relaxed)) {  // looked for by another thread than before
             bind(bed.parker());
@@ -105,14 +122,16 @@ public:
         constexpr int looks = 16;
         for (int round = 0; round < rounds; ++round) {
             for (int i = 0; i < looks; ++i) {
-                if (may_find() || stop()) { return; }
+                if (may_stop()) { return; }
                 relax();
             }
             if (deadline.passed()) { return; }
             os::yield();
         }
         bed.park(deadline.or_sooner(Deadline::after(longest_sleep)));
-        if (!may_find()) { check_crews(); }
+        if (may_stop()) { return; }
+        check_crews();
+        if (loop != nullptr) { loop->check_crews(); }
     }
 
     /// Effects: sleep() returns. Called by: any thread.
