@@ -3,13 +3,17 @@
 
 #include <procpool/procpool.hpp>
 
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/core.h>
@@ -17,8 +21,8 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -39,33 +43,32 @@ std::uint64_t most_steps_below(std::uint64_t limit) {
     return best;
 }
 
-/// Lets Asio's coroutines await futures: the loop's descriptor of a CompletionQueue wakes the thread that runs the io_context.
-class Offloading {
-public:
-    explicit Offloading(asio::io_context& io) : descriptor_(io, queue_.native_handle()) {}
-    ~Offloading() { descriptor_.release(); }  // the queue's own
+/// An asynchronous operation of Asio's that ends when the future is ready: co_await async_get(pool.apply_async(...), asio::use_awaitable).
+/// The pool's side runs on the callback thread and only posts; whoever waits goes on where its executor says.
+template <class T, class Token>
+auto async_get(procpool::Future<T> future, Token&& token) {
+    const auto start = [](auto handler, procpool::Future<T> unfinished) {
+        const auto executor = asio::get_associated_executor(handler);
+        const auto pending = std::make_shared<procpool::Future<T>>(std::move(unfinished));
+        pending->on_done([pending, executor, work = asio::make_work_guard(executor), handler = std::move(handler)]() mutable {
+            asio::post(executor, [pending, handler = std::move(handler)]() mutable {
+                std::exception_ptr error;
+                T result{};
+                try {
+                    result = pending->get();
+                } catch (...) { error = std::current_exception(); }
+                handler(error, std::move(result));
+            });
+        });
+    };
+    return asio::async_initiate<Token, void(std::exception_ptr, T)>(start, token, std::move(future));
+}
 
-    template <class T>
-    asio::awaitable<T> result_of(procpool::Future<T> future) {
-        std::optional<procpool::Future<T>> ready;
-        queue_.add(std::move(future), [&ready](procpool::Future<T> done) { ready = std::move(done); });
-        while (!ready) {
-            co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
-            queue_.run_ready();
-        }
-        co_return ready->get();
-    }
-
-private:
-    procpool::CompletionQueue queue_;
-    asio::posix::stream_descriptor descriptor_;
-};
-
-asio::awaitable<void> serve(tcp::socket client, procpool::Pool& pool, Offloading& offloading) {
+asio::awaitable<void> serve(tcp::socket client, procpool::Pool& pool) {
     std::string request;
     const std::size_t size = co_await asio::async_read_until(client, asio::dynamic_buffer(request), '\n', asio::use_awaitable);
     const std::uint64_t limit = std::stoull(request.substr(0, size));
-    const std::uint64_t answer = co_await offloading.result_of(pool.apply_async(most_steps_below, limit));
+    const std::uint64_t answer = co_await async_get(pool.apply_async(most_steps_below, limit), asio::use_awaitable);
     co_await asio::async_write(client, asio::buffer(fmt::format("{}\n", answer)), asio::use_awaitable);
 }
 
@@ -81,7 +84,6 @@ asio::awaitable<void> ask(tcp::endpoint server, std::uint64_t limit, std::uint64
 int main() {
     procpool::Pool pool{2};
     asio::io_context io;
-    Offloading offloading{io};
 
     tcp::acceptor acceptor{io, {asio::ip::address_v4::loopback(), 0}};
     const auto throw_on = [](const std::exception_ptr& error) {
@@ -89,7 +91,7 @@ int main() {
     };
     const auto accept = [&]() -> asio::awaitable<void> {
         for (int clients = 0; clients < 3; ++clients) {
-            asio::co_spawn(io, serve(co_await acceptor.async_accept(asio::use_awaitable), pool, offloading), throw_on);
+            asio::co_spawn(io, serve(co_await acceptor.async_accept(asio::use_awaitable), pool), throw_on);
         }
     };
     asio::co_spawn(io, accept(), throw_on);
