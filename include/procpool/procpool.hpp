@@ -15,12 +15,14 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/version.hpp>
+#include <procpool/pool/completion_queue.hpp>
 #include <procpool/pool/future.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/outcome.hpp>
 #include <procpool/pool/process_pool.hpp>
 #include <procpool/pool/progress.hpp>
 #include <procpool/pool/stats.hpp>
+#include <procpool/pool/wait.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>
 #include <procpool/worker/this_worker.hpp>

@@ -19,7 +19,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -50,7 +49,7 @@ struct Order {
     std::string_view label = {};
     bool plain = false;                ///< encoding runs no code of the user's and takes no time
     bool stays = false;                ///< a decided task keeps its slot until it is taken; whoever submits it must not wait for slots then
-    std::uint32_t waiter = no_waiter;  ///< parker to notify when the task is decided
+    std::uint32_t waiter = no_waiter;  ///< to be called when the task is decided
     static constexpr std::uint32_t no_waiter = 0xffffffff;
     std::uint32_t addressee = anybody;  ///< index of the worker that shall run it; its last such task is decided
     static constexpr std::uint32_t anybody = 0xffffffff;
@@ -155,6 +154,8 @@ public:
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
     /// Called by: who has waited for a while. Effects: tasks are decided even if whoever should do it has been killed.
     void check_crew() noexcept;
+    /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for.
+    void after_long_sleep() noexcept;
 
     // ---- life
 
@@ -168,11 +169,8 @@ public:
 
     // ---- lifetime: each ticket is one reference, and so is the pool
 
-    /// Effects: one more reference, as a ticket is one; release_ticket() gives it back. Called by: while the pool lives.
-    void retain() noexcept {
-        const std::lock_guard guard{mutex_};
-        ++retained_;
-    }
+    /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile, or while the pool lives.
+    void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     static void release_ticket(Client* client) noexcept {
         if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) { delete client; }
     }
@@ -182,9 +180,9 @@ public:
         std::int64_t issued = 0;
         {
             const std::lock_guard guard{client->mutex_};
-            issued = client->issued_ + client->retained_;
+            issued = client->issued_;
         }
-        if (client->references_.fetch_add(issued, std::memory_order_acq_rel) + issued == 0) { delete client; }
+        if (client->references_.fetch_add(issued - the_pool, std::memory_order_acq_rel) + issued == the_pool) { delete client; }
     }
 
 private:
@@ -213,7 +211,6 @@ private:
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
-    void after_long_sleep() noexcept;
     void wait_for_capacity();
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
@@ -231,11 +228,10 @@ private:
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 
-    std::mutex mutex_;                     // producers: free_, hand_, issued_, retained_, kept_, detached_, generations and the rings' tails
+    std::mutex mutex_;                     // producers: free_, hand_, issued_, kept_, detached_, generations and the rings' tails
     std::vector<std::uint32_t> free_;      // last in, first out, so that few slots' memory stays warm
     std::uint32_t hand_ = 0;               // where the next sweep continues
     std::int64_t issued_ = 0;
-    std::int64_t retained_ = 0;
     std::uint32_t last_generation_ = 0;
     ParcelStore kept_;                     // results that had to leave their slots
     std::vector<Ticket> detached_;         // dropped before they were decided: what they leave is nobody's
@@ -244,7 +240,6 @@ private:
     std::vector<std::atomic<std::uint64_t>> serials_;  // of the task in each slot, or no_serial
     std::vector<std::atomic<std::uint64_t>> dropped_;  // serial + 1 of the last task in each slot that nobody will ask for
     std::vector<std::uint8_t> stays_;                  // written under mutex_
-    std::vector<std::atomic<std::uint8_t>> watched_;   // a thread has registered as the slot's waiter
     std::vector<std::uint32_t> next_;                  // links of returned_
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;                  // of the slots that are labelled; made with the first one
@@ -253,10 +248,9 @@ private:
     std::atomic<std::uint32_t> polls_{0};
     std::atomic<std::uint32_t> returned_{no_slot};     // slots that were given back, in a stack that submitters empty at once
 
-    std::mutex watch_mutex_;               // waiting for a task whose waiter is another thread
-    std::condition_variable watch_over_;
     std::mutex capacity_mutex_;            // one submitter at a time waits for capacity
-    std::atomic<std::int64_t> references_{0};
+    static constexpr std::int64_t the_pool = std::int64_t{1} << 62;  // more than there are tickets to be released before the pool is
+    std::atomic<std::int64_t> references_{the_pool};
 };
 
 }  // namespace procpool::engine

@@ -20,7 +20,6 @@ inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf place
       serials_(capacity),
       dropped_(capacity),
       stays_(capacity),
-      watched_(capacity),
       next_(capacity) {
     for (auto& serial : serials_) { serial.store(no_serial, std::memory_order_relaxed); }
     free_.reserve(capacity);
@@ -128,7 +127,7 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     }
     stays_[index] = order.stays ? 1 : 0;
     const bool waited = order.waiter != Order::no_waiter;
-    if (waited) { task.waiter.store(order.waiter, std::memory_order_relaxed); }
+    if (waited) { board_.waiters.assign(task.waiters, order.waiter); }
     const std::uint64_t serial = static_cast<std::uint64_t>(issued_++);
     const std::uint32_t generation = next_generation();
     submitted_.store(serial + 1, std::memory_order_relaxed);
@@ -268,6 +267,7 @@ inline void Client::check_crew() noexcept {
         board_.control.advance(task::Life::broken);
     }
     board_.lose_all(task::Cause::broken);
+    board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);  // workers and supervisor may have left marks unset
     board_.notify_parent();
 }
 

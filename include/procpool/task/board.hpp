@@ -16,6 +16,7 @@
 #include <procpool/task/seat.hpp>
 #include <procpool/task/slot.hpp>
 #include <procpool/task/store.hpp>
+#include <procpool/task/waiters.hpp>
 
 #include <algorithm>
 #include <array>
@@ -33,7 +34,7 @@ namespace procpool::task {
 struct BoardSize {
     std::uint32_t slots;
     std::uint32_t seats;
-    std::uint32_t parkers;  // of the parent's threads
+    std::uint32_t parkers;  // of the parent's threads, at most Waiters::most
 };
 
 /// A task that a worker has claimed.
@@ -53,6 +54,7 @@ public:
     SeatSet sleeping;  // seats whose worker waits in park(); whoever takes one out must notify it
     SeatSet spinning;  // seats whose worker looks for work without sleeping; it looks once more after it has left the set
     Queue queue;
+    Waiters waiters;  // threads of the parent that wait for tasks
     ArgumentStore arguments;
     ResultStore results;
 
@@ -84,7 +86,7 @@ public:
 
     [[nodiscard]] std::span<Slot> slots() const noexcept { return {slots_, size_.slots}; }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
-    [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return {parkers_, size_.parkers}; }
+    [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
     /// By worker index; those beyond Control::workers stay empty.
     [[nodiscard]] std::span<Mail> mail() const noexcept { return {mail_, size_.seats}; }
     [[nodiscard]] bool has_mail() const noexcept {
@@ -94,7 +96,7 @@ public:
     [[nodiscard]] std::span<std::byte> argument_side() const noexcept { return argument_side_; }
 
     /// Effects: offers a task whose code and arguments are written. Wakes nobody: see wake_for_new_task().
-    /// Called by: parent, under its producers' mutex. waited: whether the slot's waiter is to be notified at the end.
+    /// Called by: parent, under its producers' mutex. waited: whether the slot's waiters are to be called at the end.
     void publish(Offer offer, std::uint32_t level, bool waited) noexcept {
         slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
         queue.push(level, offer);
@@ -178,8 +180,16 @@ public:
     void notify_capacity_waiter() noexcept {
         if (control.capacity_waiter.load(std::memory_order_seq_cst) == 0) { return; }
         if (const std::uint32_t waiter = control.capacity_waiter.exchange(0, std::memory_order_acq_rel); waiter != 0) {
-            parkers_[waiter - 1].notify();
+            parkers()[waiter - 1].notify();
         }
+    }
+
+    /// Effects: the waiter is called when the task in this slot is decided; unless it is decided already, so look at it afterwards.
+    /// Called by: parent.
+    void wait_for(std::uint32_t slot, std::uint32_t waiter) noexcept {
+        waiters.add(slots_[slot].waiters, waiter);
+        // seq_cst: the waiter is added before the flag; whoever decides the task after this sees both (see finish()).
+        slots_[slot].word.fetch_or(Word::waited_bit, std::memory_order_seq_cst);
     }
 
     /// Effects: the task that `word` says is running can learn that it shall stop. seen: the slot's request, read before the word.
@@ -254,9 +264,7 @@ public:
     }
 
     /// Effects: every thread of the parent that waits on this board looks again.
-    void notify_parent() noexcept {
-        for (sync::Parker& parker : parkers()) { parker.notify(); }
-    }
+    void notify_parent() noexcept { waiters.call_all(); }
 
 private:
     [[nodiscard]] static constexpr std::uint64_t crash_key(std::uint32_t slot, std::uint32_t generation) noexcept {
@@ -311,8 +319,8 @@ private:
     /// Effects: whoever waits for a task whose word has just been decided looks again.
     void announce(std::uint32_t index, Word decided) noexcept {
         // After the decision: whoever registered as waiter before it is seen here. If the slot has been taken meanwhile, its taker has
-        // notified that waiter, and this wakes the next one for nothing.
-        if (decided.waited()) { parkers_[slots_[index].waiter.load(std::memory_order_relaxed)].notify(); }
+        // called those waiters, and this calls the next ones for nothing.
+        if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
         notify_capacity_waiter();
     }
 
@@ -320,7 +328,6 @@ private:
     Slot* slots_;
     Seat* seats_;
     Mail* mail_;
-    sync::Parker* parkers_;
     std::span<std::byte> argument_side_;
 };
 
@@ -341,8 +348,10 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     board.sleeping.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.spinning.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
+    const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)), size.parkers};
+    auto* const elsewhere = reinterpret_cast<std::atomic<sync::Parker*>*>(place(size.parkers * sizeof(sync::Parker*), apart));
+    board.waiters.attach(parkers, elsewhere, words(size.parkers * Waiters::words_for(size.slots)), size.slots);
     board.mail_ = reinterpret_cast<Mail*>(place(size.seats * sizeof(Mail), apart));
-    board.parkers_ = reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart));
     for (sync::Parker& parker : board.parkers()) { parker.reset(); }  // those of the seats are reset when a worker gets one
     const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slots);
     for (std::uint32_t level = 0; level < Queue::levels; ++level) { board.queue.ring(level).attach(words(ring_capacity), ring_capacity); }
