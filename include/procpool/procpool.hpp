@@ -7,6 +7,7 @@
 #include <procpool/algorithm/broadcast.hpp>
 #include <procpool/algorithm/imap.hpp>
 #include <procpool/algorithm/map.hpp>
+#include <procpool/algorithm/map_async.hpp>
 #include <procpool/algorithm/progress_bar.hpp>
 #include <procpool/algorithm/reduce.hpp>
 #include <procpool/algorithm/result_range.hpp>

@@ -5,11 +5,12 @@
 /// Chunked: runs a function over a range on the workers, chunk by chunk, and gives the results to a sink.
 
 #include <procpool/algorithm/chunk.hpp>
+#include <procpool/algorithm/chunk_input.hpp>
 #include <procpool/algorithm/chunk_size.hpp>
+#include <procpool/algorithm/orders.hpp>
 #include <procpool/algorithm/sent_chunk.hpp>
 #include <procpool/algorithm/ticker.hpp>
 #include <procpool/algorithm/wrapped.hpp>
-#include <procpool/algorithm/zip.hpp>
 #include <procpool/codec/call.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/pool/future.hpp>
@@ -36,6 +37,7 @@ namespace procpool::algorithm {
 /// Who drives a call over many items.
 enum class Pace {
     call,  ///< run(), which returns when nothing of the call runs any more
+    held,  ///< likewise, and the pool does not close before that: see Client::hold()
     lazy   ///< whoever wants results, now and then: chunks in flight keep nobody from submitting meanwhile
 };
 
@@ -47,21 +49,17 @@ template <class F, class Item, Items items, class Range, class Sink>
 class Chunked {
     static constexpr bool keeps_errors = requires { requires Sink::keeps_errors; };
     static constexpr bool folds = Sink::mode == Results::folded;
-    static constexpr bool copies_block = items == Items::copied && std::ranges::contiguous_range<Range> && is_plain_v<Item> && !std::is_empty_v<Item> &&
-                                         std::is_same_v<Item, std::remove_cvref_t<std::iter_reference_t<std::ranges::iterator_t<Range>>>>;
-    static constexpr bool frames = items == Items::copied && (!is_plain_v<Item> || std::is_empty_v<Item>);
 
 public:
     /// Lifetime: the references outlive it. Throws: std::invalid_argument, CodecError when the workers do not have the code.
-    Chunked(engine::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink, Pace pace = Pace::call)
-        : client_(client), options_(options), f_(f), range_(range), sink_(sink), lazy_(pace == Pace::lazy),
+    Chunked(engine::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink, Pace pace = Pace::call, const Orders& orders = Orders::none())
+        : client_(client), options_(options), f_(f), sink_(sink), pace_(pace), orders_(orders),
           goes_on_(options.on_error == OnError::wait_all && !keeps_errors), lease_(client.parkers().lease()),
           sizes_(options.chunk_size, size_if_known(range), client.board().control.workers, items == Items::copied ? sizeof(Item) : 0, folds ? fold_block : 1),
-          most_in_flight_(chunks_per_worker * client.board().control.workers), ticker_(options.progress, size_if_known(range).value_or(0)) {
+          most_in_flight_(chunks_per_worker * client.board().control.workers), ticker_(options.progress, size_if_known(range).value_or(0)), input_(range) {
         check_task(options);
         if (const std::uintptr_t code = code_of(f); code != 0) { client.check_code(code); }
         chunks_.reserve(most_in_flight_);
-        next_.emplace(std::ranges::begin(range));
     }
 
     /// Throws: by OnError, the error of an item, or of the range, which counts as one at its place; when nothing of the call runs any more.
@@ -92,7 +90,7 @@ public:
     [[nodiscard]] bool has_input() {
         if (stopped_ || input_over_) { return false; }
         try {
-            input_over_ = is_at_end();
+            input_over_ = input_.is_at_end();
         } catch (...) { end_input(std::current_exception()); }
         return !input_over_;
     }
@@ -117,21 +115,23 @@ public:
         }
         submitted_ += chunk.head.count;
         add(std::move(chunk), *ticket);
-        if (input_error_) { end_input(std::exchange(input_error_, nullptr)); }
+        if (const std::exception_ptr error = input_.take_error()) { end_input(error); }
         return true;
     }
 
     /// Blocks until something is decided, the listener to progress is to be told, or the deadline.
     void wait(Deadline deadline) {
         if (chunks_.empty()) {  // there are no slots
-            if (lazy_) { lease_.park(deadline.or_sooner(Deadline::after(std::chrono::milliseconds{1}))); }
+            if (pace_ != Pace::call) { lease_.park(deadline.or_sooner(Deadline::after(std::chrono::milliseconds{1}))); }
             return;
         }
-        client_.wait_on(lease_, [&] { return std::ranges::any_of(chunks_, &SentChunk::is_decided); }, deadline.or_sooner(ticker_.next()));
+        const auto something = [&] { return orders_.has_news(obeyed_) || std::ranges::any_of(chunks_, &SentChunk::is_decided); };
+        client_.wait_on(lease_, something, deadline.or_sooner(ticker_.next()));
     }
 
     /// Effects: takes the results of all chunks that are decided.
     void collect() {
+        if (orders_.has_news(obeyed_)) { obey(); }
         for (std::size_t i = 0; i < chunks_.size();) {
             if (!chunks_[i].is_decided()) {
                 ++i;
@@ -160,10 +160,13 @@ public:
         for (const SentChunk& chunk : chunks_) { chunk.task.cancel(); }
     }
 
-    /// Effects: as stop(), but what runs is killed.
-    void kill() {
+    /// Effects: as stop(), and if that is wanted, what runs is killed.
+    void obey() {
+        obeyed_ = orders_.wish();
         stop();
-        for (const SentChunk& chunk : chunks_) { chunk.task.kill(); }
+        for (const SentChunk& chunk : chunks_) {
+            if (obeyed_ == Wish::kill) { chunk.task.kill(); }
+        }
     }
 
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
@@ -177,12 +180,13 @@ private:
     /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
     [[nodiscard]] engine::Order order() const {
         return {.code = chunk_code<F, Item, items, Sink::mode>,
-                .patience = chunks_.empty() && !lazy_ ? engine::Patience::wait : engine::Patience::try_once,
+                .patience = chunks_.empty() && pace_ == Pace::call ? engine::Patience::wait : engine::Patience::try_once,
                 .timeout = options_.timeout,
                 .priority = options_.priority,
                 .label = options_.label,
-                .stays = !lazy_,
-                .waiter = lease_ ? lease_.index() : engine::Order::no_waiter};
+                .stays = pace_ != Pace::lazy,
+                .waiter = lease_ ? lease_.index() : engine::Order::no_waiter,
+                .held = pace_ == Pace::held};
     }
 
     void add(SentChunk&& chunk, engine::Ticket ticket) {
@@ -190,66 +194,20 @@ private:
         chunks_.push_back(std::move(chunk));
     }
 
-    /// There may be fewer items than wanted. Throws: what the range or a Codec throws at the first item; later, it is in input_error_.
     void encode(Writer& out, std::size_t wanted, SentChunk& chunk) {
         ChunkHead& head = chunk.head;
-        head.count = wanted;
         const bool exact = options_.timeout.count() > 0 || options_.retries > 0;
-        head.flags = (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (frames && (goes_on_ || keeps_errors) ? ChunkHead::framed : 0);
-        if constexpr (items != Items::copied) { head.items = reinterpret_cast<std::uint64_t>(std::to_address(*next_)); }
+        head.flags = (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (input_.frames && (goes_on_ || keeps_errors) ? ChunkHead::framed : 0);
         if constexpr (Sink::mode == Results::shared) { head.results = reinterpret_cast<std::uint64_t>(sink_.address(submitted_)); }
-        encode_plain(out, head);
-        encode_callable<F>(out, f_);
-        if constexpr (items != Items::copied) {
-            std::ranges::advance(*next_, static_cast<std::iter_difference_t<std::ranges::iterator_t<Range>>>(wanted));
-        } else if constexpr (copies_block) {
-            const auto left = static_cast<std::size_t>(std::ranges::distance(*next_, std::ranges::end(range_)));
-            head.count = std::min(wanted, left);
-            out.write(std::to_address(*next_), head.count * sizeof(Item));
-            std::ranges::advance(*next_, static_cast<std::iter_difference_t<std::ranges::iterator_t<Range>>>(head.count));
-        } else {
-            encode_each(out, wanted, head);
-        }
-        std::memcpy(out.buffer().data(), &head, sizeof head);
-        if (lazy_ && (head.count > 1 || options_.retries > 0)) { chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size()); }
-    }
-
-    /// An item is left only when the next one is wanted, which may be long in coming.
-    [[nodiscard]] bool is_at_end() {
-        if (std::exchange(is_taken_, false)) { ++*next_; }
-        return *next_ == std::ranges::end(range_);
-    }
-
-    void encode_each(Writer& out, std::size_t wanted, ChunkHead& head) {
-        head.count = 0;
-        std::size_t whole = out.size();
-        try {
-            while (head.count < wanted && !is_at_end()) {
-                if ((head.flags & ChunkHead::framed) != 0) {
-                    decltype(auto) item = **next_;
-                    encode_framed(out, head.count == 0, [&] { encode_item<Item>(out, item); });
-                } else {
-                    encode_item<Item>(out, **next_);
-                }
-                ++head.count;
-                whole = out.size();
-                is_taken_ = true;
-            }
-        } catch (const SharedMemoryExhausted&) {
-            if (head.count == 0) { throw; }
-            out.rewind(whole);  // the item is the first of the next chunk
-        } catch (...) {
-            if (head.count == 0) { throw; }
-            out.rewind(whole);
-            input_error_ = std::current_exception();
-        }
+        input_.encode(out, f_, wanted, head);
+        if (pace_ == Pace::lazy && (head.count > 1 || options_.retries > 0)) { chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size()); }
     }
 
     /// Effects: the range gives no more items; `error` counts as one of the item that would have been next.
     void end_input(const std::exception_ptr& error) {
         input_over_ = true;
         note(submitted_, error);
-        if (!goes_on_ && !lazy_) { stop(); }
+        if (!goes_on_ && pace_ != Pace::lazy) { stop(); }
     }
 
     /// Effects: items from `index` have failed.
@@ -367,7 +325,7 @@ private:
             }
             if (!ticket) { return; }
             add(std::move(chunk), *ticket);
-            if (!lazy_) { chunks_.back().arguments = {}; }
+            if (pace_ != Pace::lazy) { chunks_.back().arguments = {}; }
             rest_.pop_back();
         }
     }
@@ -375,23 +333,22 @@ private:
     engine::Client& client_;
     const MapOptions& options_;
     const F& f_;
-    Range& range_;
     Sink& sink_;
-    const bool lazy_;
+    const Pace pace_;
+    const Orders& orders_;
+    Wish obeyed_ = Wish::go_on;
     const bool goes_on_;  // after an item has failed
-    std::optional<std::ranges::iterator_t<Range>> next_;
     engine::Parkers::Lease lease_;
     ChunkSize sizes_;
     std::size_t most_in_flight_;
     Ticker ticker_;
+    ChunkInput<Item, items, Range> input_;
     std::vector<SentChunk> chunks_;  // in flight
     std::vector<SentChunk> rest_;    // to be run again, from an item on
     std::size_t submitted_ = 0;  // items
     std::size_t settled_ = 0;    // items
-    bool is_taken_ = false;      // the item at next_
     bool input_over_ = false;
     bool stopped_ = false;
-    std::exception_ptr input_error_;  // met in a chunk that has items before it
     std::optional<std::size_t> failed_at_;
     std::exception_ptr error_;
 };

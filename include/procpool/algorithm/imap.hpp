@@ -6,6 +6,7 @@
 
 #include <procpool/algorithm/chunked.hpp>
 #include <procpool/algorithm/input.hpp>
+#include <procpool/algorithm/kept_client.hpp>
 #include <procpool/algorithm/result_range.hpp>
 #include <procpool/algorithm/wrapped.hpp>
 #include <procpool/pool/outcome.hpp>
@@ -78,21 +79,6 @@ public:
 
 private:
     std::deque<Outcome<Given>> waiting_;
-};
-
-/// Keeps what a call needs of its pool, though the pool may go.
-class KeptClient {
-public:
-    explicit KeptClient(engine::Client& client) noexcept : client_(client) { client.retain(); }
-    KeptClient(const KeptClient&) = delete;
-    KeptClient& operator=(const KeptClient&) = delete;
-    ~KeptClient() {
-        if (client_.is_mine()) { engine::Client::release_ticket(&client_); }
-    }
-    [[nodiscard]] engine::Client& operator*() const noexcept { return client_; }
-
-private:
-    engine::Client& client_;
 };
 
 /// A call over many items that goes on when somebody wants a result. Input: see input.hpp.

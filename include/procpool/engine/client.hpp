@@ -53,6 +53,7 @@ struct Order {
     static constexpr std::uint32_t no_waiter = 0xffffffff;
     std::uint32_t addressee = anybody;  ///< index of the worker that shall run it; its last such task is decided
     static constexpr std::uint32_t anybody = 0xffffffff;
+    bool held = false;  ///< belongs to something that was accepted before close(): see Client::hold()
 };
 
 /// Lives until its pool and the last of its tickets are gone. Called by: parent, any thread, unless said otherwise.
@@ -159,6 +160,13 @@ public:
 
     // ---- life
 
+    /// Effects: what is submitted as held is accepted after close(), until release_hold(): the workers do not leave before that.
+    /// Throws: as a submission.
+    void hold();
+    void release_hold() noexcept;
+    /// Whether new tasks are accepted.
+    [[nodiscard]] bool is_open() const noexcept { return life() == task::Life::open && !closing_.load(std::memory_order_relaxed); }
+
     /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
@@ -189,6 +197,8 @@ private:
     static constexpr std::uint64_t no_serial = ~std::uint64_t{0};
     static constexpr std::uint32_t no_slot = 0xffffffff;
 
+    [[nodiscard]] bool accepts(const Order& order) const noexcept { return order.held ? life() == task::Life::open : is_open(); }
+
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
     [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }
     /// Returns: nothing when the task is not in its slot any more.
@@ -208,10 +218,11 @@ private:
     void arm(std::chrono::nanoseconds timeout) noexcept;
     Ticket publish(std::unique_lock<std::mutex>& lock, std::uint32_t index, const Order& order);
     void request_stop_of_all() noexcept;
+    void look_at_life() noexcept;
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
-    void wait_for_capacity();
+    void wait_for_capacity(const Order& order);
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
     [[nodiscard]] std::optional<task::Phase> try_take(Ticket ticket) noexcept;
@@ -228,10 +239,12 @@ private:
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 
-    std::mutex mutex_;                     // producers: free_, hand_, issued_, kept_, detached_, generations and the rings' tails
+    std::mutex mutex_;                     // producers: free_, hand_, issued_, holds_, kept_, detached_, generations and the rings' tails
     std::vector<std::uint32_t> free_;      // last in, first out, so that few slots' memory stays warm
     std::uint32_t hand_ = 0;               // where the next sweep continues
     std::int64_t issued_ = 0;
+    std::uint32_t holds_ = 0;
+    std::atomic<bool> closing_{false};     // written under mutex_; the board learns of it when there are no holds
     std::uint32_t last_generation_ = 0;
     ParcelStore kept_;                     // results that had to leave their slots
     std::vector<Ticket> detached_;         // dropped before they were decided: what they leave is nobody's

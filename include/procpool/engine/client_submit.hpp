@@ -54,7 +54,7 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
     }
     board_.arguments.seal(index, out.buffer(), out.size());
     if (!lock.owns_lock()) { lock.lock(); }
-    if (life() != task::Life::open) {
+    if (!accepts(order)) {
         board_.arguments.release(index);
         free_.push_back(index);
         throw_ended();
@@ -66,7 +66,7 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
 inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const Order& order) {
     task::Ring& ring = board_.queue.ring(task::Queue::level_of(order.priority));
     for (int attempt = 0;; ++attempt) {
-        if (life() != task::Life::open) { throw_ended(); }
+        if (!accepts(order)) { throw_ended(); }
         if (!detached_.empty()) { free_dropped(); }
         if (free_.empty()) {
             // acquire: sees what give_back() did to the slots before it pushed them.
@@ -87,7 +87,7 @@ inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const O
             for (int i = 0; i < 32; ++i) { relax(); }
             os::yield();
         } else {
-            wait_for_capacity();
+            wait_for_capacity(order);
         }
         lock.lock();
     }
@@ -162,13 +162,13 @@ inline void Client::arm(std::chrono::nanoseconds timeout) noexcept {
 }
 
 /// Blocks until a slot may have become free, or something else worth a look happens.
-inline void Client::wait_for_capacity() {
+inline void Client::wait_for_capacity(const Order& order) {
     const std::lock_guard guard{capacity_mutex_};
     const Parkers::Lease lease = parkers_.lease();
     // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a registration.
     if (lease) { board_.control.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
     const auto something_to_do = [&] {
-        if (life() != task::Life::open || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
+        if (!accepts(order) || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
         for (const task::Slot& one : board_.slots()) {
             if (task::Word{one.word.load(std::memory_order_seq_cst)}.finished()) { return true; }
         }
@@ -240,8 +240,29 @@ inline void Client::keep(std::uint32_t index, std::uint64_t serial, task::Phase 
 inline void Client::stop(task::Life to) noexcept {
     {
         const std::lock_guard guard{mutex_};  // no submission is between its look at life and its publication
-        board_.control.advance(to);
+        closing_.store(true, std::memory_order_relaxed);
+        if (to > task::Life::closing || holds_ == 0) { board_.control.advance(to); }
     }
+    look_at_life();
+}
+
+inline void Client::hold() {
+    const std::lock_guard guard{mutex_};
+    if (!is_open()) { throw_ended(); }
+    ++holds_;
+}
+
+inline void Client::release_hold() noexcept {
+    {
+        const std::lock_guard guard{mutex_};
+        if (--holds_ != 0 || !closing_.load(std::memory_order_relaxed)) { return; }
+        board_.control.advance(task::Life::closing);
+    }
+    look_at_life();
+}
+
+/// Effects: everybody whom a new life of the pool concerns learns of it.
+inline void Client::look_at_life() noexcept {
     if (life() > task::Life::closing) {
         board_.lose_all_pending(task::Cause::terminated);
         if (!crew_->can_kill()) { request_stop_of_all(); }

@@ -10,6 +10,7 @@
 #include <procpool/core/error.hpp>
 #include <procpool/engine/client.hpp>
 #include <procpool/engine/cpus.hpp>
+#include <procpool/engine/drivers.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/engine/shared_arguments.hpp>
 #include <procpool/pool/future.hpp>
@@ -118,6 +119,25 @@ public:
     template <class F, class Range>
     auto starmap(const MapOptions& options, F f, Range&& range);
 
+    /// As map() and starmap(), but return at once: the input has been read by then. MapOptions::progress is called by a thread of the pool.
+    /// cancel() spares the items that have not started, kill() ends those that run too: both mean TaskCancelled, once nothing of the call runs.
+    /// A pool that is closed finishes it. Throws: PoolClosed and its like; what a range or an item's Codec throws; std::system_error when no
+    /// thread can be had.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto map_async(F f, Ranges&&... ranges) {
+        return map_async(MapOptions{}, std::move(f), ranges...);
+    }
+    template <class F, class... Ranges>
+    auto map_async(const MapOptions& options, F f, Ranges&&... ranges);
+    template <class F, class Range>
+        requires(!std::same_as<F, MapOptions>)
+    auto starmap_async(F f, Range&& range) {
+        return starmap_async(MapOptions{}, std::move(f), range);
+    }
+    template <class F, class Range>
+    auto starmap_async(const MapOptions& options, F f, Range&& range);
+
     /// Returns: what every call came to, as Outcomes, in the order of the items: one that fails costs no other. Throws: what a range throws;
     /// PoolClosed and its like, when items cannot be run.
     template <class F, class... Ranges>
@@ -216,7 +236,7 @@ private:
     /// For calls that may turn out to have nothing to submit. Throws: as a submission.
     [[nodiscard]] engine::Client& open_client() const {
         engine::Client& to = client();
-        if (to.life() != task::Life::open) { to.throw_ended(); }
+        if (!to.is_open()) { to.throw_ended(); }
         return to;
     }
 
@@ -243,6 +263,7 @@ private:
     std::mutex broadcasting_;
     int unwinding_ = std::uncaught_exceptions();
     engine::Client* client_;
+    engine::Drivers* drivers_;  // not destroyed in a child, which has not their threads
 };
 
 ProcessPool() -> ProcessPool<ForkEngine>;
@@ -269,6 +290,7 @@ ProcessPool<E>::ProcessPool(PoolOptions options) {
     client->employ(std::make_unique<typename E::Crew>(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer), options.start_timeout,
                                options.terminate_grace, std::move(options.name), control.items_per_worker != 0}));
+    drivers_ = std::make_unique<engine::Drivers>().release();
     client_ = client.release();
 }
 
@@ -281,6 +303,7 @@ ProcessPool<E>::~ProcessPool() {
         close();
     }
     static_cast<void>(client_->join(Deadline::never()));
+    delete drivers_;
     engine::Client::release_pool(client_);
 }
 
