@@ -12,7 +12,7 @@ set(task core os shm sync)
 set(worker core os shm sync codec task)
 set(engine core os shm sync codec task worker)
 set(pool core codec engine)
-set(algorithm core codec pool)
+set(algorithm core os codec pool)
 set(layers core os shm sync codec task worker engine pool algorithm)
 
 # "what an #include of it looks like=the layers that may"

@@ -230,7 +230,7 @@ TEST_CASE("whoever waits for a task is notified, however it ends") {
     for (const bool before : {true, false}) {  // whether it waits from the start, or later
         for (const End end : {End::done, End::cancelled, End::lost, End::lost_while_running}) {
             CAPTURE(before, static_cast<int>(end));
-            board.slot(0).waiter.store(1);
+            board->waiters.assign(board.slot(0).waiters, 1);
             const auto generation = static_cast<std::uint32_t>(board.publish(0, 1, before));
             if (!before) { board.slot(0).word.fetch_or(Word::waited_bit); }
             std::optional<task::Claim> claim;
@@ -311,7 +311,7 @@ TEST_CASE("a sleeper is woken when nobody spins, and only one") {
 
 TEST_CASE("a worker's process wakes a thread of the parent at once") {
     const ScratchBoard board = small();
-    board.slot(0).waiter.store(1);
+    board->waiters.assign(board.slot(0).waiters, 1);
     board.publish(0, 5, true);
     const pid_t worker = start_child([&] {
         const auto claim = board->claim(seat);

@@ -4,10 +4,13 @@
 /// \file
 /// A chunk: the task in which a worker calls one function for a few items of a map.
 
+#include <procpool/algorithm/chunk_head.hpp>
+#include <procpool/algorithm/wrapped.hpp>
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/codec/task_frame.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/pool/outcome.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -23,38 +26,6 @@
 #include <utility>
 
 namespace procpool::algorithm {
-
-/// Where a chunk's items are.
-enum class Items : std::uint8_t {
-    copied,   ///< behind the callable
-    shared,   ///< at an address that the worker has too
-    in_place  ///< likewise, and the function changes them
-};
-
-/// Where its results go.
-enum class Results : std::uint8_t {
-    none,
-    copied,  ///< behind the report
-    shared   ///< to an address that the parent has too
-};
-
-/// What a chunk's arguments begin with; the callable follows, then the items.
-struct ChunkHead {
-    std::uint64_t skip;     ///< items that have been dealt with before
-    std::uint64_t count;    ///< items, those included
-    std::uint64_t items;    ///< address, unless copied
-    std::uint64_t results;  ///< address, if shared
-    std::uint64_t exact;    ///< 1: each item is accounted for by itself
-    std::uint64_t attempt;  ///< of the item at `skip`
-};
-
-/// What a chunk's result begins with; the results of the items from `skip` to `completed` follow, then, if failed is 1, the exception of
-/// the next item. Without it the chunk was asked to stop, or its worker may begin no more items, or died.
-struct ChunkReport {
-    std::uint64_t completed;
-    std::uint64_t failed;
-    std::uint64_t nanoseconds;
-};
 
 /// What f makes of an item: void, or the type as which its result arrives.
 template <class F, class Item, Items items>
@@ -78,11 +49,26 @@ class ChunkRun {
             return false;
         }
     }();
+    static constexpr bool folds = results == Results::folded;
+    struct Nothing {};
+    template <class Folded>
+    struct Folds {
+        using type = Nothing;
+    };
+    template <Wrapper Folded>
+        requires folds
+    struct Folds<Folded> {
+        using type = Accumulator<Folded>;
+    };
 
 public:
     explicit ChunkRun(TaskFrame& frame)
         : frame_(frame), in_(frame.arguments), head_(decode_plain<ChunkHead>(in_)), f_(decode_callable<F>(in_)),
-          items_(frame.arguments.data() + frame.arguments.size() - in_.remaining()), done_(head_.skip) {}
+          items_(frame.arguments.data() + frame.arguments.size() - in_.remaining()), done_(head_.skip) {
+        if constexpr (items != Items::in_place) {
+            if constexpr (takes_stop_token_v<F, Item>) { stop_ = frame.host.stop_token(); }
+        }
+    }
 
     void operator()() {
         report_.completed = done_;
@@ -92,18 +78,27 @@ public:
         frame_.host.start_items(static_cast<unsigned>(head_.attempt));
         std::exception_ptr error;
         try {
+            if constexpr (folds) {
+                if (head_.carry != 0) {
+                    Reader carried{frame_.arguments.last(head_.carry)};
+                    folded_.resume(carried);
+                }
+            }
             skip_items();
             run_all();
+            if constexpr (folds) {
+                if (folded_.has_value()) {
+                    folded_.encode(frame_.result);
+                    whole_ = frame_.result.size();
+                }
+            }
         } catch (...) {
             error = std::current_exception();
+            if (!error) { throw; }  // pthread_exit()
         }
+        if (error) { note_failure(error); }
         note_progress();
         frame_.result.rewind(whole_);
-        if (error) {
-            report_.failed = 1;
-            write_report();
-            encode_exception(frame_.result, error);
-        }
     }
 
 private:
@@ -118,18 +113,56 @@ private:
         const std::uint64_t end = head_.count - done_ > budget ? done_ + budget : head_.count;
         while (done_ < end && !frame_.host.stop_requested()) {
             const std::uint64_t before = done_;
-            run_block(std::min(end, done_ + block));
+            try {
+                run_block(std::min(end, done_ + block));
+            } catch (...) {
+                const std::exception_ptr error = std::current_exception();
+                if (!error || (head_.flags & ChunkHead::goes_on) == 0) { throw; }
+                if (report_.error_at == 0) { note_failure(error); }
+                ++done_;
+            }
             const Clock::time_point now = Clock::now();
             report_.nanoseconds = static_cast<std::uint64_t>((now - start).count());
             note_progress();
-            if (head_.exact == 0) { block = now - last < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest) : 1; }
+            if ((head_.flags & ChunkHead::exact) == 0) {
+                block = now - last < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest) : 1;
+            }
             last = now;
+        }
+    }
+
+    /// Effects: the item that would have been next has failed. Its error lies behind all results there are, and, where room for all results
+    /// was claimed, behind that.
+    void note_failure(const std::exception_ptr& error) {
+        const bool more_results = plain_results && (head_.flags & ChunkHead::goes_on) != 0;
+        const std::size_t claimed = more_results ? static_cast<std::size_t>(head_.count - head_.skip) * sizeof_result() : 0;
+        set_whole();
+        const std::size_t at = std::max(whole_, sizeof(ChunkReport) + claimed);
+        frame_.result.rewind(at);
+        encode_exception(frame_.result, error);
+        whole_ = frame_.result.size();
+        if constexpr (plain_results) { results_ = frame_.result.buffer().data() + sizeof(ChunkReport); }  // the buffer may have grown
+        report_.failed_item = done_;
+        report_.error_at = at;
+    }
+
+    [[nodiscard]] static constexpr std::size_t sizeof_result() noexcept {
+        if constexpr (plain_results) {
+            return sizeof(Result);
+        } else {
+            return 0;
+        }
+    }
+
+    void set_whole() noexcept {
+        if constexpr (plain_results) {
+            if (report_.error_at == 0) { whole_ = sizeof(ChunkReport) + (done_ - head_.skip) * sizeof(Result); }
         }
     }
 
     /// What is finished now is what is left if the worker dies.
     void note_progress() {
-        if constexpr (plain_results) { whole_ = sizeof(ChunkReport) + (done_ - head_.skip) * sizeof(Result); }
+        set_whole();
         const std::size_t size = frame_.result.size();
         frame_.result.rewind(whole_);
         frame_.host.finish_items(done_ - head_.skip, frame_.result);
@@ -142,15 +175,26 @@ private:
 
     void skip_items() {
         if constexpr (items == Items::copied && !copied_plain) {
-            for (std::uint64_t i = 0; i < done_; ++i) { static_cast<void>(decode_arguments<F, Item>(in_)); }
+            for (std::uint64_t i = 0; i < done_; ++i) {
+                if ((head_.flags & ChunkHead::framed) != 0) {
+                    skip_framed(in_);
+                } else {
+                    static_cast<void>(decode_arguments<F, Item>(in_));
+                }
+            }
         }
     }
 
     void run_block(std::uint64_t end) {
         if constexpr (items == Items::copied && !copied_plain) {
             for (; done_ < end; ++done_) {
-                std::tuple<typename std::tuple_element<0, arguments_t<F, Item>>::type> arguments{decode_arguments<F, Item>(in_)};
-                finish_item([&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, std::stop_token{}); });
+                if constexpr (is_outcome_v<Result>) {  // which holds what decoding throws, too
+                    finish_item([&] { return with_next_item([&](auto& arguments) { return Result(invoke_call<F, Item>(f_, arguments, stop_)); }); });
+                } else {
+                    with_next_item([&](auto& arguments) {
+                        finish_item([&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
+                    });
+                }
             }
         } else if constexpr (items == Items::copied) {
             const std::byte* const bytes = items_;
@@ -164,12 +208,21 @@ private:
         }
     }
 
+    template <class Use>
+    auto with_next_item(Use use) {
+        const auto decode_and_use = [&](Reader& in) {
+            arguments_t<F, Item> arguments{decode_arguments<F, Item>(in)};
+            return use(arguments);
+        };
+        return (head_.flags & ChunkHead::framed) != 0 ? decode_framed(in_, decode_and_use) : decode_and_use(in_);
+    }
+
     void call_with(Item item) {
         if constexpr (Call<F, Item>::form == CallForm::direct) {
             finish_item([&]() -> decltype(auto) { return std::invoke(f_, std::move(item)); });
         } else {
             std::tuple<Item> arguments{std::move(item)};
-            finish_item([&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, std::stop_token{}); });
+            finish_item([&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
         }
     }
 
@@ -182,6 +235,23 @@ private:
         } else if constexpr (plain_results) {
             const Result result = invoke();
             std::memcpy(results_ + (done_ - head_.skip) * sizeof(Result), std::addressof(result), sizeof(Result));
+        } else if constexpr (is_outcome_v<Result>) {
+            try {
+                encode_result<Result>(frame_.result, invoke());
+            } catch (...) {
+                const std::exception_ptr error = std::current_exception();
+                if (!error) { throw; }
+                frame_.result.rewind(whole_);
+                encode_result<Result>(frame_.result, Result::failed(error));
+            }
+            whole_ = frame_.result.size();
+        } else if constexpr (folds) {
+            folded_.add(f_, invoke());
+            if ((done_ + 1) % fold_block == 0 || done_ + 1 == head_.count) {
+                folded_.encode(frame_.result);
+                whole_ = frame_.result.size();
+                folded_.reset();
+            }
         } else {
             const auto& result = invoke();
             encode_result<Result>(frame_.result, result);
@@ -198,6 +268,8 @@ private:
     std::uint64_t done_;
     ChunkReport report_{};
     std::size_t whole_ = 0;  ///< size of the result without an item that is being encoded
+    std::stop_token stop_;
+    [[no_unique_address]] typename Folds<F>::type folded_;
 };
 
 template <class F, class Item, Items items, Results results>

@@ -9,20 +9,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <ranges>
 
 namespace procpool::algorithm {
+
+template <class Range>
+[[nodiscard]] std::optional<std::size_t> size_if_known(Range& range) {
+    if constexpr (std::ranges::sized_range<Range>) {
+        return static_cast<std::size_t>(std::ranges::size(range));
+    } else {
+        return std::nullopt;
+    }
+}
 
 /// Guided self-scheduling (Polychronopoulos and Kuck, 1987): a share of what is left, so that all workers end together, but never so
 /// little that handing it over costs more than a few percent, which the measured cost of an item tells.
 /// Called by: the thread that runs the map.
 class ChunkSize {
 public:
-    /// fixed: 0 to adapt. total: nothing when unknown. bytes_per_item: 0 when nothing is copied.
-    ChunkSize(std::size_t fixed, std::optional<std::size_t> total, std::size_t workers, std::size_t bytes_per_item) noexcept
-        : fixed_(fixed), total_(total), workers_(workers), most_(bytes_per_item == 0 ? SIZE_MAX : std::max<std::size_t>(1, copied_bytes / bytes_per_item)) {}
+    /// fixed: 0 to adapt. total: nothing when unknown. bytes_per_item: 0 when nothing is copied. granule: sizes are multiples of it.
+    ChunkSize(std::size_t fixed, std::optional<std::size_t> total, std::size_t workers, std::size_t bytes_per_item, std::size_t granule = 1) noexcept
+        : fixed_(fixed), total_(total), workers_(workers), granule_(granule), most_(bytes_per_item == 0 ? SIZE_MAX : std::max<std::size_t>(1, copied_bytes / bytes_per_item)) {}
 
-    [[nodiscard]] std::size_t next() noexcept {
-        std::size_t size = fixed_ != 0 ? fixed_ : adapted();
+    [[nodiscard]] std::size_t next(std::size_t most = SIZE_MAX) noexcept {
+        std::size_t size = std::min(most, fixed_ != 0 ? fixed_ : adapted());
+        if (granule_ != 1) { size = ((std::min(size, SIZE_MAX / 2) - 1) / granule_ + 1) * granule_; }
         if (total_) { size = std::min(size, *total_ - handed_out_); }
         handed_out_ += size;
         return size;
@@ -59,6 +70,7 @@ private:
     std::size_t fixed_;
     std::optional<std::size_t> total_;
     std::size_t workers_;
+    std::size_t granule_;
     std::size_t most_;
     std::size_t handed_out_ = 0;
     std::size_t samples_ = 0;  // items of the largest chunk measured

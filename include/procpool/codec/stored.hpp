@@ -11,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace procpool {
 
@@ -43,6 +44,13 @@ template <class C, class Traits>
 struct stored<std::basic_string_view<C, Traits>> {
     using type = std::basic_string<C, Traits>;
     static type from(std::basic_string_view<C, Traits> text) { return type(text); }
+};
+
+/// An element of a std::vector<bool> is a proxy into it; as a value it is a bool.
+template <>
+struct stored<std::vector<bool>::reference> {
+    using type = bool;
+    static type from(const std::vector<bool>::reference& bit) noexcept { return bit; }
 };
 
 template <class Argument>

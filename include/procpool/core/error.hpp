@@ -7,6 +7,7 @@
 #include <procpool/core/exit_status.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <new>
 #include <stdexcept>
@@ -59,6 +60,17 @@ public:
 
 private:
     std::chrono::nanoseconds limit_;
+};
+
+/// as_completed() was given a time limit, and some futures were not ready by then.
+class WaitTimedOut : public Error {
+public:
+    WaitTimedOut(std::size_t unfinished, std::size_t total)
+        : Error("procpool: " + std::to_string(unfinished) + " of " + std::to_string(total) + " futures unfinished"), unfinished_(unfinished) {}
+    [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_; }
+
+private:
+    std::size_t unfinished_;
 };
 
 /// An exception of a type that does not travel as itself, or something thrown that is no exception.

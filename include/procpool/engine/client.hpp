@@ -19,7 +19,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -50,8 +49,11 @@ struct Order {
     std::string_view label = {};
     bool plain = false;                ///< encoding runs no code of the user's and takes no time
     bool stays = false;                ///< a decided task keeps its slot until it is taken; whoever submits it must not wait for slots then
-    std::uint32_t waiter = no_waiter;  ///< parker to notify when the task is decided
+    std::uint32_t waiter = no_waiter;  ///< to be called when the task is decided
     static constexpr std::uint32_t no_waiter = 0xffffffff;
+    std::uint32_t addressee = anybody;  ///< index of the worker that shall run it; its last such task is decided
+    static constexpr std::uint32_t anybody = 0xffffffff;
+    bool held = false;  ///< belongs to something that was accepted before close(): see Client::hold()
 };
 
 /// Lives until its pool and the last of its tickets are gone. Called by: parent, any thread, unless said otherwise.
@@ -92,6 +94,14 @@ public:
         return is_decided(ticket);
     }
     [[nodiscard]] bool is_running(Ticket ticket) const noexcept { return word_of(ticket).phase() == task::Phase::started; }
+
+    /// Returns: how many items a task that runs has finished, a moment ago; 0 for any other.
+    [[nodiscard]] std::uint64_t items_done(Ticket ticket) const noexcept {
+        const task::Word word = word_of(ticket);
+        if (word.phase() != task::Phase::started) { return 0; }
+        const std::uint64_t progress = board_.seats()[word.seat()].progress.load(std::memory_order_relaxed);
+        return progress >> 32 == word.generation() ? progress & 0xffffffff : 0;
+    }
 
     /// Blocks until the task is decided. Returns: false when the deadline came first.
     bool wait(Ticket ticket, Deadline deadline);
@@ -142,8 +152,17 @@ public:
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
     /// Called by: who has waited for a while. Effects: tasks are decided even if whoever should do it has been killed.
     void check_crew() noexcept;
+    /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for.
+    void after_long_sleep() noexcept;
 
     // ---- life
+
+    /// Effects: what is submitted as held is accepted after close(), until release_hold(): the workers do not leave before that.
+    /// Throws: as a submission.
+    void hold();
+    void release_hold() noexcept;
+    /// Whether new tasks are accepted.
+    [[nodiscard]] bool is_open() const noexcept { return life() == task::Life::open && !closing_.load(std::memory_order_relaxed); }
 
     /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
     void stop(task::Life to) noexcept;
@@ -155,6 +174,8 @@ public:
 
     // ---- lifetime: each ticket is one reference, and so is the pool
 
+    /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile, or while the pool lives.
+    void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     static void release_ticket(Client* client) noexcept {
         if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) { delete client; }
     }
@@ -166,12 +187,14 @@ public:
             const std::lock_guard guard{client->mutex_};
             issued = client->issued_;
         }
-        if (client->references_.fetch_add(issued, std::memory_order_acq_rel) + issued == 0) { delete client; }
+        if (client->references_.fetch_add(issued - the_pool, std::memory_order_acq_rel) + issued == the_pool) { delete client; }
     }
 
 private:
     static constexpr std::uint64_t no_serial = ~std::uint64_t{0};
     static constexpr std::uint32_t no_slot = 0xffffffff;
+
+    [[nodiscard]] bool accepts(const Order& order) const noexcept { return order.held ? life() == task::Life::open : is_open(); }
 
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
     [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }
@@ -191,11 +214,11 @@ private:
     void arm(Deadline expires) noexcept;
     Ticket publish(std::unique_lock<std::mutex>& lock, std::uint32_t index, const Order& order);
     void request_stop_of_all() noexcept;
+    void look_at_life() noexcept;
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
-    void after_long_sleep() noexcept;
-    void wait_for_capacity();
+    void wait_for_capacity(const Order& order);
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
     [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
@@ -212,10 +235,12 @@ private:
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 
-    std::mutex mutex_;                     // producers: free_, hand_, issued_, kept_, detached_, generations and the rings' tails
+    std::mutex mutex_;                     // producers: free_, hand_, issued_, holds_, kept_, detached_, generations and the rings' tails
     std::vector<std::uint32_t> free_;      // last in, first out, so that few slots' memory stays warm
     std::uint32_t hand_ = 0;               // where the next sweep continues
     std::int64_t issued_ = 0;
+    std::uint32_t holds_ = 0;
+    std::atomic<bool> closing_{false};     // written under mutex_; the board learns of it when there are no holds
     std::uint32_t last_generation_ = 0;
     ParcelStore kept_;                     // results that had to leave their slots
     std::vector<Ticket> detached_;         // dropped before they were decided: what they leave is nobody's
@@ -224,7 +249,6 @@ private:
     std::vector<std::atomic<std::uint64_t>> serials_;  // of the task in each slot, or no_serial
     std::vector<std::atomic<std::uint64_t>> dropped_;  // serial + 1 of the last task in each slot that nobody will ask for
     std::vector<std::uint8_t> stays_;                  // written under mutex_
-    std::vector<std::atomic<std::uint8_t>> watched_;   // a thread has registered as the slot's waiter
     std::vector<std::uint32_t> next_;                  // links of returned_
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;                  // of the slots that are labelled; made with the first one
@@ -233,10 +257,9 @@ private:
     std::atomic<std::uint32_t> polls_{0};
     std::atomic<std::uint32_t> returned_{no_slot};     // slots that were given back, in a stack that submitters empty at once
 
-    std::mutex watch_mutex_;               // waiting for a task whose waiter is another thread
-    std::condition_variable watch_over_;
     std::mutex capacity_mutex_;            // one submitter at a time waits for capacity
-    std::atomic<std::int64_t> references_{0};
+    static constexpr std::int64_t the_pool = std::int64_t{1} << 62;  // more than there are tickets to be released before the pool is
+    std::atomic<std::int64_t> references_{the_pool};
 };
 
 }  // namespace procpool::engine

@@ -4,6 +4,7 @@
 /// \file
 /// Client: waiting for tasks and taking their results.
 
+#include <procpool/engine/callback_loop.hpp>
 #include <procpool/engine/client.hpp>
 
 namespace procpool::engine {
@@ -30,26 +31,13 @@ bool Client::spin(Ready ready, Deadline deadline) {
 inline bool Client::wait(Ticket ticket, Deadline deadline) {
     const auto decided = [&] { return is_decided(ticket); };
     if (spin(decided, deadline)) { return true; }
+    if (CallbackLoop* const loop = callback_loop()) { return loop->wait(*this, ticket, deadline); }
     while (!decided()) {
         if (deadline.passed()) { return false; }
         const Deadline next = deadline.or_sooner(Deadline::after(longest_sleep));
-        if (watched_[ticket.slot].exchange(1, std::memory_order_acquire) != 0) {
-            std::unique_lock lock{watch_mutex_};
-            watch_over_.wait_until(lock, next.when(), [&] { return watched_[ticket.slot].load(std::memory_order_relaxed) == 0 || decided(); });
-            continue;
-        }
-        {
-            const Parkers::Lease lease = parkers_.lease();
-            if (lease) {
-                slot(ticket.slot).waiter.store(lease.index(), std::memory_order_relaxed);
-                // seq_cst: the waiter is written before the flag; whoever decides the task after this sees both (see Board::finish()).
-                slot(ticket.slot).word.fetch_or(task::Word::waited_bit, std::memory_order_seq_cst);
-            }
-            if (!decided()) { lease.park(next); }
-            const std::lock_guard guard{watch_mutex_};
-            watched_[ticket.slot].store(0, std::memory_order_release);
-        }
-        watch_over_.notify_all();
+        const Parkers::Lease lease = parkers_.lease();
+        if (lease) { board_.wait_for(ticket.slot, lease.index()); }
+        if (!decided()) { lease.park(next); }
         if (!decided()) { after_long_sleep(); }
     }
     return true;
@@ -58,9 +46,12 @@ inline bool Client::wait(Ticket ticket, Deadline deadline) {
 template <class Ready>
 bool Client::wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline) {
     if (spin(ready, deadline)) { return true; }
+    CallbackLoop* const loop = callback_loop();
     while (!ready()) {
         if (deadline.passed()) { return false; }
-        lease.park(deadline.or_sooner(Deadline::after(longest_sleep)));
+        if (loop != nullptr && loop->run_one()) { continue; }
+        // What wakes the loop does not wake this lease.
+        lease.park(deadline.or_sooner(Deadline::after(loop != nullptr ? std::chrono::milliseconds{1} : longest_sleep)));
         if (!ready()) { after_long_sleep(); }
     }
     return true;
@@ -81,8 +72,8 @@ inline task::Phase Client::try_take(Ticket ticket) noexcept {
         std::uint64_t bits = word.bits();
         // acquire: sees the result. A word is never the same again once the slot has another task, so the slot is still this one's.
         if (slot(ticket.slot).word.compare_exchange_weak(bits, word.with(task::Phase::taken).bits(), std::memory_order_acq_rel)) {
-            // A waiter whose worker has not got to notify it yet is notified here: the slot will have another waiter.
-            if (word.waited()) { board_.parkers()[slot(ticket.slot).waiter.load(std::memory_order_relaxed)].notify(); }
+            // Waiters whose worker has not got to call them yet are called here: the slot will have others.
+            if (word.waited()) { board_.waiters.call(slot(ticket.slot).waiters, ticket.slot); }
             return word.phase();
         }
     }
@@ -189,6 +180,7 @@ inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
         board_.results.release(index);
     }
     task.has_extents = false;
+    if (word.waited()) { task.waiters.store(0, std::memory_order_relaxed); }  // released by the word
     serials_[index].store(no_serial, std::memory_order_release);
     task.word.store(word.with(task::Phase::free).with_waited(false).bits(), std::memory_order_release);
 }

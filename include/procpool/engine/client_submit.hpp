@@ -20,7 +20,6 @@ inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf place
       serials_(capacity),
       dropped_(capacity),
       stays_(capacity),
-      watched_(capacity),
       next_(capacity) {
     for (auto& serial : serials_) { serial.store(no_serial, std::memory_order_relaxed); }
     free_.reserve(capacity);
@@ -55,7 +54,7 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
     }
     board_.arguments.seal(index, out.buffer(), out.size());
     if (!lock.owns_lock()) { lock.lock(); }
-    if (life() != task::Life::open) {
+    if (!accepts(order)) {
         board_.arguments.release(index);
         free_.push_back(index);
         throw_ended();
@@ -67,7 +66,7 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
 inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const Order& order) {
     task::Ring& ring = board_.queue.ring(task::Queue::level_of(order.priority));
     for (int attempt = 0;; ++attempt) {
-        if (life() != task::Life::open) { throw_ended(); }
+        if (!accepts(order)) { throw_ended(); }
         if (!detached_.empty()) { free_dropped(); }
         if (free_.empty()) {
             // acquire: sees what give_back() did to the slots before it pushed them.
@@ -88,7 +87,7 @@ inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const O
             for (int i = 0; i < 32; ++i) { relax(); }
             os::yield();
         } else {
-            wait_for_capacity();
+            wait_for_capacity(order);
         }
         lock.lock();
     }
@@ -128,24 +127,33 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     }
     stays_[index] = order.stays ? 1 : 0;
     const bool waited = order.waiter != Order::no_waiter;
-    if (waited) { task.waiter.store(order.waiter, std::memory_order_relaxed); }
+    if (waited) { board_.waiters.assign(task.waiters, order.waiter); }
     // Before it is published: it may start at once.
     const Deadline expires = order.timeout.count() > 0 ? Deadline::after(order.timeout) : Deadline::never();
     const std::uint64_t serial = static_cast<std::uint64_t>(issued_++);
     const std::uint32_t generation = next_generation();
     submitted_.store(serial + 1, std::memory_order_relaxed);
     serials_[index].store(serial, std::memory_order_release);
-    // Others may have filled it while this one's arguments were encoded. There are twice as many places as slots.
-    task::Ring& ring = board_.queue.ring(task::Queue::level_of(order.priority));
-    if (ring.is_full()) { static_cast<void>(make_room(ring)); }
-    board_.publish({index, generation}, task::Queue::level_of(order.priority), waited);
+    const bool for_one = order.addressee != Order::anybody;
+    if (for_one) {
+        board_.publish_to(order.addressee, {index, generation}, waited);
+    } else {
+        // Others may have filled the ring while this one's arguments were encoded. There are twice as many places as slots.
+        task::Ring& ring = board_.queue.ring(task::Queue::level_of(order.priority));
+        if (ring.is_full()) { static_cast<void>(make_room(ring)); }
+        board_.publish({index, generation}, task::Queue::level_of(order.priority), waited);
+    }
     lock.unlock();
     // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the pool moves life first
     // and then looks at the words, so one of the two decides the task.
     if (life() > task::Life::closing) {
         board_.lose_pending(index, generation, life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
     }
-    board_.wake_for_new_task();
+    if (for_one) {
+        board_.wake_seats();
+    } else {
+        board_.wake_for_new_task();
+    }
     if (order.timeout.count() > 0) { arm(expires); }
     crew_->run_here();
     return {serial, index};
@@ -158,13 +166,13 @@ inline void Client::arm(Deadline expires) noexcept {
 }
 
 /// Blocks until a slot may have become free, or something else worth a look happens.
-inline void Client::wait_for_capacity() {
+inline void Client::wait_for_capacity(const Order& order) {
     const std::lock_guard guard{capacity_mutex_};
     const Parkers::Lease lease = parkers_.lease();
     // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a registration.
     if (lease) { board_.control.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
     const auto something_to_do = [&] {
-        if (life() != task::Life::open || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
+        if (!accepts(order) || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
         for (const task::Slot& one : board_.slots()) {
             if (task::Word{one.word.load(std::memory_order_seq_cst)}.finished()) { return true; }
         }
@@ -238,8 +246,29 @@ inline void Client::keep(std::uint32_t index, std::uint64_t serial, task::Phase 
 inline void Client::stop(task::Life to) noexcept {
     {
         const std::lock_guard guard{mutex_};  // no submission is between its look at life and its publication
-        board_.control.advance(to);
+        closing_.store(true, std::memory_order_relaxed);
+        if (to > task::Life::closing || holds_ == 0) { board_.control.advance(to); }
     }
+    look_at_life();
+}
+
+inline void Client::hold() {
+    const std::lock_guard guard{mutex_};
+    if (!is_open()) { throw_ended(); }
+    ++holds_;
+}
+
+inline void Client::release_hold() noexcept {
+    {
+        const std::lock_guard guard{mutex_};
+        if (--holds_ != 0 || !closing_.load(std::memory_order_relaxed)) { return; }
+        board_.control.advance(task::Life::closing);
+    }
+    look_at_life();
+}
+
+/// Effects: everybody whom a new life of the pool concerns learns of it.
+inline void Client::look_at_life() noexcept {
     if (life() > task::Life::closing) {
         board_.lose_all_pending(task::Cause::terminated);
         if (!crew_->can_kill()) { request_stop_of_all(); }
@@ -265,6 +294,7 @@ inline void Client::check_crew() noexcept {
         board_.control.advance(task::Life::broken);
     }
     board_.lose_all(task::Cause::broken);
+    board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);  // workers and supervisor may have left marks unset
     board_.notify_parent();
 }
 

@@ -2,13 +2,16 @@
 #pragma once
 
 /// \file
-/// Parkers: lends the board's parkers to threads of the parent that want to sleep.
+/// Parkers: lends parkers to threads of the parent that want to sleep: each board has some, and the program has some.
 
 #include <procpool/core/deadline.hpp>
+#include <procpool/os/identity.hpp>
 #include <procpool/os/yield.hpp>
+#include <procpool/shm/heap.hpp>
 #include <procpool/sync/parker.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -34,6 +37,8 @@ public:
         /// False when more threads wait at once than there are parkers; park() naps then.
         [[nodiscard]] explicit operator bool() const noexcept { return index_ != none; }
         [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+        /// Returns: null when there is none.
+        [[nodiscard]] sync::Parker* parker() const noexcept { return index_ != none ? &owner_->parkers_[index_] : nullptr; }
         /// May return early; a notification meant for an earlier lessee is one cause.
         void park(Deadline deadline) const noexcept {
             if (index_ != none) {
@@ -47,6 +52,11 @@ public:
         Parkers* owner_;
         std::uint32_t index_;
     };
+
+    /// Returns: parkers that the workers of all pools of this process can notify, for threads that wait for tasks of several pools.
+    /// They lie in the program heap, which is there before the first worker, and are never given back.
+    /// Throws: SharedMemoryExhausted, std::bad_alloc.
+    [[nodiscard]] static Parkers& of_this_process();
 
     [[nodiscard]] Lease lease() noexcept {
         std::uint64_t seen = free_.load(std::memory_order_relaxed);
@@ -64,6 +74,28 @@ private:
     std::span<sync::Parker> parkers_;
     std::atomic<std::uint64_t> free_{~std::uint64_t{0}};
 };
+
+/// Effects: as of_this_process(). A forked child makes its own: its ancestor's threads sleep on those it has inherited.
+inline Parkers& Parkers::of_this_process() {
+    struct Owned {
+        os::Token owner;
+        Parkers parkers;
+    };
+    static constinit std::atomic<Owned*> newest{nullptr};  // never destroyed: threads may wait until the program ends
+    Owned* seen = newest.load(std::memory_order_acquire);
+    while (seen == nullptr || !os::is_process(seen->owner)) {
+        shm::Heap& heap = shm::Heap::of_this_process();
+        constexpr std::size_t size = count * sizeof(sync::Parker);
+        auto* const memory = static_cast<sync::Parker*>(heap.allocate(size));
+        for (std::uint32_t i = 0; i < count; ++i) { memory[i].reset(); }
+        auto* const fresh = new Owned{os::process_token(), Parkers{{memory, count}}};
+        // acq_rel: publishes what was made; a loser's was never seen by anybody.
+        if (newest.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) { return fresh->parkers; }
+        delete fresh;
+        heap.deallocate(memory, size);
+    }
+    return seen->parkers;
+}
 
 static_assert(Parkers::count == 64, "one bit each");
 

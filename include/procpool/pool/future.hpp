@@ -5,132 +5,41 @@
 /// Future: the result of a task, when it is there.
 
 #include <procpool/codec/bytes.hpp>
-#include <procpool/codec/exception.hpp>
 #include <procpool/codec/standard.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/core/error.hpp>
-#include <procpool/engine/backtrace_text.hpp>
-#include <procpool/engine/client.hpp>
+#include <procpool/engine/callback_loop.hpp>
+#include <procpool/engine/completion.hpp>
+#include <procpool/engine/watcher.hpp>
+#include <procpool/pool/deferred.hpp>
+#include <procpool/pool/task_handle.hpp>
 
-#include <atomic>
 #include <chrono>
-#include <cstdint>
+#include <concepts>
+#include <coroutine>
 #include <exception>
+#include <functional>
 #include <future>
+#include <memory>
+#include <optional>
 #include <stdexcept>
-#include <string>
 #include <type_traits>
 #include <utility>
 
 namespace procpool {
 
-/// Throws: what a lost or cancelled task ends with. where: of the task, for people, or nothing.
-[[noreturn]] inline void throw_loss(const engine::Client& client, const engine::Client::Taken& taken, const std::string& where = {}) {
-    if (taken.phase() == task::Phase::cancelled) { throw TaskCancelled{}; }
-    const engine::Loss& loss = *taken.loss();
-    const std::string label = loss.label + (loss.label.empty() || where.empty() ? "" : ", ") + where;
-    switch (loss.cause) {
-        case task::Cause::died: throw WorkerDied(loss.exit_status, loss.pid, label, engine::backtrace_text(loss.crash));
-        case task::Cause::timed_out: throw TaskTimedOut(loss.timeout, label);
-        case task::Cause::killed: throw TaskCancelled{};
-        case task::Cause::terminated: throw PoolTerminated{};
-        case task::Cause::broken: break;
-    }
-    throw PoolBroken("procpool: the pool is broken: " + std::string(client.board().control.explanation()));
-}
-
-/// One task, as long as somebody may ask for its result. Move-only; dropping it detaches the task.
-/// Called by: wait() and is_decided() concurrently with each other and with one take(); so the task's client is kept until the end.
-class TaskHandle {
+/// What all futures have. The result is a task's, in its slot, or a Deferred's.
+/// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run concurrently with each other
+/// and with one get() on the same future. All but valid(), ready() and running() throw std::future_error without a result to come, and
+/// std::logic_error in a child that was forked with it.
+class FutureBase {
 public:
-    TaskHandle() noexcept = default;
-    TaskHandle(engine::Client& client, engine::Ticket ticket) noexcept : client_(&client), serial_(ticket.serial), slot_(ticket.slot) {}
-    TaskHandle(TaskHandle&& other) noexcept
-        : client_(std::exchange(other.client_, nullptr)), serial_(other.serial_), slot_(other.slot_), taken_(other.taken_.load()) {}
-    TaskHandle& operator=(TaskHandle&& other) noexcept {
-        TaskHandle moved{std::move(other)};
-        std::swap(client_, moved.client_);
-        std::swap(serial_, moved.serial_);
-        std::swap(slot_, moved.slot_);
-        taken_.store(moved.taken_.exchange(taken_.load()));
-        return *this;
-    }
-    ~TaskHandle() {
-        if (client_ == nullptr || !client_->is_mine()) { return; }  // in a forked child there is nothing to give back
-        if (!taken_.load(std::memory_order_relaxed)) { client_->drop(ticket()); }
-        engine::Client::release_ticket(client_);
-    }
-
-    [[nodiscard]] bool valid() const noexcept { return client_ != nullptr && !taken_.load(std::memory_order_relaxed); }
-    [[nodiscard]] bool is_decided() const { return client().is_decided(ticket()); }
-    bool wait(Deadline deadline) const { return client().wait(ticket(), deadline); }
-    /// Whether take() could be called now; for callers that may ask again and again. False without a task, and in a child.
-    [[nodiscard]] bool is_ready() const noexcept { return valid() && client_->is_mine() && client_->poll(ticket()); }
-    /// False without a task, and in a child.
-    [[nodiscard]] bool is_running() const noexcept { return valid() && client_->is_mine() && client_->is_running(ticket()); }
-    /// Effects: a task that has not started will not run; one that runs is asked to stop. Returns: whether it will not run.
-    bool cancel() const {
-        if (client().withdraw(ticket())) { return true; }
-        client().request_stop(ticket());
-        return false;
-    }
-    bool kill() const { return client().kill(ticket()); }
-
-    /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires: is_decided().
-    [[nodiscard]] engine::Client::Taken take() {
-        engine::Client& from = client();
-        if (taken_.exchange(true, std::memory_order_relaxed)) { throw std::future_error(std::future_errc::no_state); }
-        return from.take(ticket());
-    }
-
-    /// Returns: what `decode(Reader&)` makes of the result. Throws: what the task ended with, or what decoding throws. Otherwise as take().
-    template <class Decode>
-    auto take_value(Decode decode) {
-        const engine::Client::Taken taken = take();
-        if (taken.phase() != task::Phase::done) { throw_loss(*client_, taken); }
-        Reader in{taken.bytes()};
-        if (taken.outcome() == task::Outcome::exception) { std::rethrow_exception(decode_exception(in)); }
-        return decode(in);
-    }
-
-private:
-    [[nodiscard]] engine::Ticket ticket() const noexcept { return {serial_, slot_}; }
-    [[nodiscard]] engine::Client& client() const {
-        if (!valid()) { throw std::future_error(std::future_errc::no_state); }
-        if (!client_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
-        return *client_;
-    }
-
-    engine::Client* client_ = nullptr;
-    std::uint64_t serial_ = 0;
-    std::uint32_t slot_ = 0;
-    std::atomic<bool> taken_{false};
-};
-
-/// The result of a task. Outlives its pool. Called by: the process that submitted, any thread; ready() and wait*() may run concurrently
-/// with each other and with one get(). All but the destructor throw std::future_error without a task, and std::logic_error in a child
-/// that was forked with it.
-template <class T>
-class [[nodiscard]] Future {
-public:
-    Future() noexcept = default;
-    explicit Future(TaskHandle task) noexcept : task_(std::move(task)) {}
-
-    /// Blocks until the task has ended. Returns: its result, once: the future is invalid afterwards. Throws: what the task ended with.
-    T get() {
-        task_.wait(Deadline::never());
-        if constexpr (std::is_void_v<T>) {
-            task_.take_value([](Reader&) {});
-        } else {
-            return task_.take_value([](Reader& in) { return Codec<T>::decode(in); });
-        }
-    }
-
-    void wait() const { task_.wait(Deadline::never()); }
+    /// Blocks until the task has ended and the future's on_done() functions have run; on the callback thread, where one of those may be the
+    /// caller, until the task has ended, and other callbacks that are ready run meanwhile.
+    void wait() const { static_cast<void>(wait_until_deadline(Deadline::never())); }
 
     template <class Rep, class Period>
     std::future_status wait_for(std::chrono::duration<Rep, Period> timeout) const {
-        return task_.wait(Deadline::after(timeout)) ? std::future_status::ready : std::future_status::timeout;
+        return wait_until_deadline(Deadline::after(timeout)) ? std::future_status::ready : std::future_status::timeout;
     }
 
     template <class AnyClock, class Duration>
@@ -142,20 +51,264 @@ public:
         }
     }
 
-    [[nodiscard]] bool valid() const noexcept { return task_.valid(); }
+    /// Whether get() may be called.
+    [[nodiscard]] bool valid() const noexcept { return task_.has_task() ? task_.valid() : completion_ && !completion_->is_taken(); }
+    /// Whether get() would not block. False without a task, and in a child.
+    [[nodiscard]] bool ready() const noexcept {
+        if (!completion_) { return task_.is_ready(); }
+        if (!valid() || !completion_->is_mine()) { return false; }
+        return completion_->is_ready() || (task_.has_task() && engine::callback_loop() != nullptr && task_.is_ready());
+    }
+    /// Whether a worker is at it. False without a task, and in a child.
+    [[nodiscard]] bool running() const noexcept {
+        return task_.has_task() ? task_.is_running() : valid() && completion_->is_mine() && completion_->is_running();
+    }
     /// Effects: a task that has not started will not run. One that runs can learn from its stop_token that it shall stop.
     /// Returns: whether it will not run; get() throws TaskCancelled then.
-    bool cancel() { return task_.cancel(); }
+    bool cancel() { return task_.has_task() ? task_.cancel() : completion().cancel(); }
     /// Effects: as cancel(), but a task that runs is stopped too: its worker is killed and replaced. A thread cannot be killed: there, kill()
     /// is cancel(). Returns: false when the task had ended.
-    bool kill() { return task_.kill(); }
-    /// Whether a worker is at it. False without a task.
-    [[nodiscard]] bool running() const noexcept { return task_.is_running(); }
-    /// Whether get() would not block. False without a task, and in a child.
-    [[nodiscard]] bool ready() const noexcept { return task_.is_ready(); }
+    bool kill() { return task_.has_task() ? task_.kill() : completion().kill(); }
+
+    /// Effects: f() is called on the callback thread once the task has ended, however it ended, soon if it has already; after the functions
+    /// added before. What f throws is ignored. It is called also if this future is dropped or its pool gone by then, but not once the program
+    /// ends. f may do anything but wait for what only its own return brings about. Not concurrently with other members.
+    /// Throws: std::system_error when the callback thread cannot be started.
+    template <std::invocable F>
+    void on_done(F f) {
+        add_callback(engine::make_callback(std::move(f)));
+    }
+
+    /// Effects: the watcher finds the key when wait() would not block. Called by: what waits for many futures.
+    void watch(engine::Watcher& watcher, engine::Watcher::Key key) const {
+        if (!completion_) {
+            task_.watch(watcher, key);
+        } else if (engine::callback_loop() == nullptr) {
+            watcher.add(checked_completion(), key, false);
+        } else if (task_.has_task()) {
+            task_.watch(watcher, key);
+        } else {
+            watcher.add(checked_completion(), key, true);
+        }
+    }
+
+protected:
+    FutureBase() noexcept = default;
+    explicit FutureBase(TaskHandle task) noexcept : task_(std::move(task)) {}
+    explicit FutureBase(engine::Counted<engine::Completion> completion) noexcept : completion_(std::move(completion)) {}
+    FutureBase(FutureBase&&) noexcept = default;
+    FutureBase& operator=(FutureBase&&) noexcept = default;
+    ~FutureBase() = default;
+
+    /// Returns: false when the deadline came first.
+    bool wait_until_deadline(Deadline deadline) const {
+        if (!completion_ || (task_.has_task() && engine::callback_loop() != nullptr)) { return task_.wait(deadline); }
+        return completion().wait(deadline);
+    }
+
+    void add_callback(std::unique_ptr<engine::Callback> callback) {
+        require_valid();
+        // Once the callback may run, this object may be gone.
+        if (const engine::Counted<engine::Completion> known = completion_) {
+            known->add(std::move(callback));
+            return;
+        }
+        engine::Counted<engine::Completion> fresh{new engine::Completion};
+        fresh->add(std::move(callback));
+        completion_ = fresh;
+        task_.decide_with(std::move(fresh));
+    }
+
+    /// Throws: as get() without a result to come.
+    void require_valid() const {
+        if (!valid()) { throw std::future_error(std::future_errc::no_state); }
+        if (completion_) { static_cast<void>(completion()); }
+    }
+
+    [[nodiscard]] engine::Completion& completion() const { return *checked_completion(); }
+    [[nodiscard]] const engine::Counted<engine::Completion>& checked_completion() const {
+        if (!valid()) { throw std::future_error(std::future_errc::no_state); }
+        if (!completion_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
+        return completion_;
+    }
+
+    TaskHandle task_;                                  // none where the result is a Deferred's
+    engine::Counted<engine::Completion> completion_;  // the Deferred; or what calls the task's functions, once there are any
+};
+
+template <class T, class Executor>
+class FutureAwaiter;
+struct OnCallbackThread;
+
+/// The result of a task, when it is there. Outlives its pool. Move-only; dropping it detaches the task.
+template <class T>
+class [[nodiscard]] Future : public FutureBase {
+public:
+    using value_type = T;
+
+    Future() noexcept = default;
+    explicit Future(TaskHandle task) noexcept : FutureBase(std::move(task)) {}
+    explicit Future(engine::Counted<Deferred<T>> state) noexcept : FutureBase(engine::Counted<engine::Completion>{std::move(state)}) {}
+
+    /// Blocks until wait() would return. Returns: the result, once: the future is invalid afterwards. Throws: what the task ended with.
+    T get() {
+        wait();
+        return take();
+    }
+
+    /// Effects: f(result), or f() where T is void, is called on the callback thread once the task has ended with a value, after the functions
+    /// given to on_done() before; this future is invalid from now on. Returns: the future of what f returns; an exception of the task passes
+    /// f by and ends there, like one of f. Its cancel(), kill() and running() are those of this future. Throws: as on_done().
+    template <class F>
+    auto then(F f);
+
+    /// co_await pool.apply_async(...): suspends until the task has ended and goes on on the callback thread, with what get() returns or
+    /// throws. Never goes on in the caller, also if the task has ended already.
+    auto operator co_await() && noexcept;
+
+    /// co_await pool.apply_async(...).resume_on(executor): as above, but goes on where executor(std::coroutine_handle<>) calls the handle,
+    /// which is a function without arguments that may be moved and copied; executor itself is called on the callback thread.
+    /// For Boost.Asio: [&](auto resume) { boost::asio::post(io, resume); }
+    template <std::invocable<std::coroutine_handle<>> Executor>
+    auto resume_on(Executor executor) &&;
 
 private:
-    TaskHandle task_;
+    template <class, class>
+    friend class FutureAwaiter;
+
+    /// Requires: it is decided.
+    T take() {
+        if (!task_.has_task()) { return static_cast<Deferred<T>&>(completion()).take(); }
+        if constexpr (std::is_void_v<T>) {
+            task_.take_value([](Reader&) {});
+        } else {
+            return task_.take_value([](Reader& in) { return Codec<T>::decode(in); });
+        }
+    }
 };
+
+static_assert(sizeof(Future<int>) <= 32, "programs keep many");
+
+/// The two ends of a result that this process makes. Called by: what is built on tasks.
+template <class T>
+struct DeferredEnds {
+    Promise<T> promise;
+    Future<T> future;
+};
+
+/// Effects: a future that is ready once its promise is set: auto [promise, future] = make_deferred<int>();
+template <class T>
+[[nodiscard]] DeferredEnds<T> make_deferred(DeferredHooks hooks = {}) {
+    engine::Counted<Deferred<T>> state{new Deferred<T>(std::move(hooks))};
+    return {Promise<T>{state}, Future<T>{state}};
+}
+
+template <class T>
+template <class F>
+auto Future<T>::then(F f) {
+    constexpr bool no_argument = std::is_void_v<T>;
+    using Result = std::decay_t<typename std::conditional_t<no_argument, std::invoke_result<F>, std::invoke_result<F, T>>::type>;
+    require_valid();
+    auto source = std::make_shared<Future<T>>();
+    const auto unless_taken = [source](bool (FutureBase::*member)()) {
+        return [source, member] {
+            try {
+                return (*source.*member)();
+            } catch (const std::future_error&) {  // f has its result
+                return false;
+            }
+        };
+    };
+    DeferredEnds<Result> ends = make_deferred<Result>({.cancel = unless_taken(&FutureBase::cancel),
+                                                       .kill = unless_taken(&FutureBase::kill),
+                                                       .running = [source] { return source->running(); }});
+    *source = std::move(*this);
+    struct Step {
+        std::shared_ptr<Future<T>> source;
+        std::optional<F> f;
+        Promise<Result> promise;
+        void operator()() {
+            using Value = typename Deferred<Result>::Value;
+            std::optional<Value> value;
+            std::exception_ptr error;
+            try {
+                const auto call = [&](auto&&... result) {
+                    source.reset();
+                    if constexpr (std::is_void_v<Result>) {
+                        std::invoke(std::move(*f), std::forward<decltype(result)>(result)...);
+                        value.emplace();
+                    } else {
+                        value.emplace(std::invoke(std::move(*f), std::forward<decltype(result)>(result)...));
+                    }
+                };
+                if constexpr (no_argument) {
+                    source->take();
+                    call();
+                } else {
+                    call(source->take());
+                }
+            } catch (...) {
+                error = std::current_exception();
+            }
+            // Before whoever waits for the result goes on: nothing of the step is left.
+            source.reset();
+            f.reset();
+            if (error) {
+                promise.set_exception(std::move(error));
+            } else if constexpr (std::is_void_v<Result>) {
+                promise.set_value();
+            } else {
+                promise.set_value(std::move(*value));
+            }
+        }
+    };
+    source->add_callback(engine::make_callback(Step{source, std::move(f), std::move(ends.promise)}));
+    return std::move(ends.future);
+}
+
+/// Goes on on the callback thread.
+struct OnCallbackThread {
+    void operator()(std::coroutine_handle<> resume) const { resume(); }
+};
+
+/// What co_await of a future waits with. Requires: the coroutine is not destroyed while it waits; a future is ready some time.
+template <class T, class Executor>
+class [[nodiscard]] FutureAwaiter {
+public:
+    FutureAwaiter(Future<T> future, Executor executor) : future_(std::move(future)), executor_(std::move(executor)) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiting) {
+        // The coroutine may go on, and end, before add_callback() returns, and this object with it.
+        auto shared = std::make_shared<Future<T>>(std::move(future_));
+        shared_ = shared;
+        shared->add_callback(engine::make_callback([waiting, executor = std::move(executor_)]() mutable { executor(waiting); }));
+    }
+    T await_resume() { return std::exchange(shared_, nullptr)->take(); }
+
+private:
+    Future<T> future_;
+    Executor executor_;
+    std::shared_ptr<Future<T>> shared_;
+};
+
+template <class T>
+auto Future<T>::operator co_await() && noexcept {
+    return FutureAwaiter<T, OnCallbackThread>{std::move(*this), {}};
+}
+
+/// A future and where the coroutine that awaits it goes on.
+template <class T, class Executor>
+struct [[nodiscard]] ResumedOn {
+    Future<T> future;
+    Executor executor;
+    FutureAwaiter<T, Executor> operator co_await() && { return {std::move(future), std::move(executor)}; }
+};
+
+template <class T>
+template <std::invocable<std::coroutine_handle<>> Executor>
+auto Future<T>::resume_on(Executor executor) && {
+    return ResumedOn<T, Executor>{std::move(*this), std::move(executor)};
+}
 
 }  // namespace procpool

@@ -4,6 +4,8 @@
 /// \file
 /// What a pool and its calls can be told.
 
+#include <procpool/pool/progress.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -60,16 +62,29 @@ struct TaskOptions {
     std::string label = {};
 };
 
-/// How a map is run.
+/// What becomes of a call over many items when one of them fails.
+enum class OnError {
+    fail_fast,  ///< items that have not started are spared; of the errors known then, that of the lowest item is thrown
+    wait_all    ///< all items are run; the error of the lowest item that failed is thrown
+};
+
+/// How a call over many items is run.
 struct MapOptions {
-    /// Items a worker takes at once; 0: chosen and adapted by the pool.
+    /// Items a worker takes at once; 0: chosen and adapted by the pool, for imap() one.
     std::size_t chunk_size = 0;
+    /// For imap() and imap_unordered(): items taken from the input and not yet given to the consumer; 0: a small multiple of workers.
+    std::size_t window = 0;
+    /// imap() and map_outcomes() tell every item's error anyway.
+    OnError on_error = OnError::fail_fast;
     /// As in TaskOptions; for each item.
     std::chrono::nanoseconds timeout{0};
     unsigned retries = 0;
     /// As in TaskOptions.
     int priority = 0;
     std::string label = {};
+    /// Called at most every 100 ms, and once at the end of a call that succeeds, by the thread that made the call and waits in it. What it
+    /// throws stops the call as an error would, and comes out.
+    std::function<void(const Progress&)> progress = {};
 };
 
 /// Throws: std::invalid_argument.

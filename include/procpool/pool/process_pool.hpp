@@ -10,6 +10,7 @@
 #include <procpool/core/error.hpp>
 #include <procpool/engine/client.hpp>
 #include <procpool/engine/cpus.hpp>
+#include <procpool/engine/drivers.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/engine/shared_arguments.hpp>
 #include <procpool/pool/future.hpp>
@@ -23,6 +24,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <ranges>
 #include <stdexcept>
@@ -95,28 +97,112 @@ public:
         return Future<task_result_t<F, Args...>>{TaskHandle{client(), *ticket}};
     }
 
-    // The calls over ranges are defined in algorithm/; include <procpool/procpool.hpp>.
+    // The calls over many items are defined in algorithm/; include <procpool/procpool.hpp>. Ranges are std::ranges::input_ranges. Several are
+    // zipped, to the shortest: f gets an item of each.
 
-    /// Returns: f(item) for every item of the range, in its order. Throws: the error of the lowest item known, when nothing of the call
-    /// runs any more; what the range throws.
-    template <class F, std::ranges::input_range Range>
-    auto map(F f, Range&& range);
-    template <class F, std::ranges::input_range Range>
-    auto map(const MapOptions& options, F f, Range&& range);
+    /// Returns: f(items...) for all items, in their order. Throws: by MapOptions::on_error, the error of an item, or of a range, which counts as one
+    /// at its place; when nothing of the call runs any more.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto map(F f, Ranges&&... ranges) {
+        return map(MapOptions{}, std::move(f), ranges...);
+    }
+    template <class F, class... Ranges>
+    auto map(const MapOptions& options, F f, Ranges&&... ranges);
 
-    /// Calls f(item) for every item of the range. An f that takes T& changes the elements in place: the range must be a SharedArray or
+    /// As map(), with the elements of each item of the range, a tuple, pair or array, as arguments.
+    template <class F, class Range>
+        requires(!std::same_as<F, MapOptions>)
+    auto starmap(F f, Range&& range) {
+        return starmap(MapOptions{}, std::move(f), range);
+    }
+    template <class F, class Range>
+    auto starmap(const MapOptions& options, F f, Range&& range);
+
+    /// As map() and starmap(), but return at once: the input has been read by then. MapOptions::progress is called by a thread of the pool.
+    /// cancel() spares the items that have not started, kill() ends those that run too: both mean TaskCancelled, once nothing of the call runs.
+    /// A pool that is closed finishes it. Throws: PoolClosed and its like; what a range or an item's Codec throws; std::system_error when no
+    /// thread can be had.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto map_async(F f, Ranges&&... ranges) {
+        return map_async(MapOptions{}, std::move(f), ranges...);
+    }
+    template <class F, class... Ranges>
+    auto map_async(const MapOptions& options, F f, Ranges&&... ranges);
+    template <class F, class Range>
+        requires(!std::same_as<F, MapOptions>)
+    auto starmap_async(F f, Range&& range) {
+        return starmap_async(MapOptions{}, std::move(f), range);
+    }
+    template <class F, class Range>
+    auto starmap_async(const MapOptions& options, F f, Range&& range);
+
+    /// Returns: what every call came to, as Outcomes, in the order of the items: one that fails costs no other. Throws: what a range throws;
+    /// PoolClosed and its like, when items cannot be run.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto map_outcomes(F f, Ranges&&... ranges) {
+        return map_outcomes(MapOptions{}, std::move(f), ranges...);
+    }
+    template <class F, class... Ranges>
+    auto map_outcomes(const MapOptions& options, F f, Ranges&&... ranges);
+
+    /// Calls f(items...) for all items. An f that takes T& changes the elements of the one range in place: it must be a SharedArray or
     /// span in shared memory then. Throws: as map(); CodecError when in place is not possible.
-    template <class F, std::ranges::input_range Range>
-    void for_each(F f, Range&& range);
-    template <class F, std::ranges::input_range Range>
-    void for_each(const MapOptions& options, F f, Range&& range);
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    void for_each(F f, Ranges&&... ranges) {
+        for_each(MapOptions{}, std::move(f), ranges...);
+    }
+    template <class F, class... Ranges>
+    void for_each(const MapOptions& options, F f, Ranges&&... ranges);
 
     /// Writes f(item) for every item of the range to `output`, a contiguous range of the same size. What was written before an error
     /// stays written. Throws: as map(); std::invalid_argument when the sizes differ.
     template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
-    void map_into(F f, Range&& range, Output&& output);
+    void map_into(F f, Range&& range, Output&& output) {
+        map_into(MapOptions{}, std::move(f), range, output);
+    }
     template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
     void map_into(const MapOptions& options, F f, Range&& range, Output&& output);
+
+    /// Returns: a ResultRange of f(items...) in the order of the items. It starts at once and goes on when results are taken: an input is read up
+    /// to MapOptions::window items ahead of them, one item to a task unless chunk_size says otherwise. Ranges passed as rvalues are kept, others
+    /// must outlive it. An item that fails is thrown where its result would be, and costs no other. Throws: std::invalid_argument, PoolClosed.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto imap(F f, Ranges&&... ranges) {
+        return imap(MapOptions{}, std::move(f), std::forward<Ranges>(ranges)...);
+    }
+    template <class F, class... Ranges>
+    auto imap(const MapOptions& options, F f, Ranges&&... ranges);
+
+    /// As imap(), but a ResultRange of Indexed results, in the order in which the items end.
+    template <class F, class... Ranges>
+        requires(!std::same_as<F, MapOptions>)
+    auto imap_unordered(F f, Ranges&&... ranges) {
+        return imap_unordered(MapOptions{}, std::move(f), std::forward<Ranges>(ranges)...);
+    }
+    template <class F, class... Ranges>
+    auto imap_unordered(const MapOptions& options, F f, Ranges&&... ranges);
+
+    /// Returns: reduce(... reduce(reduce(init, b0), b1) ..., bn), where each b is the same without init over what map returns for 256 items, the
+    /// last one for the rest: the same for any number of workers and chunks. A retried item runs again with those of its 256 before it.
+    /// Throws: as map().
+    template <class F, class G, class T, class Range>
+        requires(!std::same_as<F, MapOptions>)
+    T map_reduce(F map, G reduce, T init, Range&& range) {
+        return map_reduce(MapOptions{}, std::move(map), std::move(reduce), std::move(init), range);
+    }
+    template <class F, class G, class T, class Range>
+    T map_reduce(const MapOptions& options, F map, G reduce, T init, Range&& range);
+
+    /// Runs f(args...) once in every worker, when it is through with what it is at; if one dies before, its replacement runs it. Broadcasts run
+    /// one after the other. Returns: what f returns, by worker index; nothing if f returns nothing. Throws: when all have ended, the error of the
+    /// lowest index: what f throws, WorkerDied; otherwise as apply_async().
+    template <class F, class... Args>
+    auto broadcast(F f, Args&&... args);
 
     /// No new tasks; what was accepted is finished.
     void close() { client().stop(task::Life::closing); }
@@ -139,6 +225,9 @@ public:
     [[nodiscard]] PoolStats stats() const;
 
 private:
+    template <class F, class Range>
+    void for_each_in_place(const MapOptions& options, const F& f, Range& range);
+
     [[nodiscard]] engine::Client& client() const {
         if (!client_->is_mine()) { throw std::logic_error("procpool: this pool belongs to another process"); }
         return *client_;
@@ -147,7 +236,7 @@ private:
     /// For calls that may turn out to have nothing to submit. Throws: as a submission.
     [[nodiscard]] engine::Client& open_client() const {
         engine::Client& to = client();
-        if (to.life() != task::Life::open) { to.throw_ended(); }
+        if (!to.is_open()) { to.throw_ended(); }
         return to;
     }
 
@@ -171,8 +260,10 @@ private:
         }
     }
 
+    std::mutex broadcasting_;
     int unwinding_ = std::uncaught_exceptions();
     engine::Client* client_;
+    engine::Drivers* drivers_;  // not destroyed in a child, which has not their threads
 };
 
 ProcessPool() -> ProcessPool<ForkEngine>;
@@ -199,6 +290,7 @@ ProcessPool<E>::ProcessPool(PoolOptions options) {
     client->employ(std::make_unique<typename E::Crew>(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer), options.start_timeout,
                                options.terminate_grace, std::move(options.name), control.items_per_worker != 0}));
+    drivers_ = std::make_unique<engine::Drivers>().release();
     client_ = client.release();
 }
 
@@ -211,6 +303,7 @@ ProcessPool<E>::~ProcessPool() {
         close();
     }
     static_cast<void>(client_->join(Deadline::never()));
+    delete drivers_;
     engine::Client::release_pool(client_);
 }
 

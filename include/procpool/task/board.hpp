@@ -10,11 +10,13 @@
 #include <procpool/os/memory.hpp>
 #include <procpool/sync/parker.hpp>
 #include <procpool/task/control.hpp>
+#include <procpool/task/mail.hpp>
 #include <procpool/task/queue.hpp>
 #include <procpool/task/ring.hpp>
 #include <procpool/task/seat.hpp>
 #include <procpool/task/slot.hpp>
 #include <procpool/task/store.hpp>
+#include <procpool/task/waiters.hpp>
 
 #include <algorithm>
 #include <array>
@@ -32,7 +34,7 @@ namespace procpool::task {
 struct BoardSize {
     std::uint32_t slots;
     std::uint32_t seats;
-    std::uint32_t parkers;  // of the parent's threads
+    std::uint32_t parkers;  // of the parent's threads, at most Waiters::most
 };
 
 /// A task that a worker has claimed.
@@ -52,6 +54,7 @@ public:
     SeatSet sleeping;  // seats whose worker waits in park(); whoever takes one out must notify it
     SeatSet spinning;  // seats whose worker looks for work without sleeping; it looks once more after it has left the set
     Queue queue;
+    Waiters waiters;  // threads of the parent that wait for tasks
     ArgumentStore arguments;
     ResultStore results;
 
@@ -83,15 +86,26 @@ public:
 
     [[nodiscard]] std::span<Slot> slots() const noexcept { return {slots_, size_.slots}; }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
-    [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return {parkers_, size_.parkers}; }
+    [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
+    /// By worker index; those beyond Control::workers stay empty.
+    [[nodiscard]] std::span<Mail> mail() const noexcept { return {mail_, size_.seats}; }
+    [[nodiscard]] bool has_mail() const noexcept {
+        return std::any_of(mail().begin(), mail().end(), [](const Mail& box) { return !box.was_empty(); });
+    }
     /// The memory that only the parent writes.
     [[nodiscard]] std::span<std::byte> argument_side() const noexcept { return argument_side_; }
 
     /// Effects: offers a task whose code and arguments are written. Wakes nobody: see wake_for_new_task().
-    /// Called by: parent, under its producers' mutex. waited: whether the slot's waiter is to be notified at the end.
+    /// Called by: parent, under its producers' mutex. waited: whether the slot's waiters are to be called at the end.
     void publish(Offer offer, std::uint32_t level, bool waited) noexcept {
         slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
         queue.push(level, offer);
+    }
+
+    /// As publish(), for the worker of one index; then wake_seats(). Requires: the last task given to it is decided.
+    void publish_to(std::uint32_t index, Offer offer, bool waited) noexcept {
+        slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
+        mail_[index].put(offer);
     }
 
     /// Effects: a pending task has another generation, so that no entry of a ring offers it any more. Returns: false when it is not
@@ -118,6 +132,22 @@ public:
     }
     void wake_retiree() noexcept {
         if (const std::uint32_t retiree = control.retiree.load(std::memory_order_seq_cst); retiree != 0) { seats_[retiree - 1].parker.notify(); }
+    }
+
+    /// Effects: every worker looks at its mail before it sleeps again. All seats, and whether or not they are among the sleepers: an index may
+    /// move to another seat meanwhile, and a notification that was not needed costs one look.
+    void wake_seats() noexcept {
+        for (Seat& seat : seats()) { seat.parker.notify(); }
+    }
+
+    /// Returns: the task in the mail, now started by this seat; nothing when there is none, or it is no longer good. Called by: worker.
+    [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
+        if (mail_[index].was_empty()) { return std::nullopt; }
+        const Offer offer = mail_[index].look();
+        const bool mine = change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.started_by(seat); });
+        if (mine) { reach(FaultPoint::after_claim); }
+        mail_[index].remove(offer);
+        return mine ? std::optional{Claim{offer.slot, offer.generation}} : std::nullopt;
     }
 
     /// Returns: the first pending task, now started by this seat; nothing when there is none. Called by: worker.
@@ -154,8 +184,16 @@ public:
     void notify_capacity_waiter() noexcept {
         if (control.capacity_waiter.load(std::memory_order_seq_cst) == 0) { return; }
         if (const std::uint32_t waiter = control.capacity_waiter.exchange(0, std::memory_order_acq_rel); waiter != 0) {
-            parkers_[waiter - 1].notify();
+            parkers()[waiter - 1].notify();
         }
+    }
+
+    /// Effects: the waiter is called when the task in this slot is decided; unless it is decided already, so look at it afterwards.
+    /// Called by: parent.
+    void wait_for(std::uint32_t slot, std::uint32_t waiter) noexcept {
+        waiters.add(slots_[slot].waiters, waiter);
+        // seq_cst: the waiter is added before the flag; whoever decides the task after this sees both (see finish()).
+        slots_[slot].word.fetch_or(Word::waited_bit, std::memory_order_seq_cst);
     }
 
     /// Effects: the task that `word` says is running can learn that it shall stop. seen: the slot's request, read before the word.
@@ -233,9 +271,7 @@ public:
     }
 
     /// Effects: every thread of the parent that waits on this board looks again.
-    void notify_parent() noexcept {
-        for (sync::Parker& parker : parkers()) { parker.notify(); }
-    }
+    void notify_parent() noexcept { waiters.call_all(); }
 
 private:
     [[nodiscard]] static constexpr std::uint64_t crash_key(std::uint32_t slot, std::uint32_t generation) noexcept {
@@ -292,15 +328,15 @@ private:
     /// Effects: whoever waits for a task whose word has just been decided looks again.
     void announce(std::uint32_t index, Word decided) noexcept {
         // After the decision: whoever registered as waiter before it is seen here. If the slot has been taken meanwhile, its taker has
-        // notified that waiter, and this wakes the next one for nothing.
-        if (decided.waited()) { parkers_[slots_[index].waiter.load(std::memory_order_relaxed)].notify(); }
+        // called those waiters, and this calls the next ones for nothing.
+        if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
         notify_capacity_waiter();
     }
 
     BoardSize size_;
     Slot* slots_;
     Seat* seats_;
-    sync::Parker* parkers_;
+    Mail* mail_;
     std::span<std::byte> argument_side_;
 };
 
@@ -321,7 +357,10 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     board.sleeping.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.spinning.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
-    board.parkers_ = reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart));
+    const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)), size.parkers};
+    auto* const elsewhere = reinterpret_cast<std::atomic<sync::Parker*>*>(place(size.parkers * sizeof(sync::Parker*), apart));
+    board.waiters.attach(parkers, elsewhere, words(size.parkers * Waiters::words_for(size.slots)), size.slots);
+    board.mail_ = reinterpret_cast<Mail*>(place(size.seats * sizeof(Mail), apart));
     for (sync::Parker& parker : board.parkers()) { parker.reset(); }  // those of the seats are reset when a worker gets one
     const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slots);
     for (std::uint32_t level = 0; level < Queue::levels; ++level) { board.queue.ring(level).attach(words(ring_capacity), ring_capacity); }

@@ -38,7 +38,7 @@ struct Control {
     alignas(apart) std::atomic<std::uint32_t> workers_up;        // forked so far, of the first generation
     std::atomic<std::int32_t> start_error;                       // errno of a first-generation fork that failed
     std::atomic<std::uint32_t> ended;                            // nobody runs tasks any more, and every task is decided
-    std::atomic<std::uint32_t> deaths;                           // confirmed and settled
+    std::atomic<std::uint32_t> deaths;                           // confirmed and settled; marks may be missing (see Waiters)
     std::atomic<std::uint32_t> spare;                            // seat + 1 of a worker that waits for an index; who takes it gives it one
     std::atomic<std::uint32_t> retiree;                          // seat + 1 of a worker that has to leave and waits for that spare one
     std::atomic<std::uint32_t> times_ready;                      // how often a worker's initializer has returned

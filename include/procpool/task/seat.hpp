@@ -35,6 +35,7 @@ struct alignas(apart) Seat {
 
     std::atomic<std::int64_t> task_started;  // of the timed task that runs, or of the item of it; may lag behind the word
     std::atomic<std::uint32_t> items_done;  // since the worker was made; what max_tasks_per_worker counts
+    std::atomic<std::uint64_t> progress;    // generation of the task that runs, 32 bits; items of it that are finished; for those who look
     /// Generation of the timed task whose stamp that is, 32 bits; which item of it runs, times two; odd: the supervisor has condemned
     /// that item, and the worker must not go on.
     std::atomic<std::uint64_t> item;

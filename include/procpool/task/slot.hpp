@@ -99,7 +99,7 @@ struct alignas(apart) Slot {
     std::uintptr_t code;           // what to run: the address of a task_code function; written by the parent while free
     std::uint32_t argument_bytes;  // `large`: see large_argument
     std::uint32_t result_bytes;    // written by the owner while started
-    std::atomic<std::uint32_t> waiter;  // index of the parker to notify; written by the parent before it sets WAITED
+    std::atomic<std::uint32_t> waiters; // a set: see Waiters; written by the parent before it sets WAITED
     Outcome outcome;                    // of the owner while started
     std::atomic<Cause> cause;           // why it is lost; written before the word says so
     std::uint8_t traits;                // which of the following apply; written by the parent while free

@@ -36,17 +36,18 @@ struct Host {
 class Loop final : private TaskHost {
 public:
     Loop(task::Board& board, std::uint32_t seat, const Host& host) noexcept
-        : board_(board), seat_(board.seats()[seat]), number_(seat), host_(host), watcher_(seat_.stopper) {}
+        : board_(board), seat_(board.seats()[seat]), number_(seat), index_(seat_.index.load(std::memory_order_relaxed)), mail_(board.mail()[index_]),
+          host_(host), watcher_(seat_.stopper) {}
 
     /// Effects: runs tasks until the pool is closed and nothing is left, or until it is stopped.
     void run() {
         for (;;) {
             if (worn_out()) { return; }
-            if (const std::optional<task::Claim> claim = board_.claim(number_)) {
+            if (const std::optional<task::Claim> claim = next()) {
                 if (searching_) { stop_searching(); }
                 run_task(*claim);
             } else if (must_leave()) {
-                if (board_.queue.was_empty()) { return; }  // what was published before the end shows now, if it did not a moment ago
+                if (was_idle()) { return; }  // what was published before the end shows now, if it did not a moment ago
             } else {
                 search_or_sleep();
             }
@@ -55,12 +56,23 @@ public:
 
     /// Effects: runs the next pending task. Returns: false when there is none.
     bool run_one() {
-        const std::optional<task::Claim> claim = board_.claim(number_);
+        const std::optional<task::Claim> claim = next();
         if (claim) { run_task(*claim); }
         return claim.has_value();
     }
 
 private:
+    /// Mail comes first: nobody else will run it.
+    [[nodiscard]] std::optional<task::Claim> next() noexcept {
+        if (!mail_.was_empty()) {
+            if (const std::optional<task::Claim> claim = board_.claim_mail(index_, number_)) { return claim; }
+        }
+        return board_.claim(number_);
+    }
+
+    /// Whether there was nothing for this worker a moment ago.
+    [[nodiscard]] bool was_idle() const noexcept { return board_.queue.was_empty() && mail_.was_empty(); }
+
     [[nodiscard]] bool must_leave() const noexcept { return board_.control.life.load(std::memory_order_seq_cst) != task::Life::open; }
 
     /// It has done what max_tasks_per_worker allows.
@@ -149,6 +161,7 @@ private:
         board_.results.seal(claim_.slot, result.buffer(), result.size());
         count_items(done - items_);
         items_ = done;
+        seat_.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done), std::memory_order_relaxed);
         reach(FaultPoint::item_done);
         if (!board_.slots()[claim_.slot].is_timed()) { return; }
         // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the stamp.
@@ -180,7 +193,7 @@ private:
         }
         board_.sleeping.add(number_);
         reach(FaultPoint::asleep);
-        if (board_.queue.was_empty() && !must_leave()) { seat_.parker.park(Deadline::never()); }
+        if (was_idle() && !must_leave()) { seat_.parker.park(Deadline::never()); }
         searching_ = !alone;  // who relied on it while it spun, or took it out of the sleepers, woke nobody else
         board_.sleeping.remove(number_);
     }
@@ -196,7 +209,7 @@ private:
     [[nodiscard]] bool spin() const noexcept {
         for (int round = 0; round < spin_rounds; ++round) {
             for (int i = 0; i < spins_per_round; ++i) {
-                if (!board_.queue.was_empty()) { return true; }
+                if (!was_idle()) { return true; }
                 relax();
             }
             if (must_leave()) { return true; }
@@ -228,6 +241,8 @@ private:
     task::Board& board_;
     task::Seat& seat_;
     std::uint32_t number_;
+    std::uint32_t index_;  // of the worker
+    const task::Mail& mail_;
     const Host& host_;
     StopWatcher watcher_;
     task::Claim claim_{};

@@ -133,7 +133,7 @@ private:
         for (std::uint32_t index = 0; index < workers_.size(); ++index) {
             Worker& worker = workers_[index];
             if (worker.pid != 0 || worker.respawn_at > now) { continue; }
-            if (!needs_workers() || (index == setup_.workers && life() != task::Life::open)) {
+            if (!(needs_workers() || has_mail(index)) || (index == setup_.workers && life() != task::Life::open)) {
                 worker.respawn_at = Clock::time_point::max();
             } else if (spawn(index) != 0) {
                 fork_delay_ = std::clamp(fork_delay_ * 2, milliseconds{10}, milliseconds{1000});
@@ -147,6 +147,9 @@ private:
     [[nodiscard]] bool needs_workers() const noexcept {
         return life() == task::Life::open || (life() == task::Life::closing && !board_.queue.was_empty());
     }
+
+    /// A task waits for this worker and no other.
+    [[nodiscard]] bool has_mail(std::uint32_t index) const noexcept { return !stopping() && !board_.mail()[index].was_empty(); }
 
     // ---- waiting
 
@@ -238,7 +241,7 @@ private:
 
     [[nodiscard]] bool may_end() const noexcept {
         const bool anybody = std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.pid != 0; });
-        return !anybody && (stopping() || (life() == task::Life::closing && board_.queue.was_empty()));
+        return !anybody && (stopping() || (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
     }
 
     /// Nobody runs any more: every task that is not decided is lost.
@@ -280,7 +283,6 @@ private:
             parker.notify_again_if_interrupted();
             if (!board_.sleeping.contains(i)) { parker.notify(); }
         }
-        for (sync::Parker& parker : board_.parkers()) { parker.notify_again_if_interrupted(); }
     }
 
     /// Effects: the task that the dead worker ran is lost, what its seat held is free, and its replacement is due.

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// ProcessPool's map_async() and starmap_async().
+
+#include <procpool/algorithm/chunked.hpp>
+#include <procpool/algorithm/input.hpp>
+#include <procpool/algorithm/kept_client.hpp>
+#include <procpool/algorithm/orders.hpp>
+#include <procpool/algorithm/read_input.hpp>
+#include <procpool/algorithm/results.hpp>
+#include <procpool/pool/future.hpp>
+#include <procpool/pool/process_pool.hpp>
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace procpool {
+
+namespace algorithm {
+
+/// What a call on a thread of its own and its future share.
+struct Reins {
+    explicit Reins(engine::Client& of) noexcept : client(of) {}
+
+    /// Effects: the call learns of the wish at once. Returns: false when it is over.
+    bool give(Wish wish) {
+        if (!orders.give(wish)) { return false; }
+        (*client).board().notify_parent();
+        return true;
+    }
+
+    KeptClient client;
+    Orders orders;
+};
+
+/// A map whose caller has gone on.
+template <class Input, class F>
+class AsyncMap {
+    using Result = typename Input::template Result<F>;
+    using Called = typename Input::template Called<F>;
+    using Item = typename Input::Item;
+    using Read = ReadInput<Item>;
+    using Sink = std::conditional_t<fits_plain_results_v<Result>, PlainResults<Result>, DecodedResults<Result>>;
+
+public:
+    AsyncMap(std::shared_ptr<Reins> reins, const MapOptions& options, F f, Read items, Promise<std::vector<Result>> promise)
+        : reins_(std::move(reins)), hold_(std::in_place, *reins_->client), options_(options), f_(Called{std::move(f)}), items_(std::move(items)), promise_(std::move(promise)) {}
+
+    /// Effects: runs the call; its future is decided then, and not before nothing of it runs any more.
+    void run() noexcept {
+        std::exception_ptr error;
+        std::optional<std::vector<Result>> results;
+        try {
+            Sink sink{items_.size()};
+            Chunked<Called, Item, Items::copied, Read, Sink>{*reins_->client, options_, f_, items_, sink, Pace::held, reins_->orders}.run();
+            results.emplace(std::move(sink).vector());
+        } catch (const PoolClosed&) {  // by what has not been submitted: nobody but terminate() and kill() can do that to a held call
+            const bool terminated = (*reins_->client).life() != task::Life::open;
+            error = terminated ? std::make_exception_ptr(PoolTerminated{}) : std::current_exception();
+        } catch (...) { error = std::current_exception(); }
+        if (reins_->orders.end() != Wish::go_on) { error = std::make_exception_ptr(TaskCancelled{}); }
+        hold_.reset();
+        if (error) {
+            promise_.set_exception(error);
+        } else {
+            promise_.set_value(std::move(*results));
+        }
+    }
+
+private:
+    std::shared_ptr<Reins> reins_;
+    std::optional<Hold> hold_;
+    const MapOptions options_;
+    const Called f_;
+    Read items_;
+    Promise<std::vector<Result>> promise_;
+};
+
+template <Engine E, class Input, class F>
+Future<std::vector<typename Input::template Result<F>>> run_async(engine::Client& client, engine::Drivers& drivers, const MapOptions& options, F f, Input input) {
+    using Made = std::vector<typename Input::template Result<F>>;
+    check_task(options);
+    if (const std::uintptr_t code = code_of(f); code != 0) { client.check_code(code); }
+    ReadInput<typename Input::Item> items{input.range(), E::place_of};
+    auto reins = std::make_shared<Reins>(client);
+    DeferredEnds<Made> ends = make_deferred<Made>({.cancel = [reins] { return reins->give(Wish::cancel); }, .kill = [reins] { return reins->give(Wish::kill); }});
+    auto call = std::make_unique<AsyncMap<Input, F>>(std::move(reins), options, std::move(f), std::move(items), std::move(ends.promise));
+    if constexpr (std::is_same_v<E, InlineEngine>) {
+        call->run();
+    } else {
+        drivers.start([call = std::move(call)] { call->run(); });
+    }
+    return std::move(ends.future);
+}
+
+}  // namespace algorithm
+
+template <Engine E>
+template <class F, class... Ranges>
+auto ProcessPool<E>::map_async(const MapOptions& options, F f, Ranges&&... ranges) {
+    using Input = algorithm::zipped_t<Ranges&...>;
+    if constexpr (algorithm::require_calls<Input, F>()) {
+        using Result = typename Input::template Result<F>;
+        algorithm::require_result<Result>();
+        if constexpr (!std::is_void_v<Result>) { return algorithm::run_async<E>(open_client(), *drivers_, options, std::move(f), Input{ranges...}); }
+    }
+}
+
+template <Engine E>
+template <class F, class Range>
+auto ProcessPool<E>::starmap_async(const MapOptions& options, F f, Range&& range) {
+    using Input = algorithm::starred_t<Range&>;
+    if constexpr (algorithm::require_calls<Input, F>()) {
+        using Result = typename Input::template Result<F>;
+        algorithm::require_result<Result>();
+        if constexpr (!std::is_void_v<Result>) { return algorithm::run_async<E>(open_client(), *drivers_, options, std::move(f), Input{range}); }
+    }
+}
+
+}  // namespace procpool

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// SentChunk: what the parent knows of a chunk.
+
+#include <procpool/algorithm/chunk_head.hpp>
+#include <procpool/pool/future.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace procpool::algorithm {
+
+struct SentChunk {
+    static constexpr std::size_t nobody = SIZE_MAX;
+
+    TaskHandle task = {};
+    engine::Ticket ticket = {};
+    std::size_t first = 0;  ///< item of the range
+    ChunkHead head = {};
+    std::size_t casualty = nobody;          ///< the item of it that its worker died with
+    unsigned attempt = 0;                   ///< of that item
+    std::vector<std::byte> arguments = {};  ///< where its slot does not keep them
+
+    void sent_as(engine::Client& client, engine::Ticket as) {
+        task = TaskHandle{client, as};
+        ticket = as;
+    }
+    [[nodiscard]] bool is_decided() const { return task.is_decided(); }
+};
+
+}  // namespace procpool::algorithm

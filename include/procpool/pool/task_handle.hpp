@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// TaskHandle: one task of a pool, as its submitter holds it.
+
+#include <procpool/codec/bytes.hpp>
+#include <procpool/codec/exception.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/engine/backtrace_text.hpp>
+#include <procpool/engine/callbacks.hpp>
+#include <procpool/engine/client.hpp>
+#include <procpool/engine/completion.hpp>
+#include <procpool/engine/watcher.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <future>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace procpool {
+
+/// Throws: what a lost or cancelled task ends with. where: of the task, for people, or nothing.
+[[noreturn]] inline void throw_loss(const engine::Client& client, const engine::Client::Taken& taken, const std::string& where = {}) {
+    if (taken.phase() == task::Phase::cancelled) { throw TaskCancelled{}; }
+    const engine::Loss& loss = *taken.loss();
+    const std::string label = loss.label + (loss.label.empty() || where.empty() ? "" : ", ") + where;
+    switch (loss.cause) {
+        case task::Cause::died: throw WorkerDied(loss.exit_status, loss.pid, label, engine::backtrace_text(loss.crash));
+        case task::Cause::timed_out: throw TaskTimedOut(loss.timeout, label);
+        case task::Cause::killed: throw TaskCancelled{};
+        case task::Cause::terminated: throw PoolTerminated{};
+        case task::Cause::broken: break;
+    }
+    throw PoolBroken("procpool: the pool is broken: " + std::string(client.board().control.explanation()));
+}
+
+/// One task, as long as somebody may ask for its result. Move-only; dropping it detaches the task.
+/// Called by: wait() and is_decided() concurrently with each other and with one take(); so the task's client is kept until the end.
+class TaskHandle {
+public:
+    TaskHandle() noexcept = default;
+    TaskHandle(engine::Client& client, engine::Ticket ticket) noexcept : client_(&client), serial_(ticket.serial), slot_(ticket.slot) {}
+    TaskHandle(TaskHandle&& other) noexcept
+        : client_(std::exchange(other.client_, nullptr)), serial_(other.serial_), slot_(other.slot_), taken_(other.taken_.load()) {}
+    TaskHandle& operator=(TaskHandle&& other) noexcept {
+        TaskHandle moved{std::move(other)};
+        std::swap(client_, moved.client_);
+        std::swap(serial_, moved.serial_);
+        std::swap(slot_, moved.slot_);
+        taken_.store(moved.taken_.exchange(taken_.load()));
+        return *this;
+    }
+    ~TaskHandle() {
+        if (client_ == nullptr || !client_->is_mine()) { return; }  // in a forked child there is nothing to give back
+        if (!taken_.load(std::memory_order_relaxed)) { client_->drop(ticket()); }
+        engine::Client::release_ticket(client_);
+    }
+
+    /// Whether there is a task, its result taken or not.
+    [[nodiscard]] bool has_task() const noexcept { return client_ != nullptr; }
+    [[nodiscard]] bool valid() const noexcept { return client_ != nullptr && !taken_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool is_decided() const { return client().is_decided(ticket()); }
+    bool wait(Deadline deadline) const { return client().wait(ticket(), deadline); }
+    /// Whether take() could be called now; for callers that may ask again and again. False without a task, and in a child.
+    [[nodiscard]] bool is_ready() const noexcept { return valid() && client_->is_mine() && client_->poll(ticket()); }
+    /// False without a task, and in a child.
+    [[nodiscard]] bool is_running() const noexcept { return valid() && client_->is_mine() && client_->is_running(ticket()); }
+    /// Effects: a task that has not started will not run; one that runs is asked to stop. Returns: whether it will not run.
+    bool cancel() const {
+        if (client().withdraw(ticket())) { return true; }
+        client().request_stop(ticket());
+        return false;
+    }
+    bool kill() const { return client().kill(ticket()); }
+
+    /// Effects: the completion is decided when the task is. Requires: it has a function to be called.
+    void decide_with(engine::Counted<engine::Completion> completion) const {
+        if (is_decided()) {
+            completion->decide();
+        } else {
+            engine::Callbacks::of_this_process().watch(client(), ticket(), std::move(completion));
+        }
+    }
+    void watch(engine::Watcher& watcher, engine::Watcher::Key key) const { watcher.add(client(), ticket(), key); }
+
+    /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires: is_decided().
+    [[nodiscard]] engine::Client::Taken take() {
+        engine::Client& from = client();
+        if (taken_.exchange(true, std::memory_order_relaxed)) { throw std::future_error(std::future_errc::no_state); }
+        return from.take(ticket());
+    }
+
+    /// Returns: what `decode(Reader&)` makes of the result. Throws: what the task ended with, or what decoding throws. Otherwise as take().
+    template <class Decode>
+    auto take_value(Decode decode) {
+        const engine::Client::Taken taken = take();
+        if (taken.phase() != task::Phase::done) { throw_loss(*client_, taken); }
+        Reader in{taken.bytes()};
+        if (taken.outcome() == task::Outcome::exception) { std::rethrow_exception(decode_exception(in)); }
+        return decode(in);
+    }
+
+private:
+    [[nodiscard]] engine::Ticket ticket() const noexcept { return {serial_, slot_}; }
+    [[nodiscard]] engine::Client& client() const {
+        if (!valid()) { throw std::future_error(std::future_errc::no_state); }
+        if (!client_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
+        return *client_;
+    }
+
+    engine::Client* client_ = nullptr;
+    std::uint64_t serial_ = 0;
+    std::uint32_t slot_ = 0;
+    std::atomic<bool> taken_{false};
+};
+
+}  // namespace procpool
