@@ -196,6 +196,14 @@ private:
 
     [[nodiscard]] bool accepts(const Order& order) const noexcept { return order.held ? life() == task::Life::open : is_open(); }
 
+    /// What the parent alone knows of a slot.
+    struct Holder {
+        std::atomic<std::uint64_t> serial{no_serial};  ///< of its task
+        std::atomic<std::uint64_t> dropped{0};         ///< serial + 1 of its last task that nobody will ask for
+        std::uint32_t next = no_slot;                  ///< link of returned_
+        bool stays = false;                            ///< see Order; written under mutex_
+    };
+
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
     [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }
     /// Returns: a word of phase free when the task is not in its slot any more.
@@ -203,7 +211,7 @@ private:
     /// is written before the word of its next task.
     [[nodiscard]] task::Word word_of(Ticket ticket) const noexcept {
         const task::Word word = word_of(ticket.slot);
-        return serials_[ticket.slot].load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
+        return holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
     }
 
     [[nodiscard]] std::uint32_t acquire(std::unique_lock<std::mutex>& lock, const Order& order);
@@ -246,10 +254,7 @@ private:
     std::vector<Ticket> detached_;         // dropped before they were decided: what they leave is nobody's
     std::size_t next_detached_ = 0;        // where the next look at them continues
 
-    std::vector<std::atomic<std::uint64_t>> serials_;  // of the task in each slot, or no_serial
-    std::vector<std::atomic<std::uint64_t>> dropped_;  // serial + 1 of the last task in each slot that nobody will ask for
-    std::vector<std::uint8_t> stays_;                  // written under mutex_
-    std::vector<std::uint32_t> next_;                  // links of returned_
+    std::vector<Holder> holders_;                      // one for each slot
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;                  // of the slots that are labelled; made with the first one
     std::atomic<std::uint64_t> submitted_{0};          // written under mutex_

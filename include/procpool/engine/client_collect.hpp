@@ -103,13 +103,13 @@ inline Client::Taken Client::take(Ticket ticket) {
 }
 
 inline void Client::drop(Ticket ticket) noexcept {
-    if (serials_[ticket.slot].load(std::memory_order_acquire) == ticket.serial) {
+    if (holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial) {
         // seq_cst: marked before the look at the word; a sweep takes the word before it looks at the mark. The slot may have another task by
         // now, which may have been dropped too: the mark is a number, and does not go back.
-        std::uint64_t mark = dropped_[ticket.slot].load(std::memory_order_relaxed);
-        while (mark <= ticket.serial && !dropped_[ticket.slot].compare_exchange_weak(mark, ticket.serial + 1, std::memory_order_seq_cst)) {}
+        std::uint64_t mark = holders_[ticket.slot].dropped.load(std::memory_order_relaxed);
+        while (mark <= ticket.serial && !holders_[ticket.slot].dropped.compare_exchange_weak(mark, ticket.serial + 1, std::memory_order_seq_cst)) {}
         const task::Word word{slot(ticket.slot).word.load(std::memory_order_seq_cst)};
-        const bool ours = serials_[ticket.slot].load(std::memory_order_acquire) == ticket.serial;
+        const bool ours = holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial;
         if (ours && (word.phase() == task::Phase::pending || word.phase() == task::Phase::started)) {
             const std::lock_guard guard{mutex_};
             // At most one for each slot counts; others are stale. Without room for it a sweep frees the slot, later.
@@ -144,7 +144,7 @@ inline void Client::request_stop(Ticket ticket) noexcept {
 }
 
 inline void Client::request_stop_of_all() noexcept {
-    for (std::uint32_t index = 0; index < serials_.size(); ++index) {
+    for (std::uint32_t index = 0; index < holders_.size(); ++index) {
         const std::uint64_t seen = slot(index).stop_request.load(std::memory_order_acquire);
         board_.request_stop(index, word_of(index), seen);
     }
@@ -181,7 +181,7 @@ inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
     }
     task.has_extents = false;
     if (word.waited()) { task.waiters.store(0, std::memory_order_relaxed); }  // released by the word
-    serials_[index].store(no_serial, std::memory_order_release);
+    holders_[index].serial.store(no_serial, std::memory_order_release);
     task.word.store(word.with(task::Phase::free).with_waited(false).bits(), std::memory_order_release);
 }
 
@@ -189,7 +189,7 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     clear(index, phase);
     std::uint32_t top = returned_.load(std::memory_order_relaxed);
     do {
-        next_[index] = top;
+        holders_[index].next = top;
         // seq_cst: pushed before the look at capacity_waiter; wait_for_capacity() registers before it looks here.
     } while (!returned_.compare_exchange_weak(top, index, std::memory_order_seq_cst, std::memory_order_relaxed));
     board_.notify_capacity_waiter();

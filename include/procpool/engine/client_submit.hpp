@@ -17,11 +17,7 @@ inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf place
       place_of_(place_of),
       modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),
       parkers_(board_.parkers()),
-      serials_(capacity),
-      dropped_(capacity),
-      stays_(capacity),
-      next_(capacity) {
-    for (auto& serial : serials_) { serial.store(no_serial, std::memory_order_relaxed); }
+      holders_(capacity) {
     free_.reserve(capacity);
     detached_.reserve(capacity);
     for (std::uint32_t index = capacity; index > 0; --index) { free_.push_back(index - 1); }
@@ -70,7 +66,7 @@ inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const O
         if (!detached_.empty()) { free_dropped(); }
         if (free_.empty()) {
             // acquire: sees what give_back() did to the slots before it pushed them.
-            for (std::uint32_t index = returned_.exchange(no_slot, std::memory_order_acquire); index != no_slot; index = next_[index]) {
+            for (std::uint32_t index = returned_.exchange(no_slot, std::memory_order_acquire); index != no_slot; index = holders_[index].next) {
                 free_.push_back(index);
             }
         }
@@ -122,10 +118,10 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     task.traits = static_cast<std::uint8_t>((special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0));
     if (labelled) {
         const std::lock_guard guard{label_mutex_};
-        labels_.resize(serials_.size());
+        labels_.resize(holders_.size());
         labels_[index] = order.label;
     }
-    stays_[index] = order.stays ? 1 : 0;
+    holders_[index].stays = order.stays;
     const bool waited = order.waiter != Order::no_waiter;
     if (waited) { board_.waiters.assign(task.waiters, order.waiter); }
     // Before it is published: it may start at once.
@@ -133,7 +129,7 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     const std::uint64_t serial = static_cast<std::uint64_t>(issued_++);
     const std::uint32_t generation = next_generation();
     submitted_.store(serial + 1, std::memory_order_relaxed);
-    serials_[index].store(serial, std::memory_order_release);
+    holders_[index].serial.store(serial, std::memory_order_release);
     const bool for_one = order.addressee != Order::anybody;
     if (for_one) {
         board_.publish_to(order.addressee, {index, generation}, waited);
@@ -189,17 +185,17 @@ inline void Client::wait_for_capacity(const Order& order) {
 /// slot now. Requires: mutex_ is held.
 inline bool Client::sweep() {
     constexpr std::uint32_t enough = 256;
-    const auto count = static_cast<std::uint32_t>(serials_.size());
+    const auto count = static_cast<std::uint32_t>(holders_.size());
     for (std::uint32_t looked = 0; looked < count && free_.size() < enough; ++looked) {
         const std::uint32_t index = hand_;
         hand_ = hand_ + 1 == count ? 0 : hand_ + 1;
         constexpr std::uint32_t ahead = 8;
         prefetch_for_write(&slot(hand_ + ahead < count ? hand_ + ahead : hand_));
-        const std::uint64_t serial = serials_[index].load(std::memory_order_relaxed);
-        if (serial == no_serial || (stays_[index] != 0 && dropped_[index].load(std::memory_order_relaxed) != serial + 1)) { continue; }
+        const std::uint64_t serial = holders_[index].serial.load(std::memory_order_relaxed);
+        if (serial == no_serial || (holders_[index].stays && holders_[index].dropped.load(std::memory_order_relaxed) != serial + 1)) { continue; }
         const task::Phase phase = try_take({serial, index});
         if (phase == task::Phase::free) { continue; }
-        if (dropped_[index].load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, phase); }
+        if (holders_[index].dropped.load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, phase); }
         clear(index, phase);
         free_.push_back(index);
     }
