@@ -81,8 +81,11 @@ public:
             keys.insert(keys.end(), told_.begin(), told_.end());
             told_.clear();
         }
+        // Now and then at all: a worker may have been stopped before it set its mark.
+        const bool at_all = Clock::now() >= next_look_at_all_;
+        if (at_all) { next_look_at_all_ = Clock::now() + longest_sleep; }
         for (std::size_t i = 0; i < crowds_.size();) {
-            look_at(*crowds_[i], keys);
+            look_at(*crowds_[i], at_all, keys);
             if (crowds_[i]->tasks.empty()) {
                 std::swap(crowds_[i], crowds_.back());
                 crowds_.pop_back();
@@ -211,11 +214,11 @@ private:
 
     [[nodiscard]] bool is_blind(const Crowd& crowd) const noexcept { return !crowd.waiter || bound_.load(std::memory_order_relaxed) == nullptr; }
 
-    void look_at(Crowd& crowd, std::vector<Key>& keys) {
+    void look_at(Crowd& crowd, bool at_all, std::vector<Key>& keys) {
         task::Board& board = crowd.client->board();
         // seq_cst: counted after the words of the dead are settled, and before the parkers are notified.
         const std::uint32_t deaths = board.control.deaths.load(std::memory_order_seq_cst);
-        const bool at_all = std::exchange(crowd.look_at_all, false) || deaths != crowd.deaths || is_blind(crowd);
+        at_all = std::exchange(crowd.look_at_all, false) || deaths != crowd.deaths || is_blind(crowd) || at_all;
         crowd.deaths = deaths;
         keys.reserve(keys.size() + crowd.tasks.size() + crowd.twins.size());  // so that no mark is taken in vain
         if (at_all) {
@@ -244,6 +247,7 @@ private:
     std::atomic<sync::Parker*> bound_;  // null: nobody can notify, and all is looked at again and again
     std::vector<std::unique_ptr<Crowd>> crowds_;
     std::unordered_map<const Completion*, Counted<Completion>> completions_;
+    Clock::time_point next_look_at_all_ = Clock::now() + longest_sleep;
     std::vector<Key> found_;  // in add()
     std::mutex mutex_;
     std::vector<Key> told_;   // by completions; guarded by mutex_
