@@ -191,6 +191,42 @@ void in_the_order_of_completion() {
 ON_ENGINES_WITH_WORKERS("as_completed() yields futures as they become ready", in_the_order_of_completion)
 
 template <class P>
+void passed_between_threads() {
+    SharedPage page;
+    const Counter turn{page};
+    P pool{3};
+    std::vector<Future<int>> futures;
+    for (int i = 0; i < 12; ++i) {
+        futures.push_back(pool.apply_async(
+            [](Counter now, int at) {
+                now.wait_for(at);
+                return at;
+            },
+            turn, i));
+    }
+    auto completed = as_completed(futures);
+    auto next = completed.begin();
+    std::vector<std::size_t> order;
+    const auto take_four = [&] {
+        for (int i = 0; i < 4 && next != completed.end(); ++i) {
+            order.push_back(*next);
+            turn.add();
+            std::this_thread::sleep_for(1ms);  // so that the next one is slept for, not found at once
+            if (order.size() < 12) { ++next; }
+        }
+    };
+    take_four();
+    auto [promise, start] = make_deferred<void>();  // all workers are busy
+    Future<void> middle = start.then(take_four);
+    promise.set_value();
+    get_soon(middle);
+    std::thread{take_four}.join();
+    CHECK(order == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+}
+TEST_CASE("as_completed() goes on on another thread, and on the callback thread, processes") { passed_between_threads<Pool>(); }
+TEST_CASE("as_completed() goes on on another thread, and on the callback thread, threads", "[thread]") { passed_between_threads<ThreadPool>(); }
+
+template <class P>
 void more_than_the_queue() {
     P pool{{.workers = 2, .queue_capacity = 16}};
     const int count = static_cast<int>(times(5000));

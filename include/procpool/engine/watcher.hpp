@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -96,8 +97,9 @@ public:
     }
 
     /// Blocks until something is found, whose keys are appended; on the callback thread it runs callbacks meanwhile.
-    /// Returns: false when the deadline came first.
+    /// Returns: false when the deadline came first. Throws: std::logic_error in a forked child.
     bool find(std::vector<Key>& keys, Deadline deadline) {
+        if (!os::is_process(owner_)) { throw std::logic_error("procpool: what is waited for belongs to another process"); }
         for (;;) {
             look(keys);
             if (!keys.empty()) { return true; }
@@ -119,6 +121,11 @@ public:
         const Parkers::Lease& bed = loop != nullptr ? loop->sleeper() : own_;
         if (bed.parker() != bound_.load(std::memory_order_relaxed)) {  // looked for by another thread than before
             bind(bed.parker());
+            return;
+        }
+        if (!bed || std::ranges::any_of(crowds_, [&](const auto& crowd) { return is_blind(*crowd); })) {  // nobody would wake this
+            os::nap();
+            check_crews();
             return;
         }
         constexpr int rounds = 16;
@@ -153,8 +160,8 @@ public:
     [[nodiscard]] bool may_find() const noexcept {
         return !found_.empty() || was_told_.load(std::memory_order_relaxed) || std::ranges::any_of(crowds_, [&](const auto& crowd) {
             const task::Board& board = crowd->client->board();
-            return crowd->look_at_all || is_blind(*crowd) || board.control.deaths.load(std::memory_order_relaxed) != crowd->deaths ||
-                   board.waiters.has_marks(crowd->waiter.index());
+            return crowd->look_at_all || board.control.deaths.load(std::memory_order_relaxed) != crowd->deaths ||
+                   (!is_blind(*crowd) && board.waiters.has_marks(crowd->waiter.index()));
         });
     }
 

@@ -119,10 +119,10 @@ protected:
         task_.decide_with(std::move(fresh));
     }
 
-    /// Throws: as get() without a result to come.
+    /// Throws: what all members throw without a result to come, and in a child.
     void require_valid() const {
         if (!valid()) { throw std::future_error(std::future_errc::no_state); }
-        if (completion_) { static_cast<void>(completion()); }
+        static_cast<void>(task_.has_task() ? task_.is_decided() : completion().is_decided());
     }
 
     [[nodiscard]] engine::Completion& completion() const { return *checked_completion(); }
