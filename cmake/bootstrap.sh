@@ -32,6 +32,7 @@ missing_packages() {
     if [ "$what" = test ]; then
         is_installed catch2 || echo catch2
         command -v gdb >/dev/null 2>&1 || echo gdb
+        command -v spin >/dev/null 2>&1 || echo spin
     fi
 }
 

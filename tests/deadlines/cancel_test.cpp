@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <random>
 #include <stop_token>
@@ -13,6 +14,23 @@
 #include <unistd.h>
 
 using namespace procpool_test;
+
+namespace {
+
+/// Something happens while it is encoded.
+struct Busy {
+    std::function<void()>* meanwhile = nullptr;
+    static int same(int value) { return value; }
+    static int encoded(const Busy&) { return 42; }
+};
+
+}  // namespace
+
+template <>
+struct procpool::Codec<Busy> {
+    static void encode(Writer&, const Busy& busy) { (*busy.meanwhile)(); }
+    static Busy decode(Reader&) { return {}; }
+};
 
 namespace {
 
@@ -320,6 +338,30 @@ TEST_CASE("100 000 tasks come and are cancelled while every worker is busy: thos
     CHECK(pool.stats().cancelled == static_cast<std::size_t>(count) - kept.size());
     kept.clear();
     require_whole(pool, muster);
+}
+
+TEST_CASE("a submission whose encoding submits does not overwrite the offers of others in a ring full of cancelled ones") {
+    SharedPage page;
+    const Gate begun{page};
+    const Gate end{page};
+    Pool pool{PoolOptions{.workers = 1, .queue_capacity = 4}};
+    auto busy = pool.apply_async([](Gate started, Gate gate) {
+        started.set();
+        gate.wait();
+    }, begun, end);
+    begun.wait();
+    const auto cancelled = [&] { CHECK(pool.apply_async(Busy::same, 1).cancel()); };
+    for (int n = 0; n < 9; ++n) {
+        cancelled();
+        std::function<void()> meanwhile = cancelled;
+        auto last = pool.apply_async(Busy::encoded, Busy{&meanwhile});
+        CHECK(last.cancel());
+    }
+    std::function<void()> meanwhile = cancelled;
+    auto last = pool.apply_async(Busy::encoded, Busy{&meanwhile});
+    end.set();
+    CHECK(get_soon(last) == 42);
+    get_soon(busy);
 }
 
 TEST_CASE("priorities: the highest first, first in first out within one") {

@@ -23,7 +23,7 @@ using task::Phase;
 namespace {
 
 Parcel parcel_of(std::span<const std::byte> bytes, Outcome outcome = Outcome::value) {
-    Parcel parcel{Phase::done, outcome, {}};
+    Parcel parcel{Phase::done, outcome};
     parcel.copy(bytes);
     return parcel;
 }
@@ -49,7 +49,7 @@ TEST_CASE("a parcel holds bytes of any number, and moves with them") {
 }
 
 TEST_CASE("a parcel keeps the account of a loss") {
-    const Parcel parcel{Phase::lost, Outcome::value, std::make_unique<const procpool::engine::Loss>(procpool::engine::Loss{task::Cause::killed, 17, ExitStatus::from_signal(9), {}, {}, {}})};
+    const Parcel parcel{Phase::lost, std::make_unique<const procpool::engine::Loss>(procpool::engine::Loss{task::Cause::killed, 17, ExitStatus::from_signal(9), {}, {}, {}})};
     CHECK(parcel.phase() == Phase::lost);
     CHECK(parcel.loss()->cause == task::Cause::killed);
     CHECK(parcel.loss()->pid == 17);
@@ -65,21 +65,21 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     const auto run = extents.acquire(2 * Extents::extent_size, Extents::stamp(1, 1));
     extents.address(run)[7] = std::byte{9};
     {
-        Parcel first{Phase::done, Outcome::value, {}};
+        Parcel first{Phase::done, Outcome::value};
         first.adopt(extents, run, Extents::extent_size + 5);
         ParcelStore store;
         store.add(3, std::move(first));
         CHECK(extents.was_owned() == 2);
         const auto taken = store.take(3);
         REQUIRE(taken);
-        CHECK(taken->bytes().size() == Extents::extent_size + 5);
-        CHECK(taken->bytes()[7] == std::byte{9});
+        CHECK(taken.bytes().size() == Extents::extent_size + 5);
+        CHECK(taken.bytes()[7] == std::byte{9});
         CHECK(extents.was_owned() == 2);
     }
     CHECK(extents.was_owned() == 0);
     {
         ParcelStore store;
-        Parcel parcel{Phase::done, Outcome::value, {}};
+        Parcel parcel{Phase::done, Outcome::value};
         parcel.adopt(extents, extents.acquire(1, Extents::stamp(1, 1)), 1);
         store.add(1, std::move(parcel));
     }
@@ -94,7 +94,7 @@ TEST_CASE("parcels are found by their number, once") {
     CHECK_FALSE(store.empty());
     CHECK_FALSE(store.take(4));
     CHECK_FALSE(store.take(5 + 256));
-    CHECK(std::ranges::equal(store.take(5)->bytes(), pattern(5)));
+    CHECK(std::ranges::equal(store.take(5).bytes(), pattern(5)));
     CHECK_FALSE(store.take(5));
     CHECK(store.empty());
 }
@@ -118,15 +118,15 @@ TEST_CASE("a store behaves as a map, whatever the order") {
             const auto it = known ? std::next(model.begin(), static_cast<std::ptrdiff_t>(random() % std::min<std::size_t>(model.size(), 50))) : model.end();
             const std::uint64_t serial = known ? it->first : next + 1 + random() % 1000;
             const auto taken = store.take(serial);
-            equal = equal && taken.has_value() == known;
+            equal = equal && static_cast<bool>(taken) == known;
             if (known) {
-                equal = equal && taken && std::ranges::equal(taken->bytes(), pattern(it->second));
+                equal = equal && taken && std::ranges::equal(taken.bytes(), pattern(it->second));
                 model.erase(it);
             }
         }
         equal = equal && store.empty() == model.empty();
     }
-    for (const auto& [serial, size] : model) { equal = equal && store.take(serial).has_value(); }
+    for (const auto& [serial, size] : model) { equal = equal && static_cast<bool>(store.take(serial)); }
     CHECK(equal);
     CHECK(store.empty());
 }

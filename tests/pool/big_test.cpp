@@ -196,7 +196,7 @@ TEST_CASE("BIG-06 more in flight than memory for it: everything arrives, or says
     const int status = program.wait();
     CAPTURE(status, program.output());
     CHECK(exited_with(status, 0));
-    CHECK(program.output().empty());
+    CHECK(program.output() == "");
 }
 
 TEST_CASE("BIG-07 no address space for a pool is an error, not a signal") {
@@ -219,7 +219,7 @@ TEST_CASE("BIG-07 no address space for a pool is an error, not a signal") {
     const int status = program.wait();
     CAPTURE(status, program.output());
     CHECK(exited_with(status, 0));
-    CHECK(program.output().empty());
+    CHECK(program.output() == "");
 }
 
 template <class P>

@@ -13,16 +13,24 @@
 #include <cstddef>
 #include <type_traits>
 
-/// Defines three test cases of a function template whose parameter is the type of the pool.
-#define ON_EVERY_ENGINE(name, test)                                           \
-    TEST_CASE(name ", processes") { test<procpool::Pool>(); }                 \
-    TEST_CASE(name ", threads", "[thread]") { test<procpool::ThreadPool>(); } \
-    TEST_CASE(name ", inline") { test<procpool::InlinePool>(); }
-
-/// As above without the inline engine: tasks run beside their caller.
-#define ON_ENGINES_WITH_WORKERS(name, test)                   \
-    TEST_CASE(name ", processes") { test<procpool::Pool>(); } \
+/// Define test cases of a function template whose parameter is the type of the pool: one for every engine, or for those whose tasks run
+/// beside their caller. Each sanitizer gets those that it can tell something about, since it makes them slow to compile.
+#define ON_PROCESSES(name, test) \
+    TEST_CASE(name ", processes") { test<procpool::Pool>(); }
+#define ON_THREADS(name, test) \
     TEST_CASE(name ", threads", "[thread]") { test<procpool::ThreadPool>(); }
+#define ON_INLINE(name, test) \
+    TEST_CASE(name ", inline") { test<procpool::InlinePool>(); }
+#if defined(__SANITIZE_THREAD__)
+#define ON_ENGINES_WITH_WORKERS(name, test) ON_THREADS(name, test)
+#define ON_EVERY_ENGINE(name, test) ON_THREADS(name, test)
+#elif defined(__SANITIZE_ADDRESS__)
+#define ON_ENGINES_WITH_WORKERS(name, test) ON_PROCESSES(name, test)
+#define ON_EVERY_ENGINE(name, test) ON_PROCESSES(name, test) ON_INLINE(name, test)
+#else
+#define ON_ENGINES_WITH_WORKERS(name, test) ON_PROCESSES(name, test) ON_THREADS(name, test)
+#define ON_EVERY_ENGINE(name, test) ON_PROCESSES(name, test) ON_THREADS(name, test) ON_INLINE(name, test)
+#endif
 
 namespace procpool_test {
 

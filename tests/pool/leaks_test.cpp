@@ -109,7 +109,7 @@ TEST_CASE("LEK-04 nothing in /dev/shm and /tmp has to do with a pool, however it
         runs.wait();
         if (signal != 0) { send_signal(program.pid(), signal); }
         static_cast<void>(program.wait());
-        CHECK(program.output().empty());
+        CHECK(program.output() == "");
     }
     CHECK(names() == before);
 }
@@ -246,7 +246,7 @@ TEST_CASE("LEK-09 nothing is printed on the way of a program without errors") {
         pool.join();
     }};
     CHECK(exited_with(program.wait(), 0));
-    CHECK(program.output().empty());
+    CHECK(program.output() == "");
 }
 
 TEST_CASE("SML-05 an idle pool uses no processor time") {

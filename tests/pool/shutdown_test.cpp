@@ -576,7 +576,7 @@ TEST_CASE("SHD-10 main returns while tasks run: a pool in scope, a static pool, 
         const int status = program.wait();
         CAPTURE(static_cast<int>(how), status, program.output());
         CHECK(exited_with(status, 0));
-        CHECK(program.output().empty());
+        CHECK(program.output() == "");
         if (how == How::scoped || how == How::static_) { CHECK(ended.value() == 4); }
     }
 }
@@ -658,7 +658,7 @@ TEST_CASE("SHD-19 LEK-04 the parent is killed: supervisor and workers disappear,
         const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(since(start)).count();
         std::printf("workers gone after %lld ms\n", static_cast<long long>(took));
         CHECK(killed_by(program.wait(), signal));
-        CHECK(program.output().empty());
+        CHECK(program.output() == "");
     }
 }
 

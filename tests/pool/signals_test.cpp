@@ -47,7 +47,7 @@ TEST_CASE("SIG-01 Ctrl-C with the default handler: the whole program goes, silen
     started.wait_for(3);
     ::kill(-program.pid(), SIGINT);
     CHECK(killed_by(program.wait(5s), SIGINT));  // the output ends with the last process
-    CHECK(program.output().empty());
+    CHECK(program.output() == "");
 }
 
 TEST_CASE("SIG-01 Ctrl-C with a handler in the parent: workers go on, the parent decides") {
@@ -214,7 +214,7 @@ TEST_CASE("SIG-02 a signal every millisecond disturbs nothing") {
         if (ticks < 100) { std::printf("%d ticks only\n", static_cast<int>(ticks)); }
     }};
     CHECK(exited_with(program.wait(), 0));
-    CHECK(program.output().empty());
+    CHECK(program.output() == "");
 }
 
 }  // namespace

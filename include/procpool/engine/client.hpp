@@ -81,8 +81,8 @@ public:
 
     /// Whether the task is decided.
     [[nodiscard]] bool is_decided(Ticket ticket) const noexcept {
-        const std::optional<task::Word> word = word_of(ticket);
-        return !word || (word->phase() != task::Phase::pending && word->phase() != task::Phase::started);
+        const task::Phase phase = word_of(ticket).phase();
+        return phase != task::Phase::pending && phase != task::Phase::started;
     }
     /// As is_decided(), for callers that may ask again and again instead of waiting: looks after the crew now and then.
     [[nodiscard]] bool poll(Ticket ticket) noexcept {
@@ -90,10 +90,7 @@ public:
         if (!is_decided(ticket) && polls_.fetch_add(1, std::memory_order_relaxed) % now_and_then == 0) { check_crew(); }
         return is_decided(ticket);
     }
-    [[nodiscard]] bool is_running(Ticket ticket) const noexcept {
-        const std::optional<task::Word> word = word_of(ticket);
-        return word && word->phase() == task::Phase::started;
-    }
+    [[nodiscard]] bool is_running(Ticket ticket) const noexcept { return word_of(ticket).phase() == task::Phase::started; }
 
     /// Blocks until the task is decided. Returns: false when the deadline came first.
     bool wait(Ticket ticket, Deadline deadline);
@@ -181,13 +178,12 @@ private:
 
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
     [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }
-    /// Returns: nothing when the task is not in its slot any more.
+    /// Returns: a word of phase free when the task is not in its slot any more.
     /// Memory order: acquire; the word first: if the slot is still the ticket's afterwards, the word was the ticket's too, since a slot's serial
     /// is written before the word of its next task.
-    [[nodiscard]] std::optional<task::Word> word_of(Ticket ticket) const noexcept {
+    [[nodiscard]] task::Word word_of(Ticket ticket) const noexcept {
         const task::Word word = word_of(ticket.slot);
-        if (serials_[ticket.slot].load(std::memory_order_acquire) != ticket.serial) { return std::nullopt; }
-        return word;
+        return serials_[ticket.slot].load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
     }
 
     [[nodiscard]] std::uint32_t acquire(std::unique_lock<std::mutex>& lock, const Order& order);
@@ -195,7 +191,7 @@ private:
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
     /// Never 0, which stands for none.
     [[nodiscard]] std::uint32_t next_generation() noexcept { return ++last_generation_ != 0 ? last_generation_ : ++last_generation_; }
-    void arm(std::chrono::nanoseconds timeout) noexcept;
+    void arm(Deadline expires) noexcept;
     Ticket publish(std::unique_lock<std::mutex>& lock, std::uint32_t index, const Order& order);
     void request_stop_of_all() noexcept;
     void check_new_code(std::uintptr_t address) const;
@@ -204,7 +200,7 @@ private:
     void wait_for_capacity();
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
-    [[nodiscard]] std::optional<task::Phase> try_take(Ticket ticket) noexcept;
+    [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
     [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const;
     void clear(std::uint32_t index, task::Phase phase) noexcept;
     void give_back(std::uint32_t index, task::Phase phase) noexcept;

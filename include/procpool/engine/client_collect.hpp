@@ -63,18 +63,18 @@ inline void Client::after_long_sleep() noexcept {
     if (!board_.queue.was_empty()) { board_.wake_one(); }
 }
 
-/// Effects: a decided task's slot belongs to the caller. Returns: how it was decided; nothing when it is not, or another thread was faster:
-/// the slot may have another task by now.
-inline std::optional<task::Phase> Client::try_take(Ticket ticket) noexcept {
+/// Effects: a decided task's slot belongs to the caller. Returns: how it was decided; free when it is not, or another thread was faster: the
+/// slot may have another task by now.
+inline task::Phase Client::try_take(Ticket ticket) noexcept {
     for (;;) {
-        const std::optional<task::Word> word = word_of(ticket);
-        if (!word || !word->finished()) { return std::nullopt; }
-        std::uint64_t bits = word->bits();
+        const task::Word word = word_of(ticket);
+        if (!word.finished()) { return task::Phase::free; }
+        std::uint64_t bits = word.bits();
         // acquire: sees the result. A word is never the same again once the slot has another task, so the slot is still this one's.
-        if (slot(ticket.slot).word.compare_exchange_weak(bits, word->with(task::Phase::taken).bits(), std::memory_order_acq_rel)) {
+        if (slot(ticket.slot).word.compare_exchange_weak(bits, word.with(task::Phase::taken).bits(), std::memory_order_acq_rel)) {
             // Waiters whose worker has not got to call them yet are called here: the slot will have others.
-            if (word->waited()) { board_.waiters.call(slot(ticket.slot).waiters, ticket.slot); }
-            return word->phase();
+            if (word.waited()) { board_.waiters.call(slot(ticket.slot).waiters, ticket.slot); }
+            return word.phase();
         }
     }
 }
@@ -82,7 +82,7 @@ inline std::optional<task::Phase> Client::try_take(Ticket ticket) noexcept {
 /// What a taken slot tells, without its bytes.
 inline Parcel Client::describe(std::uint32_t index, task::Phase phase) const {
     const task::Slot& task = slot(index);
-    if (phase == task::Phase::done) { return Parcel{phase, task.outcome, nullptr}; }
+    if (phase == task::Phase::done) { return Parcel{phase, task.outcome}; }
     Loss loss{task.cause.load(std::memory_order_relaxed), task.pid, task.exit_status, {}, {}, {}};
     if (loss.cause == task::Cause::died) { loss.crash = board_.crash_of(index, word_of(index).generation()); }
     if (task.is_special()) { loss.timeout = std::chrono::nanoseconds{task.timeout}; }
@@ -90,15 +90,15 @@ inline Parcel Client::describe(std::uint32_t index, task::Phase phase) const {
         const std::lock_guard guard{label_mutex_};
         loss.label = labels_[index];
     }
-    return Parcel{phase, task.outcome, std::make_unique<const Loss>(std::move(loss))};
+    return Parcel{phase, std::make_unique<const Loss>(std::move(loss))};
 }
 
 inline Client::Taken Client::take(Ticket ticket) {
     for (;;) {
-        if (const auto phase = try_take(ticket)) { return Taken{*this, ticket.slot, describe(ticket.slot, *phase)}; }
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) { return Taken{*this, ticket.slot, describe(ticket.slot, phase)}; }
         // A sweep has taken it out of its slot, or does so now, under this mutex.
         const std::lock_guard guard{mutex_};
-        if (auto parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(*parcel)}; }
+        if (Parcel parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(parcel)}; }
     }
 }
 
@@ -116,8 +116,8 @@ inline void Client::drop(Ticket ticket) noexcept {
             if (detached_.size() < detached_.capacity()) { detached_.push_back(ticket); }
             return;
         }
-        if (const auto phase = try_take(ticket)) {
-            give_back(ticket.slot, *phase);
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
+            give_back(ticket.slot, phase);
             return;
         }
     }
@@ -127,10 +127,10 @@ inline void Client::drop(Ticket ticket) noexcept {
 
 inline bool Client::withdraw(Ticket ticket) noexcept {
     for (;;) {
-        const std::optional<task::Word> word = word_of(ticket);
-        if (!word || word->phase() != task::Phase::pending) { return false; }
+        const task::Word word = word_of(ticket);
+        if (word.phase() != task::Phase::pending) { return false; }
         // It fails when the task starts meanwhile, or got another generation in make_room().
-        if (board_.withdraw(ticket.slot, word->generation())) {
+        if (board_.withdraw(ticket.slot, word.generation())) {
             cancelled_.fetch_add(1, std::memory_order_relaxed);
             return true;
         }
@@ -140,7 +140,7 @@ inline bool Client::withdraw(Ticket ticket) noexcept {
 inline void Client::request_stop(Ticket ticket) noexcept {
     // The request first: if the slot is still the ticket's afterwards, nobody has asked its next task to stop yet, and that request stays.
     const std::uint64_t seen = slot(ticket.slot).stop_request.load(std::memory_order_acquire);
-    if (const std::optional<task::Word> word = word_of(ticket)) { board_.request_stop(ticket.slot, *word, seen); }
+    board_.request_stop(ticket.slot, word_of(ticket), seen);
 }
 
 inline void Client::request_stop_of_all() noexcept {
@@ -153,15 +153,15 @@ inline void Client::request_stop_of_all() noexcept {
 inline bool Client::kill(Ticket ticket) noexcept {
     for (;;) {
         if (withdraw(ticket)) { return true; }
-        const std::optional<task::Word> word = word_of(ticket);
-        if (!word || word->finished()) { return false; }
-        if (word->phase() == task::Phase::pending) { continue; }  // it was requeued between
-        if (word->verdict() == task::Verdict::killed) { return true; }
+        const task::Word word = word_of(ticket);
+        if (word.phase() == task::Phase::pending) { continue; }  // it was requeued between
+        if (word.phase() != task::Phase::started) { return false; }
+        if (word.verdict() == task::Verdict::killed) { return true; }
         if (!crew_->can_kill()) {
             request_stop(ticket);
             return true;
         }
-        if (board_.condemn(ticket.slot, word->generation(), task::Verdict::killed)) {
+        if (board_.condemn(ticket.slot, word.generation(), task::Verdict::killed)) {
             cancelled_.fetch_add(1, std::memory_order_relaxed);
             crew_->ring();
             return true;

@@ -128,10 +128,15 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     stays_[index] = order.stays ? 1 : 0;
     const bool waited = order.waiter != Order::no_waiter;
     if (waited) { board_.waiters.assign(task.waiters, order.waiter); }
+    // Before it is published: it may start at once.
+    const Deadline expires = order.timeout.count() > 0 ? Deadline::after(order.timeout) : Deadline::never();
     const std::uint64_t serial = static_cast<std::uint64_t>(issued_++);
     const std::uint32_t generation = next_generation();
     submitted_.store(serial + 1, std::memory_order_relaxed);
     serials_[index].store(serial, std::memory_order_release);
+    // Others may have filled it while this one's arguments were encoded. There are twice as many places as slots.
+    task::Ring& ring = board_.queue.ring(task::Queue::level_of(order.priority));
+    if (ring.is_full()) { static_cast<void>(make_room(ring)); }
     board_.publish({index, generation}, task::Queue::level_of(order.priority), waited);
     lock.unlock();
     // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the pool moves life first
@@ -140,16 +145,15 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
         board_.lose_pending(index, generation, life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
     }
     board_.wake_for_new_task();
-    if (order.timeout.count() > 0) { arm(order.timeout); }
+    if (order.timeout.count() > 0) { arm(expires); }
     crew_->run_here();
     return {serial, index};
 }
 
-/// Effects: somebody will look in time, if the task of this timeout starts now.
-inline void Client::arm(std::chrono::nanoseconds timeout) noexcept {
-    const std::int64_t expires = Deadline::after(timeout).when().time_since_epoch().count();
+/// Effects: somebody will look in time at a task that has been published and expires then at the earliest.
+inline void Client::arm(Deadline expires) noexcept {
     // seq_cst: published before this look; the supervisor writes `armed` and then looks at the slots.
-    if (expires < board_.control.armed.load(std::memory_order_seq_cst)) { crew_->ring(); }
+    if (expires.when().time_since_epoch().count() < board_.control.armed.load(std::memory_order_seq_cst)) { crew_->ring(); }
 }
 
 /// Blocks until a slot may have become free, or something else worth a look happens.
@@ -184,10 +188,10 @@ inline bool Client::sweep() {
         prefetch_for_write(&slot(hand_ + ahead < count ? hand_ + ahead : hand_));
         const std::uint64_t serial = serials_[index].load(std::memory_order_relaxed);
         if (serial == no_serial || (stays_[index] != 0 && dropped_[index].load(std::memory_order_relaxed) != serial + 1)) { continue; }
-        const std::optional<task::Phase> phase = try_take({serial, index});
-        if (!phase) { continue; }
-        if (dropped_[index].load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, *phase); }
-        clear(index, *phase);
+        const task::Phase phase = try_take({serial, index});
+        if (phase == task::Phase::free) { continue; }
+        if (dropped_[index].load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, phase); }
+        clear(index, phase);
         free_.push_back(index);
     }
     return !free_.empty();
@@ -201,8 +205,8 @@ inline void Client::free_dropped() noexcept {
         next_detached_ = next_detached_ + 1 < detached_.size() ? next_detached_ + 1 : 0;
         Ticket& ticket = detached_[next_detached_];
         if (!is_decided(ticket)) { continue; }
-        if (const std::optional<task::Phase> phase = try_take(ticket)) {  // or a sweep was faster
-            clear(ticket.slot, *phase);
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {  // or a sweep was faster
+            clear(ticket.slot, phase);
             free_.push_back(ticket.slot);
         }
         ticket = detached_.back();
@@ -212,17 +216,19 @@ inline void Client::free_dropped() noexcept {
 
 /// Effects: the result of a taken slot is in kept_. Throws: std::bad_alloc; the slot is as it was before it was taken then.
 inline void Client::keep(std::uint32_t index, std::uint64_t serial, task::Phase phase) {
+    bool added = false;
     try {
-        Parcel parcel = describe(index, phase);
-        const bool done = phase == task::Phase::done;  // what a lost one has left goes with its slot: see clear()
-        const bool large = done && board_.results.is_large(index);
-        if (done && !large) { parcel.copy(board_.results.payload(index)); }
-        Parcel& kept = kept_.add(serial, std::move(parcel));
-        if (large) {
+        Parcel& kept = kept_.add(serial, describe(index, phase));
+        added = true;
+        if (phase != task::Phase::done) { return; }  // what a lost one has left goes with its slot: see clear()
+        if (board_.results.is_large(index)) {
             kept.adopt(board_.results.extents(), board_.results.run(index), board_.results.payload(index).size());
             slot(index).result_bytes = 0;
+        } else {
+            kept.copy(board_.results.payload(index));
         }
     } catch (...) {
+        if (added) { static_cast<void>(kept_.take(serial)); }
         slot(index).word.store(word_of(index).with(phase).bits(), std::memory_order_release);
         throw;
     }

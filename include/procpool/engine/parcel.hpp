@@ -16,7 +16,6 @@
 #include <cstring>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -33,78 +32,127 @@ struct Loss {
     task::Crash crash{};
 };
 
-/// Small results lie in it, larger ones on the heap; extents stay where they are and change their owner.
+/// Small results lie in it, larger ones on the heap; extents stay where they are and change their owner. Half a line, since a program may
+/// leave a million of them.
 class Parcel {
 public:
-    Parcel() noexcept = default;
-    Parcel(task::Phase phase, task::Outcome outcome, std::unique_ptr<const Loss> loss) noexcept
-        : phase_(phase), outcome_(outcome), loss_(std::move(loss)) {}
+    /// Nothing.
+    Parcel() noexcept : kind_(Kind::nothing) {}
+    Parcel(task::Phase phase, task::Outcome outcome) noexcept : kind_(Kind::small), small_size_(0), outcome_(outcome), phase_(phase) {}
+    explicit Parcel(task::Phase phase, std::unique_ptr<const Loss> loss) noexcept
+        : rest_(const_cast<Loss*>(loss.release())), kind_(Kind::loss), outcome_(task::Outcome::value), phase_(phase) {}
 
-    /// Throws: std::bad_alloc.
+    /// Throws: std::bad_alloc. Requires: it holds no bytes.
     void copy(std::span<const std::byte> bytes) {
-        size_ = bytes.size();
-        if (size_ > small_.size()) { heap_ = std::make_unique_for_overwrite<std::byte[]>(size_); }
-        if (size_ != 0) { std::memcpy(heap_ ? heap_.get() : small_.data(), bytes.data(), size_); }
+        std::byte* to = place_.data();
+        if (bytes.size() <= place_.size()) {
+            small_size_ = static_cast<std::uint8_t>(bytes.size());
+        } else {
+            rest_ = to = new std::byte[bytes.size()];
+            kind_ = Kind::heap;
+            put_size(bytes.size());
+        }
+        if (!bytes.empty()) { std::memcpy(to, bytes.data(), bytes.size()); }
     }
+    /// Requires: it holds no bytes.
     void adopt(task::Extents& extents, task::Extents::Run run, std::size_t size) noexcept {
-        extents_ = &extents;
-        size_ = size;
-        std::memcpy(small_.data(), &run, sizeof run);
+        rest_ = &extents;
+        kind_ = Kind::extents;
+        put_size(size);
+        std::memcpy(place_.data() + sizeof size, &run, sizeof run);
     }
 
-    Parcel(Parcel&& other) noexcept
-        : small_(other.small_), heap_(std::move(other.heap_)), extents_(std::exchange(other.extents_, nullptr)), size_(other.size_),
-          phase_(other.phase_), outcome_(other.outcome_), loss_(std::move(other.loss_)) {}
-    Parcel& operator=(Parcel&&) = delete;
-    ~Parcel() {
-        if (extents_ != nullptr) { extents_->release(run()); }
+    Parcel(Parcel&& other) noexcept { move(other); }
+    Parcel& operator=(Parcel&& other) noexcept {
+        if (this != &other) {
+            clear();
+            move(other);
+        }
+        return *this;
     }
+    ~Parcel() { clear(); }
 
+    [[nodiscard]] explicit operator bool() const noexcept { return kind_ != Kind::nothing; }
     [[nodiscard]] task::Phase phase() const noexcept { return phase_; }
     [[nodiscard]] task::Outcome outcome() const noexcept { return outcome_; }
     /// Null unless the task is lost or cancelled.
-    [[nodiscard]] const Loss* loss() const noexcept { return loss_.get(); }
+    [[nodiscard]] const Loss* loss() const noexcept { return kind_ == Kind::loss ? static_cast<const Loss*>(rest_) : nullptr; }
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
-        if (extents_ != nullptr) { return {extents_->address(run()), size_}; }
-        return {heap_ ? heap_.get() : small_.data(), size_};
+        switch (kind_) {
+            case Kind::small: return {place_.data(), small_size_};
+            case Kind::heap: return {static_cast<const std::byte*>(rest_), size()};
+            case Kind::extents: return {static_cast<task::Extents*>(rest_)->address(run()), size()};
+            case Kind::nothing:
+            case Kind::loss: break;
+        }
+        return {};
     }
 
 private:
+    enum class Kind : std::uint8_t { nothing, small, heap, extents, loss };
+
+    void put_size(std::size_t size) noexcept { std::memcpy(place_.data(), &size, sizeof size); }
+    [[nodiscard]] std::size_t size() const noexcept {
+        std::size_t size = 0;
+        std::memcpy(&size, place_.data(), sizeof size);
+        return size;
+    }
     [[nodiscard]] task::Extents::Run run() const noexcept {
         task::Extents::Run run{};
-        std::memcpy(&run, small_.data(), sizeof run);
+        std::memcpy(&run, place_.data() + sizeof(std::size_t), sizeof run);
         return run;
     }
 
-    std::array<std::byte, 16> small_;
-    std::unique_ptr<std::byte[]> heap_;
-    task::Extents* extents_ = nullptr;
-    std::size_t size_ = 0;
-    task::Phase phase_{};
-    task::Outcome outcome_{};
-    std::unique_ptr<const Loss> loss_;
+    void move(Parcel& other) noexcept {
+        place_ = other.place_;
+        rest_ = other.rest_;
+        kind_ = std::exchange(other.kind_, Kind::nothing);
+        small_size_ = other.small_size_;
+        outcome_ = other.outcome_;
+        phase_ = other.phase_;
+    }
+    void clear() noexcept {
+        if (kind_ > Kind::small) { release(); }
+        kind_ = Kind::nothing;
+    }
+    void release() noexcept {
+        switch (kind_) {
+            case Kind::heap: delete[] static_cast<std::byte*>(rest_); break;
+            case Kind::extents: static_cast<task::Extents*>(rest_)->release(run()); break;
+            case Kind::loss: delete static_cast<const Loss*>(rest_); break;
+            case Kind::nothing:
+            case Kind::small: break;
+        }
+    }
+
+    std::array<std::byte, 16> place_;  // the bytes; of a larger result its size, and its run of extents
+    void* rest_;                       // what the kind says
+    Kind kind_;
+    std::uint8_t small_size_;
+    task::Outcome outcome_;
+    task::Phase phase_;
 };
+
+static_assert(sizeof(Parcel) == 32);
 
 /// Keeps parcels by the serial number of their task. Numbers come nearly in order, so neighbours share a page, and there is one
 /// allocation for many parcels. Not thread-safe.
 class ParcelStore {
 public:
     /// Returns: where the parcel lies now. Requires: there is none with this number. Throws: std::bad_alloc.
-    Parcel& add(std::uint64_t serial, Parcel parcel) {
+    Parcel& add(std::uint64_t serial, Parcel&& parcel) {
         Page& page = page_of(serial / per_page);
         ++page.count;
-        return page.parcels[serial % per_page].emplace(std::move(parcel));
+        return page.parcels[serial % per_page] = std::move(parcel);
     }
 
-    [[nodiscard]] std::optional<Parcel> take(std::uint64_t serial) noexcept {
+    /// Returns: nothing if there is none with this number.
+    [[nodiscard]] Parcel take(std::uint64_t serial) noexcept {
         const auto found = find(serial / per_page);
-        if (found == pages_.end()) { return std::nullopt; }
+        if (found == pages_.end()) { return {}; }
         Page& page = *found->second;
-        std::optional<Parcel>& place = page.parcels[serial % per_page];
-        if (!place) { return std::nullopt; }
-        std::optional<Parcel> taken{std::move(*place)};
-        place.reset();
-        if (--page.count == 0) {
+        Parcel taken{std::move(page.parcels[serial % per_page])};
+        if (taken && --page.count == 0) {
             pages_.erase(found);
             last_ = pages_.end();
         }
@@ -117,7 +165,7 @@ private:
     static constexpr std::size_t per_page = 256;
     struct Page {
         std::size_t count = 0;
-        std::array<std::optional<Parcel>, per_page> parcels;
+        std::array<Parcel, per_page> parcels;
     };
     using Pages = std::map<std::uint64_t, std::unique_ptr<Page>>;
 
@@ -126,7 +174,7 @@ private:
         return last_;
     }
     [[nodiscard]] Page& page_of(std::uint64_t number) {
-        if (find(number) == pages_.end()) { last_ = pages_.emplace(number, std::make_unique<Page>()).first; }
+        if (find(number) == pages_.end()) { last_ = pages_.emplace(number, std::make_unique_for_overwrite<Page>()).first; }
         return *last_->second;
     }
 

@@ -4,9 +4,11 @@
 /// \file
 /// capture_backtrace(): where this thread is. on_crash(): calls a function before the process dies of a crash.
 
+#include <array>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <signal.h>
 #include <span>
 #include <sys/mman.h>
@@ -40,12 +42,22 @@ inline constexpr int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
 using CrashHandler = void (*)(int signal, const void* address) noexcept;
 inline constinit CrashHandler crash_handler = nullptr;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/// The sanitizer's own, seen before the program installs any.
+inline const std::array<struct sigaction, std::size(crash_signals)> sanitizer_handlers = [] {
+    std::array<struct sigaction, std::size(crash_signals)> all{};
+    for (std::size_t i = 0; i < all.size(); ++i) { ::sigaction(crash_signals[i], nullptr, &all[i]); }
+    return all;
+}();
+#endif
+
 /// Effects: `handler` runs, on a stack of its own, when this thread crashes; then the process dies of the signal as if there were no handler,
-/// core dump included. Where a sanitizer has handlers of its own they stay, since their report says more.
+/// core dump included. A sanitizer's handlers are installed instead, where there are any, since their report says more.
 /// Called by: worker, once, from its main thread.
 inline void on_crash(CrashHandler handler) noexcept {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     static_cast<void>(handler);
+    for (std::size_t i = 0; i < sanitizer_handlers.size(); ++i) { ::sigaction(crash_signals[i], &sanitizer_handlers[i], nullptr); }
 #else
     crash_handler = handler;
     constexpr std::size_t size = 64 << 10;

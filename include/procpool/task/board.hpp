@@ -116,6 +116,10 @@ public:
     void wake_all() noexcept {
         for (std::uint32_t seat = sleeping.take_one(); seat != SeatSet::nobody; seat = sleeping.take_one()) { seats_[seat].parker.notify(); }
         if (const std::uint32_t spare = control.spare.load(std::memory_order_seq_cst); spare != 0) { seats_[spare - 1].parker.notify(); }
+        wake_retiree();
+    }
+    void wake_retiree() noexcept {
+        if (const std::uint32_t retiree = control.retiree.load(std::memory_order_seq_cst); retiree != 0) { seats_[retiree - 1].parker.notify(); }
     }
 
     /// Returns: the first pending task, now started by this seat; nothing when there is none. Called by: worker.
@@ -126,7 +130,7 @@ public:
             const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
             if (!look) { continue; }
             if (const std::optional<Claim> claimed = claim_from(level, seat)) { return claimed; }
-            if (level != Queue::usual) { queue.leave_alone(level); }
+            if (level != Queue::usual && !queue.leave_alone(level)) { wake_for_new_task(); }
         }
         return std::nullopt;
     }
@@ -230,8 +234,11 @@ public:
     /// lives; a task published later is lost by its submitter, who looks at life afterwards.
     void lose_all(Cause cause) noexcept {
         for (std::uint32_t i = 0; i < size_.slots; ++i) {
-            const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
-            if (word.phase() == Phase::pending || word.phase() == Phase::started) { lose(i, word.generation(), cause); }
+            for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
+                const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
+                if (word.phase() != Phase::pending && word.phase() != Phase::started) { break; }
+                if (lose(i, word.generation(), cause)) { break; }
+            }
         }
     }
 
@@ -261,6 +268,8 @@ private:
                                                                      std::memory_order_acquire)) {
                     reach(FaultPoint::after_claim);
                     ring.advance_past(position);
+                    // The line of the task that this worker is likely to claim next comes over while this one runs.
+                    if (const std::optional<Offer> next = ring.at(position + control.workers)) { prefetch_for_write(&slots_[next->slot]); }
                     return Claim{offer->slot, offer->generation};
                 }
                 expected = Word{bits};

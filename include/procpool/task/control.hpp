@@ -40,6 +40,7 @@ struct Control {
     std::atomic<std::uint32_t> ended;                            // nobody runs tasks any more, and every task is decided
     std::atomic<std::uint32_t> deaths;                           // confirmed and settled; marks may be missing (see Waiters)
     std::atomic<std::uint32_t> spare;                            // seat + 1 of a worker that waits for an index; who takes it gives it one
+    std::atomic<std::uint32_t> retiree;                          // seat + 1 of a worker that has to leave and waits for that spare one
     std::atomic<std::uint32_t> times_ready;                      // how often a worker's initializer has returned
     std::uint32_t workers;                                       // that shall live; written once
     std::uint32_t spinners;                                      // that may spin at once; written once

@@ -41,13 +41,16 @@ public:
     [[nodiscard]] std::uint32_t was_in_use() const noexcept { return in_use_.load(std::memory_order_relaxed); }
     [[nodiscard]] static constexpr std::uint32_t bit(std::uint32_t level) noexcept { return std::uint32_t{1} << level; }
 
-    /// Effects: a level that was found empty is not looked at until something is put there. Called by: worker.
-    void leave_alone(std::uint32_t level) noexcept {
+    /// Effects: a level that was found empty is not looked at until something is put there. Returns: false if that has happened meanwhile.
+    /// Then somebody may have looked while it was not marked, and gone to sleep: the caller must wake one. Called by: worker.
+    [[nodiscard]] bool leave_alone(std::uint32_t level) noexcept {
         reach(FaultPoint::level_empty);
         // seq_cst: cleared before this look at the ring; a producer writes the ring before it sets the bit, so a task is never overlooked.
         in_use_.fetch_and(~bit(level), std::memory_order_seq_cst);
         reach(FaultPoint::level_cleared);
-        if (!rings_[level].was_empty()) { in_use_.fetch_or(bit(level), std::memory_order_seq_cst); }
+        if (rings_[level].was_empty()) { return true; }
+        in_use_.fetch_or(bit(level), std::memory_order_seq_cst);
+        return false;
     }
 
     /// A worker may have died in the middle of leave_alone(). Called by: supervisor.

@@ -42,9 +42,12 @@ public:
         tail_.store(position + 1, std::memory_order_relaxed);
     }
 
-    /// Called by: the producer.
-    [[nodiscard]] bool is_full() const noexcept {
-        return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_acquire) >= capacity_;
+    /// Called by: the producer. The head as it was seen last is enough for a no: it only grows, and its line belongs to the consumers.
+    [[nodiscard]] bool is_full() noexcept {
+        const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+        if (tail - known_head_ < capacity_) { return false; }
+        known_head_ = head_.load(std::memory_order_acquire);
+        return tail - known_head_ >= capacity_;
     }
     [[nodiscard]] std::uint64_t tail() const noexcept { return tail_.load(std::memory_order_relaxed); }
 
@@ -83,6 +86,7 @@ private:
     std::uint32_t lap_shift_;
     alignas(apart) std::atomic<std::uint64_t> head_;
     alignas(apart) std::atomic<std::uint64_t> tail_;  // of the producers; atomic only for those who look
+    std::uint64_t known_head_;                        // of the producers
 };
 
 }  // namespace procpool::task

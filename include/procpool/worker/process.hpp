@@ -4,6 +4,7 @@
 /// \file
 /// The life of a worker process, from the fork to its end.
 
+#include <procpool/core/deadline.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/os/backtrace.hpp>
 #include <procpool/os/identity.hpp>
@@ -19,6 +20,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -74,6 +76,7 @@ inline void name_process(const std::string& name, std::uint32_t index) noexcept 
 inline void wait_for_index(task::Board& board, std::uint32_t seat_number) {
     task::Seat& seat = board.seats()[seat_number];
     board.control.spare.store(seat_number + 1, std::memory_order_seq_cst);
+    board.wake_retiree();
     // seq_cst: offered before the look at life; whoever closes the pool moves life first and then notifies the spare worker.
     while (seat.index.load(std::memory_order_acquire) >= board.control.workers && board.control.life.load(std::memory_order_seq_cst) == task::Life::open) {
         seat.parker.park(Deadline::never());
@@ -81,16 +84,34 @@ inline void wait_for_index(task::Board& board, std::uint32_t seat_number) {
     identity.index = seat.index.load(std::memory_order_acquire);
 }
 
-/// Effects: the spare worker, if there is one now, goes on with this one's index, before this one has ended.
-inline void replace_by_spare(task::Board& board, const task::Seat& retiring) noexcept {
-    if (board.control.life.load(std::memory_order_seq_cst) != task::Life::open) { return; }
-    const std::uint32_t spare = board.control.spare.exchange(0, std::memory_order_acq_rel);
-    if (spare == 0) { return; }
+/// Effects: the spare worker, if there is one now, goes on with this one's index. Returns: whether there was.
+inline bool give_index_to_spare(task::Board& board, const task::Seat& retiring) noexcept {
+    const std::uint32_t spare = board.control.spare.exchange(0, std::memory_order_seq_cst);
+    if (spare == 0) { return false; }
     // It may have died and another worker may sit there, or it may have an index already: an index that is given is never changed.
     std::uint32_t none = board.control.workers;
-    if (board.seats()[spare - 1].index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed), std::memory_order_acq_rel)) {
-        board.seats()[spare - 1].parker.notify();
+    if (!board.seats()[spare - 1].index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed), std::memory_order_acq_rel)) {
+        return false;
     }
+    board.seats()[spare - 1].parker.notify();
+    return true;
+}
+
+/// Effects: another worker has this one's index before it ends. One worker at a time waits for that as long as a worker may take to start;
+/// those that come meanwhile leave at once and are replaced when they have ended, so that several are replaced at a time.
+inline void replace_by_spare(task::Board& board, std::uint32_t seat_number, std::chrono::milliseconds longest) noexcept {
+    constexpr std::chrono::milliseconds now_and_then{100};
+    task::Control& control = board.control;
+    const Deadline deadline = Deadline::after(longest);
+    std::uint32_t nobody = 0;
+    // seq_cst: registered before the look at spare and life; a spare worker offers itself, and whoever closes the pool moves life, before
+    // they look for a retiree. Who is to notify it may die in between, so it looks again now and then.
+    const bool waits = control.retiree.compare_exchange_strong(nobody, seat_number + 1, std::memory_order_seq_cst);
+    while (control.life.load(std::memory_order_seq_cst) == task::Life::open && !give_index_to_spare(board, board.seats()[seat_number])) {
+        if (!waits || deadline.passed()) { break; }
+        board.seats()[seat_number].parker.park(deadline.or_sooner(Deadline::after(now_and_then)));
+    }
+    if (waits) { control.retiree.store(0, std::memory_order_relaxed); }
 }
 
 inline constinit task::Seat* crashing_seat = nullptr;
@@ -152,7 +173,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
     Loop{board, seat_number, process_host}.run();
 
     seat.state.store(task::SeatState::leaving, std::memory_order_release);
-    replace_by_spare(board, seat);
+    if (setup.recycles) { replace_by_spare(board, seat_number, setup.start_timeout); }
     reach(FaultPoint::before_exit);
     if (setup.finalizer) {
         try {

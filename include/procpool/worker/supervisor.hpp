@@ -266,7 +266,7 @@ private:
             if (stopped == workers_.end()) { continue; }
             board_.spinning.remove(stopped->seat);
             board_.sleeping.remove(stopped->seat);
-            notify_workers_again();
+            notify_again();
             board_.queue.look_everywhere();                 // it may have marked a priority as empty, and not looked again
             if (!board_.queue.was_empty()) { board_.wake_one(); }
         }
@@ -274,12 +274,13 @@ private:
 
     /// Effects: who sleeps and was to be notified by one that died or was stopped between a step and the notification that belongs to it
     /// looks again: notify() has two, and wake_one() and replace_by_spare() have one before.
-    void notify_workers_again() noexcept {
+    void notify_again() noexcept {
         for (std::uint32_t i = 0; i < board_.seats().size(); ++i) {
             sync::Parker& parker = board_.seats()[i].parker;
             parker.notify_again_if_interrupted();
             if (!board_.sleeping.contains(i)) { parker.notify(); }
         }
+        for (sync::Parker& parker : board_.parkers()) { parker.notify_again_if_interrupted(); }
     }
 
     /// Effects: the task that the dead worker ran is lost, what its seat held is free, and its replacement is due.
@@ -294,11 +295,13 @@ private:
         board_.queue.look_everywhere();
         board_.sleeping.remove(worker.seat);
         board_.spinning.remove(worker.seat);
-        notify_workers_again();
+        notify_again();
         if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
         if (setup_.recycles) {
             std::uint32_t offered = worker.seat + 1;  // a dead spare worker takes no index
             board_.control.spare.compare_exchange_strong(offered, 0, std::memory_order_seq_cst);
+            std::uint32_t waiting = worker.seat + 1;
+            board_.control.retiree.compare_exchange_strong(waiting, 0, std::memory_order_seq_cst);
             seat_spare(worker);
         }
         Worker& vacant = worker.pid == ended.pid ? worker : workers_.back();
@@ -323,6 +326,7 @@ private:
             // The dead one may have taken it and got no further. seq_cst: as wait_for_index(); it looks at life again.
             board_.control.spare.store(spare.seat + 1, std::memory_order_seq_cst);
             seat.parker.notify();
+            board_.wake_retiree();
         }
     }
 
@@ -337,11 +341,13 @@ private:
         ready_at_last_death_ = ready;
         if (state == task::SeatState::ready) { return; }
         ++deaths_before_ready_;
-        if (deaths_before_ready_ >= std::max<std::size_t>(3, workers_.size())) {
+        // Without an initializer no code of the program's runs before a worker is ready: somebody kills them from outside, and may stop.
+        const std::size_t most = setup_.initializer ? std::max<std::size_t>(3, workers_.size()) : 30 + workers_.size();
+        if (deaths_before_ready_ >= most) {
             break_pool(std::to_string(deaths_before_ready_) + " workers in a row died before they were ready; the last one, " + std::to_string(ended.pid) +
                        ", " + to_string(ended.status));
         }
-        constexpr std::array<int, 8> delays{0, 10, 20, 50, 100, 200, 500, 1000};
+        constexpr std::array<int, 8> delays{0, 0, 1, 10, 20, 50, 100, 200};
         worker.respawn_at += milliseconds{delays[std::min<std::size_t>(deaths_before_ready_ - 1, delays.size() - 1)]};
     }
 

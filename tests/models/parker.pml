@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+// One sleeper, two that notify it, and the supervisor that repairs what a killed one leaves: no wake-up is lost.
+//
+// Mirrors   sync/parker.hpp       park(), notify(), notify_again_if_interrupted(), and the semaphore below, whose post() has two steps
+//           task/board.hpp        finish() and announce(): decide, look at WAITED, notify
+//           engine/client_collect.hpp wait(): set WAITED, look again, park
+//           worker/supervisor.hpp settle(): decide for the dead, notify_workers_again()
+// Left out  who waits for what: two rounds with one task each, on one parker, so that leftovers of the first meet the second. The waiter
+//           has no deadline here but in the first round, where it may come at any time; in truth parent threads park for 100 ms at most,
+//           and only the parkers of seats get both halves of the repair.
+// The notifier of each task dies at any step, or not; another one notifies once for nothing, at any time.
+// Claims    The waiter gets through both rounds. park() says false only when its deadline passed. A decided task is seen.
+
+#define EMPTY 0
+#define PARKED 1
+#define NOTIFIED 2
+
+byte word = EMPTY;                 // of the parker
+byte count;                        // of the semaphore
+bool in_kernel;                    // the sleeper is in the futex
+bool decided[2], waited[2];        // the words of the tasks
+bool dies[2], dead[2];
+byte over;                         // rounds
+
+inline notify() {
+    atomic { old = word; word = NOTIFIED }
+    if
+    :: old == PARKED ->
+        count++;                   // sem_post(): the count,
+        in_kernel = false          // and the wake-up
+    :: else
+    fi
+}
+
+/// Leaves what it returns in `notified`.
+inline park(has_deadline) {
+    passed = false;
+    if
+    :: atomic { word == EMPTY -> word = PARKED }
+        do
+        :: word != PARKED -> break
+        :: word == PARKED && passed -> break
+        :: word == PARKED && !passed ->
+#ifdef BREAK_1     // the semaphore is believed, not the word
+            wait_once(has_deadline); break
+#else
+            wait_once(has_deadline)
+#endif
+        od
+    :: word != EMPTY
+    fi;
+    atomic { notified = (word == NOTIFIED); word = EMPTY }
+}
+
+/// sem_clockwait()
+inline wait_once(has_deadline) {
+    do
+    :: atomic { count > 0 -> count--; break }
+    :: atomic { count == 0 -> in_kernel = true }
+        if
+        :: !in_kernel
+        :: has_deadline -> in_kernel = false; passed = true; break
+        fi
+    od
+}
+
+proctype Waiter() {
+    bool notified, passed;
+    byte round;
+    do
+    :: round < 2 ->
+        do
+        :: decided[round] -> break
+        :: !decided[round] ->
+            waited[round] = true;
+            if
+#ifdef BREAK_2     // it does not look again
+            :: true ->
+#else
+            :: decided[round]
+            :: !decided[round] ->
+#endif
+                park(round == 0);
+                assert(notified || passed)
+            fi
+        od;
+        round++;
+        over = round
+    :: else -> break
+    od
+}
+
+/// The worker that runs the task of this round.
+proctype Worker(byte round) {
+    byte old; bool tell;
+    {
+        atomic { decided[round] = true; tell = waited[round] }  // one word
+        if
+        :: tell -> notify()
+        :: else
+        fi
+    } unless { atomic { dies[round] -> dies[round] = false; dead[round] = true } }
+}
+
+proctype Other() {
+    byte old;
+    if :: notify() :: true fi
+}
+
+proctype Fate(byte round) {
+end:
+    if :: dies[round] = true :: true fi
+}
+
+proctype Supervisor() {
+    byte old, gone;
+end:
+    do
+    :: atomic { dead[0] || dead[1] -> if :: dead[0] -> gone = 0 :: dead[1] -> gone = 1 fi }
+        decided[gone] = true;
+#ifndef BREAK_3    // one killed between the two steps of notify()
+        if
+        :: word == NOTIFIED -> count++; in_kernel = false  // notify_again_if_interrupted()
+        :: else
+        fi;
+#endif
+#ifndef BREAK_4    // one killed before notify()
+        notify();
+#endif
+        dead[gone] = false
+    od
+}
+
+init { atomic { run Waiter(); run Worker(0); run Worker(1); run Other(); run Fate(0); run Fate(1); run Supervisor() } }
