@@ -26,6 +26,7 @@ enum class FaultPoint : std::uint32_t {
     item_done,        // an item of a chunk is finished and accounted for
     before_done,      // the result is sealed
     after_done,       // the task is done, nobody notified yet
+    marked,           // the task is done and marked for a thread that waits for many, which is not notified yet
     before_exit,      // leaves gracefully
     count
 };

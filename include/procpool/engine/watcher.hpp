@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -81,8 +82,11 @@ public:
             keys.insert(keys.end(), told_.begin(), told_.end());
             told_.clear();
         }
+        // Now and then at all: a worker may have been stopped before it set its mark.
+        const bool at_all = Clock::now() >= next_look_at_all_;
+        if (at_all) { next_look_at_all_ = Clock::now() + longest_sleep; }
         for (std::size_t i = 0; i < crowds_.size();) {
-            look_at(*crowds_[i], keys);
+            look_at(*crowds_[i], at_all, keys);
             if (crowds_[i]->tasks.empty()) {
                 std::swap(crowds_[i], crowds_.back());
                 crowds_.pop_back();
@@ -93,8 +97,9 @@ public:
     }
 
     /// Blocks until something is found, whose keys are appended; on the callback thread it runs callbacks meanwhile.
-    /// Returns: false when the deadline came first.
+    /// Returns: false when the deadline came first. Throws: std::logic_error in a forked child.
     bool find(std::vector<Key>& keys, Deadline deadline) {
+        if (!os::is_process(owner_)) { throw std::logic_error("procpool: what is waited for belongs to another process"); }
         for (;;) {
             look(keys);
             if (!keys.empty()) { return true; }
@@ -116,6 +121,11 @@ public:
         const Parkers::Lease& bed = loop != nullptr ? loop->sleeper() : own_;
         if (bed.parker() != bound_.load(std::memory_order_relaxed)) {  // looked for by another thread than before
             bind(bed.parker());
+            return;
+        }
+        if (!bed || std::ranges::any_of(crowds_, [&](const auto& crowd) { return is_blind(*crowd); })) {  // nobody would wake this
+            os::nap();
+            check_crews();
             return;
         }
         constexpr int rounds = 16;
@@ -150,8 +160,8 @@ public:
     [[nodiscard]] bool may_find() const noexcept {
         return !found_.empty() || was_told_.load(std::memory_order_relaxed) || std::ranges::any_of(crowds_, [&](const auto& crowd) {
             const task::Board& board = crowd->client->board();
-            return crowd->look_at_all || is_blind(*crowd) || board.control.deaths.load(std::memory_order_relaxed) != crowd->deaths ||
-                   board.waiters.has_marks(crowd->waiter.index());
+            return crowd->look_at_all || board.control.deaths.load(std::memory_order_relaxed) != crowd->deaths ||
+                   (!is_blind(*crowd) && board.waiters.has_marks(crowd->waiter.index()));
         });
     }
 
@@ -211,11 +221,11 @@ private:
 
     [[nodiscard]] bool is_blind(const Crowd& crowd) const noexcept { return !crowd.waiter || bound_.load(std::memory_order_relaxed) == nullptr; }
 
-    void look_at(Crowd& crowd, std::vector<Key>& keys) {
+    void look_at(Crowd& crowd, bool at_all, std::vector<Key>& keys) {
         task::Board& board = crowd.client->board();
         // seq_cst: counted after the words of the dead are settled, and before the parkers are notified.
         const std::uint32_t deaths = board.control.deaths.load(std::memory_order_seq_cst);
-        const bool at_all = std::exchange(crowd.look_at_all, false) || deaths != crowd.deaths || is_blind(crowd);
+        at_all = std::exchange(crowd.look_at_all, false) || deaths != crowd.deaths || is_blind(crowd) || at_all;
         crowd.deaths = deaths;
         keys.reserve(keys.size() + crowd.tasks.size() + crowd.twins.size());  // so that no mark is taken in vain
         if (at_all) {
@@ -244,6 +254,7 @@ private:
     std::atomic<sync::Parker*> bound_;  // null: nobody can notify, and all is looked at again and again
     std::vector<std::unique_ptr<Crowd>> crowds_;
     std::unordered_map<const Completion*, Counted<Completion>> completions_;
+    Clock::time_point next_look_at_all_ = Clock::now() + longest_sleep;
     std::vector<Key> found_;  // in add()
     std::mutex mutex_;
     std::vector<Key> told_;   // by completions; guarded by mutex_

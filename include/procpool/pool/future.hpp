@@ -119,10 +119,10 @@ protected:
         task_.decide_with(std::move(fresh));
     }
 
-    /// Throws: as get() without a result to come.
+    /// Throws: what all members throw without a result to come, and in a child.
     void require_valid() const {
         if (!valid()) { throw std::future_error(std::future_errc::no_state); }
-        if (completion_) { static_cast<void>(completion()); }
+        static_cast<void>(task_.has_task() ? task_.is_decided() : completion().is_decided());
     }
 
     [[nodiscard]] engine::Completion& completion() const { return *checked_completion(); }
@@ -181,8 +181,10 @@ private:
         if (!task_.has_task()) { return static_cast<Deferred<T>&>(completion()).take(); }
         if constexpr (std::is_void_v<T>) {
             task_.take_value([](Reader&) {});
-        } else {
+        } else if constexpr (Encodable<T>) {
             return task_.take_value([](Reader& in) { return Codec<T>::decode(in); });
+        } else {
+            throw std::logic_error("procpool: a task cannot have such a result");  // and none has: the compiler has seen to that
         }
     }
 };
@@ -207,6 +209,8 @@ template <class T>
 template <class F>
 auto Future<T>::then(F f) {
     constexpr bool no_argument = std::is_void_v<T>;
+    using Call = std::conditional_t<no_argument, std::is_invocable<F>, std::is_invocable<F, T>>;
+    static_assert(Call::value, "procpool: the function given to then() must take the future's result, or nothing if that is void");
     using Result = std::decay_t<typename std::conditional_t<no_argument, std::invoke_result<F>, std::invoke_result<F, T>>::type>;
     require_valid();
     auto source = std::make_shared<Future<T>>();

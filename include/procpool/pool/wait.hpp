@@ -152,6 +152,7 @@ template <FutureRange Range>
     if constexpr (std::ranges::forward_range<Range>) {
         std::size_t position = 0;
         for (auto&& future : futures) {
+            if (!future_in(future).valid()) { throw std::future_error(std::future_errc::no_state); }
             if (future_in(future).ready()) { return position; }
             ++position;
         }

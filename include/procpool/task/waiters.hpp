@@ -4,6 +4,7 @@
 /// \file
 /// Waiters: threads of the parent that wait for tasks of a board, and which tasks they shall look at.
 
+#include <procpool/core/fault_point.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/sync/parker.hpp>
 
@@ -125,6 +126,7 @@ private:
         }
         std::atomic<std::uint64_t>* const leaves = marks_of(waiter);
         leaves[slot / 64].fetch_or(std::uint64_t{1} << (slot % 64), std::memory_order_acq_rel);
+        reach(FaultPoint::marked);
         leaves[leaves_for(slots_) + slot / 4096].fetch_or(std::uint64_t{1} << (slot / 64 % 64), std::memory_order_acq_rel);
         other->notify();
     }
