@@ -131,7 +131,7 @@ void cancelled() {
     CHECK(future.cancel());
     may_end.set();
     CHECK_THROWS_AS(get_soon(future), TaskCancelled);
-    CHECK(started.value() <= 4);
+    CHECK(started.value() <= 10);  // those that were on their way to the workers
     auto over = pool.map_async(square, first_numbers(2));
     over.wait();
     CHECK_FALSE(over.cancel());

@@ -106,10 +106,10 @@ void codecs_that_throw() {
         items[7].value = Touchy::in_encode;
         items[3].value = Touchy::in_decode;
         items[18].value = Touchy::in_decode;
-        CHECK(text_of([&] { fresh.for_each(options, count, items); }) == "2000");
+        CHECK(text_of([&] { fresh.for_each(options, count, std::list(items.begin(), items.end())); }) == "2000");
         CHECK(ran.value() == 17);
         items[3].value = 0;
-        CHECK(text_of([&] { fresh.for_each(options, count, items); }) == "1000");
+        CHECK(text_of([&] { fresh.for_each(options, count, std::list(items.begin(), items.end())); }) == "1000");
         CHECK(ran.value() == 35);
         // Results: one that does not encode, and one that does not decode.
         CHECK(text_of([&] { pool.map(options, [](int i) { return Touchy{i == 5 ? Touchy::in_encode : i}; }, first_numbers(20)); }) == "1000");

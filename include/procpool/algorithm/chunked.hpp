@@ -53,11 +53,10 @@ class Chunked {
 public:
     /// Lifetime: the references outlive it. Throws: std::invalid_argument, CodecError when the workers do not have the code.
     Chunked(engine::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink, Pace pace = Pace::call, const Orders& orders = Orders::none())
-        : client_(client), options_(options), f_(f), sink_(sink), pace_(pace), orders_(orders),
+        : client_(client), options_(checked(options)), f_(f), sink_(sink), pace_(pace), orders_(orders),
           goes_on_(options.on_error == OnError::wait_all && !keeps_errors), lease_(client.parkers().lease()),
           sizes_(options.chunk_size, size_if_known(range), client.board().control.workers, items == Items::copied ? sizeof(Item) : 0, folds ? fold_block : 1),
           most_in_flight_(chunks_per_worker * client.board().control.workers), ticker_(options.progress, size_if_known(range).value_or(0)), input_(range) {
-        check_task(options);
         if (const std::uintptr_t code = code_of(f); code != 0) { client.check_code(code); }
         chunks_.reserve(most_in_flight_);
     }
@@ -177,6 +176,11 @@ public:
 private:
     static constexpr std::size_t chunks_per_worker = 4;
 
+    [[nodiscard]] static const MapOptions& checked(const MapOptions& options) {  // before the range is begun
+        check_task(options);
+        return options;
+    }
+
     /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
     [[nodiscard]] engine::Order order() const {
         return {.code = chunk_code<F, Item, items, Sink::mode>,
@@ -196,7 +200,7 @@ private:
 
     void encode(Writer& out, std::size_t wanted, SentChunk& chunk) {
         ChunkHead& head = chunk.head;
-        const bool exact = options_.timeout.count() > 0 || options_.retries > 0;
+        const bool exact = options_.timeout.count() > 0 || options_.retries > 0 || goes_on_ || keeps_errors;
         head.flags = (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (input_.frames && (goes_on_ || keeps_errors) ? ChunkHead::framed : 0);
         if constexpr (Sink::mode == Results::shared) { head.results = reinterpret_cast<std::uint64_t>(sink_.address(submitted_)); }
         input_.encode(out, f_, wanted, head);
