@@ -131,15 +131,19 @@ public:
     /// Effects: takes the results of all chunks that are decided.
     void collect() {
         if (orders_.has_news(obeyed_)) { obey(); }
-        for (std::size_t i = 0; i < chunks_.size();) {
-            if (!chunks_[i].is_decided()) {
-                ++i;
-                continue;
+        struct Sweep {
+            std::vector<SentChunk>& chunks;
+            ~Sweep() {
+                std::erase_if(chunks, [](const SentChunk& chunk) { return chunk.is_taken(); });
             }
-            SentChunk chunk = std::move(chunks_[i]);
-            if (i + 1 != chunks_.size()) { chunks_[i] = std::move(chunks_.back()); }
-            chunks_.pop_back();
-            take(chunk);
+        };
+        {
+            const Sweep sweep{chunks_};
+            // The last first: a chunk that was decided before one that is seen to be is seen to be, too. Then in the order in which they were sent.
+            for (auto chunk = chunks_.rbegin(); chunk != chunks_.rend(); ++chunk) { chunk->seen_decided = chunk->is_decided(); }
+            for (SentChunk& chunk : chunks_) {
+                if (chunk.seen_decided) { take(std::move(chunk)); }
+            }
         }
         submit_rests();
     }
@@ -156,7 +160,9 @@ public:
     void stop() {
         stopped_ = true;
         rest_.clear();
-        for (const SentChunk& chunk : chunks_) { chunk.task.cancel(); }
+        for (const SentChunk& chunk : chunks_) {
+            if (!chunk.is_taken()) { chunk.task.cancel(); }
+        }
     }
 
     /// Effects: as stop(), and if that is wanted, what runs is killed.
@@ -164,7 +170,7 @@ public:
         obeyed_ = orders_.wish();
         stop();
         for (const SentChunk& chunk : chunks_) {
-            if (obeyed_ == Wish::kill) { chunk.task.kill(); }
+            if (obeyed_ == Wish::kill && !chunk.is_taken()) { chunk.task.kill(); }
         }
     }
 
@@ -230,7 +236,7 @@ private:
         error_ = error;
     }
 
-    void take(SentChunk& chunk) {
+    void take(SentChunk chunk) {
         const engine::Client::Taken taken = chunk.task.take();
         if (taken.phase() == task::Phase::cancelled) { return; }  // by stop()
         const bool finished = taken.phase() == task::Phase::done;
