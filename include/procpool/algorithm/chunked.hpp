@@ -53,11 +53,10 @@ class Chunked {
 public:
     /// Lifetime: the references outlive it. Throws: std::invalid_argument, CodecError when the workers do not have the code.
     Chunked(engine::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink, Pace pace = Pace::call, const Orders& orders = Orders::none())
-        : client_(client), options_(options), f_(f), sink_(sink), pace_(pace), orders_(orders),
+        : client_(client), options_(checked(options)), f_(f), sink_(sink), pace_(pace), orders_(orders),
           goes_on_(options.on_error == OnError::wait_all && !keeps_errors), lease_(client.parkers().lease()),
           sizes_(options.chunk_size, size_if_known(range), client.board().control.workers, items == Items::copied ? sizeof(Item) : 0, folds ? fold_block : 1),
           most_in_flight_(chunks_per_worker * client.board().control.workers), ticker_(options.progress, size_if_known(range).value_or(0)), input_(range) {
-        check_task(options);
         if (const std::uintptr_t code = code_of(f); code != 0) { client.check_code(code); }
         chunks_.reserve(most_in_flight_);
     }
@@ -132,15 +131,19 @@ public:
     /// Effects: takes the results of all chunks that are decided.
     void collect() {
         if (orders_.has_news(obeyed_)) { obey(); }
-        for (std::size_t i = 0; i < chunks_.size();) {
-            if (!chunks_[i].is_decided()) {
-                ++i;
-                continue;
+        struct Sweep {
+            std::vector<SentChunk>& chunks;
+            ~Sweep() {
+                std::erase_if(chunks, [](const SentChunk& chunk) { return chunk.is_taken(); });
             }
-            SentChunk chunk = std::move(chunks_[i]);
-            if (i + 1 != chunks_.size()) { chunks_[i] = std::move(chunks_.back()); }
-            chunks_.pop_back();
-            take(chunk);
+        };
+        {
+            const Sweep sweep{chunks_};
+            // The last first: a chunk that was decided before one that is seen to be is seen to be, too. Then in the order in which they were sent.
+            for (auto chunk = chunks_.rbegin(); chunk != chunks_.rend(); ++chunk) { chunk->seen_decided = chunk->is_decided(); }
+            for (SentChunk& chunk : chunks_) {
+                if (chunk.seen_decided) { take(std::move(chunk)); }
+            }
         }
         submit_rests();
     }
@@ -157,7 +160,9 @@ public:
     void stop() {
         stopped_ = true;
         rest_.clear();
-        for (const SentChunk& chunk : chunks_) { chunk.task.cancel(); }
+        for (const SentChunk& chunk : chunks_) {
+            if (!chunk.is_taken()) { chunk.task.cancel(); }
+        }
     }
 
     /// Effects: as stop(), and if that is wanted, what runs is killed.
@@ -165,7 +170,7 @@ public:
         obeyed_ = orders_.wish();
         stop();
         for (const SentChunk& chunk : chunks_) {
-            if (obeyed_ == Wish::kill) { chunk.task.kill(); }
+            if (obeyed_ == Wish::kill && !chunk.is_taken()) { chunk.task.kill(); }
         }
     }
 
@@ -176,6 +181,11 @@ public:
 
 private:
     static constexpr std::size_t chunks_per_worker = 4;
+
+    [[nodiscard]] static const MapOptions& checked(const MapOptions& options) {  // before the range is begun
+        check_task(options);
+        return options;
+    }
 
     /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
     [[nodiscard]] engine::Order order() const {
@@ -196,7 +206,7 @@ private:
 
     void encode(Writer& out, std::size_t wanted, SentChunk& chunk) {
         ChunkHead& head = chunk.head;
-        const bool exact = options_.timeout.count() > 0 || options_.retries > 0;
+        const bool exact = options_.timeout.count() > 0 || options_.retries > 0 || goes_on_ || keeps_errors;
         head.flags = (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (input_.frames && (goes_on_ || keeps_errors) ? ChunkHead::framed : 0);
         if constexpr (Sink::mode == Results::shared) { head.results = reinterpret_cast<std::uint64_t>(sink_.address(submitted_)); }
         input_.encode(out, f_, wanted, head);
@@ -226,7 +236,7 @@ private:
         error_ = error;
     }
 
-    void take(SentChunk& chunk) {
+    void take(SentChunk chunk) {
         const engine::Client::Taken taken = chunk.task.take();
         if (taken.phase() == task::Phase::cancelled) { return; }  // by stop()
         const bool finished = taken.phase() == task::Phase::done;

@@ -92,7 +92,8 @@ public:
     /// Effects: the first items are submitted.
     LazyCall(engine::Client& client, const MapOptions& options, F f, Input input)
         : client_(client), options_(options_for(options)), f_{Called{std::move(f)}}, input_(std::move(input)),
-          window_(window_for(options_, client.board().control.workers)), call_(client, options_, f_, input_.range(), queue_, Pace::lazy) {
+          window_(window_for(options_, client.board().control.workers)), chunk_(std::min(options_.chunk_size, window_)),
+          worthwhile_(std::max(chunk_, (window_ + 1) / 2)), call_(client, options_, f_, input_.range(), queue_, Pace::lazy) {
         fill();
     }
     ~LazyCall() override {
@@ -102,8 +103,8 @@ public:
     std::optional<Outcome<Given>> next(Deadline deadline) override {
         try {
             while (!is_over_) {
-                call_.collect();
-                fill();
+                if (!queue_.has_next()) { call_.collect(); }
+                if (room() >= worthwhile_) { fill(); }
                 call_.tick();
                 if (queue_.has_next()) {
                     ++given_;
@@ -134,9 +135,12 @@ private:
         return options.window != 0 ? options.window : chunks_per_worker * workers * std::min(options.chunk_size, largest_chunk);
     }
 
+    /// How many items may be submitted now.
+    [[nodiscard]] std::size_t room() const noexcept { return window_ - std::min(window_, call_.submitted() - given_); }
+
     void fill() {
-        while (call_.submitted() - given_ < window_ && call_.has_input()) {
-            if (!call_.submit_next(window_ - (call_.submitted() - given_))) { return; }
+        while (room() >= chunk_ && call_.has_input()) {
+            if (!call_.submit_next(chunk_)) { return; }
         }
     }
 
@@ -153,7 +157,9 @@ private:
     Input input_;
     Queue queue_;
     std::size_t window_;
-    std::size_t given_ = 0;
+    std::size_t chunk_;
+    std::size_t worthwhile_;  // to submit so many at once: a worker that sleeps is woken for several
+    std::size_t given_ = 0;   // to the consumer
     bool is_over_ = false;
     Chunked<Function, typename Input::Item, Items::copied, typename Input::Range, Queue> call_;
 };

@@ -67,7 +67,7 @@ constexpr void require_folding() {
 
 template <Engine E>
 template <class F, class G, class T, class Range>
-T ProcessPool<E>::map_reduce(const MapOptions& options, F map, G reduce, T init, Range&& range) {
+T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, Range&& range) {
     using Input = algorithm::zipped_t<Range&>;
     if constexpr (algorithm::require_calls<Input, F>()) {
         using Mapped = typename Input::template Result<F>;
@@ -77,7 +77,7 @@ T ProcessPool<E>::map_reduce(const MapOptions& options, F map, G reduce, T init,
             engine::Client& run_by = open_client();
             if (const std::uintptr_t code = algorithm::code_of(reduce); code != 0) { run_by.check_code(code); }
             algorithm::FoldedResults<G, T> sink{reduce, std::move(init)};
-            algorithm::run_chunked<Folding, typename Input::Item>(run_by, E::place_of, options, Folding{std::move(map), reduce}, range, sink);
+            algorithm::run_chunked<Folding, typename Input::Item>(run_by, E::place_of, options, Folding{std::move(f), reduce}, range, sink);
             return std::move(sink).value();
         }
     }

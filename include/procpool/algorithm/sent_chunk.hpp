@@ -23,12 +23,16 @@ struct SentChunk {
     std::size_t casualty = nobody;          ///< the item of it that its worker died with
     unsigned attempt = 0;                   ///< of that item
     std::vector<std::byte> arguments = {};  ///< where its slot does not keep them
+    bool seen_decided = false;
 
     void sent_as(engine::Client& client, engine::Ticket as) {
         task = TaskHandle{client, as};
         ticket = as;
+        seen_decided = false;
     }
-    [[nodiscard]] bool is_decided() const { return task.is_decided(); }
+    [[nodiscard]] bool is_decided() const { return !is_taken() && task.is_decided(); }
+    /// What is left of one whose task has been moved away.
+    [[nodiscard]] bool is_taken() const noexcept { return !task.valid(); }
 };
 
 }  // namespace procpool::algorithm

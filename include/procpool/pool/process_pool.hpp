@@ -187,16 +187,16 @@ public:
     template <class F, class... Ranges>
     auto imap_unordered(const MapOptions& options, F f, Ranges&&... ranges);
 
-    /// Returns: reduce(... reduce(reduce(init, b0), b1) ..., bn), where each b is the same without init over what map returns for 256 items, the
+    /// Returns: reduce(... reduce(reduce(init, b0), b1) ..., bn), where each b is the same without init over what f returns for 256 items, the
     /// last one for the rest: the same for any number of workers and chunks. A retried item runs again with those of its 256 before it.
     /// Throws: as map().
     template <class F, class G, class T, class Range>
         requires(!std::same_as<F, MapOptions>)
-    T map_reduce(F map, G reduce, T init, Range&& range) {
-        return map_reduce(MapOptions{}, std::move(map), std::move(reduce), std::move(init), range);
+    T map_reduce(F f, G reduce, T init, Range&& range) {
+        return map_reduce(MapOptions{}, std::move(f), std::move(reduce), std::move(init), range);
     }
     template <class F, class G, class T, class Range>
-    T map_reduce(const MapOptions& options, F map, G reduce, T init, Range&& range);
+    T map_reduce(const MapOptions& options, F f, G reduce, T init, Range&& range);
 
     /// Runs f(args...) once in every worker, when it is through with what it is at; if one dies before, its replacement runs it. Broadcasts run
     /// one after the other. Returns: what f returns, by worker index; nothing if f returns nothing. Throws: when all have ended, the error of the
