@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// ChunkCall: runs the chunks of one call over many items, whatever they hold.
+
+#include <procpool/algorithm/chunk_head.hpp>
+#include <procpool/algorithm/chunk_size.hpp>
+#include <procpool/algorithm/orders.hpp>
+#include <procpool/algorithm/sent_chunk.hpp>
+#include <procpool/algorithm/ticker.hpp>
+#include <procpool/codec/bytes.hpp>
+#include <procpool/codec/exception.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/pool/future.hpp>
+#include <procpool/pool/options.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace procpool::algorithm {
+
+/// Who drives a call over many items.
+enum class Pace {
+    call,  ///< run(), which returns when nothing of the call runs any more
+    held,  ///< likewise, and the pool does not close before that: see Client::hold()
+    lazy   ///< whoever wants results, now and then: chunks in flight keep nobody from submitting meanwhile
+};
+
+/// What the items and results of a call make of it.
+struct ChunkPlan {
+    TaskCode code;
+    std::optional<std::size_t> items;  ///< how many, if that is known
+    std::size_t bytes_per_item;        ///< 0 where they stay where they are
+    bool keeps_errors;                 ///< a failed item is a result
+    bool folds;                        ///< results are those of blocks
+    bool frames;                       ///< items can have their sizes before them
+};
+
+/// A chunk is a task like any other, so a chunk that kills its worker costs no other chunk. What depends on types is left to Chunked, so that
+/// the compiler sees this once. Called by: one thread at a time.
+class ChunkCall {
+public:
+    ChunkCall(const ChunkCall&) = delete;
+    ChunkCall& operator=(const ChunkCall&) = delete;
+
+    /// Throws: by OnError, the error of an item, or of the range, which counts as one at its place; when nothing of the call runs any more.
+    void run() {
+        try {
+            while (has_input()) {
+                if (chunks_.size() >= most_in_flight_ || !submit_next()) { wait(Deadline::never()); }
+                collect();
+                tick();
+            }
+            while (in_flight()) {
+                wait(Deadline::never());
+                collect();
+                tick();
+            }
+        } catch (...) {  // what told the progress, or memory
+            stop();
+            for (; !chunks_.empty(); collect()) { wait(Deadline::never()); }
+            throw;
+        }
+        if (error_) { std::rethrow_exception(error_); }
+        ticker_.end(settled_);
+    }
+
+    // ---- what run() consists of
+
+    /// Whether there are items that have not been submitted.
+    [[nodiscard]] bool has_input() {
+        if (stopped_ || input_over_) { return false; }
+        try {
+            input_over_ = is_at_end();
+        } catch (...) { end_input(std::current_exception()); }
+        return !input_over_;
+    }
+
+    /// Whether something that has been submitted is not settled.
+    [[nodiscard]] bool in_flight() const noexcept { return !chunks_.empty() || !rest_.empty(); }
+
+    /// Effects: submits one more chunk, of at most that many items. Returns: false when there is no slot for it now. Requires: has_input().
+    bool submit_next(std::size_t most = SIZE_MAX) {
+        const std::size_t wanted = sizes_.next(most);
+        SentChunk chunk{.first = submitted_};
+        std::optional<engine::Ticket> ticket;
+        try {
+            ticket = client_.submit(order(), [&](Writer& out) { encode(out, wanted, chunk); });
+        } catch (...) {
+            end_input(std::current_exception());
+            return true;
+        }
+        if (!ticket) {
+            sizes_.put_back(wanted);
+            return false;
+        }
+        submitted_ += chunk.head.count;
+        add(std::move(chunk), *ticket);
+        if (const std::exception_ptr error = take_input_error()) { end_input(error); }
+        return true;
+    }
+
+    /// Blocks until something is decided, the listener to progress is to be told, or the deadline.
+    void wait(Deadline deadline) {
+        if (chunks_.empty()) {  // there are no slots
+            if (pace_ != Pace::call) { lease_.park(deadline.or_sooner(Deadline::after(std::chrono::milliseconds{1}))); }
+            return;
+        }
+        const auto something = [&] { return orders_.has_news(obeyed_) || std::ranges::any_of(chunks_, &SentChunk::is_decided); };
+        client_.wait_on(lease_, something, deadline.or_sooner(ticker_.next()));
+    }
+
+    /// Effects: takes the results of all chunks that are decided.
+    void collect() {
+        if (orders_.has_news(obeyed_)) { obey(); }
+        struct Sweep {
+            std::vector<SentChunk>& chunks;
+            ~Sweep() {
+                std::erase_if(chunks, [](const SentChunk& chunk) { return chunk.is_taken(); });
+            }
+        };
+        {
+            const Sweep sweep{chunks_};
+            // The last first: a chunk that was decided before one that is seen to be is seen to be, too. Then in the order in which they were sent.
+            for (auto chunk = chunks_.rbegin(); chunk != chunks_.rend(); ++chunk) { chunk->seen_decided = chunk->is_decided(); }
+            for (SentChunk& chunk : chunks_) {
+                if (chunk.seen_decided) { take(std::move(chunk)); }
+            }
+        }
+        submit_rests();
+    }
+
+    void tick() {
+        ticker_.tick([&] {
+            std::size_t done = settled_;
+            for (const SentChunk& chunk : chunks_) { done += client_.items_done(chunk.ticket); }
+            return done;
+        });
+    }
+
+    /// Effects: chunks that have not started will not; those that run stop after the item they are at.
+    void stop() {
+        stopped_ = true;
+        rest_.clear();
+        for (const SentChunk& chunk : chunks_) {
+            if (!chunk.is_taken()) { chunk.task.cancel(); }
+        }
+    }
+
+    /// Effects: as stop(), and if that is wanted, what runs is killed.
+    void obey() {
+        obeyed_ = orders_.wish();
+        stop();
+        for (const SentChunk& chunk : chunks_) {
+            if (obeyed_ == Wish::kill && !chunk.is_taken()) { chunk.task.kill(); }
+        }
+    }
+
+    [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
+    /// The error of the lowest item known, or of the range. Null when there is none.
+    [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
+    void end_progress() { ticker_.end(settled_); }
+
+protected:
+    ChunkCall(engine::Client& client, const MapOptions& options, Pace pace, const Orders& orders, const ChunkPlan& plan)
+        : client_(client), options_(checked(options)), plan_(plan), pace_(pace), orders_(orders),
+          goes_on_(options.on_error == OnError::wait_all && !plan.keeps_errors), lease_(client.parkers().lease()),
+          sizes_(options.chunk_size, plan.items, client.board().control.workers, plan.bytes_per_item, plan.folds ? fold_block : 1),
+          most_in_flight_(chunks_per_worker * client.board().control.workers), ticker_(options.progress, plan.items.value_or(0)) {
+        chunks_.reserve(most_in_flight_);
+    }
+    ~ChunkCall() = default;
+
+    [[nodiscard]] virtual bool is_at_end() = 0;
+    /// Effects: writes the head, the callable and as many items as there are, up to `wanted`; sets the head's items and count.
+    /// Throws: what the range or a Codec throws at the first item; later, the chunk ends there, and take_input_error() tells.
+    virtual void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) = 0;
+    [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
+    /// Effects: decodes the results of that many items, or blocks, if there are any behind the report.
+    virtual void take_values(std::size_t first, std::size_t count, Reader& in) = 0;
+    /// Called only where the plan says so.
+    virtual void keep_error(std::size_t index, const std::exception_ptr& error) = 0;
+
+private:
+    static constexpr std::size_t chunks_per_worker = 4;
+
+    [[nodiscard]] static const MapOptions& checked(const MapOptions& options) {  // before the range is begun
+        check_task(options);
+        return options;
+    }
+
+    /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
+    [[nodiscard]] engine::Order order() const {
+        return {.code = plan_.code,
+                .patience = chunks_.empty() && pace_ == Pace::call ? engine::Patience::wait : engine::Patience::try_once,
+                .timeout = options_.timeout,
+                .priority = options_.priority,
+                .label = options_.label,
+                .stays = pace_ != Pace::lazy,
+                .waiter = lease_ ? lease_.index() : engine::Order::no_waiter,
+                .held = pace_ == Pace::held};
+    }
+
+    void add(SentChunk&& chunk, engine::Ticket ticket) {
+        chunk.sent_as(client_, ticket);
+        chunks_.push_back(std::move(chunk));
+    }
+
+    void encode(Writer& out, std::size_t wanted, SentChunk& chunk) {
+        ChunkHead& head = chunk.head;
+        const bool exact = options_.timeout.count() > 0 || options_.retries > 0 || goes_on_ || plan_.keeps_errors;
+        const bool framed = plan_.frames && (goes_on_ || plan_.keeps_errors);
+        head.flags = (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (framed ? ChunkHead::framed : 0);
+        encode_items(out, wanted, head);
+        if (pace_ == Pace::lazy && (head.count > 1 || options_.retries > 0)) { chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size()); }
+    }
+
+    /// Effects: the range gives no more items; `error` counts as one of the item that would have been next.
+    void end_input(const std::exception_ptr& error) {
+        input_over_ = true;
+        note(submitted_, error);
+        if (!goes_on_ && pace_ != Pace::lazy) { stop(); }
+    }
+
+    /// Effects: items from `index` have failed.
+    void fail(std::size_t index, std::size_t count, const std::exception_ptr& error) {
+        if (plan_.keeps_errors) {
+            for (std::size_t i = 0; i < count; ++i) { keep_error(index + i, error); }
+        } else {
+            note(index, error);
+            if (!goes_on_ && !stopped_) { stop(); }
+        }
+    }
+
+    void note(std::size_t index, const std::exception_ptr& error) {
+        if (failed_at_ && *failed_at_ <= index) { return; }
+        failed_at_ = index;
+        error_ = error;
+    }
+
+    void take(SentChunk chunk) {
+        const engine::Client::Taken taken = chunk.task.take();
+        if (taken.phase() == task::Phase::cancelled) { return; }  // by stop()
+        const bool finished = taken.phase() == task::Phase::done;
+        const std::size_t skipped = chunk.head.skip;
+        const std::size_t count = chunk.head.count;
+        Reader in{taken.bytes()};
+        if (finished && taken.outcome() == task::Outcome::exception) {  // it got to no item, or there was no room for the results
+            fail(chunk.first + skipped, count - skipped, decode_exception(in));
+            settled_ += count - skipped;
+            return;
+        }
+        ChunkReport report{.completed = skipped, .nanoseconds = 0, .error_at = 0, .failed_item = 0};
+        if (in.remaining() >= sizeof report) { report = decode_plain<ChunkReport>(in); }  // or it died before it left one
+        const bool failed = report.error_at != 0 && report.error_at < taken.bytes().size();
+        sizes_.measured(report.completed - skipped, std::chrono::nanoseconds{report.nanoseconds});
+        take_results(chunk, failed ? report.failed_item : report.completed, in);
+        std::size_t done = report.completed;
+        if (failed) {
+            Reader error{taken.bytes().subspan(report.error_at)};
+            fail(chunk.first + report.failed_item, 1, decode_exception(error));
+            done = std::max(done, static_cast<std::size_t>(report.failed_item) + 1);
+        }
+        if (done < count && !stopped_) {
+            if (finished) {
+                const bool in_block = plan_.folds && !failed_at_ && done % fold_block != 0;
+                run_again(chunk, taken, done, in_block ? std::span{taken.bytes()}.last(in.remaining()) : std::span<const std::byte>{});
+            } else {
+                done = settle_loss(chunk, taken, done);
+            }
+        }
+        settled_ += done - skipped;
+    }
+
+    void take_results(const SentChunk& chunk, std::size_t end, Reader& in) {
+        const std::size_t skipped = chunk.head.skip;
+        if (end <= skipped || (plan_.folds && failed_at_)) { return; }
+        std::size_t first = chunk.first + skipped;
+        std::size_t count = end - skipped;
+        if (plan_.folds) {
+            first /= fold_block;
+            count = (end == chunk.head.count ? (end - 1) / fold_block + 1 : end / fold_block) - skipped / fold_block;
+        }
+        try {
+            take_values(first, count, in);
+        } catch (...) {
+            if (plan_.keeps_errors) { throw; }
+            fail(chunk.first + skipped, 1, std::current_exception());
+        }
+    }
+
+    /// The worker has died, or was stopped, before it was through. Returns: the item before which everything is settled.
+    std::size_t settle_loss(SentChunk& chunk, const engine::Client::Taken& taken, std::size_t at) {
+        const task::Cause cause = taken.loss()->cause;
+        const bool alone = cause == task::Cause::died || cause == task::Cause::timed_out;
+        const unsigned attempts = at == chunk.casualty ? chunk.attempt : 0;
+        if (alone && attempts < options_.retries) {
+            chunk.casualty = at;
+            chunk.attempt = attempts + 1;
+            const std::size_t from = plan_.folds ? at - at % fold_block : at;  // nobody knows what was folded of the block
+            run_again(chunk, taken, from, {});
+            return from;
+        }
+        const std::size_t end = alone ? at + 1 : chunk.head.count;
+        try {
+            throw_loss(client_, taken, "item " + std::to_string(chunk.first + at));
+        } catch (...) { fail(chunk.first + at, end - at, std::current_exception()); }
+        chunk.casualty = SentChunk::nobody;
+        if (end < chunk.head.count && !stopped_) { run_again(chunk, taken, end, {}); }
+        return end;
+    }
+
+    /// Effects: the items of a chunk from `from` on will run. carry: what was folded of the block that item is in.
+    void run_again(SentChunk& chunk, const engine::Client::Taken& taken, std::size_t from, std::span<const std::byte> carry) {
+        if (chunk.arguments.empty()) {  // its slot may be needed for it
+            chunk.arguments.assign(taken.arguments().begin(), taken.arguments().end());
+        }
+        chunk.arguments.resize(chunk.arguments.size() - chunk.head.carry);
+        chunk.arguments.insert(chunk.arguments.end(), carry.begin(), carry.end());
+        chunk.head.carry = carry.size();
+        chunk.head.skip = from;
+        chunk.head.attempt = chunk.casualty == SentChunk::nobody || from > chunk.casualty ? 0 : chunk.attempt;
+        std::memcpy(chunk.arguments.data(), &chunk.head, sizeof chunk.head);
+        rest_.push_back(std::move(chunk));
+    }
+
+    void submit_rests() {
+        while (!rest_.empty()) {
+            SentChunk& chunk = rest_.back();
+            std::optional<engine::Ticket> ticket;
+            try {
+                ticket = client_.submit(order(), [&](Writer& out) { out.write(chunk.arguments.data(), chunk.arguments.size()); });
+            } catch (...) {
+                const SentChunk refused = std::move(chunk);
+                rest_.pop_back();
+                fail(refused.first + refused.head.skip, refused.head.count - refused.head.skip, std::current_exception());
+                settled_ += refused.head.count - refused.head.skip;
+                continue;
+            }
+            if (!ticket) { return; }
+            add(std::move(chunk), *ticket);
+            if (pace_ != Pace::lazy) { chunks_.back().arguments = {}; }
+            rest_.pop_back();
+        }
+    }
+
+    engine::Client& client_;
+    const MapOptions& options_;
+    const ChunkPlan plan_;
+    const Pace pace_;
+    const Orders& orders_;
+    Wish obeyed_ = Wish::go_on;
+    const bool goes_on_;  // after an item has failed
+    engine::Parkers::Lease lease_;
+    ChunkSize sizes_;
+    std::size_t most_in_flight_;
+    Ticker ticker_;
+    std::vector<SentChunk> chunks_;  // in flight
+    std::vector<SentChunk> rest_;    // to be run again, from an item on
+    std::size_t submitted_ = 0;  // items
+    std::size_t settled_ = 0;    // items
+    bool input_over_ = false;
+    bool stopped_ = false;
+    std::optional<std::size_t> failed_at_;
+    std::exception_ptr error_;
+};
+
+}  // namespace procpool::algorithm
