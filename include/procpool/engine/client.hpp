@@ -226,6 +226,7 @@ private:
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
+    [[nodiscard]] bool spin_for(Ticket ticket, Deadline deadline);
     void wait_for_capacity(const Order& order);
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
@@ -260,6 +261,7 @@ private:
     std::atomic<std::uint64_t> submitted_{0};          // written under mutex_
     std::atomic<std::uint64_t> cancelled_{0};
     std::atomic<std::uint32_t> polls_{0};
+    std::atomic<int> pause_{0};                        // how long spin_for() does not look
     std::atomic<std::uint32_t> returned_{no_slot};     // slots that were given back, in a stack that submitters empty at once
 
     std::mutex capacity_mutex_;            // one submitter at a time waits for capacity

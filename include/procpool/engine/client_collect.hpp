@@ -7,18 +7,21 @@
 #include <procpool/engine/callback_loop.hpp>
 #include <procpool/engine/client.hpp>
 
+#include <algorithm>
+
 namespace procpool::engine {
 
 /// Then a waiting thread sees whether those who should wake it still live.
 inline constexpr std::chrono::milliseconds longest_sleep{100};
 
+inline constexpr int spin_rounds = 16;
+inline constexpr int looks_per_round = 64;
+
 /// Looks for about as long as going to sleep and being woken would cost. Returns: whether `ready()`.
 template <class Ready>
 bool Client::spin(Ready ready, Deadline deadline) {
-    constexpr int rounds = 16;
-    constexpr int looks = 64;
-    for (int round = 0; round < rounds; ++round) {
-        for (int i = 0; i < looks; ++i) {
+    for (int round = 0; round < spin_rounds; ++round) {
+        for (int i = 0; i < looks_per_round; ++i) {
             if (ready()) { return true; }
             relax();
         }
@@ -28,9 +31,23 @@ bool Client::spin(Ready ready, Deadline deadline) {
     return false;
 }
 
+/// As spin(), for one task. Each look takes the slot's line from the worker that is about to write there, and it has to get it back: so
+/// none is taken while the task is not expected to have ended, going by the last ones.
+inline bool Client::spin_for(Ticket ticket, Deadline deadline) {
+    if (is_decided(ticket)) { return true; }
+    constexpr int longest = 32;
+    const int pause = pause_.load(std::memory_order_relaxed);  // a guess, and any thread's is as good
+    for (int i = 0; i < pause; ++i) { relax(); }
+    int looks = 0;
+    const bool found = spin([&] { return ++looks, is_decided(ticket); }, deadline);
+    const int next = looks == 1 ? pause - (pause + 7) / 8 : std::min(longest, pause + looks / 2);
+    pause_.store(looks <= looks_per_round ? next : 0, std::memory_order_relaxed);
+    return found;
+}
+
 inline bool Client::wait(Ticket ticket, Deadline deadline) {
+    if (spin_for(ticket, deadline)) { return true; }
     const auto decided = [&] { return is_decided(ticket); };
-    if (spin(decided, deadline)) { return true; }
     if (CallbackLoop* const loop = callback_loop()) { return loop->wait(*this, ticket, deadline); }
     while (!decided()) {
         if (deadline.passed()) { return false; }
