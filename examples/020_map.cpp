@@ -33,7 +33,7 @@ int main() {
     fmt::print("{} takes {} steps, the most below a million\n", longest - steps.begin() + 1, *longest);
 
     // What a closure needs it captures by value.
-    const int factor = 10;
+    int factor = 10;
     fmt::print("{}\n", pool.map([factor](int n) { return factor * n; }, std::views::iota(1, 6)));
 
     // An item that fails makes the call fail with its error.

@@ -31,6 +31,9 @@ enum class Results : std::uint8_t {
     folded   ///< behind the report, one for each block of items
 };
 
+/// Blocks of so many items are folded by themselves.
+inline constexpr std::size_t fold_block = 256;
+
 /// What a chunk's arguments begin with; the callable follows, then the items, then what was folded of the block that `skip` is in.
 struct ChunkHead {
     static constexpr std::uint64_t exact = 1;    ///< each item is accounted for by itself

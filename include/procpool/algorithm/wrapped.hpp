@@ -97,9 +97,6 @@ struct Folding {
     }
 };
 
-/// Blocks of so many items are folded by themselves.
-inline constexpr std::size_t fold_block = 256;
-
 /// What a worker has folded of the block it is at.
 template <class F>
 class Accumulator {
