@@ -24,4 +24,18 @@ private:
     int workers_;
 };
 
+/// For items that are worth a schedule(dynamic, 1).
+class OpenMpDynamic {
+public:
+    explicit OpenMpDynamic(std::size_t workers) : workers_(static_cast<int>(workers)) {}
+    template <class Body>
+    void for_ranges(std::size_t n, Body body) {
+#pragma omp parallel for schedule(dynamic) num_threads(workers_)
+        for (std::size_t i = 0; i < n; ++i) { body(i, i + 1); }
+    }
+
+private:
+    int workers_;
+};
+
 }  // namespace benchmarks
