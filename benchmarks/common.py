@@ -2,6 +2,7 @@
 """What every competitor in Python needs, as common.hpp is for those in C++."""
 
 import argparse
+import multiprocessing
 import os
 import sys
 import time
@@ -20,8 +21,11 @@ def arguments():
 
 
 def skip(reason):
+    """Ends the program, and its children first: they would go on holding its output open."""
     print(reason, file=sys.stderr)
     sys.stderr.flush()
+    for child in multiprocessing.active_children():
+        child.kill()
     os._exit(SKIPPED)
 
 

@@ -46,6 +46,7 @@ def value(case):
 THREAD_POOLS = ("textbook", "rvaser", "asio", "bs", "taskflow")
 THREADS = THREAD_POOLS + ("tbb", "openmp", "std_thread", "std_async")
 PYTHON = ("python_multiprocessing", "python_futures", "python_pebble")
+MEMORY = "memory for each idle worker (PSS)"
 ROUND_TRIP = "round trip of an empty task"
 TASKS = "a million tasks with results, submitted, then collected"
 
@@ -72,4 +73,26 @@ FIGURES = [
     Figure("dispatch", (), "two submitting threads, to one", 1 / 0.8, to("the same from two threads", OURS, other_case=TASKS)),
     Figure("map", (), "`map` to a new vector, to the best of the threads", 1.5, to("5 million doubles to a new vector", *THREADS)),
     Figure("map", (), "in place, to the best of the threads", 1.1, to("5 million doubles in place", *THREADS)),
+] + [
+    Figure("chunking", (), f"{profile}, {cost}: to the best of OpenMP and oneTBB", 1,
+           to(f"{profile}, {cost} an item", "openmp_static", "openmp_dynamic", "openmp_guided", "tbb_auto", "tbb_simple", "tbb_affinity"))
+    for cost in ("50 ns", "5 µs", "50 µs", "500 µs", "50 ms")
+    for profile in ("uniform", "random", "descending", "bimodal", "one huge item")
+] + [
+    Figure("payload", (), f"{what} of 64 MB, copied: to a call by value", 3, to(f"{what} of 64 MB", "call_by_value"))
+    for what in ("argument", "result", "argument and result")
+] + [
+    Figure("payload", (), "64 MB shared, to 64 B shared", 1.2,
+           lambda one: cost(one["procpool_shared"]["argument of 64 MB"]) / cost(one["procpool_shared"]["argument of 64 B"])
+           if "argument of 64 MB" in one.get("procpool_shared", {}) else None),
+    Figure("wakeup", (), "first task after the pool slept, to a semaphore ping-pong", 1.2, to("first task after 5 ms of idling", "semaphore")),
+    Figure("startup", (), "pool up, one task, down: to `fork` and `waitpid` for each process", 2, to("pool up, one task, down", "fork_wait")),
+    Figure("startup", (), "the same with a parent of 1 GB", 2, to("pool up, one task, down, parent of 1 GB", "fork_wait")),
+    Figure("startup", (), "a worker replaced when the parent has grown by 1 GB, to one before", 1.2,
+           to("a worker replaced, after the parent has grown, parent of 1 GB", OURS, other_case="a worker replaced, after the parent has grown")),
+    Figure("real_gzip", (), "gzip, to pigz", 1, to("gzip, level 6", "pigz")),
+    Figure("scaling", (64,), "CPU time of 64 idle workers, ns a second", 0, value("CPU time of all idle workers, for each second")),
+    Figure("scaling", (64,), "memory of an idle worker beyond a fork's own, KB", 64,
+           lambda one: None if beyond(MEMORY, "fork_sleep")(one) is None else beyond(MEMORY, "fork_sleep")(one) / 1024),
+    Figure("compile", (), "hello program, to one with fmt and `<future>`", 2, to("hello program", "fmt_future")),
 ]

@@ -15,6 +15,7 @@ import os
 import pathlib
 import platform
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -82,16 +83,23 @@ class Competitors:
 
 def run_once(command, arguments, limit):
     """Returns: {case: [value, unit]}; a string when it has to be skipped. Raises RuntimeError when it fails."""
+    ended = subprocess.Popen(command + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        ended = subprocess.run(command + arguments, capture_output=True, text=True, timeout=limit)
+        output, errors = ended.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         raise RuntimeError(f"took longer than {limit} s") from None
+    finally:
+        try:
+            os.killpg(ended.pid, signal.SIGKILL)  # what it has left behind
+        except ProcessLookupError:
+            pass
+        ended.wait()
     if ended.returncode == SKIPPED:
-        return ended.stderr.strip().splitlines()[-1]
+        return errors.strip().splitlines()[-1]
     if ended.returncode != 0:
-        raise RuntimeError(f"ended with {ended.returncode}: {ended.stderr.strip()[-300:]}")
+        raise RuntimeError(f"ended with {ended.returncode}: {errors.strip()[-300:]}")
     cases = {}
-    for line in ended.stdout.splitlines():
+    for line in output.splitlines():
         case, value, unit = line.split("\t")
         cases[case] = [float(value), unit]
     return cases
@@ -102,6 +110,8 @@ def run_workload(workload, options):
     how = WORKLOADS[workload]
     competitors = Competitors(workload, options.build, options.python)
     workers_list = options.workers or (how.get("quick", how["workers"]) if options.size != "full" else how["workers"])
+    if options.competitors:
+        competitors.commands = {name: command for name, command in competitors.commands.items() if name in options.competitors + ["procpool"]}
     result = {"rounds": {workers: [] for workers in workers_list}, "skipped": competitors.skipped, "failed": {}}
     size = [] if options.size == "full" else [f"--{options.size}"]
     slow = {}
@@ -177,7 +187,7 @@ def parse():
     parser.add_argument("--workers", default="", help="instead of each workload's own numbers: 1,2")
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS} if not given")
     parser.add_argument("--seconds", type=float, help="for a workload: no further round begins after that")
-    parser.add_argument("--limit", type=float, default=300, help="seconds that one program may take")
+    parser.add_argument("--limit", type=float, default=120, help="seconds that one program may take")
     parser.add_argument("--json", type=pathlib.Path, help="where every value goes")
     parser.add_argument("--plots", type=pathlib.Path, help="the folder for the plots")
     parser.add_argument("--from-json", type=pathlib.Path, help="runs nothing: tables and plots of an earlier run")
@@ -192,6 +202,7 @@ def parse():
     options.build = options.build.resolve() / "benchmarks"
     os.environ["PROCPOOL_BENCHMARKS"] = str(options.build)
     only = [name for name in options.only.split(",") if name]
+    options.competitors = [name for name in options.competitors.split(",") if name]
     unknown = [name for name in only if not any(workload.startswith(name) for workload in WORKLOADS)]
     if unknown:
         parser.error(f"no such workload: {', '.join(unknown)}")
