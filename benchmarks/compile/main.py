@@ -37,7 +37,7 @@ def main():
             took, memory = compile_once(compiler, what)
             report(name, took * 1e9, "ns")
             report(f"{name}, memory", memory, "B")
-            if args.tiny:
+            if args.tiny or args.quick:
                 break
 
 

@@ -28,10 +28,10 @@ def run(pool_type):
                 os.kill(one, signal.SIGKILL)
             while True:
                 try:
-                    if pool.submit(pid)(timeout=1) not in old:
+                    if pool.submit(pid)(timeout=3) not in old:
                         return
                 except (TimeoutError, multiprocessing.TimeoutError, concurrent.futures.TimeoutError):
-                    skip("did not recover within 1 s: a killed worker held a lock")
+                    skip("did not recover within 3 s: a killed worker held a lock")
                 except concurrent.futures.process.BrokenProcessPool:
                     pool = pool_type(args.workers)
                 except Exception as error:  # pebble's ProcessExpired: the task had been taken
