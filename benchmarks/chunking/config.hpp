@@ -44,7 +44,7 @@ inline std::vector<Case> cases(const Arguments& arguments) {
     using Costs = std::vector<std::pair<const char*, double>>;
     const Costs few{{"50 ns", 50}, {"50 µs", 50e3}};
     const Costs all{{"50 ns", 50}, {"5 µs", 5e3}, {"500 µs", 500e3}, {"50 ms", 50e6}};
-    const double total = arguments.pick(0.2e6, 20e6, 80e6);  // nanoseconds
+    const double total = arguments.pick(0.2e6, 10e6, 80e6);  // nanoseconds
     std::vector<Case> result;
     for (const auto& [cost_name, cost] : arguments.pick(few, few, all)) {
         for (const char* const profile : {"uniform", "random", "descending", "bimodal", "one huge item"}) {

@@ -16,6 +16,7 @@ public:
     template <class F, class... Args>
     [[gnu::noinline]] auto submit(F f, Args... args) {
         using Result = std::invoke_result_t<F, Args...>;
+        asm volatile("");
         if constexpr (std::is_void_v<Result>) {
             f(args...);
             return Done<char>{0};

@@ -17,10 +17,11 @@
 
 namespace benchmarks {
 
-/// Tasks: as many workers as asked for, beside the thread that submits.
+/// Tasks: as many workers as asked for, beside up to two threads that submit: if those took the place of a worker and then waited, nobody
+/// would run what they wait for.
 class Tbb {
 public:
-    explicit Tbb(std::size_t workers) : limit_(tbb::global_control::max_allowed_parallelism, workers + 1), arena_(static_cast<int>(workers) + 1) {}
+    explicit Tbb(std::size_t workers) : limit_(tbb::global_control::max_allowed_parallelism, workers + 1), arena_(static_cast<int>(workers) + 2, 2) {}
     Tbb(const Tbb&) = delete;
     Tbb& operator=(const Tbb&) = delete;
     ~Tbb() noexcept { arena_.execute([this] { group_.wait(); }); }

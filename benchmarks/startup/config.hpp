@@ -57,7 +57,7 @@ constexpr const char* respawn = "a worker replaced, after the parent has grown";
 template <class Measure>
 void report_median(const std::string& name, const Arguments& arguments, Measure measure) {
     std::vector<double> all;
-    for (int i = 0; i < arguments.pick(1, 5, 9); ++i) { all.push_back(measure() * 1e9); }
+    for (int i = 0; i < arguments.pick(1, 3, 9); ++i) { all.push_back(measure() * 1e9); }
     report(name, median(all), "ns");
 }
 
