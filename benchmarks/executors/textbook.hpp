@@ -13,18 +13,19 @@
 #include <mutex>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace benchmarks {
 
-class ThreadPool {
+class Textbook {
 public:
-    explicit ThreadPool(std::size_t workers) {
+    explicit Textbook(std::size_t workers) {
         for (std::size_t i = 0; i < workers; ++i) { threads_.emplace_back([this] { work(); }); }
     }
-    ThreadPool(const ThreadPool&) = delete;
-    ThreadPool& operator=(const ThreadPool&) = delete;
-    ~ThreadPool() {
+    Textbook(const Textbook&) = delete;
+    Textbook& operator=(const Textbook&) = delete;
+    ~Textbook() {
         {
             const std::lock_guard guard{mutex_};
             closed_ = true;
@@ -34,9 +35,9 @@ public:
     }
 
     template <class F, class... Args>
-    auto apply_async(F f, Args... args) {
+    auto submit(F f, Args... args) {
         using Result = std::invoke_result_t<F, Args...>;
-        auto task = std::make_shared<std::packaged_task<Result()>>([f, args...] { return f(args...); });
+        auto task = std::make_shared<std::packaged_task<Result()>>([f, args...]() mutable { return f(std::move(args)...); });
         std::future<Result> future = task->get_future();
         {
             const std::lock_guard guard{mutex_};

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// chunking: items that cost more or less. An item is work of a known number of instructions, done by spinning.
+
+#include "../common.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace benchmarks::chunking {
+
+/// Of two instructions and about a third of a nanosecond each.
+inline void spin(std::uint32_t iterations) { asm volatile("1: dec %0\n\tjnz 1b" : "+r"(iterations) : : "cc"); }
+constexpr double iterations_per_nanosecond = 3;
+
+constexpr auto work = [](std::uint32_t iterations) {
+    spin(iterations);
+    return iterations + 1;
+};
+
+struct Case {
+    std::string name;
+    std::vector<std::uint32_t> items;
+};
+
+/// How much an item costs, relative to the others.
+inline double weight(std::string_view profile, std::size_t i, std::size_t n, std::mt19937& random) {
+    if (profile == "uniform") { return 1; }
+    if (profile == "random") { return std::exponential_distribution<double>{1}(random); }
+    if (profile == "descending") { return static_cast<double>(n - i); }
+    if (profile == "bimodal") { return std::uniform_int_distribution<>{0, 9}(random) == 0 ? 50 : 1; }
+    return i == 2 * n / 3 ? static_cast<double>(n) : 1;  // one item that is half of all
+}
+
+inline std::vector<Case> cases(const Arguments& arguments) {
+    using Costs = std::vector<std::pair<const char*, double>>;
+    const Costs few{{"50 ns", 50}, {"50 µs", 50e3}};
+    const Costs all{{"50 ns", 50}, {"5 µs", 5e3}, {"500 µs", 500e3}, {"50 ms", 50e6}};
+    const double total = arguments.pick(0.2e6, 10e6, 80e6);  // nanoseconds
+    std::vector<Case> result;
+    for (const auto& [cost_name, cost] : arguments.pick(few, few, all)) {
+        for (const char* const profile : {"uniform", "random", "descending", "bimodal", "one huge item"}) {
+            const auto n = static_cast<std::size_t>(std::max(16.0, total / cost));
+            std::mt19937 random{42};
+            std::vector<double> weights(n);
+            for (std::size_t i = 0; i < n; ++i) { weights[i] = weight(profile, i, n, random); }
+            double sum = 0;
+            for (const double one : weights) { sum += one; }
+            std::vector<std::uint32_t> items(n);
+            for (std::size_t i = 0; i < n; ++i) {
+                items[i] = 1 + static_cast<std::uint32_t>(weights[i] / sum * static_cast<double>(n) * cost * iterations_per_nanosecond);
+            }
+            result.push_back({std::string{profile} + ", " + cost_name + " an item", std::move(items)});
+        }
+    }
+    return result;
+}
+
+inline void check(const std::vector<std::uint32_t>& results, const std::vector<std::uint32_t>& items) {
+    require(results.size() == items.size(), "wrong size");
+    for (std::size_t i = 0; i < items.size(); ++i) { require(results[i] == items[i] + 1, "wrong result"); }
+}
+
+/// Reports the least time of `map(items, setting)` over the settings, for every case.
+template <class Map>
+void measure(const Arguments& arguments, const std::vector<std::size_t>& settings, Map map) {
+    for (const Case& one : cases(arguments)) {
+        double best = 1e300;
+        for (const std::size_t setting : settings) {
+            if (setting > one.items.size()) { continue; }
+            std::vector<std::uint32_t> results;
+            best = std::min(best, seconds([&] { results = map(one.items, setting); }));
+            check(results, one.items);
+        }
+        report(one.name, best * 1e9, "ns");
+    }
+}
+
+/// What a chunk, a grain or a schedule may be set to.
+inline std::vector<std::size_t> sweep() { return {1, 4, 16, 64, 256, 1024, 4096}; }
+
+/// As a loop over ranges does it: run(n, setting, body).
+template <class Loop>
+auto into_vector(Loop run) {
+    return [run](const std::vector<std::uint32_t>& items, std::size_t setting) {
+        std::vector<std::uint32_t> results(items.size());
+        run(items.size(), setting, [&](std::size_t first, std::size_t last) {
+            for (std::size_t i = first; i < last; ++i) { results[i] = work(items[i]); }
+        });
+        return results;
+    };
+}
+
+}  // namespace benchmarks::chunking

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSL-1.0
+"""The figures that procpool shall reach, each as a function of one round."""
+
+import dataclasses
+import typing
+
+from tables import OURS, cost
+
+
+@dataclasses.dataclass
+class Figure:
+    workload: str
+    workers: tuple  # () for all
+    text: str
+    limit: float  # the median over the rounds may be at most that
+    measure: typing.Callable  # of a round; None when the round does not have it
+
+
+def to(case, *others, other_case=None):
+    """procpool's cost of the case to the least of the others' that are in the round."""
+
+    def measure(this_round):
+        least = [cost(this_round[name][other_case or case]) for name in others if (other_case or case) in this_round.get(name, {})]
+        if not least or case not in this_round.get(OURS, {}) or min(least) == 0:
+            return None
+        return cost(this_round[OURS][case]) / min(least)
+
+    return measure
+
+
+def beyond(case, other):
+    """procpool's value of the case, less the other's."""
+
+    def measure(this_round):
+        if case not in this_round.get(OURS, {}) or case not in this_round.get(other, {}):
+            return None
+        return this_round[OURS][case][0] - this_round[other][case][0]
+
+    return measure
+
+
+def value(case):
+    return lambda this_round: this_round.get(OURS, {}).get(case, [None])[0]
+
+
+THREAD_POOLS = ("textbook", "rvaser", "asio", "bs", "taskflow")
+THREADS = THREAD_POOLS + ("tbb", "openmp", "std_thread", "std_async")
+PYTHON = ("python_multiprocessing", "python_futures", "python_pebble")
+MEMORY = "memory for each idle worker (PSS)"
+ROUND_TRIP = "round trip of an empty task"
+TASKS = "a million tasks with results, submitted, then collected"
+
+
+def near(limit_near, limit_far):
+    """Nanoseconds a task over what is allowed: a figure when the CPUs are near, a part of the ping-pong when they are not."""
+
+    def measure(this_round):
+        if TASKS not in this_round.get(OURS, {}) or TASKS not in this_round.get("ping_pong", {}):
+            return None
+        ping = this_round["ping_pong"][TASKS][0]
+        return this_round[OURS][TASKS][0] / (limit_near if ping < 100 else limit_far * ping)
+
+    return measure
+
+
+FIGURES = [
+    Figure("dispatch", (1,), "`apply` of an empty task, to a raw ping-pong", 2.5, to(ROUND_TRIP, "ping_pong")),
+    Figure("dispatch", (), "a million tasks: to 60 ns each where a ping-pong takes under 100 ns, to 0.8 of it elsewhere", 1, near(60, 0.8)),
+    Figure("dispatch", (), "a million tasks, to the best thread pool with futures", 0.2, to(TASKS, *THREAD_POOLS)),
+    Figure("dispatch", (), "a million tasks, to oneTBB with promises", 0.2, to(TASKS, "tbb")),
+    Figure("dispatch", (), "a million tasks, to `tbb::task_group` without results", 1, to(TASKS, "tbb_task_group")),
+    Figure("dispatch", (), "a million tasks, to Python's pools", 1 / 200, to(TASKS, "python_multiprocessing")),
+    Figure("dispatch", (), "two submitting threads, to one", 1 / 0.8, to("the same from two threads", OURS, other_case=TASKS)),
+    Figure("map", (), "`map` to a new vector, to the best of the threads", 1.5, to("5 million doubles to a new vector", *THREADS)),
+    Figure("map", (), "in place, to the best of the threads", 1.1, to("5 million doubles in place", *THREADS)),
+] + [
+    Figure("chunking", (), f"{profile}, {cost}: to the best of OpenMP and oneTBB", 1,
+           to(f"{profile}, {cost} an item", "openmp_static", "openmp_dynamic", "openmp_guided", "tbb_auto", "tbb_simple", "tbb_affinity"))
+    for cost in ("50 ns", "5 µs", "50 µs", "500 µs", "50 ms")
+    for profile in ("uniform", "random", "descending", "bimodal", "one huge item")
+] + [
+    Figure("payload", (), f"{what} of 64 MB, copied: to a call by value", 3, to(f"{what} of 64 MB", "call_by_value"))
+    for what in ("argument", "result", "argument and result")
+] + [
+    Figure("payload", (), "64 MB shared, to 64 B shared", 1.2,
+           lambda one: cost(one["procpool_shared"]["argument of 64 MB"]) / cost(one["procpool_shared"]["argument of 64 B"])
+           if "argument of 64 MB" in one.get("procpool_shared", {}) else None),
+    Figure("wakeup", (), "first task after the pool slept, to a semaphore ping-pong", 1.2, to("first task after 5 ms of idling", "semaphore")),
+    Figure("startup", (), "pool up, one task, down: to `fork` and `waitpid` for each process", 2, to("pool up, one task, down", "fork_wait")),
+    Figure("startup", (), "the same with a parent of 1 GB", 2, to("pool up, one task, down, parent of 1 GB", "fork_wait")),
+    Figure("startup", (), "a worker replaced when the parent has grown by 1 GB, to one before", 1.2,
+           to("a worker replaced, after the parent has grown, parent of 1 GB", OURS, other_case="a worker replaced, after the parent has grown")),
+    Figure("real_gzip", (), "gzip, to pigz", 1, to("gzip, level 6", "pigz")),
+    Figure("scaling", (64,), "CPU time of 64 idle workers, ns a second", 0, value("CPU time of all idle workers, for each second")),
+    Figure("scaling", (64,), "memory of an idle worker beyond a fork's own, KB", 64,
+           lambda one: None if beyond(MEMORY, "fork_sleep")(one) is None else beyond(MEMORY, "fork_sleep")(one) / 1024),
+    Figure("compile", (), "hello program, to one with fmt and `<future>`", 2, to("hello program", "fmt_future")),
+]

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSL-1.0
+/// \file
+/// A fixed amount of work for instructions.py to count: `program CASE TASKS`. It prints the worker's process. On one CPU nobody spins; and in
+/// `apply_async` nobody waits while there is work, so that the counts do not depend on the time.
+
+#include <procpool/procpool.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+int main(int argc, char** argv) {
+    if (argc != 3) { return 2; }
+    const std::string_view name = argv[1];
+    const auto tasks = static_cast<std::uint32_t>(std::atoi(argv[2]));
+    const auto increment = [](std::uint32_t x) { return x + 1; };
+    procpool::Pool pool{1};
+    std::printf("%d\n", pool.apply([] { return static_cast<int>(procpool::this_worker::pid()); }));
+    std::fflush(stdout);
+    std::uint64_t sum = 0;
+    if (name == "apply") {
+        for (std::uint32_t i = 0; i < tasks; ++i) { sum += pool.apply(increment, i); }
+    } else if (name == "apply_async") {
+        const procpool::Shared<std::atomic<int>> go{0};
+        auto gate = pool.apply_async([p = go.get()] {
+            while (p->load() == 0) { std::this_thread::sleep_for(std::chrono::milliseconds{50}); }
+        });
+        std::vector<procpool::Future<std::uint32_t>> futures(tasks);
+        for (std::uint32_t i = 0; i < tasks; ++i) { futures[i] = pool.apply_async(increment, i); }
+        go->store(1);
+        while (!futures.back().ready()) { std::this_thread::sleep_for(std::chrono::milliseconds{50}); }
+        gate.get();
+        for (auto& future : futures) { sum += future.get(); }
+    } else if (name == "map") {
+        std::vector<std::uint32_t> items(tasks);
+        for (std::uint32_t i = 0; i < tasks; ++i) { items[i] = i; }
+        for (const std::uint32_t one : pool.map(procpool::MapOptions{.chunk_size = 1000}, increment, items)) { sum += one; }
+    } else {
+        return 2;
+    }
+    return sum == std::uint64_t{tasks} * (tasks + 1) / 2 ? 0 : 1;
+}
