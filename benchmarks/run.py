@@ -41,7 +41,7 @@ WORKLOADS = {
     "real_gzip": {"workers": (1, 2)},
     "compile": {"workers": (1,)},
 }
-BASELINES = ("ping_pong", "serial", "call_by_value", "fork_wait", "semaphore", "fork_sleep", "pigz")
+BASELINES = ("ping_pong", "serial", "call_by_value", "fork_wait", "semaphore", "fork_sleep", "pigz", "fmt_future", "openmp_dynamic", "tbb_auto")
 ROUNDS = 11
 ROUNDS_OF_SLOW = 3       # of a competitor that takes longer than this many seconds a round
 SLOW = {"quick": 1.0, "full": 3.0}
