@@ -26,7 +26,7 @@
 #define ON_EVERY_ENGINE(name, test) ON_THREADS(name, test)
 #elif defined(__SANITIZE_ADDRESS__)
 #define ON_ENGINES_WITH_WORKERS(name, test) ON_PROCESSES(name, test)
-#define ON_EVERY_ENGINE(name, test) ON_PROCESSES(name, test) ON_INLINE(name, test)
+#define ON_EVERY_ENGINE(name, test) ON_PROCESSES(name, test)
 #else
 #define ON_ENGINES_WITH_WORKERS(name, test) ON_PROCESSES(name, test) ON_THREADS(name, test)
 #define ON_EVERY_ENGINE(name, test) ON_PROCESSES(name, test) ON_THREADS(name, test) ON_INLINE(name, test)
