@@ -20,6 +20,7 @@
 #include <procpool/pool/future.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/outcome.hpp>
+#include <procpool/pool/process.hpp>
 #include <procpool/pool/process_pool.hpp>
 #include <procpool/pool/progress.hpp>
 #include <procpool/pool/stats.hpp>
