@@ -5,6 +5,7 @@
 /// All of procpool.
 
 #include <procpool/algorithm/broadcast.hpp>
+#include <procpool/algorithm/fork_map.hpp>
 #include <procpool/algorithm/imap.hpp>
 #include <procpool/algorithm/map.hpp>
 #include <procpool/algorithm/map_async.hpp>
