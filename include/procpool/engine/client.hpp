@@ -168,6 +168,9 @@ public:
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
     [[nodiscard]] bool join(Deadline deadline);
+    /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its like, also when the pool is
+    /// stopped meanwhile; std::system_error, and the pool is broken then.
+    void refork();
     [[nodiscard]] std::uint64_t submitted() const noexcept { return submitted_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
     [[noreturn]] void throw_ended() const;
@@ -239,7 +242,8 @@ private:
     std::unique_ptr<Crew> crew_;
     const os::Token owner_;
     const PlaceOf place_of_;
-    const std::optional<os::Modules> modules_;            // the code that the workers have, where that may differ from ours
+    mutable std::mutex modules_mutex_;
+    std::optional<os::Modules> modules_;                  // the code that the workers have, where that may differ from ours
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 

@@ -215,6 +215,12 @@ public:
     }
     /// Ends the workers: SIGTERM, then SIGKILL after the grace. What is unfinished gets PoolTerminated; what has not started, at once.
     void terminate() { client().stop(task::Life::terminated); }
+    /// Replaces the workers by ones that see the parent's memory as it is now: snapshot() means that memory from then on, and code that was
+    /// loaded since the pool was built can be sent. Running tasks finish on the old workers (of a call over many items, the items that run),
+    /// queued ones run on the new. Blocks until the new workers have been forked, so as long as what runs takes; tasks may be submitted meanwhile.
+    /// Nothing to do where workers are threads. Throws: PoolClosed and its like; std::system_error when the system has no process left, and the
+    /// pool is broken then.
+    void refork() { client().refork(); }
     /// SIGKILL now.
     void kill() { client().stop(task::Life::killed); }
 
