@@ -60,12 +60,16 @@ struct Order {
 class Client {
 public:
     /// Throws: SharedMemoryExhausted.
-    Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf place_of, bool code_may_differ);
+    Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ);
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
     /// Called by: the pool's constructor, before the first submission.
     void employ(std::unique_ptr<Crew> crew) noexcept { crew_ = std::move(crew); }
+    /// What an address in an argument means to the workers.
+    [[nodiscard]] PlaceOf place_of() const noexcept { return place_of_; }
+    /// Whether a submission returns when the task has been run.
+    [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
     [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
     // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; what `encode` throws. Nothing is queued then.

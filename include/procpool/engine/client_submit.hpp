@@ -10,11 +10,11 @@
 
 namespace procpool::engine {
 
-inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf place_of, bool code_may_differ)
+inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ)
     : region_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
       board_(task::Board::create(region_, {capacity, seats, Parkers::count})),
       owner_(os::process_token()),
-      place_of_(place_of),
+      place_of_(where),
       modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),
       parkers_(board_.parkers()),
       holders_(capacity) {

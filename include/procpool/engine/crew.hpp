@@ -37,6 +37,7 @@ public:
 
     /// Effects: runs one pending task in the caller. Only crews without workers do anything.
     virtual void run_here() {}
+    [[nodiscard]] virtual bool runs_here() const noexcept { return false; }
 };
 
 }  // namespace procpool::engine

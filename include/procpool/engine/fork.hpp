@@ -198,6 +198,7 @@ struct ForkEngine {
     static constexpr bool shares_memory = false;     // spans and references outside shared memory do not travel
     static constexpr bool inherits_state = true;     // workers see the program's memory as it was when they were forked
     static constexpr bool contains_crashes = true;
+    static constexpr std::size_t most_workers = SIZE_MAX;
     static constexpr PlaceOf place_of = engine::place_for_workers;
     /// What must exist before workers are forked.
     /// Throws: std::logic_error in a worker of the deepest pool there may be: a task that builds a pool for itself must not end in as many
