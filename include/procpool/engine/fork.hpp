@@ -145,6 +145,7 @@ private:
 
     [[nodiscard]] Supervisor start() {
         const std::lock_guard one_at_a_time{starting_};
+        const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
         os::Descriptor parent = os::open_pidfd(os::this_process());
         const pid_t parent_pid = os::this_process();
         os::flush_standard_streams();
@@ -155,9 +156,9 @@ private:
             if (pid == 0) { worker::Supervisor{board_, setup_, bell_, parent, parent_pid}.run(); }
         }
         if (pid < 0) { os::throw_error(errno, "fork"); }
-        os::Child child{pid};
-        wait_for_start(child);
-        return std::make_shared<const os::Child>(std::move(child));
+        *supervisor = os::Child{pid};
+        wait_for_start(*supervisor);
+        return supervisor;
     }
 
     void wait_for_start(const os::Child& supervisor) {
