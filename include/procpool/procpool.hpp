@@ -5,6 +5,7 @@
 /// All of procpool.
 
 #include <procpool/algorithm/broadcast.hpp>
+#include <procpool/algorithm/fork_map.hpp>
 #include <procpool/algorithm/imap.hpp>
 #include <procpool/algorithm/map.hpp>
 #include <procpool/algorithm/map_async.hpp>
@@ -20,6 +21,7 @@
 #include <procpool/pool/future.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/outcome.hpp>
+#include <procpool/pool/process.hpp>
 #include <procpool/pool/process_pool.hpp>
 #include <procpool/pool/progress.hpp>
 #include <procpool/pool/stats.hpp>

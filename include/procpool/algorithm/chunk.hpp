@@ -110,8 +110,9 @@ private:
         Clock::time_point last = start;
         std::uint64_t block = 1;
         const std::uint64_t budget = frame_.host.item_budget();
+        const std::uint64_t first = done_;
         const std::uint64_t end = head_.count - done_ > budget ? done_ + budget : head_.count;
-        while (done_ < end && !frame_.host.stop_requested()) {
+        while (done_ < end && !frame_.host.stop_requested() && (done_ == first || frame_.host.item_budget() != 0)) {
             const std::uint64_t before = done_;
             try {
                 run_block(std::min(end, done_ + block));

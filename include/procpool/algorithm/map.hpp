@@ -23,9 +23,9 @@ namespace algorithm {
 
 /// Chooses how the items travel, and runs.
 template <class F, class Item, class Range, class Sink>
-void run_chunked(engine::Client& client, PlaceOf place_of, const MapOptions& options, const F& f, Range& range, Sink& sink) {
+void run_chunked(engine::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink) {
     if constexpr (may_be_shared_v<Range>) {
-        if (is_shared(range, place_of)) {
+        if (is_shared(range, client.place_of())) {
             Chunked<F, Item, Items::shared, Range, Sink>{client, options, f, range, sink}.run();
             return;
         }
@@ -35,13 +35,13 @@ void run_chunked(engine::Client& client, PlaceOf place_of, const MapOptions& opt
 
 /// A vector of what the calls return. Input: see input.hpp.
 template <class Input, class F>
-auto run_map(engine::Client& client, PlaceOf place_of, const MapOptions& options, F f, Input input) {
+auto run_map(engine::Client& client, const MapOptions& options, F f, Input input) {
     using Result = typename Input::template Result<F>;
     using Range = typename Input::Range;
     using Sink = std::conditional_t<fits_plain_results_v<Result> && std::ranges::sized_range<Range>, PlainResults<Result>, DecodedResults<Result>>;
     using Called = typename Input::template Called<F>;
     Sink sink{size_if_known(input.range())};
-    run_chunked<Called, typename Input::Item>(client, place_of, options, Called{std::move(f)}, input.range(), sink);
+    run_chunked<Called, typename Input::Item>(client, options, Called{std::move(f)}, input.range(), sink);
     return std::move(sink).vector();
 }
 
@@ -54,7 +54,7 @@ auto ProcessPool<E>::map(const MapOptions& options, F f, Ranges&&... ranges) {
     if constexpr (algorithm::require_calls<Input, F>()) {  // or else one error is enough
         algorithm::require_result<typename Input::template Result<F>>();
         if constexpr (!std::is_void_v<typename Input::template Result<F>>) {
-            return algorithm::run_map(open_client(), E::place_of, options, std::move(f), Input{ranges...});
+            return algorithm::run_map(open_client(), options, std::move(f), Input{ranges...});
         }
     }
 }
@@ -66,7 +66,7 @@ auto ProcessPool<E>::starmap(const MapOptions& options, F f, Range&& range) {
     if constexpr (algorithm::require_calls<Input, F>()) {
         algorithm::require_result<typename Input::template Result<F>>();
         if constexpr (!std::is_void_v<typename Input::template Result<F>>) {
-            return algorithm::run_map(open_client(), E::place_of, options, std::move(f), Input{range});
+            return algorithm::run_map(open_client(), options, std::move(f), Input{range});
         }
     }
 }
@@ -82,7 +82,7 @@ auto ProcessPool<E>::map_outcomes(const MapOptions& options, F f, Ranges&&... ra
         Input input{ranges...};
         engine::Client& run_by = open_client();
         algorithm::Outcomes<typename Input::template Result<F>> sink{std::nullopt};
-        algorithm::run_chunked<Caught, Item>(run_by, E::place_of, options, Caught{Called{std::move(f)}}, input.range(), sink);
+        algorithm::run_chunked<Caught, Item>(run_by, options, Caught{Called{std::move(f)}}, input.range(), sink);
         return std::move(sink).vector();
     }
 }
@@ -99,7 +99,7 @@ void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges
             using Called = typename Input::template Called<F>;
             Input input{ranges...};
             engine::Client& run_by = open_client();
-            algorithm::run_chunked<Called, typename Input::Item>(run_by, E::place_of, options, Called{std::move(f)}, input.range(), sink);
+            algorithm::run_chunked<Called, typename Input::Item>(run_by, options, Called{std::move(f)}, input.range(), sink);
         }
     }
 }
@@ -113,7 +113,7 @@ void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Ra
     algorithm::NoResults sink;
     engine::Client& run_by = open_client();
     if (std::ranges::empty(range)) { return; }
-    if (!algorithm::is_shared(range, E::place_of)) {
+    if (!algorithm::is_shared(range, run_by.place_of())) {
         throw CodecError("procpool: for_each() with a function that changes its items needs them in shared memory: use a SharedArray, or map()");
     }
     algorithm::Chunked<F, Item, algorithm::Items::in_place, Range, algorithm::NoResults>{run_by, options, f, range, sink}.run();
@@ -134,15 +134,15 @@ void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Out
                 throw algorithm::AssignedResults<Result, Element>::too_small();
             }
             if constexpr (std::is_same_v<Result, Element> && std::is_trivially_copyable_v<Element>) {
-                if (algorithm::is_shared(output, E::place_of)) {
+                if (algorithm::is_shared(output, run_by.place_of())) {
                     algorithm::SharedResults<Element> sink{std::ranges::data(output)};
-                    algorithm::run_chunked<F, Item>(run_by, E::place_of, options, f, range, sink);
+                    algorithm::run_chunked<F, Item>(run_by, options, f, range, sink);
                     return;
                 }
             }
         }
         algorithm::AssignedResults<Result, Element> sink{std::span<Element>{output}};
-        algorithm::run_chunked<F, Item>(run_by, E::place_of, options, f, range, sink);
+        algorithm::run_chunked<F, Item>(run_by, options, f, range, sink);
         if (!sink.is_full()) { throw sink.too_small(); }  // the input was shorter, which only its end told
     }
 }

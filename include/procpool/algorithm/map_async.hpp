@@ -82,16 +82,16 @@ private:
     Promise<std::vector<Result>> promise_;
 };
 
-template <Engine E, class Input, class F>
+template <class Input, class F>
 Future<std::vector<typename Input::template Result<F>>> run_async(engine::Client& client, engine::Drivers& drivers, const MapOptions& options, F f, Input input) {
     using Made = std::vector<typename Input::template Result<F>>;
     check_task(options);
     if (const std::uintptr_t code = code_of(f); code != 0) { client.check_code(code); }
-    ReadInput<typename Input::Item> items{input.range(), E::place_of};
+    ReadInput<typename Input::Item> items{input.range(), client.place_of()};
     auto reins = std::make_shared<Reins>(client);
     DeferredEnds<Made> ends = make_deferred<Made>({.cancel = [reins] { return reins->give(Wish::cancel); }, .kill = [reins] { return reins->give(Wish::kill); }});
     auto call = std::make_unique<AsyncMap<Input, F>>(std::move(reins), options, std::move(f), std::move(items), std::move(ends.promise));
-    if constexpr (std::is_same_v<E, InlineEngine>) {
+    if (client.runs_here()) {
         call->run();
     } else {
         drivers.start([call = std::move(call)] { call->run(); });
@@ -108,7 +108,7 @@ auto ProcessPool<E>::map_async(const MapOptions& options, F f, Ranges&&... range
     if constexpr (algorithm::require_calls<Input, F>()) {
         using Result = typename Input::template Result<F>;
         algorithm::require_result<Result>();
-        if constexpr (!std::is_void_v<Result>) { return algorithm::run_async<E>(open_client(), *drivers_, options, std::move(f), Input{ranges...}); }
+        if constexpr (!std::is_void_v<Result>) { return algorithm::run_async(open_client(), *drivers_, options, std::move(f), Input{ranges...}); }
     }
 }
 
@@ -119,7 +119,7 @@ auto ProcessPool<E>::starmap_async(const MapOptions& options, F f, Range&& range
     if constexpr (algorithm::require_calls<Input, F>()) {
         using Result = typename Input::template Result<F>;
         algorithm::require_result<Result>();
-        if constexpr (!std::is_void_v<Result>) { return algorithm::run_async<E>(open_client(), *drivers_, options, std::move(f), Input{range}); }
+        if constexpr (!std::is_void_v<Result>) { return algorithm::run_async(open_client(), *drivers_, options, std::move(f), Input{range}); }
     }
 }
 

@@ -77,7 +77,7 @@ T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, R
             engine::Client& run_by = open_client();
             if (const std::uintptr_t code = algorithm::code_of(reduce); code != 0) { run_by.check_code(code); }
             algorithm::FoldedResults<G, T> sink{reduce, std::move(init)};
-            algorithm::run_chunked<Folding, typename Input::Item>(run_by, E::place_of, options, Folding{std::move(f), reduce}, range, sink);
+            algorithm::run_chunked<Folding, typename Input::Item>(run_by, options, Folding{std::move(f), reduce}, range, sink);
             return std::move(sink).value();
         }
     }

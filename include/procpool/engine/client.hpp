@@ -60,12 +60,16 @@ struct Order {
 class Client {
 public:
     /// Throws: SharedMemoryExhausted.
-    Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf place_of, bool code_may_differ);
+    Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ);
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
     /// Called by: the pool's constructor, before the first submission.
     void employ(std::unique_ptr<Crew> crew) noexcept { crew_ = std::move(crew); }
+    /// What an address in an argument means to the workers.
+    [[nodiscard]] PlaceOf place_of() const noexcept { return place_of_; }
+    /// Whether a submission returns when the task has been run.
+    [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
     [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
     // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; what `encode` throws. Nothing is queued then.
@@ -168,6 +172,9 @@ public:
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
     [[nodiscard]] bool join(Deadline deadline);
+    /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its like, also when the pool is
+    /// stopped meanwhile; std::system_error, and the pool is broken then.
+    void refork();
     [[nodiscard]] std::uint64_t submitted() const noexcept { return submitted_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
     [[noreturn]] void throw_ended() const;
@@ -240,7 +247,8 @@ private:
     std::unique_ptr<Crew> crew_;
     const os::Token owner_;
     const PlaceOf place_of_;
-    const std::optional<os::Modules> modules_;            // the code that the workers have, where that may differ from ours
+    mutable std::mutex modules_mutex_;
+    std::optional<os::Modules> modules_;                  // the code that the workers have, where that may differ from ours
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 

@@ -10,11 +10,11 @@
 
 namespace procpool::engine {
 
-inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf place_of, bool code_may_differ)
+inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ)
     : region_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
       board_(task::Board::create(region_, {capacity, seats, Parkers::count})),
       owner_(os::process_token()),
-      place_of_(place_of),
+      place_of_(where),
       modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),
       parkers_(board_.parkers()),
       holders_(capacity) {
@@ -280,6 +280,21 @@ inline bool Client::join(Deadline deadline) {
     return true;
 }
 
+inline void Client::refork() {
+    if (!is_open()) { throw_ended(); }
+    std::optional<os::Modules> modules = os::Modules::loaded_now();
+    try {
+        crew_->refork();
+    } catch (...) {
+        check_crew();
+        throw;
+    }
+    check_crew();
+    if (life() > task::Life::closing) { throw_ended(); }
+    const std::lock_guard guard{modules_mutex_};
+    if (modules_) { modules_.swap(modules); }
+}
+
 /// Whoever should have decided the tasks may be gone without having done so.
 inline void Client::check_crew() noexcept {
     if (board_.control.ended.load(std::memory_order_acquire) != 0 || !crew_->has_ended()) { return; }
@@ -295,6 +310,7 @@ inline void Client::check_crew() noexcept {
 }
 
 inline void Client::check_new_code(std::uintptr_t address) const {
+    const std::lock_guard guard{modules_mutex_};
     if (modules_ && !modules_->contain(address)) {
         throw CodecError("procpool: this task's code was loaded after the workers were forked: build the pool later, or call refork()");
     }

@@ -30,8 +30,14 @@ public:
     /// Whether a task that runs can be stopped by force.
     [[nodiscard]] virtual bool can_kill() const noexcept { return false; }
 
+    /// Effects: what runs is finished, what has not started runs on workers that see the program's memory as it is now. Only for crews whose
+    /// workers have memory of their own; blocks until there are new ones, or the pool has come to an end meanwhile.
+    /// Throws: std::system_error when they cannot be had; then has_ended().
+    virtual void refork() {}
+
     /// Effects: runs one pending task in the caller. Only crews without workers do anything.
     virtual void run_here() {}
+    [[nodiscard]] virtual bool runs_here() const noexcept { return false; }
 };
 
 }  // namespace procpool::engine

@@ -21,6 +21,11 @@
 #include <procpool/worker/this_worker.hpp>
 
 #include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -43,8 +48,104 @@ class ForkCrew final : public Crew {
 public:
     /// Effects: forks the supervisor, and returns when it has forked all workers.
     /// Throws: std::system_error when a process cannot be had; nobody and nothing is left then.
-    ForkCrew(Client& client, worker::Setup setup) : board_(client.board()), setup_(std::move(setup)) {
-        const std::lock_guard one_at_a_time{constructing_};
+    ForkCrew(Client& client, worker::Setup setup) : client_(client), board_(client.board()), setup_(std::move(setup)) { supervisor_ = start(); }
+
+    ~ForkCrew() override {
+        if (reaped_) { return; }
+        supervisor_->signal(SIGKILL);  // not joined: the workers die with it
+        static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
+        supervisor_->reap();
+    }
+
+    void ring() noexcept override { bell_.raise(); }
+    [[nodiscard]] bool can_kill() const noexcept override { return true; }
+
+    [[nodiscard]] bool has_ended() noexcept override {
+        if (reaped_) { return true; }
+        const auto [supervisor, change] = current();
+        return !is_reforking(change) && supervisor->has_ended() && changes_.load() == change;
+    }
+
+    bool join(Deadline deadline) override {
+        for (;;) {
+            const auto [supervisor, change] = current();
+            if (reaped_) { return true; }
+            if (!is_reforking(change) && !supervisor->wait_for_end(deadline)) { return false; }
+            std::unique_lock lock{mutex_};
+            if (is_reforking(changes_)) {
+                const auto settled = [this] { return !is_reforking(changes_); };
+                if (deadline.is_never()) {
+                    changed_.wait(lock, settled);
+                } else if (!changed_.wait_until(lock, deadline.when(), settled)) {
+                    return false;
+                }
+            } else if (changes_ == change) {
+                if (!reaped_.exchange(true)) { supervisor_->reap(); }
+                return true;
+            }
+        }
+    }
+
+    /// The supervisor cannot fork what it does not see, so it is replaced too: the old one leaves when its workers have, and the board is the
+    /// next one's from then on. Never two at a time: a seat, the deadlines and the bell have one supervisor.
+    void refork() override {
+        const std::lock_guard one_at_a_time{reforking_};
+        const Change change{*this};
+        task::Control& control = board_.control;
+        control.refork.store(task::Refork::asked, std::memory_order_seq_cst);
+        board_.wake_all();
+        bell_.raise();
+        static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
+        // acquire: sees what the old one has settled. If it has not said so, the pool was stopped, or it was killed.
+        const bool done = control.refork.load(std::memory_order_acquire) == task::Refork::done;
+        control.refork.store(task::Refork::none, std::memory_order_seq_cst);
+        if (!done || reaped_) { return; }
+        supervisor_->reap();
+        control.workers_up.store(0, std::memory_order_relaxed);
+        try {
+            replace(start());
+        } catch (const std::exception& error) {
+            control.explain("refork() failed: " + std::string(error.what()));
+            reaped_ = true;
+            throw;
+        }
+    }
+
+private:
+    using Supervisor = std::shared_ptr<const os::Child>;
+
+    /// While it lives, nobody asks whether the supervisor has ended.
+    class Change {
+    public:
+        explicit Change(ForkCrew& crew) : crew_(crew) { step(); }
+        Change(const Change&) = delete;
+        Change& operator=(const Change&) = delete;
+        ~Change() { step(); }
+
+    private:
+        void step() {
+            {
+                const std::lock_guard guard{crew_.mutex_};
+                ++crew_.changes_;
+            }
+            crew_.changed_.notify_all();
+        }
+        ForkCrew& crew_;
+    };
+
+    [[nodiscard]] static bool is_reforking(std::uint64_t changes) noexcept { return changes % 2 == 1; }
+    [[nodiscard]] std::pair<Supervisor, std::uint64_t> current() {
+        const std::lock_guard guard{mutex_};
+        return {supervisor_, changes_};
+    }
+    void replace(Supervisor supervisor) {
+        const std::lock_guard guard{mutex_};
+        supervisor_ = std::move(supervisor);
+    }
+
+    [[nodiscard]] Supervisor start() {
+        const std::lock_guard one_at_a_time{starting_};
+        const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
         os::Descriptor parent = os::open_pidfd(os::this_process());
         const pid_t parent_pid = os::this_process();
         os::flush_standard_streams();
@@ -52,56 +153,42 @@ public:
         {
             const os::AllSignalsBlocked blocked;
             pid = os::try_fork();
-            if (pid == 0) {
-                worker::Supervisor{board_, setup_, bell_, parent, parent_pid}.run();
-            }
+            if (pid == 0) { worker::Supervisor{board_, setup_, bell_, parent, parent_pid}.run(); }
         }
         if (pid < 0) { os::throw_error(errno, "fork"); }
-        supervisor_ = os::Child{pid};
-        wait_for_start(client);
+        *supervisor = os::Child{pid};
+        wait_for_start(*supervisor);
+        return supervisor;
     }
 
-    ~ForkCrew() override {
-        if (reaped_) { return; }
-        supervisor_.signal(SIGKILL);  // not joined: the workers die with it
-        static_cast<void>(supervisor_.wait_for_end(Deadline::never()));
-        supervisor_.reap();
-    }
-
-    void ring() noexcept override { bell_.raise(); }
-    [[nodiscard]] bool can_kill() const noexcept override { return true; }
-    [[nodiscard]] bool has_ended() noexcept override { return reaped_ || supervisor_.has_ended(); }
-
-    bool join(Deadline deadline) override {
-        if (!reaped_ && !supervisor_.wait_for_end(deadline)) { return false; }
-        const std::lock_guard guard{reaping_};
-        if (!reaped_.exchange(true)) { supervisor_.reap(); }
-        return true;
-    }
-
-private:
-    void wait_for_start(Client& client) {
-        const Parkers::Lease lease = client.parkers().lease();
+    void wait_for_start(const os::Child& supervisor) {
+        const Parkers::Lease lease = client_.parkers().lease();
         const task::Control& control = board_.control;
-        while (control.workers_up.load(std::memory_order_acquire) < setup_.workers) {
+        const auto is_up = [&] { return control.workers_up.load(std::memory_order_acquire) >= setup_.workers; };
+        while (!is_up()) {
             const int error = control.start_error.load(std::memory_order_acquire);
-            if (error != 0 || supervisor_.has_ended()) {
-                static_cast<void>(join(Deadline::never()));
+            if (error != 0 || (supervisor.has_ended() && !is_up())) {
+                static_cast<void>(supervisor.wait_for_end(Deadline::never()));
+                supervisor.reap();
                 os::throw_error(error != 0 ? error : ECHILD, "cannot fork as many workers as were asked for");
             }
             lease.park(Deadline::after(std::chrono::milliseconds{100}));
         }
     }
 
-    /// One construction at a time in the program: what one opens for its supervisor, the other's does not inherit.
-    static inline constinit os::ProgramLock constructing_{};
+    /// One start at a time in the program: what one opens for its supervisor, the other's does not inherit.
+    static inline constinit os::ProgramLock starting_{};
 
+    Client& client_;
     task::Board& board_;
     worker::Setup setup_;
     os::Event bell_;
-    os::Child supervisor_;
-    std::mutex reaping_;
-    std::atomic<bool> reaped_{false};
+    std::mutex reforking_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    Supervisor supervisor_;                   // written under mutex_
+    std::atomic<std::uint64_t> changes_{0};   // written under mutex_
+    std::atomic<bool> reaped_{false};         // set under mutex_ or while is_reforking()
 };
 
 }  // namespace engine
@@ -112,6 +199,7 @@ struct ForkEngine {
     static constexpr bool shares_memory = false;     // spans and references outside shared memory do not travel
     static constexpr bool inherits_state = true;     // workers see the program's memory as it was when they were forked
     static constexpr bool contains_crashes = true;
+    static constexpr std::size_t most_workers = SIZE_MAX;
     static constexpr PlaceOf place_of = engine::place_for_workers;
     /// What must exist before workers are forked.
     /// Throws: std::logic_error in a worker of the deepest pool there may be: a task that builds a pool for itself must not end in as many

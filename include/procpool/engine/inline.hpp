@@ -14,6 +14,7 @@
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
 
+#include <cstddef>
 #include <mutex>
 #include <utility>
 
@@ -54,6 +55,8 @@ public:
         return true;
     }
 
+    [[nodiscard]] bool runs_here() const noexcept override { return true; }
+
     /// One task at a time; a task may submit another, which runs within it.
     void run_here() override {
         const std::lock_guard guard{running_};
@@ -86,6 +89,7 @@ struct InlineEngine {
     static constexpr bool shares_memory = true;
     static constexpr bool inherits_state = true;
     static constexpr bool contains_crashes = false;
+    static constexpr std::size_t most_workers = 1;
     static constexpr PlaceOf place_of = place_in_this_process;
     static void prepare() noexcept {}
 };

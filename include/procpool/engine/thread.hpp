@@ -197,6 +197,7 @@ struct ThreadEngine {
     static constexpr bool shares_memory = true;
     static constexpr bool inherits_state = true;
     static constexpr bool contains_crashes = false;
+    static constexpr std::size_t most_workers = SIZE_MAX;
     static constexpr PlaceOf place_of = place_in_this_process;
     static void prepare() noexcept {}
 };

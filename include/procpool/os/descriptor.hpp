@@ -2,11 +2,12 @@
 #pragma once
 
 /// \file
-/// Descriptor: owns one file descriptor. Event: a counter one process waits for and others raise.
+/// Descriptor: owns one file descriptor. Event: a counter one process waits for and others raise. Pipe: tells when all who hold an end have gone.
 
 #include <procpool/os/call.hpp>
 
 #include <cstdint>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <utility>
@@ -51,6 +52,18 @@ public:
 
 private:
     Descriptor descriptor_;
+};
+
+/// Readable at one end when nobody has the other any more.
+struct Pipe {
+    Pipe() {
+        int ends[2];
+        call("pipe2", [&] { return ::pipe2(ends, O_CLOEXEC); });
+        reading = Descriptor{ends[0]};
+        writing = Descriptor{ends[1]};
+    }
+    Descriptor reading;
+    Descriptor writing;
 };
 
 }  // namespace procpool::os

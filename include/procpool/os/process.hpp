@@ -14,6 +14,7 @@
 #include <chrono>
 #include <climits>
 #include <csignal>
+#include <optional>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -75,10 +76,17 @@ public:
     }
 
     /// Takes its status from the kernel. Requires: it has ended, or the caller wants to wait; called once.
-    void reap() const noexcept {
+    /// Returns: nothing when somebody else has taken it.
+    std::optional<ExitStatus> reap() const noexcept {
         siginfo_t info{};
-        while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {}
+        for (;;) {
+            if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) == 0) { return exit_status_of(info); }
+            if (errno != EINTR) { return std::nullopt; }
+        }
     }
+
+    /// Readable when it has ended; -1 where the kernel has no pidfds.
+    [[nodiscard]] int descriptor() const noexcept { return pidfd_.number(); }
 
     /// Sends a signal to exactly this process, also if its number has a new owner.
     void signal(int number) const noexcept {
@@ -96,6 +104,8 @@ private:
 
 [[nodiscard]] inline pid_t this_process() noexcept { return ::getpid(); }
 [[nodiscard]] inline pid_t parent_process() noexcept { return ::getppid(); }
+/// Whether the caller is the thread that the process began with.
+[[nodiscard]] inline bool in_first_thread() noexcept { return ::syscall(SYS_gettid) == ::getpid(); }
 
 /// Ends the process at once: nothing registered runs, nothing is flushed.
 [[noreturn]] inline void leave(int status) noexcept { ::_exit(status); }
@@ -111,7 +121,7 @@ inline void name_process(const char* name) noexcept { ::prctl(PR_SET_NAME, name)
     return try_call("fork", [] { return ::fork(); });
 }
 
-/// Effects: the caller is killed when its parent ends. Requires: the parent has one thread, since it is the thread that counts.
+/// Effects: the caller is killed when the thread that forked it ends. Called by: a child whose parent has one thread or forked it in its first.
 /// Returns: false when `parent` was gone before.
 [[nodiscard]] inline bool die_with_parent(pid_t parent) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);

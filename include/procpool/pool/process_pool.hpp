@@ -215,6 +215,12 @@ public:
     }
     /// Ends the workers: SIGTERM, then SIGKILL after the grace. What is unfinished gets PoolTerminated; what has not started, at once.
     void terminate() { client().stop(task::Life::terminated); }
+    /// Replaces the workers by ones that see the parent's memory as it is now: snapshot() means that memory from then on, and code that was
+    /// loaded since the pool was built can be sent. Running tasks finish on the old workers (of a call over many items, the items that run),
+    /// queued ones run on the new. Blocks until the new workers have been forked, so as long as what runs takes; tasks may be submitted meanwhile.
+    /// Nothing to do where workers are threads. Throws: PoolClosed and its like; std::system_error when the system has no process left, and the
+    /// pool is broken then.
+    void refork() { client().refork(); }
     /// SIGKILL now.
     void kill() { client().stop(task::Life::killed); }
 
@@ -273,21 +279,24 @@ ProcessPool(PoolOptions) -> ProcessPool<ForkEngine>;
 using Pool = ProcessPool<ForkEngine>;
 using ThreadPool = ProcessPool<ThreadEngine>;
 using InlinePool = ProcessPool<InlineEngine>;
+/// Whichever the environment variable PROCPOOL_ENGINE names when the pool is built: inline, thread or fork, which is the default. For
+/// debugging; its constructor throws std::invalid_argument when the variable says anything else.
+using AnyPool = ProcessPool<AnyEngine>;
 
 template <Engine E>
 ProcessPool<E>::ProcessPool(PoolOptions options) {
     check(options);
-    constexpr bool is_inline = std::is_same_v<E, InlineEngine>;
-    const std::size_t workers = is_inline ? 1 : options.workers != 0 ? options.workers : usable_cpus();
-    E::prepare();
+    const engine::Traits& chosen = engine::choose<E>();
+    const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), chosen.most_workers);
+    chosen.prepare();
     // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
     auto client = std::make_unique<engine::Client>(static_cast<std::uint32_t>(options.queue_capacity), static_cast<std::uint32_t>(2 * workers + 2),
-                                                   E::place_of, !E::shares_memory);
+                                                   chosen.place_of, !chosen.shares_memory);
     task::Control& control = client->board().control;
     control.workers = static_cast<std::uint32_t>(workers);
-    control.items_per_worker = E::contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
+    control.items_per_worker = chosen.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.spinners = static_cast<std::uint32_t>(engine::spare_cpus());
-    client->employ(std::make_unique<typename E::Crew>(
+    client->employ(chosen.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer), options.start_timeout,
                                options.terminate_grace, std::move(options.name), control.items_per_worker != 0}));
     drivers_ = std::make_unique<engine::Drivers>().release();

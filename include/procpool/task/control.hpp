@@ -26,6 +26,13 @@ enum class Life : std::uint32_t {
     broken       // as killed, and the reason is in Control
 };
 
+/// Whether all workers of a pool are being replaced, and their supervisor with them.
+enum class Refork : std::uint32_t {
+    none,
+    asked,  // workers finish what they run and leave; nobody replaces them
+    done    // they have left, and their supervisor leaves the board to the next one
+};
+
 /// Written by the parent and the supervisor, read by all. All-zero memory is the valid initial state.
 struct Control {
     std::atomic<Life> life;
@@ -45,6 +52,7 @@ struct Control {
     std::uint32_t workers;                                       // that shall live; written once
     std::uint32_t spinners;                                      // that may spin at once; written once
     std::uint32_t items_per_worker;                              // then it is recycled; 0: never; written once
+    std::atomic<Refork> refork;                                  // asked and reset by the parent, done by the supervisor
     std::atomic<std::uint64_t> workers_started;
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
@@ -63,6 +71,12 @@ struct Control {
             if (life.compare_exchange_weak(seen, to, std::memory_order_seq_cst)) { return true; }
         }
         return false;
+    }
+
+    /// Whether whoever has nothing to do waits for more.
+    /// Memory order: seq_cst: a sleeper registers and then looks here, whoever moves one of the two then wakes the sleepers.
+    [[nodiscard]] bool goes_on() const noexcept {
+        return life.load(std::memory_order_seq_cst) == Life::open && refork.load(std::memory_order_seq_cst) == Refork::none;
     }
 
     /// Effects: keeps the first reason given, cut to fit. Called by: anybody.

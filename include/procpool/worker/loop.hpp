@@ -42,7 +42,7 @@ public:
     /// Effects: runs tasks until the pool is closed and nothing is left, or until it is stopped.
     void run() {
         for (;;) {
-            if (worn_out()) { return; }
+            if (must_make_room()) { return; }
             if (const std::optional<task::Claim> claim = next()) {
                 if (searching_) { stop_searching(); }
                 run_task(*claim);
@@ -73,10 +73,12 @@ private:
     /// Whether there was nothing for this worker a moment ago.
     [[nodiscard]] bool was_idle() const noexcept { return board_.queue.was_empty() && mail_.was_empty(); }
 
-    [[nodiscard]] bool must_leave() const noexcept { return board_.control.life.load(std::memory_order_seq_cst) != task::Life::open; }
+    [[nodiscard]] bool must_leave() const noexcept { return !board_.control.goes_on(); }
 
-    /// It has done what max_tasks_per_worker allows.
-    [[nodiscard]] bool worn_out() const noexcept { return board_.control.items_per_worker != 0 && item_budget() == 0; }
+    /// What is left is for others.
+    [[nodiscard]] bool must_make_room() const noexcept { return is_being_replaced() || (board_.control.items_per_worker != 0 && item_budget() == 0); }
+    /// Memory order: relaxed: one task more or less is all the same; who sleeps has looked by goes_on().
+    [[nodiscard]] bool is_being_replaced() const noexcept { return board_.control.refork.load(std::memory_order_relaxed) != task::Refork::none; }
 
     void run_task(task::Claim claim) {
         task::Slot& slot = board_.slots()[claim.slot];
@@ -148,6 +150,7 @@ private:
     }
 
     [[nodiscard]] std::uint64_t item_budget() const noexcept override {
+        if (is_being_replaced()) { return items_ == 0 ? 1 : 0; }  // it was claimed, so it gets on
         const std::uint64_t most = board_.control.items_per_worker;
         if (most == 0) { return UINT64_MAX; }
         const std::uint64_t done = seat_.items_done.load(std::memory_order_relaxed);

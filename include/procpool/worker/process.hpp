@@ -72,13 +72,13 @@ inline void name_process(const std::string& name, std::uint32_t index) noexcept 
     os::name_process(text.data());
 }
 
-/// Blocks until a retiring worker gives its index to this one, or the pool is closed.
+/// Blocks until a retiring worker gives its index to this one, or the pool is closed or reforked.
 inline void wait_for_index(task::Board& board, std::uint32_t seat_number) {
     task::Seat& seat = board.seats()[seat_number];
     board.control.spare.store(seat_number + 1, std::memory_order_seq_cst);
     board.wake_retiree();
     // seq_cst: offered before the look at life; whoever closes the pool moves life first and then notifies the spare worker.
-    while (seat.index.load(std::memory_order_acquire) >= board.control.workers && board.control.life.load(std::memory_order_seq_cst) == task::Life::open) {
+    while (seat.index.load(std::memory_order_acquire) >= board.control.workers && board.control.goes_on()) {
         seat.parker.park(Deadline::never());
     }
     identity.index = seat.index.load(std::memory_order_acquire);
@@ -107,7 +107,7 @@ inline void replace_by_spare(task::Board& board, std::uint32_t seat_number, std:
     // seq_cst: registered before the look at spare and life; a spare worker offers itself, and whoever closes the pool moves life, before
     // they look for a retiree. Who is to notify it may die in between, so it looks again now and then.
     const bool waits = control.retiree.compare_exchange_strong(nobody, seat_number + 1, std::memory_order_seq_cst);
-    while (control.life.load(std::memory_order_seq_cst) == task::Life::open && !give_index_to_spare(board, board.seats()[seat_number])) {
+    while (control.goes_on() && !give_index_to_spare(board, board.seats()[seat_number])) {
         if (!waits || deadline.passed()) { break; }
         board.seats()[seat_number].parker.park(deadline.or_sooner(Deadline::after(now_and_then)));
     }

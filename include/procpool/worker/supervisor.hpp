@@ -41,7 +41,7 @@ public:
         name_process(setup_.name + "+", 0);
         children_ = os::watch_children();
         if (!children_) { fail_to_start(errno); }
-        for (std::uint32_t index = 0; index < workers_.size(); ++index) {
+        for (std::uint32_t index = 0; index < workers_.size() && !stopping(); ++index) {
             if (const int error = spawn(index); error != 0) { fail_to_start(error); }
         }
         board_.control.workers_up.store(setup_.workers, std::memory_order_release);
@@ -54,7 +54,11 @@ public:
             check_start_times();
             spawn_what_is_due();
         }
-        settle_everything();
+        if (stopping() || !reforking()) {
+            settle_everything();
+        } else {
+            board_.control.refork.store(task::Refork::done, std::memory_order_release);
+        }
         os::leave(EXIT_SUCCESS);
     }
 
@@ -68,6 +72,7 @@ private:
 
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
     [[nodiscard]] bool stopping() const noexcept { return life() > task::Life::closing; }
+    [[nodiscard]] bool reforking() const noexcept { return board_.control.refork.load(std::memory_order_seq_cst) != task::Refork::none; }
 
     // ---- forking
 
@@ -145,11 +150,11 @@ private:
     }
 
     [[nodiscard]] bool needs_workers() const noexcept {
-        return life() == task::Life::open || (life() == task::Life::closing && !board_.queue.was_empty());
+        return !reforking() && (life() == task::Life::open || (life() == task::Life::closing && !board_.queue.was_empty()));
     }
 
     /// A task waits for this worker and no other.
-    [[nodiscard]] bool has_mail(std::uint32_t index) const noexcept { return !stopping() && !board_.mail()[index].was_empty(); }
+    [[nodiscard]] bool has_mail(std::uint32_t index) const noexcept { return !stopping() && !reforking() && !board_.mail()[index].was_empty(); }
 
     // ---- waiting
 
@@ -241,7 +246,7 @@ private:
 
     [[nodiscard]] bool may_end() const noexcept {
         const bool anybody = std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.pid != 0; });
-        return !anybody && (stopping() || (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
+        return !anybody && (stopping() || reforking() || (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
     }
 
     /// Nobody runs any more: every task that is not decided is lost.
@@ -310,7 +315,7 @@ private:
         vacant.pid = 0;
         vacant.respawn_at = Clock::now();
         board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
-        if (state == task::SeatState::leaving && life() == task::Life::open) { board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed); }
+        if (state == task::SeatState::leaving && board_.control.goes_on()) { board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed); }
         if (unasked) { count_death(vacant, state, ended); }
         board_.notify_parent();
     }
