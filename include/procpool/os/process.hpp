@@ -97,6 +97,9 @@ private:
 [[nodiscard]] inline pid_t this_process() noexcept { return ::getpid(); }
 [[nodiscard]] inline pid_t parent_process() noexcept { return ::getppid(); }
 
+/// Whether no process has this number; one that has ended keeps it until it is reaped.
+[[nodiscard]] inline bool is_gone(pid_t pid) noexcept { return ::kill(pid, 0) != 0 && errno == ESRCH; }
+
 /// Ends the process at once: nothing registered runs, nothing is flushed.
 [[noreturn]] inline void leave(int status) noexcept { ::_exit(status); }
 
