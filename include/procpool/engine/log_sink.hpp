@@ -158,11 +158,6 @@ private:
 /// Effects: processes forked from now on can log; a sink may be set later. Throws: SharedMemoryExhausted.
 inline void prepare_log() { static_cast<void>(task::Chronicle::ensure()); }
 
-/// Effects: the sink has got all that this process and those it has waited for have logged.
-inline void flush_log() noexcept {
-    if (LogSink* const sink = LogSink::mine()) { sink->flush(); }
-}
-
 /// "2026-01-31 14:05:09.120 warning procpool:3[4711] task 17 'resize': text", on one line.
 [[nodiscard]] inline std::string line_of(const LogRecord& record) {
     const std::time_t seconds = std::chrono::system_clock::to_time_t(record.time);
@@ -189,10 +184,16 @@ inline void flush_log() noexcept {
 /// Effects: the sink gets every record of at least this level: what tasks and the program give to log(), and what happens to workers: debug
 /// when one starts, info when one is recycled, warning when a task is lost with its worker, is run again or exceeds its timeout, error when a
 /// pool breaks or a callback throws. It is called by one thread at a time: by one of the library's, or by who joins a pool or sets another
-/// sink, and has got a pool's records when join() or the destructor returns. What it throws is ignored; it must not set a sink. An empty
+/// sink, and has got a pool's records when join() or the destructor returns. What it throws is ignored; it must not set a sink, nor wait for a thread that may
+/// join a pool. An empty
 /// sink ends it. A forked child, a worker included, has its parent's sink until it sets its own.
 /// Throws: SharedMemoryExhausted; std::system_error when no thread can be had; std::logic_error in a sink.
 inline void set_log_sink(LogFunction sink, LogLevel level = LogLevel::info) { engine::LogSink::of_this_process().set(std::move(sink), level); }
+
+/// Effects: the sink has got all that was logged before, by this process and by workers. Does nothing within a sink.
+inline void flush_log() noexcept {
+    if (engine::LogSink* const sink = engine::LogSink::mine()) { sink->flush(); }
+}
 
 /// Effects: sets a sink that writes each record to standard error: a line, in one piece. off: no sink. Throws: as set_log_sink().
 inline void log_to_stderr(LogLevel level = LogLevel::info) {

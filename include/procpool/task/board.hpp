@@ -26,7 +26,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -87,10 +86,6 @@ public:
 
     [[nodiscard]] std::span<Slot> slots() const noexcept { return {slots_, size_.slots}; }
     [[nodiscard]] Tag& tag(std::uint32_t slot) const noexcept { return tags_[slot]; }
-    /// Empty when it has none. Requires: the caller runs or settles the task.
-    [[nodiscard]] std::string_view label_of(std::uint32_t slot) const noexcept {
-        return (slots_[slot].traits & Slot::labelled) != 0 ? std::string_view{tags_[slot].label.data()} : std::string_view{};
-    }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
     /// By worker index; those beyond Control::workers stay empty.

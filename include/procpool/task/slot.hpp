@@ -7,10 +7,13 @@
 #include <procpool/core/exit_status.hpp>
 #include <procpool/core/platform.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <type_traits>
 
 namespace procpool::task {

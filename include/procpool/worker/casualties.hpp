@@ -82,11 +82,11 @@ private:
             const std::uint32_t items = progress >> 32 == word.generation() ? static_cast<std::uint32_t>(progress) : 0;
             trace_task(board_, index, {.begin = 0, .end = 0, .queued = 0, .cpu = -1, .task = word.generation(), .pid = ended.pid, .pool = 0, .worker = worker,
                                        .items = items, .attempt = 0, .kind = {}, .ended = trace_end_of(cause), .text = {}});
-            if (cause == task::Cause::timed_out) { trace_event(board_, task::TraceKind::timed_out, worker, ended.pid, board_.label_of(index)); }
+            if (cause == task::Cause::timed_out) { trace_event(board_, task::TraceKind::timed_out, worker, ended.pid, label_of(board_, index)); }
         }
         const LogLevel level = cause == task::Cause::died || cause == task::Cause::timed_out ? LogLevel::warning : LogLevel::debug;
         if (!is_logged(level)) { return; }
-        const LogSubject subject{worker, ended.pid, word.generation(), board_.label_of(index), board_.control.name.data()};
+        const LogSubject subject{worker, ended.pid, word.generation(), label_of(board_, index), board_.control.name.data()};
         const std::string_view again = runs_again ? "; it is run again" : "";
         if (cause == task::Cause::timed_out) {
             report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}", worker, ended.pid, word.generation(),

@@ -152,7 +152,7 @@ private:
         return watcher_.token(board_.slots()[claim_.slot].stop_request, claim_.generation);
     }
 
-    [[nodiscard]] std::string_view label() const noexcept override { return board_.label_of(claim_.slot); }
+    [[nodiscard]] std::string_view label() const noexcept override { return label_of(board_, claim_.slot); }
 
     [[nodiscard]] std::uint64_t item_budget() const noexcept override {
         const std::uint64_t most = board_.control.items_per_worker;

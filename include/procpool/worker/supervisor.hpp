@@ -12,10 +12,9 @@
 #include <procpool/task/board.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/deadlines.hpp>
-#include <procpool/worker/log.hpp>
+#include <procpool/worker/events.hpp>
 #include <procpool/worker/process.hpp>
 #include <procpool/worker/setup.hpp>
-#include <procpool/worker/tracer.hpp>
 
 #include <algorithm>
 #include <array>
@@ -115,12 +114,9 @@ private:
         seat.pid.store(pid, std::memory_order_relaxed);
         workers_[index] = {pid, *number, Clock::time_point::max()};
         board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
-        trace_event(board_, task::TraceKind::started, index, pid);
-        report(LogLevel::debug, subject(index, pid), "worker {}, process {}, was started", index, pid);
+        tell_start(board_, index, pid);
         return 0;
     }
-
-    [[nodiscard]] LogSubject subject(std::uint32_t index, pid_t pid) const noexcept { return {index, pid, 0, {}, setup_.name}; }
 
     [[noreturn]] void fail_to_start(int error) noexcept {
         kill_all(SIGKILL);
@@ -192,7 +188,7 @@ private:
         for (const Worker& worker : workers_) {
             if (worker.pid == 0 || start_deadline(worker) > Clock::now()) { continue; }
             break_pool("a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) + " ms",
-                       subject(board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
+                       subject_of(board_, board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
         }
     }
 
@@ -301,7 +297,7 @@ private:
         seat.state.store(task::SeatState::vacant, std::memory_order_release);
         if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
         const bool had_task = casualties_.settle(worker.seat, ended);
-        tell_end(seat, state, unasked && !had_task, ended);
+        tell_end(board_, seat, state, unasked && !had_task, ended);
         board_.queue.look_everywhere();
         board_.sleeping.remove(worker.seat);
         board_.spinning.remove(worker.seat);
@@ -323,20 +319,6 @@ private:
         board_.notify_parent();
     }
 
-    /// Effects: log and trace have the end of a worker; what a task or an initializer had to do with it is told there.
-    void tell_end(const task::Seat& seat, task::SeatState state, bool idle_death, const os::EndedChild& ended) const noexcept {
-        const std::uint32_t index = seat.index.load(std::memory_order_relaxed);
-        const bool recycled = state == task::SeatState::leaving && life() == task::Life::open;
-        trace_event(board_, recycled ? task::TraceKind::recycled : task::TraceKind::died, index, ended.pid, board_.control.number != 0 ? to_string(ended.status) : std::string{});
-        if (recycled) {
-            report(LogLevel::info, subject(index, ended.pid), "worker {}, process {}, was recycled after {} items", index, ended.pid,
-                   seat.items_done.load(std::memory_order_relaxed));
-        } else if (idle_death && state != task::SeatState::failed) {
-            report(LogLevel::warning, subject(index, ended.pid), "worker {}, process {}, {} {}", index, ended.pid, to_string(ended.status),
-                   state == task::SeatState::starting ? "before it was ready" : "while it had no task");
-        }
-    }
-
     /// Effects: if a retiring worker has given its index to the spare one, the two change places here: the spare is due again, not the index.
     void seat_spare(Worker& dead) noexcept {
         Worker& spare = workers_.back();
@@ -356,7 +338,7 @@ private:
 
     /// Workers that die again and again before they are ready would do so for ever.
     void count_death(Worker& worker, task::SeatState state, const os::EndedChild& ended) {
-        const LogSubject about = subject(static_cast<std::uint32_t>(&worker - workers_.data()), ended.pid);
+        const LogSubject about = subject_of(board_, static_cast<std::uint32_t>(&worker - workers_.data()), ended.pid);
         if (state == task::SeatState::failed) {
             break_pool("", about);
             return;

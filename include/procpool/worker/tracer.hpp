@@ -16,6 +16,11 @@ namespace procpool::worker {
 
 [[nodiscard]] inline std::int64_t trace_time() noexcept { return Clock::now().time_since_epoch().count(); }
 
+/// Empty when it has none. Requires: the caller runs or settles the task in this slot.
+[[nodiscard]] inline std::string_view label_of(const task::Board& board, std::uint32_t slot) noexcept {
+    return (board.slots()[slot].traits & task::Slot::labelled) != 0 ? std::string_view{board.tag(slot).label.data()} : std::string_view{};
+}
+
 /// Effects: something has happened to a worker. Called by: any process.
 inline void trace_event(const task::Board& board, task::TraceKind kind, std::uint32_t worker, std::int32_t pid, std::string_view text = {}) noexcept {
     task::Chronicle* const chronicle = task::Chronicle::current();
@@ -39,7 +44,7 @@ inline void trace_task(task::Board& board, std::uint32_t slot, task::TraceRecord
     record.pool = board.control.number;
     record.kind = task::TraceKind::task;
     record.attempt = board.slots()[slot].is_special() ? board.slots()[slot].attempt : std::uint16_t{0};
-    record.text.assign(board.label_of(slot));
+    record.text.assign(label_of(board, slot));
     chronicle->trace.add(record);
 }
 
