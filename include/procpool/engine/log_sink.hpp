@@ -20,7 +20,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fmt/core.h>
 #include <functional>
 #include <mutex>
 #include <stdexcept>
@@ -128,7 +127,7 @@ private:
                      .label = entry.label.view(), .pool = entry.pool.view()});
         });
         if (const std::uint64_t dropped = chronicle_.journal.dropped(); dropped != told_dropped_) {
-            const std::string text = fmt::format("{} log records were lost", dropped - std::exchange(told_dropped_, dropped));
+            const std::string text = std::to_string(dropped - std::exchange(told_dropped_, dropped)) + " log records were lost";
             deliver({.level = LogLevel::warning, .time = std::chrono::system_clock::now(), .text = text, .pid = os::this_process()});
         }
         delivering_ = false;
@@ -166,12 +165,13 @@ inline void prepare_log() { static_cast<void>(task::Chronicle::ensure()); }
     std::array<char, 32> date{};
     const std::size_t size = std::strftime(date.data(), date.size(), "%Y-%m-%d %H:%M:%S", &local);
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(record.time.time_since_epoch()).count() % 1000;
-    std::string line = fmt::format("{}.{:03} {} {}", std::string_view{date.data(), size}, milliseconds, to_string(record.level),
-                                   record.pool.empty() ? std::string_view{"procpool"} : record.pool);
-    if (record.worker != LogRecord::no_worker) { line += fmt::format(":{}", record.worker); }
-    line += fmt::format("[{}]", record.pid);
-    if (record.task != 0) { line += fmt::format(" task {}", record.task); }
-    if (!record.label.empty()) { line += fmt::format(" '{}'", record.label); }
+    std::string line{date.data(), size};
+    line.append(".").append(std::to_string(1000 + milliseconds), 1);
+    line.append(" ").append(to_string(record.level)).append(" ").append(record.pool.empty() ? std::string_view{"procpool"} : record.pool);
+    if (record.worker != LogRecord::no_worker) { line.append(":").append(std::to_string(record.worker)); }
+    line.append("[").append(std::to_string(record.pid)).append("]");
+    if (record.task != 0) { line.append(" task ").append(std::to_string(record.task)); }
+    if (!record.label.empty()) { line.append(" '").append(record.label).append("'"); }
     line += ": ";
     line += record.text;
     std::ranges::replace(line, '\n', ' ');

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -61,7 +62,8 @@ namespace engine {
             quoted += '\\';
             quoted += text.front();
         } else if (first < 0x20 || first == 0x7f) {
-            quoted += fmt::format("\\u{:04x}", first);
+            constexpr std::string_view digits = "0123456789abcdef";
+            quoted += {'\\', 'u', '0', '0', digits[first >> 4], digits[first & 15]};
         } else if (length == 0) {
             quoted += "\\ufffd";
         } else {
@@ -72,11 +74,13 @@ namespace engine {
     return quoted + '"';
 }
 
-/// One file in Chrome's trace format: each pool is a process, each worker a thread of it.
+/// One file in Chrome's trace format: each pool is a process, each worker a thread of it. A template so that only programs that write one
+/// spend time on its compilation.
+template <std::convertible_to<std::filesystem::path> Path>
 class TraceFile {
 public:
     /// Throws: std::system_error.
-    explicit TraceFile(const std::filesystem::path& path) : file_(std::fopen(path.c_str(), "wbe")) {
+    explicit TraceFile(const Path& path) : file_(std::fopen(std::filesystem::path(path).c_str(), "wbe")) {
         check(file_ != nullptr);
         put("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
     }
@@ -156,8 +160,9 @@ private:
 };
 
 /// As procpool::write_trace(), of one pool, or of all if `pool` is 0.
-inline void write_trace(const std::filesystem::path& path, std::uint32_t pool) {
-    TraceFile file{path};
+template <std::convertible_to<std::filesystem::path> Path>
+void write_trace(const Path& path, std::uint32_t pool) {
+    TraceFile<Path> file{path};
     std::uint64_t dropped = 0;
     if (const task::Chronicle* const chronicle = task::Chronicle::current()) {
         std::int64_t start = INT64_MAX;
@@ -181,7 +186,10 @@ inline void write_trace(const std::filesystem::path& path, std::uint32_t pool) {
 /// processor, its attempt, items and end are its arguments; starts and ends of workers and timeouts are instants. A million records are kept, less
 /// where the address space is limited; how many there was no room for is written too. A task that runs is missing.
 /// Throws: std::system_error. Called by: any thread, at any time.
-inline void write_trace(const std::filesystem::path& path) { engine::write_trace(path, 0); }
+template <std::convertible_to<std::filesystem::path> Path>
+void write_trace(const Path& path) {
+    engine::write_trace(path, 0);
+}
 
 /// Effects: write_trace() begins anew. What runs meanwhile may be missing later.
 inline void clear_trace() noexcept {

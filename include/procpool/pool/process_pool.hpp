@@ -227,7 +227,10 @@ public:
     [[nodiscard]] std::vector<WorkerInfo> workers() const;
     [[nodiscard]] PoolStats stats() const;
     /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set.
-    void write_trace(const std::filesystem::path& path) const { engine::write_trace(path, client().board().control.number); }
+    template <std::convertible_to<std::filesystem::path> Path>
+    void write_trace(const Path& path) const {
+        engine::write_trace(path, client().board().control.number);
+    }
 
 private:
     template <class F, class Range>
