@@ -16,7 +16,10 @@
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/core/log_record.hpp>
 #include <procpool/core/version.hpp>
+#include <procpool/engine/log_sink.hpp>
+#include <procpool/engine/trace_file.hpp>
 #include <procpool/pool/completion_queue.hpp>
 #include <procpool/pool/future.hpp>
 #include <procpool/pool/options.hpp>
@@ -28,4 +31,5 @@
 #include <procpool/pool/wait.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>
+#include <procpool/worker/log.hpp>
 #include <procpool/worker/this_worker.hpp>

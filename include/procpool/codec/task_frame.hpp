@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <stop_token>
+#include <string_view>
 
 namespace procpool {
 
@@ -20,6 +21,9 @@ public:
     [[nodiscard]] virtual bool stop_requested() const noexcept = 0;
     /// The same as a token; the first one makes a thread that watches for the request.
     [[nodiscard]] virtual std::stop_token stop_token() = 0;
+
+    /// What the task is called; empty when it has no name.
+    [[nodiscard]] virtual std::string_view label() const noexcept = 0;
 
     // For tasks that call a function for many items:
 

@@ -11,6 +11,8 @@
 #include <procpool/engine/watcher.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
+#include <procpool/worker/log.hpp>
+#include <procpool/worker/setup.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -206,7 +208,8 @@ inline void Completion::run_next() noexcept {
     }
     try {
         function->run();
-    } catch (...) {  // nobody has asked for it: whoever wants to know what a function of the user's does catches it there
+    } catch (...) {  // nobody has asked for it, but a log may
+        log(LogLevel::error, "a callback threw {}", worker::describe_current_exception());
     }
     function.reset();  // before whoever waits goes on
     const std::lock_guard guard{mutex_};

@@ -5,6 +5,9 @@
 /// Client: submission and the pool's life.
 
 #include <procpool/engine/client.hpp>
+#include <procpool/engine/log_sink.hpp>
+#include <procpool/worker/log.hpp>
+#include <procpool/worker/tracer.hpp>
 
 #include <algorithm>
 
@@ -115,8 +118,14 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
         task.attempt = 0;
     }
     const bool labelled = !order.label.empty();
-    task.traits = static_cast<std::uint8_t>((special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0));
+    const bool traced = board_.control.number != 0;
+    task.traits = static_cast<std::uint8_t>((special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) | (traced ? task::Slot::traced : 0));
+    if (traced) [[unlikely]] {
+        board_.tag(index).queued = worker::trace_time();
+        board_.tag(index).started.store(0, std::memory_order_relaxed);
+    }
     if (labelled) {
+        board_.tag(index).set_label(order.label);
         const std::lock_guard guard{label_mutex_};
         labels_.resize(holders_.size());
         labels_[index] = order.label;
@@ -277,6 +286,7 @@ inline void Client::look_at_life() noexcept {
 inline bool Client::join(Deadline deadline) {
     if (!crew_->join(deadline)) { return false; }
     check_crew();
+    flush_log();
     return true;
 }
 
@@ -302,7 +312,9 @@ inline void Client::check_crew() noexcept {
     board_.control.explain("the supervisor process was killed");
     {
         const std::lock_guard guard{mutex_};
-        board_.control.advance(task::Life::broken);
+        if (board_.control.advance(task::Life::broken)) {
+            worker::report(LogLevel::error, {.pool = board_.control.name.data()}, "the pool is broken: {}", board_.control.explanation());
+        }
     }
     board_.lose_all(task::Cause::broken);
     board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);  // workers and supervisor may have left marks unset

@@ -10,6 +10,7 @@
 #include <procpool/engine/thread.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/worker/log.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
@@ -32,7 +33,7 @@ public:
         board_.control.workers_started.store(1, std::memory_order_relaxed);
         board_.control.workers_up.store(1, std::memory_order_relaxed);
         if (!setup_.initializer) { return; }
-        const AsWorker now;
+        const AsWorker now{board_};
         try {
             setup_.initializer();
         } catch (...) {
@@ -46,10 +47,11 @@ public:
     bool join(Deadline) override {
         const std::lock_guard guard{running_};
         if (board_.control.ended.exchange(1) == 0 && setup_.finalizer) {
-            const AsWorker now;
+            const AsWorker now{board_};
             try {
                 setup_.finalizer();
             } catch (...) {  // as in the other engines
+                log(LogLevel::warning, "the finalizer of worker 0 threw {}", worker::describe_current_exception());
             }
         }
         return true;
@@ -60,7 +62,7 @@ public:
     /// One task at a time; a task may submit another, which runs within it.
     void run_here() override {
         const std::lock_guard guard{running_};
-        const AsWorker now;
+        const AsWorker now{board_};
         worker::Loop{board_, 0, thread_host}.run_one();
     }
 
@@ -68,7 +70,8 @@ private:
     /// The caller counts as worker 0 for a while.
     class AsWorker {
     public:
-        AsWorker() noexcept : before_(std::exchange(worker::identity, {true, 0, os::this_process(), 0})) {}
+        explicit AsWorker(const task::Board& board) noexcept
+            : before_(std::exchange(worker::identity, {.in_worker = true, .pid = os::this_process(), .pool = board.control.name.data()})) {}
         AsWorker(const AsWorker&) = delete;
         AsWorker& operator=(const AsWorker&) = delete;
         ~AsWorker() { worker::identity = before_; }

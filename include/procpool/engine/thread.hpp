@@ -11,6 +11,7 @@
 #include <procpool/os/signals.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/deadlines.hpp>
+#include <procpool/worker/log.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
@@ -135,7 +136,7 @@ private:
             ThreadCrew& crew;
             ~Leave() { crew.leave(); }
         } const leave{*this};
-        worker::identity = {true, index, os::this_process(), 0};
+        worker::identity = {.in_worker = true, .index = index, .pid = os::this_process(), .pool = board_.control.name.data()};
         task::Seat& seat = board_.seats()[index];
         if (initialize(index)) {
             seat.state.store(task::SeatState::ready, std::memory_order_release);
@@ -152,7 +153,7 @@ private:
             return true;
         } catch (...) {
             board_.control.explain("the initializer of worker " + std::to_string(index) + " threw " + worker::describe_current_exception());
-            board_.control.advance(task::Life::broken);
+            if (board_.control.advance(task::Life::broken)) { log(LogLevel::error, "the pool is broken: {}", board_.control.explanation()); }
             board_.lose_all_pending(task::Cause::broken);
             board_.wake_all();
             board_.notify_parent();
@@ -165,6 +166,7 @@ private:
         try {
             setup_.finalizer();
         } catch (...) {  // the worker ends anyway, and no task is left to fail
+            log(LogLevel::warning, "the finalizer of worker {} threw {}", worker::identity.index, worker::describe_current_exception());
         }
     }
 

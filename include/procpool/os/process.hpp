@@ -107,6 +107,9 @@ private:
 /// Whether the caller is the thread that the process began with.
 [[nodiscard]] inline bool in_first_thread() noexcept { return ::syscall(SYS_gettid) == ::getpid(); }
 
+/// Whether no process has this number; one that has ended keeps it until it is reaped.
+[[nodiscard]] inline bool is_gone(pid_t pid) noexcept { return ::kill(pid, 0) != 0 && errno == ESRCH; }
+
 /// Ends the process at once: nothing registered runs, nothing is flushed.
 [[noreturn]] inline void leave(int status) noexcept { ::_exit(status); }
 

@@ -32,6 +32,8 @@ struct PoolOptions {
     std::chrono::milliseconds terminate_grace{3000};
     /// ps and top show "<name>:<worker index>", cut to 15 characters.
     std::string name = "procpool";
+    /// When which task ran on which worker is recorded, for write_trace().
+    bool trace = false;
 
     static constexpr std::size_t max_workers = 2000;
     static constexpr std::size_t max_queue_capacity = std::size_t{1} << 20;

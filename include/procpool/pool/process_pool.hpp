@@ -12,7 +12,9 @@
 #include <procpool/engine/cpus.hpp>
 #include <procpool/engine/drivers.hpp>
 #include <procpool/engine/engine.hpp>
+#include <procpool/engine/log_sink.hpp>
 #include <procpool/engine/shared_arguments.hpp>
+#include <procpool/engine/trace_file.hpp>
 #include <procpool/pool/future.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/stats.hpp>
@@ -23,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -229,6 +232,11 @@ public:
     /// By index. A worker that is being replaced is missing for that moment.
     [[nodiscard]] std::vector<WorkerInfo> workers() const;
     [[nodiscard]] PoolStats stats() const;
+    /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set.
+    template <std::convertible_to<std::filesystem::path> Path>
+    void write_trace(const Path& path) const {
+        engine::write_trace(path, client().board().control.number);
+    }
 
 private:
     template <class F, class Range>
@@ -289,12 +297,15 @@ ProcessPool<E>::ProcessPool(PoolOptions options) {
     const engine::Traits& chosen = engine::choose<E>();
     const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), chosen.most_workers);
     chosen.prepare();
+    engine::prepare_log();
     // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
     auto client = std::make_unique<engine::Client>(static_cast<std::uint32_t>(options.queue_capacity), static_cast<std::uint32_t>(2 * workers + 2),
                                                    chosen.place_of, !chosen.shares_memory);
     task::Control& control = client->board().control;
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = chosen.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
+    control.set_name(options.name);
+    if (options.trace) { control.number = engine::begin_trace(options.name); }
     control.spinners = static_cast<std::uint32_t>(engine::spare_cpus());
     client->employ(chosen.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer), options.start_timeout,

@@ -85,6 +85,7 @@ public:
     }
 
     [[nodiscard]] std::span<Slot> slots() const noexcept { return {slots_, size_.slots}; }
+    [[nodiscard]] Tag& tag(std::uint32_t slot) const noexcept { return tags_[slot]; }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
     /// By worker index; those beyond Control::workers stay empty.
@@ -335,6 +336,7 @@ private:
 
     BoardSize size_;
     Slot* slots_;
+    Tag* tags_;
     Seat* seats_;
     Mail* mail_;
     std::span<std::byte> argument_side_;
@@ -365,6 +367,8 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slots);
     for (std::uint32_t level = 0; level < Queue::levels; ++level) { board.queue.ring(level).attach(words(ring_capacity), ring_capacity); }
     board.slots_ = reinterpret_cast<Slot*>(place(size.slots * sizeof(Slot), apart));
+
+    board.tags_ = reinterpret_cast<Tag*>(place(size.slots * sizeof(Tag), apart));
 
     // A quarter of what is left becomes windows, the rest extents; both halves alike.
     const std::size_t side = (region.size() - used) / 2;

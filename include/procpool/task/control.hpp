@@ -53,6 +53,8 @@ struct Control {
     std::uint32_t spinners;                                      // that may spin at once; written once
     std::uint32_t items_per_worker;                              // then it is recycled; 0: never; written once
     std::atomic<Refork> refork;                                  // asked and reset by the parent, done by the supervisor
+    std::uint32_t number;                                        // of the pool in traces; 0: it is not traced; written once
+    std::array<char, 32> name;                                   // of the pool, cut to fit; written once
     std::atomic<std::uint64_t> workers_started;
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
@@ -88,6 +90,7 @@ struct Control {
         reason[size] = '\0';
         reason_state.store(2, std::memory_order_release);  // pairs with the acquire in explanation()
     }
+    void set_name(std::string_view text) noexcept { std::memcpy(name.data(), text.data(), std::min(text.size(), name.size() - 1)); }
     [[nodiscard]] std::string_view explanation() const noexcept {
         return reason_state.load(std::memory_order_acquire) == 2 ? std::string_view{reason.data()} : std::string_view{};
     }

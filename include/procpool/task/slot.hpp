@@ -7,10 +7,13 @@
 #include <procpool/core/exit_status.hpp>
 #include <procpool/core/platform.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <type_traits>
 
 namespace procpool::task {
@@ -93,7 +96,8 @@ struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
     static constexpr std::size_t inline_bytes = 16;
     static constexpr std::uint8_t special = 1;   // timeout, retries and attempt count
-    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label
+    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its tag has the beginning of it
+    static constexpr std::uint8_t traced = 4;    // its tag tells when it was submitted; who runs it adds it to the trace
 
     std::atomic<std::uint64_t> word;
     std::uintptr_t code;           // what to run: the address of a task_code function; written by the parent while free
@@ -108,6 +112,7 @@ struct alignas(apart) Slot {
     std::array<std::byte, inline_bytes> result;
 
     [[nodiscard]] bool is_special() const noexcept { return (traits & special) != 0; }
+    [[nodiscard]] bool is_traced() const noexcept { return (traits & traced) != 0; }
     [[nodiscard]] bool is_timed() const noexcept { return is_special() && timeout != 0; }
 
     alignas(cache_line) Large large_argument;
@@ -119,6 +124,20 @@ struct alignas(apart) Slot {
     ExitStatus exit_status;
     std::uint64_t timeout;                    // nanoseconds, 0: none
 };
+
+/// What is told about the task in a slot, where its traits say that there is something.
+struct alignas(cache_line) Tag {
+    std::int64_t queued;                // steady clock, nanoseconds; of the parent while free
+    std::atomic<std::int64_t> started;  // likewise; 0: no worker is at it, or it has added the task to the trace
+    std::array<char, 48> label;         // cut to fit; of the parent while free
+
+    void set_label(std::string_view text) noexcept {
+        const std::size_t size = std::min(text.size(), label.size() - 1);
+        std::memcpy(label.data(), text.data(), size);
+        label[size] = '\0';
+    }
+};
+static_assert(sizeof(Tag) == cache_line && std::is_trivially_destructible_v<Tag>, "one line each, and nobody destroys them");
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would be private to one process");
 static_assert(std::is_standard_layout_v<Slot> && std::is_trivially_destructible_v<Slot>, "processes share the bytes; nobody destroys them");

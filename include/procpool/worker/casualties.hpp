@@ -6,9 +6,15 @@
 
 #include <procpool/os/children.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/worker/log.hpp>
+#include <procpool/worker/tracer.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
 
 namespace procpool::worker {
 
@@ -18,24 +24,31 @@ class Casualties {
 public:
     explicit Casualties(task::Board& board) noexcept : board_(board) {}
 
-    /// Effects: each task that the dead worker ran runs again, if it may, and is lost otherwise.
-    void settle(std::uint32_t seat, const os::EndedChild& ended) noexcept {
+    /// Effects: each task that the dead worker ran runs again, if it may, and is lost otherwise. Returns: whether there was one.
+    bool settle(std::uint32_t seat, const os::EndedChild& ended) noexcept {
         const auto slots = board_.slots();
+        bool any = false;
         for (std::uint32_t i = 0; i < slots.size(); ++i) {
             const task::Word word{slots[i].word.load(std::memory_order_acquire)};
-            if (word.phase() == task::Phase::started && word.seat() == seat) { settle_task(i, ended); }
+            if (word.phase() == task::Phase::started && word.seat() == seat) {
+                settle_task(i, ended);
+                any = true;
+            }
         }
+        return any;
     }
 
 private:
     void settle_task(std::uint32_t index, const os::EndedChild& ended) noexcept {
         task::Slot& slot = board_.slots()[index];
+        bool told = false;  // once: the word may change meanwhile
         for (;;) {
             const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
             if (word.phase() != task::Phase::started) { return; }
             const task::Cause cause = cause_of(word);
             if (slot.is_special() && slot.retries > 0 && (cause == task::Cause::died || cause == task::Cause::timed_out)) {
                 board_.results.release_after_death(index, word.generation());
+                if (!std::exchange(told, true)) { tell(index, word, ended, cause, true); }
                 --slot.retries;
                 ++slot.attempt;
                 if (board_.requeue(index, word)) {
@@ -46,6 +59,7 @@ private:
                 ++slot.retries;
                 --slot.attempt;
             }
+            if (!std::exchange(told, true)) { tell(index, word, ended, cause, false); }
             slot.pid = ended.pid;
             slot.exit_status = ended.status;
             const task::Crash& crash = board_.seats()[word.seat()].crash;
@@ -57,6 +71,42 @@ private:
             if (board_.lose_started(index, word, cause)) { return; }
             count.fetch_sub(counted, std::memory_order_relaxed);
         }
+    }
+
+    /// Effects: log and trace have what became of the task, and with it of its worker. Before anybody learns of it from the task's word.
+    void tell(std::uint32_t index, task::Word word, const os::EndedChild& ended, task::Cause cause, bool runs_again) noexcept {
+        const task::Slot& slot = board_.slots()[index];
+        const std::uint32_t worker = board_.seats()[word.seat()].index.load(std::memory_order_relaxed);
+        if (slot.is_traced()) {
+            const std::uint64_t progress = board_.seats()[word.seat()].progress.load(std::memory_order_relaxed);
+            const std::uint32_t items = progress >> 32 == word.generation() ? static_cast<std::uint32_t>(progress) : 0;
+            trace_task(board_, index, {.begin = 0, .end = 0, .queued = 0, .cpu = -1, .task = word.generation(), .pid = ended.pid, .pool = 0, .worker = worker,
+                                       .items = items, .attempt = 0, .kind = {}, .ended = trace_end_of(cause), .text = {}});
+            if (cause == task::Cause::timed_out) { trace_event(board_, task::TraceKind::timed_out, worker, ended.pid, label_of(board_, index)); }
+        }
+        const LogLevel level = cause == task::Cause::died || cause == task::Cause::timed_out ? LogLevel::warning : LogLevel::debug;
+        if (!is_logged(level)) { return; }
+        const LogSubject subject{worker, ended.pid, word.generation(), label_of(board_, index), board_.control.name.data()};
+        const std::string_view again = runs_again ? "; it is run again" : "";
+        if (cause == task::Cause::timed_out) {
+            report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}", worker, ended.pid, word.generation(),
+                   std::chrono::duration<double>(std::chrono::nanoseconds{slot.timeout}).count(), again);
+        } else if (cause == task::Cause::killed) {
+            report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker, ended.pid, word.generation());
+        } else {
+            report(level, subject, "worker {}, process {}, {} while it ran task {}{}", worker, ended.pid, to_string(ended.status), word.generation(), again);
+        }
+    }
+
+    [[nodiscard]] static task::TraceEnd trace_end_of(task::Cause cause) noexcept {
+        switch (cause) {
+            case task::Cause::died: return task::TraceEnd::died;
+            case task::Cause::timed_out: return task::TraceEnd::timed_out;
+            case task::Cause::killed: return task::TraceEnd::killed;
+            case task::Cause::terminated:
+            case task::Cause::broken: break;
+        }
+        return task::TraceEnd::terminated;
     }
 
     [[nodiscard]] task::Cause cause_of(task::Word word) const noexcept {

@@ -14,12 +14,14 @@
 #include <procpool/task/board.hpp>
 #include <procpool/worker/stop_watcher.hpp>
 #include <procpool/worker/this_worker.hpp>
+#include <procpool/worker/tracer.hpp>
 
 #include <cstdint>
 #include <exception>
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string_view>
 
 namespace procpool::worker {
 
@@ -90,6 +92,8 @@ private:
         identity.host = this;
         const bool timed = slot.is_timed();
         if (timed) { start_clock(); }
+        std::optional<TracedRun> run;
+        if (slot.is_traced()) [[unlikely]] { run.emplace(board_, claim.slot); }
         Results results{board_, claim, host_};
         Writer out{{}, Results::grow, &results, host_.place_of};
         task::Outcome outcome = task::Outcome::value;
@@ -120,6 +124,7 @@ private:
         count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // this worker alone writes it
         count_items(items_ == 0 ? 1 : 0);
         seat_.current.store(0, std::memory_order_relaxed);
+        if (run) [[unlikely]] { run->end(claim.generation, index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome == task::Outcome::exception); }
         reach(FaultPoint::before_done);
         if (!board_.finish(claim, number_)) {
             host_.condemned();
@@ -148,6 +153,8 @@ private:
         took_token_ = true;
         return watcher_.token(board_.slots()[claim_.slot].stop_request, claim_.generation);
     }
+
+    [[nodiscard]] std::string_view label() const noexcept override { return label_of(board_, claim_.slot); }
 
     [[nodiscard]] std::uint64_t item_budget() const noexcept override {
         if (is_being_replaced()) { return items_ == 0 ? 1 : 0; }  // it was claimed, so it gets on

@@ -14,6 +14,7 @@
 #include <procpool/os/streams.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/worker/log.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
@@ -147,7 +148,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
     task::Seat& seat = board.seats()[seat_number];
     const pid_t pid = os::this_process();
     seat.pid.store(pid, std::memory_order_relaxed);
-    identity = Identity{true, index, pid, 0};
+    identity = Identity{.in_worker = true, .index = index, .pid = pid, .pool = board.control.name.data()};
     ++depth;
     worker_token = os::process_token();
     record_crashes(seat);
@@ -179,6 +180,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
         try {
             setup.finalizer();
         } catch (...) {  // the worker ends anyway, and no task is left to fail
+            log(LogLevel::warning, "the finalizer of worker {} threw {}", index, describe_current_exception());
         }
     }
     std::exit(EXIT_SUCCESS);

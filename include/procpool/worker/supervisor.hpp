@@ -12,6 +12,7 @@
 #include <procpool/task/board.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/deadlines.hpp>
+#include <procpool/worker/events.hpp>
 #include <procpool/worker/process.hpp>
 #include <procpool/worker/setup.hpp>
 
@@ -118,6 +119,7 @@ private:
         seat.pid.store(pid, std::memory_order_relaxed);
         workers_[index] = {pid, *number, Clock::time_point::max()};
         board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
+        tell_start(board_, index, pid);
         return 0;
     }
 
@@ -190,7 +192,8 @@ private:
     void check_start_times() noexcept {
         for (const Worker& worker : workers_) {
             if (worker.pid == 0 || start_deadline(worker) > Clock::now()) { continue; }
-            break_pool("a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) + " ms");
+            break_pool("a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) + " ms",
+                       subject_of(board_, board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
         }
     }
 
@@ -212,9 +215,9 @@ private:
 
     // ---- ending
 
-    void break_pool(const std::string& reason) noexcept {
+    void break_pool(const std::string& reason, const LogSubject& about) noexcept {
         board_.control.explain(reason);
-        board_.control.advance(task::Life::broken);
+        if (board_.control.advance(task::Life::broken)) { report(LogLevel::error, about, "the pool is broken: {}", board_.control.explanation()); }
         follow_orders();
     }
 
@@ -298,7 +301,8 @@ private:
         // Before the words: who learns of the death from its task finds it in workers() and stats() too.
         seat.state.store(task::SeatState::vacant, std::memory_order_release);
         if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
-        casualties_.settle(worker.seat, ended);
+        const bool had_task = casualties_.settle(worker.seat, ended);
+        tell_end(board_, seat, state, unasked && !had_task, ended);
         board_.queue.look_everywhere();
         board_.sleeping.remove(worker.seat);
         board_.spinning.remove(worker.seat);
@@ -339,8 +343,9 @@ private:
 
     /// Workers that die again and again before they are ready would do so for ever.
     void count_death(Worker& worker, task::SeatState state, const os::EndedChild& ended) {
+        const LogSubject about = subject_of(board_, static_cast<std::uint32_t>(&worker - workers_.data()), ended.pid);
         if (state == task::SeatState::failed) {
-            break_pool("");
+            break_pool("", about);
             return;
         }
         const std::uint32_t ready = board_.control.times_ready.load(std::memory_order_relaxed);
@@ -352,7 +357,7 @@ private:
         const std::size_t most = setup_.initializer ? std::max<std::size_t>(3, workers_.size()) : 30 + workers_.size();
         if (deaths_before_ready_ >= most) {
             break_pool(std::to_string(deaths_before_ready_) + " workers in a row died before they were ready; the last one, " + std::to_string(ended.pid) +
-                       ", " + to_string(ended.status));
+                       ", " + to_string(ended.status), about);
         }
         constexpr std::array<int, 8> delays{0, 0, 1, 10, 20, 50, 100, 200};
         worker.respawn_at += milliseconds{delays[std::min<std::size_t>(deaths_before_ready_ - 1, delays.size() - 1)]};

@@ -23,6 +23,7 @@ struct Identity {
     std::uint64_t task = 0;
     std::uint32_t attempt = 0;
     TaskHost* host = nullptr;  ///< of the task that runs
+    const char* pool = nullptr;  ///< name of the pool it works for; may be null
 };
 inline thread_local constinit Identity identity{};
 

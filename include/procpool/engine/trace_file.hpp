@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// write_trace(): when which task ran on which worker, as a file that trace viewers open.
+
+#include <procpool/os/process.hpp>
+#include <procpool/task/chronicle.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fmt/core.h>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace procpool {
+
+namespace engine {
+
+/// Returns: the number of a new pool in traces. Throws: SharedMemoryExhausted.
+[[nodiscard]] inline std::uint32_t begin_trace(std::string_view name) {
+    task::Trace& trace = task::Chronicle::ensure().trace;
+    task::TraceRecord record{};
+    record.kind = task::TraceKind::pool;
+    record.pool = trace.next_pool();
+    record.pid = os::this_process();
+    record.text.assign(name);
+    trace.add(record);
+    return record.pool;
+}
+
+/// How many bytes at the start of the text are one character in UTF-8; 0: none are.
+[[nodiscard]] inline std::size_t utf8_length(std::string_view text) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char lead = byte(0);
+    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    if (length > text.size()) { return 0; }
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) { return 0; }
+    }
+    // Overlong forms, surrogates, and what lies beyond the last character.
+    if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) >= 0xa0) || (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) >= 0x90)) { return 0; }
+    return length;
+}
+
+/// Returns: the text as a string of JSON, quotes included. Bytes that are no UTF-8 become replacement characters.
+[[nodiscard]] inline std::string json_string(std::string_view text) {
+    std::string quoted = "\"";
+    while (!text.empty()) {
+        const auto first = static_cast<unsigned char>(text.front());
+        const std::size_t length = utf8_length(text);
+        if (first == '"' || first == '\\') {
+            quoted += '\\';
+            quoted += text.front();
+        } else if (first < 0x20 || first == 0x7f) {
+            constexpr std::string_view digits = "0123456789abcdef";
+            quoted += {'\\', 'u', '0', '0', digits[first >> 4], digits[first & 15]};
+        } else if (length == 0) {
+            quoted += "\\ufffd";
+        } else {
+            quoted += text.substr(0, length);
+        }
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return quoted + '"';
+}
+
+/// One file in Chrome's trace format: each pool is a process, each worker a thread of it. A template so that only programs that write one
+/// spend time on its compilation.
+template <std::convertible_to<std::filesystem::path> Path>
+class TraceFile {
+public:
+    /// Throws: std::system_error.
+    explicit TraceFile(const Path& path) : file_(std::fopen(std::filesystem::path(path).c_str(), "wbe")) {
+        check(file_ != nullptr);
+        put("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
+    }
+
+    /// start: of the time axis, which viewers show from 0.
+    void add(const task::TraceRecord& record, std::int64_t start) {
+        if (record.kind == task::TraceKind::pool) {
+            event(fmt::format(R"("ph":"M","name":"process_name","pid":{},"tid":0,"args":{{"name":{}}})", record.pool, json_string(record.text.view())));
+            return;
+        }
+        if (tracks_.emplace(record.pool, record.worker).second) {
+            event(fmt::format(R"("ph":"M","name":"thread_name","pid":{},"tid":{},"args":{{"name":"worker {}"}})", record.pool, record.worker, record.worker));
+        }
+        const std::string where = fmt::format(R"("pid":{},"tid":{},"ts":{})", record.pool, record.worker, microseconds(record.begin - start));
+        if (record.kind == task::TraceKind::task) {
+            const std::string_view label = record.text.view();
+            event(fmt::format(R"("ph":"X","cat":"task","name":{},{},"dur":{},"args":{{"task":{},"attempt":{},"process":{},"ended":"{}","queued_us":{}{}{}}})",
+                              json_string(label.empty() ? std::string_view{record.items == 0 ? "task" : "chunk"} : label), where, microseconds(record.end - record.begin),
+                              record.task, record.attempt, record.pid, name_of(record.ended), microseconds(std::max<std::int64_t>(0, record.begin - record.queued)),
+                              record.cpu < 0 ? std::string{} : ",\"cpu_us\":" + microseconds(record.cpu),
+                              record.items == 0 ? std::string{} : fmt::format(",\"items\":{}", record.items)));
+        } else {
+            event(fmt::format(R"("ph":"i","s":"t","cat":"worker","name":"{}",{},"args":{{"process":{},"text":{}}})", name_of(record.kind), where, record.pid,
+                              json_string(record.text.view())));
+        }
+    }
+
+    /// Throws: std::system_error when the file is not whole.
+    void close(std::uint64_t dropped) {
+        put(fmt::format("\n],\"otherData\":{{\"dropped\":\"{}\"}}}}\n", dropped));
+        const bool whole = std::ferror(file_.get()) == 0;
+        check(std::fclose(file_.release()) == 0 && whole);
+    }
+
+private:
+    struct Close {
+        void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+    };
+
+    static void check(bool holds) {
+        if (!holds) { throw std::system_error(errno, std::generic_category(), "procpool: cannot write the trace"); }
+    }
+    void put(std::string_view text) noexcept { std::fwrite(text.data(), 1, text.size(), file_.get()); }
+    void event(const std::string& members) {
+        put(std::exchange(first_, false) ? "\n{" : ",\n{");
+        put(members);
+        put("}");
+    }
+
+    [[nodiscard]] static std::string microseconds(std::int64_t nanoseconds) { return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000); }
+    [[nodiscard]] static std::string_view name_of(task::TraceEnd end) noexcept {
+        switch (end) {
+            case task::TraceEnd::value: return "value";
+            case task::TraceEnd::exception: return "exception";
+            case task::TraceEnd::died: return "worker died";
+            case task::TraceEnd::timed_out: return "timed out";
+            case task::TraceEnd::killed: return "killed";
+            case task::TraceEnd::terminated: break;
+        }
+        return "terminated";
+    }
+    [[nodiscard]] static std::string_view name_of(task::TraceKind kind) noexcept {
+        switch (kind) {
+            case task::TraceKind::started: return "started";
+            case task::TraceKind::died: return "ended";
+            case task::TraceKind::timed_out: return "timeout";
+            case task::TraceKind::recycled: return "recycled";
+            case task::TraceKind::pool:
+            case task::TraceKind::task: break;
+        }
+        return "";
+    }
+
+    std::unique_ptr<std::FILE, Close> file_;
+    bool first_ = true;
+    std::set<std::pair<std::uint32_t, std::uint32_t>> tracks_;  // named: pool and worker
+};
+
+/// As procpool::write_trace(), of one pool, or of all if `pool` is 0.
+template <std::convertible_to<std::filesystem::path> Path>
+void write_trace(const Path& path, std::uint32_t pool) {
+    TraceFile<Path> file{path};
+    std::uint64_t dropped = 0;
+    if (const task::Chronicle* const chronicle = task::Chronicle::current()) {
+        std::int64_t start = INT64_MAX;
+        const auto each = [&](auto use) {
+            return chronicle->trace.for_each([&](const task::TraceRecord& record) {
+                if (pool == 0 || record.pool == pool) { use(record); }
+            });
+        };
+        each([&](const task::TraceRecord& record) {
+            if (record.kind != task::TraceKind::pool) { start = std::min({start, record.begin, record.kind == task::TraceKind::task ? record.queued : record.begin}); }
+        });
+        dropped = each([&](const task::TraceRecord& record) { file.add(record, start); });
+    }
+    file.close(dropped);
+}
+
+}  // namespace engine
+
+/// Effects: writes when which task ran on which worker into a file that Perfetto (ui.perfetto.dev) and chrome://tracing open: of all pools so
+/// far whose PoolOptions::trace is set, those that are gone included. A track for each worker; a task's time in the queue, its time on a
+/// processor, its attempt, items and end are its arguments; starts and ends of workers and timeouts are instants. A million records are kept, less
+/// where the address space is limited; how many there was no room for is written too. A task that runs is missing.
+/// Throws: std::system_error. Called by: any thread, at any time.
+template <std::convertible_to<std::filesystem::path> Path>
+void write_trace(const Path& path) {
+    engine::write_trace(path, 0);
+}
+
+/// Effects: write_trace() begins anew. What runs meanwhile may be missing later.
+inline void clear_trace() noexcept {
+    if (task::Chronicle* const chronicle = task::Chronicle::current()) { chronicle->trace.clear(); }
+}
+
+}  // namespace procpool
