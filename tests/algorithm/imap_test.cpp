@@ -281,7 +281,7 @@ TEST_CASE("DTH-02 imap: workers that die, and items that time out, cost one item
     Pool pool{2};
     for (const std::size_t chunk : {1, 7, 100}) {
         CAPTURE(chunk);
-        auto range = pool.imap(MapOptions{.chunk_size = chunk, .window = 50, .timeout = 100ms}, [](int i) {
+        auto range = pool.imap(MapOptions{.chunk_size = chunk, .window = 50, .timeout = 1s}, [](int i) {
             if (i == 5 || i == 39) { ::raise(SIGKILL); }
             if (i == 20) { std::this_thread::sleep_for(20s); }
             return std::to_string(i);

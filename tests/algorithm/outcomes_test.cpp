@@ -150,7 +150,7 @@ TEST_CASE("DTH-02 one bad item costs one item: throwing, killing its worker, exi
     Pool pool{2};
     for (const std::size_t chunk : {0, 1, 5, 100}) {
         CAPTURE(chunk);
-        const MapOptions options{.chunk_size = chunk, .timeout = 100ms};
+        const MapOptions options{.chunk_size = chunk, .timeout = 1s};
         const auto behave = [](int i) {
             switch (i) {
                 case 3: throw std::range_error("r");

@@ -181,8 +181,7 @@ std::vector<std::string> LeakCheck::differences() const {
     };
     while (may_vanish() && std::chrono::steady_clock::now() < limit) {
         std::this_thread::sleep_for(1ms);
-        now.threads = threads();
-        now.shm_files = shm_files();
+        now = look();  // what a thread held goes with it
     }
     return compare(now);
 }
