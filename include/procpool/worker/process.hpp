@@ -112,6 +112,7 @@ inline void replace_by_spare(task::Board& board, std::uint32_t seat_number, std:
         if (!waits || deadline.passed()) { break; }
         board.seats()[seat_number].parker.park(deadline.or_sooner(Deadline::after(now_and_then)));
     }
+    // relaxed: it says nothing about other memory. Only this worker writes it while it holds its seat; after its death, the supervisor.
     if (waits) { control.retiree.store(0, std::memory_order_relaxed); }
 }
 
