@@ -69,7 +69,7 @@ auto collect(Range&& range) {
 }
 
 template <class P>
-void equals_the_serial_loop() {
+void imap_equals_the_serial_loop() {
     P pool{3};
     for (const std::size_t n : {0, 1, 2, 3, 4, 40, 500}) {
         std::vector<int> expected;
@@ -94,7 +94,7 @@ void equals_the_serial_loop() {
         }
     }
 }
-ON_EVERY_ENGINE("API-08 imap and imap_unordered equal the serial loop, for any window and chunk size", equals_the_serial_loop)
+ON_EVERY_ENGINE("API-08 imap and imap_unordered equal the serial loop, for any window and chunk size", imap_equals_the_serial_loop)
 
 template <class P>
 void protocol() {

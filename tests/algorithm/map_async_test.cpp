@@ -190,7 +190,7 @@ void closed() {
 ON_ENGINES_WITH_WORKERS("a pool that is closed finishes its map_asyncs before its workers leave", closed)
 
 template <class P>
-void terminated() {
+void terminated_map() {
     SharedPage page;
     const Counter started{page};
     std::optional<Future<std::vector<int>>> future;
@@ -214,7 +214,7 @@ void terminated() {
         CHECK_THROWS_AS(future->get(), PoolTerminated);
     }
 }
-ON_ENGINES_WITH_WORKERS("terminate() and kill() end a map_async with PoolTerminated", terminated)
+ON_ENGINES_WITH_WORKERS("terminate() and kill() end a map_async with PoolTerminated", terminated_map)
 
 template <class P>
 void many_at_once() {

@@ -57,10 +57,10 @@ TEST_CASE("DTH-14 the n-th eventfd of a pool's construction fails: an error, and
 TEST_CASE("DTH-14 the n-th signalfd of a pool's construction fails: an error, and nothing is left") { construct_with_refusals("signalfd", EMFILE, 0, true); }
 TEST_CASE("DTH-14 the n-th pidfd_open of a pool's construction fails: nothing is left") { construct_with_refusals("pidfd_open", ENOSYS, 0, false); }
 
-void replace_with_refusals(std::size_t workers, std::size_t recycled) {
+void replace_with_refusals(std::size_t count, std::size_t recycled) {
     Refuser refuser;
     Muster muster;
-    Pool pool{PoolOptions{.workers = workers, .max_tasks_per_worker = recycled}};
+    Pool pool{PoolOptions{.workers = count, .max_tasks_per_worker = recycled}};
     muster.call(pool);
     for (int round = 0; round < 2; ++round) {
         refuser.refuse("fork", EAGAIN, 1);
@@ -68,7 +68,7 @@ void replace_with_refusals(std::size_t workers, std::size_t recycled) {
         ::kill(pool.workers().front().pid, SIGKILL);
         Jobs jobs = small_jobs(pool, 20, {.retries = 3});
         wait_until([&] { return refuser.calls() >= 3; }, "a few attempts", 2 * recovery);
-        if (workers > 1 && recycled == 0) {
+        if (count > 1 && recycled == 0) {
             wait_until([&] { return count_ready(jobs) == jobs.size(); }, "the tasks of the others", recovery);
         }
         refuser.allow();

@@ -16,8 +16,6 @@ namespace {
 
 using namespace procpool_test;
 
-int same(int n) { return n; }
-int fail(int n) { throw std::out_of_range(std::to_string(n)); }
 
 template <class P>
 void called_once_before_wait_returns() {

@@ -17,8 +17,6 @@ namespace {
 
 using namespace procpool_test;
 
-int same(int n) { return n; }
-int fail(int n) { throw std::out_of_range(std::to_string(n)); }
 
 /// A coroutine that starts at once and gives its result to a std::future.
 template <class T>

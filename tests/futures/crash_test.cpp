@@ -57,8 +57,6 @@ namespace {
 
 using namespace procpool_test;
 
-int same(int n) { return n; }
-
 Fragile return_fragile(Fragile value) {
     if (value.where == Where::task) { go(value.way); }
     value.from_task = true;

@@ -17,8 +17,6 @@ namespace {
 
 using namespace procpool_test;
 
-int same(int n) { return n; }
-int fail(int n) { throw std::out_of_range(std::to_string(n)); }
 int wait_for_gate(Gate gate, int n) {
     gate.wait();
     return n;

@@ -20,8 +20,6 @@ using namespace procpool_test;
 
 namespace {
 
-int same(int x) { return x; }
-
 /// What a dead worker left: its end, or the test fails.
 template <class F>
 ExitStatus death_of(F f) {

@@ -11,6 +11,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <stdexcept>
+#include <string>
 #include <type_traits>
 
 /// Define test cases of a function template whose parameter is the type of the pool: one for every engine, or for those whose tasks run
@@ -65,5 +67,9 @@ T get_soon(Future<T>&& future, std::chrono::nanoseconds limit = wait_limit) {
 [[nodiscard]] inline std::chrono::nanoseconds since(std::chrono::steady_clock::time_point start) {
     return std::chrono::steady_clock::now() - start;
 }
+
+/// Tasks that many tests need.
+inline int same(int n) { return n; }
+inline int fail(int n) { throw std::out_of_range(std::to_string(n)); }
 
 }  // namespace procpool_test

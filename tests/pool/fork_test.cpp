@@ -23,8 +23,6 @@ using namespace procpool_test;
 
 namespace {
 
-int same(int x) { return x; }
-
 /// Threads that hold every lock of the C and C++ libraries as often as they can.
 class Hammer {
 public:

@@ -14,8 +14,6 @@ using namespace procpool_test;
 
 namespace {
 
-int same(int x) { return x; }
-
 // ---- the system's things (see also support/leak_check.hpp, which runs after every test case)
 
 TEST_CASE("LEK-02 descriptors, threads and children are as before after 200 pools of every fate") {

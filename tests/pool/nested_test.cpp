@@ -12,8 +12,6 @@ using namespace procpool_test;
 
 namespace {
 
-int same(int x) { return x; }
-
 TEST_CASE("a task may build a pool of its own") {
     Pool outer{2};
     const std::vector<int> numbers{1, 2, 3, 4, 5, 6};

@@ -31,8 +31,6 @@ void apply_stop(P& pool, Stop stop) {
     }
 }
 
-int same(int x) { return x; }
-
 template <class P>
 void refuses_work_once_stopped() {
     for (const Stop stop : all_stops) {

@@ -17,8 +17,6 @@ using namespace procpool_test;
 
 namespace {
 
-int same(int x) { return x; }
-
 std::vector<std::pair<bool, bool>> blocked_and_handled() {
     sigset_t blocked;
     ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);

@@ -94,6 +94,9 @@ public:
         }
     }
 
+    /// Gives the mapping up: it stays to the end of the program.
+    void leave() noexcept { address_ = nullptr; }
+
     [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(address_); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 

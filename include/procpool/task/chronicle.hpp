@@ -11,7 +11,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <utility>
 
 namespace procpool::task {
 
@@ -53,7 +52,7 @@ private:
         while (!newest_.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
             if (seen != before) { return *seen; }
         }
-        static_cast<void>(new os::Mapping{std::move(region)});
+        region.leave();
         return *fresh;
     }
 
