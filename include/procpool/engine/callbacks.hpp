@@ -87,7 +87,7 @@ public:
         inner.add(Counted<Completion>{&completion}, 0, true);
         return inner.find(deadline);
     }
-    bool run_one() override;
+    inline bool run_one() override;  // inline here too, or every source that includes this compiles the class
     [[nodiscard]] bool may_run() const noexcept override { return has_work_.load(std::memory_order_relaxed) || watcher_.may_find(); }
     void check_crews() noexcept override { watcher_.check_crews(); }
     [[nodiscard]] const Parkers::Lease& sleeper() const noexcept override { return watcher_.sleeper(); }
