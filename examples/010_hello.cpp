@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,7 @@ int main() {
     fmt::print("{}\n", greeting.get());
 
     try {
-        pool.apply([] {
-            volatile int* nowhere = nullptr;
-            *nowhere = 1;
-        });
+        pool.apply([] { std::abort(); });
     } catch (const procpool::WorkerDied& death) { fmt::print("A worker {}.\n", to_string(death.exit_status())); }
     fmt::print("The pool goes on: {}\n", pool.apply([] { return 6 * 7; }));
 }
