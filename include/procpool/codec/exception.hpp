@@ -83,7 +83,7 @@ template <class Number>
 /// Effects: appends the value to `text` if its type is among Ts. Compares types, since a handler of pointers catches
 /// nullptr too.
 template <class... Ts>
-void append_value(std::string& text, const std::exception_ptr& thrown, const std::type_info& type) {
+[[gnu::cold]] void append_value(std::string& text, const std::exception_ptr& thrown, const std::type_info& type) {
     const auto append_as = [&]<class T>(std::type_identity<T>) {
         if (same_type(type, typeid(T))) {
             with_exception<T>(thrown, [&](const T& value) { text += ": " + thrown_text(value); });
@@ -142,12 +142,12 @@ inline void encode_chain(Writer& out, const std::exception_ptr& thrown, int dept
     if (depth > deepest_nesting) { throw CodecError("procpool: the bytes of an exception nest too deeply"); }
     const std::exception_ptr nested = Codec<bool>::decode(in) ? decode_chain(in, depth + 1) : nullptr;
     const auto number = Codec<std::uint8_t>::decode(in);
-    if (number < standard_exceptions.size()) { return standard_exceptions[number].decode(in, nested); }
+    if (number < standard_exceptions.size()) { return decode_as(standard_exceptions[number], in, nested); }
     if (number != registered_type) { throw CodecError("procpool: the bytes of an exception name no type"); }
     const auto name = Codec<std::string>::decode(in);
     const ExceptionType* const how = find_registered([&](const std::type_info& type) { return name == type.name(); });
     if (how == nullptr) { throw CodecError("procpool: an exception type is registered in the worker only: " + name); }
-    return how->decode(in, nested);
+    return decode_as(*how, in, nested);
 }
 
 /// Effects: writes what was thrown, null included, which is a failure like any other. When that does not work, a

@@ -23,8 +23,9 @@ struct ExceptionType {
     /// Effects: writes `thrown`, which holds an exception of this type or one derived from it, without what is nested
     /// in it.
     void (*encode)(Writer& out, const std::exception_ptr& thrown);
-    /// Returns: the exception, with `nested` inside unless that is null.
-    std::exception_ptr (*decode)(Reader& in, const std::exception_ptr& nested);
+    /// Effects: throws the exception, with the one being handled nested in it if that is wanted. `decoded` tells a caller that it was this
+    /// exception, and not one of decoding it.
+    void (*raise)(Reader& in, bool nested, bool& decoded);
 };
 
 /// Two images of a program may have a type_info each for one type.
@@ -44,18 +45,28 @@ void with_exception(const std::exception_ptr& thrown, const Use& use) {
     }
 }
 
-/// Returns: what make() makes, thrown, with `nested` inside it unless that is null.
-template <class Make>
-[[nodiscard]] std::exception_ptr thrown_with(const std::exception_ptr& nested, const Make& make) {
-    if (nested == nullptr) { return std::make_exception_ptr(make()); }
+/// Effects: as ExceptionType::raise, for an exception that is decoded. Cold, as all that is made for each type here: programs get dozens
+/// of these, and seldom use one.
+template <class E>
+[[noreturn, gnu::cold]] void raise_decoded(E& e, bool nested, bool& decoded) {
+    decoded = true;
+    if (nested) { std::throw_with_nested(std::move(e)); }
+    throw E(std::move(e));
+}
+
+/// Returns: the exception that was encoded, with `nested` inside unless that is null. Throws: what decoding throws.
+[[nodiscard]] inline std::exception_ptr decode_as(const ExceptionType& how, Reader& in, const std::exception_ptr& nested) {
+    bool decoded = false;
     try {
-        std::rethrow_exception(nested);
-    } catch (...) {  // what is made now takes what is handled now, if it is a std::nested_exception itself
-        auto outer = make();
+        if (nested == nullptr) { how.raise(in, false, decoded); }
         try {
-            std::throw_with_nested(std::move(outer));
-        } catch (...) { return std::current_exception(); }
+            std::rethrow_exception(nested);
+        } catch (...) { how.raise(in, true, decoded); }  // it takes what is handled now
+    } catch (...) {
+        if (!decoded) { throw; }
+        return std::current_exception();
     }
+    return nullptr;  // never: raise() throws
 }
 
 /// Effects: makes `text` what e.what() says, whatever the constructor of E made of it, where E lets its base be
@@ -84,13 +95,14 @@ struct ExceptionCodec {
 /// The ExceptionType of E, whose values Via encodes and decodes.
 template <class E, class Via>
 struct ExceptionTypeOf {
-    static void encode(Writer& out, const std::exception_ptr& thrown) {
+    [[gnu::cold]] static void encode(Writer& out, const std::exception_ptr& thrown) {
         with_exception<E>(thrown, [&](const E& e) { Via::encode(out, e); });
     }
-    static std::exception_ptr decode(Reader& in, const std::exception_ptr& nested) {
-        return thrown_with(nested, [&] { return Via::decode(in); });
+    [[gnu::cold]] static void raise(Reader& in, bool nested, bool& decoded) {
+        E e = Via::decode(in);
+        raise_decoded(e, nested, decoded);
     }
-    static constexpr ExceptionType value{&typeid(E), &encode, &decode};
+    static constexpr ExceptionType value{&typeid(E), &encode, &raise};
 };
 
 /// A place in the list of registered types. Lives as long as the program.

@@ -45,20 +45,26 @@ private:
     std::string text_;
 };
 
+/// Effects: writes what() of what was thrown. Requires: that is a std::exception.
+inline void encode_what(Writer& out, const std::exception_ptr& thrown) {
+    with_exception<std::exception>(thrown, [&](const std::exception& e) { Codec<std::string>::encode(out, e.what()); });
+}
+
 /// Types made from nothing. Those that the library words in several ways offer the ways; the closest one comes back.
 template <class E>
 struct WordlessExceptionType {
-    static void encode(Writer& out, const std::exception_ptr& thrown) {
-        with_exception<E>(thrown, [&](const E& e) { Codec<std::string>::encode(out, e.what()); });
-    }
-    static std::exception_ptr decode(Reader& in, const std::exception_ptr& nested) {
+    [[gnu::cold]] static void raise(Reader& in, bool nested, bool& decoded) {
         const std::string text = Codec<std::string>::decode(in);
         E e;
         if constexpr (std::is_same_v<E, std::bad_variant_access>) { e = access_that_says(text); }
-        if (text == e.what()) { return thrown_with(nested, [&] { return e; }); }
-        return thrown_with(nested, [&] { return Reworded<E>(e, text); });
+        if (text == e.what() && !nested) {
+            decoded = true;
+            throw E(e);
+        }
+        Reworded<E> reworded(e, text);
+        raise_decoded(reworded, nested, decoded);
     }
-    static constexpr ExceptionType value{&typeid(E), &encode, &decode};
+    static constexpr ExceptionType value{&typeid(E), &encode_what, &raise};
 
 private:
     static std::bad_variant_access access_that_says(const std::string& text) {
@@ -196,6 +202,8 @@ struct ExceptionCodec<SharedMemoryExhausted> {
 };
 
 template <class E>
+inline constexpr ExceptionType by_text{&typeid(E), &encode_what, &ExceptionTypeOf<E, ExceptionCodec<E>>::raise};
+template <class E>
 inline constexpr ExceptionType by_codec = ExceptionTypeOf<E, ExceptionCodec<E>>::value;
 template <class E>
 inline constexpr ExceptionType by_nothing = WordlessExceptionType<E>::value;
@@ -203,15 +211,15 @@ inline constexpr ExceptionType by_nothing = WordlessExceptionType<E>::value;
 /// Every type that comes back as itself without being registered. A position here is the type's number in the bytes.
 inline constexpr std::array standard_exceptions{
     // clang-format off
-    by_codec<std::logic_error>,
-    by_codec<std::invalid_argument>,
-    by_codec<std::domain_error>,
-    by_codec<std::length_error>,
-    by_codec<std::out_of_range>,
-    by_codec<std::runtime_error>,
-    by_codec<std::range_error>,
-    by_codec<std::overflow_error>,
-    by_codec<std::underflow_error>,
+    by_text<std::logic_error>,
+    by_text<std::invalid_argument>,
+    by_text<std::domain_error>,
+    by_text<std::length_error>,
+    by_text<std::out_of_range>,
+    by_text<std::runtime_error>,
+    by_text<std::range_error>,
+    by_text<std::overflow_error>,
+    by_text<std::underflow_error>,
     by_nothing<std::exception>,
     by_nothing<std::bad_alloc>,
     by_nothing<std::bad_array_new_length>,
@@ -229,14 +237,14 @@ inline constexpr std::array standard_exceptions{
     by_codec<std::system_error>,
     by_codec<std::ios_base::failure>,
 #if defined(__cpp_lib_format)
-    by_codec<std::format_error>,
+    by_text<std::format_error>,
 #endif
-    by_codec<Error>,
-    by_codec<PoolClosed>,
-    by_codec<PoolTerminated>,
-    by_codec<PoolBroken>,
-    by_codec<TaskCancelled>,
-    by_codec<CodecError>,
+    by_text<Error>,
+    by_text<PoolClosed>,
+    by_text<PoolTerminated>,
+    by_text<PoolBroken>,
+    by_text<TaskCancelled>,
+    by_text<CodecError>,
     by_codec<TaskTimedOut>,
     by_codec<RemoteError>,
     by_codec<WorkerDied>,
