@@ -46,24 +46,26 @@ public:
     TaskHandle() noexcept = default;
     TaskHandle(engine::Client& client, engine::Ticket ticket) noexcept : client_(&client), serial_(ticket.serial), slot_(ticket.slot) {}
     TaskHandle(TaskHandle&& other) noexcept
-        : client_(std::exchange(other.client_, nullptr)), serial_(other.serial_), slot_(other.slot_), taken_(other.taken_.load()) {}
+        : client_(std::exchange(other.client_, nullptr)), serial_(other.serial_), slot_(other.slot_), taken_(other.was_taken()) {}
     TaskHandle& operator=(TaskHandle&& other) noexcept {
         TaskHandle moved{std::move(other)};
         std::swap(client_, moved.client_);
         std::swap(serial_, moved.serial_);
         std::swap(slot_, moved.slot_);
-        taken_.store(moved.taken_.exchange(taken_.load()));
+        const bool taken = was_taken();
+        taken_.store(moved.was_taken(), std::memory_order_relaxed);
+        moved.taken_.store(taken, std::memory_order_relaxed);
         return *this;
     }
     ~TaskHandle() {
         if (client_ == nullptr || !client_->is_mine()) { return; }  // in a forked child there is nothing to give back
-        if (!taken_.load(std::memory_order_relaxed)) { client_->drop(ticket()); }
+        if (!was_taken()) { client_->drop(ticket()); }
         engine::Client::release_ticket(client_);
     }
 
     /// Whether there is a task, its result taken or not.
     [[nodiscard]] bool has_task() const noexcept { return client_ != nullptr; }
-    [[nodiscard]] bool valid() const noexcept { return client_ != nullptr && !taken_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool valid() const noexcept { return client_ != nullptr && !was_taken(); }
     [[nodiscard]] bool is_decided() const { return client().is_decided(ticket()); }
     bool wait(Deadline deadline) const { return client().wait(ticket(), deadline); }
     /// Whether take() could be called now; for callers that may ask again and again. False without a task, and in a child.
@@ -106,6 +108,8 @@ public:
     }
 
 private:
+    /// Memory order: relaxed: who moves, takes or drops has the handle to itself; who only asks may learn it a moment later.
+    [[nodiscard]] bool was_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
     [[nodiscard]] engine::Ticket ticket() const noexcept { return {serial_, slot_}; }
     [[nodiscard]] engine::Client& client() const {
         if (!valid()) { throw std::future_error(std::future_errc::no_state); }
