@@ -67,7 +67,7 @@ public:
         if (reins_->orders.end() != Wish::go_on) { error = std::make_exception_ptr(TaskCancelled{}); }
         hold_.reset();
         if (error) {
-            promise_.set_exception(error);
+            promise_.set_exception(std::move(error));  // so that the caller has the last one
         } else {
             promise_.set_value(std::move(*results));
         }
