@@ -18,7 +18,7 @@ using namespace procpool_test;
 
 namespace {
 
-int twice(int n) { return 2 * n; }
+int doubled(int n) { return 2 * n; }
 
 struct Thing {  // no smaller than a pointer to a table of virtual functions, which GCC 12 imagines in it
     long number;
@@ -71,7 +71,7 @@ struct procpool::Codec<WithCodec> {
 };
 
 TEST_CASE("functions, members and closures travel") {
-    CHECK(there_and_back(&twice)(3) == 6);
+    CHECK(there_and_back(&doubled)(3) == 6);
     CHECK(std::invoke(there_and_back(&Thing::plus), Thing{1}, 2) == 3);
     CHECK(std::invoke(there_and_back(&Thing::number), Thing{4}) == 4);
     CHECK(there_and_back([](int n) { return n + 1; })(1) == 2);
@@ -79,7 +79,7 @@ TEST_CASE("functions, members and closures travel") {
     double half = 0.5;
     CHECK(there_and_back([seven, half](int n) { return n * seven * half; })(2) == 7);
     CHECK(there_and_back([p = std::pair{1, 2}, t = std::tuple{3, 4L}] { return p.second + std::get<1>(t); })() == 6);
-    CHECK(there_and_back(std::bind_front(&twice, 4))() == 8);
+    CHECK(there_and_back(std::bind_front(&doubled, 4))() == 8);
     CHECK(there_and_back(std::plus<>{})(1, 2) == 3);
     auto counter = there_and_back([n = 0]() mutable { return ++n; });
     counter();
@@ -126,7 +126,7 @@ TEST_CASE("what captured pointers to shared memory and to the program may travel
     const Sharing sharing{std::span(memory)};
     CHECK(there_and_back([p = memory.data()] { return p[1]; })() == 2);
     CHECK(there_and_back([span = std::span(memory)] { return span[2]; })() == 3);
-    CHECK(there_and_back([p = &twice] { return p(1); })() == 2);
+    CHECK(there_and_back([p = &doubled] { return p(1); })() == 2);
     CHECK(there_and_back([text = "literal"] { return *text; })() == 'l');
 }
 
@@ -143,6 +143,6 @@ TEST_CASE("a snapshot may refer to anything") {
     CHECK(std::as_const(decoded)(2) == 3);
     auto counts = there_and_back(snapshot([&local]() mutable { return ++local; }));
     CHECK(counts() == 2);
-    CHECK(there_and_back(snapshot(&twice))(2) == 4);
-    CHECK(there_and_back(snapshot(twice))(2) == 4);
+    CHECK(there_and_back(snapshot(&doubled))(2) == 4);
+    CHECK(there_and_back(snapshot(doubled))(2) == 4);
 }

@@ -21,7 +21,7 @@ struct Base {
         archive(number);
     }
 };
-struct Derived : Base {};
+struct DerivedChoice : Base {};
 
 struct Throws {
     Throws() = default;
@@ -66,8 +66,8 @@ TEST_CASE("unique_ptr owns a copy, or stays null") {
 }
 
 TEST_CASE("a unique_ptr to a derived object is refused rather than cut down") {
-    const std::unique_ptr<Base> pointer = std::make_unique<Derived>();
+    const std::unique_ptr<Base> pointer = std::make_unique<DerivedChoice>();
     const auto text = text_thrown<CodecError>([&] { static_cast<void>(to_bytes(pointer)); });
-    CHECK(contains(text, "Derived"));
+    CHECK(contains(text, "DerivedChoice"));
     CHECK(contains(text, "Base"));
 }

@@ -21,10 +21,10 @@ void check_same(const Container& container) {
     CHECK(round_trip(Container{}) == Container{});
 }
 
-struct NoDefault {
-    explicit NoDefault(int n) : number(n) {}
+struct MadeFromNumber {
+    explicit MadeFromNumber(int n) : number(n) {}
     int number;
-    bool operator==(const NoDefault&) const = default;
+    bool operator==(const MadeFromNumber&) const = default;
 };
 struct Backwards {
     bool operator()(const std::string& a, const std::string& b) const { return b < a; }
@@ -36,7 +36,7 @@ TEST_CASE("sequences arrive unchanged, empty ones too") {
     check_same(std::vector{1, 2, 3});
     check_same(std::vector<std::string>{"", "a", std::string("b\0c", 3)});
     check_same(std::vector<bool>{true, false, true});
-    check_same(std::vector<NoDefault>{NoDefault(1), NoDefault(2)});
+    check_same(std::vector<MadeFromNumber>{MadeFromNumber(1), MadeFromNumber(2)});
     check_same(std::vector{std::pair{1, 2.0}});
     check_same(std::deque{1, 2});
     check_same(std::list<std::string>{"x", "y"});

@@ -29,8 +29,8 @@ using namespace procpool_test;
 
 namespace {
 
-struct Empty {
-    bool operator==(const Empty&) const = default;
+struct Nothing {
+    bool operator==(const Nothing&) const = default;
 };
 
 using Random = std::mt19937_64;
@@ -138,7 +138,7 @@ TEST_CASE("damaged bytes of other types do no harm") {
     Random random(seed);
     corrupt_value(random, std::unordered_map<std::string, std::forward_list<int>>{{"a", {1}}, {"b", {2, 3}}});
     corrupt_value(random, std::vector<bool>(20, true));
-    corrupt_value(random, std::vector<Empty>(7));
+    corrupt_value(random, std::vector<Nothing>(7));
     corrupt_value(random, std::multiset<std::u32string>{U"a", U"b"});
     corrupt_value(random, std::priority_queue<int>({}, {1, 2, 3}));
     const std::string text = "text";
@@ -153,17 +153,17 @@ TEST_CASE("a length beyond what follows is refused before any memory is asked fo
         length_only<std::vector<int>>(length);
         length_only<std::vector<bool>>(length);
         length_only<std::vector<std::string>>(length);
-        length_only<std::vector<Empty>>(length);
+        length_only<std::vector<Nothing>>(length);
         length_only<std::list<std::tuple<>>>(length);
         length_only<std::unordered_map<int, int>>(length);
     }
 }
 
 TEST_CASE("elements without bytes are counted all the same") {
-    CHECK(round_trip(std::vector<Empty>(1000)).size() == 1000);
+    CHECK(round_trip(std::vector<Nothing>(1000)).size() == 1000);
     CHECK(round_trip(std::list<std::tuple<>>(3)).size() == 3);
-    CHECK(round_trip(std::vector<std::array<Empty, 0>>(4)).size() == 4);
-    CHECK(round_trip(std::map<int, std::vector<Empty>>{{1, std::vector<Empty>(2)}})[1].size() == 2);
+    CHECK(round_trip(std::vector<std::array<Nothing, 0>>(4)).size() == 4);
+    CHECK(round_trip(std::map<int, std::vector<Nothing>>{{1, std::vector<Nothing>(2)}})[1].size() == 2);
 }
 
 TEST_CASE("a block is read wherever it lies") {

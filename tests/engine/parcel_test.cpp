@@ -17,12 +17,11 @@ using namespace procpool;
 using engine::Parcel;
 using engine::ParcelStore;
 using task::Extents;
-using task::Outcome;
 using task::Phase;
 
 namespace {
 
-Parcel parcel_of(std::span<const std::byte> bytes, Outcome outcome = Outcome::value) {
+Parcel parcel_of(std::span<const std::byte> bytes, task::Outcome outcome = task::Outcome::value) {
     Parcel parcel{Phase::done, outcome};
     parcel.copy(bytes);
     return parcel;
@@ -40,11 +39,11 @@ TEST_CASE("a parcel holds bytes of any number, and moves with them") {
     for (const std::size_t size : {0U, 1U, 15U, 16U, 17U, 1000U}) {
         CAPTURE(size);
         const auto bytes = pattern(size);
-        Parcel first = parcel_of(bytes, Outcome::exception);
+        Parcel first = parcel_of(bytes, task::Outcome::exception);
         Parcel second{std::move(first)};
         CHECK(std::ranges::equal(second.bytes(), bytes));
         CHECK(second.phase() == Phase::done);
-        CHECK(second.outcome() == Outcome::exception);
+        CHECK(second.outcome() == task::Outcome::exception);
     }
 }
 
@@ -65,7 +64,7 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     const auto run = extents.acquire(2 * Extents::extent_size, Extents::stamp(1, 1));
     extents.address(run)[7] = std::byte{9};
     {
-        Parcel first{Phase::done, Outcome::value};
+        Parcel first{Phase::done, task::Outcome::value};
         first.adopt(extents, run, Extents::extent_size + 5);
         ParcelStore store;
         store.add(3, std::move(first));
@@ -79,7 +78,7 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     CHECK(extents.was_owned() == 0);
     {
         ParcelStore store;
-        Parcel parcel{Phase::done, Outcome::value};
+        Parcel parcel{Phase::done, task::Outcome::value};
         parcel.adopt(extents, extents.acquire(1, Extents::stamp(1, 1)), 1);
         store.add(1, std::move(parcel));
     }

@@ -19,7 +19,7 @@ using task::Slot;
 namespace {
 
 constexpr std::uint32_t slots = 4;
-constexpr std::size_t piece = Extents::extent_size;
+constexpr std::size_t extent = Extents::extent_size;
 
 std::byte pattern(std::size_t i) { return static_cast<std::byte>(i * 7 + i / 251 + 1); }
 
@@ -50,8 +50,8 @@ void check_sizes(Store& store) {
     REQUIRE(window >= os::page_size);
     REQUIRE(store.window(1).data() == store.window(0).data() + window);
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, std::size_t{64}, os::page_size - 1,
-                                   os::page_size, os::page_size + 1, window - 1, window, window + 1, piece - 1, piece, piece + 1, 3 * piece,
-                                   5 * piece + 12345}) {
+                                   os::page_size, os::page_size + 1, window - 1, window, window + 1, extent - 1, extent, extent + 1, 3 * extent,
+                                   5 * extent + 12345}) {
         for (const std::size_t step : {size, std::size_t{1000}, std::size_t{7}}) {
             if (step == 0 || (step == 7 && size > window + 1)) { continue; }
             CAPTURE(size, step);
@@ -82,7 +82,7 @@ TEST_CASE("payloads of every size come back as they were written, on both sides"
 
 TEST_CASE("arguments and results of one slot lie apart") {
     const ScratchBoard board{{slots, 1, 1}};
-    for (const std::size_t size : {std::size_t{16}, std::size_t{1000}, 2 * piece}) {
+    for (const std::size_t size : {std::size_t{16}, std::size_t{1000}, 2 * extent}) {
         write(board->arguments, 1, 3, size, size);
         std::span<std::byte> result = write(board->results, 1, 3, size, size);
         std::ranges::fill(result.first(size), std::byte{0xee});
@@ -103,12 +103,12 @@ TEST_CASE("growth keeps what was written, and only one run is held") {
         for (; used < to; ++used) { buffer[used] = pattern(used); }
     };
     fill(buffer.size());
-    for (const std::size_t need : {std::size_t{17}, window + 1, piece + 1, 2 * piece + 1, 9 * piece}) {
+    for (const std::size_t need : {std::size_t{17}, window + 1, extent + 1, 2 * extent + 1, 9 * extent}) {
         if (need > buffer.size()) { buffer = store.grow(2, 5, buffer, used, need); }
         REQUIRE(buffer.size() >= need);
         REQUIRE(is_pattern(buffer.first(used)));
         fill(need);
-        if (buffer.size() > window) { REQUIRE(store.extents().was_owned() * piece == buffer.size()); }
+        if (buffer.size() > window) { REQUIRE(store.extents().was_owned() * extent == buffer.size()); }
     }
     store.seal(2, buffer, used);
     CHECK(is_pattern(store.payload(2)));
@@ -119,10 +119,10 @@ TEST_CASE("growth keeps what was written, and only one run is held") {
 TEST_CASE("growing more than once at least doubles, if there is room") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->arguments;
-    std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, piece);
-    CHECK(buffer.size() == piece);
-    buffer = store.grow(0, 1, buffer, piece, piece + 1);
-    CHECK(buffer.size() == 2 * piece);
+    std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, extent);
+    CHECK(buffer.size() == extent);
+    buffer = store.grow(0, 1, buffer, extent, extent + 1);
+    CHECK(buffer.size() == 2 * extent);
     store.abandon(0, buffer);
     CHECK(store.extents().was_owned() == 0);
 }
@@ -133,21 +133,21 @@ TEST_CASE("where there is no room to double, as much as is needed is enough") {
     std::uint32_t all = 0;
     while (true) {  // count them
         try {
-            static_cast<void>(store.extents().acquire(piece, Extents::stamp(9, 9)));
+            static_cast<void>(store.extents().acquire(extent, Extents::stamp(9, 9)));
             ++all;
         } catch (const SharedMemoryExhausted&) { break; }
     }
     store.extents().release_all_of(Extents::stamp(9, 9));
     REQUIRE(all >= 5);
     const std::uint32_t half = (all - 1) / 2;
-    std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, half * piece);
+    std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, half * extent);
     for (std::size_t i = 0; i < 100; ++i) { buffer[i] = pattern(i); }
-    buffer = store.grow(0, 1, buffer, 100, half * piece + 1);  // twice as much does not fit beside the first
-    CHECK(buffer.size() == (half + 1) * piece);
+    buffer = store.grow(0, 1, buffer, 100, half * extent + 1);  // twice as much does not fit beside the first
+    CHECK(buffer.size() == (half + 1) * extent);
     CHECK(is_pattern(buffer.first(100)));
 
     // And a growth that does not fit at all leaves everything as it is.
-    CHECK_THROWS_AS(store.grow(0, 1, buffer, 100, (all + 1) * piece), SharedMemoryExhausted);
+    CHECK_THROWS_AS(store.grow(0, 1, buffer, 100, (all + 1) * extent), SharedMemoryExhausted);
     CHECK(is_pattern(buffer.first(100)));
     CHECK(store.extents().was_owned() == half + 1);
     store.seal(0, buffer, 100);
@@ -160,7 +160,7 @@ TEST_CASE("a large buffer with a small payload is found and freed") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->results;
     for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{100}}) {
-        std::span<std::byte> buffer = store.grow(1, 2, store.first_buffer(1), 0, 2 * piece);  // then an exception replaced the result
+        std::span<std::byte> buffer = store.grow(1, 2, store.first_buffer(1), 0, 2 * extent);  // then an exception replaced the result
         for (std::size_t i = 0; i < size; ++i) { buffer[i] = pattern(i); }
         store.seal(1, buffer, size);
         CHECK(store.payload(1).size() == size);
@@ -185,7 +185,7 @@ TEST_CASE("an abandoned payload holds nothing, however far it came") {
     auto& store = board->arguments;
     store.abandon(0, store.first_buffer(0));
     store.abandon(0, store.window(0));
-    store.abandon(0, store.grow(0, 0, store.first_buffer(0), 0, 3 * piece));
+    store.abandon(0, store.grow(0, 0, store.first_buffer(0), 0, 3 * extent));
     CHECK(store.extents().was_owned() == 0);
     CHECK(store.payload(0).empty());
 }

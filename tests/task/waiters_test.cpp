@@ -16,10 +16,10 @@ using procpool::task::Waiters;
 
 namespace {
 
-struct Holder {
-    Holder(std::uint32_t count, std::uint32_t slots) : parkers(count), elsewhere(count), marks(count * Waiters::words_for(slots)), sets(slots) {
+struct Sleepers {
+    Sleepers(std::uint32_t count, std::uint32_t tasks) : parkers(count), elsewhere(count), marks(count * Waiters::words_for(tasks)), sets(tasks) {
         for (Parker& parker : parkers) { parker.reset(); }
-        waiters.attach(parkers, elsewhere.data(), marks.data(), slots);
+        waiters.attach(parkers, elsewhere.data(), marks.data(), tasks);
     }
     std::vector<Parker> parkers;
     std::vector<std::atomic<Parker*>> elsewhere;
@@ -39,7 +39,7 @@ struct Holder {
 }  // namespace
 
 TEST_CASE("those in a slot's set are called, and those alone") {
-    Holder holder{64, 10};
+    Sleepers holder{64, 10};
     Waiters& waiters = holder.waiters;
     waiters.add(holder.sets[3], 1);
     waiters.add(holder.sets[3], 5);
@@ -63,7 +63,7 @@ TEST_CASE("those in a slot's set are called, and those alone") {
 TEST_CASE("a waiter that is redirected has its tasks marked, and is woken elsewhere") {
     for (const std::uint32_t slots : {1U, 64U, 65U, 4096U, 4097U, 300000U}) {
         CAPTURE(slots);
-        Holder holder{2, slots};
+        Sleepers holder{2, slots};
         Waiters& waiters = holder.waiters;
         Parker other{};
         other.reset();
@@ -95,7 +95,7 @@ TEST_CASE("no mark is lost between threads that set and one that takes them") {
     const unsigned seed = std::random_device{}();
     INFO("seed " << seed);
     constexpr std::uint32_t slots = 9000;
-    Holder holder{1, slots};
+    Sleepers holder{1, slots};
     Waiters& waiters = holder.waiters;
     Parker other{};
     other.reset();
