@@ -455,6 +455,30 @@ void cancelled_thrown_by_a_task() {
 }
 ON_EVERY_ENGINE("a task that throws procpool's own errors is a task that throws", cancelled_thrown_by_a_task)
 
+TEST_CASE("DTH-02 a death among items that take next to nothing costs no more than 64 of them") {
+    Pool pool{2};
+    constexpr std::size_t chunk = 100'000;
+    for (const std::size_t bad : {std::size_t{0}, std::size_t{1}, std::size_t{77'777}, chunk - 1}) {
+        const SharedArray<int> array{chunk};
+        std::size_t costs_from = SIZE_MAX;
+        try {
+            pool.for_each(MapOptions{.chunk_size = chunk}, [first = array.data(), bad](int& x) {
+                if (static_cast<std::size_t>(&x - first) == bad) { ::raise(SIGKILL); }
+                ++x;
+            }, array);
+        } catch (const WorkerDied& death) { costs_from = std::stoul(death.label().substr(std::string{"item "}.size())); }
+        CAPTURE(bad, costs_from);
+        CHECK(costs_from <= bad);
+        CHECK(bad - costs_from < 64);
+        CHECK(std::all_of(array.begin(), array.begin() + static_cast<std::ptrdiff_t>(bad), [](int x) { return x == 1; }));
+    }
+    const auto outcomes = pool.map_outcomes(MapOptions{.chunk_size = chunk}, [](int i) { return i == 5000 ? ::raise(SIGKILL) : i; }, first_numbers(10'000));
+    CHECK(std::ranges::count_if(outcomes, [](const auto& one) { return !one.has_value(); }) == 1);
+    const auto retried = pool.map(MapOptions{.chunk_size = chunk, .retries = 1}, [](int i) { return i == 5000 && this_task::attempt() == 0 ? ::raise(SIGKILL) : i; },
+                                  first_numbers(10'000));
+    CHECK(retried == first_numbers(10'000));
+}
+
 TEST_CASE("DTH-02 a map whose item kills its worker throws WorkerDied, and leaves nothing running") {
     SharedPage page;
     const Counter running{page};

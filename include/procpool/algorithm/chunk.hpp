@@ -13,6 +13,7 @@
 #include <procpool/pool/outcome.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +51,8 @@ class ChunkRun {
         }
     }();
     static constexpr bool folds = results == Results::folded;
+    /// Each item adds to the bytes of the result, so that how many count must be said with each that is counted.
+    static constexpr bool leaves_bytes = (results == Results::copied || results == Results::folded) && !std::is_void_v<Result> && !plain_results;
     struct Nothing {};
     template <class Folded>
     struct Folds {
@@ -102,20 +105,24 @@ public:
     }
 
 private:
-    /// Accounts for items block by block; blocks grow while items are cheap, so that accounting costs little.
+    /// Accounts for items block by block; blocks grow while items are cheap, so that accounting costs little. Between two looks at the clock
+    /// and at those who may want it to stop there is one block, or several of items that take next to nothing.
     void run_all() {
         constexpr std::uint64_t largest = 64;
+        constexpr std::uint64_t most_blocks = leaves_bytes ? 1 : 8;
         constexpr std::chrono::nanoseconds cheap{100};
+        constexpr std::chrono::nanoseconds next_to_nothing{20};
         const Clock::time_point start = Clock::now();
         Clock::time_point last = start;
         std::uint64_t block = 1;
+        std::uint64_t blocks = 1;
         const std::uint64_t budget = frame_.host.item_budget();
         const std::uint64_t first = done_;
         const std::uint64_t end = head_.count - done_ > budget ? done_ + budget : head_.count;
         while (done_ < end && !frame_.host.stop_requested() && (done_ == first || frame_.host.item_budget() != 0)) {
             const std::uint64_t before = done_;
             try {
-                run_block(std::min(end, done_ + block));
+                run_blocks(block, std::min(end, done_ + block * blocks));
             } catch (...) {
                 const std::exception_ptr error = std::current_exception();
                 if (!error || (head_.flags & ChunkHead::goes_on) == 0) { throw; }
@@ -126,10 +133,23 @@ private:
             report_.nanoseconds = static_cast<std::uint64_t>((now - start).count());
             note_progress();
             if ((head_.flags & ChunkHead::exact) == 0) {
-                block = now - last < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest) : 1;
+                const auto items_done = static_cast<std::int64_t>(done_ - before);
+                block = now - last < cheap * items_done ? std::min(block * 2, largest) : 1;
+                blocks = block == largest && now - last < next_to_nothing * items_done ? most_blocks : 1;
             }
             last = now;
         }
+    }
+
+    void run_blocks(std::uint64_t block, std::uint64_t end) {
+        if constexpr (plain_results) {
+            if (end - done_ > block && report_.error_at == 0) { seal(sizeof(ChunkReport) + (end - head_.skip) * sizeof(Result)); }  // as if all were there
+        }
+        while (end - done_ > block) {
+            run_block(done_ + block);
+            note_completed();
+        }
+        run_block(end);
     }
 
     /// Effects: the item that would have been next has failed. Its error lies behind all results there are, and, where room for all results
@@ -164,12 +184,23 @@ private:
     /// What is finished now is what is left if the worker dies.
     void note_progress() {
         set_whole();
+        seal(whole_);
+        note_completed();
+    }
+
+    /// Effects: the task's result is so many bytes of what has been written.
+    void seal(std::size_t bytes) {
         const std::size_t size = frame_.result.size();
-        frame_.result.rewind(whole_);
+        frame_.result.rewind(bytes);
         frame_.host.finish_items(done_ - head_.skip, frame_.result);
         frame_.result.rewind(size);
-        report_.completed = done_;  // last: it must not speak of results that are not there
+    }
+
+    void note_completed() noexcept {
+        std::atomic_signal_fence(std::memory_order_seq_cst);  // last: it must not speak of results that are not there if the worker dies
+        report_.completed = done_;
         write_report();
+        std::atomic_signal_fence(std::memory_order_seq_cst);
     }
 
     void write_report() noexcept { std::memcpy(frame_.result.buffer().data(), &report_, sizeof report_); }

@@ -6,6 +6,7 @@
 
 #include <procpool/algorithm/chunk_head.hpp>
 #include <procpool/codec/codec.hpp>
+#include <procpool/os/memory.hpp>
 #include <procpool/pool/outcome.hpp>
 
 #include <algorithm>
@@ -26,13 +27,20 @@ struct NoResults {
     static constexpr Results mode = Results::none;
 };
 
-/// Results as a vector, where all are plain and their number is known: each chunk is copied to its place.
+/// Results as a vector, where all are plain and their number is known: each chunk is copied to its place. The vector grows as they come, so that
+/// its pages are touched for the first time while the workers run.
 template <class Result>
 class PlainResults {
 public:
     static constexpr Results mode = Results::copied;
-    explicit PlainResults(std::optional<std::size_t> count) : all_(*count) {}
-    void take(std::size_t first, std::size_t count, Reader& in) { in.read(all_.data() + first, count * sizeof(Result)); }
+    explicit PlainResults(std::optional<std::size_t> count) {
+        all_.reserve(*count);
+        os::advise_large_pages(all_.data(), all_.capacity() * sizeof(Result));
+    }
+    void take(std::size_t first, std::size_t count, Reader& in) {
+        if (all_.size() < first + count) { all_.resize(first + count); }
+        in.read(all_.data() + first, count * sizeof(Result));
+    }
     [[nodiscard]] std::vector<Result> vector() && { return std::move(all_); }
 
 private:

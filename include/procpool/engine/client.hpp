@@ -222,6 +222,7 @@ private:
     }
 
     [[nodiscard]] std::uint32_t acquire(std::unique_lock<std::mutex>& lock, const Order& order);
+    void take_returned() noexcept;
     void free_dropped() noexcept;
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
     /// Never 0, which stands for none.

@@ -67,12 +67,8 @@ inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const O
     for (int attempt = 0;; ++attempt) {
         if (!accepts(order)) { throw_ended(); }
         if (!detached_.empty()) { free_dropped(); }
-        if (free_.empty()) {
-            // acquire: sees what give_back() did to the slots before it pushed them.
-            for (std::uint32_t index = returned_.exchange(no_slot, std::memory_order_acquire); index != no_slot; index = holders_[index].next) {
-                free_.push_back(index);
-            }
-        }
+        // Large arguments go where the last ones were, which is still in cache; for others a look at each would cost more.
+        if (free_.empty() || !order.plain) { take_returned(); }
         if ((!free_.empty() || sweep()) && (!ring.is_full() || make_room(ring))) {
             const std::uint32_t index = free_.back();
             free_.pop_back();
@@ -90,6 +86,15 @@ inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const O
         }
         lock.lock();
     }
+}
+
+/// Effects: what was given back is free, the last one on top. Requires: the lock is held.
+inline void Client::take_returned() noexcept {
+    if (returned_.load(std::memory_order_relaxed) == no_slot) { return; }
+    const auto before = static_cast<std::ptrdiff_t>(free_.size());
+    // acquire: sees what give_back() did to the slots before it pushed them.
+    for (std::uint32_t index = returned_.exchange(no_slot, std::memory_order_acquire); index != no_slot; index = holders_[index].next) { free_.push_back(index); }
+    std::reverse(free_.begin() + before, free_.end());
 }
 
 /// Effects: drops the offers of a full ring that are no longer good, which cancelled tasks leave behind: every task that is still pending

@@ -117,6 +117,16 @@ private:
     std::size_t size_ = 0;
 };
 
+/// Effects: whoever touches so much memory for the first time has hundreds of times fewer page faults, if the system allows it.
+inline void advise_large_pages(void* address, std::size_t size) noexcept {
+    constexpr std::size_t large = std::size_t{2} << 20;
+    if (size < 2 * large) { return; }
+    const auto begin = reinterpret_cast<std::uintptr_t>(address);
+    const std::uintptr_t first = round_up(begin, large);
+    const std::size_t whole = (begin + size - first) & ~(large - 1);
+    ::madvise(reinterpret_cast<void*>(first), whole, MADV_HUGEPAGE);
+}
+
 /// How much address space to ask for: plenty, because unused space costs nothing, but within what the process may have.
 [[nodiscard]] inline std::size_t generous_reservation() noexcept {
 #if defined(__SANITIZE_THREAD__)
