@@ -5,6 +5,7 @@
 /// Mapping: address space that forked children share, committed on use.
 
 #include <procpool/core/error.hpp>
+#include <procpool/core/platform.hpp>
 #include <procpool/os/call.hpp>
 #include <procpool/os/cgroup.hpp>
 
