@@ -102,8 +102,8 @@ inline Parcel Client::describe(std::uint32_t index, task::Phase phase) const {
     if (phase == task::Phase::done) { return Parcel{phase, task.outcome}; }
     Loss loss{task.cause.load(std::memory_order_relaxed), task.pid, task.exit_status, {}, {}, {}};
     if (loss.cause == task::Cause::died) { loss.crash = board_.crash_of(index, word_of(index).generation()); }
-    if (task.is_special()) { loss.timeout = std::chrono::nanoseconds{task.timeout}; }
-    if ((task.traits & task::Slot::labelled) != 0) {
+    if (task.is_special()) { loss.timeout = task.time_limit(); }
+    if (task.is_labelled()) {
         const std::lock_guard guard{label_mutex_};
         loss.label = labels_[index];
     }

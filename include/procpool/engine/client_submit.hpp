@@ -118,13 +118,14 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     task.result_bytes = 0;  // what a worker leaves that dies in the middle of many items must not be the last task's
     const bool special = order.timeout.count() > 0 || order.retries > 0;
     if (special) {  // most tasks do without the second line
-        task.timeout = static_cast<std::uint64_t>(std::max<std::int64_t>(0, order.timeout.count()));
+        task.timeout.store(std::max<std::int64_t>(0, order.timeout.count()), std::memory_order_relaxed);
         task.retries = static_cast<std::uint16_t>(std::min<std::uint32_t>(order.retries, UINT16_MAX));
         task.attempt = 0;
     }
     const bool labelled = !order.label.empty();
     const bool traced = board_.control.number != 0;
-    task.traits = static_cast<std::uint8_t>((special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) | (traced ? task::Slot::traced : 0));
+    const int traits = (special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) | (traced ? task::Slot::traced : 0);
+    task.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     if (traced) [[unlikely]] {
         board_.tag(index).queued = worker::trace_time();
         board_.tag(index).started.store(0, std::memory_order_relaxed);

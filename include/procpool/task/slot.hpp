@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -106,14 +107,18 @@ struct alignas(apart) Slot {
     std::atomic<std::uint32_t> waiters; // a set: see Waiters; written by the parent before it sets WAITED
     Outcome outcome;                    // of the owner while started
     std::atomic<Cause> cause;           // why it is lost; written before the word says so
-    std::uint8_t traits;                // which of the following apply; written by the parent while free
+    std::atomic<std::uint8_t> traits;   // which of the following apply; written by the parent while free
     bool has_extents;                   // the result may have taken extents; of the owner while started, then of who clears the slot
     std::array<std::byte, inline_bytes> argument;
     std::array<std::byte, inline_bytes> result;
 
-    [[nodiscard]] bool is_special() const noexcept { return (traits & special) != 0; }
-    [[nodiscard]] bool is_traced() const noexcept { return (traits & traced) != 0; }
-    [[nodiscard]] bool is_timed() const noexcept { return is_special() && timeout != 0; }
+    // relaxed: whoever looks at deadlines may see those of the slot's next task, and finds by the word that they are not what it looks for.
+    [[nodiscard]] bool has(std::uint8_t trait) const noexcept { return (traits.load(std::memory_order_relaxed) & trait) != 0; }
+    [[nodiscard]] bool is_special() const noexcept { return has(special); }
+    [[nodiscard]] bool is_timed() const noexcept { return is_special() && time_limit().count() != 0; }
+    [[nodiscard]] bool is_labelled() const noexcept { return has(labelled); }
+    [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
+    [[nodiscard]] std::chrono::nanoseconds time_limit() const noexcept { return std::chrono::nanoseconds{timeout.load(std::memory_order_relaxed)}; }
 
     alignas(cache_line) Large large_argument;
     Large large_result;
@@ -122,7 +127,7 @@ struct alignas(apart) Slot {
     std::uint16_t retries;                    // left
     std::uint16_t attempt;                    // from 0
     ExitStatus exit_status;
-    std::uint64_t timeout;                    // nanoseconds, 0: none
+    std::atomic<std::int64_t> timeout;        // nanoseconds, 0: none
 };
 
 /// What is told about the task in a slot, where its traits say that there is something.

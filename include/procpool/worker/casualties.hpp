@@ -90,7 +90,7 @@ private:
         const std::string_view again = runs_again ? "; it is run again" : "";
         if (cause == task::Cause::timed_out) {
             report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}", worker, ended.pid, word.generation(),
-                   std::chrono::duration<double>(std::chrono::nanoseconds{slot.timeout}).count(), again);
+                   std::chrono::duration<double>(slot.time_limit()).count(), again);
         } else if (cause == task::Cause::killed) {
             report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker, ended.pid, word.generation());
         } else {

@@ -32,7 +32,7 @@ public:
             if (started && word.verdict() != task::Verdict::none) {
                 condemned(word);
             } else if ((started || word.phase() == task::Phase::pending) && slots[i].is_timed()) {
-                const std::chrono::nanoseconds timeout{slots[i].timeout};
+                const std::chrono::nanoseconds timeout = slots[i].time_limit();
                 const Clock::time_point expires = started ? later(start_of(word, now), timeout) : later(now, timeout);
                 if (expires <= now && may_condemn(word)) {
                     expired(i, word);
