@@ -166,10 +166,10 @@ private:
         const task::Control& control = board_.control;
         const auto is_up = [&] { return control.workers_up.load(std::memory_order_acquire) >= setup_.workers; };
         while (!is_up()) {
-            const int error = control.start_error.load(std::memory_order_acquire);
-            if (error != 0 || (supervisor.has_ended() && !is_up())) {
+            if (control.start_error.load(std::memory_order_acquire) != 0 || (supervisor.has_ended() && !is_up())) {
                 static_cast<void>(supervisor.wait_for_end(Deadline::never()));
                 supervisor.reap();
+                const int error = control.start_error.load(std::memory_order_acquire);  // again: it may have said why between the two looks
                 os::throw_error(error != 0 ? error : ECHILD, "cannot fork as many workers as were asked for");
             }
             lease.park(Deadline::after(std::chrono::milliseconds{100}));
