@@ -123,6 +123,8 @@ ON_EVERY_ENGINE("LOG traces tell every task and every chunk once, and those of o
 TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and recycling") {
     clear_trace();
     const ScratchFile file;
+    SharedPage page;
+    const Counter begun{page};
     const std::string odd = "a \"quoted\" \\ label\n\t\x01\x7f, \xc3\xa9 and \xff";
     {
         Pool untraced{1};
@@ -138,9 +140,11 @@ TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and r
             if (this_task::attempt() == 0) { ::_exit(1); }
         });
         CHECK_THROWS_AS(pool.apply(TaskOptions{.timeout = 20ms, .label = "slow"}, [] { std::this_thread::sleep_for(100s); }), TaskTimedOut);
-        auto killed = pool.apply_async(TaskOptions{.label = "killed"}, [] { std::this_thread::sleep_for(100s); });
-        wait_until([&] { return killed.running(); }, "a task to start");
-        std::this_thread::sleep_for(10ms);
+        auto killed = pool.apply_async(TaskOptions{.label = "killed"}, [](Counter counter) {
+            counter.add();
+            std::this_thread::sleep_for(100s);
+        }, begun);
+        begun.wait_for(1);
         CHECK(killed.kill());
         CHECK_THROWS_AS(killed.get(), TaskCancelled);
         pool.for_each(MapOptions{.chunk_size = 20}, [](int) { work(10us); }, std::views::iota(0, 1000));
