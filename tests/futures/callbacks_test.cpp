@@ -16,7 +16,6 @@ namespace {
 
 using namespace procpool_test;
 
-
 template <class P>
 void called_once_before_wait_returns() {
     P pool{2};
@@ -26,6 +25,8 @@ void called_once_before_wait_returns() {
     good.on_done([&] { values.push_back(good.get()); });
     good.wait();
     CHECK(values == std::vector{1});
+    CHECK_FALSE(good.valid());
+    good.wait();  // there is nothing left to wait for
 
     Future<int> bad = pool.apply_async(fail, 2);
     bad.on_done([&] {

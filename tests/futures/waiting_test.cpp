@@ -57,7 +57,7 @@ void all_and_any() {
     wait_all(futures);
     CHECK(wait_all_for(futures, 0ms));
     CHECK(futures[0].get() == 0);
-    CHECK_THROWS_AS(wait_all(futures), std::future_error);
+    wait_all(futures);  // whose result is taken has ended
     CHECK_THROWS_AS(wait_any(futures), std::future_error);
     CHECK_THROWS_AS(as_completed(futures), std::future_error);
 }

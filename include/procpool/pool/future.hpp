@@ -29,8 +29,9 @@ namespace procpool {
 
 /// What all futures have. The result is a task's, in its slot, or a Deferred's.
 /// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run concurrently with each other
-/// and with one get() on the same future. All but valid(), ready() and running() throw std::future_error without a result to come, and
-/// std::logic_error in a child that was forked with it.
+/// and with one get() on the same future; so, once a get() has the result, wait*() return at once and cancel() and kill() return false. All
+/// other members but valid() throw std::future_error then, and all but valid(), ready() and running() when the future was made empty or moved
+/// from; std::logic_error in a child that was forked with it.
 class FutureBase {
 public:
     /// Blocks until the task has ended and the future's on_done() functions have run; on the callback thread, where one of those may be the
@@ -81,6 +82,7 @@ public:
 
     /// Effects: the watcher finds the key when wait() would not block. Called by: what waits for many futures.
     void watch(engine::Watcher& watcher, engine::Watcher::Key key) const {
+        require_valid();
         if (!completion_) {
             task_.watch(watcher, key);
         } else if (engine::callback_loop() == nullptr) {
@@ -127,7 +129,7 @@ protected:
 
     [[nodiscard]] engine::Completion& completion() const { return *checked_completion(); }
     [[nodiscard]] const engine::Counted<engine::Completion>& checked_completion() const {
-        if (!valid()) { throw std::future_error(std::future_errc::no_state); }
+        if (!completion_) { throw std::future_error(std::future_errc::no_state); }
         if (!completion_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
         return completion_;
     }
@@ -214,17 +216,8 @@ auto Future<T>::then(F f) {
     using Result = std::decay_t<typename std::conditional_t<no_argument, std::invoke_result<F>, std::invoke_result<F, T>>::type>;
     require_valid();
     auto source = std::make_shared<Future<T>>();
-    const auto unless_taken = [source](bool (FutureBase::*member)()) {
-        return [source, member] {
-            try {
-                return (*source.*member)();
-            } catch (const std::future_error&) {  // f has its result
-                return false;
-            }
-        };
-    };
-    DeferredEnds<Result> ends = make_deferred<Result>({.cancel = unless_taken(&FutureBase::cancel),
-                                                       .kill = unless_taken(&FutureBase::kill),
+    DeferredEnds<Result> ends = make_deferred<Result>({.cancel = [source] { return source->cancel(); },
+                                                       .kill = [source] { return source->kill(); },
                                                        .running = [source] { return source->running(); }});
     *source = std::move(*this);
     struct Step {

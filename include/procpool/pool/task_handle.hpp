@@ -40,7 +40,8 @@ namespace procpool {
 }
 
 /// One task, as long as somebody may ask for its result. Move-only; dropping it detaches the task.
-/// Called by: wait() and is_decided() concurrently with each other and with one take(); so the task's client is kept until the end.
+/// Called by: all but take(), moves and the destructor concurrently with each other and with one take(); so the task's client is kept until
+/// the end, and a task whose result was taken is decided, for good.
 class TaskHandle {
 public:
     TaskHandle() noexcept = default;
@@ -93,6 +94,7 @@ public:
     /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires: is_decided().
     [[nodiscard]] engine::Client::Taken take() {
         engine::Client& from = client();
+        if (was_taken()) { throw std::future_error(std::future_errc::no_state); }
         taken_.store(true, std::memory_order_relaxed);  // one thread at a time gets
         return from.take(ticket());
     }
@@ -112,7 +114,7 @@ private:
     [[nodiscard]] bool was_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
     [[nodiscard]] engine::Ticket ticket() const noexcept { return {serial_, slot_}; }
     [[nodiscard]] engine::Client& client() const {
-        if (!valid()) { throw std::future_error(std::future_errc::no_state); }
+        if (!has_task()) { throw std::future_error(std::future_errc::no_state); }
         if (!client_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
         return *client_;
     }

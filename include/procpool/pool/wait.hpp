@@ -43,7 +43,7 @@ concept FutureRange = std::ranges::input_range<Range> && requires(std::ranges::r
     { future_in(element) } -> std::same_as<const FutureBase&>;
 };
 
-/// Blocks until all futures are ready. Throws: std::future_error when one is invalid; nothing that a task ended with.
+/// Blocks until all futures are ready, or their results taken. Throws: as FutureBase::wait(); nothing that a task ended with.
 template <FutureRange Range>
 void wait_all(Range&& futures) {
     for (auto&& future : futures) { future_in(future).wait(); }
