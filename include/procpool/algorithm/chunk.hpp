@@ -106,10 +106,10 @@ public:
 
 private:
     /// Accounts for items block by block; blocks grow while items are cheap, so that accounting costs little. Between two looks at the clock
-    /// and at those who may want it to stop there is one block, or several of items that take next to nothing.
+    /// there is one block, or many of items that take next to nothing: a clock waits for all memory accesses that are under way.
     void run_all() {
         constexpr std::uint64_t largest = 64;
-        constexpr std::uint64_t most_blocks = leaves_bytes ? 1 : 8;
+        constexpr std::uint64_t most_blocks = leaves_bytes ? 1 : 32;
         constexpr std::chrono::nanoseconds cheap{100};
         constexpr std::chrono::nanoseconds next_to_nothing{20};
         const Clock::time_point start = Clock::now();
@@ -122,7 +122,11 @@ private:
         while (done_ < end && !frame_.host.stop_requested() && (done_ == first || frame_.host.item_budget() != 0)) {
             const std::uint64_t before = done_;
             try {
-                run_blocks(block, std::min(end, done_ + block * blocks));
+                if (blocks == 1) {
+                    run_block(std::min(end, done_ + block));
+                } else {
+                    run_blocks(block, std::min(end, done_ + block * blocks));
+                }
             } catch (...) {
                 const std::exception_ptr error = std::current_exception();
                 if (!error || (head_.flags & ChunkHead::goes_on) == 0) { throw; }
@@ -143,13 +147,15 @@ private:
 
     void run_blocks(std::uint64_t block, std::uint64_t end) {
         if constexpr (plain_results) {
-            if (end - done_ > block && report_.error_at == 0) { seal(sizeof(ChunkReport) + (end - head_.skip) * sizeof(Result)); }  // as if all were there
+            if (report_.error_at == 0) { seal(sizeof(ChunkReport) + (end - head_.skip) * sizeof(Result)); }  // as if all were there
         }
-        while (end - done_ > block) {
-            run_block(done_ + block);
+        // Blocks end at multiples of their size, so that loops that the compiler vectorizes find their items aligned.
+        for (std::uint64_t next = (done_ / block + 1) * block;; next += block) {
+            run_block(std::min(next, end));
+            if (next >= end) { return; }
             note_completed();
+            if (frame_.host.stop_requested()) { return; }
         }
-        run_block(end);
     }
 
     /// Effects: the item that would have been next has failed. Its error lies behind all results there are, and, where room for all results
@@ -218,26 +224,48 @@ private:
     }
 
     void run_block(std::uint64_t end) {
+        const Output out = output();
         if constexpr (items == Items::copied && !copied_plain) {
             for (; done_ < end; ++done_) {
                 if constexpr (is_outcome_v<Result>) {  // which holds what decoding throws, too
-                    finish_item([&] { return with_next_item([&](auto& arguments) { return Result(invoke_call<F, Item>(f_, arguments, stop_)); }); });
+                    finish_item(out, done_, [&] { return with_next_item([&](auto& arguments) { return Result(invoke_call<F, Item>(f_, arguments, stop_)); }); });
                 } else {
                     with_next_item([&](auto& arguments) {
-                        finish_item([&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
+                        finish_item(out, done_, [&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
                     });
                 }
             }
         } else if constexpr (items == Items::copied) {
             const std::byte* const bytes = items_;
-            for (; done_ < end; ++done_) { call_with(value_from_bytes<Item>(bytes + done_ * sizeof(Item))); }
+            run_each(end, [&](std::uint64_t i) { call_with(out, i, value_from_bytes<Item>(bytes + i * sizeof(Item))); });
         } else if constexpr (items == Items::shared) {
             const auto* const all = reinterpret_cast<const Item*>(head_.items);
-            for (; done_ < end; ++done_) { call_with(Item(all[done_])); }
+            run_each(end, [&](std::uint64_t i) { call_with(out, i, Item(all[i])); });
         } else {
             auto* const all = reinterpret_cast<Item*>(head_.items);
-            for (; done_ < end; ++done_) { std::invoke(f_, all[done_]); }
+            run_each(end, [&](std::uint64_t i) { std::invoke(f_, all[i]); });
         }
+    }
+
+    /// Effects: step(i) for each item before `end`. They are counted in a register, which nothing that an item writes can alias.
+    template <class Step>
+    void run_each(std::uint64_t end, Step step) {
+        struct Count {
+            std::uint64_t& done;
+            std::uint64_t i = done;
+            ~Count() { done = i; }  // also when an item throws
+        } count{done_};
+        for (; count.i < end; ++count.i) { step(count.i); }
+    }
+
+    /// Where results of one size go; a copy of its own for each block, for the same reason.
+    struct Output {
+        std::byte* first;
+        std::uint64_t skip;
+    };
+    [[nodiscard]] Output output() const noexcept {
+        if constexpr (results == Results::shared) { return {reinterpret_cast<std::byte*>(head_.results), 0}; }
+        return {results_, head_.skip};
     }
 
     template <class Use>
@@ -249,24 +277,24 @@ private:
         return (head_.flags & ChunkHead::framed) != 0 ? decode_framed(in_, decode_and_use) : decode_and_use(in_);
     }
 
-    void call_with(Item item) {
+    void call_with(Output out, std::uint64_t i, Item item) {
         if constexpr (Call<F, Item>::form == CallForm::direct) {
-            finish_item([&]() -> decltype(auto) { return std::invoke(f_, std::move(item)); });
+            finish_item(out, i, [&]() -> decltype(auto) { return std::invoke(f_, std::move(item)); });
         } else {
             std::tuple<Item> arguments{std::move(item)};
-            finish_item([&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
+            finish_item(out, i, [&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
         }
     }
 
     template <class Invoke>
-    void finish_item(Invoke invoke) {
+    void finish_item(Output out, std::uint64_t i, Invoke invoke) {
         if constexpr (results == Results::none || std::is_void_v<Result>) {
             static_cast<void>(invoke());
         } else if constexpr (results == Results::shared) {
-            reinterpret_cast<Result*>(head_.results)[done_] = invoke();
+            reinterpret_cast<Result*>(out.first)[i] = invoke();
         } else if constexpr (plain_results) {
             const Result result = invoke();
-            std::memcpy(results_ + (done_ - head_.skip) * sizeof(Result), std::addressof(result), sizeof(Result));
+            std::memcpy(out.first + (i - out.skip) * sizeof(Result), std::addressof(result), sizeof(Result));
         } else if constexpr (is_outcome_v<Result>) {
             try {
                 encode_result<Result>(frame_.result, invoke());
@@ -279,7 +307,7 @@ private:
             whole_ = frame_.result.size();
         } else if constexpr (folds) {
             folded_.add(f_, invoke());
-            if ((done_ + 1) % fold_block == 0 || done_ + 1 == head_.count) {
+            if ((i + 1) % fold_block == 0 || i + 1 == head_.count) {
                 folded_.encode(frame_.result);
                 whole_ = frame_.result.size();
                 folded_.reset();

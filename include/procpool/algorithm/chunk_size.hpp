@@ -62,10 +62,13 @@ private:
         double size = floor;
         if (total_) { size = std::max(floor, static_cast<double>(*total_ - handed_out_) / static_cast<double>(shares_per_worker * workers_)); }
         const double growth = static_cast<double>(samples_) * 64;  // do not trust a small sample too far
-        return static_cast<std::size_t>(std::clamp(std::min(size, growth), 1.0, static_cast<double>(std::min<std::size_t>(most_, std::size_t{1} << 48))));
+        const double most = static_cast<double>(std::min<std::size_t>(most_, std::size_t{1} << 48));
+        const auto items = static_cast<std::size_t>(std::clamp(std::min(size, growth), 1.0, most));
+        return items < whole ? items : items - items % whole;
     }
 
     static constexpr std::size_t shares_per_worker = 4;
+    static constexpr std::size_t whole = 64;  // chunks beyond that are multiples of it, so that the next ones begin at aligned items
 
     std::size_t fixed_;
     std::optional<std::size_t> total_;

@@ -198,17 +198,17 @@ public:
     }
 
 private:
-    static constexpr std::uint64_t no_serial = ~std::uint64_t{0};
+    static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 
     [[nodiscard]] bool accepts(const Order& order) const noexcept { return order.held ? life() == task::Life::open : is_open(); }
 
-    /// What the parent alone knows of a slot.
+    /// What the parent alone knows of a slot. All-zero memory is the valid initial state.
     struct Holder {
-        std::atomic<std::uint64_t> serial{no_serial};  ///< of its task
-        std::atomic<std::uint64_t> dropped{0};         ///< serial + 1 of its last task that nobody will ask for
-        std::uint32_t next = no_slot;                  ///< link of returned_
-        bool stays = false;                            ///< see Order; written under mutex_
+        std::atomic<std::uint64_t> serial;   ///< of its task
+        std::atomic<std::uint64_t> dropped;  ///< serial + 1 of its last task that nobody will ask for
+        std::uint32_t next;                  ///< link of returned_
+        bool stays;                          ///< see Order; written under mutex_
     };
 
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
@@ -222,6 +222,7 @@ private:
     }
 
     [[nodiscard]] std::uint32_t acquire(std::unique_lock<std::mutex>& lock, const Order& order);
+    void take_fresh() noexcept;
     void take_returned() noexcept;
     void free_dropped() noexcept;
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
@@ -255,6 +256,7 @@ private:
 
     std::mutex mutex_;                     // producers: free_, hand_, issued_, holds_, kept_, detached_, generations and the rings' tails
     std::vector<std::uint32_t> free_;      // last in, first out, so that few slots' memory stays warm
+    std::uint32_t fresh_ = 0;              // this slot and those after it have not been in free_ yet
     std::uint32_t hand_ = 0;               // where the next sweep continues
     std::int64_t issued_ = 0;
     std::uint32_t holds_ = 0;
@@ -264,7 +266,7 @@ private:
     std::vector<Ticket> detached_;         // dropped before they were decided: what they leave is nobody's
     std::size_t next_detached_ = 0;        // where the next look at them continues
 
-    std::vector<Holder> holders_;                      // one for each slot
+    std::span<Holder> holders_;                        // one for each slot
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;                  // of the slots that are labelled; made with the first one
     std::atomic<std::uint64_t> submitted_{0};          // written under mutex_

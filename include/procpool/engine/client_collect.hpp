@@ -14,8 +14,8 @@ namespace procpool::engine {
 /// Then a waiting thread sees whether those who should wake it still live.
 inline constexpr std::chrono::milliseconds longest_sleep{100};
 
-inline constexpr int spin_rounds = 16;
-inline constexpr int looks_per_round = 64;
+inline constexpr int spin_rounds = 64;
+inline constexpr int looks_per_round = 16;  // few: who has just been woken may need this very processor
 
 /// Looks for about as long as going to sleep and being woken would cost. Returns: whether `ready()`.
 template <class Ready>
@@ -101,7 +101,7 @@ inline Parcel Client::describe(std::uint32_t index, task::Phase phase) const {
     const task::Slot& task = slot(index);
     if (phase == task::Phase::done) { return Parcel{phase, task.outcome}; }
     Loss loss{task.cause.load(std::memory_order_relaxed), task.pid, task.exit_status, {}, {}, {}};
-    if (loss.cause == task::Cause::died) { loss.crash = board_.crash_of(index, word_of(index).generation()); }
+    if (loss.cause == task::Cause::died) { loss.crash = board_.crashes.of(index, word_of(index).generation()); }
     if (task.is_special()) { loss.timeout = task.time_limit(); }
     if (task.is_labelled()) {
         const std::lock_guard guard{label_mutex_};
@@ -161,7 +161,7 @@ inline void Client::request_stop(Ticket ticket) noexcept {
 }
 
 inline void Client::request_stop_of_all() noexcept {
-    for (std::uint32_t index = 0; index < holders_.size(); ++index) {
+    for (std::uint32_t index = 0; index < board_.used_slots().size(); ++index) {
         const std::uint64_t seen = slot(index).stop_request.load(std::memory_order_acquire);
         board_.request_stop(index, word_of(index), seen);
     }

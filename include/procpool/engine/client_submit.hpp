@@ -15,15 +15,14 @@ namespace procpool::engine {
 
 inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ)
     : region_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
-      board_(task::Board::create(region_, {capacity, seats, Parkers::count})),
+      board_(task::Board::create(region_, {capacity, seats, Parkers::count, sizeof(Holder)})),
       owner_(os::process_token()),
       place_of_(where),
       modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),
       parkers_(board_.parkers()),
-      holders_(capacity) {
+      holders_(reinterpret_cast<Holder*>(board_.notes()), capacity) {
     free_.reserve(capacity);
     detached_.reserve(capacity);
-    for (std::uint32_t index = capacity; index > 0; --index) { free_.push_back(index - 1); }
 }
 
 template <class Encode>
@@ -67,6 +66,7 @@ inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const O
     for (int attempt = 0;; ++attempt) {
         if (!accepts(order)) { throw_ended(); }
         if (!detached_.empty()) { free_dropped(); }
+        if (free_.empty()) { take_fresh(); }
         // Large arguments go where the last ones were, which is still in cache; for others a look at each would cost more.
         if (free_.empty() || !order.plain) { take_returned(); }
         if ((!free_.empty() || sweep()) && (!ring.is_full() || make_room(ring))) {
@@ -86,6 +86,15 @@ inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const O
         }
         lock.lock();
     }
+}
+
+/// Effects: a few slots that have not been used yet are free, the lowest on top: memory is touched as it is needed.
+/// Requires: the lock is held.
+inline void Client::take_fresh() noexcept {
+    constexpr std::uint32_t few = 64;
+    const std::uint32_t first = fresh_;
+    fresh_ += std::min(few, static_cast<std::uint32_t>(holders_.size()) - fresh_);
+    for (std::uint32_t index = fresh_; index > first; --index) { free_.push_back(index - 1); }
 }
 
 /// Effects: what was given back is free, the last one on top. Requires: the lock is held.
@@ -141,9 +150,9 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     if (waited) { board_.waiters.assign(task.waiters, order.waiter); }
     // Before it is published: it may start at once.
     const Deadline expires = order.timeout.count() > 0 ? Deadline::after(order.timeout) : Deadline::never();
-    const std::uint64_t serial = static_cast<std::uint64_t>(issued_++);
+    const std::uint64_t serial = static_cast<std::uint64_t>(++issued_);
     const std::uint32_t generation = next_generation();
-    submitted_.store(serial + 1, std::memory_order_relaxed);
+    submitted_.store(serial, std::memory_order_relaxed);
     holders_[index].serial.store(serial, std::memory_order_release);
     const bool for_one = order.addressee != Order::anybody;
     if (for_one) {
@@ -184,7 +193,7 @@ inline void Client::wait_for_capacity(const Order& order) {
     if (lease) { board_.control.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
     const auto something_to_do = [&] {
         if (!accepts(order) || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
-        for (const task::Slot& one : board_.slots()) {
+        for (const task::Slot& one : board_.used_slots()) {
             if (task::Word{one.word.load(std::memory_order_seq_cst)}.finished()) { return true; }
         }
         return false;

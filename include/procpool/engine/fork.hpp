@@ -147,13 +147,13 @@ private:
         const std::lock_guard one_at_a_time{starting_};
         const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
         os::Descriptor parent = os::open_pidfd(os::this_process());
-        const pid_t parent_pid = os::this_process();
+        worker::Supervisor in_child{board_, setup_, bell_, parent, os::this_process()};  // here, so that the child need not allocate
         os::flush_standard_streams();
         pid_t pid = 0;
         {
             const os::AllSignalsBlocked blocked;
             pid = os::try_fork();
-            if (pid == 0) { worker::Supervisor{board_, setup_, bell_, parent, parent_pid}.run(); }
+            if (pid == 0) { in_child.run(); }
         }
         if (pid < 0) { os::throw_error(errno, "fork"); }
         *supervisor = os::Child{pid};
@@ -209,6 +209,7 @@ struct ForkEngine {
             throw std::logic_error("procpool: a pool within " + std::to_string(worker::depth) + " others is too deep");
         }
         static_cast<void>(shm::Heap::of_this_process());
+        os::prepare_backtraces();
     }
 };
 

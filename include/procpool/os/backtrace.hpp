@@ -17,7 +17,7 @@
 namespace procpool::os {
 
 /// Effects: stores return addresses, innermost first. Returns: how many. Async-signal-safe with glibc 2.35 and GCC 12 or later, whose
-/// unwinder takes no lock; call it once before a signal handler relies on it, since the first call may load a library.
+/// unwinder takes no lock, after prepare_backtraces().
 [[nodiscard]] inline std::size_t capture_backtrace(std::span<std::uintptr_t> frames) noexcept {
     struct State {
         std::span<std::uintptr_t> frames;
@@ -35,6 +35,15 @@ namespace procpool::os {
         },
         &state);
     return state.count;
+}
+
+/// Effects: the first call, which may load a library, is made now; children inherit what it leaves.
+inline void prepare_backtraces() {
+    static const std::size_t warm_up = [] {
+        std::uintptr_t frame[1];
+        return capture_backtrace(frame);
+    }();
+    static_cast<void>(warm_up);
 }
 
 inline constexpr int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};

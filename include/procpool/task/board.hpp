@@ -10,6 +10,7 @@
 #include <procpool/os/memory.hpp>
 #include <procpool/sync/parker.hpp>
 #include <procpool/task/control.hpp>
+#include <procpool/task/crashes.hpp>
 #include <procpool/task/mail.hpp>
 #include <procpool/task/queue.hpp>
 #include <procpool/task/ring.hpp>
@@ -19,7 +20,6 @@
 #include <procpool/task/waiters.hpp>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -35,6 +35,7 @@ struct BoardSize {
     std::uint32_t slots;
     std::uint32_t seats;
     std::uint32_t parkers;  // of the parent's threads, at most Waiters::most
+    std::uint32_t notes = 0;  // bytes for each slot that only the parent uses
 };
 
 /// A task that a worker has claimed.
@@ -57,34 +58,13 @@ public:
     Waiters waiters;  // threads of the parent that wait for tasks
     ArgumentStore arguments;
     ResultStore results;
-
-    /// Crashes of lost tasks, for whoever asks for the task soon enough: later ones take the place of earlier ones. A record is
-    /// written by the supervisor before the task's word says lost.
-    struct CrashRecord {
-        std::atomic<std::uint64_t> task;  // slot and generation, plus 1
-        Crash crash;
-    };
-    std::array<CrashRecord, 64> crashes;
-    std::atomic<std::uint32_t> crash_count;
-
-    void record_crash(std::uint32_t slot, std::uint32_t generation, const Crash& crash) noexcept {
-        CrashRecord& record = crashes[crash_count.fetch_add(1, std::memory_order_relaxed) % crashes.size()];
-        record.task.store(0, std::memory_order_release);
-        record.crash = crash;
-        record.task.store(crash_key(slot, generation), std::memory_order_release);
-    }
-    /// Returns: no frames when there is no record any more.
-    [[nodiscard]] Crash crash_of(std::uint32_t slot, std::uint32_t generation) const noexcept {
-        for (const CrashRecord& record : crashes) {
-            if (record.task.load(std::memory_order_acquire) != crash_key(slot, generation)) { continue; }
-            const Crash crash = record.crash;
-            // Unchanged after the copy: then the copy is whole.
-            if (record.task.load(std::memory_order_seq_cst) == crash_key(slot, generation)) { return crash; }
-        }
-        return {};
-    }
+    Crashes crashes;  // of lost tasks
 
     [[nodiscard]] std::span<Slot> slots() const noexcept { return {slots_, size_.slots}; }
+    /// Those that have ever had a task: who looks at all tasks touches no memory for the others.
+    /// Memory order: seq_cst: a submitter adds a slot here before it publishes its first task and looks at what others have written (life,
+    /// armed); who writes one of those and then looks here finds the task, or the submitter finds what was written.
+    [[nodiscard]] std::span<Slot> used_slots() const noexcept { return {slots_, control.slots_used.load(std::memory_order_seq_cst)}; }
     [[nodiscard]] Tag& tag(std::uint32_t slot) const noexcept { return tags_[slot]; }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
@@ -93,19 +73,21 @@ public:
     [[nodiscard]] bool has_mail() const noexcept {
         return std::any_of(mail().begin(), mail().end(), [](const Mail& box) { return !box.was_empty(); });
     }
+    /// BoardSize::notes for each slot: they cost memory only for slots in use. Part of the argument side.
+    [[nodiscard]] std::byte* notes() const noexcept { return argument_side_.data(); }
     /// The memory that only the parent writes.
     [[nodiscard]] std::span<std::byte> argument_side() const noexcept { return argument_side_; }
 
     /// Effects: offers a task whose code and arguments are written. Wakes nobody: see wake_for_new_task().
     /// Called by: parent, under its producers' mutex. waited: whether the slot's waiters are to be called at the end.
     void publish(Offer offer, std::uint32_t level, bool waited) noexcept {
-        slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
+        make_pending(offer, waited);
         queue.push(level, offer);
     }
 
     /// As publish(), for the worker of one index; then wake_seats(). Requires: the last task given to it is decided.
     void publish_to(std::uint32_t index, Offer offer, bool waited) noexcept {
-        slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
+        make_pending(offer, waited);
         mail_[index].put(offer);
     }
 
@@ -253,7 +235,7 @@ public:
 
     /// Effects: every task that has not started is lost for `cause`.
     void lose_all_pending(Cause cause) noexcept {
-        for (std::uint32_t i = 0; i < size_.slots; ++i) {
+        for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
             const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
             if (word.phase() == Phase::pending) { lose_pending(i, word.generation(), cause); }
         }
@@ -262,7 +244,7 @@ public:
     /// Effects: every unfinished task is lost for `cause`. Called by: whoever ends the pool, when life is beyond closing and no worker
     /// lives; a task published later is lost by its submitter, who looks at life afterwards.
     void lose_all(Cause cause) noexcept {
-        for (std::uint32_t i = 0; i < size_.slots; ++i) {
+        for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
             for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
                 const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
                 if (word.phase() != Phase::pending && word.phase() != Phase::started) { break; }
@@ -275,8 +257,9 @@ public:
     void notify_parent() noexcept { waiters.call_all(); }
 
 private:
-    [[nodiscard]] static constexpr std::uint64_t crash_key(std::uint32_t slot, std::uint32_t generation) noexcept {
-        return ((std::uint64_t{generation} << 32) | slot) + 1;
+    void make_pending(Offer offer, bool waited) noexcept {
+        if (offer.slot >= control.slots_used.load(std::memory_order_relaxed)) { control.slots_used.store(offer.slot + 1, std::memory_order_seq_cst); }
+        slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
     }
 
     [[nodiscard]] std::optional<Claim> claim_from(std::uint32_t level, std::uint32_t seat) noexcept {
@@ -378,10 +361,11 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     const auto extents = static_cast<std::uint32_t>(std::min<std::size_t>(rest / (Extents::extent_size + 8), UINT32_MAX - 1));
     auto* const argument_words = words(extents);
     auto* const result_words = words(extents);
+    std::byte* const notes = place(size.notes * size.slots, os::page_size);
     std::byte* const argument_windows = place(windows, os::page_size);
     board.arguments.attach(board.slots_, argument_windows, window);
     board.arguments.extents().attach(argument_words, place(extents * Extents::extent_size, os::page_size), extents);
-    board.argument_side_ = {argument_windows, static_cast<std::size_t>(region.data() + used - argument_windows)};
+    board.argument_side_ = {notes, static_cast<std::size_t>(region.data() + used - notes)};
     std::byte* const result_windows = place(windows, os::page_size);
     board.results.attach(board.slots_, result_windows, window);
     board.results.extents().attach(result_words, place(extents * Extents::extent_size, os::page_size), extents);

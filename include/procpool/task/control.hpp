@@ -41,6 +41,7 @@ struct Control {
     /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. Whoever submits a task that could expire
     /// earlier rings.
     std::atomic<std::int64_t> armed;
+    std::atomic<std::uint32_t> slots_used;  // the first so many have had tasks; written by the parent, under its producers' mutex
 
     alignas(apart) std::atomic<std::uint32_t> workers_up;        // forked so far, of the first generation
     std::atomic<std::int32_t> start_error;                       // errno of a first-generation fork that failed

@@ -54,7 +54,13 @@ public:
     }
 
     /// A worker may have died in the middle of leave_alone(). Called by: supervisor.
-    void look_everywhere() noexcept { in_use_.fetch_or(bit(levels) - 1 - bit(usual), std::memory_order_seq_cst); }
+    void look_everywhere() noexcept {
+        std::uint32_t used = 0;  // the others' memory is not touched
+        for (std::uint32_t level = 0; level < levels; ++level) {
+            if (level != usual && rings_[level].tail() != 0) { used |= bit(level); }
+        }
+        in_use_.fetch_or(used, std::memory_order_seq_cst);
+    }
 
     [[nodiscard]] bool was_empty() const noexcept {
         if (!rings_[usual].was_empty()) { return false; }

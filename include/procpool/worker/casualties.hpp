@@ -26,7 +26,7 @@ public:
 
     /// Effects: each task that the dead worker ran runs again, if it may, and is lost otherwise. Returns: whether there was one.
     bool settle(std::uint32_t seat, const os::EndedChild& ended) noexcept {
-        const auto slots = board_.slots();
+        const auto slots = board_.used_slots();
         bool any = false;
         for (std::uint32_t i = 0; i < slots.size(); ++i) {
             const task::Word word{slots[i].word.load(std::memory_order_acquire)};
@@ -63,7 +63,7 @@ private:
             slot.pid = ended.pid;
             slot.exit_status = ended.status;
             const task::Crash& crash = board_.seats()[word.seat()].crash;
-            if (crash.count != 0) { board_.record_crash(index, word.generation(), crash); }
+            if (crash.count != 0) { board_.crashes.add(index, word.generation(), crash); }
             // Counted first, for who learns of it from the word.
             auto& count = cause == task::Cause::timed_out ? board_.control.timed_out : board_.control.casualties;
             const std::uint64_t counted = cause == task::Cause::killed ? 0 : 1;  // the parent counts what it kills

@@ -24,7 +24,7 @@ public:
     template <class Expired, class Condemned>
     [[nodiscard]] Clock::time_point look(Expired expired, Condemned condemned) noexcept {
         Clock::time_point next = Clock::time_point::max();
-        const auto slots = board_.slots();
+        const auto slots = board_.used_slots();
         const Clock::time_point now = Clock::now();
         for (std::uint32_t i = 0; i < slots.size(); ++i) {
             const task::Word word{slots[i].word.load(std::memory_order_seq_cst)};

@@ -21,9 +21,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <span>
 #include <string>
@@ -66,10 +66,14 @@ inline constexpr Host process_host{
 
 inline void name_process(const std::string& name, std::uint32_t index) noexcept {
     constexpr std::size_t most = 15;  // what the kernel keeps; the index matters more than the end of the name
-    std::array<char, 16> text{};
-    const int digits = std::snprintf(text.data(), text.size(), ":%u", index);
-    const std::size_t kept = std::min(name.size(), most - static_cast<std::size_t>(digits));
-    std::snprintf(text.data(), text.size(), "%.*s:%u", static_cast<int>(kept), name.c_str(), index);
+    std::array<char, most + 1> text{};
+    std::array<char, 10> digits{};
+    const auto end = std::to_chars(digits.begin(), digits.end(), index).ptr;
+    const auto count = static_cast<std::size_t>(end - digits.begin());
+    const std::size_t kept = std::min(name.size(), most - 1 - count);
+    std::copy_n(name.begin(), kept, text.begin());
+    text[kept] = ':';
+    std::copy_n(digits.begin(), count, text.begin() + kept + 1);
     os::name_process(text.data());
 }
 
@@ -121,8 +125,6 @@ inline constinit task::Seat* crashing_seat = nullptr;
 /// Effects: when this process crashes, its seat tells where.
 inline void record_crashes(task::Seat& seat) noexcept {
     crashing_seat = &seat;
-    std::uintptr_t warm_up[1];
-    static_cast<void>(os::capture_backtrace(warm_up));
     os::on_crash([](int signal, const void*) noexcept {
         task::Crash& crash = crashing_seat->crash;
         crash.signal = signal;
@@ -131,13 +133,12 @@ inline void record_crashes(task::Seat& seat) noexcept {
 }
 
 /// Effects: is worker `index` on `seat` until the pool ends, and never returns.
-/// Called by: supervisor, in the child it has just forked, with all signals blocked. Everything here that runs before user code is boring
+/// Called by: supervisor, in the child it has just forked, with all signals blocked and no handlers. Everything here that runs before user code is boring
 /// on purpose: no lock, no static with a constructor, nothing a thread of the parent may have held when it forked.
 [[noreturn]] inline void run_process(task::Board& board, const Setup& setup, std::uint32_t seat_number, std::uint32_t index, pid_t supervisor) {
     if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }
     reach(FaultPoint::after_fork);
     os::lead_group(0);  // what a task starts ends with its worker
-    os::reset_all_signals();
     os::reset_signal(SIGINT, SIG_IGN);
     os::reset_signal(SIGTTOU, SIG_IGN);
     os::purge_standard_streams();

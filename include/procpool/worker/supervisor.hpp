@@ -28,8 +28,8 @@
 
 namespace procpool::worker {
 
-/// One thread, all signals blocked, no user code, no allocation in its loop. Children end in SIGCHLD, read from a descriptor: unlike a
-/// pidfd for each of them it needs one descriptor for any number of workers and every kernel has it.
+/// Made in the parent, used in its child: one thread, all signals blocked, no user code, no allocation in its loop. Children end in SIGCHLD,
+/// read from a descriptor: unlike a pidfd for each of them it needs one descriptor for any number of workers and every kernel has it.
 class Supervisor {
 public:
     /// bell: raised by the parent when Control changed. parent: readable when the parent has ended, or none.

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Crashes: where the workers of lost tasks crashed.
+
+#include <procpool/task/seat.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+namespace procpool::task {
+
+/// For whoever asks for the task soon enough: later records take the place of earlier ones. All-zero memory is the valid initial state.
+class Crashes {
+public:
+    /// Called by: supervisor, before the task's word says lost.
+    void add(std::uint32_t slot, std::uint32_t generation, const Crash& crash) noexcept {
+        Record& record = records_[count_.fetch_add(1, std::memory_order_relaxed) % records_.size()];
+        record.task.store(0, std::memory_order_release);
+        record.crash = crash;
+        record.task.store(key(slot, generation), std::memory_order_release);
+    }
+
+    /// Returns: no frames when there is no record any more. Called by: parent.
+    [[nodiscard]] Crash of(std::uint32_t slot, std::uint32_t generation) const noexcept {
+        for (const Record& record : records_) {
+            if (record.task.load(std::memory_order_acquire) != key(slot, generation)) { continue; }
+            const Crash crash = record.crash;
+            // Unchanged after the copy: then the copy is whole.
+            if (record.task.load(std::memory_order_seq_cst) == key(slot, generation)) { return crash; }
+        }
+        return {};
+    }
+
+private:
+    struct Record {
+        std::atomic<std::uint64_t> task;  // its key
+        Crash crash;
+    };
+
+    [[nodiscard]] static constexpr std::uint64_t key(std::uint32_t slot, std::uint32_t generation) noexcept {
+        return ((std::uint64_t{generation} << 32) | slot) + 1;
+    }
+
+    std::array<Record, 64> records_;
+    std::atomic<std::uint32_t> count_;
+};
+
+}  // namespace procpool::task
