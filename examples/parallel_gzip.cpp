@@ -196,7 +196,7 @@ struct Interrupted {};
 
 class ProgressBar {
 public:
-    explicit ProgressBar(std::uint64_t total) : total_(total), shown_(::isatty(STDERR_FILENO) == 1 && total != 0) {}
+    explicit ProgressBar(std::uint64_t total) : total_(total), shown_(total != 0 && ::isatty(STDERR_FILENO) == 1) {}
     ~ProgressBar() { clear(); }
 
     void show(std::uint64_t done) {
@@ -267,6 +267,7 @@ struct Options {
     std::size_t workers = 0;
     int level = Z_DEFAULT_COMPRESSION;
     bool overwrite = false;
+    bool quiet = false;
     std::optional<fs::path> folder;
     std::vector<fs::path> files;
 };
@@ -276,11 +277,12 @@ struct UsageError : std::runtime_error {
 };
 
 constexpr const char* usage =
-    "usage: parallel_gzip [-p WORKERS] [-1 ... -9] [-f] [-o FOLDER] FILE...\n"
+    "usage: parallel_gzip [-p WORKERS] [-1 ... -9] [-f] [-q] [-o FOLDER] FILE...\n"
     "Compresses every FILE to FILE.gz, and keeps FILE.\n"
     "  -p WORKERS  how many processes compress; as many as there are CPUs if not given\n"
     "  -1 ... -9   from fast to small; -6 if not given\n"
     "  -f          overwrite a FILE.gz that exists\n"
+    "  -q          no progress and no summary, whose comparison compresses a few blocks again\n"
     "  -o FOLDER   where the .gz files go; beside the files if not given\n"
     "Ends with 0, with 1 when a file could not be compressed (the others are), with 2 when it was called wrongly.\n";
 
@@ -312,6 +314,8 @@ Options parse(std::span<char*> arguments) {
             }
         } else if (argument == "-f") {
             options.overwrite = true;
+        } else if (argument == "-q") {
+            options.quiet = true;
         } else if (argument.size() == 2 && argument[1] >= '1' && argument[1] <= '9') {
             options.level = argument[1] - '0';
         } else {
@@ -330,7 +334,7 @@ public:
         : options_(options),
           pool_(options.workers),
           most_in_flight_(3 * pool_.size()),
-          bar_(total_size(options.files)) {}
+          bar_(options.quiet ? 0 : total_size(options.files)) {}
 
     /// Returns: whether all files were compressed.
     bool run() {
@@ -341,7 +345,7 @@ public:
         }
         while (!in_flight_.empty()) { receive(); }
         bar_.clear();
-        if (blocks_sent_ != 0) { summarise(); }
+        if (blocks_sent_ != 0 && !options_.quiet) { summarise(); }
         return failures_ == 0;
     }
 
@@ -397,7 +401,7 @@ private:
                 const std::span<const unsigned char> input = on_files([&] { return job->read_block(buffer_); });
                 is_last = input.size() - job->known() < block_size;
                 auto result = pool_.apply_async(deflate_block, input, job->known(), options_.level);
-                sample_.offer(blocks_sent_, input, job->known());
+                if (!options_.quiet) { sample_.offer(blocks_sent_, input, job->known()); }
                 in_flight_.push_back({job, blocks_sent_++, is_last, std::move(result)});
             } catch (...) {
                 job->failed = true;

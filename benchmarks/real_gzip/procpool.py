@@ -6,4 +6,4 @@ sys.path.append(str(pathlib.Path(__file__).parents[1]))
 import config
 
 config.run(lambda workers, level, source, target: (
-    [str(config.BUILD / "real_gzip" / "parallel_gzip"), "-p", str(workers), f"-{level}", "-f", "-o", str(target.parent), str(source)], False))
+    [str(config.BUILD / "real_gzip" / "parallel_gzip"), "-p", str(workers), f"-{level}", "-f", "-q", "-o", str(target.parent), str(source)], False))

@@ -41,7 +41,8 @@ TEST_CASE("a fresh board holds nothing") {
 
 TEST_CASE("the parts of a board lie apart, aligned, inside its region") {
     const os::Mapping region{std::size_t{64} << 20};
-    const task::Board& board = task::Board::create(region, {100, 70, 64});
+    constexpr std::size_t notes = 24;
+    const task::Board& board = task::Board::create(region, {100, 70, 64, notes});
     const std::byte* const end = region.data() + region.size();
     std::vector<std::pair<const std::byte*, const std::byte*>> parts;
     const auto add = [&](const auto& span) {
@@ -62,7 +63,9 @@ TEST_CASE("the parts of a board lie apart, aligned, inside its region") {
     CHECK(reinterpret_cast<std::uintptr_t>(board.argument_side().data()) % os::page_size == 0);
     // Workers map the argument side read-only: nothing they write may lie in it.
     const auto side = board.argument_side();
-    CHECK(board.arguments.window(0).data() == side.data());
+    CHECK(board.notes() == side.data());
+    CHECK(board.arguments.window(0).data() >= board.notes() + 100 * notes);
+    CHECK(board.arguments.window(99).data() + board.arguments.window(99).size() <= side.data() + side.size());
     CHECK(board.results.window(0).data() >= side.data() + side.size());
 }
 
@@ -71,6 +74,19 @@ TEST_CASE("a region that is too small is an exception") {
     CHECK_THROWS_AS(task::Board::create(region, {4096, 4, 64}), SharedMemoryExhausted);
     const os::Mapping tiny{os::page_size};
     CHECK_THROWS_AS(task::Board::create(tiny, {1, 1, 1}), SharedMemoryExhausted);
+}
+
+TEST_CASE("a board fits into a region of any size that has room for its parts") {
+    constexpr std::size_t largest = std::size_t{4} << 30;
+    for (const std::uint32_t slots : {1U, 100U, 4096U, 65536U}) {
+        for (const std::uint32_t seats : {1U, 6U, 10U, 66U}) {
+            for (std::size_t size = largest; size > (std::size_t{1} << 20) + (std::size_t{slots} << 14); size -= size / 16 + 12345) {
+                os::Mapping part{size};
+                CAPTURE(slots, seats, size);
+                CHECK_NOTHROW(static_cast<void>(task::Board::create(part, {slots, seats, 64, 24})));
+            }
+        }
+    }
 }
 
 TEST_CASE("boards of one slot and of many work alike") {

@@ -154,7 +154,7 @@ private:
             run_block(std::min(next, end));
             if (next >= end) { return; }
             note_completed();
-            if (frame_.host.stop_requested()) { return; }
+            if (frame_.host.stop_requested() || frame_.host.item_budget() == 0) { return; }
         }
     }
 

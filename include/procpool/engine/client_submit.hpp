@@ -66,9 +66,9 @@ inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const O
     for (int attempt = 0;; ++attempt) {
         if (!accepts(order)) { throw_ended(); }
         if (!detached_.empty()) { free_dropped(); }
-        if (free_.empty()) { take_fresh(); }
         // Large arguments go where the last ones were, which is still in cache; for others a look at each would cost more.
         if (free_.empty() || !order.plain) { take_returned(); }
+        if (free_.empty()) { take_fresh(); }
         if ((!free_.empty() || sweep()) && (!ring.is_full() || make_room(ring))) {
             const std::uint32_t index = free_.back();
             free_.pop_back();

@@ -5,6 +5,7 @@
 /// capture_backtrace(): where this thread is. on_crash(): calls a function before the process dies of a crash.
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -38,12 +39,11 @@ namespace procpool::os {
 }
 
 /// Effects: the first call, which may load a library, is made now; children inherit what it leaves.
-inline void prepare_backtraces() {
-    static const std::size_t warm_up = [] {
-        std::uintptr_t frame[1];
-        return capture_backtrace(frame);
-    }();
-    static_cast<void>(warm_up);
+inline void prepare_backtraces() noexcept {
+    static constinit std::atomic<bool> done{false};  // no guard, which a child forked meanwhile would wait for; twice does no harm
+    if (done.exchange(true, std::memory_order_relaxed)) { return; }
+    std::uintptr_t frame[1];
+    static_cast<void>(capture_backtrace(frame));
 }
 
 inline constexpr int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};

@@ -32,7 +32,7 @@ inline void reset_signal(int number, void (*action)(int)) noexcept {
     ::sigaction(number, &sa, nullptr);  // refused for SIGKILL, SIGSTOP and the threading library's own: none of them has a handler
 }
 
-/// Effects: forgets every handler of the parent. Called by: supervisor and worker, before they unblock anything.
+/// Effects: forgets every handler of the parent. Called by: a child that was forked by the program, before it unblocks anything.
 inline void reset_all_signals() noexcept {
     for (int number = 1; number < NSIG; ++number) { reset_signal(number, SIG_DFL); }
 }

@@ -29,9 +29,9 @@ namespace procpool {
 
 /// What all futures have. The result is a task's, in its slot, or a Deferred's.
 /// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run concurrently with each other
-/// and with one get() on the same future; so, once a get() has the result, wait*() return at once and cancel() and kill() return false. All
-/// other members but valid() throw std::future_error then, and all but valid(), ready() and running() when the future was made empty or moved
-/// from; std::logic_error in a child that was forked with it.
+/// and with one get() on the same future; so, once a get() has the result, wait*() return at once, and ready(), running(), cancel() and kill()
+/// false, while all others throw std::future_error. All but valid(), ready() and running() throw that when the future was made empty or moved
+/// from, and std::logic_error in a child that was forked with it.
 class FutureBase {
 public:
     /// Blocks until the task has ended and the future's on_done() functions have run; on the callback thread, where one of those may be the

@@ -354,14 +354,16 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     board.tags_ = reinterpret_cast<Tag*>(place(size.slots * sizeof(Tag), apart));
 
     // A quarter of what is left becomes windows, the rest extents; both halves alike.
-    const std::size_t side = (region.size() - used) / 2;
+    const std::size_t notes_bytes = round_up(std::size_t{size.notes} * size.slots, os::page_size);
+    const std::size_t left = region.size() - used;
+    const std::size_t side = (left - std::min(left, notes_bytes + os::page_size)) / 2;
     const std::size_t window = std::clamp(std::bit_floor(side / 4 / size.slots), os::page_size, std::size_t{64} << 10);
     const std::size_t windows = window * size.slots;
     const std::size_t rest = side - std::min(side, windows + 2 * os::page_size);
     const auto extents = static_cast<std::uint32_t>(std::min<std::size_t>(rest / (Extents::extent_size + 8), UINT32_MAX - 1));
     auto* const argument_words = words(extents);
     auto* const result_words = words(extents);
-    std::byte* const notes = place(size.notes * size.slots, os::page_size);
+    std::byte* const notes = place(notes_bytes, os::page_size);
     std::byte* const argument_windows = place(windows, os::page_size);
     board.arguments.attach(board.slots_, argument_windows, window);
     board.arguments.extents().attach(argument_words, place(extents * Extents::extent_size, os::page_size), extents);

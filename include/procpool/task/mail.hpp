@@ -19,9 +19,10 @@ namespace procpool::task {
 class alignas(cache_line) Mail {
 public:
     /// Called by: parent, when it has published the slot's word. The worker is yet to be notified.
-    /// Memory order: release is enough. A worker looks here before every park(), and its parker is notified after this. If it took that
-    /// notification before it looked, the look sees what came before the notification; if not, its park() returns at once.
-    void put(Offer offer) noexcept { word_.store(bits(offer), std::memory_order_release); }
+    /// Memory order: release is enough for the worker, who looks here before every park(), and whose parker is notified after this. If it took
+    /// that notification before it looked, the look sees what came before the notification; if not, its park() returns at once. seq_cst: the
+    /// slot's word is published before the parent's look at life, as by Ring::push().
+    void put(Offer offer) noexcept { word_.store(bits(offer), std::memory_order_seq_cst); }
 
     /// Memory order: acquire: sees the slot's word as it was published.
     [[nodiscard]] bool was_empty() const noexcept { return word_.load(std::memory_order_acquire) == 0; }
