@@ -46,7 +46,7 @@ namespace fs = std::filesystem;
 using Bytes = std::vector<unsigned char>;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t block_size = 1 << 20;
+constexpr std::size_t block_size = 1 << 18;
 constexpr std::size_t window_size = 1 << 15;  // how far back deflate can refer
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -61,31 +61,49 @@ struct Deflated {
     double seconds = 0;
 };
 
+/// zlib's stream and room for what comes out of it. A worker makes them once: that much new memory costs more than handing over the block.
+class Deflater {
+public:
+    explicit Deflater(int level) {
+        constexpr int raw = -15;  // no header and no checksum: the whole file has one of each
+        if (deflateInit2(&stream_, level, Z_DEFLATED, raw, 8, Z_DEFAULT_STRATEGY) != Z_OK) { throw std::bad_alloc{}; }
+    }
+    Deflater(const Deflater&) = delete;
+    Deflater& operator=(const Deflater&) = delete;
+    ~Deflater() { deflateEnd(&stream_); }
+
+    /// Valid until the next call.
+    std::span<const unsigned char> compress(std::span<const unsigned char> known, std::span<const unsigned char> block) {
+        deflateReset(&stream_);
+        deflateSetDictionary(&stream_, known.data(), static_cast<uInt>(known.size()));
+        stream_.next_in = block.data();
+        stream_.avail_in = static_cast<uInt>(block.size());
+        const std::size_t bound = deflateBound(&stream_, static_cast<uLong>(block.size())) + 16;
+        if (room_.size() < bound) { room_.resize(bound); }
+        std::size_t used = 0;
+        for (;;) {
+            stream_.next_out = room_.data() + used;
+            stream_.avail_out = static_cast<uInt>(room_.size() - used);
+            deflate(&stream_, Z_SYNC_FLUSH);
+            used = room_.size() - stream_.avail_out;
+            if (stream_.avail_out != 0) { return std::span(room_).first(used); }
+            room_.resize(2 * room_.size());
+        }
+    }
+
+private:
+    z_stream stream_{};
+    Bytes room_;
+};
+
 /// Compresses what is behind the first `known` bytes of `input`; those were compressed before, and may be referred to.
 Deflated deflate_block(std::span<const unsigned char> input, std::size_t known, int level) {
+    static Deflater deflater{level};  // the same level in every call
     const auto start = Clock::now();
     const std::span<const unsigned char> block = input.subspan(known);
-    z_stream stream{};
-    constexpr int raw = -15;  // no header and no checksum: the whole file has one of each
-    if (deflateInit2(&stream, level, Z_DEFLATED, raw, 8, Z_DEFAULT_STRATEGY) != Z_OK) { throw std::bad_alloc{}; }
-    const std::unique_ptr<z_stream, int (*)(z_stream*)> end{&stream, deflateEnd};
-    deflateSetDictionary(&stream, input.data(), static_cast<uInt>(known));
-
-    stream.next_in = block.data();
-    stream.avail_in = static_cast<uInt>(block.size());
-    Bytes bytes(deflateBound(&stream, static_cast<uLong>(block.size())) + 16);
-    std::size_t used = 0;
-    for (;;) {
-        stream.next_out = bytes.data() + used;
-        stream.avail_out = static_cast<uInt>(bytes.size() - used);
-        deflate(&stream, Z_SYNC_FLUSH);
-        used = bytes.size() - stream.avail_out;
-        if (stream.avail_out != 0) { break; }
-        bytes.resize(2 * bytes.size());
-    }
-    bytes.resize(used);
+    const std::span<const unsigned char> bytes = deflater.compress(input.first(known), block);
     const uLong crc = crc32_z(0, block.data(), block.size());
-    return {std::move(bytes), block.size(), crc, seconds_since(start)};
+    return {Bytes(bytes.begin(), bytes.end()), block.size(), crc, seconds_since(start)};
 }
 
 // ---- files ---------------------------------------------------------------------------------------------------------
