@@ -51,6 +51,7 @@ class ChunkRun {
         }
     }();
     static constexpr bool folds = results == Results::folded;
+    static constexpr std::uint64_t largest_block = 64;
     /// Each item adds to the bytes of the result, so that how many count must be said with each that is counted.
     static constexpr bool leaves_bytes = (results == Results::copied || results == Results::folded) && !std::is_void_v<Result> && !plain_results;
     struct Nothing {};
@@ -105,13 +106,12 @@ public:
     }
 
 private:
-    /// Accounts for items block by block; blocks grow while items are cheap, so that accounting costs little. Between two looks at the clock
-    /// there is one block, or many of items that take next to nothing: a clock waits for all memory accesses that are under way.
+    /// Accounts for items block by block: one by one, or by up to 64 of them where they take under 100 ns. The clock is looked at every few
+    /// microseconds, after one block or several: it takes time itself, and waits for all memory accesses that are under way.
     void run_all() {
-        constexpr std::uint64_t largest = 64;
-        constexpr std::uint64_t most_blocks = leaves_bytes ? 1 : 32;
+        constexpr std::uint64_t most_blocks = 32;
         constexpr std::chrono::nanoseconds cheap{100};
-        constexpr std::chrono::nanoseconds next_to_nothing{20};
+        constexpr std::chrono::microseconds often{2};
         const Clock::time_point start = Clock::now();
         Clock::time_point last = start;
         std::uint64_t block = 1;
@@ -137,23 +137,28 @@ private:
             report_.nanoseconds = static_cast<std::uint64_t>((now - start).count());
             note_progress();
             if ((head_.flags & ChunkHead::exact) == 0) {
-                const auto items_done = static_cast<std::int64_t>(done_ - before);
-                block = now - last < cheap * items_done ? std::min(block * 2, largest) : 1;
-                blocks = block == largest && now - last < next_to_nothing * items_done ? most_blocks : 1;
+                const auto elapsed = now - last;
+                block = elapsed < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest_block) : 1;
+                blocks = elapsed < often ? std::min(blocks * 2, most_blocks) : std::max(blocks / 2, std::uint64_t{1});
             }
             last = now;
         }
     }
 
     void run_blocks(std::uint64_t block, std::uint64_t end) {
+        const bool cheapest = block == largest_block && !leaves_bytes;
         if constexpr (plain_results) {
-            if (report_.error_at == 0) { seal(sizeof(ChunkReport) + (end - head_.skip) * sizeof(Result)); }  // as if all were there
+            if (cheapest && report_.error_at == 0) { seal(sizeof(ChunkReport) + (end - head_.skip) * sizeof(Result)); }  // as if all were there
         }
         // Blocks end at multiples of their size, so that loops that the compiler vectorizes find their items aligned.
         for (std::uint64_t next = (done_ / block + 1) * block;; next += block) {
             run_block(std::min(next, end));
             if (next >= end) { return; }
-            note_completed();
+            if (cheapest) {
+                note_completed();
+            } else {
+                note_progress();
+            }
             if (frame_.host.stop_requested() || frame_.host.item_budget() == 0) { return; }
         }
     }
