@@ -18,7 +18,8 @@ namespace benchmarks {
 ///   within(f)              calls f() where submissions are cheapest for it;
 ///   for_ranges(n, body)    calls body(first, last) for parts of 0 ... n, its own way;
 ///   static slowness        by how much less it is asked to do, so that a round stays short: figures are per task;
-///   static in_flight       how many tasks it can have unfinished.
+///   static in_flight       how many tasks it can have unfinished;
+///   static thread_per_task that it has as many threads as tasks: then it gets no more of them at a time than others have workers.
 template <class E>
 concept Executor = std::constructible_from<E, std::size_t> && requires(E& executor) {
     { executor.submit([](int x) { return x; }, 1).get() } -> std::same_as<int>;
@@ -57,7 +58,8 @@ void for_ranges(E& executor, std::size_t workers, std::size_t n, Body body) {
     if constexpr (requires { executor.for_ranges(n, body); }) {
         executor.for_ranges(n, body);
     } else {
-        const std::size_t parts = std::min(n, 4 * workers);
+        constexpr bool thread_per_task = requires { E::thread_per_task; };
+        const std::size_t parts = std::min(n, thread_per_task ? workers : 4 * workers);
         const auto run = [&body](std::size_t first, std::size_t last) { body(first, last); };
         std::vector<decltype(executor.submit(run, std::size_t{}, std::size_t{}))> futures;
         for (std::size_t i = 0; i < parts; ++i) { futures.push_back(executor.submit(run, n * i / parts, n * (i + 1) / parts)); }

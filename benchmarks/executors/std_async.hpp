@@ -13,6 +13,7 @@ class StdAsync {
 public:
     static constexpr std::size_t slowness = 200;
     static constexpr std::size_t in_flight = 200;
+    static constexpr bool thread_per_task = true;
     explicit StdAsync(std::size_t /*workers*/) {}
     template <class F, class... Args>
     auto submit(F f, Args... args) {

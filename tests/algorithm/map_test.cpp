@@ -479,6 +479,21 @@ TEST_CASE("DTH-02 a death among items that take next to nothing costs no more th
     CHECK(retried == first_numbers(10'000));
 }
 
+TEST_CASE("DTH-02 a death among items of a microsecond costs that item alone") {
+    Pool pool{1};
+    constexpr int chunk = 20'000;
+    for (const int bad : {1, 7777, chunk - 1}) {
+        std::string costs;
+        try {
+            pool.for_each(MapOptions{.chunk_size = chunk}, [bad](int i) {
+                if (i == bad) { ::raise(SIGKILL); }
+                for (volatile int spins = 0; spins < 1000; spins = spins + 1) {}
+            }, first_numbers(chunk));
+        } catch (const WorkerDied& death) { costs = death.label(); }
+        CHECK(costs == "item " + std::to_string(bad));
+    }
+}
+
 TEST_CASE("DTH-02 a map whose item kills its worker throws WorkerDied, and leaves nothing running") {
     SharedPage page;
     const Counter running{page};

@@ -117,7 +117,8 @@ public:
             return;
         }
         const auto something = [&] { return orders_.has_news(obeyed_) || std::ranges::any_of(chunks_, &SentChunk::is_decided); };
-        client_.wait_on(lease_, something, deadline.or_sooner(ticker_.next()));
+        const bool soon = sizes_.time_of(chunks_.front().head.count) < std::chrono::microseconds{50};
+        client_.wait_on(lease_, something, deadline.or_sooner(ticker_.next()), soon);
     }
 
     /// Effects: takes the results of all chunks that are decided.

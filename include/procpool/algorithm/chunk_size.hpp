@@ -52,6 +52,12 @@ public:
         samples_ = std::max(samples_, items);
     }
 
+    /// How long a chunk of that size may take, going by those that were measured; 0 as long as there are none.
+    [[nodiscard]] std::chrono::nanoseconds time_of(std::size_t items) const noexcept {
+        constexpr double most = 1e18;
+        return std::chrono::nanoseconds{static_cast<std::int64_t>(std::min(most, cost_ * static_cast<double>(items)))};
+    }
+
 private:
     static constexpr double worthwhile = 50e3;                          // nanoseconds of work that hide what a chunk costs
     static constexpr std::size_t copied_bytes = std::size_t{60} << 10;  // fits a slot's window and stays in cache

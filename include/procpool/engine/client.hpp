@@ -111,9 +111,10 @@ public:
     bool wait(Ticket ticket, Deadline deadline);
 
     /// Blocks until `ready()`. Returns: false when the deadline came first. The lease's parker must be notified when it may have become
-    /// true: it is the waiter of the tasks concerned.
+    /// true: it is the waiter of the tasks concerned. soon: it is expected before a sleep would have paid for itself; otherwise workers have
+    /// better use for the processor at once.
     template <class Ready>
-    bool wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline);
+    bool wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline, bool soon);
 
     /// A decided task's result, where it lies; freed with this object.
     class Taken {

@@ -61,8 +61,8 @@ inline bool Client::wait(Ticket ticket, Deadline deadline) {
 }
 
 template <class Ready>
-bool Client::wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline) {
-    if (spin(ready, deadline)) { return true; }
+bool Client::wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline, bool soon) {
+    if (soon && spin(ready, deadline)) { return true; }
     CallbackLoop* const loop = callback_loop();
     while (!ready()) {
         if (deadline.passed()) { return false; }
