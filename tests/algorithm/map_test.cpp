@@ -487,7 +487,7 @@ TEST_CASE("DTH-02 a death among items of a microsecond costs that item alone") {
         try {
             pool.for_each(MapOptions{.chunk_size = chunk}, [bad](int i) {
                 if (i == bad) { ::raise(SIGKILL); }
-                for (volatile int spins = 0; spins < 1000; spins = spins + 1) {}
+                for (int spin = 0; spin < 3000; ++spin) { asm volatile(""); }  // a microsecond or so
             }, first_numbers(chunk));
         } catch (const WorkerDied& death) { costs = death.label(); }
         CHECK(costs == "item " + std::to_string(bad));
