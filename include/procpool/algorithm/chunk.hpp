@@ -51,7 +51,7 @@ class ChunkRun {
         }
     }();
     static constexpr bool folds = results == Results::folded;
-    static constexpr std::uint64_t largest_block = 64;
+    static constexpr std::uint64_t largest_block = 64;  // what a death may cost where items take next to nothing: a promise
     /// Each item adds to the bytes of the result, so that how many count must be said with each that is counted.
     static constexpr bool leaves_bytes = (results == Results::copied || results == Results::folded) && !std::is_void_v<Result> && !plain_results;
     struct Nothing {};

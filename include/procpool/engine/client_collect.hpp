@@ -14,14 +14,11 @@ namespace procpool::engine {
 /// Then a waiting thread sees whether those who should wake it still live.
 inline constexpr std::chrono::milliseconds longest_sleep{100};
 
-inline constexpr int spin_rounds = 64;
-inline constexpr int looks_per_round = 16;  // few: who has just been woken may need this very processor
-
 /// Looks for about as long as going to sleep and being woken would cost. Returns: whether `ready()`.
 template <class Ready>
 bool Client::spin(Ready ready, Deadline deadline) {
-    for (int round = 0; round < spin_rounds; ++round) {
-        for (int i = 0; i < looks_per_round; ++i) {
+    for (int round = 0; round < os::spin_rounds; ++round) {
+        for (int i = 0; i < os::looks_per_round; ++i) {
             if (ready()) { return true; }
             relax();
         }
@@ -41,7 +38,7 @@ inline bool Client::spin_for(Ticket ticket, Deadline deadline) {
     int looks = 0;
     const bool found = spin([&] { return ++looks, is_decided(ticket); }, deadline);
     const int next = looks == 1 ? pause - (pause + 7) / 8 : std::min(longest, pause + looks / 2);
-    pause_.store(looks <= looks_per_round ? next : 0, std::memory_order_relaxed);
+    pause_.store(looks <= os::looks_per_round ? next : 0, std::memory_order_relaxed);
     return found;
 }
 

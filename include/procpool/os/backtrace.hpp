@@ -41,9 +41,11 @@ namespace procpool::os {
 /// Effects: the first call, which may load a library, is made now; children inherit what it leaves.
 inline void prepare_backtraces() noexcept {
     static constinit std::atomic<bool> done{false};  // no guard, which a child forked meanwhile would wait for; twice does no harm
-    if (done.exchange(true, std::memory_order_relaxed)) { return; }
+    // acquire, release: who finds it done forks children that have what it left.
+    if (done.load(std::memory_order_acquire)) { return; }
     std::uintptr_t frame[1];
     static_cast<void>(capture_backtrace(frame));
+    done.store(true, std::memory_order_release);
 }
 
 inline constexpr int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};

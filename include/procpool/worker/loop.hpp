@@ -217,8 +217,8 @@ private:
 
     /// Returns: true when there is something to do.
     [[nodiscard]] bool spin() const noexcept {
-        for (int round = 0; round < spin_rounds; ++round) {
-            for (int i = 0; i < looks_per_round; ++i) {
+        for (int round = 0; round < os::spin_rounds; ++round) {
+            for (int i = 0; i < os::looks_per_round; ++i) {
                 if (!was_idle()) { return true; }
                 relax();
             }
@@ -227,9 +227,6 @@ private:
         }
         return false;
     }
-
-    static constexpr int spin_rounds = 64;
-    static constexpr int looks_per_round = 16;  // few: who has just been woken may need this very processor
 
     /// Lets a result grow into its slot's memory, from nothing.
     struct Results {

@@ -133,8 +133,8 @@ inline void record_crashes(task::Seat& seat) noexcept {
 }
 
 /// Effects: is worker `index` on `seat` until the pool ends, and never returns.
-/// Called by: supervisor, in the child it has just forked, with all signals blocked and no handlers. Everything here that runs before user code is boring
-/// on purpose: no lock, no static with a constructor, nothing a thread of the parent may have held when it forked.
+/// Called by: supervisor, in the child it has just forked, with all signals blocked and no handlers. Everything here that runs before user
+/// code is boring on purpose: no lock, no static with a constructor, nothing a thread of the parent may have held when it forked.
 [[noreturn]] inline void run_process(task::Board& board, const Setup& setup, std::uint32_t seat_number, std::uint32_t index, pid_t supervisor) {
     if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }
     reach(FaultPoint::after_fork);
