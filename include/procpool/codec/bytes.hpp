@@ -12,7 +12,6 @@
 #include <memory>
 #include <span>
 #include <utility>
-#include <vector>
 
 namespace procpool {
 
@@ -84,7 +83,7 @@ public:
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
     ~Reader() {
-        for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) { kept->reset(); }
+        while (kept_) { kept_ = std::move(kept_->before); }
     }
 
     /// Returns: the next `count` bytes, unaligned, valid as long as the buffer. Throws CodecError when there are fewer.
@@ -105,15 +104,28 @@ public:
     /// Effects: keeps `value` until the reader goes, for views that a task gets of what was decoded.
     template <class T>
     T& keep(T value) {
-        auto owned = std::make_shared<T>(std::move(value));
-        T& kept = *owned;
-        kept_.push_back(std::move(owned));
+        auto owned = std::make_unique<KeptValue<T>>(std::move(kept_), std::move(value));
+        T& kept = owned->value;
+        kept_ = std::move(owned);
         return kept;
     }
 
 private:
+    struct Kept {
+        std::unique_ptr<Kept> before;
+        explicit Kept(std::unique_ptr<Kept> last) noexcept : before(std::move(last)) {}
+        Kept(const Kept&) = delete;
+        Kept& operator=(const Kept&) = delete;
+        virtual ~Kept() = default;
+    };
+    template <class T>
+    struct KeptValue final : Kept {
+        T value;
+        KeptValue(std::unique_ptr<Kept> last, T&& kept) : Kept(std::move(last)), value(std::move(kept)) {}
+    };
+
     std::span<const std::byte> bytes_;
-    std::vector<std::shared_ptr<void>> kept_;
+    std::unique_ptr<Kept> kept_;  // the last one; most readers keep nothing
 };
 
 }  // namespace procpool

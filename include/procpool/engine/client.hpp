@@ -14,7 +14,9 @@
 #include <procpool/os/identity.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/modules.hpp>
+#include <procpool/os/single_threaded.hpp>
 #include <procpool/os/yield.hpp>
+#include <procpool/sync/thread_mutex.hpp>
 #include <procpool/task/board.hpp>
 
 #include <atomic>
@@ -108,7 +110,10 @@ public:
     }
 
     /// Blocks until the task is decided. Returns: false when the deadline came first.
-    bool wait(Ticket ticket, Deadline deadline);
+    bool wait(Ticket ticket, Deadline deadline) {
+        // The newest task has hardly begun, and a look would only be in its worker's way: see spin_for().
+        return (ticket.serial != submitted() && is_decided(ticket)) || wait_longer(ticket, deadline);
+    }
 
     /// Blocks until `ready()`. Returns: false when the deadline came first. The lease's parker must be notified when it may have become
     /// true: it is the waiter of the tasks concerned. soon: it is expected before a sleep would have paid for itself; otherwise workers have
@@ -119,7 +124,7 @@ public:
     /// A decided task's result, where it lies; freed with this object.
     class Taken {
     public:
-        Taken(Client& client, std::uint32_t slot, Parcel parcel) noexcept : client_(&client), slot_(slot), parcel_(std::move(parcel)) {}
+        Taken(Client& client, std::uint32_t slot, Parcel&& parcel) noexcept : client_(&client), slot_(slot), parcel_(std::move(parcel)) {}
         Taken(Taken&& other) noexcept : client_(std::exchange(other.client_, nullptr)), slot_(other.slot_), parcel_(std::move(other.parcel_)) {}
         Taken& operator=(Taken&&) = delete;
         ~Taken() {
@@ -185,7 +190,14 @@ public:
     /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile, or while the pool lives.
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     static void release_ticket(Client* client) noexcept {
-        if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) { delete client; }
+        std::int64_t before = 0;
+        if (os::is_single_threaded()) {
+            before = client->references_.load(std::memory_order_relaxed);
+            client->references_.store(before - 1, std::memory_order_relaxed);
+        } else {
+            before = client->references_.fetch_sub(1, std::memory_order_acq_rel);
+        }
+        if (before == 1) { delete client; }
     }
     /// Called by: the pool's destructor, as its last use of the client. Until now tickets were only counted as they went: the issued ones
     /// are added here in one step, so that issuing a ticket costs nothing.
@@ -202,16 +214,19 @@ private:
     static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 
+    using Lock = std::unique_lock<sync::ThreadMutex>;
+
     [[nodiscard]] bool accepts(const Order& order) const noexcept { return order.held ? life() == task::Life::open : is_open(); }
 
     /// What the parent alone knows of a slot. All-zero memory is the valid initial state.
     struct Holder {
         std::atomic<std::uint64_t> serial;   ///< of its task
         std::atomic<std::uint64_t> dropped;  ///< serial + 1 of its last task that nobody will ask for
-        std::uint32_t next;                  ///< link of returned_
+        std::uint32_t next;                  ///< link of free_ and returned_
         bool stays;                          ///< see Order; written under mutex_
     };
 
+    [[nodiscard]] task::Ring& ring_for(const Order& order) noexcept { return board_.queue.ring(task::Queue::level_of(order.priority)); }
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
     [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }
     /// Returns: a word of phase free when the task is not in its slot any more.
@@ -222,26 +237,36 @@ private:
         return holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
     }
 
-    [[nodiscard]] std::uint32_t acquire(std::unique_lock<std::mutex>& lock, const Order& order);
-    void take_fresh() noexcept;
+    [[nodiscard]] std::uint32_t acquire(Lock& lock, const Order& order);
+    void add_free(std::uint32_t index) noexcept {
+        holders_[index].next = free_;
+        free_ = index;
+    }
+    [[nodiscard]] bool take_fresh() noexcept;
     void take_returned() noexcept;
     void free_dropped() noexcept;
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
     /// Never 0, which stands for none.
     [[nodiscard]] std::uint32_t next_generation() noexcept { return ++last_generation_ != 0 ? last_generation_ : ++last_generation_; }
     void arm(Deadline expires) noexcept;
-    Ticket publish(std::unique_lock<std::mutex>& lock, std::uint32_t index, const Order& order);
+    Ticket publish(Lock& lock, std::uint32_t index, const Order& order);
     void request_stop_of_all() noexcept;
     void look_at_life() noexcept;
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
+    [[nodiscard]] bool wait_longer(Ticket ticket, Deadline deadline);
     [[nodiscard]] bool spin_for(Ticket ticket, Deadline deadline);
     void wait_for_capacity(const Order& order);
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
     [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
-    [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const;
+    /// What a taken slot tells, without its bytes.
+    [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const {
+        return phase == task::Phase::done ? Parcel{phase, slot(index).outcome} : describe_loss(index, phase);
+    }
+    [[nodiscard]] Parcel describe_loss(std::uint32_t index, task::Phase phase) const;
+    void release_payloads(std::uint32_t index, task::Phase phase) noexcept;
     void clear(std::uint32_t index, task::Phase phase) noexcept;
     void give_back(std::uint32_t index, task::Phase phase) noexcept;
 
@@ -255,9 +280,9 @@ private:
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 
-    std::mutex mutex_;                     // producers: free_, hand_, issued_, holds_, kept_, detached_, generations and the rings' tails
-    std::vector<std::uint32_t> free_;      // last in, first out, so that few slots' memory stays warm
-    std::uint32_t fresh_ = 0;              // this slot and those after it have not been in free_ yet
+    sync::ThreadMutex mutex_;              // producers: free_, hand_, issued_, holds_, kept_, detached_, generations and the rings' tails
+    std::uint32_t free_ = no_slot;         // a stack, through Holder::next: last in, first out, so that few slots' memory stays warm
+    std::uint32_t fresh_ = 0;              // this slot and those after it have not been used yet
     std::uint32_t hand_ = 0;               // where the next sweep continues
     std::int64_t issued_ = 0;
     std::uint32_t holds_ = 0;

@@ -31,7 +31,6 @@ bool Client::spin(Ready ready, Deadline deadline) {
 /// As spin(), for one task. Each look takes the slot's line from the worker that is about to write there, and it has to get it back: so
 /// none is taken while the task is not expected to have ended, going by the last ones.
 inline bool Client::spin_for(Ticket ticket, Deadline deadline) {
-    if (is_decided(ticket)) { return true; }
     constexpr int longest = 32;
     const int pause = pause_.load(std::memory_order_relaxed);  // a guess, and any thread's is as good
     for (int i = 0; i < pause; ++i) { relax(); }
@@ -42,7 +41,7 @@ inline bool Client::spin_for(Ticket ticket, Deadline deadline) {
     return found;
 }
 
-inline bool Client::wait(Ticket ticket, Deadline deadline) {
+inline bool Client::wait_longer(Ticket ticket, Deadline deadline) {
     if (spin_for(ticket, deadline)) { return true; }
     const auto decided = [&] { return is_decided(ticket); };
     if (CallbackLoop* const loop = callback_loop()) { return loop->wait(*this, ticket, deadline); }
@@ -84,19 +83,20 @@ inline task::Phase Client::try_take(Ticket ticket) noexcept {
         const task::Word word = word_of(ticket);
         if (!word.finished()) { return task::Phase::free; }
         std::uint64_t bits = word.bits();
-        // acquire: sees the result. A word is never the same again once the slot has another task, so the slot is still this one's.
-        if (slot(ticket.slot).word.compare_exchange_weak(bits, word.with(task::Phase::taken).bits(), std::memory_order_acq_rel)) {
-            // Waiters whose worker has not got to call them yet are called here: the slot will have others.
-            if (word.waited()) { board_.waiters.call(slot(ticket.slot).waiters, ticket.slot); }
-            return word.phase();
+        const std::uint64_t taken = word.with(task::Phase::taken).bits();
+        if (os::is_single_threaded()) {  // no other process changes a finished word
+            slot(ticket.slot).word.store(taken, std::memory_order_relaxed);
+        } else if (!slot(ticket.slot).word.compare_exchange_weak(bits, taken, std::memory_order_acq_rel)) {
+            continue;  // acquire: sees the result. A word is never the same again once the slot has another task, so the slot is still this one's.
         }
+        // Waiters whose worker has not got to call them yet are called here: the slot will have others.
+        if (word.waited()) { board_.waiters.call(slot(ticket.slot).waiters, ticket.slot); }
+        return word.phase();
     }
 }
 
-/// What a taken slot tells, without its bytes.
-inline Parcel Client::describe(std::uint32_t index, task::Phase phase) const {
+inline Parcel Client::describe_loss(std::uint32_t index, task::Phase phase) const {
     const task::Slot& task = slot(index);
-    if (phase == task::Phase::done) { return Parcel{phase, task.outcome}; }
     Loss loss{task.cause.load(std::memory_order_relaxed), task.pid, task.exit_status, {}, {}, {}};
     if (loss.cause == task::Cause::died) { loss.crash = board_.crashes.of(index, word_of(index).generation()); }
     if (task.is_special()) { loss.timeout = task.time_limit(); }
@@ -183,16 +183,20 @@ inline bool Client::kill(Ticket ticket) noexcept {
     }
 }
 
+inline void Client::release_payloads(std::uint32_t index, task::Phase phase) noexcept {
+    if (board_.arguments.is_large(index)) { board_.arguments.release(index); }
+    if (phase == task::Phase::lost) {
+        board_.results.release_after_death(index, word_of(index).generation());
+    } else if (board_.results.is_large(index)) {
+        board_.results.release(index);
+    }
+}
+
 /// Effects: nothing of the slot's last task is left but its word. Requires: the slot is taken by the caller.
 inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
     task::Slot& task = slot(index);
     const task::Word word{task.word.load(std::memory_order_relaxed)};
-    if (board_.arguments.is_large(index)) { board_.arguments.release(index); }
-    if (phase == task::Phase::lost) {
-        board_.results.release_after_death(index, word.generation());
-    } else if (board_.results.is_large(index)) {
-        board_.results.release(index);
-    }
+    if (phase == task::Phase::lost || board_.arguments.is_large(index) || board_.results.is_large(index)) { release_payloads(index, phase); }
     task.has_extents = false;
     if (word.waited()) { task.waiters.store(0, std::memory_order_relaxed); }  // released by the word
     holders_[index].serial.store(no_serial, std::memory_order_release);
@@ -201,6 +205,10 @@ inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
 
 inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     clear(index, phase);
+    if (os::is_single_threaded()) {  // nobody submits or waits for capacity meanwhile
+        add_free(index);
+        return;
+    }
     std::uint32_t top = returned_.load(std::memory_order_relaxed);
     do {
         holders_[index].next = top;

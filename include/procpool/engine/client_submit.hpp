@@ -21,7 +21,6 @@ inline Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where
       modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),
       parkers_(board_.parkers()),
       holders_(reinterpret_cast<Holder*>(board_.notes()), capacity) {
-    free_.reserve(capacity);
     detached_.reserve(capacity);
 }
 
@@ -47,32 +46,34 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
     } catch (...) {
         board_.arguments.abandon(index, out.buffer());
         if (!lock.owns_lock()) { lock.lock(); }
-        free_.push_back(index);
+        add_free(index);
         throw;
     }
     board_.arguments.seal(index, out.buffer(), out.size());
-    if (!lock.owns_lock()) { lock.lock(); }
-    if (!accepts(order)) {
-        board_.arguments.release(index);
-        free_.push_back(index);
-        throw_ended();
+    if (!lock.owns_lock()) {
+        lock.lock();
+        if (!accepts(order)) {
+            board_.arguments.release(index);
+            add_free(index);
+            throw_ended();
+        }
+        // Others may have filled the ring meanwhile. There are twice as many places as slots.
+        if (task::Ring& ring = ring_for(order); ring.is_full()) { static_cast<void>(make_room(ring)); }
     }
     return publish(lock, index, order);
 }
 
 /// Returns: a free slot, or no_slot when there is none and the caller has no patience. Requires: the lock is held; it may be released between.
-inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const Order& order) {
-    task::Ring& ring = board_.queue.ring(task::Queue::level_of(order.priority));
+inline std::uint32_t Client::acquire(Lock& lock, const Order& order) {
+    task::Ring& ring = ring_for(order);
     for (int attempt = 0;; ++attempt) {
         if (!accepts(order)) { throw_ended(); }
         if (!detached_.empty()) { free_dropped(); }
         // Large arguments go where the last ones were, which is still in cache; for others a look at each would cost more.
-        if (free_.empty() || !order.plain) { take_returned(); }
-        if (free_.empty()) { take_fresh(); }
-        if ((!free_.empty() || sweep()) && (!ring.is_full() || make_room(ring))) {
-            const std::uint32_t index = free_.back();
-            free_.pop_back();
-            if (!free_.empty()) { prefetch_for_write(&slot(free_.back())); }
+        if (free_ == no_slot || !order.plain) { take_returned(); }
+        if ((free_ != no_slot || take_fresh() || sweep()) && (!ring.is_full() || make_room(ring))) {
+            const std::uint32_t index = std::exchange(free_, holders_[free_].next);
+            if (free_ != no_slot) { prefetch_for_write(&slot(free_)); }
             return index;
         }
         if (order.patience == Patience::try_once) { return no_slot; }
@@ -88,22 +89,24 @@ inline std::uint32_t Client::acquire(std::unique_lock<std::mutex>& lock, const O
     }
 }
 
-/// Effects: a few slots that have not been used yet are free, the lowest on top: memory is touched as it is needed.
-/// Requires: the lock is held.
-inline void Client::take_fresh() noexcept {
-    constexpr std::uint32_t few = 64;
-    const std::uint32_t first = fresh_;
-    fresh_ += std::min(few, static_cast<std::uint32_t>(holders_.size()) - fresh_);
-    for (std::uint32_t index = fresh_; index > first; --index) { free_.push_back(index - 1); }
+/// Effects: one slot more is in use: memory is touched as it is needed. Returns: false when all are. Requires: the lock is held.
+inline bool Client::take_fresh() noexcept {
+    if (fresh_ == holders_.size()) { return false; }
+    add_free(fresh_++);
+    return true;
 }
 
 /// Effects: what was given back is free, the last one on top. Requires: the lock is held.
 inline void Client::take_returned() noexcept {
     if (returned_.load(std::memory_order_relaxed) == no_slot) { return; }
-    const auto before = static_cast<std::ptrdiff_t>(free_.size());
     // acquire: sees what give_back() did to the slots before it pushed them.
-    for (std::uint32_t index = returned_.exchange(no_slot, std::memory_order_acquire); index != no_slot; index = holders_[index].next) { free_.push_back(index); }
-    std::reverse(free_.begin() + before, free_.end());
+    const std::uint32_t top = returned_.exchange(no_slot, std::memory_order_acquire);
+    if (free_ != no_slot) {
+        std::uint32_t bottom = top;
+        while (holders_[bottom].next != no_slot) { bottom = holders_[bottom].next; }
+        holders_[bottom].next = free_;
+    }
+    free_ = top;
 }
 
 /// Effects: drops the offers of a full ring that are no longer good, which cancelled tasks leave behind: every task that is still pending
@@ -121,7 +124,7 @@ inline bool Client::make_room(task::Ring& ring) noexcept {
     return !ring.is_full();
 }
 
-inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t index, const Order& order) {
+inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& order) {
     task::Slot& task = slot(index);
     task.code = reinterpret_cast<std::uintptr_t>(order.code);
     task.result_bytes = 0;  // what a worker leaves that dies in the middle of many items must not be the last task's
@@ -158,9 +161,6 @@ inline Ticket Client::publish(std::unique_lock<std::mutex>& lock, std::uint32_t 
     if (for_one) {
         board_.publish_to(order.addressee, {index, generation}, waited);
     } else {
-        // Others may have filled the ring while this one's arguments were encoded. There are twice as many places as slots.
-        task::Ring& ring = board_.queue.ring(task::Queue::level_of(order.priority));
-        if (ring.is_full()) { static_cast<void>(make_room(ring)); }
         board_.publish({index, generation}, task::Queue::level_of(order.priority), waited);
     }
     lock.unlock();
@@ -210,7 +210,7 @@ inline void Client::wait_for_capacity(const Order& order) {
 inline bool Client::sweep() {
     constexpr std::uint32_t enough = 256;
     const auto count = static_cast<std::uint32_t>(holders_.size());
-    for (std::uint32_t looked = 0; looked < count && free_.size() < enough; ++looked) {
+    for (std::uint32_t looked = 0, found = 0; looked < count && found < enough; ++looked) {
         const std::uint32_t index = hand_;
         hand_ = hand_ + 1 == count ? 0 : hand_ + 1;
         constexpr std::uint32_t ahead = 8;
@@ -221,9 +221,10 @@ inline bool Client::sweep() {
         if (phase == task::Phase::free) { continue; }
         if (holders_[index].dropped.load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, phase); }
         clear(index, phase);
-        free_.push_back(index);
+        add_free(index);
+        ++found;
     }
-    return !free_.empty();
+    return free_ != no_slot;
 }
 
 /// Effects: frees a few slots of tasks whose futures were dropped, so that large results nobody wants do not pile up.
@@ -236,7 +237,7 @@ inline void Client::free_dropped() noexcept {
         if (!is_decided(ticket)) { continue; }
         if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {  // or a sweep was faster
             clear(ticket.slot, phase);
-            free_.push_back(ticket.slot);
+            add_free(ticket.slot);
         }
         ticket = detached_.back();
         detached_.pop_back();

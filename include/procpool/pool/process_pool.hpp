@@ -84,7 +84,7 @@ public:
     }
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
-        return Future<task_result_t<F, Args...>>{TaskHandle{client(), *submit<F, Args...>(engine::Patience::wait, options, f, args...)}};
+        return Future<task_result_t<F, Args...>>{TaskHandle{*client_, *submit<F, Args...>(engine::Patience::wait, options, f, args...)}};
     }
 
     /// As apply_async(), but never waits. Returns: nothing when queue_capacity tasks are unfinished.
@@ -97,7 +97,7 @@ public:
     auto try_apply_async(const TaskOptions& options, F f, Args&&... args) -> std::optional<Future<task_result_t<F, Args...>>> {
         const std::optional<engine::Ticket> ticket = submit<F, Args...>(engine::Patience::try_once, options, f, args...);
         if (!ticket) { return std::nullopt; }
-        return Future<task_result_t<F, Args...>>{TaskHandle{client(), *ticket}};
+        return Future<task_result_t<F, Args...>>{TaskHandle{*client_, *ticket}};
     }
 
     // The calls over many items are defined in algorithm/; include <procpool/procpool.hpp>. Ranges are std::ranges::input_ranges. Several are

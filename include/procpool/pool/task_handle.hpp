@@ -49,19 +49,16 @@ public:
     TaskHandle(TaskHandle&& other) noexcept
         : client_(std::exchange(other.client_, nullptr)), serial_(other.serial_), slot_(other.slot_), taken_(other.was_taken()) {}
     TaskHandle& operator=(TaskHandle&& other) noexcept {
-        TaskHandle moved{std::move(other)};
-        std::swap(client_, moved.client_);
-        std::swap(serial_, moved.serial_);
-        std::swap(slot_, moved.slot_);
-        const bool taken = was_taken();
-        taken_.store(moved.was_taken(), std::memory_order_relaxed);
-        moved.taken_.store(taken, std::memory_order_relaxed);
+        if (this == &other) { return *this; }
+        if (client_ != nullptr) { release(); }
+        client_ = std::exchange(other.client_, nullptr);
+        serial_ = other.serial_;
+        slot_ = other.slot_;
+        taken_.store(other.was_taken(), std::memory_order_relaxed);
         return *this;
     }
     ~TaskHandle() {
-        if (client_ == nullptr || !client_->is_mine()) { return; }  // in a forked child there is nothing to give back
-        if (!was_taken()) { client_->drop(ticket()); }
-        engine::Client::release_ticket(client_);
+        if (client_ != nullptr) { release(); }
     }
 
     /// Whether there is a task, its result taken or not.
@@ -94,7 +91,7 @@ public:
     /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires: is_decided().
     [[nodiscard]] engine::Client::Taken take() {
         engine::Client& from = client();
-        if (was_taken()) { throw std::future_error(std::future_errc::no_state); }
+        if (was_taken()) { throw_no_state(); }
         taken_.store(true, std::memory_order_relaxed);  // one thread at a time gets
         return from.take(ticket());
     }
@@ -114,9 +111,17 @@ private:
     [[nodiscard]] bool was_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
     [[nodiscard]] engine::Ticket ticket() const noexcept { return {serial_, slot_}; }
     [[nodiscard]] engine::Client& client() const {
-        if (!has_task()) { throw std::future_error(std::future_errc::no_state); }
-        if (!client_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
+        if (!has_task()) { throw_no_state(); }
+        if (!client_->is_mine()) { throw_not_mine(); }
         return *client_;
+    }
+    [[noreturn]] static void throw_no_state() { throw std::future_error(std::future_errc::no_state); }
+    [[noreturn]] static void throw_not_mine() { throw std::logic_error("procpool: this future belongs to another process"); }
+
+    void release() noexcept {
+        if (!client_->is_mine()) { return; }  // in a forked child there is nothing to give back
+        if (!was_taken()) { client_->drop(ticket()); }
+        engine::Client::release_ticket(client_);
     }
 
     engine::Client* client_ = nullptr;
