@@ -159,7 +159,7 @@ private:
             } else {
                 note_progress();
             }
-            if (frame_.host.stop_requested() || frame_.host.item_budget() == 0) { return; }
+            if (frame_.host.stop_requested()) { return; }
         }
     }
 
@@ -196,7 +196,7 @@ private:
     void note_progress() {
         set_whole();
         seal(whole_);
-        note_completed();
+        note_completed<sizeof(ChunkReport)>();
     }
 
     /// Effects: the task's result is so many bytes of what has been written.
@@ -207,14 +207,14 @@ private:
         frame_.result.rewind(size);
     }
 
+    /// Effects: so many bytes of the report are there. What else it says than `completed`, which is the first, changes with an error only.
+    template <std::size_t bytes = sizeof(ChunkReport::completed)>
     void note_completed() noexcept {
         std::atomic_signal_fence(std::memory_order_seq_cst);  // last: it must not speak of results that are not there if the worker dies
         report_.completed = done_;
-        write_report();
+        std::memcpy(frame_.result.buffer().data(), &report_, bytes);
         std::atomic_signal_fence(std::memory_order_seq_cst);
     }
-
-    void write_report() noexcept { std::memcpy(frame_.result.buffer().data(), &report_, sizeof report_); }
 
     void skip_items() {
         if constexpr (items == Items::copied && !copied_plain) {

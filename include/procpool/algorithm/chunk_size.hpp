@@ -59,12 +59,13 @@ public:
     }
 
 private:
-    static constexpr double worthwhile = 50e3;                          // nanoseconds of work that hide what a chunk costs
+    static constexpr double worthwhile = 50e3;                          // nanoseconds of work that hide what a chunk costs its worker
+    static constexpr double of_parent = 3e3;                            // nanoseconds that hide what it costs the parent, who serves all workers
     static constexpr std::size_t copied_bytes = std::size_t{60} << 10;  // fits a slot's window and stays in cache
 
     [[nodiscard]] std::size_t adapted() const noexcept {
         if (samples_ == 0) { return 1; }
-        const double floor = std::max(1.0, worthwhile / std::max(cost_, 0.01));
+        const double floor = std::max(1.0, std::max(worthwhile, of_parent * static_cast<double>(workers_)) / std::max(cost_, 0.01));
         double size = floor;
         if (total_) { size = std::max(floor, static_cast<double>(*total_ - handed_out_) / static_cast<double>(shares_per_worker * workers_)); }
         const double growth = static_cast<double>(samples_) * 64;  // do not trust a small sample too far
