@@ -64,7 +64,7 @@ def near(limit_near, limit_far):
 
 
 FIGURES = [
-    Figure("dispatch", (1,), "`apply` of an empty task, to a raw ping-pong", 2.5, to(ROUND_TRIP, "ping_pong")),
+    Figure("round_trip", (1,), "`apply` of an empty task, to a raw ping-pong", 2.5, to(ROUND_TRIP, "ping_pong")),
     Figure("dispatch", (), "a million tasks: to 60 ns each where a ping-pong takes under 100 ns, to 0.8 of it elsewhere", 1, near(60, 0.8)),
     Figure("dispatch", (), "a million tasks, to the best thread pool with futures", 0.2, to(TASKS, *THREAD_POOLS)),
     Figure("dispatch", (), "a million tasks, to oneTBB with promises", 0.2, to(TASKS, "tbb")),

@@ -5,7 +5,7 @@
     cmake --build build/release --target procpool_benchmarks
     python3 benchmarks/run.py --build build/release [--quick] [--only dispatch,map] [--rounds N] [--json FILE] [--plots FOLDER]
 
---quick takes under two minutes. Standard library only.
+It also writes every value as JSON and draws the plots. --quick takes under two minutes. Standard library only.
 """
 
 import argparse
@@ -27,8 +27,9 @@ import tables
 HERE = pathlib.Path(__file__).resolve().parent
 SKIPPED = 77
 
-# In this order. Workers: for how many each is run; `limit`: seconds that a program may take.
+# In this order. Workers: for how many each is run; rounds: at least so many, where a round is short.
 WORKLOADS = {
+    "round_trip": {"workers": (1,), "rounds": 31},
     "dispatch": {"workers": (1, 2)},
     "map": {"workers": (1, 2)},
     "chunking": {"workers": (2,)},
@@ -117,7 +118,8 @@ def run_workload(workload, options):
     slow = {}
     start = time.monotonic()
     late = lambda: options.seconds is not None and time.monotonic() - start > options.seconds
-    for number in range(options.rounds):
+    rounds = max(options.rounds, how.get("rounds", 0)) if options.size == "full" else options.rounds
+    for number in range(rounds):
         if number > 0 and late():
             break
         for workers in workers_list:
@@ -146,7 +148,7 @@ def run_workload(workload, options):
                 slow[name] = max(slow.get(name, 0), time.monotonic() - began)
                 if cases:
                     this_round[name] = cases
-        say(f"{workload}: round {number + 1} of {options.rounds}, {time.monotonic() - start:.1f} s")
+        say(f"{workload}: round {number + 1} of {rounds}, {time.monotonic() - start:.1f} s")
     for name, reason in result["skipped"].items():
         say(f"{workload}/{name} is skipped: {reason}")
     return result
@@ -191,8 +193,8 @@ def parse():
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS} if not given")
     parser.add_argument("--seconds", type=float, help="for a workload: no further round begins after that")
     parser.add_argument("--limit", type=float, default=120, help="seconds that one program may take")
-    parser.add_argument("--json", type=pathlib.Path, help="where every value goes")
-    parser.add_argument("--plots", type=pathlib.Path, help="the folder for the plots")
+    parser.add_argument("--json", type=pathlib.Path, help="where every value goes; benchmarks/results.json in the build if not given")
+    parser.add_argument("--plots", type=pathlib.Path, help="the folder for the plots; benchmarks/plots in the build if not given")
     parser.add_argument("--from-json", type=pathlib.Path, help="runs nothing: tables and plots of an earlier run")
     parser.add_argument("--python", default="/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable,
                         help="which runs the competitors in Python; the system's has its packages")
@@ -203,6 +205,8 @@ def parse():
         options.seconds = QUICK_SECONDS
     options.workers = tuple(int(number) for number in options.workers.split(",") if number)
     options.build = options.build.resolve() / "benchmarks"
+    options.json = options.json or options.build / "results.json"
+    options.plots = options.plots or options.build / "plots"
     os.environ["PROCPOOL_BENCHMARKS"] = str(options.build)
     only = [name for name in options.only.split(",") if name]
     options.competitors = [name for name in options.competitors.split(",") if name]
@@ -224,11 +228,10 @@ def main():
                 measured["workloads"][workload] = run_workload(workload, options)
         measured = json.loads(json.dumps(measured))  # so that a run and what is read again are the same
     print(tables.markdown(measured, figures.FIGURES))
-    if options.json:
-        options.json.write_text(json.dumps(measured, indent=1) + "\n")
-    if options.plots:
-        for path in plots.draw(measured, options.plots):
-            say(f"drawn: {path}")
+    options.json.write_text(json.dumps(measured, indent=1) + "\n")
+    say(f"written: {options.json}")
+    for path in plots.draw(measured, options.plots):
+        say(f"drawn: {path}")
     sys.exit(1 if any(workload["failed"] for workload in measured["workloads"].values()) else 0)
 
 

@@ -33,6 +33,9 @@ missing_packages() {
         is_installed catch2 || echo catch2
         command -v gdb >/dev/null 2>&1 || echo gdb
         command -v spin >/dev/null 2>&1 || echo spin
+        command -v python3 >/dev/null 2>&1 || echo python3
+        command -v strace >/dev/null 2>&1 || echo strace
+        command -v valgrind >/dev/null 2>&1 || echo valgrind
     fi
 }
 
@@ -66,9 +69,10 @@ install_missing() {
             die "'$tool' is missing, and packages are installed by this script on Debian and Ubuntu only. Install:
     a C++20 compiler (GCC 12, Clang 16 or later), CMake 3.24 or later, Ninja,
     the development files of Boost (1.74 or later; headers are enough), fmt (8 or later) and zlib,
-    for the tests also Catch2 (2.13 or 3), and gdb if you like to see where a test hangs.
-Fedora: gcc-c++ cmake ninja-build boost-devel fmt-devel zlib-devel catch-devel libasan libubsan libtsan gdb
-Arch: gcc cmake ninja boost fmt zlib catch2 gdb
+    for the tests also Catch2 (2.13 or 3); gdb, if you like to see where a test hangs; spin, python3, strace and valgrind, without which
+    some of them are left out.
+Fedora: gcc-c++ cmake ninja-build boost-devel fmt-devel zlib-devel catch-devel libasan libubsan libtsan gdb python3 strace valgrind
+Arch: gcc cmake ninja boost fmt zlib catch2 gdb python strace valgrind
 Then run this again."
         done
         return
