@@ -19,6 +19,7 @@
 #include <procpool/core/log_record.hpp>
 #include <procpool/core/version.hpp>
 #include <procpool/engine/log_sink.hpp>
+#include <procpool/engine/timings.hpp>
 #include <procpool/engine/trace_file.hpp>
 #include <procpool/pool/completion_queue.hpp>
 #include <procpool/pool/future.hpp>

@@ -89,6 +89,19 @@ void tasks_and_chunks() {
         pool.map(MapOptions{.chunk_size = 10}, [](int n) { return n; }, std::views::iota(0, 200));
         pool.write_trace(file.path);
         CHECK(events(file.read(), "X", "single").size() == tasks);
+        const std::vector<TaskTiming> timings = pool.timings();
+        CHECK(timings.size() == events(file.read(), "X").size());
+        for (const TaskTiming& timing : timings) {
+            CHECK(timing.queued <= timing.started);
+            CHECK(timing.started <= timing.finished);
+            CHECK(timing.cpu_time.value_or(-1ns) >= 0ns);
+            CHECK(timing.worker < 3);
+            CHECK(timing.pid > 0);
+            CHECK(timing.ended == (timing.label == "throws" ? TaskEnd::exception : TaskEnd::value));
+            CHECK((timing.label == "single" ? timing.finished - timing.started >= 200us : true));
+            CHECK((timing.items == 0) == (timing.label == "single" || timing.label == "throws"));
+        }
+        CHECK(P{PoolOptions{.workers = 1}}.timings().empty());
     }
     write_trace(file.path);  // also when the pool is gone
     const Json trace = file.read();

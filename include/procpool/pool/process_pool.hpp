@@ -14,6 +14,7 @@
 #include <procpool/engine/engine.hpp>
 #include <procpool/engine/log_sink.hpp>
 #include <procpool/engine/shared_arguments.hpp>
+#include <procpool/engine/timings.hpp>
 #include <procpool/engine/trace_file.hpp>
 #include <procpool/pool/future.hpp>
 #include <procpool/pool/options.hpp>
@@ -232,6 +233,9 @@ public:
     /// By index. A worker that is being replaced is missing for that moment.
     [[nodiscard]] std::vector<WorkerInfo> workers() const;
     [[nodiscard]] PoolStats stats() const;
+    /// The tasks that have run, as far as procpool::write_trace() would tell them, in the order in which they ended.
+    /// PoolOptions::trace must have been set.
+    [[nodiscard]] std::vector<TaskTiming> timings() const { return engine::timings_of(client().board().control.number); }
     /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set.
     template <std::convertible_to<std::filesystem::path> Path>
     void write_trace(const Path& path) const {
