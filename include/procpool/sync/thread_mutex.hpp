@@ -44,10 +44,13 @@ private:
     }
 
     [[gnu::noinline]] void lock_slowly() noexcept {
-        constexpr int looks = 100;
-        for (int i = 0; i < looks; ++i) {
+        // Ever longer pauses: the holder gets on undisturbed, and is likely to be back before this thread looks again, so that what the mutex
+        // protects changes its processor less often.
+        constexpr int first_pause = 8;
+        constexpr int last_pause = 512;
+        for (int pause = first_pause; pause <= last_pause; pause *= 2) {
+            for (int i = 0; i < pause; ++i) { relax(); }
             if (state_.load(std::memory_order_relaxed) == unheld && try_lock()) { return; }
-            relax();
         }
         while (state_.exchange(awaited, std::memory_order_acquire) != unheld) { state_.wait(awaited, std::memory_order_relaxed); }
     }
