@@ -331,6 +331,22 @@ void map_into_checks_sizes() {
 }
 ON_EVERY_ENGINE("map_into refuses outputs of another size", map_into_checks_sizes)
 
+template <class P>
+void no_further_than_the_output() {
+    P pool{2};
+    for (const std::size_t chunk : {0, 1, 7}) {
+        for (const OnError on_error : {OnError::fail_fast, OnError::wait_all}) {
+            CAPTURE(chunk);
+            std::vector<int> memory(20000, -1);
+            const std::span<int> output = std::span{memory}.subspan(100, 10);
+            CHECK_THROWS_AS(pool.map_into(MapOptions{.chunk_size = chunk, .on_error = on_error}, square, Generator{10000}, output), std::invalid_argument);
+            std::ranges::fill(output, -1);
+            CHECK(memory == std::vector<int>(20000, -1));
+        }
+    }
+}
+ON_EVERY_ENGINE("map_into writes nothing behind an output that is much too small for its input", no_further_than_the_output)
+
 // ---- errors
 
 template <class P>
