@@ -86,7 +86,7 @@ template <class Input, class F>
 Future<std::vector<typename Input::template Result<F>>> run_async(engine::Client& client, engine::Drivers& drivers, const MapOptions& options, F f, Input input) {
     using Made = std::vector<typename Input::template Result<F>>;
     check_task(options);
-    if (const std::uintptr_t code = code_of(f); code != 0) { client.check_code(code); }
+    check_callable(client, f);
     ReadInput<typename Input::Item> items{input.range(), client.place_of()};
     auto reins = std::make_shared<Reins>(client);
     DeferredEnds<Made> ends = make_deferred<Made>({.cancel = [reins] { return reins->give(Wish::cancel); }, .kill = [reins] { return reins->give(Wish::kill); }});

@@ -124,8 +124,8 @@ public:
 
     /// As map() and starmap(), but return at once: the input has been read by then. MapOptions::progress is called by a thread of the pool.
     /// cancel() spares the items that have not started, kill() ends those that run too: both mean TaskCancelled, once nothing of the call runs.
-    /// A pool that is closed finishes it. Throws: PoolClosed and its like; what a range or an item's Codec throws; std::system_error when no
-    /// thread can be had.
+    /// A pool that is closed finishes it. Throws: PoolClosed and its like; CodecError when f cannot travel; what a range or an item's Codec throws;
+    /// std::system_error when no thread can be had.
     template <class F, class... Ranges>
         requires(!std::same_as<F, MapOptions>)
     auto map_async(F f, Ranges&&... ranges) {
