@@ -71,8 +71,8 @@ public:
             for (; !chunks_.empty(); collect()) { wait(Deadline::never()); }
             throw;
         }
+        end_progress();
         if (error_) { std::rethrow_exception(error_); }
-        ticker_.end(settled_);
     }
 
     // ---- what run() consists of
@@ -170,7 +170,8 @@ public:
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
     /// The error of the lowest item known, or of the range. Null when there is none.
     [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
-    void end_progress() { ticker_.end(settled_); }
+    /// Effects: tells that the call has ended.
+    void end_progress() { ticker_.end(settled_, error_ == nullptr); }
 
 protected:
     ChunkCall(engine::Client& client, const MapOptions& options, Pace pace, const Orders& orders, const ChunkPlan& plan)
