@@ -237,7 +237,7 @@ private:
     /// Effects: items from `index` have failed.
     void fail(std::size_t index, std::size_t count, const std::exception_ptr& error) {
         if (plan_.keeps_errors) {
-            for (std::size_t i = 0; i < count; ++i) { keep_error(index + i, error); }
+            for (std::size_t i = 0; i < count; ++i) { keep_error(index + i, i == 0 ? error : copy_exception(error)); }  // each to be thrown by itself
         } else {
             note(index, error);
             if (!goes_on_ && !stopped_) { stop(); }

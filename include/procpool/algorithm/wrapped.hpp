@@ -85,6 +85,11 @@ struct Caught {
     }
 };
 
+template <class F>
+inline constexpr bool is_caught_v = false;
+template <class F, class Item>
+inline constexpr bool is_caught_v<Caught<F, Item>> = true;
+
 /// f, and a function that folds what it returns.
 template <class F, class G, class T>
 struct Folding {
