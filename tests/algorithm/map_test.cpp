@@ -538,6 +538,5 @@ TEST_CASE("map and its relatives refuse captured references, also when there are
     CHECK_THROWS_AS(pool.map_reduce(add, [](int a, int b) { return a + b; }, 0, none), CodecError);
     CHECK_THROWS_AS(pool.map_reduce(square, [&local](int a, int b) { return a + b + local; }, 0, none), CodecError);
 }
-ON_EVERY_ENGINE("a pool that is closed or terminated in the middle of a map ends the map", closed_in_the_middle)
 
 }  // namespace

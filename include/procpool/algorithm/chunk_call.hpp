@@ -5,6 +5,7 @@
 /// ChunkCall: runs the chunks of one call over many items, whatever they hold.
 
 #include <procpool/algorithm/chunk_head.hpp>
+#include <procpool/algorithm/chunk_plan.hpp>
 #include <procpool/algorithm/chunk_size.hpp>
 #include <procpool/algorithm/orders.hpp>
 #include <procpool/algorithm/sent_chunk.hpp>
@@ -13,6 +14,7 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/pool/future.hpp>
+#include <procpool/pool/hold.hpp>
 #include <procpool/pool/options.hpp>
 
 #include <algorithm>
@@ -28,23 +30,6 @@
 #include <vector>
 
 namespace procpool::algorithm {
-
-/// Who drives a call over many items.
-enum class Pace {
-    call,  ///< run(), which returns when nothing of the call runs any more
-    held,  ///< likewise, and the pool does not close before that: see Client::hold()
-    lazy   ///< whoever wants results, now and then: chunks in flight keep nobody from submitting meanwhile
-};
-
-/// What the items and results of a call make of it.
-struct ChunkPlan {
-    TaskCode code;
-    std::optional<std::size_t> items;  ///< how many, if that is known
-    std::size_t bytes_per_item;        ///< 0 where they stay where they are
-    bool keeps_errors;                 ///< a failed item is a result
-    bool folds;                        ///< results are those of blocks
-    bool frames;                       ///< items can have their sizes before them
-};
 
 /// A chunk is a task like any other, so a chunk that kills its worker costs no other chunk. What depends on types is left to Chunked, so that
 /// the compiler sees this once. Called by: one thread at a time.
@@ -95,7 +80,7 @@ public:
         SentChunk chunk{.first = submitted_};
         std::optional<engine::Ticket> ticket;
         try {
-            ticket = client_.submit(order(), [&](Writer& out) { encode(out, wanted, chunk); });
+            ticket = submit([&](Writer& out) { encode(out, wanted, chunk); });
         } catch (...) {
             end_input(std::current_exception());
             return true;
@@ -179,6 +164,7 @@ protected:
           goes_on_(options.on_error == OnError::wait_all && !plan.keeps_errors), lease_(client.parkers().lease()),
           sizes_(options.chunk_size, plan.items, client.board().control.workers, plan.bytes_per_item, plan.folds ? fold_block : 1),
           most_in_flight_(chunks_per_worker * client.board().control.workers), ticker_(options.progress, plan.items.value_or(0)) {
+        if (pace == Pace::call) { hold_.emplace(Hold{client}); }
         chunks_.reserve(most_in_flight_);
     }
     ~ChunkCall() = default;
@@ -210,7 +196,30 @@ private:
                 .label = options_.label,
                 .stays = pace_ != Pace::lazy,
                 .waiter = lease_ ? lease_.index() : engine::Order::no_waiter,
-                .held = pace_ == Pace::held};
+                .held = pace_ != Pace::lazy};
+    }
+
+    /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not refused, but unfinished.
+    template <class Encode>
+    [[nodiscard]] std::optional<engine::Ticket> submit(Encode encode) {
+        try {
+            return client_.submit(order(), encode);
+        } catch (const PoolClosed&) {
+            if (client_.life() > task::Life::closing) { throw PoolTerminated{}; }
+            throw;
+        }
+    }
+
+    /// Effects: as stop(), and blocks until nothing of the call runs any more, whatever that has come to.
+    void abandon() noexcept {
+        stop();
+        ticker_.mute();
+        for (;;) {
+            if (orders_.has_news(obeyed_)) { obey(); }
+            std::erase_if(chunks_, [](const SentChunk& chunk) { return chunk.is_taken() || chunk.is_decided(); });
+            if (chunks_.empty()) { return; }
+            wait(Deadline::never());
+        }
     }
 
     void add(SentChunk&& chunk, engine::Ticket ticket) {
@@ -341,7 +350,7 @@ private:
             SentChunk& chunk = rest_.back();
             std::optional<engine::Ticket> ticket;
             try {
-                ticket = client_.submit(order(), [&](Writer& out) { out.write(chunk.arguments.data(), chunk.arguments.size()); });
+                ticket = submit([&](Writer& out) { out.write(chunk.arguments.data(), chunk.arguments.size()); });
             } catch (...) {
                 const SentChunk refused = std::move(chunk);
                 rest_.pop_back();
@@ -360,6 +369,7 @@ private:
     const MapOptions& options_;
     const ChunkPlan plan_;
     const Pace pace_;
+    std::optional<HeldCall> hold_;  // goes after what uses the client
     const Orders& orders_;
     Wish obeyed_ = Wish::go_on;
     const bool goes_on_;  // after an item has failed
