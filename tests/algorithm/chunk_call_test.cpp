@@ -177,4 +177,111 @@ void joined_within_a_continuation() {
 }
 ON_ENGINES_WITH_WORKERS("a continuation that joins the pool ends the call in which the callback thread runs it", joined_within_a_continuation)
 
+// ---- errors
+
+TEST_CASE("fail_fast: a worker that dies after the call has stopped is the error, if its item is the lowest") {
+    for (const bool timed : {false, true}) {
+        CAPTURE(timed);
+        SharedPage page;
+        const Counter begun{page};
+        const Gate known{page};  // to the call: that item 1 has failed
+        Pool pool{2};
+        const MapOptions options{.chunk_size = 1, .timeout = timed ? 2s : 0s, .retries = 1, .progress = [&](const Progress& now) {
+                                     if (now.done > 0) { known.set(); }
+                                 }};
+        std::string label = "none";
+        try {
+            pool.map(options, snapshot([=](int i) {
+                if (i == 1) {
+                    begun.wait_for(1);
+                    throw std::out_of_range("1");
+                }
+                begun.add();
+                known.wait();
+                if (timed) { std::this_thread::sleep_for(20s); }
+                ::raise(SIGKILL);
+                return i;
+            }), first_numbers(2));
+        } catch (const WorkerDied& death) {
+            CHECK_FALSE(timed);
+            label = death.label();
+        } catch (const TaskTimedOut& timeout) {
+            CHECK(timed);
+            label = std::string{timeout.what()}.find("item 0") != std::string::npos ? "item 0" : timeout.what();
+        } catch (const std::out_of_range&) { label = "item 1"; }
+        CHECK(label == "item 0");
+        CHECK(begun.value() == 1);  // what has stopped retries nothing
+    }
+}
+
+/// Can be moved so often by this process.
+struct Unmovable {
+    static inline std::atomic<int> moves{1000};
+    int value = 0;
+    explicit Unmovable(int number) : value(number) {}
+    Unmovable(Unmovable&& other) : value(other.value) {
+        if (--moves < 0) { throw std::length_error("moved"); }
+    }
+    Unmovable& operator=(Unmovable&&) = delete;
+};
+
+}  // namespace
+
+template <>
+struct procpool::Codec<Unmovable> {
+    static void encode(Writer& out, const Unmovable& value) { encode_plain(out, value.value); }
+    static Unmovable decode(Reader& in) { return Unmovable{decode_plain<int>(in)}; }
+};
+
+namespace {
+
+TEST_CASE("a call that cannot take its results any more returns when nothing of it runs all the same") {
+    SharedPage page;
+    const Counter running{page};
+    const Gate told{page};
+    Pool pool{2};
+    const MapOptions options{.chunk_size = 1, .progress = [&](const Progress&) {
+                                 Unmovable::moves = 1;  // out of its bytes, and not to its place
+                                 told.set();
+                                 throw std::domain_error("enough");
+                             }};
+    CHECK_THROWS_AS(pool.map_outcomes(options, snapshot([=](int i) {
+                        running.add();
+                        told.wait();
+                        if (i != 0) { std::this_thread::sleep_for(100ms); }
+                        running.add(-1);
+                        return Unmovable{i};
+                    }), first_numbers(2)),
+                    std::domain_error);
+    CHECK(running.value() == 0);
+}
+
+// ---- statistics
+
+TEST_CASE("stats(): items that are run again are retried, and have not failed") {
+    for (const std::size_t chunk : {1, 10}) {
+        CAPTURE(chunk);
+        Pool pool{2};
+        const auto dies_once = [](int i) {
+            if (this_task::attempt() == 0) { ::raise(SIGKILL); }
+            return i;
+        };
+        CHECK(pool.map(MapOptions{.chunk_size = chunk, .retries = 1}, dies_once, first_numbers(10)) == first_numbers(10));
+        CHECK(pool.stats().retried == 10);
+        CHECK(pool.stats().failed == 0);
+        CHECK(pool.stats().workers_died == 10);
+        const auto sleeps_once = [](int i) {
+            if (this_task::attempt() == 0) { std::this_thread::sleep_for(20s); }
+            return i;
+        };
+        CHECK(pool.map(MapOptions{.chunk_size = chunk, .timeout = 500ms, .retries = 1}, sleeps_once, first_numbers(2)) == first_numbers(2));
+        CHECK(pool.stats().retried == 12);
+        CHECK(pool.stats().timed_out == 0);
+        CHECK(pool.stats().failed == 0);
+        CHECK_THROWS_AS(pool.map(MapOptions{.chunk_size = chunk, .retries = 2}, [](int) { return ::raise(SIGKILL); }, first_numbers(1)), WorkerDied);
+        CHECK(pool.stats().retried == 14);
+        CHECK(pool.stats().failed == 1);
+    }
+}
+
 }  // namespace

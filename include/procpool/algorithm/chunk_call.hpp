@@ -52,8 +52,7 @@ public:
                 tick();
             }
         } catch (...) {  // what told the progress, or memory
-            stop();
-            for (; !chunks_.empty(); collect()) { wait(Deadline::never()); }
+            abandon();
             throw;
         }
         end_progress();
@@ -258,6 +257,7 @@ private:
         failed_at_ = index;
         error_ = error;
     }
+    [[nodiscard]] bool failed_before(std::size_t index) const noexcept { return failed_at_ && *failed_at_ < index; }
 
     void take(SentChunk chunk) {
         const engine::Client::Taken taken = chunk.task.take();
@@ -282,20 +282,18 @@ private:
             fail(chunk.first + report.failed_item, 1, decode_exception(error));
             done = std::max(done, static_cast<std::size_t>(report.failed_item) + 1);
         }
-        if (done < count && !stopped_) {
-            if (finished) {
-                const bool in_block = plan_.folds && !failed_at_ && done % fold_block != 0;
-                run_again(chunk, taken, done, in_block ? std::span{taken.bytes()}.last(in.remaining()) : std::span<const std::byte>{});
-            } else {
-                done = settle_loss(chunk, taken, done);
-            }
+        if (done < count && !finished) {
+            done = settle_loss(chunk, taken, done);
+        } else if (done < count && !stopped_) {
+            const bool in_block = plan_.folds && !failed_before(chunk.first + done) && done % fold_block != 0;
+            run_again(chunk, taken, done, in_block ? std::span{taken.bytes()}.last(in.remaining()) : std::span<const std::byte>{});
         }
         settled_ += done - skipped;
     }
 
     void take_results(const SentChunk& chunk, std::size_t end, Reader& in) {
         const std::size_t skipped = chunk.head.skip;
-        if (end <= skipped || (plan_.folds && failed_at_)) { return; }
+        if (end <= skipped || (plan_.folds && failed_before(chunk.first + skipped))) { return; }
         std::size_t first = chunk.first + skipped;
         std::size_t count = end - skipped;
         if (plan_.folds) {
@@ -315,7 +313,8 @@ private:
         const task::Cause cause = taken.loss()->cause;
         const bool alone = cause == task::Cause::died || cause == task::Cause::timed_out;
         const unsigned attempts = at == chunk.casualty ? chunk.attempt : 0;
-        if (alone && attempts < options_.retries) {
+        if (alone && attempts < options_.retries && !stopped_) {
+            client_.board().control.count_retry(cause == task::Cause::timed_out);
             chunk.casualty = at;
             chunk.attempt = attempts + 1;
             const std::size_t from = plan_.folds ? at - at % fold_block : at;  // nobody knows what was folded of the block
