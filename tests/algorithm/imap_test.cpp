@@ -429,6 +429,17 @@ void refused() {
 }
 ON_EVERY_ENGINE("API-06 bad options and closed pools are refused by the call, not by the first result", refused)
 
+TEST_CASE("imap refuses captured references at once") {
+    Pool pool{2};
+    int local = 1;
+    const auto add = [&local](int i) { return i + local; };
+    for (const std::size_t n : {0, 3}) {
+        CHECK_THROWS_AS(pool.imap(add, first_numbers(n)), CodecError);
+        CHECK_THROWS_AS(pool.imap_unordered([&local](int i, int j) { return i + j + local; }, first_numbers(n), first_numbers(3)), CodecError);
+    }
+    CHECK(pool.stats().submitted == 0);
+}
+
 TEST_CASE("a child that was forked with a range only destroys it") {
     Pool pool{2};
     auto range = std::make_unique<ResultRange<int>>(pool.imap(square, first_numbers(100)));

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 using namespace procpool_test;
@@ -114,6 +115,21 @@ void errors() {
     CHECK_THROWS_AS(pool.map_async(square, first_numbers(0)), PoolClosed);
 }
 ON_EVERY_ENGINE("map_async: errors of items are the future's, those of the input the caller's", errors)
+
+TEST_CASE("map_async refuses captured references at once") {
+    Pool pool{2};
+    int local = 1;
+    const auto add = [&local](int i) { return i + local; };
+    const auto add_both = [&local](int i, int j) { return i + j + local; };
+    for (const std::size_t n : {0, 3}) {
+        const std::vector<int> numbers = first_numbers(n);
+        CHECK_THROWS_AS(pool.map_async(add, numbers), CodecError);
+        CHECK_THROWS_AS(pool.map_async(add_both, numbers, numbers), CodecError);
+        CHECK_THROWS_AS(pool.starmap_async(add_both, std::vector<std::pair<int, int>>(n)), CodecError);
+    }
+    CHECK(pool.stats().submitted == 0);
+    CHECK(get_soon(pool.map_async(snapshot(add), std::vector<int>{})).empty());
+}
 
 template <class P>
 void cancelled() {

@@ -331,6 +331,22 @@ void map_into_checks_sizes() {
 }
 ON_EVERY_ENGINE("map_into refuses outputs of another size", map_into_checks_sizes)
 
+template <class P>
+void no_further_than_the_output() {
+    P pool{2};
+    for (const std::size_t chunk : {0, 1, 7}) {
+        for (const OnError on_error : {OnError::fail_fast, OnError::wait_all}) {
+            CAPTURE(chunk);
+            std::vector<int> memory(20000, -1);
+            const std::span<int> output = std::span{memory}.subspan(100, 10);
+            CHECK_THROWS_AS(pool.map_into(MapOptions{.chunk_size = chunk, .on_error = on_error}, square, Generator{10000}, output), std::invalid_argument);
+            std::ranges::fill(output, -1);
+            CHECK(memory == std::vector<int>(20000, -1));
+        }
+    }
+}
+ON_EVERY_ENGINE("map_into writes nothing behind an output that is much too small for its input", no_further_than_the_output)
+
 // ---- errors
 
 template <class P>
@@ -512,33 +528,15 @@ TEST_CASE("DTH-02 a map whose item kills its worker throws WorkerDied, and leave
     }
 }
 
-template <class P>
-void closed_in_the_middle() {
-    for (const bool terminated : {false, true}) {
-        SharedPage page;
-        const Counter started{page};
-        P pool{{.workers = 2, .terminate_grace = 0ms}};
-        std::atomic<int> refused{0};
-        std::thread mapper{[&] {
-            try {
-                pool.for_each(MapOptions{.chunk_size = 1}, snapshot([started](int) {
-                    started.add();
-                    std::this_thread::sleep_for(100us);
-                }), first_numbers(100000));
-            } catch (const PoolClosed&) {
-                refused = 1;
-            } catch (const PoolTerminated&) { refused = 2; }
-        }};
-        started.wait_for(100);
-        if (terminated) {
-            pool.terminate();
-        } else {
-            pool.close();
-        }
-        mapper.join();
-        CHECK((refused == 1 || (terminated && refused == 2)));
-    }
+TEST_CASE("map and its relatives refuse captured references, also when there are no items") {
+    Pool pool{2};
+    int local = 1;
+    const auto add = [&local](int i) { return i + local; };
+    const std::vector<int> none;
+    CHECK_THROWS_AS(pool.map(add, none), CodecError);
+    CHECK_THROWS_AS(pool.map_outcomes(add, none), CodecError);
+    CHECK_THROWS_AS(pool.map_reduce(add, [](int a, int b) { return a + b; }, 0, none), CodecError);
+    CHECK_THROWS_AS(pool.map_reduce(square, [&local](int a, int b) { return a + b + local; }, 0, none), CodecError);
 }
-ON_EVERY_ENGINE("a pool that is closed or terminated in the middle of a map ends the map", closed_in_the_middle)
 
 }  // namespace

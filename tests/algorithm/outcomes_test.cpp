@@ -7,8 +7,10 @@
 #include <csignal>
 #include <list>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <unistd.h>
@@ -104,6 +106,16 @@ struct procpool::Codec<Sticky> {
         if (value == 3) { return {decode_plain<int>(in)}; }  // reads beyond its end
         return {value};
     }
+};
+
+/// Does not arrive in a worker.
+struct Unreadable {
+    int operator()(int i) const { return i; }
+};
+template <>
+struct procpool::Codec<Unreadable> {
+    static void encode(Writer& out, const Unreadable&) { encode_plain(out, 0); }
+    static Unreadable decode(Reader&) { throw std::range_error("decode"); }
 };
 
 namespace {
@@ -204,23 +216,54 @@ void call_level_errors() {
 }
 ON_EVERY_ENGINE("map_outcomes throws what concerns no single item", call_level_errors)
 
-TEST_CASE("map_outcomes ends when the pool is terminated") {
+TEST_CASE("EXC-06 items that are lost together have an error each") {
+    std::set<const void*> errors;
+    const auto collect = [&](const auto& outcomes, auto expected) {
+        for (const auto& outcome : outcomes) {
+            try {
+                static_cast<void>(outcome.value());
+            } catch (const decltype(expected)& error) { errors.insert(&error); }
+        }
+    };
     SharedPage page;
     const Counter started{page};
-    Pool pool{{.workers = 2, .terminate_grace = 0ms}};
-    std::atomic<bool> refused{false};
-    std::thread mapper{[&] {
-        try {
-            static_cast<void>(pool.map_outcomes(MapOptions{.chunk_size = 1}, snapshot([started](int) {
-                started.add();
-                std::this_thread::sleep_for(1ms);
-            }), first_numbers(100000)));
-        } catch (const PoolClosed&) { refused = true; }
+    Pool pool{{.workers = 1, .terminate_grace = 0ms}};
+    const auto unread = pool.map_outcomes(MapOptions{.chunk_size = 10}, Unreadable{}, first_numbers(10));
+    collect(unread, std::range_error{""});
+    CHECK(errors.size() == 10);
+    std::jthread ender{[&] {
+        started.wait_for(1);
+        pool.terminate();
     }};
-    started.wait_for(10);
-    pool.terminate();
-    mapper.join();
-    CHECK(refused);
+    const auto lost = pool.map_outcomes(MapOptions{.chunk_size = 10}, snapshot([started](int) {
+        started.add();
+        std::this_thread::sleep_for(20s);
+    }), first_numbers(10));
+    ender.join();
+    collect(lost, PoolTerminated{});
+    CHECK(errors.size() == 20);
 }
+
+template <class P>
+void outcomes_of_the_function() {
+    P pool{2};
+    const auto f = [](int i) {
+        if (i == 3) { throw std::out_of_range("3"); }
+        return i == 4 ? Outcome<int>::failed(std::make_exception_ptr(std::domain_error("4"))) : Outcome<int>{i};
+    };
+    const auto of_text = [f](const std::string& text) { return f(static_cast<int>(text.size())); };
+    CHECK_THROWS_AS(pool.map(f, first_numbers(6)), std::out_of_range);
+    CHECK_THROWS_AS(pool.map(of_text, std::vector<std::string>{"", "aaa"}), std::out_of_range);
+    CHECK_THROWS_AS(get_soon(pool.map_async(f, first_numbers(6))), std::out_of_range);
+    const auto returned = pool.map(f, std::vector{5, 4});
+    CHECK(*returned[0] == 5);
+    CHECK_THROWS_AS(*returned[1], std::domain_error);
+    const auto kept = pool.map_outcomes(f, std::vector{5, 4, 3});
+    CHECK(**kept[0] == 5);
+    CHECK_THROWS_AS(**kept[1], std::domain_error);
+    CHECK(kept[1].has_value());
+    CHECK_THROWS_AS(*kept[2], std::out_of_range);
+}
+ON_EVERY_ENGINE("what a function throws that returns an Outcome is an error like any other", outcomes_of_the_function)
 
 }  // namespace

@@ -114,6 +114,20 @@ void reduce_errors() {
 }
 ON_EVERY_ENGINE("map_reduce throws what its functions throw", reduce_errors)
 
+TEST_CASE("wait_all: a block of map_reduce whose result cannot be folded is the error, though a later one has failed before") {
+    SharedPage page;
+    const Gate known{page};  // that the second block has failed
+    Pool pool{2};
+    const MapOptions options{.chunk_size = 256, .on_error = OnError::wait_all, .progress = [&](const Progress& now) {
+                                 if (now.done >= 256) { known.set(); }
+                             }};
+    CHECK_THROWS_WITH(pool.map_reduce(options, snapshot([known](int i) {
+                          if (i == 0) { known.wait(); }
+                          return i == 300 ? throw std::out_of_range("300") : i;
+                      }), [](int a, int b) { return a == -1 ? throw std::out_of_range("in the parent") : a + b; }, -1, first_numbers(512)),
+                      "in the parent");
+}
+
 TEST_CASE("map_reduce with recycled workers: what was folded of a block goes on in the next worker") {
     const std::vector<double> all = doubles(5001);
     const double expected = reduce_here(scaled, std::plus<>{}, 0.1, all);

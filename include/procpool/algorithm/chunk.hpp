@@ -232,7 +232,7 @@ private:
         const Output out = output();
         if constexpr (items == Items::copied && !copied_plain) {
             for (; done_ < end; ++done_) {
-                if constexpr (is_outcome_v<Result>) {  // which holds what decoding throws, too
+                if constexpr (is_caught_v<F>) {  // the Outcome holds what decoding throws, too
                     finish_item(out, done_, [&] { return with_next_item([&](auto& arguments) { return Result(invoke_call<F, Item>(f_, arguments, stop_)); }); });
                 } else {
                     with_next_item([&](auto& arguments) {
@@ -300,7 +300,7 @@ private:
         } else if constexpr (plain_results) {
             const Result result = invoke();
             std::memcpy(out.first + (i - out.skip) * sizeof(Result), std::addressof(result), sizeof(Result));
-        } else if constexpr (is_outcome_v<Result>) {
+        } else if constexpr (is_caught_v<F>) {
             try {
                 encode_result<Result>(frame_.result, invoke());
             } catch (...) {

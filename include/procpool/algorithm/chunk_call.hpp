@@ -5,6 +5,7 @@
 /// ChunkCall: runs the chunks of one call over many items, whatever they hold.
 
 #include <procpool/algorithm/chunk_head.hpp>
+#include <procpool/algorithm/chunk_plan.hpp>
 #include <procpool/algorithm/chunk_size.hpp>
 #include <procpool/algorithm/orders.hpp>
 #include <procpool/algorithm/sent_chunk.hpp>
@@ -13,6 +14,7 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/pool/future.hpp>
+#include <procpool/pool/hold.hpp>
 #include <procpool/pool/options.hpp>
 
 #include <algorithm>
@@ -28,23 +30,6 @@
 #include <vector>
 
 namespace procpool::algorithm {
-
-/// Who drives a call over many items.
-enum class Pace {
-    call,  ///< run(), which returns when nothing of the call runs any more
-    held,  ///< likewise, and the pool does not close before that: see Client::hold()
-    lazy   ///< whoever wants results, now and then: chunks in flight keep nobody from submitting meanwhile
-};
-
-/// What the items and results of a call make of it.
-struct ChunkPlan {
-    TaskCode code;
-    std::optional<std::size_t> items;  ///< how many, if that is known
-    std::size_t bytes_per_item;        ///< 0 where they stay where they are
-    bool keeps_errors;                 ///< a failed item is a result
-    bool folds;                        ///< results are those of blocks
-    bool frames;                       ///< items can have their sizes before them
-};
 
 /// A chunk is a task like any other, so a chunk that kills its worker costs no other chunk. What depends on types is left to Chunked, so that
 /// the compiler sees this once. Called by: one thread at a time.
@@ -67,12 +52,11 @@ public:
                 tick();
             }
         } catch (...) {  // what told the progress, or memory
-            stop();
-            for (; !chunks_.empty(); collect()) { wait(Deadline::never()); }
+            abandon();
             throw;
         }
+        end_progress();
         if (error_) { std::rethrow_exception(error_); }
-        ticker_.end(settled_);
     }
 
     // ---- what run() consists of
@@ -95,7 +79,7 @@ public:
         SentChunk chunk{.first = submitted_};
         std::optional<engine::Ticket> ticket;
         try {
-            ticket = client_.submit(order(), [&](Writer& out) { encode(out, wanted, chunk); });
+            ticket = submit([&](Writer& out) { encode(out, wanted, chunk); });
         } catch (...) {
             end_input(std::current_exception());
             return true;
@@ -170,7 +154,8 @@ public:
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
     /// The error of the lowest item known, or of the range. Null when there is none.
     [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
-    void end_progress() { ticker_.end(settled_); }
+    /// Effects: tells that the call has ended.
+    void end_progress() { ticker_.end(settled_, error_ == nullptr); }
 
 protected:
     ChunkCall(engine::Client& client, const MapOptions& options, Pace pace, const Orders& orders, const ChunkPlan& plan)
@@ -178,6 +163,7 @@ protected:
           goes_on_(options.on_error == OnError::wait_all && !plan.keeps_errors), lease_(client.parkers().lease()),
           sizes_(options.chunk_size, plan.items, client.board().control.workers, plan.bytes_per_item, plan.folds ? fold_block : 1),
           most_in_flight_(chunks_per_worker * client.board().control.workers), ticker_(options.progress, plan.items.value_or(0)) {
+        if (pace == Pace::call) { hold_.emplace(Hold{client}); }
         chunks_.reserve(most_in_flight_);
     }
     ~ChunkCall() = default;
@@ -209,7 +195,30 @@ private:
                 .label = options_.label,
                 .stays = pace_ != Pace::lazy,
                 .waiter = lease_ ? lease_.index() : engine::Order::no_waiter,
-                .held = pace_ == Pace::held};
+                .held = pace_ != Pace::lazy};
+    }
+
+    /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not refused, but unfinished.
+    template <class Encode>
+    [[nodiscard]] std::optional<engine::Ticket> submit(Encode encode) {
+        try {
+            return client_.submit(order(), encode);
+        } catch (const PoolClosed&) {
+            if (client_.life() > task::Life::closing) { throw PoolTerminated{}; }
+            throw;
+        }
+    }
+
+    /// Effects: as stop(), and blocks until nothing of the call runs any more, whatever that has come to.
+    void abandon() noexcept {
+        stop();
+        ticker_.mute();
+        for (;;) {
+            if (orders_.has_news(obeyed_)) { obey(); }
+            std::erase_if(chunks_, [](const SentChunk& chunk) { return chunk.is_taken() || chunk.is_decided(); });
+            if (chunks_.empty()) { return; }
+            wait(Deadline::never());
+        }
     }
 
     void add(SentChunk&& chunk, engine::Ticket ticket) {
@@ -236,7 +245,7 @@ private:
     /// Effects: items from `index` have failed.
     void fail(std::size_t index, std::size_t count, const std::exception_ptr& error) {
         if (plan_.keeps_errors) {
-            for (std::size_t i = 0; i < count; ++i) { keep_error(index + i, error); }
+            for (std::size_t i = 0; i < count; ++i) { keep_error(index + i, i == 0 ? error : copy_exception(error)); }  // each to be thrown by itself
         } else {
             note(index, error);
             if (!goes_on_ && !stopped_) { stop(); }
@@ -248,6 +257,7 @@ private:
         failed_at_ = index;
         error_ = error;
     }
+    [[nodiscard]] bool failed_before(std::size_t index) const noexcept { return failed_at_ && *failed_at_ < index; }
 
     void take(SentChunk chunk) {
         const engine::Client::Taken taken = chunk.task.take();
@@ -272,20 +282,18 @@ private:
             fail(chunk.first + report.failed_item, 1, decode_exception(error));
             done = std::max(done, static_cast<std::size_t>(report.failed_item) + 1);
         }
-        if (done < count && !stopped_) {
-            if (finished) {
-                const bool in_block = plan_.folds && !failed_at_ && done % fold_block != 0;
-                run_again(chunk, taken, done, in_block ? std::span{taken.bytes()}.last(in.remaining()) : std::span<const std::byte>{});
-            } else {
-                done = settle_loss(chunk, taken, done);
-            }
+        if (done < count && !finished) {
+            done = settle_loss(chunk, taken, done);
+        } else if (done < count && !stopped_) {
+            const bool in_block = plan_.folds && !failed_before(chunk.first + done) && done % fold_block != 0;
+            run_again(chunk, taken, done, in_block ? std::span{taken.bytes()}.last(in.remaining()) : std::span<const std::byte>{});
         }
         settled_ += done - skipped;
     }
 
     void take_results(const SentChunk& chunk, std::size_t end, Reader& in) {
         const std::size_t skipped = chunk.head.skip;
-        if (end <= skipped || (plan_.folds && failed_at_)) { return; }
+        if (end <= skipped || (plan_.folds && failed_before(chunk.first + skipped))) { return; }
         std::size_t first = chunk.first + skipped;
         std::size_t count = end - skipped;
         if (plan_.folds) {
@@ -305,7 +313,8 @@ private:
         const task::Cause cause = taken.loss()->cause;
         const bool alone = cause == task::Cause::died || cause == task::Cause::timed_out;
         const unsigned attempts = at == chunk.casualty ? chunk.attempt : 0;
-        if (alone && attempts < options_.retries) {
+        if (alone && attempts < options_.retries && !stopped_) {
+            client_.board().control.count_retry(cause == task::Cause::timed_out);
             chunk.casualty = at;
             chunk.attempt = attempts + 1;
             const std::size_t from = plan_.folds ? at - at % fold_block : at;  // nobody knows what was folded of the block
@@ -340,7 +349,7 @@ private:
             SentChunk& chunk = rest_.back();
             std::optional<engine::Ticket> ticket;
             try {
-                ticket = client_.submit(order(), [&](Writer& out) { out.write(chunk.arguments.data(), chunk.arguments.size()); });
+                ticket = submit([&](Writer& out) { out.write(chunk.arguments.data(), chunk.arguments.size()); });
             } catch (...) {
                 const SentChunk refused = std::move(chunk);
                 rest_.pop_back();
@@ -359,6 +368,7 @@ private:
     const MapOptions& options_;
     const ChunkPlan plan_;
     const Pace pace_;
+    std::optional<HeldCall> hold_;  // goes after what uses the client
     const Orders& orders_;
     Wish obeyed_ = Wish::go_on;
     const bool goes_on_;  // after an item has failed

@@ -24,13 +24,13 @@ class Chunked final : public ChunkCall {
     static constexpr bool keeps_errors = requires { requires Sink::keeps_errors; };
 
 public:
-    /// Lifetime: the references outlive it. Throws: std::invalid_argument, CodecError when the workers do not have the code.
+    /// Lifetime: the references outlive it. Throws: std::invalid_argument; as check_callable(); PoolClosed and its like.
     Chunked(engine::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink, Pace pace = Pace::call, const Orders& orders = Orders::none())
         : ChunkCall(client, options, pace, orders,
                     {.code = chunk_code<F, Item, items, Sink::mode>, .items = size_if_known(range), .bytes_per_item = items == Items::copied ? sizeof(Item) : 0,
                      .keeps_errors = keeps_errors, .folds = Sink::mode == Results::folded, .frames = Input::frames}),
           f_(f), sink_(sink), input_(range) {
-        if (const std::uintptr_t code = code_of(f); code != 0) { client.check_code(code); }
+        check_callable(client, f);
     }
 
 private:

@@ -146,8 +146,8 @@ private:
 
     std::optional<Outcome<Given>> end() {
         is_over_ = true;
-        if (call_.error()) { return Outcome<Given>::failed(call_.error()); }
         call_.end_progress();
+        if (call_.error()) { return Outcome<Given>::failed(call_.error()); }
         return std::nullopt;
     }
 

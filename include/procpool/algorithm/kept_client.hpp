@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// KeptClient: what a call needs of its pool, though the pool may go. Hold: the pool closes when it is gone.
+/// KeptClient: what a call needs of its pool, though the pool may go.
 
 #include <procpool/pool/future.hpp>
 
@@ -18,18 +18,6 @@ public:
         if (client_.is_mine()) { engine::Client::release_ticket(&client_); }
     }
     [[nodiscard]] engine::Client& operator*() const noexcept { return client_; }
-
-private:
-    engine::Client& client_;
-};
-
-class Hold {
-public:
-    /// Throws: as a submission.
-    explicit Hold(engine::Client& client) : client_(client) { client.hold(); }
-    Hold(const Hold&) = delete;
-    Hold& operator=(const Hold&) = delete;
-    ~Hold() { client_.release_hold(); }
 
 private:
     engine::Client& client_;

@@ -11,6 +11,7 @@
 #include <procpool/algorithm/read_input.hpp>
 #include <procpool/algorithm/results.hpp>
 #include <procpool/pool/future.hpp>
+#include <procpool/pool/hold.hpp>
 #include <procpool/pool/process_pool.hpp>
 
 #include <exception>
@@ -50,22 +51,20 @@ class AsyncMap {
 
 public:
     AsyncMap(std::shared_ptr<Reins> reins, const MapOptions& options, F f, Read items, Promise<std::vector<Result>> promise)
-        : reins_(std::move(reins)), hold_(std::in_place, *reins_->client), options_(options), f_(Called{std::move(f)}), items_(std::move(items)), promise_(std::move(promise)) {}
+        : reins_(std::move(reins)), hold_(*reins_->client), options_(options), f_(Called{std::move(f)}), items_(std::move(items)), promise_(std::move(promise)) {}
 
     /// Effects: runs the call; its future is decided then, and not before nothing of it runs any more.
     void run() noexcept {
+        std::optional<HeldCall> call{std::move(hold_)};
         std::exception_ptr error;
         std::optional<std::vector<Result>> results;
         try {
             Sink sink{items_.size()};
             Chunked<Called, Item, Items::copied, Read, Sink>{*reins_->client, options_, f_, items_, sink, Pace::held, reins_->orders}.run();
             results.emplace(std::move(sink).vector());
-        } catch (const PoolClosed&) {  // by what has not been submitted: nobody but terminate() and kill() can do that to a held call
-            const bool terminated = (*reins_->client).life() != task::Life::open;
-            error = terminated ? std::make_exception_ptr(PoolTerminated{}) : std::current_exception();
         } catch (...) { error = std::current_exception(); }
         if (reins_->orders.end() != Wish::go_on) { error = std::make_exception_ptr(TaskCancelled{}); }
-        hold_.reset();
+        call.reset();
         if (error) {
             promise_.set_exception(std::move(error));  // so that the caller has the last one
         } else {
@@ -75,7 +74,7 @@ public:
 
 private:
     std::shared_ptr<Reins> reins_;
-    std::optional<Hold> hold_;
+    Hold hold_;  // run() takes it over
     const MapOptions options_;
     const Called f_;
     Read items_;
@@ -86,7 +85,7 @@ template <class Input, class F>
 Future<std::vector<typename Input::template Result<F>>> run_async(engine::Client& client, engine::Drivers& drivers, const MapOptions& options, F f, Input input) {
     using Made = std::vector<typename Input::template Result<F>>;
     check_task(options);
-    if (const std::uintptr_t code = code_of(f); code != 0) { client.check_code(code); }
+    check_callable(client, f);
     ReadInput<typename Input::Item> items{input.range(), client.place_of()};
     auto reins = std::make_shared<Reins>(client);
     DeferredEnds<Made> ends = make_deferred<Made>({.cancel = [reins] { return reins->give(Wish::cancel); }, .kill = [reins] { return reins->give(Wish::kill); }});

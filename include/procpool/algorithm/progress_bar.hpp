@@ -29,7 +29,7 @@ public:
     ProgressBar(const ProgressBar&) = delete;
     ProgressBar& operator=(const ProgressBar&) = delete;
     ~ProgressBar() {
-        if (drawn_ != 0) { put("\n"); }  // the call has failed
+        if (drawn_ != 0) { put("\n"); }  // nobody has waited for the end of the call
     }
 
     void show(const Progress& now) {
@@ -38,9 +38,8 @@ public:
         const std::size_t size = line.size();
         if (size < drawn_) { line.append(drawn_ - size, ' '); }
         drawn_ = size;
-        const bool over = now.total != 0 && now.done >= now.total;
-        put("\r" + line + (over ? "\n" : ""));
-        if (over) { drawn_ = 0; }
+        put("\r" + line + (now.last ? "\n" : ""));
+        if (now.last) { drawn_ = 0; }
     }
 
     /// Fits a terminal of 80 columns.
@@ -50,7 +49,7 @@ public:
         constexpr std::size_t width = 24;
         const double share = std::min(1.0, static_cast<double>(now.done) / static_cast<double>(now.total));
         const auto full = static_cast<std::size_t>(share * static_cast<double>(width));
-        const bool over = now.done >= now.total;
+        const bool over = now.last || now.done >= now.total;
         const std::string time = over ? time_text(now.elapsed) : now.eta() == std::chrono::nanoseconds::max() ? "" : time_text(now.eta()) + " left";
         return fmt::format("{:3}% [{}{}] {}/{}, {}{}{}", static_cast<int>(share * 100), std::string(full, '#'), std::string(width - full, '.'), now.done,
                            now.total, rate, time.empty() ? "" : ", ", time);
@@ -86,7 +85,7 @@ private:
 }  // namespace algorithm
 
 /// Returns: for MapOptions::progress, a bar with rate and time left in one line of the terminal; the line is ended at the end of the call, or,
-/// if that failed, with the last copy of what this returns. Silent where the output is no terminal. Lifetime: the output outlives it.
+/// where nobody waits for that, with the last copy of what this returns. Silent where the output is no terminal. Lifetime: the output outlives it.
 [[nodiscard]] inline std::function<void(const Progress&)> progress_bar(std::FILE* out = stderr) {
     return [bar = std::make_shared<algorithm::ProgressBar>(os::number_of(out), out)](const Progress& now) { bar->show(now); };
 }

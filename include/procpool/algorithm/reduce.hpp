@@ -11,7 +11,6 @@
 #include <procpool/pool/process_pool.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -75,7 +74,6 @@ T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, R
         if constexpr (Sendable<G> && Encodable<T> && std::is_constructible_v<T, Mapped> && std::is_invocable_r_v<T, G&, T, Mapped> && std::is_invocable_r_v<T, G&, T, T>) {
             using Folding = algorithm::Folding<F, G, T>;
             engine::Client& run_by = open_client();
-            if (const std::uintptr_t code = algorithm::code_of(reduce); code != 0) { run_by.check_code(code); }
             algorithm::FoldedResults<G, T> sink{reduce, std::move(init)};
             algorithm::run_chunked<Folding, typename Input::Item>(run_by, options, Folding{std::move(f), reduce}, range, sink);
             return std::move(sink).value();

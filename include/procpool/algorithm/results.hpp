@@ -94,7 +94,7 @@ public:
     static constexpr Results mode = Results::copied;
     explicit AssignedResults(std::span<Element> output) noexcept : output_(output) {}
     void take(std::size_t first, std::size_t count, Reader& in) {
-        if (count > output_.size() - first) { throw too_small(); }
+        if (first + count > output_.size()) { throw too_small(); }  // first may lie behind it too: chunks are on their way when it is found
         for (std::size_t i = first; i < first + count; ++i) { output_[i] = Codec<Result>::decode(in); }
         taken_ += count;
     }

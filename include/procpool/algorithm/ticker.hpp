@@ -34,11 +34,14 @@ public:
         tell_({count(), total_, now - start_});
     }
 
-    /// Effects: tells that the call has ended well; the total is known by now.
-    void end(std::size_t done) {
-        next_ = Clock::time_point::max();
-        if (tell_) { tell_({done, done, Clock::now() - start_}); }
+    /// Effects: tells that the call has ended. well: then the total is known by now.
+    void end(std::size_t done, bool well) {
+        mute();
+        if (tell_) { tell_({done, well ? done : total_, Clock::now() - start_, true}); }
     }
+
+    /// Effects: tells nothing any more.
+    void mute() noexcept { next_ = Clock::time_point::max(); }
 
 private:
     static constexpr std::chrono::milliseconds interval{100};

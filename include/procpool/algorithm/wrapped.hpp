@@ -5,6 +5,8 @@
 /// What the workers of a call over many items run in place of the user's function, and with it.
 
 #include <procpool/codec/call.hpp>
+#include <procpool/codec/callable.hpp>
+#include <procpool/pool/future.hpp>
 #include <procpool/pool/outcome.hpp>
 
 #include <cstddef>
@@ -22,15 +24,16 @@ namespace procpool::algorithm {
 template <class F>
 concept Wrapper = requires { typename F::Wrapped; };
 
-/// Returns: the address of the function if `f` is one or wraps one, else 0.
+/// Throws: CodecError when `f`, or what it wraps, is code that the workers do not have, or has captured what only this process has.
 template <class F>
-[[nodiscard]] std::uintptr_t code_of(const F& f) noexcept {
+void check_callable(const engine::Client& client, const F& f) {
     if constexpr (Wrapper<F>) {
-        return code_of(f.f);
+        check_callable(client, f.f);
+        if constexpr (requires { f.g; }) { check_callable(client, f.g); }
     } else if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
-        return reinterpret_cast<std::uintptr_t>(f);
+        client.check_code(reinterpret_cast<std::uintptr_t>(f));
     } else {
-        return 0;
+        check_captures(f, client.place_of());
     }
 }
 
@@ -81,6 +84,11 @@ struct Caught {
         }
     }
 };
+
+template <class F>
+inline constexpr bool is_caught_v = false;
+template <class F, class Item>
+inline constexpr bool is_caught_v<Caught<F, Item>> = true;
 
 /// f, and a function that folds what it returns.
 template <class F, class G, class T>

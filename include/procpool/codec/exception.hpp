@@ -2,20 +2,24 @@
 #pragma once
 
 /// \file
-/// encode_exception(), decode_exception(): whatever a task threw, and the exceptions nested in it.
+/// encode_exception(), decode_exception(), copy_exception(): whatever a task threw, and the exceptions nested in it.
 
 #include <procpool/codec/exception_type.hpp>
 #include <procpool/codec/standard_exceptions.hpp>
 #include <procpool/core/type_name.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cxxabi.h>
 #include <exception>
 #include <ios>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <typeinfo>
+#include <vector>
 
 namespace procpool {
 
@@ -182,6 +186,20 @@ inline void encode_exception(Writer& out, const std::exception_ptr& thrown) {
     } catch (const std::exception& e) {
         return std::make_exception_ptr(CodecError(problem + ": " + e.what()));
     } catch (...) { return std::make_exception_ptr(CodecError(problem)); }
+}
+
+/// Returns: another object that says the same, as far as it travels: what several threads rethrow they should not share.
+[[nodiscard]] inline std::exception_ptr copy_exception(const std::exception_ptr& thrown) {
+    std::vector<std::byte> bytes;
+    const auto grow = [](void* self, std::span<std::byte>, std::size_t, std::size_t need) {
+        auto& all = *static_cast<std::vector<std::byte>*>(self);
+        all.resize(std::max(need, 2 * all.size()));
+        return std::span{all};
+    };
+    Writer out{bytes, grow, &bytes};
+    encode_exception(out, thrown);
+    Reader in{std::span<const std::byte>{bytes}.first(out.size())};
+    return decode_exception(in);
 }
 
 }  // namespace procpool

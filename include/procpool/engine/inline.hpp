@@ -26,7 +26,7 @@ namespace engine {
 class InlineCrew final : public Crew {
 public:
     /// Effects: runs the initializer. Throws: PoolBroken when it fails.
-    InlineCrew(Client& client, worker::Setup setup) : board_(client.board()), setup_(std::move(setup)) {
+    InlineCrew(Client& client, worker::Setup setup) : client_(client), board_(client.board()), setup_(std::move(setup)) {
         task::Seat& seat = board_.seats()[0];
         seat.pid.store(os::this_process(), std::memory_order_relaxed);
         seat.state.store(task::SeatState::ready, std::memory_order_relaxed);
@@ -44,7 +44,8 @@ public:
     void ring() noexcept override {}
     [[nodiscard]] bool has_ended() noexcept override { return board_.control.ended.load(std::memory_order_acquire) != 0; }
 
-    bool join(Deadline) override {
+    bool join(Deadline deadline) override {
+        if (!wait_for_calls(deadline)) { return false; }
         const std::lock_guard guard{running_};
         if (board_.control.ended.exchange(1) == 0 && setup_.finalizer) {
             const AsWorker now{board_};
@@ -67,6 +68,16 @@ public:
     }
 
 private:
+    /// Blocks until there is nothing more to come. Returns: false when the deadline came first. Requires: the pool was closed, at least.
+    [[nodiscard]] bool wait_for_calls(Deadline deadline) {
+        const Parkers::Lease lease = client_.parkers().lease();
+        while (client_.life() == task::Life::open) {
+            if (deadline.passed()) { return false; }
+            lease.park(deadline.or_sooner(Deadline::after(longest_sleep)));
+        }
+        return true;
+    }
+
     /// The caller counts as worker 0 for a while.
     class AsWorker {
     public:
@@ -80,6 +91,7 @@ private:
         worker::Identity before_;
     };
 
+    Client& client_;
     task::Board& board_;
     worker::Setup setup_;
     std::recursive_mutex running_;

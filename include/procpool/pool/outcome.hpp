@@ -69,11 +69,6 @@ private:
     std::variant<Value, std::exception_ptr> state_;
 };
 
-template <class T>
-inline constexpr bool is_outcome_v = false;
-template <class T>
-inline constexpr bool is_outcome_v<Outcome<T>> = true;
-
 /// Its size comes first, so that a value that does not decode costs no other.
 template <class T>
 struct Codec<Outcome<T>> {

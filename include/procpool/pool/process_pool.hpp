@@ -17,6 +17,7 @@
 #include <procpool/engine/timings.hpp>
 #include <procpool/engine/trace_file.hpp>
 #include <procpool/pool/future.hpp>
+#include <procpool/pool/hold.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/stats.hpp>
 
@@ -125,8 +126,8 @@ public:
 
     /// As map() and starmap(), but return at once: the input has been read by then. MapOptions::progress is called by a thread of the pool.
     /// cancel() spares the items that have not started, kill() ends those that run too: both mean TaskCancelled, once nothing of the call runs.
-    /// A pool that is closed finishes it. Throws: PoolClosed and its like; what a range or an item's Codec throws; std::system_error when no
-    /// thread can be had.
+    /// A pool that is closed finishes it. Throws: PoolClosed and its like; CodecError when f cannot travel; what a range or an item's Codec throws;
+    /// std::system_error when no thread can be had.
     template <class F, class... Ranges>
         requires(!std::same_as<F, MapOptions>)
     auto map_async(F f, Ranges&&... ranges) {
@@ -143,7 +144,7 @@ public:
     auto starmap_async(const MapOptions& options, F f, Range&& range);
 
     /// Returns: what every call came to, as Outcomes, in the order of the items: one that fails costs no other. Throws: what a range throws;
-    /// PoolClosed and its like, when items cannot be run.
+    /// PoolTerminated and its like, when items cannot be run.
     template <class F, class... Ranges>
         requires(!std::same_as<F, MapOptions>)
     auto map_outcomes(F f, Ranges&&... ranges) {
@@ -173,7 +174,10 @@ public:
 
     /// Returns: a ResultRange of f(items...) in the order of the items. It starts at once and goes on when results are taken: an input is read up
     /// to MapOptions::window items ahead of them, one item to a task unless chunk_size says otherwise. Ranges passed as rvalues are kept, others
-    /// must outlive it. An item that fails is thrown where its result would be, and costs no other. Throws: std::invalid_argument, PoolClosed.
+    /// must outlive it. An item that fails is thrown where its result would be, and costs no other. A pool that is closed meanwhile does not wait
+    /// for the range to be read: it finishes the tasks that were submitted, and what is left of one that is cut short (chunk_size beyond 1 and a
+    /// death, max_tasks_per_worker or refork()) ends in PoolClosed, as items not submitted yet do. Throws: std::invalid_argument, PoolClosed;
+    /// CodecError when f cannot travel.
     template <class F, class... Ranges>
         requires(!std::same_as<F, MapOptions>)
     auto imap(F f, Ranges&&... ranges) {
@@ -208,10 +212,14 @@ public:
     template <class F, class... Args>
     auto broadcast(F f, Args&&... args);
 
-    /// No new tasks; what was accepted is finished.
+    /// No new tasks; what was accepted is finished, calls over many items included that have begun.
     void close() { client().stop(task::Life::closing); }
-    /// Waits for the workers to end; implies close().
-    void join() { static_cast<void>(join_until(Deadline::never())); }
+    /// Waits for the workers to end; implies close(). In the middle of a call over many items, in its progress function say, it cannot wait for
+    /// the end of that: what the call has not submitted is refused then.
+    void join() {
+        HeldCall::release_all(client());
+        static_cast<void>(join_until(Deadline::never()));
+    }
     /// Returns: false when they have not ended yet.
     template <class Rep, class Period>
     [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {

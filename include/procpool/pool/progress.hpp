@@ -13,6 +13,7 @@ struct Progress {
     std::size_t done;                  ///< items that have ended, failed ones included
     std::size_t total;                 ///< 0: unknown
     std::chrono::nanoseconds elapsed;  ///< since the call began
+    bool last = false;                 ///< the call has ended, well or not
 
     /// Returns: items a second so far; 0 before any time has passed.
     [[nodiscard]] double rate() const noexcept {

@@ -19,7 +19,7 @@ struct WorkerInfo {
     bool busy = false;
 };
 
-/// Since the pool was built. A map counts as the tasks it was cut into.
+/// Since the pool was built. A map counts as the tasks it was cut into; where an item of it is retried, what is left of its task is submitted anew.
 struct PoolStats {
     std::uint64_t submitted = 0;
     std::uint64_t completed = 0;  ///< returned a value

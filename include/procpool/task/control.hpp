@@ -76,6 +76,12 @@ struct Control {
         return false;
     }
 
+    /// Effects: a task that was lost, and counted as that, has only been interrupted: the parent submits what is left of it once more.
+    void count_retry(bool after_timeout) noexcept {
+        (after_timeout ? timed_out : casualties).fetch_sub(1, std::memory_order_relaxed);
+        retried.fetch_add(1, std::memory_order_relaxed);
+    }
+
     /// Whether whoever has nothing to do waits for more.
     /// Memory order: seq_cst: a sleeper registers and then looks here, whoever moves one of the two then wakes the sleepers.
     [[nodiscard]] bool goes_on() const noexcept {

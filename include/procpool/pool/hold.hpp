@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Hold: a pool closes when it is gone. HeldCall: a call that its thread is in, and for which the pool is held.
+
+#include <procpool/engine/client.hpp>
+
+#include <utility>
+
+namespace procpool {
+
+/// What has been accepted as one and is submitted bit by bit holds its pool: closed meanwhile, it goes on until nobody does.
+class Hold {
+public:
+    /// Throws: as a submission.
+    explicit Hold(engine::Client& client) : client_(&client) { client.hold(); }
+    Hold(Hold&& other) noexcept : client_(std::exchange(other.client_, nullptr)) {}
+    Hold& operator=(Hold&&) = delete;
+    ~Hold() { release(); }
+
+    [[nodiscard]] bool is_of(const engine::Client& client) const noexcept { return client_ == &client; }
+    void release() noexcept {
+        if (engine::Client* const client = std::exchange(client_, nullptr)) { client->release_hold(); }
+    }
+
+private:
+    engine::Client* client_;
+};
+
+/// Whoever waits for the end of a pool, on a thread that is in such a call, would wait for himself: in the call's progress function, or in a
+/// continuation that the callback thread runs while it waits in another. Made and destroyed by one thread, the last one first.
+class HeldCall {
+public:
+    explicit HeldCall(Hold hold) noexcept : hold_(std::move(hold)), outer_(std::exchange(innermost_, this)) {}
+    HeldCall(const HeldCall&) = delete;
+    HeldCall& operator=(const HeldCall&) = delete;
+    ~HeldCall() { innermost_ = outer_; }
+
+    /// Effects: the calls that this thread is in hold that pool no longer: once it is closed, what they have not submitted is refused.
+    static void release_all(const engine::Client& client) noexcept {
+        for (HeldCall* call = innermost_; call != nullptr; call = call->outer_) {
+            if (call->hold_.is_of(client)) { call->hold_.release(); }
+        }
+    }
+
+private:
+    Hold hold_;
+    HeldCall* outer_;
+    static inline constinit thread_local HeldCall* innermost_ = nullptr;
+};
+
+}  // namespace procpool

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/algorithm/chunk_call.hpp>
+
+#include "algorithm/ranges.hpp"
+#include "pool/engines.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <functional>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+using namespace procpool_test;
+
+namespace {
+
+constexpr std::size_t many = 5000;  // items: more chunks than are in flight at a time
+constexpr int synchronous_calls = 6;
+
+/// Calls f for 0 … many-1 in one of the ways that wait for the end. Returns: the sum of what it returned.
+template <class P, class F>
+int call_for_many(P& pool, int way, F f) {
+    const MapOptions options{.chunk_size = 1};
+    const std::vector<int> items = first_numbers(many);
+    std::vector<int> results;
+    switch (way) {
+        case 0: results = pool.map(options, f, items); break;
+        case 1: results = pool.starmap(options, f, items | std::views::transform([](int i) { return std::tuple{i}; })); break;
+        case 2:
+            pool.for_each(options, f, Generator{static_cast<int>(many)});
+            results = items;
+            break;
+        case 3:
+            results.resize(many);
+            pool.map_into(options, f, items, results);
+            break;
+        case 4: return pool.map_reduce(options, f, std::plus<>{}, 0, items);
+        default:
+            for (const Outcome<int>& outcome : pool.map_outcomes(options, f, items)) { results.push_back(*outcome); }
+    }
+    return std::accumulate(results.begin(), results.end(), 0);
+}
+
+template <class P>
+void closed_in_the_middle() {
+    for (int way = 0; way < synchronous_calls; ++way) {
+        CAPTURE(way);
+        SharedPage page;
+        const Counter started{page};
+        const Gate closed{page};
+        P pool{2};
+        std::jthread closer{[&] {
+            started.wait_for(1);
+            pool.close();
+            closed.set();
+        }};
+        const int sum = call_for_many(pool, way, snapshot([=](int i) {
+            started.add();
+            closed.wait();
+            return i;
+        }));
+        closer.join();
+        CHECK(sum == static_cast<int>(many * (many - 1) / 2));
+        CHECK(started.value() == static_cast<std::int64_t>(many));
+        CHECK_THROWS_AS(pool.map(square, first_numbers(1)), PoolClosed);
+        CHECK(pool.join_for(wait_limit));
+    }
+}
+ON_EVERY_ENGINE("close() lets calls over many items that have begun go on to their end", closed_in_the_middle)
+
+template <class P>
+void joined_in_the_middle() {
+    SharedPage page;
+    const Counter started{page};
+    const Gate closed{page};
+    const Counter finalized{page};
+    P pool{{.workers = 1, .finalizer = [=] { finalized.add(started.value()); }}};
+    std::jthread joiner{[&] {
+        started.wait_for(1);
+        pool.close();
+        closed.set();
+        pool.join();
+    }};
+    pool.for_each(MapOptions{.chunk_size = 1}, snapshot([=](int) {
+        started.add();
+        closed.wait();
+    }), first_numbers(100));
+    joiner.join();
+    CHECK(finalized.value() == 100);
+}
+ON_EVERY_ENGINE("join() waits for calls over many items that have begun", joined_in_the_middle)
+
+template <class P>
+void terminated_in_the_middle() {
+    for (int way = 0; way < synchronous_calls; ++way) {
+        for (const bool killed : {false, true}) {
+            CAPTURE(way, killed);
+            SharedPage page;
+            const Counter started{page};
+            const Gate ended{page};
+            P pool{{.workers = 2, .terminate_grace = 0ms}};
+            std::jthread ender{[&] {
+                started.wait_for(1);
+                if (killed) {
+                    pool.kill();
+                } else {
+                    pool.terminate();
+                }
+                ended.set();
+            }};
+            CHECK_THROWS_AS(call_for_many(pool, way, snapshot([=](int i) {
+                                started.add();
+                                ended.wait();
+                                return i;
+                            })),
+                            PoolTerminated);
+            ender.join();
+            CHECK_THROWS_AS(pool.map(square, first_numbers(1)), PoolClosed);
+        }
+    }
+}
+ON_EVERY_ENGINE("terminate() and kill() end calls over many items with PoolTerminated", terminated_in_the_middle)
+
+template <class P>
+void joined_by_its_listener() {
+    for (const bool async : {false, true}) {
+        SharedPage page;
+        const Gate told{page};
+        P pool{2};
+        const MapOptions options{.chunk_size = 1, .progress = [&](const Progress&) {
+                                     told.set();
+                                     pool.join();
+                                 }};
+        const auto f = snapshot([told](int i) {
+            told.wait();
+            return i;
+        });
+        if (async) {
+            CHECK_THROWS_AS(get_soon(pool.map_async(options, f, first_numbers(many))), PoolClosed);
+        } else {
+            CHECK_THROWS_AS(pool.map(options, f, first_numbers(many)), PoolClosed);
+        }
+    }
+}
+ON_ENGINES_WITH_WORKERS("who joins the pool in the middle of its own call ends that", joined_by_its_listener)
+
+template <class P>
+void joined_within_a_continuation() {
+    SharedPage page;
+    const Counter mapping{page};
+    const Gate may_end{page};
+    P pool{3};
+    std::atomic<bool> refused{false};
+    std::atomic<bool> joined{false};
+    auto first = pool.apply_async(square, 1);
+    auto second = pool.apply_async(snapshot([mapping] { mapping.wait_for(1); }));
+    second.on_done([&] {
+        may_end.set();
+        pool.join();
+        joined = true;
+    });
+    first.on_done([&] {
+        try {
+            pool.for_each(MapOptions{.chunk_size = 1}, snapshot([=](int) {
+                mapping.add();
+                may_end.wait();
+            }), first_numbers(many));
+        } catch (const PoolClosed&) { refused = true; }
+    });
+    wait_until([&] { return refused && joined; }, "two continuations");
+}
+ON_ENGINES_WITH_WORKERS("a continuation that joins the pool ends the call in which the callback thread runs it", joined_within_a_continuation)
+
+// ---- errors
+
+TEST_CASE("fail_fast: a worker that dies after the call has stopped is the error, if its item is the lowest") {
+    for (const bool timed : {false, true}) {
+        CAPTURE(timed);
+        SharedPage page;
+        const Counter begun{page};
+        const Gate known{page};  // to the call: that item 1 has failed
+        Pool pool{2};
+        const MapOptions options{.chunk_size = 1, .timeout = timed ? 2s : 0s, .retries = 1, .progress = [&](const Progress& now) {
+                                     if (now.done > 0) { known.set(); }
+                                 }};
+        std::string label = "none";
+        try {
+            pool.map(options, snapshot([=](int i) {
+                if (i == 1) {
+                    begun.wait_for(1);
+                    throw std::out_of_range("1");
+                }
+                begun.add();
+                known.wait();
+                if (timed) { std::this_thread::sleep_for(20s); }
+                ::raise(SIGKILL);
+                return i;
+            }), first_numbers(2));
+        } catch (const WorkerDied& death) {
+            CHECK_FALSE(timed);
+            label = death.label();
+        } catch (const TaskTimedOut& timeout) {
+            CHECK(timed);
+            label = std::string{timeout.what()}.find("item 0") != std::string::npos ? "item 0" : timeout.what();
+        } catch (const std::out_of_range&) { label = "item 1"; }
+        CHECK(label == "item 0");
+        CHECK(begun.value() == 1);  // what has stopped retries nothing
+    }
+}
+
+/// Can be moved so often by this process.
+struct Unmovable {
+    static inline std::atomic<int> moves{1000};
+    int value = 0;
+    explicit Unmovable(int number) : value(number) {}
+    Unmovable(Unmovable&& other) : value(other.value) {
+        if (--moves < 0) { throw std::length_error("moved"); }
+    }
+    Unmovable& operator=(Unmovable&&) = delete;
+};
+
+}  // namespace
+
+template <>
+struct procpool::Codec<Unmovable> {
+    static void encode(Writer& out, const Unmovable& value) { encode_plain(out, value.value); }
+    static Unmovable decode(Reader& in) { return Unmovable{decode_plain<int>(in)}; }
+};
+
+namespace {
+
+TEST_CASE("a call that cannot take its results any more returns when nothing of it runs all the same") {
+    SharedPage page;
+    const Counter running{page};
+    const Gate told{page};
+    Pool pool{2};
+    const MapOptions options{.chunk_size = 1, .progress = [&](const Progress&) {
+                                 Unmovable::moves = 1;  // out of its bytes, and not to its place
+                                 told.set();
+                                 throw std::domain_error("enough");
+                             }};
+    CHECK_THROWS_AS(pool.map_outcomes(options, snapshot([=](int i) {
+                        running.add();
+                        told.wait();
+                        if (i != 0) { std::this_thread::sleep_for(100ms); }
+                        running.add(-1);
+                        return Unmovable{i};
+                    }), first_numbers(2)),
+                    std::domain_error);
+    CHECK(running.value() == 0);
+}
+
+// ---- statistics
+
+TEST_CASE("stats(): items that are run again are retried, and have not failed") {
+    for (const std::size_t chunk : {1, 10}) {
+        CAPTURE(chunk);
+        Pool pool{2};
+        const auto dies_once = [](int i) {
+            if (this_task::attempt() == 0) { ::raise(SIGKILL); }
+            return i;
+        };
+        CHECK(pool.map(MapOptions{.chunk_size = chunk, .retries = 1}, dies_once, first_numbers(10)) == first_numbers(10));
+        CHECK(pool.stats().retried == 10);
+        CHECK(pool.stats().failed == 0);
+        CHECK(pool.stats().workers_died == 10);
+        const auto sleeps_once = [](int i) {
+            if (this_task::attempt() == 0) { std::this_thread::sleep_for(20s); }
+            return i;
+        };
+        CHECK(pool.map(MapOptions{.chunk_size = chunk, .timeout = 500ms, .retries = 1}, sleeps_once, first_numbers(2)) == first_numbers(2));
+        CHECK(pool.stats().retried == 12);
+        CHECK(pool.stats().timed_out == 0);
+        CHECK(pool.stats().failed == 0);
+        CHECK_THROWS_AS(pool.map(MapOptions{.chunk_size = chunk, .retries = 2}, [](int) { return ::raise(SIGKILL); }, first_numbers(1)), WorkerDied);
+        CHECK(pool.stats().retried == 14);
+        CHECK(pool.stats().failed == 1);
+    }
+}
+
+}  // namespace
