@@ -166,6 +166,37 @@ void limited_time() {
 ON_ENGINES_WITH_WORKERS("API-27 as_completed() with a time limit yields what is done, then throws with counts", limited_time)
 
 template <class P>
+void asked_again_after_the_time() {
+    SharedPage page;
+    const Gate first{page};
+    const Gate second{page};
+    P pool{2};
+    std::vector<Future<int>> futures;
+    futures.push_back(pool.apply_async(wait_for_gate, first, 0));
+    futures.push_back(pool.apply_async(wait_for_gate, second, 1));
+    auto completed = as_completed(futures, 0ms);
+    std::vector<std::size_t> found;
+    const auto go_through = [&] {
+        for (const std::size_t at : completed) { found.push_back(at); }
+    };
+    CHECK_THROWS_AS(go_through(), WaitTimedOut);
+    CHECK_THROWS_AS(go_through(), WaitTimedOut);
+    CHECK(found.empty());
+    first.set();
+    futures[0].wait();
+    CHECK_THROWS_AS(go_through(), WaitTimedOut);  // by ++
+    CHECK(found == std::vector<std::size_t>{0});
+    AsCompleted::Iterator next{completed};
+    CHECK_THROWS_AS(++next, WaitTimedOut);  // what was not found is not passed over
+    second.set();
+    futures[1].wait();
+    go_through();
+    CHECK(found == std::vector<std::size_t>{0, 1});
+    CHECK(completed.begin() == completed.end());
+}
+ON_ENGINES_WITH_WORKERS("API-27 as_completed() whose time is over can be gone through again", asked_again_after_the_time)
+
+template <class P>
 void in_the_order_of_completion() {
     SharedPage page;
     const Counter turn{page};

@@ -351,7 +351,57 @@ void shows_busy_workers() {
 }
 ON_ENGINES_WITH_WORKERS("workers() tells who is busy", shows_busy_workers)
 
+TEST_CASE("PROCPOOL_WORKERS beyond what a pool may have is an error for every engine that would use it") {
+    for (const char* const many : {"2001", "2047", "100000"}) {
+        Subprocess program{[=] {
+            ::setenv("PROCPOOL_WORKERS", many, 1);
+            try {
+                const Pool pool;
+            } catch (const std::invalid_argument&) { std::printf("processes "); }
+            try {
+                const ThreadPool pool;
+            } catch (const std::invalid_argument&) { std::printf("threads "); }
+            try {
+                static_cast<void>(fork_map([](int n) { return n; }, std::vector<int>{1, 2, 3}));
+            } catch (const std::invalid_argument& error) { std::printf("%s", error.what()); }
+            std::printf("; %zu", Pool{1}.size());
+        }};
+        CHECK(exited_with(program.wait(), 0));
+        CHECK(program.output() == std::string{"processes threads procpool: PROCPOOL_WORKERS must be a number from 1 to 2000, not '"} + many + "'; 1");
+    }
+}
+
 // ---- futures
+
+template <class P>
+void futures_wait_until_the_ends_of_time() {
+    SharedPage page;
+    const Gate may_end{page};
+    P pool{1};
+    auto future = pool.apply_async([](Gate gate) { gate.wait(); }, may_end);
+    auto continued = pool.apply_async([] { return 1; }).then([](int n) { return n; });
+    using System = std::chrono::system_clock;
+    using Steady = std::chrono::steady_clock;
+    using Hours = std::chrono::time_point<System, std::chrono::hours>;
+    for (const FutureBase* const one : {static_cast<const FutureBase*>(&future), static_cast<const FutureBase*>(&continued)}) {
+        CHECK(one->wait_until(System::time_point::min()) == std::future_status::timeout);
+        CHECK(one->wait_until(Steady::time_point::min()) == std::future_status::timeout);
+        CHECK(one->wait_until(Hours::min()) == std::future_status::timeout);
+        CHECK(one->wait_for(Steady::duration::min()) == std::future_status::timeout);
+        CHECK(one->wait_for(std::chrono::hours::min()) == std::future_status::timeout);
+    }
+    std::atomic<int> ready{0};
+    std::vector<std::thread> threads;
+    threads.emplace_back([&] { ready += future.wait_until(System::time_point::max()) == std::future_status::ready; });
+    threads.emplace_back([&] { ready += future.wait_until(Steady::time_point::max()) == std::future_status::ready; });
+    threads.emplace_back([&] { ready += future.wait_until(Hours::max()) == std::future_status::ready; });
+    threads.emplace_back([&] { ready += continued.wait_until(System::time_point::max()) == std::future_status::ready; });
+    CHECK(future.wait_until(Steady::now() + 1ms) == std::future_status::timeout);
+    may_end.set();
+    for (std::thread& thread : threads) { thread.join(); }
+    CHECK(ready == 4);
+}
+ON_ENGINES_WITH_WORKERS("wait_until() the first and the last moment of a clock", futures_wait_until_the_ends_of_time)
 
 template <class P>
 void futures_have_states() {

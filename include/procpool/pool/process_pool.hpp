@@ -299,6 +299,7 @@ ProcessPool<E>::ProcessPool(PoolOptions options) {
     chosen.prepare();
     engine::prepare_log();
     // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
+    static_assert(2 * PoolOptions::max_workers + 2 <= task::Word::most_seats, "a task's word says which seat runs it");
     auto client = std::make_unique<engine::Client>(static_cast<std::uint32_t>(options.queue_capacity), static_cast<std::uint32_t>(2 * workers + 2),
                                                    chosen.place_of, !chosen.shares_memory);
     task::Control& control = client->board().control;
