@@ -48,6 +48,8 @@ void call_code(TaskFrame& frame) {
 /// A fixed number of workers and a queue of tasks.
 /// Called by: all members from any thread of the process that built the pool. In a forked child of that process, a worker included, an
 /// inherited pool is inert: its destructor does nothing, its other members throw std::logic_error. A worker may build a pool of its own.
+/// A task of a ThreadPool or InlinePool may use that very pool: while it waits for another task, or for room in the queue, its thread runs
+/// such tasks itself. What could never come to an end throws std::system_error (resource_deadlock_would_occur).
 template <Engine E = ForkEngine>
 class ProcessPool {
 public:
@@ -203,7 +205,7 @@ public:
 
     /// Runs f(args...) once in every worker, when it is through with what it is at; if one dies before, its replacement runs it. Broadcasts run
     /// one after the other. Returns: what f returns, by worker index; nothing if f returns nothing. Throws: when all have ended, the error of the
-    /// lowest index: what f throws, WorkerDied; otherwise as apply_async().
+    /// lowest index: what f throws, WorkerDied; otherwise as apply_async(); std::system_error (resource_deadlock_would_occur) in a task of the pool.
     template <class F, class... Args>
     auto broadcast(F f, Args&&... args);
 
