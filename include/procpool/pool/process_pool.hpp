@@ -174,7 +174,7 @@ public:
 
     /// Returns: a ResultRange of f(items...) in the order of the items. It starts at once and goes on when results are taken: an input is read up
     /// to MapOptions::window items ahead of them, one item to a task unless chunk_size says otherwise. Ranges passed as rvalues are kept, others
-    /// must outlive it. An item that fails is thrown where its result would be, and costs no other. Throws: std::invalid_argument, PoolClosed.
+    /// must outlive it. An input that is neither in memory nor counts is not read while there is a result to take. An item that fails is thrown where its result would be, and costs no other. Throws: std::invalid_argument, PoolClosed.
     template <class F, class... Ranges>
         requires(!std::same_as<F, MapOptions>)
     auto imap(F f, Ranges&&... ranges) {
