@@ -44,6 +44,19 @@ void called_once_before_wait_returns() {
         many.on_done([&order, i] { order.push_back(i); });
     }
     CHECK(get_soon(many) == 3);
+
+    int calls = 0;
+    auto all_good = pool.map_async(same, std::vector{1, 2, 3});
+    all_good.on_done([&] { ++calls; });
+    all_good.wait();
+    CHECK(calls == 1);
+    CHECK(all_good.get() == std::vector{1, 2, 3});
+    auto one_bad = pool.map_async([](int n) { return n == 2 ? fail(n) : n; }, std::vector{1, 2, 3});
+    one_bad.on_done([&] { ++calls; });
+    one_bad.wait();
+    CHECK(calls == 2);
+    CHECK_THROWS_AS(one_bad.get(), std::out_of_range);
+
     std::vector<int> expected(100);
     std::iota(expected.begin(), expected.end(), 0);
     CHECK(order == expected);

@@ -52,7 +52,6 @@ void all_and_any() {
     CHECK(wait_any(futures) == 1);  // asleep, and of another pool than the first
     opens.join();
     CHECK_FALSE(futures[0].ready());
-    Future<int> cancelled = pool.apply_async(same, 3);
     gate.set();
     wait_all(futures);
     CHECK(wait_all_for(futures, 0ms));
@@ -62,6 +61,40 @@ void all_and_any() {
     CHECK_THROWS_AS(as_completed(futures), std::future_error);
 }
 ON_ENGINES_WITH_WORKERS("API-25 waiting for all and for any, of two pools", all_and_any)
+
+template <class P>
+void cancelled_ones_are_ready() {
+    SharedPage page;
+    const Gate gate{page};
+    P pool{1};
+    P other{1};
+    std::vector<Future<int>> futures;
+    futures.push_back(pool.apply_async(wait_for_gate, gate, 0));
+    futures.push_back(other.apply_async(wait_for_gate, gate, 1));
+    for (int i = 2; i < 5; ++i) { futures.push_back((i == 3 ? other : pool).apply_async(same, i)); }
+    CHECK(futures[2].cancel());
+    CHECK(wait_any(futures) == 2);
+    CHECK_FALSE(wait_all_for(futures, 0ms));
+    std::size_t any = 0;
+    std::vector<std::size_t> order;
+    std::thread waits_for_any{[&] { any = wait_any(futures | std::views::drop(3)); }};
+    std::thread waits_for_each{[&] { order = positions(futures); }};
+    std::thread waits_for_all{[&] { wait_all(futures); }};
+    CHECK(futures[3].cancel());
+    waits_for_any.join();
+    CHECK(any == 0);
+    CHECK(futures[4].cancel());
+    gate.set();
+    waits_for_each.join();
+    waits_for_all.join();
+    CHECK(wait_all_for(futures, 0ms));
+    REQUIRE(order.size() == 5);
+    CHECK(order[0] == 2);
+    CHECK(std::set(order.begin(), order.end()).size() == 5);
+    for (std::size_t i = 0; i < 2; ++i) { CHECK(futures[i].get() == static_cast<int>(i)); }
+    for (std::size_t i = 2; i < 5; ++i) { CHECK_THROWS_AS(futures[i].get(), TaskCancelled); }
+}
+ON_ENGINES_WITH_WORKERS("API-25 cancelled futures are ready for wait_all, wait_any and as_completed", cancelled_ones_are_ready)
 
 template <class P>
 void released_while_registering() {

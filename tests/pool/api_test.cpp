@@ -450,6 +450,67 @@ void futures_have_states() {
 ON_ENGINES_WITH_WORKERS("API-22 API-24 a future is unfinished, ready, used up", futures_have_states)
 
 template <class P>
+void futures_in_every_state() {
+    struct State {
+        bool valid, ready, running;
+        bool operator==(const State&) const = default;
+    };
+    const auto state_of = [](const FutureBase& future) { return State{future.valid(), future.ready(), future.running()}; };
+    SharedPage page;
+    const Gate runs{page};
+    const Gate may_end{page};
+    P pool{1};
+    auto finished = pool.apply_async(same, 1);
+    finished.wait();
+    auto failed = pool.apply_async(fail, 2);
+    failed.wait();
+    auto running = pool.apply_async([](Gate begun, Gate end) {
+        begun.set();
+        end.wait();
+        return 3;
+    }, runs, may_end);
+    runs.wait();
+    auto pending = pool.apply_async(same, 4);
+    auto to_be_killed = pool.apply_async(same, 5);
+    auto cancelled = pool.apply_async(same, 6);
+    CHECK(cancelled.cancel());
+    CHECK(state_of(finished) == State{true, true, false});
+    CHECK(state_of(failed) == State{true, true, false});
+    CHECK(state_of(cancelled) == State{true, true, false});
+    CHECK(state_of(running) == State{true, false, true});
+    CHECK(state_of(pending) == State{true, false, false});
+    for (Future<int>* const ended : {&finished, &failed, &cancelled}) {
+        CHECK_FALSE(ended->cancel());
+        CHECK_FALSE(ended->kill());
+        CHECK(state_of(*ended) == State{true, true, false});
+    }
+    CHECK_FALSE(running.cancel());
+    CHECK(state_of(running) == State{true, false, true});
+    CHECK(pending.cancel());
+    CHECK(to_be_killed.kill());
+    CHECK(state_of(pending) == State{true, true, false});
+    CHECK(state_of(to_be_killed) == State{true, true, false});
+    CHECK(running.kill());
+    if constexpr (!has_processes<P>) { may_end.set(); }  // it can only be asked
+    running.wait();
+    CHECK(state_of(running) == State{true, true, false});
+    CHECK(finished.get() == 1);
+    CHECK_THROWS_AS(failed.get(), std::out_of_range);
+    if constexpr (has_processes<P>) {
+        CHECK_THROWS_AS(running.get(), TaskCancelled);
+    } else {
+        CHECK(running.get() == 3);
+    }
+    for (Future<int>* const withdrawn : {&pending, &to_be_killed, &cancelled}) { CHECK_THROWS_AS(withdrawn->get(), TaskCancelled); }
+    for (Future<int>* const used : {&finished, &failed, &running, &pending, &to_be_killed, &cancelled}) {
+        CHECK(state_of(*used) == State{false, false, false});
+        CHECK_FALSE(used->cancel());
+        CHECK_FALSE(used->kill());
+    }
+}
+ON_ENGINES_WITH_WORKERS("API-22 API-24 what a pending, running, finished, failed and cancelled future say, and answer to cancel() and kill()", futures_in_every_state)
+
+template <class P>
 void futures_move() {
     P pool{1};
     auto first = pool.apply_async(square, 2);
