@@ -355,6 +355,53 @@ void dropped() {
 }
 ON_ENGINES_WITH_WORKERS("TMO-16 dropping the range stops what has not started", dropped)
 
+template <class P>
+void slow_input_withholds_nothing() {
+    SharedPage page;
+    const Gate third_given{page};
+    P pool{1};
+    const auto all_but_four = [&](int i) {
+        if (i == 4) { third_given.wait(); }
+        return i;
+    };
+    const auto check = [&](auto range, auto value_of) {
+        static_cast<void>(pool.apply(same, 0));  // the items before have ended by now
+        std::vector<int> got;
+        while (auto result = range.next()) {
+            got.push_back(value_of(**result));
+            if (got.size() == 3) { third_given.set(); }
+        }
+        CHECK(got == std::vector{0, 1, 2, 3, 4, 5, 6, 7});
+    };
+    check(pool.imap(MapOptions{.window = 4}, same, std::views::iota(0, 8) | std::views::transform(all_but_four)), [](int value) { return value; });
+    check(pool.imap_unordered(MapOptions{.window = 4}, same, std::views::iota(0, 8) | std::views::transform(all_but_four)), [](const Indexed<int>& one) { return one.value; });
+}
+ON_EVERY_ENGINE("imap: an input whose next item waits for a result withholds none", slow_input_withholds_nothing)
+
+template <class P>
+void asked_without_time() {
+    SharedPage page;
+    const Counter started{page};
+    const Gate may_end{page};
+    P pool{1};
+    int last_read = -1;
+    auto range = pool.imap(MapOptions{.window = 4}, snapshot([=](int i) {
+        started.add();
+        if (i == 3) { may_end.wait(); }
+        return i;
+    }), std::views::iota(0, 6) | std::views::transform([&](int i) { return last_read = i; }));
+    started.wait_for(4);
+    for (int i = 0; i < 3; ++i) { CHECK(**range.next_for(0ms) == i); }
+    CHECK_FALSE(range.next_for(0ms).has_value());
+    CHECK_FALSE(range.is_over());
+    CHECK(last_read == 3);
+    may_end.set();
+    for (int i = 3; i < 6; ++i) { CHECK(**range.next() == i); }
+    CHECK_FALSE(range.next().has_value());
+    CHECK(last_read == 5);
+}
+ON_ENGINES_WITH_WORKERS("imap: next_for() without time reads no input while something is under way", asked_without_time)
+
 TEST_CASE("API-16 imap starts at once, as far as its window, and what is dropped is not run") {
     SharedPage page;
     const Counter ran{page};

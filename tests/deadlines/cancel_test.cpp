@@ -279,6 +279,42 @@ TEST_CASE("TMO-11 threads blocked in get() and wait() wake when the task is canc
     CHECK_THROWS_AS(block.task().get(), TaskCancelled);
 }
 
+TEST_CASE("TMO-11 wait_any() and as_completed() wake on cancel() and on kill(), and callbacks are called") {
+    SharedPage page;
+    Pool pool{1};
+    Block block{pool, page};
+    std::vector<Future<int>> pending;
+    for (int i = 0; i < 2; ++i) { pending.push_back(pool.apply_async([] { return 1; })); }
+    const std::vector<FutureBase*> all{&block.task(), &pending[0], &pending[1]};
+    std::atomic<int> calls{0};
+    block.task().on_done([&] { ++calls; });
+    pending[0].on_done([&] { ++calls; });
+    std::atomic<std::size_t> any{99};
+    std::vector<std::size_t> order;
+    std::atomic<std::size_t> found{0};
+    std::thread waits_for_any{[&] { any = wait_any(all); }};
+    std::thread waits_for_each{[&] {
+        for (const std::size_t at : as_completed(all)) {
+            order.push_back(at);
+            ++found;
+        }
+    }};
+    CHECK(pending[1].cancel());
+    waits_for_any.join();
+    CHECK(any == 2);
+    wait_until([&] { return found == 1; }, "as_completed() to find what was cancelled");
+    CHECK(block.task().kill());
+    wait_until([&] { return found >= 2; }, "as_completed() to find what was killed");
+    static_cast<void>(pending[0].kill());  // by now it may run, or have run
+    waits_for_each.join();
+    CHECK(order.size() == 3);
+    CHECK(order[0] == 2);
+    wait_all(all);
+    CHECK(calls == 2);
+    CHECK_THROWS_AS(block.task().get(), TaskCancelled);
+    CHECK_THROWS_AS(pending[1].get(), TaskCancelled);
+}
+
 TEST_CASE("TMO-15 a storm of cancellations", "[slow]") {
     Muster muster;
     const unsigned seed = std::random_device{}();

@@ -135,6 +135,7 @@ TEST_CASE("TMO-07 2000 tasks that take as long as they may: each ends once, and 
     std::size_t timeouts = 0;
     constexpr std::size_t count = under_sanitizer ? 200 : 2000;
     std::vector<Future<int>> futures;
+    std::vector<int> calls(count);
     for (std::size_t i = 0; i < count; ++i) {
         futures.push_back(pool.apply_async(
             limited(1ms),
@@ -144,6 +145,7 @@ TEST_CASE("TMO-07 2000 tasks that take as long as they may: each ends once, and 
                 return n;
             },
             finished, static_cast<int>(i)));
+        futures.back().on_done([&calls, i] { ++calls[i]; });
     }
     for (std::size_t i = 0; i < count; ++i) {
         try {
@@ -154,6 +156,7 @@ TEST_CASE("TMO-07 2000 tasks that take as long as they may: each ends once, and 
         }
     }
     CHECK(values + timeouts == count);
+    CHECK(std::ranges::count(calls, 1) == static_cast<std::ptrdiff_t>(count));
     CHECK(static_cast<std::size_t>(finished.value()) >= values);
     CHECK(pool.stats().timed_out == timeouts);
     CHECK(pool.stats().failed == 0);

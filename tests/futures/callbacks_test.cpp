@@ -44,6 +44,19 @@ void called_once_before_wait_returns() {
         many.on_done([&order, i] { order.push_back(i); });
     }
     CHECK(get_soon(many) == 3);
+
+    int calls = 0;
+    auto all_good = pool.map_async(same, std::vector{1, 2, 3});
+    all_good.on_done([&] { ++calls; });
+    all_good.wait();
+    CHECK(calls == 1);
+    CHECK(all_good.get() == std::vector{1, 2, 3});
+    auto one_bad = pool.map_async([](int n) { return n == 2 ? fail(n) : n; }, std::vector{1, 2, 3});
+    one_bad.on_done([&] { ++calls; });
+    one_bad.wait();
+    CHECK(calls == 2);
+    CHECK_THROWS_AS(one_bad.get(), std::out_of_range);
+
     std::vector<int> expected(100);
     std::iota(expected.begin(), expected.end(), 0);
     CHECK(order == expected);
@@ -197,6 +210,36 @@ void continuations() {
     wait_until([&] { return ran.load(); }, "a continuation nobody waits for");
 }
 ON_EVERY_ENGINE("a future can be continued", continuations)
+
+TEST_CASE("then() and on_done() without a callback thread to be had leave the future as it was") {
+    Subprocess program{[] {
+        Pool pool{1};
+        auto task = pool.apply_async([] { return std::string{"kept"}; });
+        auto [promise, deferred] = make_deferred<std::string>();
+        const auto set_stacks = [](std::size_t size) {
+            pthread_attr_t attributes;
+            ::pthread_attr_init(&attributes);
+            ::pthread_attr_setstacksize(&attributes, size);
+            if (::pthread_setattr_default_np(&attributes) != 0) { throw std::runtime_error("no other size of stacks"); }
+            ::pthread_attr_destroy(&attributes);
+        };
+        set_stacks(std::size_t{1} << 50);  // so that no thread can be had
+        for (Future<std::string>* const future : {&task, &deferred}) {
+            try {
+                future->on_done([] { std::printf("called!"); });
+            } catch (const std::system_error&) { std::printf("refused, "); }
+            try {
+                static_cast<void>(future->then([](const std::string&) { std::printf("called!"); }));
+            } catch (const std::system_error&) { std::printf("refused, "); }
+        }
+        set_stacks(std::size_t{1} << 20);
+        promise.set_value("too");
+        auto again = task.then([](const std::string& text) { return text + " it"; });
+        std::printf("%s, %s", again.get().c_str(), deferred.get().c_str());
+    }};
+    CHECK(exited_with(program.wait(), 0));
+    CHECK(program.output() == "refused, refused, refused, refused, kept it, too");
+}
 
 template <class P>
 void cancelled_continuations() {

@@ -52,7 +52,6 @@ void all_and_any() {
     CHECK(wait_any(futures) == 1);  // asleep, and of another pool than the first
     opens.join();
     CHECK_FALSE(futures[0].ready());
-    Future<int> cancelled = pool.apply_async(same, 3);
     gate.set();
     wait_all(futures);
     CHECK(wait_all_for(futures, 0ms));
@@ -62,6 +61,41 @@ void all_and_any() {
     CHECK_THROWS_AS(as_completed(futures), std::future_error);
 }
 ON_ENGINES_WITH_WORKERS("API-25 waiting for all and for any, of two pools", all_and_any)
+
+template <class P>
+void cancelled_ones_are_ready() {
+    SharedPage page;
+    const Gate gate{page};
+    P pool{1};
+    P other{1};
+    std::vector<Future<int>> futures;
+    futures.push_back(pool.apply_async(wait_for_gate, gate, 0));
+    futures.push_back(other.apply_async(wait_for_gate, gate, 1));
+    for (int i = 2; i < 5; ++i) { futures.push_back((i == 3 ? other : pool).apply_async(same, i)); }
+    CHECK(futures[2].cancel());
+    CHECK(wait_any(futures) == 2);
+    auto completed = as_completed(futures);
+    CHECK(*completed.begin() == 2);
+    CHECK_FALSE(wait_all_for(futures, 0ms));
+    std::size_t any = 0;
+    std::vector<std::size_t> order;
+    std::thread waits_for_any{[&] { any = wait_any(futures | std::views::drop(3)); }};
+    std::thread waits_for_each{[&] { order = positions(futures); }};
+    std::thread waits_for_all{[&] { wait_all(futures); }};
+    CHECK(futures[3].cancel());
+    waits_for_any.join();
+    CHECK(any == 0);
+    CHECK(futures[4].cancel());
+    gate.set();
+    waits_for_each.join();
+    waits_for_all.join();
+    CHECK(wait_all_for(futures, 0ms));
+    REQUIRE(order.size() == 5);
+    CHECK(std::set(order.begin(), order.end()).size() == 5);
+    for (std::size_t i = 0; i < 2; ++i) { CHECK(futures[i].get() == static_cast<int>(i)); }
+    for (std::size_t i = 2; i < 5; ++i) { CHECK_THROWS_AS(futures[i].get(), TaskCancelled); }
+}
+ON_ENGINES_WITH_WORKERS("API-25 cancelled futures are ready for wait_all, wait_any and as_completed", cancelled_ones_are_ready)
 
 template <class P>
 void released_while_registering() {
@@ -164,6 +198,37 @@ void limited_time() {
     }
 }
 ON_ENGINES_WITH_WORKERS("API-27 as_completed() with a time limit yields what is done, then throws with counts", limited_time)
+
+template <class P>
+void asked_again_after_the_time() {
+    SharedPage page;
+    const Gate first{page};
+    const Gate second{page};
+    P pool{2};
+    std::vector<Future<int>> futures;
+    futures.push_back(pool.apply_async(wait_for_gate, first, 0));
+    futures.push_back(pool.apply_async(wait_for_gate, second, 1));
+    auto completed = as_completed(futures, 0ms);
+    std::vector<std::size_t> found;
+    const auto go_through = [&] {
+        for (const std::size_t at : completed) { found.push_back(at); }
+    };
+    CHECK_THROWS_AS(go_through(), WaitTimedOut);
+    CHECK_THROWS_AS(go_through(), WaitTimedOut);
+    CHECK(found.empty());
+    first.set();
+    futures[0].wait();
+    CHECK_THROWS_AS(go_through(), WaitTimedOut);  // by ++
+    CHECK(found == std::vector<std::size_t>{0});
+    AsCompleted::Iterator next{completed};
+    CHECK_THROWS_AS(++next, WaitTimedOut);  // what was not found is not passed over
+    second.set();
+    futures[1].wait();
+    go_through();
+    CHECK(found == std::vector<std::size_t>{0, 1});
+    CHECK(completed.begin() == completed.end());
+}
+ON_ENGINES_WITH_WORKERS("API-27 as_completed() whose time is over can be gone through again", asked_again_after_the_time)
 
 template <class P>
 void in_the_order_of_completion() {

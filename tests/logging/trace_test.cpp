@@ -198,6 +198,38 @@ TEST_CASE("a trace of nothing is a file of nothing, and a file that cannot be wr
     CHECK_THROWS_AS(write_trace("/dev/full"), std::system_error);
 }
 
+TEST_CASE("a task that ends while a trace is written, and began before all that was known, is left out") {
+    struct Entry {
+        std::uint64_t task;
+        std::int64_t after;  // the start of the axis
+    };
+    struct File {
+        std::vector<Entry> entries;
+        void add(const task::TraceRecord& record, std::int64_t start) { entries.push_back({record.task, record.begin - start}); }
+    } file;
+    const auto record = [](std::uint64_t number, std::int64_t queued, task::TraceKind kind = task::TraceKind::task) {
+        return task::TraceRecord{.begin = queued + 10, .end = queued + 20, .queued = queued, .cpu = 0, .task = number, .pid = 0, .pool = 0, .worker = 0, .items = 0,
+                                 .attempt = 0, .kind = kind, .ended = {}, .text = {}};
+    };
+    std::vector<task::TraceRecord> records{record(0, -1'000'000, task::TraceKind::pool), record(1, 100'000), record(2, 200'000)};
+    int looks = 0;
+    const std::uint64_t dropped = engine::add_all(file, [&](auto use) {
+        for (const task::TraceRecord& known : records) { use(known); }
+        if (++looks == 1) {
+            records.push_back(record(3, 87'500));
+            records.push_back(record(4, 300'000));
+        }
+        return std::uint64_t{7};
+    });
+    CHECK(dropped == 7);
+    REQUIRE(file.entries.size() == 4);
+    CHECK(file.entries[0].task == 0);
+    CHECK(file.entries[1].task == 1);
+    CHECK(file.entries[1].after == 10);
+    CHECK(file.entries[2].task == 2);
+    CHECK(file.entries[3].task == 4);
+}
+
 TEST_CASE("a full trace counts what it loses, and can be written while tasks run") {
     // As write_trace() sees it; the real one has room for a million.
     auto places = std::make_unique<task::Trace::Place[]>(10);

@@ -351,7 +351,57 @@ void shows_busy_workers() {
 }
 ON_ENGINES_WITH_WORKERS("workers() tells who is busy", shows_busy_workers)
 
+TEST_CASE("PROCPOOL_WORKERS beyond what a pool may have is an error for every engine that would use it") {
+    for (const char* const many : {"2001", "2047", "100000"}) {
+        Subprocess program{[=] {
+            ::setenv("PROCPOOL_WORKERS", many, 1);
+            try {
+                const Pool pool;
+            } catch (const std::invalid_argument&) { std::printf("processes "); }
+            try {
+                const ThreadPool pool;
+            } catch (const std::invalid_argument&) { std::printf("threads "); }
+            try {
+                static_cast<void>(fork_map([](int n) { return n; }, std::vector<int>{1, 2, 3}));
+            } catch (const std::invalid_argument& error) { std::printf("%s", error.what()); }
+            std::printf("; %zu", Pool{1}.size());
+        }};
+        CHECK(exited_with(program.wait(), 0));
+        CHECK(program.output() == std::string{"processes threads procpool: PROCPOOL_WORKERS must be a number from 1 to 2000, not '"} + many + "'; 1");
+    }
+}
+
 // ---- futures
+
+template <class P>
+void futures_wait_until_the_ends_of_time() {
+    SharedPage page;
+    const Gate may_end{page};
+    P pool{1};
+    auto future = pool.apply_async([](Gate gate) { gate.wait(); }, may_end);
+    auto continued = pool.apply_async([] { return 1; }).then([](int n) { return n; });
+    using System = std::chrono::system_clock;
+    using Steady = std::chrono::steady_clock;
+    using Hours = std::chrono::time_point<System, std::chrono::hours>;
+    for (const FutureBase* const one : {static_cast<const FutureBase*>(&future), static_cast<const FutureBase*>(&continued)}) {
+        CHECK(one->wait_until(System::time_point::min()) == std::future_status::timeout);
+        CHECK(one->wait_until(Steady::time_point::min()) == std::future_status::timeout);
+        CHECK(one->wait_until(Hours::min()) == std::future_status::timeout);
+        CHECK(one->wait_for(Steady::duration::min()) == std::future_status::timeout);
+        CHECK(one->wait_for(std::chrono::hours::min()) == std::future_status::timeout);
+    }
+    std::atomic<int> ready{0};
+    std::vector<std::thread> threads;
+    threads.emplace_back([&] { ready += future.wait_until(System::time_point::max()) == std::future_status::ready; });
+    threads.emplace_back([&] { ready += future.wait_until(Steady::time_point::max()) == std::future_status::ready; });
+    threads.emplace_back([&] { ready += future.wait_until(Hours::max()) == std::future_status::ready; });
+    threads.emplace_back([&] { ready += continued.wait_until(System::time_point::max()) == std::future_status::ready; });
+    CHECK(future.wait_until(Steady::now() + 1ms) == std::future_status::timeout);
+    may_end.set();
+    for (std::thread& thread : threads) { thread.join(); }
+    CHECK(ready == 4);
+}
+ON_ENGINES_WITH_WORKERS("wait_until() the first and the last moment of a clock", futures_wait_until_the_ends_of_time)
 
 template <class P>
 void futures_have_states() {
@@ -398,6 +448,67 @@ void futures_have_states() {
     CHECK_THROWS_AS(none.cancel(), std::future_error);
 }
 ON_ENGINES_WITH_WORKERS("API-22 API-24 a future is unfinished, ready, used up", futures_have_states)
+
+template <class P>
+void futures_in_every_state() {
+    struct State {
+        bool valid, ready, running;
+        bool operator==(const State&) const = default;
+    };
+    const auto state_of = [](const FutureBase& future) { return State{future.valid(), future.ready(), future.running()}; };
+    SharedPage page;
+    const Gate runs{page};
+    const Gate may_end{page};
+    P pool{1};
+    auto finished = pool.apply_async(same, 1);
+    finished.wait();
+    auto failed = pool.apply_async(fail, 2);
+    failed.wait();
+    auto running = pool.apply_async([](Gate begun, Gate end) {
+        begun.set();
+        end.wait();
+        return 3;
+    }, runs, may_end);
+    runs.wait();
+    auto pending = pool.apply_async(same, 4);
+    auto to_be_killed = pool.apply_async(same, 5);
+    auto cancelled = pool.apply_async(same, 6);
+    CHECK(cancelled.cancel());
+    CHECK(state_of(finished) == State{true, true, false});
+    CHECK(state_of(failed) == State{true, true, false});
+    CHECK(state_of(cancelled) == State{true, true, false});
+    CHECK(state_of(running) == State{true, false, true});
+    CHECK(state_of(pending) == State{true, false, false});
+    for (Future<int>* const ended : {&finished, &failed, &cancelled}) {
+        CHECK_FALSE(ended->cancel());
+        CHECK_FALSE(ended->kill());
+        CHECK(state_of(*ended) == State{true, true, false});
+    }
+    CHECK_FALSE(running.cancel());
+    CHECK(state_of(running) == State{true, false, true});
+    CHECK(pending.cancel());
+    CHECK(to_be_killed.kill());
+    CHECK(state_of(pending) == State{true, true, false});
+    CHECK(state_of(to_be_killed) == State{true, true, false});
+    CHECK(running.kill());
+    if constexpr (!has_processes<P>) { may_end.set(); }  // it can only be asked
+    running.wait();
+    CHECK(state_of(running) == State{true, true, false});
+    CHECK(finished.get() == 1);
+    CHECK_THROWS_AS(failed.get(), std::out_of_range);
+    if constexpr (has_processes<P>) {
+        CHECK_THROWS_AS(running.get(), TaskCancelled);
+    } else {
+        CHECK(running.get() == 3);
+    }
+    for (Future<int>* const withdrawn : {&pending, &to_be_killed, &cancelled}) { CHECK_THROWS_AS(withdrawn->get(), TaskCancelled); }
+    for (Future<int>* const used : {&finished, &failed, &running, &pending, &to_be_killed, &cancelled}) {
+        CHECK(state_of(*used) == State{false, false, false});
+        CHECK_FALSE(used->cancel());
+        CHECK_FALSE(used->kill());
+    }
+}
+ON_ENGINES_WITH_WORKERS("API-22 API-24 what a pending, running, finished, failed and cancelled future say, and answer to cancel() and kill()", futures_in_every_state)
 
 template <class P>
 void futures_move() {

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <future>
 #include <ios>
+#include <mutex>
 #include <new>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -165,6 +167,51 @@ void errors_are_not_shared() {
     CHECK(right == 8);
 }
 ON_ENGINES_WITH_WORKERS("EXC-06 every future has an exception of its own", errors_are_not_shared)
+
+template <class P>
+void one_event_for_many() {
+    SharedPage page;
+    const Counter begun{page};
+    P pool{2};
+    std::vector<Future<int>> futures;
+    for (int i = 0; i < 2; ++i) {
+        static_cast<void>(pool.apply_async([](std::stop_token stop, Counter counter) {
+            counter.add();
+            wait_until([&] { return stop.stop_requested(); }, "a request to stop");
+        }, begun));
+    }
+    begun.wait_for(2);
+    for (int i = 0; i < 8; ++i) { futures.push_back(pool.apply_async(same, i)); }
+    std::vector<std::exception_ptr> errors(futures.size());
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < futures.size(); ++i) {
+        threads.emplace_back([&, i] {
+            try {
+                futures[i].get();
+            } catch (const PoolTerminated&) { errors[i] = std::current_exception(); }
+        });
+    }
+    pool.terminate();
+    for (std::thread& thread : threads) { thread.join(); }
+    std::set<const void*> objects;
+    std::mutex mutex;
+    threads.clear();
+    for (const std::exception_ptr& error : errors) {
+        for (int times = 0; times < 2; ++times) {
+            threads.emplace_back([&] {
+                try {
+                    if (error) { std::rethrow_exception(error); }
+                } catch (const PoolTerminated& one) {
+                    const std::lock_guard guard{mutex};
+                    objects.insert(&one);
+                }
+            });
+        }
+    }
+    for (std::thread& thread : threads) { thread.join(); }
+    CHECK(objects.size() == futures.size());
+}
+ON_ENGINES_WITH_WORKERS("EXC-06 futures that end by one terminate() have exceptions of their own, which many threads rethrow", one_event_for_many)
 
 template <class P>
 void huge_exceptions_do_not_wedge() {

@@ -4,12 +4,14 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include <unistd.h>
@@ -49,6 +51,16 @@ void refuses_work_once_stopped() {
         CHECK_THROWS_AS(pool.for_each([](int& x) { ++x; }, shared), PoolClosed);
         CHECK_THROWS_AS(pool.map_into(same, shared, output), PoolClosed);
         CHECK_THROWS_AS(pool.map_into(same, output, shared), PoolClosed);
+        const std::vector<std::tuple<int>> tuples{{1}, {2}};
+        CHECK_THROWS_AS(pool.starmap(same, tuples), PoolClosed);
+        CHECK_THROWS_AS(pool.starmap_async(same, tuples), PoolClosed);
+        CHECK_THROWS_AS(pool.map_async(same, output), PoolClosed);
+        CHECK_THROWS_AS(pool.map_outcomes(same, output), PoolClosed);
+        CHECK_THROWS_AS(pool.map_reduce(same, std::plus<>{}, 0, output), PoolClosed);
+        CHECK_THROWS_AS(pool.imap(same, output), PoolClosed);
+        CHECK_THROWS_AS(pool.imap_unordered(same, output), PoolClosed);
+        CHECK_THROWS_AS(pool.broadcast(same, 1), PoolClosed);
+        CHECK_THROWS_AS(pool.refork(), PoolClosed);
         CHECK(pool.stats().submitted == 1);
         CHECK(before.get() == 1);
         CHECK(pool.size() == 1);

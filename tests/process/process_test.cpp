@@ -13,6 +13,8 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -254,6 +256,56 @@ TEST_CASE("PRC-08 a child goes with the program, however that ends, but not with
     }};
     CHECK(killed_by(program.wait(), SIGKILL));
     wait_until_gone(static_cast<pid_t>(child_pid.value()), 2s);
+}
+
+TEST_CASE("PRC-08 a child goes with a program that returns from main(), calls exit() or has no thread left, its Process static or leaked") {
+    const std::string way = GENERATE(as<std::string>{}, "return static", "return leaked", "exit static", "exit leaked", "main leaves nobody");
+    CAPTURE(way);
+    Subprocess program{[&] { ::execl(PROCPOOL_TEST_PROGRAM, PROCPOOL_TEST_PROGRAM, way.c_str(), nullptr); }};
+    CHECK(exited_with(program.wait(), 0));
+    REQUIRE_FALSE(program.output().empty());
+    wait_until_gone(static_cast<pid_t>(std::stol(program.output())), 2s);
+}
+
+TEST_CASE("PRC-08 a child goes on when main() leaves the program to other threads") {
+    Subprocess program{[] { ::execl(PROCPOOL_TEST_PROGRAM, PROCPOOL_TEST_PROGRAM, "main leaves", nullptr); }};
+    CHECK(exited_with(program.wait(), 0));
+    CHECK(program.output() == "exited with code 7\n");
+}
+
+TEST_CASE("a child that ends by an exception or a signal is reported, once; one that its owner ends is not") {
+    std::vector<std::string> records;
+    std::mutex mutex;
+    set_log_sink([&](const LogRecord& record) {
+        const std::lock_guard guard{mutex};
+        records.push_back(std::string{to_string(record.level)} + " " + std::to_string(record.pid) + ": " + std::string{record.text});
+    });
+    std::vector<std::string> expected;
+    const auto expect = [&](const Process& process, const std::string& text) { expected.push_back("error " + std::to_string(process.pid()) + ": " + text); };
+    {
+        Process throws{ProcessOptions{.name = "thrower"}, [] { throw std::runtime_error("no licence"); }};
+        throws.join();
+        throws.join();
+        CHECK_FALSE(throws.is_alive());
+        expect(throws, "process 'thrower' ended by an exception that nobody caught: std::runtime_error: no licence");
+        Process raises{ProcessOptions{.name = "raiser"}, [] { ::raise(SIGABRT); }};
+        raises.join();
+        expect(raises, "process 'raiser' was killed by signal 6 (SIGABRT)");
+        Process killed{ProcessOptions{.name = "victim"}, [] { ::raise(SIGKILL); }};
+        wait_until([&] { return !killed.is_alive(); }, "it to end");
+        expect(killed, "process 'victim' was killed by signal 9 (SIGKILL)");
+        Process returns{[] { return 3; }};
+        returns.join();
+        Process terminated{sleep_long};
+        terminated.terminate();
+        terminated.join();
+        Process stopped{sleep_long};
+        stopped.kill();
+        stopped.join();
+        const Process destroyed{sleep_long};
+    }
+    set_log_sink({});
+    CHECK(records == expected);
 }
 
 TEST_CASE("PRC-09 atexit functions of the child run in it, those of the parent do not") {

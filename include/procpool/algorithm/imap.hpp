@@ -13,12 +13,14 @@
 #include <procpool/pool/process_pool.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <deque>
 #include <exception>
 #include <map>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <type_traits>
 #include <utility>
 
@@ -81,12 +83,19 @@ private:
     std::deque<Outcome<Given>> waiting_;
 };
 
+/// Whether to read an item is to read memory, or to count. Anything else may take its time, or depend on what the consumer does with results.
+template <class Range>
+inline constexpr bool reads_at_once_v = std::ranges::contiguous_range<Range>;
+template <class W, class Bound>
+inline constexpr bool reads_at_once_v<std::ranges::iota_view<W, Bound>> = std::integral<W>;
+
 /// A call over many items that goes on when somebody wants a result. Input: see input.hpp.
 template <class Input, class F, class Queue>
 class LazyCall final : public ResultSource<typename Queue::Given> {
     using Given = typename Queue::Given;
     using Called = typename Input::template Called<F>;
     using Function = Caught<Called, typename Input::Item>;
+    static constexpr bool reads_at_once = reads_at_once_v<std::remove_cv_t<typename Input::Range>>;
 
 public:
     /// Effects: the first items are submitted.
@@ -104,11 +113,16 @@ public:
         try {
             while (!is_over_) {
                 if (!queue_.has_next()) { call_.collect(); }
-                if (room() >= worthwhile_) { fill(); }
+                if constexpr (reads_at_once) {  // workers have enough to do while the consumer is at this result
+                    if (room() >= worthwhile_) { fill(); }
+                }
                 call_.tick();
                 if (queue_.has_next()) {
                     ++given_;
                     return queue_.pop();
+                }
+                if constexpr (!reads_at_once) {  // what may take long withholds no result that is there; so it looks for one after each chunk
+                    if (may_read(deadline) && call_.submit_next(chunk_)) { continue; }
                 }
                 if (!call_.in_flight() && !call_.has_input()) { return end(); }
                 if (deadline.passed()) { return std::nullopt; }
@@ -138,6 +152,12 @@ private:
     /// How many items may be submitted now.
     [[nodiscard]] std::size_t room() const noexcept { return window_ - std::min(window_, call_.submitted() - given_); }
 
+    /// Whether to read on, until the window is full. Not when the time is over: a result of what is under way may come sooner than the next item.
+    [[nodiscard]] bool may_read(Deadline deadline) {
+        is_filling_ = room() >= (is_filling_ ? chunk_ : worthwhile_);
+        return is_filling_ && !(deadline.passed() && call_.in_flight()) && call_.has_input();
+    }
+
     void fill() {
         while (room() >= chunk_ && call_.has_input()) {
             if (!call_.submit_next(chunk_)) { return; }
@@ -160,6 +180,7 @@ private:
     std::size_t chunk_;
     std::size_t worthwhile_;  // to submit so many at once: a worker that sleeps is woken for several
     std::size_t given_ = 0;   // to the consumer
+    bool is_filling_ = false;
     bool is_over_ = false;
     Chunked<Function, typename Input::Item, Items::copied, typename Input::Range, Queue> call_;
 };

@@ -83,7 +83,8 @@ public:
 
     /// Blocks until the next result is there. Returns: it, or its error; nothing at the end, however often it is asked.
     [[nodiscard]] std::optional<Outcome<T>> next() { return source_->next(Deadline::never()); }
-    /// As next(), but also nothing when the time is over; is_over() tells which.
+    /// As next(), but also nothing when the time is over; is_over() tells which. An item that the input is slow to give is waited for, but not
+    /// begun to be when the time is over and others are under way.
     template <class Rep, class Period>
     [[nodiscard]] std::optional<Outcome<T>> next_for(std::chrono::duration<Rep, Period> timeout) {
         return source_->next(Deadline::after(timeout));

@@ -136,7 +136,8 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& orde
     }
     const bool labelled = !order.label.empty();
     const bool traced = board_.control.number != 0;
-    const int traits = (special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) | (traced ? task::Slot::traced : 0);
+    const int traits = (special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) | (traced ? task::Slot::traced : 0) |
+                       (order.addressee != Order::anybody ? task::Slot::mailed : 0);
     task.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     if (traced) [[unlikely]] {
         board_.tag(index).queued = worker::trace_time();
@@ -187,6 +188,7 @@ inline void Client::arm(Deadline expires) noexcept {
 
 /// Blocks until a slot may have become free, or something else worth a look happens.
 inline void Client::wait_for_capacity(const Order& order) {
+    if (crew_->make_room()) { return; }
     const std::lock_guard guard{capacity_mutex_};
     const Parkers::Lease lease = parkers_.lease();
     // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a registration.

@@ -6,10 +6,12 @@
 
 #include <procpool/core/deadline.hpp>
 #include <procpool/engine/callback_loop.hpp>
+#include <procpool/engine/crew.hpp>
 #include <procpool/os/identity.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -116,6 +118,7 @@ public:
     bool wait(Deadline deadline) {
         if (CallbackLoop* const loop = callback_loop()) { return is_decided() || loop->wait(*this, deadline); }
         if (is_over()) { return true; }
+        if (Crew* const crew = crew_at_work()) { return wait_at_work(*crew, deadline); }
         std::unique_lock lock{mutex_};
         const auto over = [this] { return is_over(); };
         if (deadline.is_never()) {
@@ -177,6 +180,18 @@ private:
         std::uint64_t key;
         bool when_decided;
     };
+
+    /// As wait(), for a worker of the program's own threads: it may depend on tasks that nobody else is there to run.
+    bool wait_at_work(Crew& crew, Deadline deadline) {
+        constexpr std::chrono::milliseconds until_next_look{1};  // whoever submits another does not wake this thread
+        while (!is_over()) {
+            if (deadline.passed()) { return false; }
+            if (crew.run_awaited_by(Crew::anybody)) { continue; }
+            std::unique_lock lock{mutex_};
+            changed_.wait_until(lock, deadline.or_sooner(Deadline::after(until_next_look)).when(), [this] { return is_over(); });
+        }
+        return true;
+    }
 
     /// Requires: mutex_ is held, and it is decided.
     void tell() noexcept {

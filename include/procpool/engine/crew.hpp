@@ -6,10 +6,14 @@
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/task/slot.hpp>
+
+#include <cstdint>
+#include <system_error>
 
 namespace procpool::engine {
 
-/// Nothing here is called on the way of a task but run_here(), and that only by crews without workers.
+/// Nothing here is called on the way of a task but run_here(), and that does something only where there are no workers.
 /// Called by: parent, any thread.
 class Crew {
 public:
@@ -38,6 +42,30 @@ public:
     /// Effects: runs one pending task in the caller. Only crews without workers do anything.
     virtual void run_here() {}
     [[nodiscard]] virtual bool runs_here() const noexcept { return false; }
+
+    // ---- in a task of this crew that waits for others of it: there may be nobody else to run them. Only where tasks share the parent's memory;
+    // ---- anywhere else nothing happens. What is run is run here, within the caller. Returns: whether one was run.
+
+    /// Whether the caller is in a task of this crew.
+    [[nodiscard]] virtual bool is_in_task() const noexcept { return false; }
+    /// Effects: runs the task in this slot, if it has not started. Throws: std::system_error when it is one that the caller is in.
+    virtual bool run_awaited(std::uint32_t, task::Word) { return false; }
+    /// Effects: runs a task that this waiter is to be called for; any, where waiter is `anybody`.
+    virtual bool run_awaited_by(std::uint32_t) { return false; }
+    static constexpr std::uint32_t anybody = 0xffffffff;
+    /// Effects: a slot may have become free. Called by: who waits for one. Throws: std::system_error when that cannot be.
+    virtual bool make_room() { return false; }
 };
+
+/// For what a task does that could never come to an end.
+[[noreturn]] inline void throw_deadlock(const char* text) {
+    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur), text);
+}
+
+/// Not null on threads that are workers, and on the first thread of a process that was forked there.
+inline constinit thread_local Crew* crew_of_thread = nullptr;
+
+/// Returns: the crew that the caller is a worker of; null on every other thread.
+[[nodiscard]] inline Crew* crew_at_work() noexcept { return crew_of_thread != nullptr && crew_of_thread->is_in_task() ? crew_of_thread : nullptr; }
 
 }  // namespace procpool::engine

@@ -9,14 +9,19 @@
 #include <procpool/engine/crew.hpp>
 #include <procpool/engine/thread.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/log.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 namespace procpool {
@@ -26,7 +31,8 @@ namespace engine {
 class InlineCrew final : public Crew {
 public:
     /// Effects: runs the initializer. Throws: PoolBroken when it fails.
-    InlineCrew(Client& client, worker::Setup setup) : client_(client), board_(client.board()), setup_(std::move(setup)) {
+    InlineCrew(Client& client, worker::Setup setup)
+        : client_(client), board_(client.board()), setup_(std::move(setup)), loop_(board_, 0, thread_host) {
         task::Seat& seat = board_.seats()[0];
         seat.pid.store(os::this_process(), std::memory_order_relaxed);
         seat.state.store(task::SeatState::ready, std::memory_order_relaxed);
@@ -64,7 +70,29 @@ public:
     void run_here() override {
         const std::lock_guard guard{running_};
         const AsWorker now{board_};
-        worker::Loop{board_, 0, thread_host}.run_one();
+        const Running here{*this};
+        loop_.run_one_within();
+    }
+
+    [[nodiscard]] bool is_in_task() const noexcept override { return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+
+    // Another thread's task may have been first when the task was submitted that the caller waits for.
+    bool run_awaited(std::uint32_t slot, task::Word word) override {
+        if (!is_in_task()) { return false; }
+        if (word.phase() == task::Phase::started) { throw_deadlock("procpool: a task waits for its own end"); }
+        return word.phase() == task::Phase::pending && loop_.run_within({slot, word.generation()});
+    }
+    bool run_awaited_by(std::uint32_t waiter) override {
+        if (!is_in_task()) { return false; }
+        return waiter == anybody ? loop_.run_newest_within() : loop_.run_within_for(waiter);
+    }
+    bool make_room() override {
+        if (!is_in_task()) { return false; }
+        if (loop_.run_one_within()) { return true; }
+        const auto has_started = [](const task::Slot& slot) { return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started; };
+        if (std::ranges::all_of(board_.slots(), has_started)) { throw_deadlock("procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it"); }
+        os::nap();  // results that other threads are about to take
+        return true;
     }
 
 private:
@@ -77,6 +105,19 @@ private:
         }
         return true;
     }
+
+    /// The caller's thread runs tasks for a while; maybe it did before.
+    class Running {
+    public:
+        explicit Running(InlineCrew& crew) noexcept : runner_(crew.runner_), before_(runner_.exchange(std::this_thread::get_id(), std::memory_order_relaxed)) {}
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+        ~Running() { runner_.store(before_, std::memory_order_relaxed); }
+
+    private:
+        std::atomic<std::thread::id>& runner_;
+        std::thread::id before_;
+    };
 
     /// The caller counts as worker 0 for a while.
     class AsWorker {
@@ -94,7 +135,9 @@ private:
     Client& client_;
     task::Board& board_;
     worker::Setup setup_;
+    worker::Loop loop_;
     std::recursive_mutex running_;
+    std::atomic<std::thread::id> runner_{};  // relaxed: a thread asks only whether it is itself
 };
 
 }  // namespace engine

@@ -8,14 +8,18 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/exit_status.hpp>
+#include <procpool/engine/log_sink.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/descriptor.hpp>
+#include <procpool/os/first_thread.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_lock.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
+#include <procpool/worker/log.hpp>
+#include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
 
 #include <atomic>
@@ -63,7 +67,7 @@ public:
         try {
             if (!forked_in_first_thread) { watch(parent); }
             code = run(what);
-        } catch (...) { report(std::current_exception()); }
+        } catch (...) { report(name, std::current_exception()); }
         std::exit(code);
     }
 
@@ -75,9 +79,10 @@ private:
         os::leave(status);
     }
 
-    static void report(const std::exception_ptr& thrown) noexcept {
+    static void report(const std::string& name, const std::exception_ptr& thrown) noexcept {
         // Null: pthread_exit(), which unwinds the thread and must not come further; or a child of the child that came out of the function here.
         if (!thrown || os::this_process() != self_) { std::exit(thrown ? EXIT_FAILURE : EXIT_SUCCESS); }
+        log(LogLevel::error, "process '{}' ended by an exception that nobody caught: {}", name, worker::describe_current_exception());
         constexpr auto no_more_room = [](void*, std::span<std::byte>, std::size_t, std::size_t) -> std::span<std::byte> {
             throw CodecError("procpool: there is no room for so long an exception");
         };
@@ -110,9 +115,11 @@ class Launched {
 public:
     /// Effects: forks a child that calls run(what). Throws: std::system_error, SharedMemoryExhausted; there is no child then.
     Launched(std::string name, Launch::Run run, void* what) : name_(std::move(name)), page_(Farewell::most) {
+        prepare_log();
         const std::lock_guard one_at_a_time{launching_};  // a child without a pidfd inherits no other's pipe
         const pid_t parent = os::this_process();
         const bool in_first_thread = os::in_first_thread();
+        if (in_first_thread) { os::outlive_children(); }
         const bool has_pidfds = static_cast<bool>(os::open_pidfd(parent));
         std::optional<os::Pipe> life_line;
         if (!has_pidfds) { life_line.emplace(); }
@@ -146,6 +153,8 @@ public:
             const ExitStatus said = left != 0 ? ExitStatus::from_code(static_cast<int>(left - 1)) : ExitStatus{};
             status_ = child_.reap().value_or(said);
             ended_ = true;
+            const bool as_asked = was_asked_ && status_.signaled() && (status_.signal() == SIGTERM || status_.signal() == SIGKILL);
+            if (status_.signaled() && !as_asked) { worker::report(LogLevel::error, {.pid = child_.pid()}, "process '{}' {}", name_, to_string(status_)); }
         }
         return ended_;
     }
@@ -158,6 +167,7 @@ public:
             if (deadline.passed()) { return false; }
             static_cast<void>(child_.wait_for_end(child_.descriptor() >= 0 ? deadline : deadline.or_sooner(Deadline::after(longest))));
         }
+        flush_log();
         return true;
     }
 
@@ -183,7 +193,9 @@ public:
 private:
     void signal(int number) noexcept {
         const std::lock_guard guard{mutex_};  // nobody reaps it meanwhile
-        if (!ended_) { child_.signal(number); }
+        if (ended_) { return; }
+        was_asked_ = true;
+        child_.signal(number);
     }
 
     [[nodiscard]] Farewell& farewell() const noexcept { return *reinterpret_cast<Farewell*>(page_.data()); }
@@ -197,6 +209,7 @@ private:
     os::Descriptor life_line_;
     mutable std::mutex mutex_;
     bool ended_ = false;
+    bool was_asked_ = false;  // to end, by its owner
     ExitStatus status_;
 };
 

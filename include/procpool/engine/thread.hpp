@@ -9,6 +9,7 @@
 #include <procpool/engine/crew.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
+#include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/deadlines.hpp>
 #include <procpool/worker/log.hpp>
@@ -20,9 +21,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <span>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -36,7 +38,7 @@ inline constexpr worker::Host thread_host{place_in_this_process, [] {}, [] {}, [
 class ThreadCrew final : public Crew {
 public:
     /// Throws: std::system_error when a thread cannot be had; none is left then.
-    ThreadCrew(Client& client, worker::Setup setup) : client_(client), board_(client.board()), setup_(std::move(setup)), alive_(setup_.workers) {
+    ThreadCrew(Client& client, worker::Setup setup) : client_(client), board_(client.board()), setup_(std::move(setup)), posts_(std::make_unique<Post[]>(setup_.workers)), alive_(setup_.workers) {
         board_.control.armed.store(Deadline::never().when().time_since_epoch().count(), std::memory_order_relaxed);
         const os::AllSignalsBlocked inherited_by_the_threads;
         threads_.reserve(setup_.workers);
@@ -76,8 +78,7 @@ public:
 
     /// Throws: std::system_error when a worker waits for itself.
     bool join(Deadline deadline) override {
-        const bool own_worker = std::any_of(threads_.begin(), threads_.end(), [](const std::thread& thread) { return thread.get_id() == std::this_thread::get_id(); });
-        if (own_worker) { throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur), "procpool: join() in a task of the pool"); }
+        if (is_in_task()) { throw_deadlock("procpool: join() in a task of the pool"); }
         const Parkers::Lease lease = client_.parkers().lease();
         while (!has_ended()) {
             if (deadline.passed()) { return false; }
@@ -91,7 +92,74 @@ public:
         return true;
     }
 
+    [[nodiscard]] bool is_in_task() const noexcept override { return crew_of_thread == this && client_.is_mine(); }
+
+    bool run_awaited(std::uint32_t slot, task::Word word) override {
+        const Post* const here = own_post();
+        if (here == nullptr) { return false; }
+        if (word.phase() == task::Phase::started && word.seat() == here->loop->number()) { throw_deadlock("procpool: a task waits for its own end"); }
+        return word.phase() == task::Phase::pending && here->loop->run_within({slot, word.generation()});
+    }
+
+    bool run_awaited_by(std::uint32_t waiter) override {
+        Post* const here = own_post();
+        if (here == nullptr) { return false; }
+        if (waiter == anybody) { return here->loop->run_newest_within(); }
+        struct Collecting {
+            std::atomic<std::uint32_t>& set;
+            std::uint32_t before;
+            ~Collecting() { set.store(before, std::memory_order_relaxed); }
+        } const collecting{here->collects, here->collects.load(std::memory_order_relaxed)};
+        here->collects.store(collecting.before | task::Waiters::bit(waiter), std::memory_order_relaxed);
+        return here->loop->run_within_for(waiter);
+    }
+
+    bool make_room() override {
+        Post* const here = own_post();
+        if (here == nullptr) { return false; }
+        constexpr int deepest = 100;  // each task that waits takes its part of the stack
+        if (here->loop->waiting() < deepest && here->loop->run_one_within()) { return true; }
+        struct Stuck {
+            std::atomic<bool>& flag;
+            ~Stuck() { flag.store(false); }
+        } const stuck{here->stuck};
+        // seq_cst: of two that get stuck at once, one sees the other.
+        here->stuck.store(true);
+        if (nobody_makes_room()) { throw_deadlock("procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it"); }
+        os::nap();
+        return true;
+    }
+
 private:
+    /// A worker, as others see it.
+    struct Post {
+        worker::Loop* loop = nullptr;            ///< its own thread alone uses it
+        std::atomic<bool> stuck{false};          ///< its task waits for room in the queue, and there is nothing else that it could run
+        std::atomic<std::uint32_t> collects{0};  ///< a set, see Waiters: results for these keep their slots until its task goes on
+    };
+
+    /// Returns: the caller's, if it is a worker of this crew that runs tasks.
+    [[nodiscard]] Post* own_post() const noexcept { return is_in_task() && post_of_thread_->loop != nullptr ? post_of_thread_ : nullptr; }
+
+    /// Whether every slot belongs to a task that waits for a slot, or to what such a task will go on with.
+    [[nodiscard]] bool nobody_makes_room() const noexcept {
+        bool all_stuck = true;
+        std::uint32_t uncollected = 0;
+        for (const Post& post : std::span{posts_.get(), setup_.workers}) {
+            if (post.stuck.load()) {
+                uncollected |= post.collects.load(std::memory_order_relaxed);
+            } else {
+                all_stuck = false;
+            }
+        }
+        return std::ranges::all_of(board_.slots(), [&](const task::Slot& slot) {
+            const task::Word word{slot.word.load(std::memory_order_acquire)};
+            if (word.phase() == task::Phase::pending) { return all_stuck; }
+            if (word.phase() == task::Phase::started) { return posts_[word.seat()].stuck.load(); }
+            return word.finished() && word.waited() && (slot.waiters.load(std::memory_order_relaxed) & uncollected) != 0;
+        });
+    }
+
     void prepare_seat(std::uint32_t index) noexcept {
         task::Seat& seat = board_.seats()[index];
         seat.index.store(index, std::memory_order_relaxed);
@@ -137,11 +205,18 @@ private:
             ~Leave() { crew.leave(); }
         } const leave{*this};
         worker::identity = {.in_worker = true, .index = index, .pid = os::this_process(), .pool = board_.control.name.data()};
+        crew_of_thread = this;
+        post_of_thread_ = &posts_[index];
         task::Seat& seat = board_.seats()[index];
         if (initialize(index)) {
             seat.state.store(task::SeatState::ready, std::memory_order_release);
             board_.control.times_ready.fetch_add(1, std::memory_order_relaxed);
-            worker::Loop{board_, index, thread_host}.run();
+            {
+                worker::Loop loop{board_, index, thread_host};
+                posts_[index].loop = &loop;
+                loop.run();
+                posts_[index].loop = nullptr;
+            }
             finalize();
         }
     }
@@ -182,6 +257,7 @@ private:
     Client& client_;
     task::Board& board_;
     worker::Setup setup_;
+    std::unique_ptr<Post[]> posts_;  // by worker index, which is the number of the seat too
     std::atomic<std::uint32_t> alive_;
     std::mutex joining_;
     std::mutex timing_;
@@ -189,6 +265,8 @@ private:
     bool rung_ = false;
     std::thread timer_;
     std::vector<std::thread> threads_;
+
+    static inline constinit thread_local Post* post_of_thread_ = nullptr;
 };
 
 }  // namespace engine

@@ -85,7 +85,7 @@ public:
         put("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
     }
 
-    /// start: of the time axis, which viewers show from 0.
+    /// start: of the time axis, which viewers show from 0. Requires: the record is of nothing that began before.
     void add(const task::TraceRecord& record, std::int64_t start) {
         if (record.kind == task::TraceKind::pool) {
             event(fmt::format(R"("ph":"M","name":"process_name","pid":{},"tid":0,"args":{{"name":{}}})", record.pool, json_string(record.text.view())));
@@ -159,22 +159,35 @@ private:
     std::set<std::pair<std::uint32_t, std::uint32_t>> tracks_;  // named: pool and worker
 };
 
+/// When what the record tells of began. Requires: it is not of kind pool.
+[[nodiscard]] inline std::int64_t beginning_of(const task::TraceRecord& record) noexcept {
+    return record.kind == task::TraceKind::task ? std::min(record.begin, record.queued) : record.begin;
+}
+
+/// Effects: adds the records that each(use) gives to use(), which is called twice: first to learn where the time axis starts. A task that
+/// ended between the two looks may have begun before that: it is left out, like those that still run. Returns: what each() returned.
+template <class File, class Each>
+std::uint64_t add_all(File& file, Each each) {
+    std::int64_t start = INT64_MAX;
+    each([&](const task::TraceRecord& record) {
+        if (record.kind != task::TraceKind::pool) { start = std::min(start, beginning_of(record)); }
+    });
+    return each([&](const task::TraceRecord& record) {
+        if (record.kind == task::TraceKind::pool || beginning_of(record) >= start) { file.add(record, start); }
+    });
+}
+
 /// As procpool::write_trace(), of one pool, or of all if `pool` is 0.
 template <std::convertible_to<std::filesystem::path> Path>
 void write_trace(const Path& path, std::uint32_t pool) {
     TraceFile<Path> file{path};
     std::uint64_t dropped = 0;
     if (const task::Chronicle* const chronicle = task::Chronicle::current()) {
-        std::int64_t start = INT64_MAX;
-        const auto each = [&](auto use) {
+        dropped = add_all(file, [&](auto use) {
             return chronicle->trace.for_each([&](const task::TraceRecord& record) {
                 if (pool == 0 || record.pool == pool) { use(record); }
             });
-        };
-        each([&](const task::TraceRecord& record) {
-            if (record.kind != task::TraceKind::pool) { start = std::min({start, record.begin, record.kind == task::TraceKind::task ? record.queued : record.begin}); }
         });
-        dropped = each([&](const task::TraceRecord& record) { file.add(record, start); });
     }
     file.close(dropped);
 }

@@ -8,6 +8,7 @@
 #include <procpool/engine/callback_loop.hpp>
 #include <procpool/engine/client.hpp>
 #include <procpool/engine/completion.hpp>
+#include <procpool/engine/crew.hpp>
 #include <procpool/engine/parkers.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/yield.hpp>
@@ -105,7 +106,9 @@ public:
             if (!keys.empty()) { return true; }
             if (deadline.passed()) { return false; }
             CallbackLoop* const loop = callback_loop();
-            if (loop == nullptr || !loop->run_one()) { sleep(deadline); }
+            if (loop != nullptr && loop->run_one()) { continue; }
+            // Whoever submits what a completion depends on does not wake this thread.
+            if (!run_awaited()) { sleep(crew_at_work() == nullptr ? deadline : deadline.or_sooner(Deadline::after(std::chrono::milliseconds{1}))); }
         }
     }
     bool find(Deadline deadline) {
@@ -196,6 +199,16 @@ private:
             was_told_.store(true, std::memory_order_relaxed);
         }
         wake();
+    }
+
+    /// Effects: a task among those watched, or that a completion may depend on, is run here, if the caller is in a task itself and nobody else may
+    /// be there to do it. Returns: whether one was.
+    bool run_awaited() {
+        for (const auto& crowd : crowds_) {
+            if (crowd->client->run_awaited_by(crowd->waiter ? crowd->waiter.index() : Crew::anybody)) { return true; }
+        }
+        Crew* const crew = completions_.empty() ? nullptr : crew_at_work();
+        return crew != nullptr && crew->run_awaited_by(Crew::anybody);
     }
 
     Crowd& crowd_of(Client& client) {

@@ -45,10 +45,12 @@ public:
 
     template <class AnyClock, class Duration>
     std::future_status wait_until(std::chrono::time_point<AnyClock, Duration> when) const {
+        using Wide = std::chrono::duration<long double, std::nano>;  // has room for the difference of any two points in time
         for (;;) {
-            const std::future_status status = wait_for(when - AnyClock::now());
-            // Another clock may have been set meanwhile.
-            if (status == std::future_status::ready || AnyClock::now() >= when) { return status; }
+            const Wide left = Wide{when.time_since_epoch()} - Wide{AnyClock::now().time_since_epoch()};
+            const std::future_status status = wait_for(left);
+            // Another clock may have been set meanwhile, so it is asked again.
+            if (status == std::future_status::ready || left <= left.zero()) { return status; }
         }
     }
 
@@ -160,7 +162,8 @@ public:
 
     /// Effects: f(result), or f() where T is void, is called on the callback thread once the task has ended with a value, after the functions
     /// given to on_done() before; this future is invalid from now on. Returns: the future of what f returns; an exception of the task passes
-    /// f by and ends there, like one of f. Its cancel(), kill() and running() are those of this future. Throws: as on_done().
+    /// f by and ends there, like one of f. Its cancel(), kill() and running() are those of this future. Throws: as on_done(); this future
+    /// is what it was then.
     template <class F>
     auto then(F f);
 
@@ -259,7 +262,12 @@ auto Future<T>::then(F f) {
             }
         }
     };
-    source->add_callback(engine::make_callback(Step{source, std::move(f), std::move(ends.promise)}));
+    try {
+        source->add_callback(engine::make_callback(Step{source, std::move(f), std::move(ends.promise)}));
+    } catch (...) {  // nothing will be called
+        *this = std::move(*source);
+        throw;
+    }
     return std::move(ends.future);
 }
 

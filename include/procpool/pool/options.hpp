@@ -4,6 +4,7 @@
 /// \file
 /// What a pool and its calls can be told.
 
+#include <procpool/engine/cpus.hpp>
 #include <procpool/pool/progress.hpp>
 
 #include <chrono>
@@ -35,7 +36,7 @@ struct PoolOptions {
     /// When which task ran on which worker is recorded, for write_trace().
     bool trace = false;
 
-    static constexpr std::size_t max_workers = 2000;
+    static constexpr std::size_t max_workers = os::most_workers;
     static constexpr std::size_t max_queue_capacity = std::size_t{1} << 20;
 };
 

@@ -33,7 +33,9 @@ struct ProcessOptions {
 ///   ends with exit code 0; with the one that f returns, if that is an int; with 1 when f throws, and error() tells what
 ///   has default signal handling, /dev/null as its input, and its parent's process group
 ///   writes its standard output and error when it ends, nothing that its parent had not written yet, and runs no atexit() function of its parent's
-///   is killed when its parent ends in any way.
+///   is killed when its parent ends in any way; a main() that leaves the program to other threads, by pthread_exit(), is no such end.
+/// An exception that comes out of f, and a death by a signal that its owner did not send, are logged as errors: see set_log_sink(). The latter is
+/// noticed by who joins it, asks for its status, or destroys it.
 /// It may be reaped by others (SIGCHLD ignored, waitpid(-1)): exit_status() is known then if the child ended by itself.
 /// Called by: any thread of the process that made it, each member concurrently with the others; but for the assignment and the destructor.
 /// In a forked child of that process an inherited Process is inert: its destructor does nothing, its other members throw std::logic_error.

@@ -50,6 +50,8 @@ void call_code(TaskFrame& frame) {
 /// A fixed number of workers and a queue of tasks.
 /// Called by: all members from any thread of the process that built the pool. In a forked child of that process, a worker included, an
 /// inherited pool is inert: its destructor does nothing, its other members throw std::logic_error. A worker may build a pool of its own.
+/// A task of a ThreadPool or InlinePool may use that very pool: while it waits for another task, or for room in the queue, its thread runs
+/// such tasks itself. What could never come to an end throws std::system_error (resource_deadlock_would_occur).
 template <Engine E = ForkEngine>
 class ProcessPool {
 public:
@@ -174,10 +176,10 @@ public:
 
     /// Returns: a ResultRange of f(items...) in the order of the items. It starts at once and goes on when results are taken: an input is read up
     /// to MapOptions::window items ahead of them, one item to a task unless chunk_size says otherwise. Ranges passed as rvalues are kept, others
-    /// must outlive it. An item that fails is thrown where its result would be, and costs no other. A pool that is closed meanwhile does not wait
-    /// for the range to be read: it finishes the tasks that were submitted, and what is left of one that is cut short (chunk_size beyond 1 and a
-    /// death, max_tasks_per_worker or refork()) ends in PoolClosed, as items not submitted yet do. Throws: std::invalid_argument, PoolClosed;
-    /// CodecError when f cannot travel.
+    /// must outlive it. An input that is neither in memory nor counts is not read while there is a result to take. An item that fails is thrown
+    /// where its result would be, and costs no other. A pool that is closed meanwhile does not wait for the range to be read: it finishes the
+    /// tasks that were submitted, and what is left of one that is cut short (chunk_size beyond 1 and a death, max_tasks_per_worker or refork())
+    /// ends in PoolClosed, as items not submitted yet do. Throws: std::invalid_argument, PoolClosed; CodecError when f cannot travel.
     template <class F, class... Ranges>
         requires(!std::same_as<F, MapOptions>)
     auto imap(F f, Ranges&&... ranges) {
@@ -208,7 +210,7 @@ public:
 
     /// Runs f(args...) once in every worker, when it is through with what it is at; if one dies before, its replacement runs it. Broadcasts run
     /// one after the other. Returns: what f returns, by worker index; nothing if f returns nothing. Throws: when all have ended, the error of the
-    /// lowest index: what f throws, WorkerDied; otherwise as apply_async().
+    /// lowest index: what f throws, WorkerDied; otherwise as apply_async(); std::system_error (resource_deadlock_would_occur) in a task of the pool.
     template <class F, class... Args>
     auto broadcast(F f, Args&&... args);
 
@@ -311,6 +313,7 @@ ProcessPool<E>::ProcessPool(PoolOptions options) {
     chosen.prepare();
     engine::prepare_log();
     // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
+    static_assert(2 * PoolOptions::max_workers + 2 <= task::Word::most_seats, "a task's word says which seat runs it");
     auto client = std::make_unique<engine::Client>(static_cast<std::uint32_t>(options.queue_capacity), static_cast<std::uint32_t>(2 * workers + 2),
                                                    chosen.place_of, !chosen.shares_memory);
     task::Control& control = client->board().control;

@@ -89,12 +89,10 @@ public:
         AsCompleted* of_ = nullptr;
     };
 
-    /// Blocks until one is ready, as ++ does. Throws: WaitTimedOut, when none is and the time is over.
+    /// Blocks until one is ready, as ++ does. Throws: WaitTimedOut, when none is and the time is over; the range can be gone through further
+    /// after that.
     [[nodiscard]] Iterator begin() {
-        if (!state_->has_begun) {
-            state_->has_begun = true;
-            find();
-        }
+        find();
         return Iterator{*this};
     }
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
@@ -108,20 +106,22 @@ private:
         std::size_t next = 0;                     // of those
         std::size_t yielded = 0;                  // before the current one
         std::size_t total = 0;
-        bool has_begun = false;
     };
 
     [[nodiscard]] std::size_t current() const noexcept { return static_cast<std::size_t>(state_->found[state_->next]); }
+    [[nodiscard]] bool has_current() const noexcept { return state_->next < state_->found.size(); }
     [[nodiscard]] bool is_at_end() const noexcept { return state_->yielded == state_->total; }
     void advance() {
-        ++state_->yielded;
-        ++state_->next;
+        if (has_current()) {  // or the last look has thrown
+            ++state_->yielded;
+            ++state_->next;
+        }
         find();
     }
 
     /// Effects: there is a current one, or it is the end.
     void find() {
-        if (state_->next < state_->found.size() || is_at_end()) { return; }
+        if (has_current() || is_at_end()) { return; }
         state_->found.clear();
         state_->next = 0;
         if (!state_->watcher.find(state_->found, state_->deadline)) { throw WaitTimedOut(state_->total - state_->yielded, state_->total); }
@@ -139,7 +139,7 @@ template <FutureRange Range>
     return AsCompleted{futures, Deadline::never()};
 }
 /// As above; what is not ready when the timeout is over, counted from this call, makes its ++ or begin() throw WaitTimedOut, after all that
-/// are. The futures stay valid.
+/// are. The futures stay valid, and the range can be asked again: then it does not wait, but finds what has become ready.
 template <FutureRange Range, class Rep, class Period>
 [[nodiscard]] AsCompleted as_completed(Range&& futures, std::chrono::duration<Rep, Period> timeout) {
     return AsCompleted{futures, Deadline::after(timeout)};

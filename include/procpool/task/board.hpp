@@ -127,10 +127,17 @@ public:
     [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
         if (mail_[index].was_empty()) { return std::nullopt; }
         const Offer offer = mail_[index].look();
-        const bool mine = change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.started_by(seat); });
-        if (mine) { reach(FaultPoint::after_claim); }
+        const std::optional<Claim> claimed = claim_offered(offer, seat);
         mail_[index].remove(offer);
-        return mine ? std::optional{Claim{offer.slot, offer.generation}} : std::nullopt;
+        return claimed;
+    }
+
+    /// Returns: that very task, now started by this seat; nothing when it is not pending any more. A ring that has it too is found to be no
+    /// longer good there. Called by: a worker that shares the parent's memory.
+    [[nodiscard]] std::optional<Claim> claim_offered(Offer offer, std::uint32_t seat) noexcept {
+        if (!change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.started_by(seat); })) { return std::nullopt; }
+        reach(FaultPoint::after_claim);
+        return Claim{offer.slot, offer.generation};
     }
 
     /// Returns: the first pending task, now started by this seat; nothing when there is none. Called by: worker.

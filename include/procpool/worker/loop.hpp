@@ -22,6 +22,7 @@
 #include <span>
 #include <stop_token>
 #include <string_view>
+#include <utility>
 
 namespace procpool::worker {
 
@@ -63,7 +64,84 @@ public:
         return claim.has_value();
     }
 
+    // ---- in a task of this worker that waits, and goes on afterwards
+
+    /// Effects: as run_one().
+    bool run_one_within() {
+        const Waiting outer{*this};
+        return run_one();
+    }
+    /// Effects: runs that task. Returns: false when it is not pending any more, or is for another worker.
+    bool run_within(task::Offer offer) {
+        if (board_.slots()[offer.slot].is_mailed()) { return false; }
+        const std::optional<task::Claim> claim = board_.claim_offered(offer, number_);
+        if (!claim) { return false; }
+        const Waiting outer{*this};
+        run_task(*claim);
+        return true;
+    }
+    /// Effects: runs a pending task that the waiter is to be called for. Returns: false when there is none.
+    bool run_within_for(std::uint32_t waiter) {
+        const auto slots = board_.used_slots();
+        for (std::uint32_t i = 0; i < slots.size(); ++i) {
+            const task::Word word{slots[i].word.load(std::memory_order_acquire)};
+            const bool waited_for = word.waited() && (slots[i].waiters.load(std::memory_order_relaxed) & task::Waiters::bit(waiter)) != 0;
+            if (waited_for && word.phase() == task::Phase::pending && run_within({i, word.generation()})) { return true; }
+        }
+        return false;
+    }
+    /// Effects: runs the pending task that was submitted last, which is most likely what the caller waits for. Returns: false when there is none.
+    bool run_newest_within() {
+        const auto slots = board_.used_slots();
+        std::optional<task::Offer> newest;
+        for (std::uint32_t i = 0; i < slots.size(); ++i) {
+            const task::Word word{slots[i].word.load(std::memory_order_acquire)};
+            if (word.phase() != task::Phase::pending || slots[i].is_mailed()) { continue; }
+            // Generations count up, and begin anew after the last one.
+            if (!newest || static_cast<std::int32_t>(word.generation() - newest->generation) > 0) { newest = task::Offer{i, word.generation()}; }
+        }
+        return newest && run_within(*newest);
+    }
+    /// How many tasks wait for the one that runs.
+    [[nodiscard]] int waiting() const noexcept { return waiting_; }
+    [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+
 private:
+    /// What belongs to the task that waits, while another one runs. Its clock goes on; who looks at deadlines may learn of it later.
+    class Waiting {
+    public:
+        explicit Waiting(Loop& loop) noexcept
+            : loop_(loop), identity_(identity), claim_(loop.claim_), items_(loop.items_), took_token_(std::exchange(loop.took_token_, false)),
+              current_(loop.seat_.current.load(std::memory_order_relaxed)), task_started_(loop.seat_.task_started.load(std::memory_order_relaxed)),
+              item_(loop.seat_.item.load(std::memory_order_relaxed)), progress_(loop.seat_.progress.load(std::memory_order_relaxed)) {
+            ++loop.waiting_;
+        }
+        Waiting(const Waiting&) = delete;
+        Waiting& operator=(const Waiting&) = delete;
+        ~Waiting() {
+            --loop_.waiting_;
+            identity = identity_;
+            loop_.claim_ = claim_;
+            loop_.items_ = items_;
+            loop_.took_token_ = took_token_;
+            loop_.seat_.current.store(current_, std::memory_order_relaxed);
+            loop_.seat_.progress.store(progress_, std::memory_order_relaxed);
+            loop_.seat_.task_started.store(task_started_, std::memory_order_relaxed);
+            loop_.seat_.item.store(item_, std::memory_order_release);  // the stamp above is this task's
+        }
+
+    private:
+        Loop& loop_;
+        Identity identity_;
+        task::Claim claim_;
+        std::uint64_t items_;
+        bool took_token_;
+        std::uint32_t current_;
+        std::int64_t task_started_;
+        std::uint64_t item_;
+        std::uint64_t progress_;
+    };
+
     /// Mail comes first: nobody else will run it.
     [[nodiscard]] std::optional<task::Claim> next() noexcept {
         if (!mail_.was_empty()) {
@@ -254,6 +332,7 @@ private:
     StopWatcher watcher_;
     task::Claim claim_{};
     std::uint64_t items_ = 0;  // of the task that runs, finished and counted
+    int waiting_ = 0;
     bool took_token_ = false;
     bool searching_ = false;  // others may rely on this worker to look for work
 };

@@ -14,10 +14,12 @@
 #include <optional>
 #include <stop_token>
 #include <thread>
+#include <vector>
 
 namespace procpool::worker {
 
 /// Belongs to one worker. Its thread starts with the first task that wants a token and sleeps until somebody notifies the seat's stopper.
+/// A task that waits may have another run meanwhile: each has a token of its own.
 class StopWatcher {
 public:
     explicit StopWatcher(sync::Parker& stopper) noexcept : stopper_(stopper) {}
@@ -34,9 +36,7 @@ public:
     [[nodiscard]] std::stop_token token(const std::atomic<std::uint64_t>& request, std::uint32_t generation) {
         {
             const std::lock_guard guard{mutex_};
-            if (!source_) { source_.emplace(); }
-            request_ = &request;
-            generation_ = generation;
+            if (tokens_.empty() || tokens_.back().request != &request || tokens_.back().generation != generation) { tokens_.push_back({{}, &request, generation}); }
         }
         if (!thread_.joinable()) {
             const os::AllSignalsBlocked inherited_by_the_thread;
@@ -44,34 +44,40 @@ public:
         }
         stopper_.notify();  // the request may have come before the token
         const std::lock_guard guard{mutex_};
-        return source_->get_token();
+        return tokens_.back().source.get_token();
     }
 
     /// The task has ended: a request that comes now reaches nobody. Called by: the worker after each task that took a token.
     void end_of_task() {
         const std::lock_guard guard{mutex_};
-        source_.reset();
-        request_ = nullptr;
+        tokens_.pop_back();
     }
 
 private:
+    struct Token {
+        std::stop_source source;
+        const std::atomic<std::uint64_t>* request;
+        std::uint32_t generation;
+    };
+
     void watch() {
         while (!ending_.load(std::memory_order_acquire)) {
             stopper_.park(Deadline::never());
-            std::optional<std::stop_source> source;
-            {
-                const std::lock_guard guard{mutex_};
-                if (request_ != nullptr && request_->load(std::memory_order_relaxed) == std::uint64_t{generation_} + 1) { source = source_; }
-            }
-            if (source) { source->request_stop(); }  // runs the task's stop callbacks, so not under the mutex
+            while (std::optional<std::stop_source> source = next_to_stop()) { source->request_stop(); }  // runs stop callbacks, so not under the mutex
         }
+    }
+
+    [[nodiscard]] std::optional<std::stop_source> next_to_stop() {
+        const std::lock_guard guard{mutex_};
+        for (const Token& token : tokens_) {
+            if (!token.source.stop_requested() && token.request->load(std::memory_order_relaxed) == std::uint64_t{token.generation} + 1) { return token.source; }
+        }
+        return std::nullopt;
     }
 
     sync::Parker& stopper_;
     std::mutex mutex_;
-    std::optional<std::stop_source> source_;
-    const std::atomic<std::uint64_t>* request_ = nullptr;
-    std::uint32_t generation_ = 0;
+    std::vector<Token> tokens_;  // of the task that runs, last, and before it of those that wait
     std::atomic<bool> ending_{false};
     std::thread thread_;
 };
