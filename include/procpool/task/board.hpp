@@ -143,7 +143,7 @@ public:
     /// Returns: the first pending task, now started by this seat; nothing when there is none. Called by: worker.
     [[nodiscard]] std::optional<Claim> claim(std::uint32_t seat) noexcept {
         const std::uint32_t in_use = queue.was_in_use();
-        if (in_use == 0) { return claim_from(Queue::usual, seat); }
+        if (in_use == 0) [[likely]] { return claim_from(Queue::usual, seat); }
         for (std::uint32_t level = 0; level < Queue::levels; ++level) {
             const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
             if (!look) { continue; }
