@@ -173,6 +173,16 @@ TEST_CASE("a task that waits for itself is told so", "[thread]") {
     itself = {};
 }
 
+TEST_CASE("a task that waits for some time only runs nothing meanwhile that could take longer", "[thread]") {
+    OwnPool<ThreadPool> pool{{.workers = 1}};
+    CHECK(get_soon(pool->apply_async([] {
+        auto inner = own<ThreadPool>->apply_async([](std::stop_token stop) {
+            while (!stop.stop_requested()) { std::this_thread::yield(); }
+        });
+        return inner.wait_for(1ms) == std::future_status::timeout && inner.cancel();
+    })));
+}
+
 template <class P>
 void broadcast_in_a_task() {
     OwnPool<P> pool{{.workers = 2}};

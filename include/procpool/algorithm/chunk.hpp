@@ -159,7 +159,7 @@ private:
             } else {
                 note_progress();
             }
-            if (frame_.host.stop_requested()) { return; }
+            if (frame_.host.stop_requested() || frame_.host.item_budget() == 0) { return; }
         }
     }
 

@@ -85,7 +85,10 @@ private:
 
 /// Whether to read an item is to read memory, or to count. Anything else may take its time, or depend on what the consumer does with results.
 template <class Range>
-inline constexpr bool reads_at_once_v = std::ranges::contiguous_range<Range>;
+inline constexpr bool reads_at_once_v = [] {
+    if constexpr (std::ranges::forward_range<Range>) { return std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>; }
+    return false;
+}();
 template <class W, class Bound>
 inline constexpr bool reads_at_once_v<std::ranges::iota_view<W, Bound>> = std::integral<W>;
 

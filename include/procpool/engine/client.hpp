@@ -159,7 +159,7 @@ public:
     /// Effects: a task that is not decided will be cancelled; its worker, if it has one, is killed. Returns: false when it was decided.
     bool kill(Ticket ticket) noexcept;
 
-    /// As Crew::is_in_task() and Crew::run_awaited_by().
+    /// As those of Crew.
     [[nodiscard]] bool is_in_task() const noexcept { return crew_->is_in_task(); }
     bool run_awaited_by(std::uint32_t waiter) { return crew_->run_awaited_by(waiter); }
 

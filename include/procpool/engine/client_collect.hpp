@@ -47,10 +47,11 @@ inline bool Client::wait_longer(Ticket ticket, Deadline deadline) {
     if (CallbackLoop* const loop = callback_loop()) { return loop->wait(*this, ticket, deadline); }
     while (!decided()) {
         if (deadline.passed()) { return false; }
-        if (crew_->run_awaited(ticket.slot, word_of(ticket))) { continue; }
+        if (deadline.is_never() && crew_->run_awaited(ticket.slot, word_of(ticket))) { continue; }
         const Deadline next = deadline.or_sooner(Deadline::after(longest_sleep));
         const Parkers::Lease lease = parkers_.lease();
         if (lease) { board_.wait_for(ticket.slot, lease.index()); }
+        const Crew::Waiting waiting{crew_at_work()};
         if (!decided()) { lease.park(next); }
         if (!decided()) { after_long_sleep(); }
     }
@@ -64,7 +65,8 @@ bool Client::wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline
     while (!ready()) {
         if (deadline.passed()) { return false; }
         if (loop != nullptr && loop->run_one()) { continue; }
-        if (crew_->run_awaited_by(lease ? lease.index() : Crew::anybody)) { continue; }
+        if (lease && crew_->run_awaited_by(lease.index())) { continue; }
+        const Crew::Waiting waiting{crew_at_work()};
         // What wakes the loop does not wake this lease.
         lease.park(deadline.or_sooner(Deadline::after(loop != nullptr ? std::chrono::milliseconds{1} : longest_sleep)));
         if (!ready()) { after_long_sleep(); }

@@ -137,7 +137,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& orde
     const bool labelled = !order.label.empty();
     const bool traced = board_.control.number != 0;
     const int traits = (special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) | (traced ? task::Slot::traced : 0) |
-                       (order.addressee != Order::anybody ? task::Slot::mailed : 0);
+                       (order.addressee != Order::anybody ? task::Slot::mailed : 0) | (order.stays ? task::Slot::staying : 0);
     task.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     if (traced) [[unlikely]] {
         board_.tag(index).queued = worker::trace_time();

@@ -118,9 +118,19 @@ public:
     bool wait(Deadline deadline) {
         if (CallbackLoop* const loop = callback_loop()) { return is_decided() || loop->wait(*this, deadline); }
         if (is_over()) { return true; }
-        if (Crew* const crew = crew_at_work()) { return wait_at_work(*crew, deadline); }
-        std::unique_lock lock{mutex_};
         const auto over = [this] { return is_over(); };
+        if (Crew* const crew = deadline.is_never() ? crew_at_work() : nullptr) {
+            // It may depend on tasks that nobody else is there to run; whoever submits such a task does not wake this thread.
+            constexpr std::chrono::milliseconds until_next_look{1};
+            while (!is_over()) {
+                if (crew->run_any_if_all_wait()) { continue; }
+                const Crew::Waiting waiting{crew};
+                std::unique_lock lock{mutex_};
+                changed_.wait_for(lock, until_next_look, over);
+            }
+            return true;
+        }
+        std::unique_lock lock{mutex_};
         if (deadline.is_never()) {
             changed_.wait(lock, over);
             return true;
@@ -180,18 +190,6 @@ private:
         std::uint64_t key;
         bool when_decided;
     };
-
-    /// As wait(), for a worker of the program's own threads: it may depend on tasks that nobody else is there to run.
-    bool wait_at_work(Crew& crew, Deadline deadline) {
-        constexpr std::chrono::milliseconds until_next_look{1};  // whoever submits another does not wake this thread
-        while (!is_over()) {
-            if (deadline.passed()) { return false; }
-            if (crew.run_awaited_by(Crew::anybody)) { continue; }
-            std::unique_lock lock{mutex_};
-            changed_.wait_until(lock, deadline.or_sooner(Deadline::after(until_next_look)).when(), [this] { return is_over(); });
-        }
-        return true;
-    }
 
     /// Requires: mutex_ is held, and it is decided.
     void tell() noexcept {

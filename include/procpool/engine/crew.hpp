@@ -50,11 +50,27 @@ public:
     [[nodiscard]] virtual bool is_in_task() const noexcept { return false; }
     /// Effects: runs the task in this slot, if it has not started. Throws: std::system_error when it is one that the caller is in.
     virtual bool run_awaited(std::uint32_t, task::Word) { return false; }
-    /// Effects: runs a task that this waiter is to be called for; any, where waiter is `anybody`.
+    /// Effects: runs a task that this waiter is to be called for.
     virtual bool run_awaited_by(std::uint32_t) { return false; }
-    static constexpr std::uint32_t anybody = 0xffffffff;
+    /// Effects: when all workers are Waiting, or would be, runs the task that was submitted last: most likely it is what one of them waits for.
+    virtual bool run_any_if_all_wait() { return false; }
+    /// While there is one, its worker's task waits for something that may depend on tasks of the crew.
+    struct Waiting {
+        explicit Waiting(Crew* at_work) noexcept : crew(at_work) {
+            if (crew != nullptr) { crew->set_waiting(true); }
+        }
+        Waiting(const Waiting&) = delete;
+        Waiting& operator=(const Waiting&) = delete;
+        ~Waiting() {
+            if (crew != nullptr) { crew->set_waiting(false); }
+        }
+        Crew* const crew;
+    };
     /// Effects: a slot may have become free. Called by: who waits for one. Throws: std::system_error when that cannot be.
     virtual bool make_room() { return false; }
+
+protected:
+    virtual void set_waiting(bool) noexcept {}
 };
 
 /// For what a task does that could never come to an end.

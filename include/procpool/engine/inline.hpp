@@ -51,7 +51,8 @@ public:
     [[nodiscard]] bool has_ended() noexcept override { return board_.control.ended.load(std::memory_order_acquire) != 0; }
 
     bool join(Deadline deadline) override {
-        if (!wait_for_calls(deadline)) { return false; }
+        // Calls of other threads would wait for the caller's task.
+        if (!is_in_task() && !wait_for_calls(deadline)) { return false; }
         const std::lock_guard guard{running_};
         if (board_.control.ended.exchange(1) == 0 && setup_.finalizer) {
             const AsWorker now{board_};
@@ -71,7 +72,7 @@ public:
         const std::lock_guard guard{running_};
         const AsWorker now{board_};
         const Running here{*this};
-        loop_.run_one_within();
+        loop_.run_one_within(true);
     }
 
     [[nodiscard]] bool is_in_task() const noexcept override { return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
@@ -83,12 +84,11 @@ public:
         return word.phase() == task::Phase::pending && loop_.run_within({slot, word.generation()});
     }
     bool run_awaited_by(std::uint32_t waiter) override {
-        if (!is_in_task()) { return false; }
-        return waiter == anybody ? loop_.run_newest_within() : loop_.run_within_for(waiter);
+        return is_in_task() && loop_.run_within_for(waiter);
     }
     bool make_room() override {
         if (!is_in_task()) { return false; }
-        if (loop_.run_one_within()) { return true; }
+        if (loop_.run_one_within(false)) { return true; }
         const auto has_started = [](const task::Slot& slot) { return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started; };
         if (std::ranges::all_of(board_.slots(), has_started)) { throw_deadlock("procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it"); }
         os::nap();  // results that other threads are about to take

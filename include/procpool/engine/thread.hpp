@@ -104,7 +104,6 @@ public:
     bool run_awaited_by(std::uint32_t waiter) override {
         Post* const here = own_post();
         if (here == nullptr) { return false; }
-        if (waiter == anybody) { return here->loop->run_newest_within(); }
         struct Collecting {
             std::atomic<std::uint32_t>& set;
             std::uint32_t before;
@@ -114,11 +113,17 @@ public:
         return here->loop->run_within_for(waiter);
     }
 
+    bool run_any_if_all_wait() override {
+        Post* const here = own_post();
+        if (here == nullptr || here->loop->waiting() >= deepest) { return false; }
+        const auto waits = [&](const Post& post) { return &post == here || post.waits.load(std::memory_order_relaxed) || post.stuck.load(); };
+        return std::ranges::all_of(std::span{posts_.get(), setup_.workers}, waits) && here->loop->run_newest_within();
+    }
+
     bool make_room() override {
         Post* const here = own_post();
         if (here == nullptr) { return false; }
-        constexpr int deepest = 100;  // each task that waits takes its part of the stack
-        if (here->loop->waiting() < deepest && here->loop->run_one_within()) { return true; }
+        if (here->loop->waiting() < deepest && here->loop->run_one_within(false)) { return true; }
         struct Stuck {
             std::atomic<bool>& flag;
             ~Stuck() { flag.store(false); }
@@ -130,10 +135,19 @@ public:
         return true;
     }
 
+protected:
+    // relaxed: who asks asks again.
+    void set_waiting(bool waiting) noexcept override {
+        if (Post* const here = own_post()) { here->waits.store(waiting, std::memory_order_relaxed); }
+    }
+
 private:
+    static constexpr int deepest = 100;  // each task that waits takes its part of the stack
+
     /// A worker, as others see it.
     struct Post {
         worker::Loop* loop = nullptr;            ///< its own thread alone uses it
+        std::atomic<bool> waits{false};          ///< see Crew::Waiting
         std::atomic<bool> stuck{false};          ///< its task waits for room in the queue, and there is nothing else that it could run
         std::atomic<std::uint32_t> collects{0};  ///< a set, see Waiters: results for these keep their slots until its task goes on
     };
@@ -156,7 +170,7 @@ private:
             const task::Word word{slot.word.load(std::memory_order_acquire)};
             if (word.phase() == task::Phase::pending) { return all_stuck; }
             if (word.phase() == task::Phase::started) { return posts_[word.seat()].stuck.load(); }
-            return word.finished() && word.waited() && (slot.waiters.load(std::memory_order_relaxed) & uncollected) != 0;
+            return word.finished() && slot.stays() && word.waited() && (slot.waiters.load(std::memory_order_relaxed) & uncollected) != 0;
         });
     }
 

@@ -104,11 +104,19 @@ public:
         for (;;) {
             look(keys);
             if (!keys.empty()) { return true; }
-            if (deadline.passed()) { return false; }
+            if (deadline.passed()) {
+                next_look_at_all_ = {};  // what has been decided by now may not have its mark yet
+                look(keys);
+                return !keys.empty();
+            }
             CallbackLoop* const loop = callback_loop();
             if (loop != nullptr && loop->run_one()) { continue; }
+            Crew* const crew = crew_at_work();
+            const bool helps = deadline.is_never();
+            if (helps && run_awaited(crew)) { continue; }
+            const Crew::Waiting waiting{crew};
             // Whoever submits what a completion depends on does not wake this thread.
-            if (!run_awaited()) { sleep(crew_at_work() == nullptr ? deadline : deadline.or_sooner(Deadline::after(std::chrono::milliseconds{1}))); }
+            sleep(helps && crew != nullptr ? Deadline::after(std::chrono::milliseconds{1}) : deadline);
         }
     }
     bool find(Deadline deadline) {
@@ -201,14 +209,13 @@ private:
         wake();
     }
 
-    /// Effects: a task among those watched, or that a completion may depend on, is run here, if the caller is in a task itself and nobody else may
-    /// be there to do it. Returns: whether one was.
-    bool run_awaited() {
+    /// Effects: a task among those watched, or that a completion may depend on, is run here, if nobody else may be there to do it.
+    /// Returns: whether one was.
+    bool run_awaited(Crew* crew) {
         for (const auto& crowd : crowds_) {
-            if (crowd->client->run_awaited_by(crowd->waiter ? crowd->waiter.index() : Crew::anybody)) { return true; }
+            if (crowd->waiter && crowd->client->run_awaited_by(crowd->waiter.index())) { return true; }
         }
-        Crew* const crew = completions_.empty() ? nullptr : crew_at_work();
-        return crew != nullptr && crew->run_awaited_by(Crew::anybody);
+        return crew != nullptr && !completions_.empty() && crew->run_any_if_all_wait();
     }
 
     Crowd& crowd_of(Client& client) {

@@ -6,12 +6,10 @@
 
 #include <procpool/os/call.hpp>
 
-#include <filesystem>
-#include <iterator>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <system_error>
 
 namespace procpool::os {
 
@@ -21,11 +19,10 @@ namespace procpool::os {
     return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WNOTHREAD) == 0;
 }
 
-/// Whether this process has threads besides the caller. False where /proc does not tell.
+/// Whether this process has threads besides the caller, as far as /proc tells: each has a folder, which is a link to the one above.
 [[nodiscard]] inline bool has_other_threads() noexcept {
-    std::error_code unknown;
-    const std::filesystem::directory_iterator threads{"/proc/self/task", unknown};
-    return !unknown && std::distance(begin(threads), end(threads)) > 1;
+    struct ::stat threads {};
+    return ::stat("/proc/self/task", &threads) == 0 && threads.st_nlink > 3;
 }
 
 /// Effects: when the caller ends by pthread_exit(), as main() may to leave the program to other threads, it stays as long as it has children and

@@ -107,6 +107,8 @@ protected:
     /// Returns: false when the deadline came first.
     bool wait_until_deadline(Deadline deadline) const {
         if (!completion_ || (task_.has_task() && engine::callback_loop() != nullptr)) { return task_.wait(deadline); }
+        // A task of the same pool may have nobody else to run it.
+        if (task_.has_task() && engine::crew_at_work() != nullptr && !task_.wait(deadline)) { return false; }
         return completion().wait(deadline);
     }
 

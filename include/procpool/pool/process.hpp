@@ -125,8 +125,8 @@ private:
         if (!launched_->has_ended()) {
             launched_->ask_to_end();
             if (!launched_->wait(Deadline::after(grace_))) { launched_->kill(); }
-            static_cast<void>(launched_->wait(Deadline::never()));
         }
+        static_cast<void>(launched_->wait(Deadline::never()));  // delivers what it has logged, too
         launched_.reset();
     }
 

@@ -90,12 +90,14 @@ public:
                 done = std::min(done, number - 1);
                 continue;
             }
-            std::uint64_t seen = Word{State::written, 0, number}.bits();
+            std::uint64_t seen = cell.word.load(std::memory_order_relaxed);
+            const Word word = Word::of(seen);
+            if (word.state != State::written || word.number > number) { continue; }  // an older one was passed by while it was written
             // acquire: sees the record. It is the reader's until the word says free.
-            if (!cell.word.compare_exchange_strong(seen, Word{State::read, 0, number}.bits(), std::memory_order_acquire)) { continue; }
+            if (!cell.word.compare_exchange_strong(seen, Word{State::read, 0, word.number}.bits(), std::memory_order_acquire)) { continue; }
             const JournalEntry entry = cell.entry;
             // release: the copy is made before the next writer's claim.
-            cell.word.store(Word{State::free, 0, number}.bits(), std::memory_order_release);
+            cell.word.store(Word{State::free, 0, word.number}.bits(), std::memory_order_release);
             take(entry);
         }
         read_ = done;
@@ -161,16 +163,17 @@ private:
         }
     }
 
+    /// Whether the record of that number is yet to come, or an older one that its writers passed by.
     template <class IsGone>
     [[nodiscard]] bool is_being_written(Cell& cell, std::uint64_t number, IsGone is_gone) noexcept {
         constexpr int looks = 2000;
         for (int i = 0; i < looks; ++i) {
             std::uint64_t seen = cell.word.load(std::memory_order_relaxed);
             const Word word = Word::of(seen);
-            if (word.number != number || word.state != State::writing) { return false; }
+            if (word.number > number || word.state != State::writing) { return false; }
             if (i + 1 == looks && is_gone(static_cast<std::int32_t>(word.pid))) {
                 // It may have finished and then ended; if not, nobody else will.
-                if (cell.word.compare_exchange_strong(seen, Word{State::free, 0, number}.bits(), std::memory_order_acq_rel)) {
+                if (cell.word.compare_exchange_strong(seen, Word{State::free, 0, word.number}.bits(), std::memory_order_acq_rel)) {
                     dropped_.fetch_add(1, std::memory_order_relaxed);
                 }
                 return false;

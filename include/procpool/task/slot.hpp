@@ -100,6 +100,7 @@ struct alignas(apart) Slot {
     static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its tag has the beginning of it
     static constexpr std::uint8_t traced = 4;    // its tag tells when it was submitted; who runs it adds it to the trace
     static constexpr std::uint8_t mailed = 8;    // for one worker only
+    static constexpr std::uint8_t staying = 16;  // it keeps its slot until its result is taken
 
     std::atomic<std::uint64_t> word;
     std::uintptr_t code;           // what to run: the address of a task_code function; written by the parent while free
@@ -120,6 +121,7 @@ struct alignas(apart) Slot {
     [[nodiscard]] bool is_labelled() const noexcept { return has(labelled); }
     [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
     [[nodiscard]] bool is_mailed() const noexcept { return has(mailed); }
+    [[nodiscard]] bool stays() const noexcept { return has(staying); }
     [[nodiscard]] std::chrono::nanoseconds time_limit() const noexcept { return std::chrono::nanoseconds{timeout.load(std::memory_order_relaxed)}; }
 
     alignas(cache_line) Large large_argument;

@@ -66,19 +66,18 @@ public:
 
     // ---- in a task of this worker that waits, and goes on afterwards
 
-    /// Effects: as run_one().
-    bool run_one_within() {
-        const Waiting outer{*this};
-        return run_one();
+    /// Effects: as run_one(). mail: whether a task may be one for this worker only, which is not to run in the middle of another.
+    bool run_one_within(bool mail) {
+        const std::optional<task::Claim> claim = mail ? next() : board_.claim(number_);
+        if (claim) { run_nested(*claim); }
+        return claim.has_value();
     }
     /// Effects: runs that task. Returns: false when it is not pending any more, or is for another worker.
     bool run_within(task::Offer offer) {
         if (board_.slots()[offer.slot].is_mailed()) { return false; }
         const std::optional<task::Claim> claim = board_.claim_offered(offer, number_);
-        if (!claim) { return false; }
-        const Waiting outer{*this};
-        run_task(*claim);
-        return true;
+        if (claim) { run_nested(*claim); }
+        return claim.has_value();
     }
     /// Effects: runs a pending task that the waiter is to be called for. Returns: false when there is none.
     bool run_within_for(std::uint32_t waiter) {
@@ -141,6 +140,11 @@ private:
         std::uint64_t item_;
         std::uint64_t progress_;
     };
+
+    void run_nested(task::Claim claim) {
+        const Waiting outer{*this};
+        run_task(claim);
+    }
 
     /// Mail comes first: nobody else will run it.
     [[nodiscard]] std::optional<task::Claim> next() noexcept {
@@ -228,8 +232,9 @@ private:
     }
 
     [[nodiscard]] std::stop_token stop_token() override {
+        std::stop_token token = watcher_.token(board_.slots()[claim_.slot].stop_request, claim_.generation);
         took_token_ = true;
-        return watcher_.token(board_.slots()[claim_.slot].stop_request, claim_.generation);
+        return token;
     }
 
     [[nodiscard]] std::string_view label() const noexcept override { return label_of(board_, claim_.slot); }
