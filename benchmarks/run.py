@@ -107,13 +107,13 @@ def run_once(command, arguments, limit):
 
 
 def run_workload(workload, options):
-    """Returns: {"rounds": {workers: [{competitor: {case: [value, unit]}}]}, "skipped": ..., "failed": ...}."""
+    """Returns: {"rounds": {workers: [{competitor: {case: [value, unit]}}]}, "skipped": ..., "failed": ..., "when": ...}."""
     how = WORKLOADS[workload]
     competitors = Competitors(workload, options.build, options.python)
     workers_list = options.workers or (how.get("quick", how["workers"]) if options.size != "full" else how["workers"])
     if options.competitors:
         competitors.commands = {name: command for name, command in competitors.commands.items() if name in options.competitors + ["procpool"]}
-    result = {"rounds": {workers: [] for workers in workers_list}, "skipped": competitors.skipped, "failed": {}}
+    result = {"rounds": {workers: [] for workers in workers_list}, "skipped": competitors.skipped, "failed": {}, "when": when()}
     size = [] if options.size == "full" else [f"--{options.size}"]
     slow = {}
     start = time.monotonic()
@@ -161,6 +161,10 @@ def output_of(*command):
         return ""
 
 
+def when():
+    return f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, commit {output_of('git', 'describe', '--always', '--dirty', '--exclude', '*')}"
+
+
 def machine(build):
     """What the figures depend on."""
     cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
@@ -170,14 +174,12 @@ def machine(build):
     cached = lambda name: (re.search(rf"^{name}:[A-Z]+=(.*)$", cache, re.MULTILINE) or [None, ""])[1]
     compiler = cached("CMAKE_CXX_COMPILER")
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": model[1] if model else platform.machine(),
         "cpus": len(os.sched_getaffinity(0)),
         "memory_gb": round(int(memory[1]) / 2**20) if memory else None,
         "kernel": platform.release(),
         "compiler": (output_of(compiler, "--version").splitlines() or [""])[0] if compiler else "",
         "flags": " ".join(f"{cached('CMAKE_CXX_FLAGS')} {cached('CMAKE_CXX_FLAGS_' + cached('CMAKE_BUILD_TYPE').upper())}".split()),
-        "commit": output_of("git", "describe", "--always", "--dirty", "--exclude", "*"),
         "load": os.getloadavg()[0],
     }
 
@@ -195,7 +197,7 @@ def parse():
     parser.add_argument("--limit", type=float, default=120, help="seconds that one program may take")
     parser.add_argument("--json", type=pathlib.Path, help="where every value goes; benchmarks/results.json in the build if not given")
     parser.add_argument("--plots", type=pathlib.Path, help="the folder for the plots; benchmarks/plots in the build if not given")
-    parser.add_argument("--from-json", type=pathlib.Path, help="runs nothing: tables and plots of an earlier run")
+    parser.add_argument("--from-json", type=pathlib.Path, nargs="+", help="runs nothing: tables and plots of earlier runs; of a workload the last one counts")
     parser.add_argument("--python", default="/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable,
                         help="which runs the competitors in Python; the system's has its packages")
     options = parser.parse_args()
@@ -220,7 +222,9 @@ def parse():
 def main():
     options = parse()
     if options.from_json:
-        measured = json.loads(options.from_json.read_text())
+        runs = [json.loads(path.read_text()) for path in options.from_json]
+        newest = {name: workload for run in runs for name, workload in run["workloads"].items()}
+        measured = runs[-1] | {"workloads": {name: newest[name] for name in WORKLOADS if name in newest}}
     else:
         measured = {"machine": machine(options.build), "size": options.size, "workloads": {}}
         for workload in options.workloads:

@@ -95,14 +95,14 @@ def goals(measured, figures):
 def markdown(measured, figures):
     about = measured["machine"]
     parts = [f"{about['cpu']}, {about['cpus']} CPUs, {about['memory_gb']} GB; Linux {about['kernel']}; {about['compiler']} {about['flags']}; "
-             f"{about['date']}, commit {about['commit']}, load {about['load']:.1f} at the start."
+             f"load {about['load']:.1f} at the start."
              + ("" if measured["size"] == "full" else f" Sizes: {measured['size']}."),
              "The ratio is the median over the rounds of a competitor's time to procpool's in the same round: above 1 procpool is faster."]
     reached = goals(measured, figures)
     if reached:
         parts += ["## Figures to reach", reached]
     for workload, result in measured["workloads"].items():
-        parts.append(f"## {workload}")
+        parts += [f"## {workload}", f"{result['when']}."]
         for workers, rounds in result["rounds"].items():
             if any(rounds):
                 parts += [f"### {workers_text(workers)}, {len(rounds)} round{'' if len(rounds) == 1 else 's'}", table(rounds)]
