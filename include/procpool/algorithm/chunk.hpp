@@ -207,7 +207,8 @@ private:
         frame_.result.rewind(size);
     }
 
-    /// Effects: so many bytes of the report are there. What else it says than `completed`, which is the first, changes with an error only.
+    /// Effects: so many bytes of the report are there. What else it says than `completed`, which is the first, changes only with a look at the
+    /// clock and with an error.
     template <std::size_t bytes = sizeof(ChunkReport::completed)>
     void note_completed() noexcept {
         std::atomic_signal_fence(std::memory_order_seq_cst);  // last: it must not speak of results that are not there if the worker dies

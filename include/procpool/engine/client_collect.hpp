@@ -88,10 +88,11 @@ inline task::Phase Client::try_take(Ticket ticket) noexcept {
         if (!word.finished()) { return task::Phase::free; }
         std::uint64_t bits = word.bits();
         const std::uint64_t taken = word.with(task::Phase::taken).bits();
-        if (os::is_single_threaded()) {  // no other process changes a finished word
+        // A word is never the same again once the slot has another task, so the slot is still this one's. acquire: sees the result.
+        if (os::is_single_threaded()) {  // no other process changes a finished word; word_of() has acquired it
             slot(ticket.slot).word.store(taken, std::memory_order_relaxed);
         } else if (!slot(ticket.slot).word.compare_exchange_weak(bits, taken, std::memory_order_acq_rel)) {
-            continue;  // acquire: sees the result. A word is never the same again once the slot has another task, so the slot is still this one's.
+            continue;
         }
         // Waiters whose worker has not got to call them yet are called here: the slot will have others.
         if (word.waited()) { board_.waiters.call(slot(ticket.slot).waiters, ticket.slot); }

@@ -12,8 +12,8 @@
 
 namespace procpool::sync {
 
-/// As std::mutex, but inline, free of locked instructions in a program of one thread, and looking around for about as long as a few holders
-/// take before it sleeps: going to sleep costs a hundred times what the holder needs.
+/// As std::mutex, but inline, free of locked instructions in a program of one thread, and looking around for about as long as it costs to go to
+/// sleep and be woken, which is a hundred times what a holder needs.
 /// The three states are those of U. Drepper, Futexes Are Tricky.
 class ThreadMutex {
 public:
