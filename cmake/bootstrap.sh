@@ -124,4 +124,11 @@ build tsan procpool_tests
 mkdir -p build/all
 echo 'subdirs("../release" "../asan" "../tsan")' >build/all/CTestTestfile.cmake
 say "testing"
-exec ctest --test-dir build/all -j "$jobs" --output-on-failure --no-label-summary --timeout 300
+log=$PWD/build/all/tests.log
+ctest --test-dir build/all -j "$jobs" --output-on-failure --no-label-summary --timeout 300 --output-log "$log"
+result=$?
+if [ $result -ne 0 ]; then
+    say "what failed, once more"
+    grep -vE '^ +Start +[0-9]+: | Passed +[0-9.]+ sec$' "$log"
+fi
+exit $result
