@@ -450,6 +450,58 @@ void outlives_its_pool() {
 ON_EVERY_ENGINE("a range outlives its pool", outlives_its_pool)
 
 template <class P>
+void closed_in_the_middle() {
+    P pool{2};
+    auto range = pool.imap(MapOptions{.window = 2}, square, first_numbers(50));
+    auto dropped = std::optional{pool.imap_unordered(MapOptions{.window = 2}, square, first_numbers(50))};
+    CHECK(**range.next() == 0);
+    pool.close();
+    CHECK_THROWS_AS(pool.apply(square, 1), PoolClosed);
+    CHECK_THROWS_AS(pool.imap(square, first_numbers(1)), PoolClosed);
+    dropped.reset();
+    for (int i = 1; i < 50; ++i) { CHECK(**range.next() == i * i); }
+    CHECK_FALSE(range.next().has_value());
+    pool.join();
+}
+ON_EVERY_ENGINE("API-08 a range goes on when its pool is closed, to the end", closed_in_the_middle)
+
+template <class P>
+void joined_in_the_middle() {
+    P pool{2};
+    auto range = pool.imap(MapOptions{.window = 3}, square, first_numbers(10));
+    CHECK(**range.next() == 0);
+    pool.close();
+    CHECK(**range.next() == 1);
+    pool.join();
+    int next = 2;
+    std::optional<Outcome<int>> result = range.next();
+    for (; result && result->has_value(); result = range.next()) { CHECK(**result == next * next), ++next; }
+    CHECK(next >= 4);  // what had been read
+    CHECK(next < 10);
+    REQUIRE(result.has_value());
+    CHECK_THROWS_AS(result->value(), PoolClosed);
+}
+ON_EVERY_ENGINE("who joins a pool in the middle of a range gets what that had read", joined_in_the_middle)
+
+TEST_CASE("what is left of a chunk that was cut short is run after close()") {
+    Pool pool{{.workers = 1, .max_tasks_per_worker = 3}};
+    auto range = pool.imap(MapOptions{.chunk_size = 10, .window = 20}, square, first_numbers(20));
+    pool.close();
+    for (int i = 0; i < 20; ++i) { CHECK(**range.next() == i * i); }
+    CHECK_FALSE(range.next().has_value());
+}
+
+TEST_CASE("a pool whose range is dropped after close() lets its workers go") {
+    Pool pool{2};
+    {
+        auto range = pool.imap(MapOptions{.window = 2}, square, first_numbers(50));
+        CHECK(**range.next() == 0);
+        pool.close();
+    }
+    wait_until([&] { return pool.workers().empty(); }, "the workers have left");
+}
+
+template <class P>
 void among_others() {
     P pool{{.workers = 2, .queue_capacity = 1}};
     int sum = 0;

@@ -154,8 +154,14 @@ public:
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
     /// The error of the lowest item known, or of the range. Null when there is none.
     [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
-    /// Effects: tells that the call has ended.
-    void end_progress() { ticker_.end(settled_, error_ == nullptr); }
+    /// Effects: tells that the call has ended. Throws: what the listener throws, unless there is an error already.
+    void end_progress() {
+        try {
+            ticker_.end(settled_, error_ == nullptr);
+        } catch (...) {
+            if (!error_) { throw; }
+        }
+    }
 
 protected:
     ChunkCall(engine::Client& client, const MapOptions& options, Pace pace, const Orders& orders, const ChunkPlan& plan)
@@ -195,7 +201,7 @@ private:
                 .label = options_.label,
                 .stays = pace_ != Pace::lazy,
                 .waiter = lease_ ? lease_.index() : engine::Order::no_waiter,
-                .held = pace_ != Pace::lazy};
+                .held = true};
     }
 
     /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not refused, but unfinished.

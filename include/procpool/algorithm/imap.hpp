@@ -9,6 +9,7 @@
 #include <procpool/algorithm/kept_client.hpp>
 #include <procpool/algorithm/result_range.hpp>
 #include <procpool/algorithm/wrapped.hpp>
+#include <procpool/pool/hold.hpp>
 #include <procpool/pool/outcome.hpp>
 #include <procpool/pool/process_pool.hpp>
 
@@ -103,7 +104,7 @@ class LazyCall final : public ResultSource<typename Queue::Given> {
 public:
     /// Effects: the first items are submitted.
     LazyCall(engine::Client& client, const MapOptions& options, F f, Input input)
-        : client_(client), options_(options_for(options)), f_{Called{std::move(f)}}, input_(std::move(input)),
+        : client_(client), hold_(client, Hold::Until::joined), options_(options_for(options)), f_{Called{std::move(f)}}, input_(std::move(input)),
           window_(window_for(options_, client.board().control.workers)), chunk_(std::min(options_.chunk_size, window_)),
           worthwhile_(std::max(chunk_, (window_ + 1) / 2)), call_(client, options_, f_, input_.range(), queue_, Pace::lazy) {
         fill();
@@ -134,6 +135,7 @@ public:
         } catch (...) {  // what told the progress, or memory
             is_over_ = true;
             call_.stop();
+            hold_.release();
             throw;
         }
         return std::nullopt;
@@ -169,12 +171,14 @@ private:
 
     std::optional<Outcome<Given>> end() {
         is_over_ = true;
+        hold_.release();
         call_.end_progress();
         if (call_.error()) { return Outcome<Given>::failed(call_.error()); }
         return std::nullopt;
     }
 
     KeptClient client_;
+    Hold hold_;  // who waits for the workers' end may be the very one who would have to read on
     const MapOptions options_;
     const Function f_;
     Input input_;

@@ -171,16 +171,18 @@ public:
 
     // ---- life
 
-    /// Effects: what is submitted as held is accepted after close(), until release_hold(): the workers do not leave before that.
-    /// Throws: as a submission.
-    void hold();
-    void release_hold() noexcept;
+    /// How long what is submitted as held is accepted after close().
+    enum class HoldUntil { released, joined };
+    /// Effects: until then, the workers do not leave. Throws: as a submission.
+    void hold(HoldUntil until);
+    void release_hold(HoldUntil until) noexcept;
     /// Whether new tasks are accepted.
     [[nodiscard]] bool is_open() const noexcept { return life() == task::Life::open && !closing_.load(std::memory_order_relaxed); }
 
     /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
+    /// Effects: holds until now are over. Returns: false when the deadline came before the end of the workers.
     [[nodiscard]] bool join(Deadline deadline);
     /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its like, also when the pool is
     /// stopped meanwhile; std::system_error, and the pool is broken then.
@@ -256,6 +258,7 @@ private:
     Ticket publish(Lock& lock, std::uint32_t index, const Order& order);
     void request_stop_of_all() noexcept;
     void look_at_life() noexcept;
+    void close_if_unheld() noexcept;
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
@@ -290,6 +293,8 @@ private:
     std::uint32_t hand_ = 0;               // where the next sweep continues
     std::int64_t issued_ = 0;
     std::uint32_t holds_ = 0;
+    std::uint32_t holds_until_join_ = 0;
+    bool joined_ = false;                  // somebody waits, or has waited, for the workers' end
     std::atomic<bool> closing_{false};     // written under mutex_; the board learns of it when there are no holds
     std::uint32_t last_generation_ = 0;
     ParcelStore kept_;                     // results that had to leave their slots

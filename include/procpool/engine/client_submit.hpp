@@ -270,22 +270,35 @@ inline void Client::stop(task::Life to) noexcept {
     {
         const std::lock_guard guard{mutex_};  // no submission is between its look at life and its publication
         closing_.store(true, std::memory_order_relaxed);
-        if (to > task::Life::closing || holds_ == 0) { board_.control.advance(to); }
+        if (to > task::Life::closing) { board_.control.advance(to); }
     }
-    look_at_life();
+    if (to > task::Life::closing) {
+        look_at_life();
+    } else {
+        close_if_unheld();
+    }
 }
 
-inline void Client::hold() {
+inline void Client::hold(HoldUntil until) {
     const std::lock_guard guard{mutex_};
     if (!is_open()) { throw_ended(); }
-    ++holds_;
+    ++(until == HoldUntil::joined ? holds_until_join_ : holds_);
 }
 
-inline void Client::release_hold() noexcept {
+inline void Client::release_hold(HoldUntil until) noexcept {
     {
         const std::lock_guard guard{mutex_};
-        if (--holds_ != 0 || !closing_.load(std::memory_order_relaxed)) { return; }
-        board_.control.advance(task::Life::closing);
+        --(until == HoldUntil::joined ? holds_until_join_ : holds_);
+    }
+    close_if_unheld();
+}
+
+/// Effects: a pool whose close() has been called is closing, once nothing holds it.
+inline void Client::close_if_unheld() noexcept {
+    {
+        const std::lock_guard guard{mutex_};
+        const bool held = holds_ != 0 || (holds_until_join_ != 0 && !joined_);
+        if (held || !closing_.load(std::memory_order_relaxed) || !board_.control.advance(task::Life::closing)) { return; }
     }
     look_at_life();
 }
@@ -302,6 +315,11 @@ inline void Client::look_at_life() noexcept {
 }
 
 inline bool Client::join(Deadline deadline) {
+    {
+        const std::lock_guard guard{mutex_};
+        joined_ = true;
+    }
+    close_if_unheld();
     if (!crew_->join(deadline)) { return false; }
     check_crew();
     flush_log();

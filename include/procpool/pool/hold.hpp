@@ -10,22 +10,27 @@
 
 namespace procpool {
 
-/// What has been accepted as one and is submitted bit by bit holds its pool: closed meanwhile, it goes on until nobody does.
+/// What has been accepted as one and is submitted bit by bit holds its pool: closed meanwhile, it goes on until nobody does. In a forked child
+/// it does nothing at its end.
 class Hold {
 public:
+    using Until = engine::Client::HoldUntil;
+
     /// Throws: as a submission.
-    explicit Hold(engine::Client& client) : client_(&client) { client.hold(); }
-    Hold(Hold&& other) noexcept : client_(std::exchange(other.client_, nullptr)) {}
+    explicit Hold(engine::Client& client, Until until = Until::released) : client_(&client), until_(until) { client.hold(until); }
+    Hold(Hold&& other) noexcept : client_(std::exchange(other.client_, nullptr)), until_(other.until_) {}
     Hold& operator=(Hold&&) = delete;
     ~Hold() { release(); }
 
     [[nodiscard]] bool is_of(const engine::Client& client) const noexcept { return client_ == &client; }
     void release() noexcept {
-        if (engine::Client* const client = std::exchange(client_, nullptr)) { client->release_hold(); }
+        engine::Client* const client = std::exchange(client_, nullptr);
+        if (client != nullptr && client->is_mine()) { client->release_hold(until_); }
     }
 
 private:
     engine::Client* client_;
+    Until until_;
 };
 
 /// Whoever waits for the end of a pool, on a thread that is in such a call, would wait for himself: in the call's progress function, or in a

@@ -214,7 +214,8 @@ public:
     template <class F, class... Args>
     auto broadcast(F f, Args&&... args);
 
-    /// No new tasks; what was accepted is finished, calls over many items included that have begun.
+    /// No new tasks; what was accepted is finished, calls over many items included that have begun; those of imap() and imap_unordered() until
+    /// join(), after which they run what they have read so far: who waits there may be the one who would have to read on.
     void close() { client().stop(task::Life::closing); }
     /// Waits for the workers to end; implies close(). In the middle of a call over many items, in its progress function say, it cannot wait for
     /// the end of that: what the call has not submitted is refused then.
