@@ -44,11 +44,8 @@ template <CopiedAsBytes T>
 
 /// An empty type has no bytes.
 template <CopiedAsBytes T>
-inline constexpr std::size_t plain_size_v = std::is_empty_v<T> ? 0 : sizeof(T);
-
-template <CopiedAsBytes T>
 void encode_plain(Writer& out, const T& value) {
-    out.write(std::addressof(value), plain_size_v<T>);
+    if constexpr (!std::is_empty_v<T>) { std::memcpy(out.claim(sizeof(T)), std::addressof(value), sizeof(T)); }
 }
 
 template <CopiedAsBytes T>

@@ -55,7 +55,8 @@ public:
         return {extents_.address(run), run.count * Extents::extent_size};
     }
 
-    /// Effects: notes that the payload is the first `size` bytes of `buffer`, a buffer that first_buffer(), window() or grow() gave.
+    /// Effects: notes that the payload is the first `size` bytes of `buffer`, which first_buffer(), window() or grow() gave; of the caller's own, if they
+    /// fit into the slot's line.
     void seal(std::uint32_t index, std::span<const std::byte> buffer, std::size_t size) noexcept {
         Slot& slot = slots_[index];
         if (buffer.size() > window_size_) {

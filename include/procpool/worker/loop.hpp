@@ -16,6 +16,8 @@
 #include <procpool/worker/this_worker.hpp>
 #include <procpool/worker/tracer.hpp>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -29,7 +31,7 @@ namespace procpool::worker {
 /// What differs between workers that are processes and workers that are threads.
 struct Host {
     PlaceOf place_of;              ///< of addresses in results
-    void (*before_result)();       ///< before the first byte of a result is written, and not if there is none
+    void (*before_result)();       ///< before a result is written to shared memory, if it is while the task runs
     void (*after_task)();          ///< before a result is published, when its arguments are gone
     void (*condemned)();           ///< a verdict has been passed on the task: waits to be killed, where that can be
     void (*thread_ended)();        ///< the task ended the thread it runs on: ends the process, where the worker is one
@@ -176,8 +178,8 @@ private:
         if (timed) { start_clock(); }
         std::optional<TracedRun> run;
         if (slot.is_traced()) [[unlikely]] { run.emplace(board_, claim.slot); }
-        Results results{board_, claim, host_};
-        Writer out{{}, Results::grow, &results, host_.place_of};
+        Results results{board_, claim, host_, {}};
+        Writer out{results.first, Results::grow, &results, host_.place_of};
         task::Outcome outcome = task::Outcome::value;
         reach(FaultPoint::before_run);
         try {
@@ -311,18 +313,15 @@ private:
         return false;
     }
 
-    /// Lets a result grow into its slot's memory, from nothing.
+    /// Lets a result grow into its slot's memory; one that fits into the slot's first line is copied there when the task has ended.
     struct Results {
         task::Board& board;
         task::Claim claim;
         const Host& host;
+        std::array<std::byte, task::Slot::inline_bytes> first;
         static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need) {
-            auto& [board, claim, host] = *static_cast<Results*>(self);
-            if (current.empty()) {
-                host.before_result();
-                current = board.results.first_buffer(claim.slot);
-                if (need <= current.size()) { return current; }
-            }
+            auto& [board, claim, host, first] = *static_cast<Results*>(self);
+            if (current.data() == first.data()) { host.before_result(); }
             reach(FaultPoint::result_half);
             return board.results.grow(claim.slot, claim.generation, current, used, need);
         }
