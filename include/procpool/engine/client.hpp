@@ -16,7 +16,7 @@
 #include <procpool/os/modules.hpp>
 #include <procpool/os/single_threaded.hpp>
 #include <procpool/os/yield.hpp>
-#include <procpool/sync/thread_mutex.hpp>
+#include <procpool/sync/biased_mutex.hpp>
 #include <procpool/task/board.hpp>
 
 #include <atomic>
@@ -196,14 +196,12 @@ public:
     /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile, or while the pool lives.
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     static void release_ticket(Client* client) noexcept {
-        std::int64_t before = 0;
-        if (os::is_single_threaded()) {
-            before = client->references_.load(std::memory_order_relaxed);
-            client->references_.store(before - 1, std::memory_order_relaxed);
-        } else {
-            before = client->references_.fetch_sub(1, std::memory_order_acq_rel);
+        if (client->mutex_.try_lock_as_favourite()) {  // so the pool is not gone
+            ++client->released_;
+            client->mutex_.unlock();
+        } else if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            delete client;
         }
-        if (before == 1) { delete client; }
     }
     /// Called by: the pool's destructor, as its last use of the client. Until now tickets were only counted as they went: the issued ones
     /// are added here in one step, so that issuing a ticket costs nothing.
@@ -211,7 +209,8 @@ public:
         std::int64_t issued = 0;
         {
             const std::lock_guard guard{client->mutex_};
-            issued = client->issued_;
+            issued = client->issued_ - client->released_;
+            client->mutex_.end_favour();
         }
         if (client->references_.fetch_add(issued - the_pool, std::memory_order_acq_rel) + issued == the_pool) { delete client; }
     }
@@ -220,7 +219,7 @@ private:
     static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 
-    using Lock = std::unique_lock<sync::ThreadMutex>;
+    using Lock = std::unique_lock<sync::BiasedMutex>;
 
     [[nodiscard]] bool accepts(const Order& order) const noexcept { return order.held ? life() == task::Life::open : is_open(); }
 
@@ -287,11 +286,12 @@ private:
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 
-    sync::ThreadMutex mutex_;              // producers: free_, hand_, issued_, holds_, kept_, detached_, generations and the rings' tails
+    sync::BiasedMutex mutex_;              // producers: free_, hand_, issued_, holds_, kept_, detached_, generations and the rings' tails
     std::uint32_t free_ = no_slot;         // a stack, through Holder::next: last in, first out, so that few slots' memory stays warm
     std::uint32_t fresh_ = 0;              // this slot and those after it have not been used yet
     std::uint32_t hand_ = 0;               // where the next sweep continues
     std::int64_t issued_ = 0;
+    std::int64_t released_ = 0;            // of those, by the favourite of mutex_
     std::uint32_t holds_ = 0;
     std::uint32_t holds_until_join_ = 0;
     bool joined_ = false;                  // somebody waits, or has waited, for the workers' end

@@ -210,8 +210,11 @@ inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
 
 inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     clear(index, phase);
-    if (os::is_single_threaded()) {  // nobody submits or waits for capacity meanwhile
+    if (mutex_.try_lock_as_favourite()) {
         add_free(index);
+        mutex_.unlock();
+        // Who waits for capacity has registered before it took the favour away and looked at free_.
+        board_.notify_capacity_waiter();
         return;
     }
     std::uint32_t top = returned_.load(std::memory_order_relaxed);

@@ -194,6 +194,10 @@ inline void Client::wait_for_capacity(const Order& order) {
     // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a registration.
     if (lease) { board_.control.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
     const auto something_to_do = [&] {
+        {
+            const std::lock_guard look{mutex_};
+            if (free_ != no_slot) { return true; }
+        }
         if (!accepts(order) || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
         for (const task::Slot& one : board_.used_slots()) {
             if (task::Word{one.word.load(std::memory_order_seq_cst)}.finished()) { return true; }
