@@ -91,7 +91,7 @@ TEST_CASE("LEK-04 nothing in /dev/shm and /tmp has to do with a pool, however it
         std::sort(all.begin(), all.end());
         return all;
     };
-    const auto before = names();
+    const std::vector<std::string> before = names();
     for (const int signal : {0, SIGTERM, SIGKILL}) {
         SharedPage page;
         const Gate runs{page};
@@ -109,7 +109,10 @@ TEST_CASE("LEK-04 nothing in /dev/shm and /tmp has to do with a pool, however it
         static_cast<void>(program.wait());
         CHECK(program.output() == "");
     }
-    CHECK(names() == before);
+    wait_until([&] {  // other tests have files of such names for a while
+        const std::vector<std::string> now = names();
+        return std::includes(before.begin(), before.end(), now.begin(), now.end());
+    }, "an end of what was left");
 }
 
 // ---- values
@@ -178,9 +181,22 @@ TEST_CASE("LEK-05 arguments, results and callables are released on both sides as
 long resident() { return kilobytes_in("/proc/self/status", "VmRSS"); }
 
 TEST_CASE("LEK-06 a million tiny tasks: memory stays as it was after the first ones", "[slow]") {
+    SharedPage page;
+    const Gate all_there{page};
     Pool pool{2};
     long after_warm_up = 0;
     const std::size_t rounds = times(1000);
+    {  // How many are unfinished at a time depends on the machine: here all of a round are.
+        std::vector<Future<void>> futures;
+        for (int i = 0; i < 1000; ++i) {
+            futures.push_back(pool.apply_async([](Gate gate) {
+                gate.wait();
+                throw std::runtime_error("no");
+            }, all_there));
+        }
+        all_there.set();
+        for (auto& future : futures) { CHECK_THROWS_AS(get_soon(future), std::runtime_error); }
+    }
     for (std::size_t round = 0; round < rounds; ++round) {
         std::vector<Future<int>> futures;
         for (int i = 0; i < 1000; ++i) {
@@ -200,7 +216,7 @@ TEST_CASE("LEK-06 a million tiny tasks: memory stays as it was after the first o
         if (round == rounds / 10) { after_warm_up = resident(); }
     }
     if (!under_sanitizer) { CHECK(resident() < after_warm_up + 4096); }
-    CHECK(pool.stats().submitted == rounds * 1000);
+    CHECK(pool.stats().submitted == (rounds + 1) * 1000);
 }
 
 /// Sends and gets megabytes; how much memory that takes after the first ones.
@@ -254,18 +270,23 @@ TEST_CASE("SML-05 an idle pool uses no processor time") {
     CHECK(pool.apply(same, 1) + threads.apply(same, 1) == 2);
     std::vector<pid_t> pids{::getpid(), pool.apply([] { return ::getppid(); })};
     for (const WorkerInfo& worker : pool.workers()) { pids.push_back(worker.pid); }
-    std::this_thread::sleep_for(50ms);  // until the last one sleeps
-    const auto ticks = [&] {
+    const auto milliseconds = [&] {  // on a processor, of all threads
         long all = 0;
         for (const pid_t pid : pids) {
-            const std::string stat = text_of_file("/proc/" + std::to_string(pid) + "/schedstat");
-            all += std::atol(stat.c_str()) / 1000000;  // milliseconds on a processor
+            for (const auto& thread : std::filesystem::directory_iterator{"/proc/" + std::to_string(pid) + "/task"}) {
+                all += std::atol(text_of_file(thread.path() / "schedstat").c_str()) / 1000;
+            }
         }
-        return all;
+        return all / 1000;
     };
-    const long before = ticks();
-    std::this_thread::sleep_for(1s);
-    CHECK(ticks() - before <= 10);
+    long used = 0;
+    for (int second = 0; second < 5; ++second) {  // on a busy machine, some may still start in the first ones
+        const long before = milliseconds();
+        std::this_thread::sleep_for(1s);
+        used = milliseconds() - before;
+        if (used <= 10) { break; }
+    }
+    CHECK(used <= 10);
     CHECK(get_soon(pool.apply_async(same, 5)) == 5);
 }
 
