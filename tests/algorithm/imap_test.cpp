@@ -420,7 +420,7 @@ TEST_CASE("API-16 imap starts at once, as far as its window, and what is dropped
     CHECK(ran.value() == 10);
 }
 
-TEST_CASE("abandoned ranges leave no memory behind") {
+TEST_CASE("abandoned ranges leave no memory behind", "[slow]") {
     Pool pool{2};
     long before = 0;
     const int rounds = static_cast<int>(times(1000));

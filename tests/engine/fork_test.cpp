@@ -149,20 +149,27 @@ TEST_CASE("one who waits for a task of a process is woken by it, not by its own 
         ::usleep(10'000);  // longer than anybody spins
         answer_code(frame);
     };
-    const auto start = Clock::now();
-    constexpr int rounds = 20;
-    for (std::uint64_t i = 0; i < rounds; ++i) { CHECK(bench.submit(i, wait_a_bit).number() == answer(i)); }
-    // Its own clock would wake it after 100 ms each.
-    CHECK(Clock::now() - start < rounds * 60ms);
+    // Its own clock would wake it after 100 ms each. On a busy machine some take longer than that anyway.
+    int soon = 0;
+    for (std::uint64_t i = 0; i < 100 && soon < 10; ++i) {
+        const auto start = Clock::now();
+        CHECK(bench.submit(i, wait_a_bit).number() == answer(i));
+        soon += Clock::now() - start < 60ms ? 1 : 0;
+    }
+    CHECK(soon == 10);
 }
 
 TEST_CASE("one who waits for room is woken by a process that makes some") {
     const ForkBench bench{1, 1};
     const TaskCode wait_a_bit = [](TaskFrame&) { ::usleep(10'000); };
-    const auto start = Clock::now();
-    constexpr int rounds = 20;
-    for (std::uint64_t i = 0; i < rounds; ++i) { static_cast<void>(bench.submit(i, wait_a_bit)); }
-    CHECK(Clock::now() - start < rounds * 60ms);
+    static_cast<void>(bench.submit(0, wait_a_bit));
+    int soon = 0;
+    for (std::uint64_t i = 1; i < 100 && soon < 10; ++i) {
+        const auto start = Clock::now();
+        static_cast<void>(bench.submit(i, wait_a_bit));
+        soon += Clock::now() - start < 60ms ? 1 : 0;
+    }
+    CHECK(soon == 10);
 }
 
 TEST_CASE("processes that are killed at random moments cost a task each at most") {
@@ -178,7 +185,9 @@ TEST_CASE("processes that are killed at random moments cost a task each at most"
         tasks.emplace_back(bench.submit(i), i);
         if (i % 100 == 99) {
             const auto& seat = bench->board().seats()[random() % bench->board().seats().size()];
-            if (seat.state.load() == task::SeatState::ready && ::kill(seat.pid.load(), SIGKILL) == 0) { ++kills; }
+            const bool ready = seat.state.load() == task::SeatState::ready;
+            const pid_t pid = seat.pid.load();  // 0 by now, if its seat is being given to another: that would be this process's group
+            if (ready && pid > 0 && ::kill(pid, SIGKILL) == 0) { ++kills; }
         }
         if (tasks.size() == 12) {
             for (auto& [task, argument] : tasks) {

@@ -535,7 +535,7 @@ void waits_about_as_long_as_asked() {
     const auto waited = since(start);
     may_end.set();
     CHECK(waited >= 100ms);
-    CHECK(waited < 1s);
+    CHECK(waited < wait_limit / 2);  // the task would end after wait_limit
     get_soon(future);  // the task was left alone
 }
 ON_ENGINES_WITH_WORKERS("TMO-01 wait_for() returns in time and leaves the task alone", waits_about_as_long_as_asked)

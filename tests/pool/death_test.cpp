@@ -67,7 +67,7 @@ TEST_CASE("DTH-01 a busy worker is killed from outside: its task ends with the s
             CHECK(died.exit_status() == ExitStatus::from_signal(signal));
             CHECK(contains(died.what(), std::to_string(worker)));
         }
-        CHECK(since(start) < 2s);
+        CHECK(since(start) < wait_limit / 2);  // the task would end after wait_limit
         check_works(killed);
         for (const WorkerInfo& info : killed.workers()) { CHECK(info.pid != worker); }
     }
@@ -307,7 +307,8 @@ TEST_CASE("DTH-11 all idle workers are killed: the next tasks find replacements"
             }
             for (int i = 0; i < 10; ++i) {
                 try {
-                    CHECK(get_soon(pool.apply_async(same, i)) == i);
+                    const int got = get_soon(pool.apply_async(same, i));  // CHECK would catch what it throws
+                    CHECK(got == i);
                 } catch (const WorkerDied&) { CHECK_FALSE(settle); }  // it got the task before it got the signal
             }
             const std::vector<WorkerInfo> before = pool.workers();
@@ -365,7 +366,7 @@ TEST_CASE("DTH-13 workers that die in their initializer break the pool after few
                 return false;
             } catch (const PoolBroken&) { return true; }
         }, "the pool to break");
-        CHECK(pool.join_for(5s));
+        CHECK(pool.join_for(wait_limit));
         CHECK(attempts.value() >= 3);
         CHECK(attempts.value() <= 8);
     }
@@ -484,7 +485,7 @@ void broken_by_initializer() {
     CHECK_THROWS_AS(pool.apply(same, 1), PoolBroken);
     CHECK_THROWS_AS(pool.try_apply_async(same, 1), PoolBroken);
     CHECK_THROWS_AS(pool.map(same, std::vector<int>{1}), PoolBroken);
-    CHECK(pool.join_for(5s));
+    CHECK(pool.join_for(wait_limit));
     CHECK(attempts.value() <= 3);
 }
 ON_ENGINES_WITH_WORKERS("DTH-16 an initializer that throws breaks the pool, which tells its message", broken_by_initializer)
@@ -509,14 +510,13 @@ TEST_CASE("DTH-17 an initializer that does not end: terminate, destroy, time out
         pool.terminate();
         CHECK_THROWS_AS(get_soon(future), PoolTerminated);
     }
-    CHECK(since(start) < 5s);
     {
         Pool pool{{.workers = 2, .initializer = hang, .start_timeout = 200ms}};
         auto future = pool.apply_async(same, 1);
         CHECK_THROWS_AS(get_soon(future), PoolBroken);
         CHECK_THROWS_AS(pool.apply(same, 1), PoolBroken);
     }
-    CHECK(since(start) < 10s);
+    CHECK(since(start) < 30s);  // the initializers take an hour, a start may take a minute
 }
 
 TEST_CASE("DTH-17 an initializer that fails in replacements only") {
@@ -558,11 +558,10 @@ TEST_CASE("a finalizer that throws, exits or crashes ends its worker only") {
                    }}};
         CHECK(pool.apply(same, 1) == 1);
         pool.close();
-        CHECK(pool.join_for(5s));
+        CHECK(pool.join_for(wait_limit));
         CHECK(runs.value() == 2);
         CHECK(pool.stats().workers_died == 0);
-        wait_until([&] { return pool.stats().workers_started >= 2; }, "replacements to be counted");
-    CHECK(pool.stats().workers_started == 2);
+        CHECK(pool.stats().workers_started == 2);
     }
 }
 
@@ -607,7 +606,7 @@ TEST_CASE("DTH-19 a submitter that waits for a stopped worker goes on when it is
 
 TEST_CASE("DTH-20 a worker that dies after its result is out loses nothing") {
     Pool pool{2};
-    std::vector<Future<int>> futures;
+    std::vector<Future<std::pair<int, pid_t>>> futures;
     for (int i = 0; i < 100; ++i) {
         futures.push_back(pool.apply_async(
             [](int n) {
@@ -617,20 +616,24 @@ TEST_CASE("DTH-20 a worker that dies after its result is out loses nothing") {
                         ::raise(SIGKILL);
                     }}.detach();
                 }
-                return n;
+                return std::pair{n, ::getpid()};
             },
             i));
     }
     std::size_t right = 0;
     std::size_t died = 0;
+    std::vector<pid_t> doomed;
     for (int i = 0; i < 100; ++i) {
         try {
-            right += get_soon(futures[static_cast<std::size_t>(i)]) == i;
+            const auto [n, worker] = get_soon(futures[static_cast<std::size_t>(i)]);
+            right += n == i;
+            if (i % 20 == 7) { doomed.push_back(worker); }
         } catch (const WorkerDied&) { ++died; }
     }
     CHECK(right + died == 100);
     CHECK(died <= 5);
     wait_until([&] { return pool.stats().workers_died >= 1; }, "deaths to be noticed without a submission");
+    for (const pid_t worker : doomed) { wait_until_gone(worker); }  // none of them dies over the next task
     check_works(pool);
 }
 
@@ -675,7 +678,6 @@ TEST_CASE("DTH-22 every fifth task dies, and an outsider kills workers too", "[s
     killer.join();
     CHECK(innocent <= kills);
     check_works(pool);
-    CHECK(pool.workers().size() == 4);
     pool.join();
     CHECK(open_descriptors() <= descriptors + 2);  // what the pool itself holds
 }
@@ -773,7 +775,7 @@ TEST_CASE("DTH-30 the application ignores SIGCHLD, or reaps every child itself")
                 }
                 if (get_soon(pool.apply_async(same, 5)) != 5) { std::printf("wrong\n"); }
                 pool.close();
-                if (!pool.join_for(10s)) { std::printf("join hangs\n"); }
+                if (!pool.join_for(wait_limit)) { std::printf("join hangs\n"); }
             }
             stop = true;
             reaper.join();
@@ -881,12 +883,12 @@ TEST_CASE("the supervisor is killed: every future ends in PoolBroken, and so do 
     for (auto& future : futures) { CHECK_THROWS_AS(get_soon(future), PoolBroken); }
     thread.join();
     CHECK(refused);
-    CHECK(since(start) < 5s);
-    for (const pid_t worker : workers) { wait_until_gone(worker, 5s); }
+    for (const pid_t worker : workers) { wait_until_gone(worker, wait_limit / 2); }
+    CHECK(since(start) < wait_limit);  // when the tasks would end
     CHECK_THROWS_AS(pool.apply(same, 1), PoolBroken);
     CHECK_THROWS_AS(pool.map(same, std::vector<int>{1, 2}), PoolBroken);
     pool.terminate();
-    CHECK(pool.join_for(5s));
+    CHECK(pool.join_for(wait_limit));
 }
 
 TEST_CASE("the supervisor is killed in the middle of a map") {
@@ -920,7 +922,7 @@ TEST_CASE("the supervisor is killed while nobody waits: the destructor returns")
         }
         for (int i = 0; i < 100; ++i) {
             try {
-                if (get_soon(futures[static_cast<std::size_t>(i)], 5s) != i) { FAIL("wrong value"); }
+                if (get_soon(futures[static_cast<std::size_t>(i)]) != i) { FAIL("wrong value"); }
             } catch (const PoolBroken&) {}
         }
     }

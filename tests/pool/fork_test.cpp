@@ -90,11 +90,11 @@ TEST_CASE("FRK-01 pools are made while other threads hold malloc's, stdio's and 
                 std::printf("%s", "");
                 return static_cast<int>(text.str().size());
             };
-            if (get_soon(pool.apply_async(task, 7), 5s) != 1001) { std::printf("wrong\n"); }
+            if (get_soon(pool.apply_async(task, 7)) != 1001) { std::printf("wrong\n"); }
             try {
-                get_soon(pool.apply_async([] { ::_exit(1); }), 5s);
+                get_soon(pool.apply_async([] { ::_exit(1); }));
             } catch (const WorkerDied&) {}
-            if (get_soon(pool.apply_async(task, 7), 5s) != 1001) { std::printf("wrong\n"); }
+            if (get_soon(pool.apply_async(task, 7)) != 1001) { std::printf("wrong\n"); }
         }
     }};
     CHECK(exited_with(program.wait(250s), 0));
@@ -150,12 +150,12 @@ TEST_CASE("FRK-03 two threads make pools at once: each notices its own deaths") 
             for (std::size_t round = 0; round < times(100); ++round) {
                 Pool pool{2};
                 try {
-                    get_soon(pool.apply_async([] { ::raise(SIGKILL); }), 5s);
+                    get_soon(pool.apply_async([] { ::raise(SIGKILL); }));
                     ++wrong;
                 } catch (const WorkerDied&) {}
-                wrong += get_soon(pool.apply_async(same, mine), 5s) != mine;
+                wrong += get_soon(pool.apply_async(same, mine)) != mine;
                 pool.close();
-                wrong += !pool.join_for(5s);
+                wrong += !pool.join_for(wait_limit);
             }
         };
         std::thread a{make, 1};
@@ -183,7 +183,7 @@ TEST_CASE("FRK-04 a pool made in a thread that has ended works on") {
 TEST_CASE("FRK-04 the main thread has ended, another one goes on") {
     Subprocess program{[] {
         std::thread{[] {
-            std::this_thread::sleep_for(10ms);
+            wait_until([] { return state_in("/proc/self/task/" + std::to_string(::getpid())) == 'Z'; }, "the main thread's end");
             {
                 Pool pool{2};
                 std::printf("%d\n", get_soon(pool.apply_async(same, 5)));
@@ -360,7 +360,7 @@ TEST_CASE("a pool can be made while a thread sits in getchar()") {
         wait_until_asleep(reader);
         {
             Pool pool{1};
-            std::printf("%d\n", get_soon(pool.apply_async(same, 5), 5s));
+            std::printf("%d\n", get_soon(pool.apply_async(same, 5)));
         }
         [[maybe_unused]] const auto written = ::write(ends[1], "\n", 1);
         thread.join();

@@ -91,7 +91,7 @@ TEST_CASE("LEK-04 nothing in /dev/shm and /tmp has to do with a pool, however it
         std::sort(all.begin(), all.end());
         return all;
     };
-    const auto before = names();
+    const std::vector<std::string> before = names();
     for (const int signal : {0, SIGTERM, SIGKILL}) {
         SharedPage page;
         const Gate runs{page};
@@ -109,7 +109,10 @@ TEST_CASE("LEK-04 nothing in /dev/shm and /tmp has to do with a pool, however it
         static_cast<void>(program.wait());
         CHECK(program.output() == "");
     }
-    CHECK(names() == before);
+    wait_until([&] {  // other tests have files of such names for a while
+        const std::vector<std::string> now = names();
+        return std::includes(before.begin(), before.end(), now.begin(), now.end());
+    }, "an end of what was left");
 }
 
 // ---- values
@@ -254,18 +257,23 @@ TEST_CASE("SML-05 an idle pool uses no processor time") {
     CHECK(pool.apply(same, 1) + threads.apply(same, 1) == 2);
     std::vector<pid_t> pids{::getpid(), pool.apply([] { return ::getppid(); })};
     for (const WorkerInfo& worker : pool.workers()) { pids.push_back(worker.pid); }
-    std::this_thread::sleep_for(50ms);  // until the last one sleeps
-    const auto ticks = [&] {
+    const auto milliseconds = [&] {  // on a processor, of all threads
         long all = 0;
         for (const pid_t pid : pids) {
-            const std::string stat = text_of_file("/proc/" + std::to_string(pid) + "/schedstat");
-            all += std::atol(stat.c_str()) / 1000000;  // milliseconds on a processor
+            for (const auto& thread : std::filesystem::directory_iterator{"/proc/" + std::to_string(pid) + "/task"}) {
+                all += std::atol(text_of_file(thread.path() / "schedstat").c_str()) / 1000;
+            }
         }
-        return all;
+        return all / 1000;
     };
-    const long before = ticks();
-    std::this_thread::sleep_for(1s);
-    CHECK(ticks() - before <= 10);
+    long used = 0;
+    for (int second = 0; second < 5; ++second) {  // on a busy machine, some may still start in the first ones
+        const long before = milliseconds();
+        std::this_thread::sleep_for(1s);
+        used = milliseconds() - before;
+        if (used <= 10) { break; }
+    }
+    CHECK(used <= 10);
     CHECK(get_soon(pool.apply_async(same, 5)) == 5);
 }
 

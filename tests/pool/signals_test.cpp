@@ -44,7 +44,7 @@ TEST_CASE("SIG-01 Ctrl-C with the default handler: the whole program goes, silen
     }};
     started.wait_for(3);
     ::kill(-program.pid(), SIGINT);
-    CHECK(killed_by(program.wait(5s), SIGINT));  // the output ends with the last process
+    CHECK(killed_by(program.wait(), SIGINT));  // the output ends with the last process
     CHECK(program.output() == "");
 }
 
@@ -70,10 +70,8 @@ TEST_CASE("SIG-01 Ctrl-C with a handler in the parent: workers go on, the parent
         may_end.set();
         for (auto& future : futures) { std::printf("%d", get_soon(future)); }
         std::printf(" %d", static_cast<int>(pool.stats().workers_died));
-        const auto start = std::chrono::steady_clock::now();
         pool.terminate();
-        pool.join();
-        std::printf(" %d\n", since(start) < 5s);
+        std::printf(" %d\n", pool.join_for(wait_limit));
     }};
     started.wait_for(3);
     ::kill(-program.pid(), SIGINT);
@@ -123,7 +121,7 @@ TEST_CASE("SIG-04 mask and handlers of the caller stay; workers start with sane 
         }
         static_cast<void>(pool.apply_async([] { std::this_thread::sleep_for(1h); }));
         pool.terminate();  // by SIGTERM alone: the grace is long
-        std::printf(" %d", pool.join_for(5s));
+        std::printf(" %d", pool.join_for(wait_limit));
         std::printf(" %d\n", before == blocked_and_handled());
     }};
     CHECK(exited_with(program.wait(), 0));
@@ -146,7 +144,7 @@ TEST_CASE("SIG-05 handlers of the parent do not run in workers") {
         SharedPage page;
         const Counter started{page};
         const Gate never{page};
-        Pool pool{{.workers = 2, .terminate_grace = 10s}};
+        Pool pool{{.workers = 2, .terminate_grace = 1h}};
         for (const int number : {SIGSEGV, SIGHUP, SIGUSR1, SIGTERM}) {
             CHECK_THROWS_AS(pool.apply([](int n) { ::raise(n); }, number), WorkerDied);
         }
@@ -161,7 +159,7 @@ TEST_CASE("SIG-05 handlers of the parent do not run in workers") {
         }
         started.wait_for(2);
         pool.terminate();
-        CHECK(pool.join_for(5s));
+        CHECK(pool.join_for(wait_limit / 2));  // the tasks would end after wait_limit
     }
     for (const auto& [number, action] : before) { ::sigaction(number, &action, nullptr); }
     char byte = 0;
@@ -172,10 +170,12 @@ TEST_CASE("SIG-05 handlers of the parent do not run in workers") {
 
 TEST_CASE("SIG-06 an alarm that a task leaves behind is the death of its worker by SIGALRM") {
     Pool pool{1};
-    pool.apply([] {
-        const itimerval soon{{0, 0}, {0, 1000}};
-        ::setitimer(ITIMER_REAL, &soon, nullptr);
-    });
+    try {
+        pool.apply([] {
+            const itimerval soon{{0, 0}, {0, 50000}};
+            ::setitimer(ITIMER_REAL, &soon, nullptr);
+        });
+    } catch (const WorkerDied& died) { CHECK(died.exit_status() == ExitStatus::from_signal(SIGALRM)); }  // not left behind after all, on a busy machine
     wait_until([&] { return pool.stats().workers_died == 1; }, "the alarm");
     CHECK(get_soon(pool.apply_async(same, 5)) == 5);
     CHECK_THROWS_AS(get_soon(pool.apply_async([] {
@@ -193,7 +193,8 @@ TEST_CASE("SIG-02 a signal every millisecond disturbs nothing") {
         ::sigaction(SIGALRM, &count, nullptr);
         const itimerval every{{0, 1000}, {0, 1000}};
         ::setitimer(ITIMER_REAL, &every, nullptr);
-        for (int round = 0; round < 20; ++round) {
+        const auto start = std::chrono::steady_clock::now();
+        for (int round = 0; round < 20 || (ticks < 100 && since(start) < wait_limit); ++round) {  // a busy machine lets some out
             Pool pool{{.workers = 2, .queue_capacity = 8}};
             std::vector<Future<int>> futures;
             for (int i = 0; i < 200; ++i) {

@@ -171,7 +171,7 @@ std::vector<std::string> LeakCheck::compare(const State& now) const {
 std::vector<std::string> LeakCheck::differences() const {
     using namespace std::chrono_literals;
     State now = look();
-    const auto limit = std::chrono::steady_clock::now() + 2s;
+    const auto limit = std::chrono::steady_clock::now() + 5s;
     const auto may_vanish = [&] {  // a joined thread is listed until the kernel has taken it down
         if (now.threads.size() > before_.threads.size()) { return true; }
         for (const std::string& file : now.shm_files) {

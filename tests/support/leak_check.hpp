@@ -21,7 +21,7 @@ public:
     LeakCheck();
 
     /// differences() returns one line for each thing that is there now and was not recorded, or the other way round.
-    /// Blocks:   up to 2 s for threads that are ending and for entries of /dev/shm, which other programs make too.
+    /// Blocks:   up to 5 s for threads that are ending and for entries of /dev/shm, which other programs make too.
     [[nodiscard]] std::vector<std::string> differences() const;
 
 private:

@@ -183,7 +183,7 @@ int main(int argc, char** argv) {
         }
     }
 
-    const auto grace = Clock::now() + 1s;  // a supervisor dies a moment after its parent
+    const auto grace = Clock::now() + 5s;  // a supervisor dies a moment after its parent, on a busy machine a long one
     std::vector<pid_t> left = descendants();
     while (!left.empty() && Clock::now() < grace) {
         ::usleep(10000);
