@@ -160,6 +160,17 @@ void for_each_attack(const std::vector<Row>& rows, const std::vector<Then>& then
     return options;
 }
 
+/// Returns when no worker is on its way to a point: one that is killed by `start` must not be the victim too, or it stays unknown.
+void wait_until_idle(const Pool& pool) {
+    const auto all_sleep = [&] {
+        for (const WorkerInfo& worker : pool.workers()) {
+            if (state_in("/proc/" + std::to_string(worker.pid)) != 'S') { return false; }
+        }
+        return board_of(pool).sleeping.was_size() == workers;
+    };
+    wait_until(all_sleep, "all workers to sleep");
+}
+
 /// A pool that is attacked at every point while it does `start`.
 void attack_running(const std::vector<Row>& rows, const std::vector<Then>& thens, const PoolOptions& options, const Attack::Start& start,
                     const Attack::Start& again) {
@@ -168,6 +179,7 @@ void attack_running(const std::vector<Row>& rows, const std::vector<Then>& thens
         if (!pool) { pool = std::make_unique<Pool>(options); }
         if (row.point == FaultPoint::spinning && !some_may_spin(*pool)) { return; }
         try {
+            wait_until_idle(*pool);
             attack.arm();
             attack.settle(*pool, start(*pool), again);
             attack.require_whole_pool(*pool, again);
