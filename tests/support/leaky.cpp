@@ -55,7 +55,7 @@ TEST_CASE("blocked signal") {
 TEST_CASE("ignored signal") { CHECK(std::signal(SIGUSR2, SIG_IGN) == SIG_DFL); }
 TEST_CASE("handled signal") { CHECK(std::signal(SIGUSR2, [](int) {}) == SIG_DFL); }
 TEST_CASE("file") {
-    static const std::string name = "/procpool-leaky-" + std::to_string(::getpid());  // another build's tests may run, too
+    static const std::string name = "/procpool-leaky-" + std::to_string(::getpid());
     const int file = ::shm_open(name.c_str(), O_CREAT | O_RDWR, 0600);
     REQUIRE(file >= 0);
     ::close(file);
