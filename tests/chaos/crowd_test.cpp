@@ -82,7 +82,7 @@ TEST_CASE("on one processor: deaths, recycling, deadlines and cancellations", "[
 TEST_CASE("SIG-06 an alarm that a task leaves armed, a thread that it leaves behind, a group that it leaves") {
     Muster muster;
     Pool pool{1};
-    pool.apply([] { static_cast<void>(::alarm(1)); });
+    pool.apply([] { static_cast<void>(::alarm(2)); });  // time enough to submit the next one
     auto hit = pool.apply_async([] { std::this_thread::sleep_for(30s); });
     try {
         get_soon(hit);

@@ -160,15 +160,26 @@ void for_each_attack(const std::vector<Row>& rows, const std::vector<Then>& then
     return options;
 }
 
+/// Returns when no worker is on its way to a point: one that is killed by `start` must not be the victim too, or it stays unknown.
+void wait_until_idle(const Pool& pool) {
+    const auto all_sleep = [&] {
+        for (const WorkerInfo& worker : pool.workers()) {
+            if (state_in("/proc/" + std::to_string(worker.pid)) != 'S') { return false; }
+        }
+        return board_of(pool).sleeping.was_size() == workers;
+    };
+    wait_until(all_sleep, "all workers to sleep");
+}
+
 /// A pool that is attacked at every point while it does `start`.
 void attack_running(const std::vector<Row>& rows, const std::vector<Then>& thens, const PoolOptions& options, const Attack::Start& start,
-                    const Attack::Start& again, const std::function<void(Pool&)>& prepare = {}) {
+                    const Attack::Start& again) {
     std::unique_ptr<Pool> pool;
     for_each_attack(rows, thens, [&](Attack& attack, const Row& row) {
         if (!pool) { pool = std::make_unique<Pool>(options); }
         if (row.point == FaultPoint::spinning && !some_may_spin(*pool)) { return; }
         try {
-            if (prepare) { prepare(*pool); }
+            wait_until_idle(*pool);
             attack.arm();
             attack.settle(*pool, start(*pool), again);
             attack.require_whole_pool(*pool, again);
@@ -188,24 +199,19 @@ void attack_running(const std::vector<Row>& rows, const std::vector<Then>& thens
 const std::vector<Row> idle_rows{{FaultPoint::after_fork, 0}, {FaultPoint::before_ready, 0}, {FaultPoint::spinning, 0}, {FaultPoint::asleep, 0},
                                  {FaultPoint::level_cleared, 0, {1, 4}}};
 
-/// A worker is killed, and its replacement comes by. It is stopped before the attack, so that it cannot be the one that is attacked.
-void attack_idle(const std::vector<Then>& thens) {
-    pid_t doomed = 0;
-    const auto stop_one = [&](Pool& pool) {
-        wait_for_full_set(pool);
-        doomed = pool.workers().front().pid;
-        ::kill(doomed, SIGSTOP);
-        wait_until([&] { return state_in("/proc/" + std::to_string(doomed)) == 'T'; }, "a worker to stop", recovery);
-    };
-    const auto replace_it = [&](Pool&) {
-        ::kill(doomed, SIGKILL);
-        return Jobs{};
-    };
-    attack_running(idle_rows, thens, options_of(), replace_it, sixty_small, stop_one);
+/// A worker is killed, and its replacement comes by.
+Jobs replace_one(Pool& pool) {
+    wait_for_full_set(pool);
+    ::kill(pool.workers().front().pid, SIGKILL);
+    return {};
 }
 
-TEST_CASE("a worker is killed at every point while the pool is idle", "[slow]") { attack_idle(kills); }
-TEST_CASE("a worker is stopped at every point while the pool is idle", "[slow]") { attack_idle(stops); }
+TEST_CASE("a worker is killed at every point while the pool is idle", "[slow]") {
+    attack_running(idle_rows, kills, options_of(), replace_one, sixty_small);
+}
+TEST_CASE("a worker is stopped at every point while the pool is idle", "[slow]") {
+    attack_running(idle_rows, stops, options_of(), replace_one, sixty_small);
+}
 
 // ---- start of a pool
 

@@ -26,7 +26,13 @@ void hide_an_end(FaultPoint point, int signal) {
     called.on_done([&] { ++calls; });
     std::size_t found = 7;
     std::thread waiter{[&] { found = wait_any(futures); }};
-    std::this_thread::sleep_for(20ms);
+    // Only a task that a thread waits for among others is marked.
+    const auto waited_for = [&] {
+        std::size_t count = 0;
+        for (const task::Slot& slot : board_of(pool).slots()) { count += task::Word{slot.word.load()}.waited() ? 1U : 0U; }
+        return count;
+    };
+    wait_until([&] { return waited_for() == 3; }, "the two that wait", recovery);
     saboteur.arm(point, 1, signal);
     open.set();
     const pid_t victim = saboteur.wait_for_victim();

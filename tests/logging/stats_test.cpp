@@ -42,7 +42,7 @@ public:
         stop_.store(true);
         for (std::thread& thread : threads_) { thread.join(); }
         CHECK(wrong.load() == 0);
-        CHECK(slowest.load() < std::chrono::nanoseconds{2s}.count());
+        CHECK(slowest.load() < std::chrono::nanoseconds{wait_limit}.count());
     }
 
     std::atomic<std::size_t> looks{0};

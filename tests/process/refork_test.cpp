@@ -4,9 +4,7 @@
 #include <procpool/os/call.hpp>
 
 #include "algorithm/ranges.hpp"
-#include "pool/subprocess.hpp"
-#include "support/catch.hpp"
-#include "support/events.hpp"
+#include "faults/whole.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -106,6 +104,7 @@ TEST_CASE("refork: what runs finishes where it is, what is queued runs on the ne
     auto reforked = std::async(std::launch::async, [&] { pool.refork(); });
     auto submitted_meanwhile = pool.apply_async(get_state);
     CHECK(reforked.wait_for(50ms) == std::future_status::timeout);
+    wait_until([&] { return board_of(pool).control.refork.load() == task::Refork::asked; }, "refork() to begin");  // a closed pool refuses it
     CHECK_FALSE(pool.join_for(0s));  // closes it, too
     may_end.set();
     reforked.get();
@@ -119,22 +118,22 @@ TEST_CASE("refork: what runs finishes where it is, what is queued runs on the ne
 TEST_CASE("refork: the items of a map that run finish, the others run on the new workers, each once") {
     SharedPage page;
     const Counter runs{page};
+    const Counter reforks{page};
     const std::size_t per_worker = GENERATE(0U, 30U);
     Pool pool{{.workers = 3, .max_tasks_per_worker = per_worker}};
-    auto reforks = std::async(std::launch::async, [&] {
-        int count = 0;
-        for (; runs.value() < 270; ++count) { pool.refork(); }
-        return count;
+    auto reforker = std::async(std::launch::async, [&] {
+        for (; runs.value() < 270; reforks.add()) { pool.refork(); }
     });
-    const auto call = snapshot([runs](int x) {
+    const auto call = snapshot([runs, reforks](int x) {
         runs.add();
-        std::this_thread::sleep_for(1ms);
+        std::this_thread::sleep_for(reforks.value() < 3 ? 20ms : 1ms);  // the map must not be over before
         return x * x;
     });
     const std::vector<int> results = pool.map({.chunk_size = per_worker == 0 ? 100U : 0U}, call, first_numbers(300));
     for (int i = 0; i < 300; ++i) { REQUIRE(results[static_cast<std::size_t>(i)] == i * i); }
     CHECK(runs.value() == 300);
-    CHECK(reforks.get() > 2);
+    reforker.get();
+    CHECK(reforks.value() > 2);
     CHECK(pool.stats().workers_died == 0);
 }
 
@@ -156,12 +155,10 @@ TEST_CASE("refork: under load, with deaths, every task ends once and right") {
         });
     }
     const auto end = std::chrono::steady_clock::now() + 1s;
-    int reforks = 0;
-    for (; std::chrono::steady_clock::now() < end; ++reforks) { pool.refork(); }
+    for (int reforks = 0; reforks < 4 || std::chrono::steady_clock::now() < end; ++reforks) { pool.refork(); }
     over = true;
     for (std::thread& thread : threads) { thread.join(); }
     CHECK(wrong == 0);
-    CHECK(reforks > 3);
     const PoolStats stats = pool.stats();
     CHECK(stats.completed + stats.failed == stats.submitted);
     CHECK(pool.apply(answer_or_die, 1) == 2);
@@ -218,26 +215,31 @@ TEST_CASE("refork: when the supervisor is killed meanwhile, or cannot be forked,
     const bool refused = GENERATE(false, true);
     SharedPage page;
     const Gate is_running{page};
+    const Gate may_end{page};
     Pool pool{2};
-    auto endless = pool.apply_async(snapshot([=] {
+    auto runs = pool.apply_async(snapshot([=] {
         is_running.set();
-        std::this_thread::sleep_for(refused ? 100ms : 1000s);
+        may_end.wait();
         return 1;
     }));
     is_running.wait();
     const pid_t supervisor = supervisor_of(pool);
+    if (refused) {
+        os::refuse_call = [](const char* name) noexcept { return std::strcmp(name, "fork") == 0 ? EAGAIN : 0; };
+    }
     auto reforked = std::async(std::launch::async, [&] { pool.refork(); });
+    wait_until([&] { return pool.workers().size() == 1; }, "the idle worker to leave");  // it would run what is queued
     CHECK(reforked.wait_for(20ms) == std::future_status::timeout);
     auto queued = pool.apply_async(get_state);
     if (refused) {
-        os::refuse_call = [](const char* name) noexcept { return std::strcmp(name, "fork") == 0 ? EAGAIN : 0; };
+        may_end.set();
         CHECK_THROWS_AS(reforked.get(), std::system_error);
         os::refuse_call = nullptr;
-        CHECK(endless.get() == 1);
+        CHECK(runs.get() == 1);
     } else {
         send_signal(supervisor, SIGKILL);
         CHECK_THROWS_AS(reforked.get(), PoolBroken);
-        CHECK_THROWS_AS(endless.get(), PoolBroken);
+        CHECK_THROWS_AS(runs.get(), PoolBroken);
     }
     CHECK_THROWS_AS(queued.get(), PoolBroken);
     CHECK_THROWS_AS(pool.apply(get_state), PoolBroken);

@@ -291,6 +291,8 @@ TEST_CASE("the spare worker is stopped: the pool goes on without it") {
     for (int round = 0; round < 4; ++round) {
         const pid_t spare = spare_of(pool);
         ::kill(spare, SIGSTOP);
+        // Else it might still take a task, if it is no spare worker any more.
+        wait_until([&] { return state_in("/proc/" + std::to_string(spare)) == 'T'; }, "the worker to stop", recovery);
         std::vector<Future<int>> futures;
         for (int i = 0; i < 50; ++i) { futures.push_back(pool.apply_async([](int n) { return n; }, i)); }
         for (Future<int>& future : futures) { static_cast<void>(get_soon(future, recovery)); }
@@ -319,7 +321,7 @@ TEST_CASE("a deadline, a crash and a retry meet recycling") {
     std::vector<Future<int>> futures;
     for (int i = 0; i < 120; ++i) {
         futures.push_back(pool.apply_async(
-            TaskOptions{.timeout = i % 10 == 3 ? 30ms : 0ms, .retries = 1},
+            TaskOptions{.timeout = i % 10 == 3 ? 500ms : 0ms, .retries = 1},  // time enough for the second attempt
             [](int n) {
                 if (this_task::attempt() == 0 && n % 10 == 3) { spin_for_ever(); }
                 if (this_task::attempt() == 0 && n % 10 == 7) { ::kill(::getpid(), SIGKILL); }

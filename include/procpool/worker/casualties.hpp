@@ -51,11 +51,12 @@ private:
                 if (!std::exchange(told, true)) { tell(index, word, ended, cause, true); }
                 --slot.retries;
                 ++slot.attempt;
+                board_.control.retried.fetch_add(1, std::memory_order_relaxed);  // first, for who learns of it from the task's end
                 if (board_.requeue(index, word)) {
-                    board_.control.retried.fetch_add(1, std::memory_order_relaxed);
                     board_.wake_for_new_task();
                     return;
                 }
+                board_.control.retried.fetch_sub(1, std::memory_order_relaxed);
                 ++slot.retries;
                 --slot.attempt;
             }
