@@ -128,6 +128,26 @@ void terminated_in_the_middle() {
 ON_EVERY_ENGINE("terminate() and kill() end calls over many items with PoolTerminated", terminated_in_the_middle)
 
 template <class P>
+void calls_within_calls() {
+    for (const std::size_t room : {1, 2, 8}) {
+        CAPTURE(room);
+        P pool{{.workers = 2, .queue_capacity = room}};
+        int told = 0;
+        const MapOptions options{.chunk_size = 2, .progress = [&](const Progress&) { told += pool.map(square, first_numbers(3)).back(); }};
+        const auto f = [](int i) {
+            std::this_thread::sleep_for(2ms);
+            return i;
+        };
+        auto asking = std::views::iota(0, 150) | std::views::transform([&](int i) { return pool.apply(square, i); });
+        const std::vector<int> results = pool.map(options, f, asking);
+        REQUIRE(results.size() == 150);
+        for (int i = 0; i < 150; ++i) { CHECK(results[static_cast<std::size_t>(i)] == i * i); }
+        CHECK(told >= 4);
+    }
+}
+ON_EVERY_ENGINE("a map whose input and listener use its own pool, with room for few tasks", calls_within_calls)
+
+template <class P>
 void joined_by_its_listener() {
     for (const bool async : {false, true}) {
         SharedPage page;

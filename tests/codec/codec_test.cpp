@@ -122,6 +122,7 @@ TEST_CASE("only the bytes of what can be seen to hold no address are everything"
     STATIC_REQUIRE(is_plain_v<std::array<Point, 3>>);
     STATIC_REQUIRE(is_plain_v<NoDefault>);
     STATIC_REQUIRE_FALSE(is_plain_v<int*>);
+    STATIC_REQUIRE_FALSE(Encodable<std::initializer_list<int>>);
     STATIC_REQUIRE_FALSE(is_plain_v<int (*)()>);
     STATIC_REQUIRE_FALSE(is_plain_v<WithPointer>);
     STATIC_REQUIRE_FALSE(is_plain_v<std::array<WithPointer, 3>>);

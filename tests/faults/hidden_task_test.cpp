@@ -38,4 +38,19 @@ void hide_a_task(int signal) {
 TEST_CASE("a worker that is killed when it has marked a priority as empty hides no task") { hide_a_task(SIGKILL); }
 TEST_CASE("a worker that is stopped when it has marked a priority as empty hides no task") { hide_a_task(SIGSTOP); }
 
+TEST_CASE("a task whose worker dies when it has been counted, before it is done, is counted once") {
+    Saboteur saboteur;
+    Pool pool{1};
+    for (const bool throws : {false, true}) {
+        saboteur.arm(FaultPoint::before_done, 1, SIGKILL);
+        CHECK_THROWS_AS(get_soon(pool.apply_async([](bool bad) { return bad ? throw 1 : 2; }, throws)), WorkerDied);
+        saboteur.disarm();
+        CHECK(get_soon(pool.apply_async([] { return 3; })) == 3);
+    }
+    const PoolStats stats = pool.stats();
+    CHECK(stats.submitted == 4);
+    CHECK(stats.completed == 2);
+    CHECK(stats.failed == 2);
+}
+
 }  // namespace

@@ -4,6 +4,7 @@
 #include "support/leak_check.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -84,6 +85,23 @@ void replace_with_refusals(std::size_t count, std::size_t recycled) {
 TEST_CASE("DTH-15 a replacement cannot be forked for a while: the others go on, and it comes when it can") { replace_with_refusals(3, 0); }
 TEST_CASE("DTH-15 the only worker's replacement cannot be forked for a while: its tasks wait") { replace_with_refusals(1, 0); }
 TEST_CASE("DTH-15 replacements of recycled workers cannot be forked for a while") { replace_with_refusals(2, 4); }
+
+TEST_CASE("DTH-15 that a worker cannot be replaced for now is told once") {
+    std::atomic<int> told{0};
+    set_log_sink([&](const LogRecord& record) { told += record.text.find("cannot be replaced for now: fork: ") != std::string::npos; }, LogLevel::warning);
+    {
+        Refuser refuser;
+        Pool pool{1};
+        refuser.refuse("fork", EAGAIN, 1);
+        auto dies = pool.apply_async([] { ::kill(::getpid(), SIGKILL); });
+        CHECK_THROWS_AS(get_soon(dies), WorkerDied);
+        wait_until([&] { return refuser.calls() >= 3; }, "attempts");
+        refuser.allow();
+        CHECK(get_soon(pool.apply_async(seven)) == 7);
+    }
+    set_log_sink({});
+    CHECK(told == 1);
+}
 
 TEST_CASE("DTH-15 a pool can be closed, terminated and killed while no replacement can be forked") {
     for (int way = 0; way < 3; ++way) {

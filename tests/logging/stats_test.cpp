@@ -57,7 +57,7 @@ private:
         const auto took = since(start).count();
         if (took > slowest.load()) { slowest.store(took); }
         // Counters do not go back. A lost task counts as failed for a moment and then, perhaps, as killed.
-        bool good = now.submitted >= last.submitted && now.completed >= last.completed && now.cancelled >= last.cancelled && now.retried >= last.retried &&
+        bool good = now.submitted >= last.submitted && now.completed + pool.size() >= last.completed && now.cancelled >= last.cancelled && now.retried >= last.retried &&
                     now.workers_started >= last.workers_started && now.workers_died >= last.workers_died && now.workers_recycled >= last.workers_recycled;
         std::set<std::size_t> indices;
         for (const WorkerInfo& worker : workers) {

@@ -2,6 +2,7 @@
 #include <procpool/sync/biased_mutex.hpp>
 
 #include "support/catch.hpp"
+#include "pool/subprocess.hpp"
 #include "support/events.hpp"
 
 #include <atomic>
@@ -38,11 +39,29 @@ TEST_CASE("a biased mutex: who locks it many times in a row has the favour, unti
     }}.join();
     CHECK_FALSE(mutex.try_lock_as_favourite());
     CHECK(become_favourite(mutex));
-    {
-        const std::lock_guard guard{mutex};
-        mutex.end_favour();
+}
+
+TEST_CASE("a biased mutex that is locked for good excludes others like any other, and has no favourite afterwards", "[thread]") {
+    for (const bool with_favourite : {true, false}) {
+        sync::BiasedMutex mutex;
+        if (with_favourite) { static_cast<void>(become_favourite(mutex)); }
+        mutex.lock_for_good();
+        CHECK_FALSE(mutex.is_biased());
+        int value = 0;
+        std::atomic<pid_t> other_id{0};
+        std::thread other{[&] {
+            other_id = ::gettid();
+            const std::lock_guard guard{mutex};
+            value *= 2;
+        }};
+        wait_until([&] { return other_id != 0; }, "the thread");
+        wait_until_asleep(other_id);
+        value = 1;
+        mutex.unlock();
+        other.join();
+        CHECK(value == 2);
+        CHECK_FALSE(become_favourite(mutex));
     }
-    CHECK_FALSE(become_favourite(mutex));
 }
 
 TEST_CASE("a biased mutex: who takes the favour away waits until the favourite has unlocked it", "[thread]") {

@@ -168,7 +168,8 @@ protected:
         : client_(client), options_(checked(options)), plan_(plan), pace_(pace), orders_(orders),
           goes_on_(options.on_error == OnError::wait_all && !plan.keeps_errors), lease_(client.parkers().lease()),
           sizes_(options.chunk_size, plan.items, client.board().control.workers, plan.bytes_per_item, plan.folds ? fold_block : 1),
-          most_in_flight_(chunks_per_worker * client.board().control.workers), ticker_(options.progress, plan.items.value_or(0)) {
+          most_in_flight_(chunks_per_worker * client.board().control.workers),
+          stays_(pace != Pace::lazy && client.board().slots().size() >= calls_within_calls * most_in_flight_), ticker_(options.progress, plan.items.value_or(0)) {
         if (pace == Pace::call) { hold_.emplace(Hold{client}); }
         chunks_.reserve(most_in_flight_);
     }
@@ -186,6 +187,7 @@ protected:
 
 private:
     static constexpr std::size_t chunks_per_worker = 4;
+    static constexpr std::size_t calls_within_calls = 4;  // by what a call runs of the user's in the caller: a range, or who is told the progress
 
     [[nodiscard]] static const MapOptions& checked(const MapOptions& options) {  // before the range is begun
         check_task(options);
@@ -199,7 +201,7 @@ private:
                 .timeout = options_.timeout,
                 .priority = options_.priority,
                 .label = options_.label,
-                .stays = pace_ != Pace::lazy,
+                .stays = stays_,
                 .waiter = lease_ ? lease_.index() : engine::Order::no_waiter,
                 .held = true};
     }
@@ -238,7 +240,7 @@ private:
         const bool framed = plan_.frames && (goes_on_ || plan_.keeps_errors);
         head.flags = (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (framed ? ChunkHead::framed : 0);
         encode_items(out, wanted, head);
-        if (pace_ == Pace::lazy && (head.count > 1 || options_.retries > 0)) { chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size()); }
+        if (!stays_ && (head.count > 1 || options_.retries > 0)) { chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size()); }
     }
 
     /// Effects: the range gives no more items; `error` counts as one of the item that would have been next.
@@ -365,7 +367,7 @@ private:
             }
             if (!ticket) { return; }
             add(std::move(chunk), *ticket);
-            if (pace_ != Pace::lazy) { chunks_.back().arguments = {}; }
+            if (stays_) { chunks_.back().arguments = {}; }
             rest_.pop_back();
         }
     }
@@ -381,6 +383,7 @@ private:
     engine::Parkers::Lease lease_;
     ChunkSize sizes_;
     std::size_t most_in_flight_;
+    const bool stays_;  // a chunk keeps its slot until its results are taken
     Ticker ticker_;
     std::vector<SentChunk> chunks_;  // in flight
     std::vector<SentChunk> rest_;    // to be run again, from an item on

@@ -8,16 +8,24 @@
 
 #include <cstddef>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <type_traits>
 
 namespace procpool {
 
+template <class T>
+inline constexpr bool is_initializer_list_v = false;
+template <class T>
+inline constexpr bool is_initializer_list_v<std::initializer_list<T>> = true;
+
 /// Types whose copy is a copy of their bytes. Wider than trivially copyable: pair, tuple, and with them std::bind_front
 /// and closures that captured a pair, only fail that for the sake of their assignment.
+/// But not a std::initializer_list, which only refers to its elements.
 template <class T>
-concept CopiedAsBytes = (std::is_trivially_copyable_v<T> && std::is_move_constructible_v<T>) ||
-                        (std::is_trivially_copy_constructible_v<T> && std::is_trivially_destructible_v<T>);
+concept CopiedAsBytes = ((std::is_trivially_copyable_v<T> && std::is_move_constructible_v<T>) ||
+                         (std::is_trivially_copy_constructible_v<T> && std::is_trivially_destructible_v<T>)) &&
+                        !is_initializer_list_v<T>;
 
 /// Returns: the T whose bytes lie, unaligned, at `bytes`; T need not be default constructible.
 template <CopiedAsBytes T>

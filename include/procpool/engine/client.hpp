@@ -182,7 +182,7 @@ public:
     /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
-    /// Effects: holds until now are over. Returns: false when the deadline came before the end of the workers.
+    /// Effects: nobody holds the pool until joined any more. Returns: false when the deadline came before the end of the workers.
     [[nodiscard]] bool join(Deadline deadline);
     /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its like, also when the pool is
     /// stopped meanwhile; std::system_error, and the pool is broken then.
@@ -208,9 +208,9 @@ public:
     static void release_pool(Client* client) noexcept {
         std::int64_t issued = 0;
         {
-            const std::lock_guard guard{client->mutex_};
+            client->mutex_.lock_for_good();
+            const std::lock_guard guard{client->mutex_, std::adopt_lock};
             issued = client->issued_ - client->released_;
-            client->mutex_.end_favour();
         }
         if (client->references_.fetch_add(issued - the_pool, std::memory_order_acq_rel) + issued == the_pool) { delete client; }
     }
@@ -246,6 +246,11 @@ private:
     void add_free(std::uint32_t index) noexcept {
         holders_[index].next = free_;
         free_ = index;
+    }
+    /// Whether a decided task's result may be kept elsewhere. Requires: mutex_ is held.
+    [[nodiscard]] bool may_leave(std::uint32_t index) const noexcept {
+        const Holder& holder = holders_[index];
+        return !holder.stays || holder.dropped.load(std::memory_order_relaxed) == holder.serial.load(std::memory_order_relaxed) + 1;
     }
     [[nodiscard]] bool take_fresh() noexcept;
     void take_returned() noexcept;
@@ -286,12 +291,12 @@ private:
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 
-    sync::BiasedMutex mutex_;              // producers: free_, hand_, issued_, holds_, kept_, detached_, generations and the rings' tails
+    sync::BiasedMutex mutex_;              // producers: what follows, unless it says otherwise, and the rings' tails
     std::uint32_t free_ = no_slot;         // a stack, through Holder::next: last in, first out, so that few slots' memory stays warm
     std::uint32_t fresh_ = 0;              // this slot and those after it have not been used yet
     std::uint32_t hand_ = 0;               // where the next sweep continues
     std::int64_t issued_ = 0;
-    std::int64_t released_ = 0;            // of those, by the favourite of mutex_
+    std::int64_t released_ = 0;            // references, by the favourite of mutex_; more than are issued, where some were retained
     std::uint32_t holds_ = 0;
     std::uint32_t holds_until_join_ = 0;
     bool joined_ = false;                  // somebody waits, or has waited, for the workers' end

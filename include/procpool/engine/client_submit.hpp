@@ -47,6 +47,8 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
         board_.arguments.abandon(index, out.buffer());
         if (!lock.owns_lock()) { lock.lock(); }
         add_free(index);
+        lock.unlock();
+        board_.notify_capacity_waiter();
         throw;
     }
     board_.arguments.seal(index, out.buffer(), out.size());
@@ -194,13 +196,10 @@ inline void Client::wait_for_capacity(const Order& order) {
     // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a registration.
     if (lease) { board_.control.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
     const auto something_to_do = [&] {
-        {
-            const std::lock_guard look{mutex_};
-            if (free_ != no_slot) { return true; }
-        }
-        if (!accepts(order) || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
-        for (const task::Slot& one : board_.used_slots()) {
-            if (task::Word{one.word.load(std::memory_order_seq_cst)}.finished()) { return true; }
+        const std::lock_guard look{mutex_};
+        if (!accepts(order) || free_ != no_slot || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
+        for (std::uint32_t index = 0; index < board_.used_slots().size(); ++index) {
+            if (task::Word{slot(index).word.load(std::memory_order_seq_cst)}.finished() && may_leave(index)) { return true; }
         }
         return false;
     };
@@ -222,7 +221,7 @@ inline bool Client::sweep() {
         constexpr std::uint32_t ahead = 8;
         prefetch_for_write(&slot(hand_ + ahead < count ? hand_ + ahead : hand_));
         const std::uint64_t serial = holders_[index].serial.load(std::memory_order_relaxed);
-        if (serial == no_serial || (holders_[index].stays && holders_[index].dropped.load(std::memory_order_relaxed) != serial + 1)) { continue; }
+        if (serial == no_serial || !may_leave(index)) { continue; }
         const task::Phase phase = try_take({serial, index});
         if (phase == task::Phase::free) { continue; }
         if (holders_[index].dropped.load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, phase); }
@@ -280,6 +279,7 @@ inline void Client::stop(task::Life to) noexcept {
         look_at_life();
     } else {
         close_if_unheld();
+        board_.notify_parent();  // held or not, nobody is to wait for room any more
     }
 }
 

@@ -22,7 +22,7 @@ public:
 
     /// Effects: every thread of this process has passed a full barrier between the call and the return.
     static void pass() noexcept {
-        // Refused after prepare() only by a filter of system calls that came later: then time has to do, in which any store becomes visible.
+        // Refused after prepare(), by a filter of system calls that came later, say: then time has to do, in which any store becomes visible.
         if (!command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) { std::this_thread::sleep_for(std::chrono::milliseconds{10}); }
     }
 

@@ -10,8 +10,8 @@
 
 namespace procpool {
 
-/// What has been accepted as one and is submitted bit by bit holds its pool: closed meanwhile, it goes on until nobody does. In a forked child
-/// it does nothing at its end.
+/// What has been accepted as one and is submitted bit by bit holds its pool: closed meanwhile, it goes on until nobody does, or is joined, as each
+/// wishes. In a forked child it does nothing at its end.
 class Hold {
 public:
     using Until = engine::Client::HoldUntil;

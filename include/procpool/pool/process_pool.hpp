@@ -177,7 +177,7 @@ public:
     /// Returns: a ResultRange of f(items...) in the order of the items. It starts at once and goes on when results are taken: an input is read up
     /// to MapOptions::window items ahead of them, one item to a task unless chunk_size says otherwise. Ranges passed as rvalues are kept, others
     /// must outlive it. An input that is neither in memory nor counts is not read while there is a result to take. An item that fails is thrown
-    /// where its result would be, and costs no other. A pool that is closed meanwhile does not wait for the range to be read: it finishes the
+    /// where its result would be, and costs no other. A pool that is joined meanwhile does not wait for the range to be read: it finishes the
     /// tasks that were submitted, and what is left of one that is cut short (chunk_size beyond 1 and a death, max_tasks_per_worker or refork())
     /// ends in PoolClosed, as items not submitted yet do. Throws: std::invalid_argument, PoolClosed; CodecError when f cannot travel.
     template <class F, class... Ranges>
@@ -352,8 +352,9 @@ std::vector<WorkerInfo> ProcessPool<E>::workers() const {
         const std::int32_t pid = seat.pid.load(std::memory_order_relaxed);
         if (pid == 0) { continue; }  // being forked
         const std::uint64_t done = seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed);
-        all.push_back({seat.index.load(std::memory_order_relaxed), pid,
-                       static_cast<std::size_t>(done - seat.before.load(std::memory_order_relaxed)), seat.current.load(std::memory_order_relaxed) != 0});
+        const std::uint32_t current = seat.current.load(std::memory_order_relaxed);
+        all.push_back({seat.index.load(std::memory_order_relaxed), pid, static_cast<std::size_t>(done - seat.before.load(std::memory_order_relaxed)),
+                       current != 0 && current != task::Seat::counted});
     }
     std::ranges::sort(all, {}, &WorkerInfo::index);
     return all;

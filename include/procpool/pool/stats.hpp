@@ -22,8 +22,8 @@ struct WorkerInfo {
 /// Since the pool was built. A map counts as the tasks it was cut into; where an item of it is retried, what is left of its task is submitted anew.
 struct PoolStats {
     std::uint64_t submitted = 0;
-    std::uint64_t completed = 0;  ///< returned a value
-    std::uint64_t failed = 0;     ///< threw, or lost their worker
+    std::uint64_t completed = 0;  ///< returned a value; one may be taken back, whose worker was killed when it had returned
+    std::uint64_t failed = 0;     ///< threw, or lost their worker; likewise
     std::uint64_t cancelled = 0;
     std::uint64_t timed_out = 0;
     std::uint64_t retried = 0;

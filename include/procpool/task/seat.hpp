@@ -31,6 +31,7 @@ struct alignas(apart) Seat {
     std::atomic<std::uint32_t> index;      // of the worker
     std::atomic<std::int32_t> pid;
     std::atomic<std::uint32_t> current;    // slot + 1 of the task that runs, 0 when idle; a hint for those who look
+    static constexpr std::uint32_t counted = 0xffffffff;  // current, while a task that is counted below is not done yet
     std::atomic<std::int64_t> started_at;  // steady clock, nanoseconds: when the process was forked
 
     std::atomic<std::int64_t> task_started;  // of the timed task that runs, or of the item of it; may lag behind the word

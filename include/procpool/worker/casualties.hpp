@@ -31,6 +31,7 @@ public:
         for (std::uint32_t i = 0; i < slots.size(); ++i) {
             const task::Word word{slots[i].word.load(std::memory_order_acquire)};
             if (word.phase() == task::Phase::started && word.seat() == seat) {
+                forget_count(board_.seats()[seat], slots[i].outcome);
                 settle_task(i, ended);
                 any = true;
             }
@@ -39,6 +40,13 @@ public:
     }
 
 private:
+    /// A worker counts a task before it says that it is done.
+    static void forget_count(task::Seat& seat, task::Outcome outcome) noexcept {
+        if (seat.current.exchange(0, std::memory_order_relaxed) != task::Seat::counted) { return; }
+        auto& count = outcome == task::Outcome::value ? seat.completed : seat.failed;
+        count.fetch_sub(1, std::memory_order_relaxed);
+    }
+
     void settle_task(std::uint32_t index, const os::EndedChild& ended) noexcept {
         task::Slot& slot = board_.slots()[index];
         bool told = false;  // once: the word may change meanwhile

@@ -12,6 +12,7 @@
 #include <procpool/worker/tracer.hpp>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 namespace procpool::worker {
@@ -25,6 +26,10 @@ namespace procpool::worker {
 inline void tell_start(const task::Board& board, std::uint32_t index, std::int32_t pid) noexcept {
     trace_event(board, task::TraceKind::started, index, pid);
     report(LogLevel::debug, subject_of(board, index, pid), "worker {}, process {}, was started", index, pid);
+}
+
+inline void tell_refusal(const task::Board& board, std::uint32_t index, int error) noexcept {
+    report(LogLevel::warning, subject_of(board, index, 0), "worker {} cannot be replaced for now: fork: {}", index, std::strerror(error));
 }
 
 /// state: of the seat when its worker died. alone: nobody asked for it, and no task was lost, whose end would tell it.

@@ -207,13 +207,14 @@ private:
         auto& count = outcome == task::Outcome::value ? seat_.completed : seat_.failed;
         count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // this worker alone writes it
         count_items(items_ == 0 ? 1 : 0);
-        seat_.current.store(0, std::memory_order_relaxed);
+        seat_.current.store(task::Seat::counted, std::memory_order_relaxed);
         if (run) [[unlikely]] { run->end(claim.generation, index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome == task::Outcome::exception); }
         reach(FaultPoint::before_done);
         if (!board_.finish(claim, number_)) {
             host_.condemned();
             board_.results.release(claim.slot);
         }
+        seat_.current.store(0, std::memory_order_relaxed);
     }
 
     void start_clock() noexcept {
@@ -252,6 +253,7 @@ private:
     void start_items(unsigned attempt) noexcept override { identity.attempt = attempt; }
 
     void finish_items(std::uint64_t done, const Writer& result) override {
+        host_.before_result();
         if (done != items_) { identity.attempt = 0; }
         board_.results.seal(claim_.slot, result.buffer(), result.size());
         count_items(done - items_);

@@ -142,7 +142,8 @@ private:
             if (worker.pid != 0 || worker.respawn_at > now) { continue; }
             if (!(needs_workers() || has_mail(index)) || (index == setup_.workers && life() != task::Life::open)) {
                 worker.respawn_at = Clock::time_point::max();
-            } else if (spawn(index) != 0) {
+            } else if (const int error = spawn(index); error != 0) {
+                if (fork_delay_ == fork_delay_.zero()) { tell_refusal(board_, index, error); }
                 fork_delay_ = std::clamp(fork_delay_ * 2, milliseconds{10}, milliseconds{1000});
                 worker.respawn_at = now + fork_delay_;
             } else {
