@@ -27,7 +27,7 @@ struct NotPlain {
 
 template <class T>
 consteval bool looks_plain() {
-    if constexpr (std::is_pointer_v<T> || std::is_array_v<T> || !std::is_trivially_copyable_v<T> ||
+    if constexpr (std::is_pointer_v<T> || std::is_array_v<T> || is_initializer_list_v<T> || !std::is_trivially_copyable_v<T> ||
                   !std::is_move_constructible_v<T>) {
         return false;
     } else if constexpr (HasSerialize<T>) {
