@@ -231,6 +231,25 @@ private:
         bool stays;                          ///< see Order; written under mutex_
     };
 
+    /// While there is one, this thread has a slot of the client whose arguments are being encoded, by code of the user's maybe.
+    class Encoding {
+    public:
+        explicit Encoding(const Client& client) noexcept : client_(client), outer_(std::exchange(innermost_, this)) {}
+        Encoding(const Encoding&) = delete;
+        Encoding& operator=(const Encoding&) = delete;
+        ~Encoding() { innermost_ = outer_; }
+        [[nodiscard]] static std::size_t slots_of(const Client& client) noexcept {
+            std::size_t slots = 0;
+            for (const Encoding* one = innermost_; one != nullptr; one = one->outer_) { slots += &one->client_ == &client ? 1U : 0U; }
+            return slots;
+        }
+
+    private:
+        const Client& client_;
+        const Encoding* outer_;
+        static inline constinit thread_local const Encoding* innermost_ = nullptr;
+    };
+
     [[nodiscard]] task::Ring& ring_for(const Order& order) noexcept { return board_.queue.ring(task::Queue::level_of(order.priority)); }
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
     [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }

@@ -42,6 +42,7 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
     } growth{board_, index};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
     try {
+        const Encoding inner{*this};
         encode(out);
     } catch (...) {
         board_.arguments.abandon(index, out.buffer());
@@ -81,6 +82,9 @@ inline std::uint32_t Client::acquire(Lock& lock, const Order& order) {
         if (order.patience == Patience::try_once) { return no_slot; }
         lock.unlock();
         constexpr int looks_before_sleep = 100;
+        if (attempt == 0 && Encoding::slots_of(*this) == holders_.size()) {
+            throw_deadlock("procpool: what encodes an argument, or an input that a call over many items reads, needs room in the pool's queue, and has all of it");
+        }
         if (attempt < looks_before_sleep) {
             for (int i = 0; i < 32; ++i) { relax(); }
             os::yield();
