@@ -27,7 +27,7 @@ struct ShortText {
 
     void assign(std::string_view text) noexcept {
         size = static_cast<std::uint16_t>(std::min(text.size(), bytes));
-        std::memcpy(characters.data(), text.data(), size);
+        if (!text.empty()) { std::memcpy(characters.data(), text.data(), size); }
     }
     [[nodiscard]] std::string_view view() const noexcept { return {characters.data(), std::min<std::size_t>(size, bytes)}; }
 };
