@@ -131,28 +131,70 @@ template <class P>
 void calls_within_calls() {
     for (const std::size_t room : {1, 2, 8}) {
         CAPTURE(room);
+        SharedPage page;
+        const Counter told{page};
         P pool{{.workers = 2, .queue_capacity = room}};
-        int told = 0;
-        const MapOptions options{.chunk_size = 2, .progress = [&](const Progress&) { told += pool.map(square, first_numbers(3)).back(); }};
-        const auto f = [](int i) {
-            std::this_thread::sleep_for(2ms);
+        int answers = 0;
+        const MapOptions options{.chunk_size = 2, .progress = [&](const Progress&) {
+                                     told.add();
+                                     answers += pool.map(square, first_numbers(3)).back();
+                                 }};
+        const auto f = snapshot([told](int i) {
+            if (has_workers<P> && i == 100) { told.wait_for(1); }  // so that it is told in the middle too
             return i;
-        };
-        if (room == 1) {  // a chunk that is being read has it
-            auto asks = std::views::iota(0, 5) | std::views::transform([&](int i) { return pool.apply(square, i); });
-            if (has_workers<P>) { CHECK_THROWS_AS(pool.map(f, asks), std::system_error); }
-            CHECK(pool.map(options, f, first_numbers(150)).size() == 150);
-            CHECK(told >= 4);
-            continue;
+        });
+        CHECK(pool.map(options, f, first_numbers(150)) == first_numbers(150));
+        CHECK(answers >= (has_workers<P> ? 8 : 4));
+
+        auto asking = std::views::iota(0, 50) | std::views::transform([&](int i) { return pool.apply(square, i); });
+        if (room > 1) {
+            CHECK(pool.map(MapOptions{.chunk_size = 2}, square, asking).back() == 49 * 49 * 49 * 49);
+        } else if (has_workers<P>) {  // a chunk that is being read has all room
+            CHECK_THROWS_AS(pool.map(square, asking), std::system_error);
         }
-        auto asking = std::views::iota(0, 150) | std::views::transform([&](int i) { return pool.apply(square, i); });
-        const std::vector<int> results = pool.map(options, f, asking);
-        REQUIRE(results.size() == 150);
-        for (int i = 0; i < 150; ++i) { CHECK(results[static_cast<std::size_t>(i)] == i * i); }
-        CHECK(told >= 4);
     }
 }
 ON_EVERY_ENGINE("a map whose input and listener use its own pool, with room for few tasks", calls_within_calls)
+
+TEST_CASE("deaths and retries in maps of a pool with little room") {
+    SharedPage page;
+    const Counter deaths{page};
+    Pool pool{{.workers = 2, .queue_capacity = 4}};
+    const auto dies = [](unsigned attempts) {
+        return snapshot([attempts](int i) {
+            if (i % 10 == 4 && this_task::attempt() < attempts) { ::raise(SIGKILL); }
+            return i;
+        });
+    };
+    const auto dies_once = snapshot([deaths](int i) {
+        if (i == 14 && deaths.value() == 0) {
+            deaths.add();
+            ::raise(SIGKILL);
+        }
+        return i;
+    });
+    const MapOptions options{.chunk_size = 5, .retries = 1};
+    const std::vector<int> numbers = first_numbers(40);
+    CHECK(pool.map(options, dies(1), numbers) == numbers);
+    CHECK(pool.map_reduce(options, dies_once, [](int a, int b) { return a + b; }, 0, numbers) == 780);
+    const auto outcomes = pool.map_outcomes(options, dies(2), numbers);
+    REQUIRE(outcomes.size() == 40);
+    for (std::size_t i = 0; i < 40; ++i) { CHECK(outcomes[i].has_value() == (i % 10 != 4)); }
+}
+
+TEST_CASE("DTH-31 an item that forks and returns in the child: that runs no more items") {
+    SharedPage page;
+    const Counter strangers{page};
+    Pool pool{1};
+    const auto f = snapshot([strangers, worker = pool.apply(::getpid)](int i) {
+        if (::getpid() != worker) { strangers.add(); }
+        if (i == 3) { static_cast<void>(::fork()); }
+        return i;
+    });
+    CHECK(pool.map(MapOptions{.chunk_size = 10, .retries = 1}, f, first_numbers(10)) == first_numbers(10));
+    pool.join();
+    CHECK(strangers.value() == 0);
+}
 
 template <class P>
 void joined_by_its_listener() {

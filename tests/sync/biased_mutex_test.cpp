@@ -25,6 +25,23 @@ bool become_favourite(sync::BiasedMutex& mutex) {
     return mutex.is_biased();
 }
 
+/// Effects: it is unlocked. Requires: the caller has locked it.
+void check_that_another_waits(sync::BiasedMutex& mutex) {
+    int value = 0;
+    std::atomic<pid_t> other_id{0};
+    std::thread other{[&] {
+        other_id = ::gettid();
+        const std::lock_guard guard{mutex};
+        value *= 2;
+    }};
+    wait_until([&] { return other_id != 0; }, "the thread");
+    wait_until_asleep(other_id);
+    value = 1;
+    mutex.unlock();
+    other.join();
+    CHECK(value == 2);
+}
+
 TEST_CASE("a biased mutex: who locks it many times in a row has the favour, until another thread locks it", "[thread]") {
     sync::BiasedMutex mutex;
     CHECK_FALSE(mutex.try_lock_as_favourite());
@@ -47,19 +64,7 @@ TEST_CASE("a biased mutex that is locked for good excludes others like any other
         if (with_favourite) { static_cast<void>(become_favourite(mutex)); }
         mutex.lock_for_good();
         CHECK_FALSE(mutex.is_biased());
-        int value = 0;
-        std::atomic<pid_t> other_id{0};
-        std::thread other{[&] {
-            other_id = ::gettid();
-            const std::lock_guard guard{mutex};
-            value *= 2;
-        }};
-        wait_until([&] { return other_id != 0; }, "the thread");
-        wait_until_asleep(other_id);
-        value = 1;
-        mutex.unlock();
-        other.join();
-        CHECK(value == 2);
+        check_that_another_waits(mutex);
         CHECK_FALSE(become_favourite(mutex));
     }
 }
@@ -68,19 +73,7 @@ TEST_CASE("a biased mutex: who takes the favour away waits until the favourite h
     sync::BiasedMutex mutex;
     static_cast<void>(become_favourite(mutex));
     mutex.lock();
-    int value = 0;
-    std::atomic<pid_t> other_id{0};
-    std::thread other{[&] {
-        other_id = ::gettid();
-        const std::lock_guard guard{mutex};
-        value *= 2;
-    }};
-    wait_until([&] { return other_id != 0; }, "the thread");
-    wait_until([&] { return !mutex.is_biased(); }, "the favour to be taken away");
-    value = 1;
-    mutex.unlock();
-    other.join();
-    CHECK(value == 2);
+    check_that_another_waits(mutex);
 }
 
 TEST_CASE("a biased mutex lets one thread in at a time, also while the favour is taken away", "[thread]") {

@@ -31,6 +31,8 @@
 
 namespace procpool::algorithm {
 
+static_assert(sizeof(ChunkReport) > task::Slot::inline_bytes, "what a chunk has finished must be in shared memory if its worker dies");
+
 /// A chunk is a task like any other, so a chunk that kills its worker costs no other chunk. What depends on types is left to Chunked, so that
 /// the compiler sees this once. Called by: one thread at a time.
 class ChunkCall {

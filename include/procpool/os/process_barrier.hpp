@@ -5,11 +5,10 @@
 /// ProcessBarrier: a memory barrier in all threads of this process at once, so that those who run often need none.
 
 #include <procpool/os/call.hpp>
+#include <procpool/os/yield.hpp>
 
-#include <chrono>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
-#include <thread>
 #include <unistd.h>
 
 namespace procpool::os {
@@ -23,7 +22,7 @@ public:
     /// Effects: every thread of this process has passed a full barrier between the call and the return.
     static void pass() noexcept {
         // Refused after prepare(), by a filter of system calls that came later, say: then time has to do, in which any store becomes visible.
-        if (!command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) { std::this_thread::sleep_for(std::chrono::milliseconds{10}); }
+        if (!command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) { nap(); }
     }
 
 private:

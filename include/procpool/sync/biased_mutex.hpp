@@ -47,7 +47,7 @@ public:
         // this thread, and looks at `inside` after it: either this look finds the favour gone, or that one finds this thread inside.
         std::atomic_signal_fence(std::memory_order_seq_cst);
         if (favour_.load(std::memory_order_relaxed) != favour) {
-            favour->inside.store(false, std::memory_order_relaxed);
+            favour->inside.store(false, std::memory_order_release);  // who waits for it sees what this thread did inside before
             return false;
         }
         by_favour_ = favour;

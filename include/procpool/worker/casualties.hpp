@@ -40,7 +40,7 @@ public:
     }
 
 private:
-    /// A worker counts a task before it says that it is done.
+    /// A worker counts a task before it says that it is done. It is dead, so nobody else writes what it counted with.
     static void forget_count(task::Seat& seat, task::Outcome outcome) noexcept {
         if (seat.current.exchange(0, std::memory_order_relaxed) != task::Seat::counted) { return; }
         auto& count = outcome == task::Outcome::value ? seat.completed : seat.failed;

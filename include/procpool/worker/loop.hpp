@@ -205,7 +205,7 @@ private:
         slot.outcome = outcome;
         board_.results.seal(claim.slot, out.buffer(), out.size());
         auto& count = outcome == task::Outcome::value ? seat_.completed : seat_.failed;
-        count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // this worker alone writes it
+        count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // this worker alone writes it, as long as it lives
         count_items(items_ == 0 ? 1 : 0);
         seat_.current.store(task::Seat::counted, std::memory_order_relaxed);
         if (run) [[unlikely]] { run->end(claim.generation, index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome == task::Outcome::exception); }
