@@ -29,7 +29,7 @@ template struct ClientOf<&Pool::client_>;
 
 [[nodiscard]] inline std::size_t slots_in_use(const Pool& pool) {
     std::size_t count = 0;
-    for (const task::Slot& slot : board_of(pool).slots()) {
+    for (const task::Slot& slot : board_of(pool).all_slots()) {
         if (task::Word{slot.word.load()}.phase() != task::Phase::free) { ++count; }
     }
     return count;

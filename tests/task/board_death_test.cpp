@@ -56,7 +56,7 @@ public:
         siginfo_t info{};
         ::waitid(P_PID, static_cast<id_t>(victim.pid), &info, WEXITED);
         int lost = 0;
-        for (std::uint32_t i = 0; i < board_->slots().size(); ++i) {
+        for (std::uint32_t i = 0; i < board_->all_slots().size(); ++i) {
             const Word word = board_.word(i);
             if (word.phase() == Phase::started && word.seat() == victim.seat) { lost += board_->lose(i, word.generation(), Cause::died) ? 1 : 0; }
         }

@@ -29,7 +29,7 @@ ScratchBoard small() { return ScratchBoard{{4, 4, 2}, std::size_t{16} << 20}; }
 
 TEST_CASE("a fresh board holds nothing") {
     const ScratchBoard board = small();
-    CHECK(board->slots().size() == 4);
+    CHECK(board->all_slots().size() == 4);
     CHECK(board->seats().size() == 4);
     CHECK(board->parkers().size() == 2);
     CHECK(board->claim(seat) == std::nullopt);
@@ -52,13 +52,13 @@ TEST_CASE("the parts of a board lie apart, aligned, inside its region") {
     parts.emplace_back(region.data(), region.data() + sizeof(task::Board));
     add(board.seats());
     add(board.parkers());
-    add(board.slots());
+    add(board.all_slots());
     add(std::span{board.argument_side()});
     for (std::uint32_t i = 0; i < 100; ++i) { add(board.results.window(i)); }
     for (const auto& [from, to] : parts) { CHECK((from >= region.data() && to <= end)); }
     std::sort(parts.begin(), parts.end());
     for (std::size_t i = 1; i < parts.size(); ++i) { CHECK(parts[i - 1].second <= parts[i].first); }
-    CHECK(reinterpret_cast<std::uintptr_t>(board.slots().data()) % apart == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(board.all_slots().data()) % apart == 0);
     CHECK(reinterpret_cast<std::uintptr_t>(board.seats().data()) % apart == 0);
     CHECK(reinterpret_cast<std::uintptr_t>(board.argument_side().data()) % os::page_size == 0);
     // Workers map the argument side read-only: nothing they write may lie in it.

@@ -21,7 +21,7 @@ public:
     procpool::task::Board* operator->() const noexcept { return &board_; }
     procpool::task::Board& operator*() const noexcept { return board_; }
 
-    [[nodiscard]] procpool::task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
+    [[nodiscard]] procpool::task::Slot& slot(std::uint32_t index) const noexcept { return board_.all_slots()[index]; }
     [[nodiscard]] procpool::task::Word word(std::uint32_t index) const noexcept {
         return procpool::task::Word{slot(index).word.load(std::memory_order_acquire)};
     }

@@ -109,21 +109,21 @@ concept TupleLike = requires { std::tuple_size<T>::value; };
 /// One range whose items hold the arguments.
 template <class R, class Indices>
 class StarredInput;
-template <class R, std::size_t... I>
-class StarredInput<R, std::index_sequence<I...>> {
+template <class R, std::size_t... At>
+class StarredInput<R, std::index_sequence<At...>> {
     using Tuple = std::remove_cvref_t<std::ranges::range_reference_t<R>>;
 
 public:
     using Range = Starred<held_t<R>>;
-    using Item = std::tuple<stored_t<std::tuple_element_t<I, Tuple>>...>;
+    using Item = std::tuple<stored_t<std::tuple_element_t<At, Tuple>>...>;
     template <class F>
-    using Called = Unpacked<F, std::tuple_element_t<I, Tuple>...>;
+    using Called = Unpacked<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>
-    using Result = task_result_t<F, std::tuple_element_t<I, Tuple>...>;
+    using Result = task_result_t<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>
     static consteval bool checks() {
-        require_task_call<F, std::tuple_element_t<I, Tuple>...>();
-        return TaskCall<F, std::tuple_element_t<I, Tuple>...>;
+        require_task_call<F, std::tuple_element_t<At, Tuple>...>();
+        return TaskCall<F, std::tuple_element_t<At, Tuple>...>;
     }
 
     explicit StarredInput(R range) : range_(held_t<R>(std::forward<R>(range))) {}

@@ -65,9 +65,9 @@ public:
 
     private:
         using Iterators = std::tuple<std::ranges::iterator_t<Ranges>...>;
-        template <std::size_t... I>
-        [[nodiscard]] bool is_over(std::index_sequence<I...>) const {
-            return ((std::get<I>(at_) == std::ranges::end(std::get<I>(from_->ranges_))) || ...);
+        template <std::size_t... At>
+        [[nodiscard]] bool is_over(std::index_sequence<At...>) const {
+            return ((std::get<At>(at_) == std::ranges::end(std::get<At>(from_->ranges_))) || ...);
         }
 
         Zip* from_ = nullptr;

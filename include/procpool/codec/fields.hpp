@@ -56,9 +56,9 @@ using Each = Initialiser;
 template <class T>
 concept PlainStruct = std::is_class_v<T> && std::is_aggregate_v<T> && !requires { T{AnyBase<T>{}}; };
 
-template <class T, std::size_t... I>
-consteval bool takes_initialisers(std::index_sequence<I...>) {
-    return requires { T{Each<I, AnyField<T>>{}...}; };
+template <class T, std::size_t... At>
+consteval bool takes_initialisers(std::index_sequence<At...>) {
+    return requires { T{Each<At, AnyField<T>>{}...}; };
 }
 
 template <class T, std::size_t Count = 1, bool Found = false>
@@ -83,9 +83,9 @@ consteval bool takes_wanted(std::index_sequence<Before...>, std::index_sequence<
     return requires { T{Each<Before, AnyField<T>>{}..., AnyFieldThat<T, Wanted>{}, Each<After, AnyField<T>>{}...}; };
 }
 
-template <class T, class Wanted, std::size_t... I>
-consteval bool has_wanted(std::index_sequence<I...>) {
-    return (takes_wanted<T, Wanted>(std::make_index_sequence<I>{}, std::make_index_sequence<sizeof...(I) - I - 1>{}) ||
+template <class T, class Wanted, std::size_t... At>
+consteval bool has_wanted(std::index_sequence<At...>) {
+    return (takes_wanted<T, Wanted>(std::make_index_sequence<At>{}, std::make_index_sequence<sizeof...(At) - At - 1>{}) ||
             ...);
 }
 

@@ -74,9 +74,9 @@ struct Codec<std::array<T, Count>> {
     }
 
 private:
-    template <std::size_t... I>
-    static Array decode_in_place(Reader& in, std::index_sequence<I...>) {
-        return Array{{Each<I, Codec<std::remove_cv_t<T>>>::decode(in)...}};
+    template <std::size_t... At>
+    static Array decode_in_place(Reader& in, std::index_sequence<At...>) {
+        return Array{{Each<At, Codec<std::remove_cv_t<T>>>::decode(in)...}};
     }
 };
 

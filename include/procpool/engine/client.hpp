@@ -239,9 +239,9 @@ private:
         Encoding& operator=(const Encoding&) = delete;
         ~Encoding() { innermost_ = outer_; }
         [[nodiscard]] static std::size_t slots_of(const Client& client) noexcept {
-            std::size_t slots = 0;
-            for (const Encoding* one = innermost_; one != nullptr; one = one->outer_) { slots += &one->client_ == &client ? 1U : 0U; }
-            return slots;
+            std::size_t open = 0;
+            for (const Encoding* one = innermost_; one != nullptr; one = one->outer_) { open += &one->client_ == &client ? 1U : 0U; }
+            return open;
         }
 
     private:
@@ -251,7 +251,7 @@ private:
     };
 
     [[nodiscard]] task::Ring& ring_for(const Order& order) noexcept { return board_.queue.ring(task::Queue::level_of(order.priority)); }
-    [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.slots()[index]; }
+    [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.all_slots()[index]; }
     [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }
     /// Returns: a word of phase free when the task is not in its slot any more.
     /// Memory order: acquire; the word first: if the slot is still the ticket's afterwards, the word was the ticket's too, since a slot's serial

@@ -90,7 +90,7 @@ public:
         if (!is_in_task()) { return false; }
         if (loop_.run_one_within(false)) { return true; }
         const auto has_started = [](const task::Slot& slot) { return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started; };
-        if (std::ranges::all_of(board_.slots(), has_started)) { throw_deadlock("procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it"); }
+        if (std::ranges::all_of(board_.all_slots(), has_started)) { throw_deadlock("procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it"); }
         os::nap();  // results that other threads are about to take
         return true;
     }

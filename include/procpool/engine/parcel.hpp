@@ -38,7 +38,7 @@ class Parcel {
 public:
     /// Nothing.
     Parcel() noexcept : kind_(Kind::nothing) {}
-    Parcel(task::Phase phase, task::Outcome outcome) noexcept : kind_(Kind::small), small_size_(0), outcome_(outcome), phase_(phase) {}
+    Parcel(task::Phase phase, task::Outcome outcome) noexcept : kind_(Kind::in_place), small_size_(0), outcome_(outcome), phase_(phase) {}
     explicit Parcel(task::Phase phase, std::unique_ptr<const Loss> loss) noexcept
         : rest_(const_cast<Loss*>(loss.release())), kind_(Kind::loss), outcome_(task::Outcome::value), phase_(phase) {}
 
@@ -79,7 +79,7 @@ public:
     [[nodiscard]] const Loss* loss() const noexcept { return kind_ == Kind::loss ? static_cast<const Loss*>(rest_) : nullptr; }
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
         switch (kind_) {
-            case Kind::small: return {place_.data(), small_size_};
+            case Kind::in_place: return {place_.data(), small_size_};
             case Kind::heap: return {static_cast<const std::byte*>(rest_), size()};
             case Kind::extents: return {static_cast<task::Extents*>(rest_)->address(run()), size()};
             case Kind::nothing:
@@ -89,7 +89,7 @@ public:
     }
 
 private:
-    enum class Kind : std::uint8_t { nothing, small, heap, extents, loss };
+    enum class Kind : std::uint8_t { nothing, in_place, heap, extents, loss };
 
     void put_size(std::size_t size) noexcept { std::memcpy(place_.data(), &size, sizeof size); }
     [[nodiscard]] std::size_t size() const noexcept {
@@ -112,7 +112,7 @@ private:
         phase_ = other.phase_;
     }
     void clear() noexcept {
-        if (kind_ > Kind::small) { release(); }
+        if (kind_ > Kind::in_place) { release(); }
         kind_ = Kind::nothing;
     }
     void release() noexcept {
@@ -121,7 +121,7 @@ private:
             case Kind::extents: static_cast<task::Extents*>(rest_)->release(run()); break;
             case Kind::loss: delete static_cast<const Loss*>(rest_); break;
             case Kind::nothing:
-            case Kind::small: break;
+            case Kind::in_place: break;
         }
     }
 

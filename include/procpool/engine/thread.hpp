@@ -166,7 +166,7 @@ private:
                 all_stuck = false;
             }
         }
-        return std::ranges::all_of(board_.slots(), [&](const task::Slot& slot) {
+        return std::ranges::all_of(board_.all_slots(), [&](const task::Slot& slot) {
             const task::Word word{slot.word.load(std::memory_order_acquire)};
             if (word.phase() == task::Phase::pending) { return all_stuck; }
             if (word.phase() == task::Phase::started) { return posts_[word.seat()].stuck.load(); }
@@ -191,7 +191,7 @@ private:
             const Clock::time_point next = deadlines.arm([&] {
                 return deadlines.look(
                     [&](std::uint32_t slot, task::Word word) {
-                        board_.request_stop(slot, word, board_.slots()[slot].stop_request.load(std::memory_order_relaxed));
+                        board_.request_stop(slot, word, board_.all_slots()[slot].stop_request.load(std::memory_order_relaxed));
                     },
                     [](task::Word) {});
             });

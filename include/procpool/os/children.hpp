@@ -28,9 +28,9 @@ namespace procpool::os {
     return Descriptor{try_call("signalfd", [&] { return ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK); })};
 }
 
-inline void drain_signals(const Descriptor& signals) noexcept {
+inline void drain_signals(const Descriptor& from) noexcept {
     signalfd_siginfo drained{};
-    while (::read(signals.number(), &drained, sizeof drained) > 0) {}
+    while (::read(from.number(), &drained, sizeof drained) > 0) {}
 }
 
 /// Sleeps until one of the descriptors is readable, or the deadline. Returns: which are; -1 is never readable.

@@ -32,7 +32,7 @@
 namespace procpool::task {
 
 struct BoardSize {
-    std::uint32_t slots;
+    std::uint32_t slot_count;
     std::uint32_t seats;
     std::uint32_t parkers;  // of the parent's threads, at most Waiters::most
     std::uint32_t notes = 0;  // bytes for each slot that only the parent uses
@@ -60,7 +60,7 @@ public:
     ResultStore results;
     Crashes crashes;  // of lost tasks
 
-    [[nodiscard]] std::span<Slot> slots() const noexcept { return {slots_, size_.slots}; }
+    [[nodiscard]] std::span<Slot> all_slots() const noexcept { return {slots_, size_.slot_count}; }
     /// Those that have ever had a task: who looks at all tasks touches no memory for the others.
     /// Memory order: seq_cst: a submitter adds a slot here before it publishes its first task and looks at what others have written (life,
     /// armed); who writes one of those and then looks here finds the task, or the submitter finds what was written.
@@ -351,21 +351,21 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
     const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)), size.parkers};
     auto* const elsewhere = reinterpret_cast<std::atomic<sync::Parker*>*>(place(size.parkers * sizeof(sync::Parker*), apart));
-    board.waiters.attach(parkers, elsewhere, words(size.parkers * Waiters::words_for(size.slots)), size.slots);
+    board.waiters.attach(parkers, elsewhere, words(size.parkers * Waiters::words_for(size.slot_count)), size.slot_count);
     board.mail_ = reinterpret_cast<Mail*>(place(size.seats * sizeof(Mail), apart));
     for (sync::Parker& parker : board.parkers()) { parker.reset(); }  // those of the seats are reset when a worker gets one
-    const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slots);
+    const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slot_count);
     for (std::uint32_t level = 0; level < Queue::levels; ++level) { board.queue.ring(level).attach(words(ring_capacity), ring_capacity); }
-    board.slots_ = reinterpret_cast<Slot*>(place(size.slots * sizeof(Slot), apart));
+    board.slots_ = reinterpret_cast<Slot*>(place(size.slot_count * sizeof(Slot), apart));
 
-    board.tags_ = reinterpret_cast<Tag*>(place(size.slots * sizeof(Tag), apart));
+    board.tags_ = reinterpret_cast<Tag*>(place(size.slot_count * sizeof(Tag), apart));
 
     // A quarter of what is left becomes windows, the rest extents; both halves alike.
-    const std::size_t notes_bytes = round_up(std::size_t{size.notes} * size.slots, os::page_size);
+    const std::size_t notes_bytes = round_up(std::size_t{size.notes} * size.slot_count, os::page_size);
     const std::size_t left = region.size() - used;
     const std::size_t side = (left - std::min(left, notes_bytes + os::page_size)) / 2;
-    const std::size_t window = std::clamp(std::bit_floor(side / 4 / size.slots), os::page_size, std::size_t{64} << 10);
-    const std::size_t windows = window * size.slots;
+    const std::size_t window = std::clamp(std::bit_floor(side / 4 / size.slot_count), os::page_size, std::size_t{64} << 10);
+    const std::size_t windows = window * size.slot_count;
     const std::size_t rest = side - std::min(side, windows + 2 * os::page_size);
     const auto extents = static_cast<std::uint32_t>(std::min<std::size_t>(rest / (Extents::extent_size + 8), UINT32_MAX - 1));
     auto* const argument_words = words(extents);

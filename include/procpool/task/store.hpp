@@ -20,8 +20,8 @@ namespace procpool::task {
 template <bool is_result>
 class Store {
 public:
-    void attach(Slot* slots, std::byte* windows, std::size_t window_size) noexcept {
-        slots_ = slots;
+    void attach(Slot* first_slot, std::byte* windows, std::size_t window_size) noexcept {
+        slots_ = first_slot;
         windows_ = windows;
         window_size_ = window_size;
     }

@@ -25,14 +25,14 @@ public:
     static constexpr std::uint32_t most = 64;
 
     /// How many words attach() needs for each waiter.
-    static constexpr std::size_t words_for(std::uint32_t slots) noexcept { return round_up(leaves_for(slots) + summaries_for(slots), apart / 8); }
+    static constexpr std::size_t words_for(std::uint32_t slot_count) noexcept { return round_up(leaves_for(slot_count) + summaries_for(slot_count), apart / 8); }
 
-    void attach(std::span<sync::Parker> parkers, std::atomic<sync::Parker*>* elsewhere, std::atomic<std::uint64_t>* marks, std::uint32_t slots) noexcept {
+    void attach(std::span<sync::Parker> parkers, std::atomic<sync::Parker*>* elsewhere, std::atomic<std::uint64_t>* marks, std::uint32_t slot_count) noexcept {
         parkers_ = parkers.data();
         count_ = static_cast<std::uint32_t>(parkers.size());
         elsewhere_ = elsewhere;
         marks_ = marks;
-        slots_ = slots;
+        slots_ = slot_count;
     }
 
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return {parkers_, count_}; }
@@ -108,8 +108,8 @@ public:
 private:
     static constexpr std::uint32_t half = 32;
 
-    [[nodiscard]] static constexpr std::uint32_t leaves_for(std::uint32_t slots) noexcept { return (slots + 63) / 64; }
-    [[nodiscard]] static constexpr std::uint32_t summaries_for(std::uint32_t slots) noexcept { return (leaves_for(slots) + 63) / 64; }
+    [[nodiscard]] static constexpr std::uint32_t leaves_for(std::uint32_t slot_count) noexcept { return (slot_count + 63) / 64; }
+    [[nodiscard]] static constexpr std::uint32_t summaries_for(std::uint32_t slot_count) noexcept { return (leaves_for(slot_count) + 63) / 64; }
 
     [[nodiscard]] std::atomic<std::uint64_t>* marks_of(std::uint32_t waiter) const noexcept { return marks_ + waiter * words_for(slots_); }
 

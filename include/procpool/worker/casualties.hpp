@@ -26,12 +26,12 @@ public:
 
     /// Effects: each task that the dead worker ran runs again, if it may, and is lost otherwise. Returns: whether there was one.
     bool settle(std::uint32_t seat, const os::EndedChild& ended) noexcept {
-        const auto slots = board_.used_slots();
+        const auto used = board_.used_slots();
         bool any = false;
-        for (std::uint32_t i = 0; i < slots.size(); ++i) {
-            const task::Word word{slots[i].word.load(std::memory_order_acquire)};
+        for (std::uint32_t i = 0; i < used.size(); ++i) {
+            const task::Word word{used[i].word.load(std::memory_order_acquire)};
             if (word.phase() == task::Phase::started && word.seat() == seat) {
-                forget_count(board_.seats()[seat], slots[i].outcome);
+                forget_count(board_.seats()[seat], used[i].outcome);
                 settle_task(i, ended);
                 any = true;
             }
@@ -48,7 +48,7 @@ private:
     }
 
     void settle_task(std::uint32_t index, const os::EndedChild& ended) noexcept {
-        task::Slot& slot = board_.slots()[index];
+        task::Slot& slot = board_.all_slots()[index];
         bool told = false;  // once: the word may change meanwhile
         for (;;) {
             const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
@@ -84,7 +84,7 @@ private:
 
     /// Effects: log and trace have what became of the task, and with it of its worker. Before anybody learns of it from the task's word.
     void tell(std::uint32_t index, task::Word word, const os::EndedChild& ended, task::Cause cause, bool runs_again) noexcept {
-        const task::Slot& slot = board_.slots()[index];
+        const task::Slot& slot = board_.all_slots()[index];
         const std::uint32_t worker = board_.seats()[word.seat()].index.load(std::memory_order_relaxed);
         if (slot.is_traced()) {
             const std::uint64_t progress = board_.seats()[word.seat()].progress.load(std::memory_order_relaxed);

@@ -24,15 +24,15 @@ public:
     template <class Expired, class Condemned>
     [[nodiscard]] Clock::time_point look(Expired expired, Condemned condemned) noexcept {
         Clock::time_point next = Clock::time_point::max();
-        const auto slots = board_.used_slots();
+        const auto used = board_.used_slots();
         const Clock::time_point now = Clock::now();
-        for (std::uint32_t i = 0; i < slots.size(); ++i) {
-            const task::Word word{slots[i].word.load(std::memory_order_seq_cst)};
+        for (std::uint32_t i = 0; i < used.size(); ++i) {
+            const task::Word word{used[i].word.load(std::memory_order_seq_cst)};
             const bool started = word.phase() == task::Phase::started;
             if (started && word.verdict() != task::Verdict::none) {
                 condemned(word);
-            } else if ((started || word.phase() == task::Phase::pending) && slots[i].is_timed()) {
-                const std::chrono::nanoseconds timeout = slots[i].time_limit();
+            } else if ((started || word.phase() == task::Phase::pending) && used[i].is_timed()) {
+                const std::chrono::nanoseconds timeout = used[i].time_limit();
                 const Clock::time_point expires = started ? later(start_of(word, now), timeout) : later(now, timeout);
                 if (expires <= now && may_condemn(word)) {
                     expired(i, word);

@@ -76,28 +76,28 @@ public:
     }
     /// Effects: runs that task. Returns: false when it is not pending any more, or is for another worker.
     bool run_within(task::Offer offer) {
-        if (board_.slots()[offer.slot].is_mailed()) { return false; }
+        if (board_.all_slots()[offer.slot].is_mailed()) { return false; }
         const std::optional<task::Claim> claim = board_.claim_offered(offer, number_);
         if (claim) { run_nested(*claim); }
         return claim.has_value();
     }
     /// Effects: runs a pending task that the waiter is to be called for. Returns: false when there is none.
     bool run_within_for(std::uint32_t waiter) {
-        const auto slots = board_.used_slots();
-        for (std::uint32_t i = 0; i < slots.size(); ++i) {
-            const task::Word word{slots[i].word.load(std::memory_order_acquire)};
-            const bool waited_for = word.waited() && (slots[i].waiters.load(std::memory_order_relaxed) & task::Waiters::bit(waiter)) != 0;
+        const auto used = board_.used_slots();
+        for (std::uint32_t i = 0; i < used.size(); ++i) {
+            const task::Word word{used[i].word.load(std::memory_order_acquire)};
+            const bool waited_for = word.waited() && (used[i].waiters.load(std::memory_order_relaxed) & task::Waiters::bit(waiter)) != 0;
             if (waited_for && word.phase() == task::Phase::pending && run_within({i, word.generation()})) { return true; }
         }
         return false;
     }
     /// Effects: runs the pending task that was submitted last, which is most likely what the caller waits for. Returns: false when there is none.
     bool run_newest_within() {
-        const auto slots = board_.used_slots();
+        const auto used = board_.used_slots();
         std::optional<task::Offer> newest;
-        for (std::uint32_t i = 0; i < slots.size(); ++i) {
-            const task::Word word{slots[i].word.load(std::memory_order_acquire)};
-            if (word.phase() != task::Phase::pending || slots[i].is_mailed()) { continue; }
+        for (std::uint32_t i = 0; i < used.size(); ++i) {
+            const task::Word word{used[i].word.load(std::memory_order_acquire)};
+            if (word.phase() != task::Phase::pending || used[i].is_mailed()) { continue; }
             // Generations count up, and begin anew after the last one.
             if (!newest || static_cast<std::int32_t>(word.generation() - newest->generation) > 0) { newest = task::Offer{i, word.generation()}; }
         }
@@ -167,7 +167,7 @@ private:
     [[nodiscard]] bool is_being_replaced() const noexcept { return board_.control.refork.load(std::memory_order_relaxed) != task::Refork::none; }
 
     void run_task(task::Claim claim) {
-        task::Slot& slot = board_.slots()[claim.slot];
+        task::Slot& slot = board_.all_slots()[claim.slot];
         claim_ = claim;
         items_ = 0;
         seat_.current.store(claim.slot + 1, std::memory_order_relaxed);
@@ -231,11 +231,11 @@ private:
 
     [[nodiscard]] bool stop_requested() const noexcept override {
         // relaxed: the request carries nothing but itself.
-        return board_.slots()[claim_.slot].stop_request.load(std::memory_order_relaxed) == std::uint64_t{claim_.generation} + 1;
+        return board_.all_slots()[claim_.slot].stop_request.load(std::memory_order_relaxed) == std::uint64_t{claim_.generation} + 1;
     }
 
     [[nodiscard]] std::stop_token stop_token() override {
-        std::stop_token token = watcher_.token(board_.slots()[claim_.slot].stop_request, claim_.generation);
+        std::stop_token token = watcher_.token(board_.all_slots()[claim_.slot].stop_request, claim_.generation);
         took_token_ = true;
         return token;
     }
@@ -260,7 +260,7 @@ private:
         items_ = done;
         seat_.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done), std::memory_order_relaxed);
         reach(FaultPoint::item_done);
-        if (!board_.slots()[claim_.slot].is_timed()) { return; }
+        if (!board_.all_slots()[claim_.slot].is_timed()) { return; }
         // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the stamp.
         seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_seq_cst);
         std::uint64_t item = seat_.item.load(std::memory_order_relaxed);

@@ -18,7 +18,7 @@ namespace procpool::worker {
 
 /// Empty when it has none. Requires: the caller runs or settles the task in this slot.
 [[nodiscard]] inline std::string_view label_of(const task::Board& board, std::uint32_t slot) noexcept {
-    return board.slots()[slot].is_labelled() ? std::string_view{board.tag(slot).label.data()} : std::string_view{};
+    return board.all_slots()[slot].is_labelled() ? std::string_view{board.tag(slot).label.data()} : std::string_view{};
 }
 
 /// Effects: something has happened to a worker. Called by: any process.
@@ -43,7 +43,7 @@ inline void trace_task(task::Board& board, std::uint32_t slot, task::TraceRecord
     record.queued = tag.queued;
     record.pool = board.control.number;
     record.kind = task::TraceKind::task;
-    record.attempt = board.slots()[slot].is_special() ? board.slots()[slot].attempt : std::uint16_t{0};
+    record.attempt = board.all_slots()[slot].is_special() ? board.all_slots()[slot].attempt : std::uint16_t{0};
     record.text.assign(label_of(board, slot));
     chronicle->trace.add(record);
 }
