@@ -8,12 +8,15 @@
 #include <procpool/engine/client.hpp>
 #include <procpool/engine/crew.hpp>
 #include <procpool/os/descriptor.hpp>
+#include <procpool/os/life_line.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/modules.hpp>
+#include <procpool/os/own_stack.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_lock.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
+#include <procpool/os/thread_locals.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/setup.hpp>
@@ -52,8 +55,14 @@ public:
 
     ~ForkCrew() override {
         if (reaped_) { return; }
-        supervisor_->signal(SIGKILL);  // not joined: the workers die with it
-        static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
+        if (supervisor_->signal(SIGKILL)) {  // not joined: the workers die with it
+            static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
+        } else {  // a filter of system calls refuses that: then it is asked
+            board_.control.advance(task::Life::killed);
+            bell_.raise();
+            constexpr std::chrono::seconds longest{10};
+            if (!supervisor_->wait_for_end(Deadline::after(longest))) { return; }
+        }
         supervisor_->reap();
     }
 
@@ -144,10 +153,22 @@ private:
     }
 
     [[nodiscard]] Supervisor start() {
-        const std::lock_guard one_at_a_time{starting_};
+        const std::lock_guard one_at_a_time{os::forking};
         const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
+        line_ = os::LifeLine::lease();
+        setup_.on_first_stack = os::on_first_stack();
+        setup_.patience = first_patience;
+        for (;;) {
+            fork_into(*supervisor);
+            if (has_started(*supervisor)) { return supervisor; }
+            if (setup_.patience > most_patience) { os::throw_error(EDEADLK, "a thread has held a lock of the C library at each fork"); }
+            setup_.patience *= 2;
+        }
+    }
+
+    void fork_into(os::Child& supervisor) {
         os::Descriptor parent = os::open_pidfd(os::this_process());
-        worker::Supervisor in_child{board_, setup_, bell_, parent, os::this_process()};  // here, so that the child need not allocate
+        worker::Supervisor in_child{board_, setup_, bell_, parent};  // here, so that the child need not allocate
         os::flush_standard_streams();
         pid_t pid = 0;
         {
@@ -156,32 +177,37 @@ private:
             if (pid == 0) { in_child.run(); }
         }
         if (pid < 0) { os::throw_error(errno, "fork"); }
-        *supervisor = os::Child{pid};
-        wait_for_start(*supervisor);
-        return supervisor;
+        supervisor = os::Child{pid};
     }
 
-    void wait_for_start(const os::Child& supervisor) {
+    /// Returns: false when it must be forked again.
+    [[nodiscard]] bool has_started(const os::Child& supervisor) {
         const Parkers::Lease lease = client_.parkers().lease();
-        const task::Control& control = board_.control;
+        task::Control& control = board_.control;
         const auto is_up = [&] { return control.workers_up.load(std::memory_order_acquire) >= setup_.workers; };
         while (!is_up()) {
             if (control.start_error.load(std::memory_order_acquire) != 0 || (supervisor.has_ended() && !is_up())) {
                 static_cast<void>(supervisor.wait_for_end(Deadline::never()));
                 supervisor.reap();
                 const int error = control.start_error.load(std::memory_order_acquire);  // again: it may have said why between the two looks
+                if (error == task::Control::fork_again) {
+                    control.start_error.store(0, std::memory_order_relaxed);
+                    return false;
+                }
                 os::throw_error(error != 0 ? error : ECHILD, "cannot fork as many workers as were asked for");
             }
             lease.park(Deadline::after(std::chrono::milliseconds{100}));
         }
+        return true;
     }
 
-    /// One start at a time in the program: what one opens for its supervisor, the other's does not inherit.
-    static inline constinit os::ProgramLock starting_{};
+    static constexpr std::chrono::milliseconds first_patience{50};
+    static constexpr std::chrono::milliseconds most_patience{5000};
 
     Client& client_;
     task::Board& board_;
     worker::Setup setup_;
+    os::LifeLine::Lease line_;
     os::Event bell_;
     std::mutex reforking_;
     std::mutex mutex_;
@@ -210,6 +236,7 @@ struct ForkEngine {
         }
         static_cast<void>(shm::Heap::of_this_process());
         os::prepare_backtraces();
+        os::ThreadLocals::prepare();
     }
 };
 
