@@ -157,16 +157,6 @@ private:
         const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
         line_ = os::LifeLine::lease();
         setup_.on_first_stack = os::on_first_stack();
-        setup_.patience = first_patience;
-        for (;;) {
-            fork_into(*supervisor);
-            if (has_started(*supervisor)) { return supervisor; }
-            if (setup_.patience > most_patience) { os::throw_error(EDEADLK, "a thread has held a lock of the C library at each fork"); }
-            setup_.patience *= 2;
-        }
-    }
-
-    void fork_into(os::Child& supervisor) {
         os::Descriptor parent = os::open_pidfd(os::this_process());
         worker::Supervisor in_child{board_, setup_, bell_, parent};  // here, so that the child need not allocate
         os::flush_standard_streams();
@@ -177,32 +167,25 @@ private:
             if (pid == 0) { in_child.run(); }
         }
         if (pid < 0) { os::throw_error(errno, "fork"); }
-        supervisor = os::Child{pid};
+        *supervisor = os::Child{pid};
+        wait_for_start(*supervisor);
+        return supervisor;
     }
 
-    /// Returns: false when it must be forked again.
-    [[nodiscard]] bool has_started(const os::Child& supervisor) {
+    void wait_for_start(const os::Child& supervisor) {
         const Parkers::Lease lease = client_.parkers().lease();
-        task::Control& control = board_.control;
+        const task::Control& control = board_.control;
         const auto is_up = [&] { return control.workers_up.load(std::memory_order_acquire) >= setup_.workers; };
         while (!is_up()) {
             if (control.start_error.load(std::memory_order_acquire) != 0 || (supervisor.has_ended() && !is_up())) {
                 static_cast<void>(supervisor.wait_for_end(Deadline::never()));
                 supervisor.reap();
                 const int error = control.start_error.load(std::memory_order_acquire);  // again: it may have said why between the two looks
-                if (error == task::Control::fork_again) {
-                    control.start_error.store(0, std::memory_order_relaxed);
-                    return false;
-                }
                 os::throw_error(error != 0 ? error : ECHILD, "cannot fork as many workers as were asked for");
             }
             lease.park(Deadline::after(std::chrono::milliseconds{100}));
         }
-        return true;
     }
-
-    static constexpr std::chrono::milliseconds first_patience{50};
-    static constexpr std::chrono::milliseconds most_patience{5000};
 
     Client& client_;
     task::Board& board_;

@@ -19,10 +19,8 @@
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_lock.hpp>
 #include <procpool/os/signals.hpp>
-#include <procpool/os/single_threaded.hpp>
 #include <procpool/os/streams.hpp>
 #include <procpool/os/thread_locals.hpp>
-#include <procpool/sync/semaphore.hpp>
 #include <procpool/worker/log.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
@@ -47,8 +45,6 @@ namespace procpool::engine {
 struct Farewell {
     std::atomic<std::uint32_t> exit_code;   // plus 1, once it has come to exit()
     std::atomic<std::uint32_t> error_size;  // bytes behind this that tell the exception it ended by; 0: none
-    std::atomic<std::uint32_t> must_fork_again;  // a thread that did not come along held a lock of the C library
-    sync::Semaphore started;                // posted when that is known
     static constexpr std::size_t most = std::size_t{1} << 20;
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "a lock of the library's own would be private to each process");
@@ -63,9 +59,8 @@ public:
         const std::string& name;
         std::byte* page;
         pid_t parent;
-        bool in_first_thread;                ///< of the parent
-        std::chrono::milliseconds patience;  ///< see hook_exits()
-        os::Descriptor alive;                ///< a pidfd of the parent, if there are any
+        bool in_first_thread;  ///< of the parent
+        os::Descriptor alive;  ///< a pidfd of the parent, if there are any
         Run run;
         void* what;
     };
@@ -78,14 +73,10 @@ public:
         os::LifeLine::Watch watch = os::LifeLine::watch_parent(std::move(start.alive), true);
         // The end of the thread that forked this one is the parent's only if it is the first.
         if (start.in_first_thread) { static_cast<void>(os::die_with_parent(start.parent)); }
-        stay_with_parent(watch, start.in_first_thread);
+        stay_with_parent(watch);
         if (watch.is_gone()) { os::leave(EXIT_FAILURE); }
         os::ThreadLocals::forget();
-        os::hook_exits(leave_on_exit, start.patience, []() noexcept {
-            farewell_->must_fork_again.store(1, std::memory_order_relaxed);
-            farewell_->started.post();
-        });
-        farewell_->started.post();
+        os::hook_exits(leave_on_exit);
         os::purge_standard_streams();
         os::close_standard_input();
         os::name_process(start.name.c_str());
@@ -124,9 +115,8 @@ private:
 
     /// Effects: the kernel wakes this process at its parent's end if it is stopped, and ends what it may be executing by then. Once it executes
     /// another program, SIGIO has its default action.
-    static void stay_with_parent(os::LifeLine::Watch& watch, bool dies_with_thread) noexcept {
+    static void stay_with_parent(const os::LifeLine::Watch& watch) noexcept {
         os::signal_at_end(watch.pipe(), SIGCONT);
-        if (dies_with_thread) { return; }
         watch_ = &watch;
         os::reset_signal(SIGIO, [](int) {
             if (watch_->has_let_go()) { os::signal_child(os::this_process(), SIGKILL); }
@@ -136,11 +126,10 @@ private:
 
     /// Effects: a thread kills this process when its parent ends, also if this one has changed its user meanwhile.
     static void kill_when_gone(os::LifeLine::Watch watch) {
-        static constinit os::LifeLine::Watch* kept = nullptr;
-        kept = new os::LifeLine::Watch{std::move(watch)};
-        if (watch_ != nullptr) { watch_ = kept; }
+        auto* const kept = new os::LifeLine::Watch{std::move(watch)};
+        watch_ = kept;
         const os::AllSignalsBlocked inherited_by_the_thread;
-        std::thread([] {
+        std::thread([kept] {
             constexpr std::chrono::milliseconds now_and_then{100};
             while (!kept->is_gone()) {
                 const Deadline deadline = kept->must_ask() ? Deadline::after(now_and_then) : Deadline::never();
@@ -164,16 +153,21 @@ public:
         os::ThreadLocals::prepare();
         const std::lock_guard one_at_a_time{os::forking};
         line_ = os::LifeLine::lease();
-        Launch::Start start{name_, page_.data(), os::this_process(), os::in_first_thread(), first_patience, {}, run, what};
+        const pid_t parent = os::this_process();
+        Launch::Start start{name_, page_.data(), parent, os::in_first_thread(), os::open_pidfd(parent), run, what};
         if (start.in_first_thread) { os::outlive_children(); }
-        farewell().started.reset();
-        for (;;) {
-            fork(start);
-            if (os::is_single_threaded() || has_started()) { break; }
-            child_.reap();
-            if (start.patience > most_patience) { os::throw_error(EDEADLK, "a thread has held a lock of the C library at each fork"); }
-            start.patience *= 2;
+        std::optional<os::Pipe> life_line;
+        if (!start.alive) { life_line.emplace(); }
+        os::flush_standard_streams();
+        pid_t pid = 0;
+        {
+            const os::AllSignalsBlocked blocked;
+            pid = os::try_fork();
+            if (pid == 0) { Launch::live(start); }
         }
+        if (pid < 0) { os::throw_error(errno, "fork"); }
+        child_ = os::Child{pid};
+        if (life_line) { life_line_ = std::move(life_line->reading); }
     }
     Launched(const Launched&) = delete;
     Launched& operator=(const Launched&) = delete;
@@ -232,32 +226,6 @@ public:
     }
 
 private:
-    static constexpr std::chrono::milliseconds first_patience{50};
-    static constexpr std::chrono::milliseconds most_patience{5000};
-
-    void fork(Launch::Start& start) {
-        start.alive = os::open_pidfd(start.parent);
-        std::optional<os::Pipe> life_line;
-        if (!start.alive) { life_line.emplace(); }
-        os::flush_standard_streams();
-        pid_t pid = 0;
-        {
-            const os::AllSignalsBlocked blocked;
-            pid = os::try_fork();
-            if (pid == 0) { Launch::live(start); }
-        }
-        if (pid < 0) { os::throw_error(errno, "fork"); }
-        child_ = os::Child{pid};
-        if (life_line) { life_line_ = std::move(life_line->reading); }
-    }
-
-    /// Blocks until the child knows that it can go on, or has ended. Returns: false when it must be forked again.
-    [[nodiscard]] bool has_started() noexcept {
-        constexpr std::chrono::milliseconds now_and_then{100};
-        while (!farewell().started.wait(Deadline::after(now_and_then)) && !child_.has_ended()) {}
-        return farewell().must_fork_again.exchange(0, std::memory_order_relaxed) == 0;
-    }
-
     void signal(int number) noexcept {
         const std::lock_guard guard{mutex_};  // nobody reaps it meanwhile
         if (ended_) { return; }

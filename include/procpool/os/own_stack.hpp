@@ -51,8 +51,8 @@ inline void run_on_own_stack(void (*run)(void*), void* what) noexcept {
     ::pthread_attr_setstack(&attributes, static_cast<std::byte*>(memory) + page, size);
     pthread_t thread{};
     constexpr auto begin = [](void* from) -> void* {
-        const Start start = *static_cast<Start*>(from);
-        start.run(start.what);
+        const Start copy = *static_cast<Start*>(from);
+        copy.run(copy.what);
         return nullptr;
     };
     const int error = ::pthread_create(&thread, &attributes, begin, &start);

@@ -44,7 +44,7 @@ struct Control {
     std::atomic<std::uint32_t> slots_used;  // the first so many have had tasks; written by the parent, under its producers' mutex
 
     alignas(apart) std::atomic<std::uint32_t> workers_up;        // forked so far, of the first generation
-    std::atomic<std::int32_t> start_error;                       // errno of a first-generation fork that failed, or fork_again
+    std::atomic<std::int32_t> start_error;                       // errno of a first-generation fork that failed
     std::atomic<std::uint32_t> ended;                            // nobody runs tasks any more, and every task is decided
     std::atomic<std::uint32_t> deaths;                           // confirmed and settled; marks may be missing (see Waiters)
     std::atomic<std::uint32_t> spare;                            // seat + 1 of a worker that waits for an index; who takes it gives it one
@@ -62,9 +62,6 @@ struct Control {
     std::atomic<std::uint64_t> casualties;                       // tasks lost with their worker
     std::atomic<std::uint64_t> timed_out;
     std::atomic<std::uint64_t> retried;
-
-    /// The supervisor was forked while a thread that it does not have held a lock of the C library.
-    static constexpr std::int32_t fork_again = -1;
 
     std::atomic<std::uint32_t> reason_state;                     // 0 free, 1 being written, 2 written
     std::array<char, 1000> reason;

@@ -24,7 +24,6 @@ struct Setup {
     std::string name;
     bool recycles = false;  ///< workers are replaced after some items, so one more is kept ready
     bool on_first_stack = true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
-    std::chrono::milliseconds patience{};  ///< with a lock of the C library, see hook_exits()
 };
 
 /// Text for people about the exception being handled. Called by: a catch block.

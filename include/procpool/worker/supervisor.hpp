@@ -48,10 +48,7 @@ public:
         os::ThreadLocals::forget();
         watch_ = os::LifeLine::watch_parent(std::move(parent_), false);
         os::signal_at_end(watch_.pipe(), SIGCONT);  // to see the end also when it is stopped
-        control_of_start = &board_.control;
-        os::hook_exits(leave_on_exit, setup_.patience, []() noexcept {
-            control_of_start->start_error.store(task::Control::fork_again, std::memory_order_release);
-        });
+        os::hook_exits(leave_on_exit);  // for its workers
         name_process(setup_.name + "+", 0);
         children_ = os::watch_children();
         if (!children_) { fail_to_start(errno); }
@@ -402,8 +399,6 @@ private:
         constexpr std::array<int, 8> delays{0, 0, 1, 10, 20, 50, 100, 200};
         worker.respawn_at += milliseconds{delays[std::min<std::size_t>(deaths_before_ready_ - 1, delays.size() - 1)]};
     }
-
-    static inline constinit task::Control* control_of_start = nullptr;
 
     task::Board& board_;
     const Setup& setup_;
