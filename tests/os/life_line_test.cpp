@@ -85,7 +85,7 @@ TEST_CASE("the kernel signals a child at its parent's end although it is stopped
         const os::LifeLine::Lease line = os::LifeLine::lease();
         const pid_t pid = start_child([&] {
             const os::LifeLine::Watch watch = os::LifeLine::watch_parent({}, true);
-            os::signal_at_end(watch.pipe(), SIGKILL);
+            os::SignalsAtEnd::ask(watch.pipe(), SIGKILL);
             ::raise(SIGSTOP);
             return 0;
         });

@@ -116,12 +116,12 @@ private:
     /// Effects: the kernel wakes this process at its parent's end if it is stopped, and ends what it may be executing by then. Once it executes
     /// another program, SIGIO has its default action.
     static void stay_with_parent(const os::LifeLine::Watch& watch) noexcept {
-        os::signal_at_end(watch.pipe(), SIGCONT);
+        os::SignalsAtEnd::ask(watch.pipe(), SIGCONT);
         watch_ = &watch;
         os::reset_signal(SIGIO, [](int) {
             if (watch_->has_let_go()) { os::signal_child(os::this_process(), SIGKILL); }
         });
-        os::signal_at_end(watch.pipe(), SIGIO, os::Exec::keeps_it);
+        os::SignalsAtEnd::ask(watch.pipe(), SIGIO, os::Exec::keeps_it);
     }
 
     /// Effects: a thread kills this process when its parent ends, also if this one has changed its user meanwhile.

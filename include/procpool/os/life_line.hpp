@@ -10,7 +10,9 @@
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_lock.hpp>
 
+#include <array>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <fcntl.h>
 #include <mutex>
@@ -22,11 +24,11 @@
 
 namespace procpool::os {
 
-/// Returns: another open file of the same kind as descriptor `number`, with settings of its own; none without /proc.
-[[nodiscard]] inline Descriptor reopen(int number) noexcept {
+/// Returns: the number of another open file like that of `number`, with settings of its own; -1 without /proc.
+[[nodiscard]] inline int reopen(int number, int flags) noexcept {
     char path[32];
     std::snprintf(path, sizeof path, "/proc/self/fd/%d", number);
-    return Descriptor{::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    return ::open(path, O_RDONLY | O_NONBLOCK | flags);
 }
 
 /// Whether nobody has the writing end of a pipe that nobody writes to. Returns: false for a descriptor that is none.
@@ -37,16 +39,35 @@ namespace procpool::os {
 
 enum class Exec : bool { ends_it, keeps_it };
 
-/// Asks the kernel to send `signal` to this process when nobody has the writing end any more. That holds while the process is stopped, after it
-/// has changed its user, when it executes a program if that `keeps_it`, and until it closes its descriptors.
-/// Called by: a child, for itself, once for each signal: a descriptor of its own stays open for that.
-inline void signal_at_end(int reading, int signal, Exec exec = Exec::ends_it) noexcept {
-    const Descriptor own = reopen(reading);
-    if (!own) { return; }
-    const int lasting = ::fcntl(own.number(), exec == Exec::keeps_it ? F_DUPFD : F_DUPFD_CLOEXEC, own.number());
-    if (lasting < 0 || ::fcntl(lasting, F_SETSIG, signal) != 0 || ::fcntl(lasting, F_SETOWN, this_process()) != 0) { return; }
-    ::fcntl(lasting, F_SETFL, O_ASYNC | O_NONBLOCK);
-}
+/// Signals that the kernel sends this process at the end of a pipe.
+class SignalsAtEnd {
+public:
+    /// Asks for `signal` when nobody has the writing end any more. That holds while the process is stopped, after it has changed its user, when it
+    /// executes a program if that `keeps_it`, and until it closes its descriptors: one of its own stays open for that.
+    /// Called by: a child, for itself.
+    static void ask(int reading, int signal, Exec exec = Exec::ends_it) noexcept {
+        const int own = reopen(reading, exec == Exec::keeps_it ? 0 : O_CLOEXEC);
+        if (own < 0 || count_ == open_.size()) { return; }
+        open_[count_++] = {own, signal};
+        if (::fcntl(own, F_SETSIG, signal) == 0 && ::fcntl(own, F_SETOWN, this_process()) == 0) { ::fcntl(own, F_SETFL, O_ASYNC | O_NONBLOCK); }
+    }
+
+    /// Effects: closes what the process that this one was forked from has asked for. Called by: a child, right after its fork.
+    static void forget() noexcept {
+        for (; count_ > 0; --count_) {
+            const auto [number, signal] = open_[count_ - 1];
+            if (::fcntl(number, F_GETSIG) == signal) { ::close(number); }  // or it is another file's by now
+        }
+    }
+
+private:
+    struct Open {
+        int number;
+        int signal;
+    };
+    static inline constinit std::array<Open, 2> open_{};
+    static inline constinit std::size_t count_ = 0;
+};
 
 /// Held by a process for its children, one for all of them. It has two strands.
 /// A pipe: its writing end is the parent's alone and closed when the parent ends or executes a program; then the kernel signals the children.
@@ -129,6 +150,7 @@ public:
     /// Effects: this process no longer holds the writing end. alive: a pidfd of the parent, opened by itself before the fork; may be none.
     /// beside_user_code: somebody may close the descriptors. Called by: each child of the library that outlives no parent, right after its fork.
     [[nodiscard]] static Watch watch_parent(Descriptor alive, bool beside_user_code) noexcept {
+        SignalsAtEnd::forget();
         Watch watch;
         watch.beside_user_code_ = beside_user_code;
         watch.alive_ = std::move(alive);
@@ -138,6 +160,7 @@ public:
     }
     /// Effects: this process has nothing to do with the line of its parent's parent. Called by: a worker, right after its fork.
     static void forget() noexcept {
+        SignalsAtEnd::forget();
         if (current_ == nullptr) { return; }
         current_->pipe_.writing.close();
         current_->pipe_.reading.close();
@@ -161,7 +184,7 @@ private:
     void hold_lock() noexcept {
         Descriptor file{static_cast<int>(::memfd_create("procpool", MFD_CLOEXEC))};
         if (!file || ::ftruncate(file.number(), page) != 0) { return; }
-        Descriptor other = reopen(file.number());
+        Descriptor other{reopen(file.number(), O_CLOEXEC)};
         if (!other || ::flock(file.number(), LOCK_EX | LOCK_NB) != 0) { return; }
         void* const mapped = ::mmap(nullptr, page, PROT_READ, MAP_SHARED, file.number(), 0);  // keeps the file open without a descriptor
         if (mapped == MAP_FAILED) { return; }

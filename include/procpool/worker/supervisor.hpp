@@ -47,7 +47,7 @@ public:
         os::lead_group(0);  // who kills the program's group leaves somebody to end the workers
         os::ThreadLocals::forget();
         watch_ = os::LifeLine::watch_parent(std::move(parent_), false);
-        os::signal_at_end(watch_.pipe(), SIGCONT);  // to see the end also when it is stopped
+        os::SignalsAtEnd::ask(watch_.pipe(), SIGCONT);  // to see the end also when it is stopped
         os::hook_exits(leave_on_exit);  // for its workers
         name_process(setup_.name + "+", 0);
         children_ = os::watch_children();
@@ -148,7 +148,7 @@ private:
         watch_ = {};
         os::LifeLine::forget();
         life_->writing.close();
-        os::signal_at_end(life_->reading.number(), SIGKILL);
+        os::SignalsAtEnd::ask(life_->reading.number(), SIGKILL);
         if (os::is_at_end(life_->reading.number())) { os::leave(EXIT_FAILURE); }
         life_->reading.close();
         name_process(setup_.name, start.index);
