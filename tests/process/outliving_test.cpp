@@ -9,6 +9,7 @@
 
 #include <array>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -168,4 +169,28 @@ TEST_CASE("processes and pools start and end in a PID namespace of their own") {
     }};
     const int status = program.wait();
     CHECK((exited_with(status, 0) || exited_with(status, 77)));
+}
+
+TEST_CASE("a Process that may not be signalled is told and not waited for") {
+    if (::getuid() != 0) { return; }
+    SharedPage page;
+    const Gate may_end{page};
+    const Gate ended{page};
+    Subprocess program{[&] {
+        bool refused = false;
+        {
+            Process process{ProcessOptions{.terminate_grace = 1ms}, [&] {
+                                may_end.wait();
+                                ended.set();
+                            }};
+            become_nobody();
+            try {
+                process.kill();
+            } catch (const std::system_error& error) { refused = error.code() == std::errc::operation_not_permitted; }
+        }
+        may_end.set();
+        ended.wait();
+        ::_exit(refused ? 0 : 1);
+    }};
+    CHECK(exited_with(program.wait(), 0));
 }

@@ -206,9 +206,9 @@ public:
         return true;
     }
 
-    /// Effects: none when it has ended.
-    void ask_to_end() noexcept { signal(SIGTERM); }
-    void kill() noexcept { signal(SIGKILL); }
+    /// Effects: none when it has ended. Returns: false when the system refuses, because this process may not signal the child's user, say.
+    [[nodiscard]] bool ask_to_end() noexcept { return signal(SIGTERM); }
+    [[nodiscard]] bool kill() noexcept { return signal(SIGKILL); }
 
     /// Returns: neither exited nor signaled before has_ended().
     [[nodiscard]] ExitStatus status() const noexcept {
@@ -226,11 +226,12 @@ public:
     }
 
 private:
-    void signal(int number) noexcept {
+    [[nodiscard]] bool signal(int number) noexcept {
         const std::lock_guard guard{mutex_};  // nobody reaps it meanwhile
-        if (ended_) { return; }
-        was_asked_ = true;
-        child_.signal(number);
+        if (ended_) { return true; }
+        const bool sent = child_.signal(number);
+        was_asked_ = was_asked_ || sent;
+        return sent;
     }
 
     [[nodiscard]] Farewell& farewell() const noexcept { return *reinterpret_cast<Farewell*>(page_.data()); }

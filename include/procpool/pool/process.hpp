@@ -7,7 +7,10 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/exit_status.hpp>
 #include <procpool/engine/launch.hpp>
+#include <procpool/os/call.hpp>
+#include <procpool/worker/log.hpp>
 
+#include <cerrno>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
@@ -76,7 +79,8 @@ public:
         grace_ = other.grace_;
         return *this;
     }
-    /// Asks the child to end (SIGTERM), waits for that, and kills it when it takes longer than terminate_grace.
+    /// Asks the child to end (SIGTERM), waits for that, and kills it when it takes longer than terminate_grace. One that it may not kill, since
+    /// the program has given up its rights meanwhile, goes on by itself, which the log tells.
     ~Process() { end(); }
 
     [[nodiscard]] bool valid() const noexcept { return launched_ != nullptr; }
@@ -88,10 +92,10 @@ public:
     [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {
         return get().wait(Deadline::after(timeout));
     }
-    /// SIGTERM; does not wait.
-    void terminate() { get().ask_to_end(); }
-    /// SIGKILL; does not wait.
-    void kill() { get().kill(); }
+    /// SIGTERM; does not wait. Throws: std::system_error when the system refuses.
+    void terminate() { require_sent(get().ask_to_end()); }
+    /// SIGKILL; does not wait. Throws: as terminate().
+    void kill() { require_sent(get().kill()); }
 
     [[nodiscard]] bool is_alive() const { return !get().has_ended(); }
     [[nodiscard]] std::int32_t pid() const { return get().pid(); }
@@ -116,6 +120,10 @@ private:
         return *launched_;
     }
 
+    static void require_sent(bool sent) {
+        if (!sent) { os::throw_error(errno, "kill"); }
+    }
+
     void end() noexcept {
         if (!launched_) { return; }
         if (!launched_->is_mine()) {
@@ -123,8 +131,12 @@ private:
             return;
         }
         if (!launched_->has_ended()) {
-            launched_->ask_to_end();
-            if (!launched_->wait(Deadline::after(grace_))) { launched_->kill(); }
+            static_cast<void>(launched_->ask_to_end());
+            if (!launched_->wait(Deadline::after(grace_)) && !launched_->kill()) {
+                worker::report(LogLevel::error, {.pid = launched_->pid()}, "process '{}' could not be killed and goes on", launched_->name());
+                launched_.reset();
+                return;
+            }
         }
         static_cast<void>(launched_->wait(Deadline::never()));  // delivers what it has logged, too
         launched_.reset();
