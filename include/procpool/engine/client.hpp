@@ -271,7 +271,7 @@ private:
         const Holder& holder = holders_[index];
         return !holder.stays || holder.dropped.load(std::memory_order_relaxed) == holder.serial.load(std::memory_order_relaxed) + 1;
     }
-    [[nodiscard]] bool take_fresh() noexcept;
+    [[nodiscard]] bool take_fresh();
     void take_returned() noexcept;
     void free_dropped() noexcept;
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;

@@ -95,9 +95,13 @@ inline std::uint32_t Client::acquire(Lock& lock, const Order& order) {
     }
 }
 
-/// Effects: one slot more is in use: memory is touched as it is needed. Returns: false when all are. Requires: the lock is held.
-inline bool Client::take_fresh() noexcept {
+/// Effects: one slot more is in use: memory is touched as it is needed. Returns: false when all are. Throws: SharedMemoryExhausted.
+/// Requires: the lock is held.
+inline bool Client::take_fresh() {
     if (fresh_ == holders_.size()) { return false; }
+    constexpr std::uint32_t together = 64;
+    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::Tag) + sizeof(Holder) + 2 * sizeof(std::uint64_t);  // and two places in a ring
+    if (fresh_ % together == 0) { os::own_budget.charge(together * bytes); }
     add_free(fresh_++);
     return true;
 }
