@@ -256,7 +256,7 @@ private:
     /// Returns: a word of phase free when the task is not in its slot any more.
     /// Memory order: acquire; the word first: if the slot is still the ticket's afterwards, the word was the ticket's too, since a slot's serial
     /// is written before the word of its next task.
-    [[nodiscard]] task::Word word_of(Ticket ticket) const noexcept {
+    [[nodiscard, gnu::always_inline]] task::Word word_of(Ticket ticket) const noexcept {
         const task::Word word = word_of(ticket.slot);
         return holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
     }
@@ -273,6 +273,8 @@ private:
     }
     [[nodiscard]] bool take_fresh();
     void take_returned() noexcept;
+    bool shed() noexcept;
+    void shed_if_refused() noexcept;
     void free_dropped() noexcept;
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
     /// Never 0, which stands for none.

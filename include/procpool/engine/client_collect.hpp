@@ -114,7 +114,10 @@ inline Parcel Client::describe_loss(std::uint32_t index, task::Phase phase) cons
 
 inline Client::Taken Client::take(Ticket ticket) {
     for (;;) {
-        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) { return Taken{*this, ticket.slot, describe(ticket.slot, phase)}; }
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
+            if (slot(ticket.slot).outcome == task::Outcome::exception) [[unlikely]] { shed_if_refused(); }
+            return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
+        }
         // A sweep has taken it out of its slot, or does so now, under this mutex.
         const std::lock_guard guard{mutex_};
         if (Parcel parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(parcel)}; }

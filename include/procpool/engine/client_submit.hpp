@@ -33,13 +33,20 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
     if (!order.plain) { lock.unlock(); }  // what encodes is the user's code: it may take long, throw, or submit
 
     struct Growth {
-        task::Board& board;
+        Client& client;
         std::uint32_t index;
+        bool locked;
         static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need) {
-            auto& growth = *static_cast<Growth*>(self);
-            return growth.board.arguments.grow(growth.index, 0, current, used, need);
+            auto& [client, index, locked] = *static_cast<Growth*>(self);
+            try {
+                return client.board_.arguments.grow(index, 0, current, used, need);
+            } catch (const SharedMemoryExhausted&) {
+                const Lock guard = locked ? Lock{} : Lock{client.mutex_};
+                if (!client.shed()) { throw; }
+            }
+            return client.board_.arguments.grow(index, 0, current, used, need);
         }
-    } growth{board_, index};
+    } growth{*this, index, order.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
     try {
         const Encoding inner{*this};
@@ -117,6 +124,26 @@ inline void Client::take_returned() noexcept {
         holders_[bottom].next = free_;
     }
     free_ = top;
+}
+
+/// Effects: memory that no task has is given back, so that others can have it. Returns: whether there was any. Requires: the lock is held.
+inline bool Client::shed() noexcept {
+    constexpr std::uint64_t nobody = task::Extents::stamp(0x7ffffffe, 0);  // of no slot that there is
+    bool any = board_.arguments.extents().shed(nobody);
+    any = board_.results.extents().shed(nobody) || any;
+    take_returned();
+    for (std::uint32_t index = free_; index != no_slot; index = holders_[index].next) {
+        any = board_.arguments.shed_window(index) || any;
+        any = board_.results.shed_window(index) || any;
+    }
+    return any;
+}
+
+/// Effects: if a worker has had no memory for a result, the next one may have some.
+[[gnu::noinline, gnu::cold]] inline void Client::shed_if_refused() noexcept {
+    if (!board_.results.extents().budget().take_refusal()) { return; }
+    const std::lock_guard guard{mutex_};
+    shed();
 }
 
 /// Effects: drops the offers of a full ring that are no longer good, which cancelled tasks leave behind: every task that is still pending

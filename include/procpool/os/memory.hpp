@@ -207,15 +207,19 @@ inline constexpr std::uint64_t spare_memory = std::uint64_t{16} << 20;
 class Budget {
 public:
     /// Requires: size is not large; what is goes through commit(). Throws: SharedMemoryExhausted when not enough is left.
-    void charge(std::size_t size) {
-        if (!spend(size) && !look(size)) { throw SharedMemoryExhausted{size}; }
+    [[gnu::noinline]] void charge(std::size_t size) {
+        if (!spend(size) && !look(size)) { refuse(size); }
     }
     /// As above, for [address, address + size), some of which may be there already.
-    void charge(const std::byte* address, std::size_t size) {
+    [[gnu::noinline]] void charge(const std::byte* address, std::size_t size) {
         if (spend(size) || look(size)) { return; }
         const std::size_t absent = absent_bytes(address, size);
-        if (absent != 0 && (absent >= size || !look(absent))) { throw SharedMemoryExhausted{size}; }
+        if (absent != 0 && (absent >= size || !look(absent))) { refuse(size); }
     }
+
+    void note_refusal() noexcept { refused_.store(true, std::memory_order_relaxed); }
+    /// Returns: whether something has been refused since the last call.
+    [[nodiscard]] bool take_refusal() noexcept { return refused_.load(std::memory_order_relaxed) && refused_.exchange(false, std::memory_order_relaxed); }
 
 private:
     static constexpr std::int64_t most = std::int64_t{4} << 20;  // several budgets must fit into what is spare
@@ -229,7 +233,7 @@ private:
         }
         return false;
     }
-    [[nodiscard]] bool look(std::size_t size) {
+    [[nodiscard, gnu::noinline]] bool look(std::size_t size) {
         const std::uint64_t needed = size + spare_memory;
         const std::uint64_t available = Limits{}.available_memory(needed + share * most);
         if (available < needed) { return false; }
@@ -237,7 +241,13 @@ private:
         return true;
     }
 
+    [[noreturn]] void refuse(std::size_t size) {
+        note_refusal();
+        throw SharedMemoryExhausted{size};
+    }
+
     std::atomic<std::int64_t> left_;
+    std::atomic<bool> refused_;
 };
 
 /// For this process's own use.
@@ -246,7 +256,7 @@ inline constinit Budget own_budget{};
 /// Effects: makes the pages of [address, address + size) usable, so that touching them cannot fail.
 /// Throws: SharedMemoryExhausted when the machine or a cgroup has not that much left; never lets the kernel kill somebody for it. Some of it
 /// may be there then.
-inline void commit(std::byte* address, std::size_t size) {
+[[gnu::noinline]] inline void commit(std::byte* address, std::size_t size) {
     constexpr std::uint64_t least_piece = std::uint64_t{256} << 10;
     constexpr std::uint64_t share = 64;  // others may do the same at the same time, so no more than that of what is left without another look
     const auto end = round_up(reinterpret_cast<std::uintptr_t>(address) + size, page_size);

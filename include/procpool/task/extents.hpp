@@ -48,6 +48,7 @@ public:
         try {
             return acquire_extents(wanted, size, owner);
         } catch (const SharedMemoryExhausted&) {
+            budget_.note_refusal();
             if (!shed(owner)) { throw; }
         }
         return acquire_extents(wanted, size, owner);
@@ -72,6 +73,22 @@ public:
         for (std::uint32_t i = 0; i < count_; ++i) {
             if ((words_[i].load(std::memory_order_relaxed) & ~warm_bit) == owner) { release({i, 1}); }
         }
+    }
+
+    /// Effects: the memory of what is free is given back. owner: has each of them for a moment, so that its death does not lose one.
+    /// Returns: whether there was any.
+    bool shed(std::uint64_t owner) noexcept {
+        bool any = false;
+        for (std::uint32_t i = 0; i < count_ && warm_bytes_.load(std::memory_order_relaxed) >= extent_size; ++i) {
+            std::uint64_t seen = free_warm;
+            if (words_[i].load(std::memory_order_relaxed) != seen) { continue; }
+            if (!words_[i].compare_exchange_strong(seen, owner | warm_bit, std::memory_order_acquire, std::memory_order_relaxed)) { continue; }
+            const bool gone = os::give_back(address({i, 1}), extent_size);
+            if (gone) { warm_bytes_.fetch_sub(extent_size, std::memory_order_relaxed); }
+            words_[i].store(gone ? free_cold : free_warm, std::memory_order_release);
+            any = any || gone;
+        }
+        return any;
     }
 
     [[nodiscard]] std::byte* address(Run run) const noexcept { return memory_ + run.first * extent_size; }
@@ -146,22 +163,6 @@ private:
         }
     }
     [[nodiscard]] bool is_warm(std::uint32_t extent) const noexcept { return (words_[extent].load(std::memory_order_relaxed) & warm_bit) != 0; }
-
-    /// Effects: the memory of what is free is given back. owner: has each of them for a moment, so that its death does not lose one.
-    /// Returns: whether there was any.
-    [[nodiscard]] bool shed(std::uint64_t owner) noexcept {
-        bool any = false;
-        for (std::uint32_t i = 0; i < count_ && warm_bytes_.load(std::memory_order_relaxed) >= extent_size; ++i) {
-            std::uint64_t seen = free_warm;
-            if (words_[i].load(std::memory_order_relaxed) != seen) { continue; }
-            if (!words_[i].compare_exchange_strong(seen, owner | warm_bit, std::memory_order_acquire, std::memory_order_relaxed)) { continue; }
-            const bool gone = os::give_back(address({i, 1}), extent_size);
-            if (gone) { warm_bytes_.fetch_sub(extent_size, std::memory_order_relaxed); }
-            words_[i].store(gone ? free_cold : free_warm, std::memory_order_release);
-            any = any || gone;
-        }
-        return any;
-    }
 
     std::atomic<std::uint64_t>* words_;
     std::byte* memory_;

@@ -97,6 +97,13 @@ public:
         if (is_large(index)) { extents_.release(run_of(slots_[index])); }
         bytes(slots_[index]) = 0;
     }
+
+    /// Effects: the memory of the window is given back. Returns: whether there was any. Requires: the slot is free, and the caller's own.
+    bool shed_window(std::uint32_t index) noexcept {
+        if (touched_[index] == 0 || !os::give_back(window(index).data(), touched_bytes(index))) { return false; }
+        touched_[index] = 0;
+        return true;
+    }
     void abandon(std::uint32_t index, std::span<const std::byte> buffer) noexcept {
         if (buffer.size() > window_size_) { extents_.release(run_of(slots_[index])); }
         bytes(slots_[index]) = 0;
