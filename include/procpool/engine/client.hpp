@@ -89,7 +89,7 @@ public:
     // ---- collection
 
     /// Whether the task is decided.
-    [[nodiscard]] bool is_decided(Ticket ticket) const noexcept {
+    [[nodiscard, gnu::always_inline]] bool is_decided(Ticket ticket) const noexcept {
         const task::Phase phase = word_of(ticket).phase();
         return phase != task::Phase::pending && phase != task::Phase::started;
     }

@@ -127,7 +127,7 @@ inline void Client::take_returned() noexcept {
 }
 
 /// Effects: memory that no task has is given back, so that others can have it. Returns: whether there was any. Requires: the lock is held.
-inline bool Client::shed() noexcept {
+[[gnu::cold]] inline bool Client::shed() noexcept {
     constexpr std::uint64_t nobody = task::Extents::stamp(0x7ffffffe, 0);  // of no slot that there is
     bool any = board_.arguments.extents().shed(nobody);
     any = board_.results.extents().shed(nobody) || any;

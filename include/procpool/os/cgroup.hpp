@@ -32,10 +32,10 @@ namespace procpool::os {
 /// Reads limits from files below `root`, "" for the machine itself. Files that are missing or malformed limit nothing.
 class Limits {
 public:
-    explicit Limits(std::string root = {}) : root_(std::move(root)) { find_groups(); }
+    [[gnu::noinline]] explicit Limits(std::string root = {}) : root_(std::move(root)) { find_groups(); }
 
     /// The CPUs that quotas above this process allow together; infinity without a quota.
-    [[nodiscard]] double cpu_quota() const {
+    [[nodiscard, gnu::noinline]] double cpu_quota() const {
         double least = std::numeric_limits<double>::infinity();
         const auto limit_to = [&](std::optional<std::int64_t> quota, std::optional<std::int64_t> period) {
             if (quota && period && *quota > 0 && *period > 0) { least = std::min(least, static_cast<double>(*quota) / static_cast<double>(*period)); }
@@ -52,7 +52,7 @@ public:
     /// Bytes that can still be used: the machine's, or what a group above this process has left. What the kernel gives back at once is left:
     /// otherwise a container that has read files would have nothing. Where at least `enough` is left without that, it is not looked at.
     /// memory.high is no limit here: a group beyond it is slowed down, and nobody is killed for it.
-    [[nodiscard]] std::uint64_t available_memory(std::uint64_t enough = std::numeric_limits<std::uint64_t>::max()) const {
+    [[nodiscard, gnu::noinline]] std::uint64_t available_memory(std::uint64_t enough = std::numeric_limits<std::uint64_t>::max()) const {
         std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
         if (const auto kilobytes = field(read("/proc/meminfo"), "MemAvailable:")) { least = *kilobytes * 1024; }
         const auto limit_to = [&](const std::string& group, const char* limit_file, const char* used_file, auto returnable) {
@@ -84,7 +84,7 @@ public:
 private:
     static constexpr std::int64_t unlimited = std::int64_t{1} << 60;  // version 1 says so with a number near the largest
 
-    [[nodiscard]] std::string read(const std::string& path) const {
+    [[nodiscard, gnu::noinline]] std::string read(const std::string& path) const {
         std::string text;
         const Descriptor file{::open((root_ + path).c_str(), O_RDONLY | O_CLOEXEC)};
         if (!file) { return text; }
@@ -109,7 +109,7 @@ private:
     [[nodiscard]] std::optional<std::int64_t> number(const std::string& path) const { return number_in(read(path)); }
 
     /// Returns: the number behind `name` at the start of a line.
-    [[nodiscard]] static std::optional<std::uint64_t> field(std::string_view text, std::string_view name) noexcept {
+    [[nodiscard, gnu::noinline]] static std::optional<std::uint64_t> field(std::string_view text, std::string_view name) noexcept {
         while (!text.empty()) {
             const std::string_view line = text.substr(0, text.find('\n'));
             text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -122,7 +122,7 @@ private:
     }
 
     /// Every line of /proc/self/cgroup is "number:controllers:path"; version 2 has no controllers there.
-    void find_groups() {
+    [[gnu::noinline]] void find_groups() {
         const std::string all = read("/proc/self/cgroup");
         for (std::string_view rest{all}; !rest.empty();) {
             const std::string_view line = rest.substr(0, rest.find('\n'));
@@ -140,7 +140,7 @@ private:
         }
     }
 
-    static void add_with_ancestors(std::vector<std::string>& groups, const std::string& mount, std::string path) {
+    [[gnu::noinline]] static void add_with_ancestors(std::vector<std::string>& groups, const std::string& mount, std::string path) {
         while (!path.empty() && path != "/") {
             groups.push_back(mount + path);
             path.erase(path.find_last_of('/'));

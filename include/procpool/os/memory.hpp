@@ -112,7 +112,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
-    [[nodiscard]] bool map(std::size_t size) {
+    [[nodiscard, gnu::noinline]] bool map(std::size_t size) {
         owner_ = process_token();
         // Nothing can be touched before it is unlocked: locked memory that can be touched is populated at once.
         std::intptr_t address = try_call("mmap", [size] {
@@ -134,7 +134,7 @@ private:
 
     /// Where all mappings are locked from the start, one beyond RLIMIT_MEMLOCK cannot be made; but a small one can be unlocked, and grows then.
     /// Returns: its address, -1 when it cannot be had.
-    [[nodiscard]] static std::intptr_t map_unlocked(std::size_t size) noexcept {
+    [[nodiscard, gnu::noinline]] static std::intptr_t map_unlocked(std::size_t size) noexcept {
         rlimit largest_file{};
         if (::getrlimit(RLIMIT_FSIZE, &largest_file) != 0 || size > largest_file.rlim_cur) { return -1; }  // ftruncate() would send SIGXFSZ
         const Descriptor file{try_call("memfd_create", [] { return ::memfd_create("procpool", MFD_CLOEXEC); })};
@@ -185,7 +185,7 @@ inline constexpr std::size_t checked_commit = std::size_t{1} << 20;
 inline constexpr std::uint64_t spare_memory = std::uint64_t{16} << 20;
 
 /// Returns: how many bytes of the pages of [address, address + size) would have to be found if they were touched.
-[[nodiscard]] inline std::size_t absent_bytes(const std::byte* address, std::size_t size) noexcept {
+[[nodiscard, gnu::cold]] inline std::size_t absent_bytes(const std::byte* address, std::size_t size) noexcept {
     constexpr std::size_t at_a_time = 256;
     std::array<unsigned char, at_a_time> present{};
     std::size_t absent = 0;
@@ -233,7 +233,7 @@ private:
         }
         return false;
     }
-    [[nodiscard, gnu::noinline]] bool look(std::size_t size) {
+    [[nodiscard, gnu::noinline, gnu::cold]] bool look(std::size_t size) {
         const std::uint64_t needed = size + spare_memory;
         const std::uint64_t available = Limits{}.available_memory(needed + share * most);
         if (available < needed) { return false; }
@@ -241,7 +241,7 @@ private:
         return true;
     }
 
-    [[noreturn]] void refuse(std::size_t size) {
+    [[noreturn, gnu::cold]] void refuse(std::size_t size) {
         note_refusal();
         throw SharedMemoryExhausted{size};
     }

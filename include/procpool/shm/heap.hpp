@@ -31,7 +31,7 @@ public:
     [[nodiscard]] static Heap& of_this_process();
 
     /// Returns: zeroed memory, aligned to cache lines. Throws: SharedMemoryExhausted, std::bad_alloc. Called by: any thread of the owner.
-    [[nodiscard]] void* allocate(std::size_t size) {
+    [[nodiscard, gnu::noinline]] void* allocate(std::size_t size) {
         if (size > mapping_.size()) { throw SharedMemoryExhausted{size}; }  // also what would wrap when rounded up
         size = round_up(size == 0 ? 1 : size, cache_line);
         const bool large = size >= os::checked_commit;
@@ -63,7 +63,7 @@ public:
     }
 
     /// Requires: `memory` came from allocate() with the same size. Does nothing in a process that is not the owner.
-    void deallocate(void* memory, std::size_t size) noexcept {
+    [[gnu::noinline]] void deallocate(void* memory, std::size_t size) noexcept {
         if (!is_mine()) { return; }
         size = round_up(size == 0 ? 1 : size, cache_line);
         if (size >= os::checked_commit) {

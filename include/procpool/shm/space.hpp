@@ -25,7 +25,7 @@ public:
 
     /// Returns: where a piece of `size` bytes was free and is taken now: the one that fits best, and of those the first; nothing when there is none.
     /// Throws: std::bad_alloc; nothing has changed then. Requires: size is not 0.
-    [[nodiscard]] std::optional<std::size_t> take(std::size_t size) {
+    [[nodiscard, gnu::noinline]] std::optional<std::size_t> take(std::size_t size) {
         const auto best = by_size_.lower_bound({size, 0});
         if (best == by_size_.end()) { return std::nullopt; }
         const auto [found, offset] = *best;
@@ -46,7 +46,7 @@ public:
     }
 
     /// Requires: take() returned `offset`, and it has not been released since.
-    void release(std::size_t offset) noexcept {
+    [[gnu::noinline]] void release(std::size_t offset) noexcept {
         auto piece = pieces_.find(offset);
         BySize::node_type entry = std::move(piece->second.entry);
         free_bytes_ += piece->second.size;

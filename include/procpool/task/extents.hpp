@@ -77,7 +77,7 @@ public:
 
     /// Effects: the memory of what is free is given back. owner: has each of them for a moment, so that its death does not lose one.
     /// Returns: whether there was any.
-    bool shed(std::uint64_t owner) noexcept {
+    [[gnu::cold]] bool shed(std::uint64_t owner) noexcept {
         bool any = false;
         for (std::uint32_t i = 0; i < count_ && warm_bytes_.load(std::memory_order_relaxed) >= extent_size; ++i) {
             std::uint64_t seen = free_warm;
