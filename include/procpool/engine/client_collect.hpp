@@ -228,4 +228,24 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     board_.notify_capacity_waiter();
 }
 
+/// Effects: memory that no task has is given back, so that others can have it. Returns: whether there was any. Requires: the lock is held.
+[[gnu::cold]] inline bool Client::shed() noexcept {
+    constexpr std::uint64_t nobody = task::Extents::stamp(0x7ffffffe, 0);  // of no slot that there is
+    bool any = board_.arguments.extents().shed(nobody);
+    any = board_.results.extents().shed(nobody) || any;
+    take_returned();
+    for (std::uint32_t index = free_; index != no_slot; index = holders_[index].next) {
+        any = board_.arguments.shed_window(index) || any;
+        any = board_.results.shed_window(index) || any;
+    }
+    return any;
+}
+
+/// Effects: if a worker has had no memory for a result, the next one may have some.
+[[gnu::noinline, gnu::cold]] inline void Client::shed_if_refused() noexcept {
+    if (!board_.results.extents().budget().take_refusal()) { return; }
+    const std::lock_guard guard{mutex_};
+    shed();
+}
+
 }  // namespace procpool::engine
