@@ -35,6 +35,7 @@ public:
     }
     [[nodiscard]] double cpus() const { return os::Limits{folder_}.cpu_quota(); }
     [[nodiscard]] std::uint64_t memory() const { return os::Limits{folder_}.available_memory(); }
+    [[nodiscard]] std::uint64_t memory(std::uint64_t enough) const { return os::Limits{folder_}.available_memory(enough); }
 
 private:
     std::string folder_;
@@ -138,6 +139,55 @@ TEST_CASE("available memory is the machine's or what a group has left") {
     CHECK(root.memory() == 0);
     root.write("/sys/fs/cgroup/here/memory.current", "");
     CHECK(root.memory() == 400 * 1024);
+}
+
+TEST_CASE("file pages of a group are available: the kernel gives them back at once") {
+    const FakeRoot root;
+    root.write("/proc/self/cgroup", "0::/here\n");
+    root.write("/sys/fs/cgroup/here/memory.max", "1000000\n");
+    root.write("/sys/fs/cgroup/here/memory.current", "950000\n");
+    root.write("/sys/fs/cgroup/here/memory.stat", "anon 400000\nfile 500000\nshmem 100000\ninactive_anon 7\nactive_anon 8\ninactive_file 300000\nactive_file 100000\n");
+    CHECK(root.memory() == 50000 + 400000);  // and not what shared memory has, which "file" includes
+    root.write("/sys/fs/cgroup/here/memory.stat", "inactive_file 300000\nactive_file 100000\nslab_reclaimable 20000\nslab 90000\n");
+    CHECK(root.memory() == 50000 + 400000 + 10000);
+    root.write("/sys/fs/cgroup/here/memory.stat", "inactive_file 9000000\n");  // read a little later than the usage
+    CHECK(root.memory() == 1000000);
+    root.write("/sys/fs/cgroup/here/memory.stat", "inactive_file\nactive_file many\nactive_file_too 5\ninactive_file -3\n");
+    CHECK(root.memory() == 50000);
+    root.write("/sys/fs/cgroup/here/memory.max", "900000\n");  // over its limit, but for files
+    root.write("/sys/fs/cgroup/here/memory.stat", "active_file 200000\ninactive_file 0");
+    CHECK(root.memory() == 150000);
+}
+
+TEST_CASE("file pages of groups of version 1 are available too, those of the groups below included") {
+    const FakeRoot root;
+    root.write("/proc/self/cgroup", "12:memory:/m/deep\n0::/\n");
+    root.write("/sys/fs/cgroup/memory/m/memory.limit_in_bytes", "5000");
+    root.write("/sys/fs/cgroup/memory/m/memory.usage_in_bytes", "4000");
+    root.write("/sys/fs/cgroup/memory/m/memory.stat", "cache 3000\ninactive_file 10\nactive_file 20\ntotal_cache 3000\ntotal_inactive_file 1500\ntotal_active_file 700\n");
+    root.write("/sys/fs/cgroup/memory/m/deep/memory.limit_in_bytes", "9223372036854771712");
+    root.write("/sys/fs/cgroup/memory/m/deep/memory.usage_in_bytes", "1000");
+    CHECK(root.memory() == 1000 + 2200);
+}
+
+TEST_CASE("what could be given back is not looked at where enough is left without it") {
+    const FakeRoot root;
+    root.write("/proc/self/cgroup", "0::/here\n");
+    root.write("/sys/fs/cgroup/here/memory.max", "1000000\n");
+    root.write("/sys/fs/cgroup/here/memory.current", "600000\n");
+    root.write("/sys/fs/cgroup/here/memory.stat", "inactive_file 100000\n");
+    CHECK(root.memory() == 500000);
+    CHECK(root.memory(400000) == 400000);
+    CHECK(root.memory(400001) == 500000);
+}
+
+TEST_CASE("a group that would only be slowed down is not limited") {
+    const FakeRoot root;
+    root.write("/proc/self/cgroup", "0::/here\n");
+    root.write("/sys/fs/cgroup/here/memory.high", "1000\n");
+    root.write("/sys/fs/cgroup/here/memory.max", "1000000\n");
+    root.write("/sys/fs/cgroup/here/memory.current", "5000\n");
+    CHECK(root.memory() == 995000);
 }
 
 TEST_CASE("malformed lists of groups limit nothing") {

@@ -3,13 +3,20 @@
 
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
+#include "support/memory_group.hpp"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <fstream>
+#include <limits>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -87,6 +94,85 @@ TEST_CASE("a mapping that cannot be had is an exception that says how much") {
     } catch (const SharedMemoryExhausted& e) { CHECK(e.bytes() == too_much); }
 }
 
+TEST_CASE("the memory of a mapping that is gone is not kept by a child that has inherited it") {
+    std::optional<os::Mapping> mapping{std::in_place, 64 * os::page_size};
+    std::memset(mapping->data(), 7, mapping->size());
+    std::byte* const memory = mapping->data();
+    int gone[2];
+    REQUIRE(::pipe(gone) == 0);
+    const pid_t child = start_child([&] {
+        ::close(gone[1]);
+        char end = 0;
+        if (::read(gone[0], &end, 1) != 0) { return 1; }
+        if (os::absent_bytes(memory, 64 * os::page_size) != 64 * os::page_size) { return 2; }
+        return all_zero(memory, 64 * os::page_size) ? 0 : 3;
+    });
+    mapping.reset();
+    ::close(gone[0]);
+    ::close(gone[1]);
+    CHECK(wait_for_child(child) == 0);
+}
+
+TEST_CASE("a child that destroys an inherited mapping takes nothing from its parent") {
+    std::optional<os::Mapping> mapping{std::in_place, 4 * os::page_size};
+    std::memset(mapping->data(), 7, mapping->size());
+    CHECK(in_child([&] {
+              os::Mapping moved{std::move(*mapping)};
+              mapping.reset();
+              mapping = std::move(moved);
+              mapping.reset();
+              return 0;
+          }) == 0);
+    CHECK(mapping->data()[0] == std::byte{7});
+    CHECK(mapping->data()[mapping->size() - 1] == std::byte{7});
+}
+
+namespace {
+constexpr std::size_t beyond_any_lock = std::size_t{256} << 20;
+
+/// Returns: 0 where a large mapping costs nothing after mlockall(), and can be used.
+int map_after_mlockall(int flags) {
+    if (::mlockall(flags) != 0) { return 0; }  // without the right there is nothing to see
+    os::Mapping mapping = os::Mapping::reserve(beyond_any_lock, beyond_any_lock);
+    if (resident_pages(mapping.data(), mapping.size()) != 0) { return 1; }
+    mapping.data()[5 * os::page_size] = std::byte{1};
+    if (resident_pages(mapping.data(), mapping.size()) > 512) { return 2; }
+    const int in_grandchild = in_child([&] { return mapping.data()[5 * os::page_size] == std::byte{1} ? 0 : 3; });
+    if (in_grandchild != 0) { return in_grandchild; }
+    os::commit(mapping.data(), std::size_t{1} << 20);
+    if (!os::give_back(mapping.data(), mapping.size()) || mapping.data()[5 * os::page_size] != std::byte{0}) { return 4; }
+    return 0;
+}
+}  // namespace
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // what they map cannot be locked
+TEST_CASE("a reservation costs nothing where the program locks all it maps") {
+    CHECK(in_child([] { return map_after_mlockall(MCL_FUTURE); }) == 0);
+    CHECK(in_child([] { return map_after_mlockall(MCL_FUTURE | MCL_ONFAULT); }) == 0);
+}
+
+TEST_CASE("a reservation can be had where the program locks all it maps and may lock only little") {
+    CHECK(in_child([] {
+              rlimit limit{};
+              ::getrlimit(RLIMIT_MEMLOCK, &limit);
+              limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, std::size_t{4} << 20);
+              if (::setrlimit(RLIMIT_MEMLOCK, &limit) != 0) { return 20; }
+              if (::geteuid() == 0 && ::setuid(65534) != 0) { return 0; }  // root may lock anything
+              return map_after_mlockall(MCL_FUTURE);
+          }) == 0);
+    CHECK(in_child([] {  // and no file may be so large: a refusal, not SIGXFSZ
+              rlimit limit{std::size_t{4} << 20, std::size_t{4} << 20};
+              if (::setrlimit(RLIMIT_FSIZE, &limit) != 0 || ::setrlimit(RLIMIT_MEMLOCK, &limit) != 0) { return 0; }
+              if (::geteuid() == 0 && ::setuid(65534) != 0) { return 0; }
+              if (::mlockall(MCL_FUTURE) != 0) { return 0; }
+              try {
+                  const os::Mapping mapping{beyond_any_lock};
+                  return 1;
+              } catch (const SharedMemoryExhausted&) { return 0; }
+          }) == 0);
+}
+#endif
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need address space of their own without limit
 TEST_CASE("a reservation halves until it fits, and gives up at the least") {
     CHECK(in_child([] {
@@ -141,6 +227,109 @@ TEST_CASE("more than there is is not committed") {
         FAIL("did not throw");
     } catch (const SharedMemoryExhausted& e) { CHECK(e.bytes() == size); }
     CHECK(resident_pages(mapping.data(), 1 << 20) == 0);
+}
+
+TEST_CASE("pages that are not there are told from those that are") {
+    constexpr std::size_t pages = 1000;
+    const os::Mapping mapping{pages * os::page_size};
+    CHECK(os::absent_bytes(mapping.data(), mapping.size()) == pages * os::page_size);
+    for (const std::size_t page : {0, 1, 300, 999}) { mapping.data()[page * os::page_size] = std::byte{1}; }
+    if (resident_pages(mapping.data(), mapping.size()) != 4) { return; }  // huge pages
+    CHECK(os::absent_bytes(mapping.data(), mapping.size()) == (pages - 4) * os::page_size);
+    CHECK(os::absent_bytes(mapping.data() + 1, 1) == 0);
+    CHECK(os::absent_bytes(mapping.data() + os::page_size + 1, os::page_size) == os::page_size);
+    CHECK(os::absent_bytes(mapping.data(), 0) == 0);
+}
+
+TEST_CASE("a budget refuses what the machine has not") {
+    const os::Mapping mapping{std::size_t{1} << 20};
+    auto& budget = *reinterpret_cast<os::Budget*>(mapping.data());  // all-zero memory
+    for (int i = 0; i < 10'000; ++i) { budget.charge(1000); }
+    const std::uint64_t available = os::Limits{}.available_memory();
+    if (available == std::numeric_limits<std::uint64_t>::max()) { return; }
+    CHECK_THROWS_AS(budget.charge(available), SharedMemoryExhausted);
+    std::memset(mapping.data(), 0x7f, sizeof budget);  // written by whoever writes anywhere
+    CHECK_THROWS_AS(budget.charge(available), SharedMemoryExhausted);
+    budget.charge(1000);
+    std::memset(mapping.data(), 0xff, sizeof budget);
+    budget.charge(1000);
+}
+
+TEST_CASE("in a group the sum of small pieces is refused before anybody is killed, whoever takes them", "[serial]") {
+    const MemoryGroup group{std::size_t{128} << 20};
+    if (!group) { return; }
+    CHECK(in_child([&] {
+              if (!group.join()) { return 50; }
+              constexpr std::size_t piece = 20 * os::page_size;
+              const os::Mapping mapping{std::size_t{1} << 30};
+              auto& budget = *reinterpret_cast<os::Budget*>(mapping.data());
+              auto& next = *reinterpret_cast<std::atomic<std::size_t>*>(mapping.data() + 64);
+              next = 1;
+              const auto take_all = [&] {
+                  for (;;) {
+                      std::byte* const memory = mapping.data() + next.fetch_add(1) * piece;
+                      try {
+                          budget.charge(memory, piece);
+                      } catch (const SharedMemoryExhausted&) { return 0; }
+                      std::memset(memory, 1, piece);
+                  }
+              };
+              std::array<pid_t, 4> children{};
+              for (pid_t& child : children) { child = start_child(take_all); }
+              for (const pid_t child : children) {
+                  if (wait_for_child(child) != 0) { return 1; }
+              }
+              if (next * piece < std::size_t{80} << 20) { return 2; }  // refused too early
+              budget.charge(mapping.data() + piece, piece);  // what is there already is not refused
+              try {
+                  os::commit(mapping.data() + (std::size_t{512} << 20), std::size_t{1} << 20);
+                  return 3;
+              } catch (const SharedMemoryExhausted&) { return 0; }
+          }) == 0);
+}
+
+TEST_CASE("in a group several that commit much at a time are refused before anybody is killed", "[serial]") {
+    const MemoryGroup group{std::size_t{256} << 20};
+    if (!group) { return; }
+    CHECK(in_child([&] {
+              if (!group.join()) { return 50; }
+              constexpr std::size_t piece = std::size_t{80} << 20;
+              const os::Mapping mapping{4 * piece};
+              std::array<pid_t, 4> children{};
+              for (std::size_t i = 0; i < children.size(); ++i) {
+                  children[i] = start_child([&, i] {
+                      try {
+                          os::commit(mapping.data() + i * piece, piece);
+                      } catch (const SharedMemoryExhausted&) { return 1; }
+                      return 0;
+                  });
+              }
+              int refused = 0;
+              for (const pid_t child : children) {
+                  const int status = wait_for_child(child);
+                  if (!WIFEXITED(status)) { return 60; }
+                  refused += WEXITSTATUS(status);
+              }
+              return refused;
+          }) >= 1);
+}
+
+TEST_CASE("of a process and one that it forked, the latter gives way when memory runs out") {
+    const auto score = [] {
+        int value = -2000;
+        std::ifstream{"/proc/self/oom_score_adj"} >> value;
+        return value;
+    };
+    const int before = score();
+    CHECK(in_child([&] {
+              os::give_way_when_memory_runs_out();
+              const int first = score();
+              os::give_way_when_memory_runs_out();
+              const int second = score();
+              if (before == 1000) { return first == 1000 && second == 1000 ? 0 : 1; }
+              return first > before && first >= before + (1000 - before) * 8 / 10 && second >= first && second <= 1000 ? 0 : 2;
+          }) == 0);
+    CHECK(score() == before);
 }
 
 TEST_CASE("memory that was given back reads as zero, but for what is not a whole page of it") {

@@ -3,6 +3,7 @@
 
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
+#include "support/memory_group.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,7 @@
 #include <span>
 #include <sys/mman.h>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace procpool;
@@ -141,6 +143,86 @@ TEST_CASE("blocks of all sizes, freed in any order, do not overlap and leave not
     CHECK(disjoint);
     CHECK(zero);
     CHECK(heap.free_bytes() == free_before);
+}
+
+TEST_CASE("blocks lie apart, so that what is written beyond one harms no other and not the heap") {
+    Heap& heap = Heap::of_this_process();
+    const std::size_t free_before = heap.free_bytes();
+    for (const std::size_t size : {std::size_t{8}, std::size_t{64}, std::size_t{1000}, std::size_t{64} << 10, mega, 3 * mega + 8}) {
+        CAPTURE(size);
+        const std::size_t apart = size < std::size_t{64} << 10 ? cache_line : os::page_size;
+        std::vector<std::byte*> blocks;
+        for (int i = 0; i < 20; ++i) {
+            blocks.push_back(static_cast<std::byte*>(heap.allocate(size)));
+            std::memset(blocks.back(), 1, size);
+        }
+        for (const std::size_t i : {2, 3, 7}) { heap.deallocate(std::exchange(blocks[i], nullptr), size); }
+        CHECK(in_child([&] {
+                  for (std::byte* const block : blocks) {
+                      if (block != nullptr) { std::memset(block + size, 0x41, apart); }
+                  }
+                  return 0;
+              }) == 0);
+        bool intact = true;
+        for (std::byte* const block : blocks) { intact = intact && (block == nullptr || all_are({block, size}, std::byte{1})); }
+        CHECK(intact);
+        for (std::byte*& block : blocks) {  // also where such a write has been
+            if (block != nullptr) { heap.deallocate(block, size); }
+            block = static_cast<std::byte*>(heap.allocate(size / 2));
+            intact = intact && all_are({block, size / 2}, std::byte{0});
+        }
+        CHECK(intact);
+        for (std::byte* const block : blocks) { heap.deallocate(block, size / 2); }
+        CHECK(heap.free_bytes() == free_before);
+    }
+}
+
+TEST_CASE("freed small blocks keep memory for the next ones, but not any amount") {
+    Heap& heap = Heap::of_this_process();
+    constexpr std::size_t size = 900 << 10;
+    constexpr std::size_t count = 200;
+    static_assert(size * count > 2 * Heap::keep_warm);
+    std::vector<void*> blocks;
+    for (std::size_t i = 0; i < count; ++i) { blocks.push_back(heap.allocate(size)); }
+    const auto resident = [&] {
+        std::size_t bytes = 0;
+        for (void* const block : blocks) { bytes += resident_bytes(bytes_of(block, size)); }
+        return bytes;
+    };
+    CHECK(resident() > size * count * 9 / 10);
+    for (void* const block : blocks) { heap.deallocate(block, size); }
+    CHECK(resident() <= Heap::keep_warm + size);
+    void* const again = heap.allocate(size);
+    heap.deallocate(again, size);
+    CHECK(resident_bytes(bytes_of(again, size)) > size / 2);
+}
+
+TEST_CASE("in a group many small blocks are refused before anybody is killed", "[serial]") {
+    const MemoryGroup group{std::size_t{128} << 20};
+    if (!group) { return; }
+    const std::size_t size = GENERATE(std::size_t{100}, std::size_t{5000}, std::size_t{900} << 10);
+    CHECK(in_child([&] {
+              if (!group.join()) { return 50; }
+              Heap& heap = Heap::of_this_process();  // of the child's own
+              const auto fill = [&] {
+                  std::vector<void*> blocks;
+                  std::size_t bytes = 0;
+                  try {
+                      for (;; bytes += size) { blocks.push_back(heap.allocate(size)); }
+                  } catch (const SharedMemoryExhausted&) {}
+                  return std::pair{std::move(blocks), bytes};
+              };
+              auto [blocks, bytes] = fill();
+              if (bytes < (std::size_t{20} << 20)) { return 1; }
+              for (void* const block : blocks) { heap.deallocate(block, size); }
+              std::vector<void*>{}.swap(blocks);
+              // What is kept for the next small ones is no reason to refuse a large one.
+              try {
+                  void* const large = heap.allocate(std::size_t{64} << 20);
+                  heap.deallocate(large, std::size_t{64} << 20);
+              } catch (const SharedMemoryExhausted&) { return 2; }
+              return 0;
+          }) == 0);
 }
 
 TEST_CASE("threads allocate and free at the same time", "[thread]") {

@@ -5,11 +5,15 @@
 #include "support/catch.hpp"
 
 #include <algorithm>
+#include <boost/interprocess/allocators/allocator.hpp>
+#include <boost/interprocess/managed_external_buffer.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <optional>
 #include <ranges>
 #include <utility>
+#include <vector>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -71,6 +75,20 @@ TEST_CASE("an array moves without moving its elements") {
         CHECK(third.size() == 10);
     }
     CHECK(free_bytes() == before);
+}
+
+TEST_CASE("containers of Boost.Interprocess live in a segment of their own within an array") {
+    namespace ipc = boost::interprocess;
+    const SharedArray<std::byte> memory{std::size_t{1} << 20};
+    ipc::managed_external_buffer segment{ipc::create_only, memory.data(), memory.size()};
+    using Numbers = std::vector<int, ipc::allocator<int, ipc::managed_external_buffer::segment_manager>>;
+    auto* const numbers = segment.construct<Numbers>("numbers")(segment.get_segment_manager());
+    CHECK(in_child([&] {
+              for (int i = 0; i < 1000; ++i) { numbers->push_back(i); }
+              return 0;
+          }) == 0);
+    CHECK(numbers->size() == 1000);
+    CHECK(std::accumulate(numbers->begin(), numbers->end(), 0) == 999 * 500);
 }
 
 TEST_CASE("an array of nothing is empty") {

@@ -5,6 +5,7 @@
 
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
+#include "support/memory_group.hpp"
 
 #include <algorithm>
 #include <array>
@@ -201,6 +202,35 @@ TEST_CASE("freed memory is kept up to a limit, and given back beyond it") {
     std::memset(table.memory(again).data(), 3, 4 * piece);
     table->release(again);
     CHECK(table.memory(again)[0] == std::byte{3});  // there is room for it again
+}
+
+TEST_CASE("in a group many payloads are refused before anybody is killed; what is kept warm is no reason to refuse", "[serial]") {
+    const MemoryGroup group{std::size_t{128} << 20};
+    if (!group) { return; }
+    CHECK(in_child([&] {
+              if (!group.join()) { return 50; }
+              const Table table{4000};
+              std::vector<Extents::Run> runs;
+              try {
+                  for (std::uint32_t i = 0;; ++i) {
+                      runs.push_back(table->acquire(piece, Extents::stamp(i, 1)));
+                      std::memset(table.memory(runs.back()).data(), 1, piece);
+                  }
+              } catch (const SharedMemoryExhausted&) {}
+              if (runs.size() * piece < std::size_t{80} << 20 || table->was_owned() != runs.size()) { return 1; }
+              const Extents::Run middle = runs[runs.size() / 2];
+              for (const Extents::Run run : runs) {
+                  if (run.first != middle.first) { table->release(run); }
+              }
+              // Longer than what is free on either side of the one in the middle.
+              const std::uint32_t longer = static_cast<std::uint32_t>(runs.size()) / 2 + 10;
+              const Extents::Run large = table->acquire(longer * piece, Extents::stamp(1, 2));
+              std::memset(table.memory(large).data(), 1, longer * piece);
+              // And what was used before can be used again when nothing is left.
+              table->release(large);
+              static_cast<void>(table->acquire(longer * piece, Extents::stamp(1, 3)));
+              return table.memory(middle)[0] == std::byte{1} ? 0 : 2;
+          }) == 0);
 }
 
 TEST_CASE("threads that take and give back at random never share an extent", "[thread]") {

@@ -189,3 +189,20 @@ TEST_CASE("an abandoned payload holds nothing, however far it came") {
     CHECK(store.extents().was_owned() == 0);
     CHECK(store.payload(0).empty());
 }
+
+TEST_CASE("a window is handed out as far as it has been asked for, and no further than it reaches") {
+    const ScratchBoard board{{slots, 1, 1}};
+    auto& store = board->results;
+    const std::size_t window = store.window(0).size();
+    std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, 17);
+    CHECK(buffer.data() == store.window(0).data());
+    CHECK(buffer.size() == os::page_size);
+    buffer[16] = std::byte{5};
+    buffer = store.grow(0, 1, buffer, 17, os::page_size + 1);
+    CHECK(buffer.data() == store.window(0).data());
+    CHECK(buffer[16] == std::byte{5});
+    CHECK(buffer.size() == 2 * os::page_size);
+    CHECK(store.grow(0, 1, buffer, 17, window).size() == window);
+    CHECK(store.grow(0, 2, store.first_buffer(0), 0, 17).size() == window);  // the slot's next task needs not ask again
+    CHECK(store.grow(1, 1, store.first_buffer(1), 0, 17).size() == os::page_size);
+}

@@ -97,7 +97,7 @@ public:
     // ---- collection
 
     /// Whether the task is decided.
-    [[nodiscard]] bool is_decided(Ticket ticket) const noexcept {
+    [[nodiscard, gnu::always_inline]] bool is_decided(Ticket ticket) const noexcept {
         const task::Phase phase = word_of(ticket).phase();
         return phase != task::Phase::pending && phase != task::Phase::started;
     }
@@ -264,7 +264,7 @@ private:
     /// Returns: a word of phase free when the task is not in its slot any more.
     /// Memory order: acquire; the word first: if the slot is still the ticket's afterwards, the word was the ticket's too, since a slot's serial
     /// is written before the word of its next task.
-    [[nodiscard]] task::Word word_of(Ticket ticket) const noexcept {
+    [[nodiscard, gnu::always_inline]] task::Word word_of(Ticket ticket) const noexcept {
         const task::Word word = word_of(ticket.slot);
         return holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
     }
@@ -279,8 +279,10 @@ private:
         const Holder& holder = holders_[index];
         return !holder.stays || holder.dropped.load(std::memory_order_relaxed) == holder.serial.load(std::memory_order_relaxed) + 1;
     }
-    [[nodiscard]] bool take_fresh() noexcept;
+    [[nodiscard]] bool take_fresh();
     void take_returned() noexcept;
+    bool shed() noexcept;
+    void shed_if_refused() noexcept;
     void free_dropped() noexcept;
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
     /// Never 0, which stands for none.

@@ -114,7 +114,10 @@ inline Parcel Client::describe_loss(std::uint32_t index, task::Phase phase) cons
 
 inline Client::Taken Client::take(Ticket ticket) {
     for (;;) {
-        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) { return Taken{*this, ticket.slot, describe(ticket.slot, phase)}; }
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
+            if (slot(ticket.slot).outcome == task::Outcome::exception) [[unlikely]] { shed_if_refused(); }
+            return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
+        }
         // A sweep has taken it out of its slot, or does so now, under this mutex.
         const std::lock_guard guard{mutex_};
         if (Parcel parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(parcel)}; }
@@ -223,6 +226,26 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
         // seq_cst: pushed before the look at capacity_waiter; wait_for_capacity() registers before it looks here.
     } while (!returned_.compare_exchange_weak(top, index, std::memory_order_seq_cst, std::memory_order_relaxed));
     board_.notify_capacity_waiter();
+}
+
+/// Effects: memory that no task has is given back, so that others can have it. Returns: whether there was any. Requires: the lock is held.
+[[gnu::cold]] inline bool Client::shed() noexcept {
+    constexpr std::uint64_t nobody = task::Extents::stamp(0x7ffffffe, 0);  // of no slot that there is
+    bool any = board_.arguments.extents().shed(nobody);
+    any = board_.results.extents().shed(nobody) || any;
+    take_returned();
+    for (std::uint32_t index = free_; index != no_slot; index = holders_[index].next) {
+        any = board_.arguments.shed_window(index) || any;
+        any = board_.results.shed_window(index) || any;
+    }
+    return any;
+}
+
+/// Effects: if a worker has had no memory for a result, the next one may have some.
+[[gnu::noinline, gnu::cold]] inline void Client::shed_if_refused() noexcept {
+    if (!board_.results.extents().budget().take_refusal()) { return; }
+    const std::lock_guard guard{mutex_};
+    shed();
 }
 
 }  // namespace procpool::engine

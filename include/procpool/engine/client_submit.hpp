@@ -34,13 +34,20 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
     if (!order.plain) { lock.unlock(); }  // what encodes is the user's code: it may take long, throw, or submit
 
     struct Growth {
-        task::Board& board;
+        Client& client;
         std::uint32_t index;
+        bool locked;
         static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need) {
-            auto& growth = *static_cast<Growth*>(self);
-            return growth.board.arguments.grow(growth.index, 0, current, used, need);
+            auto& [client, index, locked] = *static_cast<Growth*>(self);
+            try {
+                return client.board_.arguments.grow(index, 0, current, used, need);
+            } catch (const SharedMemoryExhausted&) {
+                const Lock guard = locked ? Lock{} : Lock{client.mutex_};
+                if (!client.shed()) { throw; }
+            }
+            return client.board_.arguments.grow(index, 0, current, used, need);
         }
-    } growth{board_, index};
+    } growth{*this, index, order.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
     try {
         const Encoding inner{*this};
@@ -96,9 +103,13 @@ inline std::uint32_t Client::acquire(Lock& lock, const Order& order) {
     }
 }
 
-/// Effects: one slot more is in use: memory is touched as it is needed. Returns: false when all are. Requires: the lock is held.
-inline bool Client::take_fresh() noexcept {
+/// Effects: one slot more is in use: memory is touched as it is needed. Returns: false when all are. Throws: SharedMemoryExhausted.
+/// Requires: the lock is held.
+inline bool Client::take_fresh() {
     if (fresh_ == holders_.size()) { return false; }
+    constexpr std::uint32_t together = 64;
+    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::Tag) + sizeof(Holder) + 2 * sizeof(std::uint64_t);  // and two places in a ring
+    if (fresh_ % together == 0) { os::own_budget.charge(together * bytes); }
     add_free(fresh_++);
     return true;
 }

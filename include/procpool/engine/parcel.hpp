@@ -5,6 +5,7 @@
 /// Parcel: what a decided task left, once it is out of its slot. ParcelStore: parcels that nobody has asked for yet.
 
 #include <procpool/core/exit_status.hpp>
+#include <procpool/os/memory.hpp>
 #include <procpool/task/extents.hpp>
 #include <procpool/task/seat.hpp>
 #include <procpool/task/slot.hpp>
@@ -42,12 +43,13 @@ public:
     explicit Parcel(task::Phase phase, std::unique_ptr<const Loss> loss) noexcept
         : rest_(const_cast<Loss*>(loss.release())), kind_(Kind::loss), outcome_(task::Outcome::value), phase_(phase) {}
 
-    /// Throws: std::bad_alloc. Requires: it holds no bytes.
+    /// Throws: SharedMemoryExhausted, std::bad_alloc. Requires: it holds no bytes.
     void copy(std::span<const std::byte> bytes) {
         std::byte* to = place_.data();
         if (bytes.size() <= place_.size()) {
             small_size_ = static_cast<std::uint8_t>(bytes.size());
         } else {
+            os::own_budget.charge(bytes.size());  // a program may leave any number of results
             rest_ = to = new std::byte[bytes.size()];
             kind_ = Kind::heap;
             put_size(bytes.size());

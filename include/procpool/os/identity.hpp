@@ -47,7 +47,7 @@ inline constinit std::atomic<Token> newest_token{0};
 }
 
 /// Whether this is still the process that took `token`; a forked child of it is not.
-[[nodiscard]] inline bool is_process(Token token) noexcept {
+[[nodiscard, gnu::always_inline]] inline bool is_process(Token token) noexcept {
     const std::atomic<Token>* const page = token_page.load(std::memory_order_acquire);
     return page != nullptr && page->load(std::memory_order_relaxed) == token;
 }

@@ -2,19 +2,23 @@
 #pragma once
 
 /// \file
-/// Mapping: address space that forked children share, committed on use.
+/// Mapping: address space that forked children share, committed on use. Budget: keeps the sum of what is committed within what there is.
 
 #include <procpool/core/error.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/os/call.hpp>
 #include <procpool/os/cgroup.hpp>
+#include <procpool/os/descriptor.hpp>
+#include <procpool/os/identity.hpp>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -66,19 +70,25 @@ inline constinit Reservations reservations{};
 class Mapping {
 public:
     Mapping() noexcept = default;
-    /// Reserves `size` bytes of address space; memory is used page by page as it is written, and reads as zero before.
+    /// Reserves `size` bytes of address space; memory is used page by page as it is written, and reads as zero before, also where the program
+    /// has asked by mlockall(MCL_FUTURE) that all it maps be there at once.
     /// Throws: SharedMemoryExhausted.
     explicit Mapping(std::size_t size) : size_(size) {
         if (!map(size)) { throw SharedMemoryExhausted{size}; }
     }
-    Mapping(Mapping&& other) noexcept : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Mapping(Mapping&& other) noexcept
+        : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)), owner_(std::exchange(other.owner_, 0)) {}
     Mapping& operator=(Mapping&& other) noexcept {
         std::swap(address_, other.address_);
         std::swap(size_, other.size_);
+        std::swap(owner_, other.owner_);
         return *this;
     }
+    /// Effects: in the process that made it, its memory is given back at once: pages of shared memory live as long as any process that has
+    /// inherited the mapping, and that may be a child of another pool.
     ~Mapping() {
         if (address_ == nullptr) { return; }
+        if (is_process(owner_)) { ::madvise(address_, size_, MADV_REMOVE); }
         reservations.remove(reinterpret_cast<std::uintptr_t>(address_));
         ::munmap(address_, size_);
     }
@@ -102,20 +112,44 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
-    [[nodiscard]] bool map(std::size_t size) noexcept {
-        constexpr int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
-        const auto address = try_call("mmap", [size] {
-            return reinterpret_cast<std::intptr_t>(::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0));
+    [[nodiscard, gnu::noinline]] bool map(std::size_t size) {
+        owner_ = process_token();
+        // Nothing can be touched before it is unlocked: locked memory that can be touched is populated at once.
+        std::intptr_t address = try_call("mmap", [size] {
+            return reinterpret_cast<std::intptr_t>(::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
         });
+        if (address == -1 && errno == EAGAIN) { address = map_unlocked(size); }
         if (address == -1) { return false; }
-        address_ = reinterpret_cast<void*>(address);
+        void* const memory = reinterpret_cast<void*>(address);
+        ::munlock(memory, size);
+        if (::mprotect(memory, size, PROT_READ | PROT_WRITE) != 0) {
+            ::munmap(memory, size);
+            return false;
+        }
+        address_ = memory;
         reservations.add(static_cast<std::uintptr_t>(address), size);
         ::madvise(address_, size, MADV_DONTDUMP);  // one core dump would fault in all of it
         return true;
     }
 
+    /// Where all mappings are locked from the start, one beyond RLIMIT_MEMLOCK cannot be made; but a small one can be unlocked, and grows then.
+    /// Returns: its address, -1 when it cannot be had.
+    [[nodiscard, gnu::noinline]] static std::intptr_t map_unlocked(std::size_t size) noexcept {
+        rlimit largest_file{};
+        if (::getrlimit(RLIMIT_FSIZE, &largest_file) != 0 || size > largest_file.rlim_cur) { return -1; }  // ftruncate() would send SIGXFSZ
+        const Descriptor file{try_call("memfd_create", [] { return ::memfd_create("procpool", MFD_CLOEXEC); })};
+        if (!file || ::ftruncate(file.number(), static_cast<off_t>(size)) != 0) { return -1; }
+        void* const small = ::mmap(nullptr, page_size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, file.number(), 0);
+        if (small == MAP_FAILED) { return -1; }
+        ::munlock(small, page_size);
+        void* const whole = ::mremap(small, page_size, size, MREMAP_MAYMOVE);
+        if (whole == MAP_FAILED) { ::munmap(small, page_size); }
+        return reinterpret_cast<std::intptr_t>(whole);
+    }
+
     void* address_ = nullptr;
     std::size_t size_ = 0;
+    Token owner_ = 0;
 };
 
 /// Effects: whoever touches so much memory for the first time has hundreds of times fewer page faults, if the system allows it.
@@ -147,18 +181,97 @@ inline constexpr std::size_t least_reservation = std::size_t{64} << 20;
 /// From this size on, memory is asked for before it is touched.
 inline constexpr std::size_t checked_commit = std::size_t{1} << 20;
 
-/// Effects: makes the pages of [address, address + size) usable, so that touching them cannot fail.
-/// Throws: SharedMemoryExhausted when the machine or a cgroup has not that much left; never lets the kernel kill somebody for it.
-inline void commit(std::byte* address, std::size_t size) {
-    constexpr std::uint64_t margin = std::uint64_t{16} << 20;
-    if (Limits{}.available_memory() < size + margin) { throw SharedMemoryExhausted{size}; }
-#ifdef MADV_POPULATE_WRITE
-    const auto begin = reinterpret_cast<std::uintptr_t>(address) & ~(page_size - 1);
-    const auto end = (reinterpret_cast<std::uintptr_t>(address) + size + page_size - 1) & ~(page_size - 1);
-    if (::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE) != 0 && (errno == ENOMEM || errno == EFAULT)) {
+/// What has to be left beyond what is asked for: others take some between the look and the use.
+inline constexpr std::uint64_t spare_memory = std::uint64_t{16} << 20;
+
+/// Returns: how many bytes of the pages of [address, address + size) would have to be found if they were touched.
+[[nodiscard, gnu::cold]] inline std::size_t absent_bytes(const std::byte* address, std::size_t size) noexcept {
+    constexpr std::size_t at_a_time = 256;
+    std::array<unsigned char, at_a_time> present{};
+    std::size_t absent = 0;
+    std::uintptr_t at = reinterpret_cast<std::uintptr_t>(address) & ~(page_size - 1);
+    const std::uintptr_t end = round_up(reinterpret_cast<std::uintptr_t>(address) + size, page_size);
+    while (at < end) {
+        const std::size_t bytes = std::min(end - at, at_a_time * page_size);
+        if (::mincore(reinterpret_cast<void*>(at), bytes, present.data()) != 0) { return absent + (end - at); }
+        absent += page_size * static_cast<std::size_t>(std::count_if(present.data(), present.data() + bytes / page_size, [](unsigned char one) { return (one & 1U) == 0; }));
+        at += bytes;
+    }
+    return absent;
+}
+
+/// Counts memory that is about to be used for the first time, in pieces of any size, and looks at what is left before their sum can exceed it:
+/// a page that is touched when nothing is left ends a process, and not always the one that touched it.
+/// All-zero memory is the valid initial state. One in shared memory counts for all processes that use it, and none that writes there wildly
+/// can make it allow more than `most` without a look.
+class Budget {
+public:
+    /// Requires: size is not large; what is goes through commit(). Throws: SharedMemoryExhausted when not enough is left.
+    [[gnu::noinline]] void charge(std::size_t size) {
+        if (!spend(size) && !look(size)) { refuse(size); }
+    }
+    /// As above, for [address, address + size), some of which may be there already.
+    [[gnu::noinline]] void charge(const std::byte* address, std::size_t size) {
+        if (spend(size) || look(size)) { return; }
+        const std::size_t absent = absent_bytes(address, size);
+        if (absent != 0 && (absent >= size || !look(absent))) { refuse(size); }
+    }
+
+    void note_refusal() noexcept { refused_.store(true, std::memory_order_relaxed); }
+    /// Returns: whether something has been refused since the last call.
+    [[nodiscard]] bool take_refusal() noexcept { return refused_.load(std::memory_order_relaxed) && refused_.exchange(false, std::memory_order_relaxed); }
+
+private:
+    static constexpr std::int64_t most = std::int64_t{4} << 20;  // several budgets must fit into what is spare
+    static constexpr std::uint64_t share = 64;                   // of what is left, that much may be used without a look
+
+    [[nodiscard]] bool spend(std::size_t size) noexcept {
+        const auto cost = static_cast<std::int64_t>(size);
+        std::int64_t left = left_.load(std::memory_order_relaxed);
+        while (left >= cost && left <= most) {
+            if (left_.compare_exchange_weak(left, left - cost, std::memory_order_relaxed)) { return true; }
+        }
+        return false;
+    }
+    [[nodiscard, gnu::noinline, gnu::cold]] bool look(std::size_t size) {
+        const std::uint64_t needed = size + spare_memory;
+        const std::uint64_t available = Limits{}.available_memory(needed + share * most);
+        if (available < needed) { return false; }
+        left_.store(std::min(most, static_cast<std::int64_t>((available - needed) / share)), std::memory_order_relaxed);
+        return true;
+    }
+
+    [[noreturn, gnu::cold]] void refuse(std::size_t size) {
+        note_refusal();
         throw SharedMemoryExhausted{size};
     }
+
+    std::atomic<std::int64_t> left_;
+    std::atomic<bool> refused_;
+};
+
+/// For this process's own use.
+inline constinit Budget own_budget{};
+
+/// Effects: makes the pages of [address, address + size) usable, so that touching them cannot fail.
+/// Throws: SharedMemoryExhausted when the machine or a cgroup has not that much left; never lets the kernel kill somebody for it. Some of it
+/// may be there then.
+[[gnu::noinline]] inline void commit(std::byte* address, std::size_t size) {
+    constexpr std::uint64_t least_piece = std::uint64_t{256} << 10;
+    constexpr std::uint64_t share = 64;  // others may do the same at the same time, so no more than that of what is left without another look
+    const auto end = round_up(reinterpret_cast<std::uintptr_t>(address) + size, page_size);
+    for (auto at = reinterpret_cast<std::uintptr_t>(address) & ~(page_size - 1); at < end;) {
+        const std::uint64_t available = Limits{}.available_memory(end - at + spare_memory + (std::uint64_t{1} << 30));
+        if (available < end - at + spare_memory) { throw SharedMemoryExhausted{size}; }
+        const std::uint64_t piece = std::max(least_piece, ((available - spare_memory) / share) & ~(least_piece - 1));
+        const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(end - at, piece));
+#ifdef MADV_POPULATE_WRITE
+        if (::madvise(reinterpret_cast<void*>(at), bytes, MADV_POPULATE_WRITE) != 0 && (errno == ENOMEM || errno == EFAULT)) {
+            throw SharedMemoryExhausted{size};
+        }
 #endif
+        at += bytes;
+    }
 }
 
 /// Effects: gives the whole pages within [address, address + size) back to the system; they read as zero afterwards.
@@ -171,5 +284,19 @@ inline bool give_back(std::byte* address, std::size_t size) noexcept {
 
 /// Effects: this process can no longer write there. Best effort.
 inline void make_read_only(std::byte* address, std::size_t size) noexcept { ::mprotect(address, size, PROT_READ); }
+
+/// Effects: when memory runs out, the kernel ends this process before the one that forked it, almost whatever their sizes. Best effort.
+/// Called by: worker, before user code; takes no lock and allocates nothing.
+inline void give_way_when_memory_runs_out() noexcept {
+    const Descriptor file{::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC)};
+    std::array<char, 16> text{};
+    const ssize_t size = ::read(file.number(), text.data(), text.size());
+    constexpr int first_of_all = 1000;
+    int score = 0;  // from -1000; a thousandth of the memory that there may be
+    if (size <= 0 || std::from_chars(text.data(), text.data() + size, score).ec != std::errc{}) { return; }
+    score += ((first_of_all - score) * 9 + 9) / 10;  // each pool within a pool leaves room for another
+    const char* const end = std::to_chars(text.data(), text.data() + text.size(), score).ptr;
+    [[maybe_unused]] const ssize_t written = ::pwrite(file.number(), text.data(), static_cast<std::size_t>(end - text.data()), 0);
+}
 
 }  // namespace procpool::os

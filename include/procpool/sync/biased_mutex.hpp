@@ -37,7 +37,7 @@ public:
     }
 
     /// Returns: whether the caller has locked it; false does not mean that another thread has.
-    [[nodiscard]] bool try_lock_as_favourite() noexcept {
+    [[nodiscard, gnu::always_inline]] bool try_lock_as_favourite() noexcept {
         Favour* const favour = favour_.load(std::memory_order_relaxed);
         if (favour == nullptr || favour->thread.load(std::memory_order_relaxed) != this_thread()) { return false; }
         // acquire: this thread may have the address of one that has ended, and so its favour, and what that did inside comes first.

@@ -20,7 +20,7 @@ public:
     /// notify() wakes the sleeper, or makes its next park() return at once; no system call unless it sleeps.
     /// Called by:    parent, worker, supervisor; any thread.
     /// Memory order: what happened before notify() is visible to the sleeper when park() returns.
-    void notify() noexcept {
+    [[gnu::always_inline]] void notify() noexcept {
         // acq_rel: releases to park()'s acquire of NOTIFIED what the notifier did before.
         if (word_.exchange(notified, std::memory_order_acq_rel) == parked) { semaphore_.post(); }
     }

@@ -360,8 +360,11 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
 
     board.tags_ = reinterpret_cast<Tag*>(place(size.slot_count * sizeof(Tag), apart));
 
+    auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
+
     // A quarter of what is left becomes windows, the rest extents; both halves alike.
-    const std::size_t notes_bytes = round_up(std::size_t{size.notes} * size.slot_count, os::page_size);
+    const std::size_t notes_size = std::size_t{size.notes} * size.slot_count;
+    const std::size_t notes_bytes = round_up(notes_size + size.slot_count, os::page_size);
     const std::size_t left = region.size() - used;
     const std::size_t side = (left - std::min(left, notes_bytes + os::page_size)) / 2;
     const std::size_t window = std::clamp(std::bit_floor(side / 4 / size.slot_count), os::page_size, std::size_t{64} << 10);
@@ -372,11 +375,11 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     auto* const result_words = words(extents);
     std::byte* const notes = place(notes_bytes, os::page_size);
     std::byte* const argument_windows = place(windows, os::page_size);
-    board.arguments.attach(board.slots_, argument_windows, window);
+    board.arguments.attach(board.slots_, argument_windows, window, reinterpret_cast<std::uint8_t*>(notes + notes_size));
     board.arguments.extents().attach(argument_words, place(extents * Extents::extent_size, os::page_size), extents);
     board.argument_side_ = {notes, static_cast<std::size_t>(region.data() + used - notes)};
     std::byte* const result_windows = place(windows, os::page_size);
-    board.results.attach(board.slots_, result_windows, window);
+    board.results.attach(board.slots_, result_windows, window, touched_results);
     board.results.extents().attach(result_words, place(extents * Extents::extent_size, os::page_size), extents);
     return board;
 }

@@ -45,25 +45,17 @@ public:
         const std::size_t pieces = size / extent_size + (size % extent_size != 0 ? 1 : 0);
         if (pieces > count_) { throw SharedMemoryExhausted{size}; }
         const auto wanted = static_cast<std::uint32_t>(pieces);
-        for (std::uint32_t first = 0; first + wanted <= count_;) {
-            std::uint32_t got = 0;
-            std::uint64_t warm = 0;
-            while (got < wanted && take(words_[first + got], owner, warm)) {
-                ++got;
-                reach(FaultPoint::extent_taken);
-            }
-            const Run run{first, got};
-            if (got == wanted) {
-                const std::uint64_t cold = (wanted - warm) * extent_size;
-                warm_bytes_.fetch_sub(warm * extent_size, std::memory_order_relaxed);
-                if (cold > os::checked_commit) { commit_or_release(run, size); }
-                return run;
-            }
-            for (std::uint32_t i = 0; i < got; ++i) { put_back(words_[first + i]); }
-            first += got + 1;
+        try {
+            return acquire_extents(wanted, size, owner);
+        } catch (const SharedMemoryExhausted&) {
+            budget_.note_refusal();
+            if (!shed(owner)) { throw; }
         }
-        throw SharedMemoryExhausted{size};
+        return acquire_extents(wanted, size, owner);
     }
+
+    /// Counts what its owners are about to touch for the first time.
+    [[nodiscard]] os::Budget& budget() noexcept { return budget_; }
 
     /// Called by: whoever frees the slot.
     void release(Run run) noexcept {
@@ -81,6 +73,22 @@ public:
         for (std::uint32_t i = 0; i < count_; ++i) {
             if ((words_[i].load(std::memory_order_relaxed) & ~warm_bit) == owner) { release({i, 1}); }
         }
+    }
+
+    /// Effects: the memory of what is free is given back. owner: has each of them for a moment, so that its death does not lose one.
+    /// Returns: whether there was any.
+    [[gnu::cold]] bool shed(std::uint64_t owner) noexcept {
+        bool any = false;
+        for (std::uint32_t i = 0; i < count_ && warm_bytes_.load(std::memory_order_relaxed) >= extent_size; ++i) {
+            std::uint64_t seen = free_warm;
+            if (words_[i].load(std::memory_order_relaxed) != seen) { continue; }
+            if (!words_[i].compare_exchange_strong(seen, owner | warm_bit, std::memory_order_acquire, std::memory_order_relaxed)) { continue; }
+            const bool gone = os::give_back(address({i, 1}), extent_size);
+            if (gone) { warm_bytes_.fetch_sub(extent_size, std::memory_order_relaxed); }
+            words_[i].store(gone ? free_cold : free_warm, std::memory_order_release);
+            any = any || gone;
+        }
+        return any;
     }
 
     [[nodiscard]] std::byte* address(Run run) const noexcept { return memory_ + run.first * extent_size; }
@@ -113,19 +121,54 @@ private:
         word.store(word.load(std::memory_order_relaxed) & warm_bit, std::memory_order_release);
     }
 
+    [[nodiscard]] Run acquire_extents(std::uint32_t wanted, std::size_t size, std::uint64_t owner) {
+        for (std::uint32_t first = 0; first + wanted <= count_;) {
+            std::uint32_t got = 0;
+            std::uint64_t warm = 0;
+            while (got < wanted && take(words_[first + got], owner, warm)) {
+                ++got;
+                reach(FaultPoint::extent_taken);
+            }
+            const Run run{first, got};
+            if (got == wanted) {
+                warm_bytes_.fetch_sub(warm * extent_size, std::memory_order_relaxed);
+                commit_or_release(run, size);
+                return run;
+            }
+            for (std::uint32_t i = 0; i < got; ++i) { put_back(words_[first + i]); }
+            first += got + 1;
+        }
+        throw SharedMemoryExhausted{size};
+    }
+
+    /// Effects: the run's memory is there, but for the last extent's, which is counted: the payload may need only a little of it, and another one
+    /// that had it before may have needed only a little.
     void commit_or_release(Run run, std::size_t size) {
+        const std::uint32_t last = run.count - 1;
         try {
-            os::commit(address(run), size);
-        } catch (...) {
+            for (std::uint32_t i = 0; i < last;) {
+                if (is_warm(run.first + i)) {
+                    ++i;
+                    continue;
+                }
+                const std::uint32_t cold = i;
+                while (i < last && !is_warm(run.first + i)) { ++i; }
+                os::commit(address({run.first + cold, i - cold}), (i - cold) * extent_size);
+            }
+            budget_.charge(address({run.first + last, 1}), extent_size);
+        } catch (const SharedMemoryExhausted&) {
+            os::give_back(address(run), run.count * extent_size);
             for (std::uint32_t i = 0; i < run.count; ++i) { words_[run.first + i].store(free_cold, std::memory_order_release); }
-            throw;
+            throw SharedMemoryExhausted{size};
         }
     }
+    [[nodiscard]] bool is_warm(std::uint32_t extent) const noexcept { return (words_[extent].load(std::memory_order_relaxed) & warm_bit) != 0; }
 
     std::atomic<std::uint64_t>* words_;
     std::byte* memory_;
     std::uint32_t count_;
     std::atomic<std::uint64_t> warm_bytes_;  // an estimate: workers that die between two of its steps may leave it off
+    os::Budget budget_;
 };
 
 }  // namespace procpool::task

@@ -36,7 +36,7 @@ public:
     /// Requires: not is_full(). Called by: the producer, when it has published the slot's word.
     /// Memory order: seq_cst, because the producer looks at the sleepers next, and a worker looks here after it made itself a sleeper:
     /// in the one order of these four accesses, at least one of the two sees the other.
-    void push(Offer offer) noexcept {
+    [[gnu::always_inline]] void push(Offer offer) noexcept {
         const std::uint64_t position = tail_.load(std::memory_order_relaxed);
         entries_[position & (capacity_ - 1)].store(entry(position, offer), std::memory_order_seq_cst);
         tail_.store(position + 1, std::memory_order_relaxed);

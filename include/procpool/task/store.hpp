@@ -9,6 +9,7 @@
 #include <procpool/task/slot.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,10 +21,12 @@ namespace procpool::task {
 template <bool is_result>
 class Store {
 public:
-    void attach(Slot* first_slot, std::byte* windows, std::size_t window_size) noexcept {
+    /// touched: a byte for each slot, zero.
+    void attach(Slot* first_slot, std::byte* windows, std::size_t window_size, std::uint8_t* touched) noexcept {
         slots_ = first_slot;
         windows_ = windows;
         window_size_ = window_size;
+        touched_ = touched;
     }
     [[nodiscard]] Extents& extents() noexcept { return extents_; }
     [[nodiscard]] const Extents& extents() const noexcept { return extents_; }
@@ -38,8 +41,9 @@ public:
     [[nodiscard]] std::span<std::byte> grow(std::uint32_t slot, std::uint32_t generation, std::span<std::byte> current, std::size_t used,
                                             std::size_t need) {
         if (need <= window_size_) {
-            std::memcpy(window(slot).data(), current.data(), used);
-            return window(slot);
+            const std::span<std::byte> ready = touch(slot, need);
+            if (current.data() != ready.data()) { std::memcpy(ready.data(), current.data(), used); }
+            return ready;
         }
         Large& record = large(slots_[slot]);
         const bool was_large = current.size() > window_size_;
@@ -93,6 +97,13 @@ public:
         if (is_large(index)) { extents_.release(run_of(slots_[index])); }
         bytes(slots_[index]) = 0;
     }
+
+    /// Effects: the memory of the window is given back. Returns: whether there was any. Requires: the slot is free, and the caller's own.
+    bool shed_window(std::uint32_t index) noexcept {
+        if (touched_[index] == 0 || !os::give_back(window(index).data(), touched_bytes(index))) { return false; }
+        touched_[index] = 0;
+        return true;
+    }
     void abandon(std::uint32_t index, std::span<const std::byte> buffer) noexcept {
         if (buffer.size() > window_size_) { extents_.release(run_of(slots_[index])); }
         bytes(slots_[index]) = 0;
@@ -125,6 +136,20 @@ private:
         return {static_cast<std::uint32_t>(run), static_cast<std::uint32_t>(run >> 32)};
     }
 
+    /// Returns: as much of the window as has been counted, at least `need` bytes. Throws: SharedMemoryExhausted.
+    [[nodiscard]] std::span<std::byte> touch(std::uint32_t slot, std::size_t need) {
+        const std::size_t ready = touched_bytes(slot);
+        return need <= ready ? window(slot).first(ready) : touch_more(slot, ready, need);
+    }
+    /// Another worker may have written anything there.
+    [[nodiscard]] std::size_t touched_bytes(std::uint32_t slot) const noexcept { return std::min(touched_[slot] * os::page_size, window_size_); }
+    [[gnu::noinline]] std::span<std::byte> touch_more(std::uint32_t slot, std::size_t ready, std::size_t need) {
+        const std::size_t more = std::bit_ceil(round_up(need, os::page_size));
+        extents_.budget().charge(window(slot).data() + ready, more - ready);
+        touched_[slot] = static_cast<std::uint8_t>(more / os::page_size);
+        return window(slot).first(more);
+    }
+
     /// Twice as much spares copies later, but less is enough.
     [[nodiscard]] Extents::Run acquire(std::size_t wanted, std::size_t need, std::uint64_t owner) {
         if (wanted > need) {
@@ -139,6 +164,7 @@ private:
     Slot* slots_;
     std::byte* windows_;
     std::size_t window_size_;
+    std::uint8_t* touched_;  // of each slot's window, so many pages from its start have been counted; of the slot's owner
     Extents extents_;
 };
 

@@ -7,6 +7,7 @@
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/codec/task_frame.hpp>
+#include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/os/yield.hpp>
@@ -193,8 +194,7 @@ private:
                 throw;
             }
             outcome = task::Outcome::exception;
-            out.rewind(0);
-            encode_exception(out, thrown);
+            encode_error(out, thrown);
         }
         if (took_token_) {
             watcher_.end_of_task();
@@ -215,6 +215,17 @@ private:
             board_.results.release(claim.slot);
         }
         seat_.current.store(0, std::memory_order_relaxed);
+    }
+
+    /// Effects: the result is what was thrown; or that there is no memory to tell it, which needs no more than the slot's first line.
+    static void encode_error(Writer& out, const std::exception_ptr& thrown) {
+        out.rewind(0);
+        try {
+            encode_exception(out, thrown);
+        } catch (const SharedMemoryExhausted& exhausted) {
+            out.rewind(0);
+            encode_exception(out, std::make_exception_ptr(exhausted));
+        }
     }
 
     void start_clock() noexcept {

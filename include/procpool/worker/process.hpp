@@ -146,6 +146,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
     os::close_standard_input();
     const std::span<std::byte> arguments = board.argument_side();
     os::make_read_only(arguments.data(), arguments.size());
+    os::give_way_when_memory_runs_out();
 
     task::Seat& seat = board.seats()[seat_number];
     const pid_t pid = os::this_process();
