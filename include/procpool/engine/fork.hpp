@@ -57,7 +57,15 @@ public:
         supervisor_->reap();
     }
 
-    void ring() noexcept override { bell_.raise(); }
+    void ring() noexcept override {
+        if (bell_.raise()) { return; }
+        // The supervisor's own copy is still open, but nobody can raise that. What wakes it when a child of its own has ended does as well.
+        if (!told_.exchange(true, std::memory_order_relaxed)) {
+            worker::report(LogLevel::warning, {.pool = board_.control.name.data()},
+                           "the program has closed descriptor {}, an eventfd of the pool: its supervisor is woken by signals now", bell_.number());
+        }
+        current().first->signal(SIGCHLD);
+    }
     [[nodiscard]] bool can_kill() const noexcept override { return true; }
 
     [[nodiscard]] bool has_ended() noexcept override {
@@ -94,7 +102,7 @@ public:
         task::Control& control = board_.control;
         control.refork.store(task::Refork::asked, std::memory_order_seq_cst);
         board_.wake_all();
-        bell_.raise();
+        ring();
         static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
         // acquire: sees what the old one has settled. If it has not said so, the pool was stopped, or it was killed.
         const bool done = control.refork.load(std::memory_order_acquire) == task::Refork::done;
@@ -183,6 +191,7 @@ private:
     task::Board& board_;
     worker::Setup setup_;
     os::Event bell_;
+    std::atomic<bool> told_{false};           // that it is gone
     std::mutex reforking_;
     std::mutex mutex_;
     std::condition_variable changed_;

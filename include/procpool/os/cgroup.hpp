@@ -4,12 +4,13 @@
 /// \file
 /// What the machine and every control group above this process allow: CPUs and memory.
 
+#include <procpool/os/file.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <sched.h>
@@ -69,8 +70,7 @@ public:
 
 private:
     [[nodiscard]] std::string read(const std::string& path) const {
-        std::ifstream file{root_ + path};
-        return {std::istreambuf_iterator<char>{file}, {}};
+        return text_of_file((root_ + path).c_str());
     }
 
     [[nodiscard]] std::optional<std::int64_t> number(const std::string& path) const {
