@@ -334,6 +334,7 @@ TEST_CASE("exit() ends the program while another call waits for a callback that 
 TEST_CASE("exit() ends the program while a log sink waits for what its caller has locked") {
     CHECK(ends_well([] {
         static Pool pool{2};
+        static Process process{[] { return 0; }};
         static std::mutex mutex;
         static std::atomic<bool> waits{false};
         set_log_sink([](const LogRecord&) {

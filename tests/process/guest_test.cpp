@@ -104,6 +104,8 @@ TEST_CASE("a program may close all descriptors but the standard streams, and ope
                 require(other.join_for(20s), "kill() of a process");
                 pool.refork();
                 require(pool.apply(same, 5) == 5, "a task after refork()");
+                const pid_t supervisor = pool.apply([] { return ::getppid(); });
+                wait_until([&] { return state_in("/proc/" + std::to_string(supervisor)) == 'S'; }, "the supervisor to sleep");
                 pool.close();
                 require(pool.join_for(20s), "close() was not heard");
             }

@@ -332,7 +332,7 @@ inline bool Client::join(Deadline deadline) {
     close_if_unheld();
     if (!crew_->join(deadline)) { return false; }
     check_crew();
-    if (LogSink* const sink = LogSink::mine()) { sink->flush(Deadline::after(LogSink::patience)); }
+    settle_log();
     return true;
 }
 

@@ -5,7 +5,11 @@
 /// is_cut_off_by_exit(): a pool that is destroyed by exit() while calls of the library are suspended for ever.
 
 #include <procpool/engine/client.hpp>
+#include <procpool/engine/drivers.hpp>
 #include <procpool/os/program_exit.hpp>
+
+#include <atomic>
+#include <new>
 
 namespace procpool::engine {
 
@@ -20,6 +24,19 @@ using os::InProgramCode;
     } catch (...) {  // no memory: as if it were any other end of the pool
         return false;
     }
+}
+
+/// Effects: what a pool leaves then is referred to until the program has ended: for programs that look for leaks.
+inline void leave_to_exit(Client* client, Drivers* drivers) noexcept {
+    struct Left {
+        Client* client;
+        Drivers* drivers;
+        Left* next;
+    };
+    static constinit std::atomic<Left*> last{nullptr};
+    auto* const left = new (std::nothrow) Left{client, drivers, last.load(std::memory_order_relaxed)};
+    if (left == nullptr) { return; }
+    while (!last.compare_exchange_weak(left->next, left, std::memory_order_relaxed)) {}
 }
 
 }  // namespace procpool::engine

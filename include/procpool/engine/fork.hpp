@@ -58,7 +58,10 @@ public:
     }
 
     void ring() noexcept override {
-        if (bell_.raise()) { return; }
+        {
+            const std::lock_guard guard{mutex_};
+            if (bell_.raise()) { return; }
+        }
         // The supervisor's own copy is still open, but nobody can raise that. What wakes it when a child of its own has ended does as well.
         if (!told_.exchange(true, std::memory_order_relaxed)) {
             worker::report(LogLevel::warning, {.pool = board_.control.name.data()},
@@ -153,6 +156,11 @@ private:
 
     [[nodiscard]] Supervisor start() {
         const std::lock_guard one_at_a_time{starting_};
+        if (!bell_.is_intact()) {  // the new supervisor would listen to a file of the program's
+            os::Event fresh;
+            const std::lock_guard guard{mutex_};
+            bell_ = std::move(fresh);
+        }
         const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
         os::Descriptor parent = os::open_pidfd(os::this_process());
         worker::Supervisor in_child{board_, setup_, bell_, parent, os::this_process()};  // here, so that the child need not allocate
@@ -190,8 +198,8 @@ private:
     Client& client_;
     task::Board& board_;
     worker::Setup setup_;
-    os::Event bell_;
-    std::atomic<bool> told_{false};           // that it is gone
+    os::Event bell_;                          // raised and written under mutex_
+    std::atomic<bool> told_{false};           // that the program has closed it
     std::mutex reforking_;
     std::mutex mutex_;
     std::condition_variable changed_;

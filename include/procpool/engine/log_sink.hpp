@@ -92,7 +92,7 @@ public:
         if (const auto lock = lock_until(deadline)) { drain(); }
     }
 
-    /// How long the end of a pool or of the program waits for a sink that does not return: it may wait for what the caller has locked.
+    /// How long the end of a pool, a Process or the program waits for a sink that does not return.
     static constexpr std::chrono::seconds patience{3};
 
 private:
@@ -214,6 +214,15 @@ inline void set_log_sink(LogFunction sink, LogLevel level = LogLevel::info) { en
 inline void flush_log() noexcept {
     if (engine::LogSink* const sink = engine::LogSink::mine()) { sink->flush(Deadline::never()); }
 }
+
+namespace engine {
+
+/// As flush_log(), but not for ever: what logged has ended, and the sink may wait for what the caller has locked.
+inline void settle_log() noexcept {
+    if (LogSink* const sink = LogSink::mine()) { sink->flush(Deadline::after(LogSink::patience)); }
+}
+
+}  // namespace engine
 
 /// Effects: sets a sink that writes each record to standard error: a line, in one piece, with control characters as \n, \x1b or \u009b.
 /// off: no sink. Throws: as set_log_sink().

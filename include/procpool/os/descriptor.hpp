@@ -111,6 +111,7 @@ public:
         [[maybe_unused]] const auto got = ::read(descriptor_.number(), &count, sizeof count);
     }
     [[nodiscard]] int number() const noexcept { return descriptor_.number(); }
+    [[nodiscard]] bool is_intact() const noexcept { return descriptor_.is_intact(); }
     void close() noexcept { descriptor_.close(); }
 
 private:

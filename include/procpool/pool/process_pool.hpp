@@ -334,7 +334,11 @@ ProcessPool<E>::ProcessPool(PoolOptions options) {
 
 template <Engine E>
 ProcessPool<E>::~ProcessPool() {
-    if (!client_->is_mine() || engine::is_cut_off_by_exit(*client_)) { return; }
+    if (!client_->is_mine()) { return; }
+    if (engine::is_cut_off_by_exit(*client_)) {
+        engine::leave_to_exit(client_, drivers_);
+        return;
+    }
     if (std::uncaught_exceptions() > unwinding_) {
         terminate();
     } else {
