@@ -36,14 +36,15 @@ private:
     static inline constinit thread_local Token here_ = 0;
 };
 
-/// Whether exit() is on the caller's stack, so that what it has interrupted there never goes on. Not cheap.
+/// Whether exit() is on the caller's stack, so that what it has interrupted there never goes on. It takes microseconds.
 [[nodiscard]] inline bool is_exiting_here() {
+    // A program at a fixed address that is linked with libraries has an entry of its own for exit(): then the name tells.
+    const bool in_program = place_of_code(reinterpret_cast<std::uintptr_t>(&std::exit)).is_in_program();
     std::array<std::uintptr_t, 64> frames;  // destructors of statics are called by exit() itself, a few frames above
     const std::size_t count = capture_backtrace(frames);
     for (const std::uintptr_t frame : std::span{frames}.first(count)) {
-        // Two ways: a program at a fixed address has an entry of its own for exit(), and a file may be gone or without names.
         if (::_Unwind_FindEnclosingFunction(reinterpret_cast<void*>(frame)) == reinterpret_cast<void*>(&std::exit)) { return true; }
-        if (function_at(frame) == "exit") { return true; }
+        if (in_program && !place_of_code(frame).is_in_program() && function_at(frame) == "exit") { return true; }
     }
     return false;
 }

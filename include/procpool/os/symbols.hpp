@@ -71,6 +71,9 @@ private:
 struct CodePlace {
     std::uintptr_t offset;  ///< in its module
     std::string path;       ///< of the module's file; empty when it is in none
+
+    static constexpr const char* program = "/proc/self/exe";
+    [[nodiscard]] bool is_in_program() const noexcept { return path == program; }
 };
 
 [[nodiscard]] inline CodePlace place_of_code(std::uintptr_t address) {
@@ -83,7 +86,7 @@ struct CodePlace {
                 const std::uintptr_t begin = info->dlpi_addr + header.p_vaddr;
                 if (header.p_type != PT_LOAD || wanted.offset < begin || wanted.offset >= begin + header.p_memsz) { continue; }
                 wanted.offset -= info->dlpi_addr;
-                wanted.path = info->dlpi_name[0] != '\0' ? info->dlpi_name : "/proc/self/exe";
+                wanted.path = info->dlpi_name[0] != '\0' ? info->dlpi_name : CodePlace::program;
                 return 1;
             }
             return 0;
@@ -105,7 +108,7 @@ struct CodePlace {
     std::snprintf(offset, sizeof offset, "+0x%zx", static_cast<std::size_t>(place.offset));
     if (place.path.empty()) { return std::string("unknown code ") + offset; }
     const std::string name = function_at(address);
-    const std::string module = place.path == "/proc/self/exe" ? "the program" : place.path;
+    const std::string module = place.is_in_program() ? "the program" : place.path;
     return (name.empty() ? "?" : demangle(name.c_str())) + " at " + module + offset;
 }
 
