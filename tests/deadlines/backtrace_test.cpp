@@ -5,6 +5,7 @@
 #include <string>
 
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // Names that the text of a backtrace must show; not in an anonymous namespace, since a program exports only what has linkage.
@@ -71,6 +72,42 @@ TEST_CASE("WorkerDied has no backtrace of another crash when there was none") {
     static_cast<void>(backtrace_of([&] { pool.apply(crashing::calls_writer, 1); }));
     CHECK(backtrace_of([&] { pool.apply([] { ::kill(::getpid(), SIGKILL); }); }).empty());
     CHECK(backtrace_of([&] { pool.apply([] { ::_exit(3); }); }).empty());
+}
+
+/// Effects: a process that the caller forks crashes in write_to_nowhere(), and is gone.
+void crash_in_helper(bool shares_memory) {
+    const pid_t helper = shares_memory ? ::vfork() : ::fork();
+    if (helper == 0) {
+        crashing::write_to_nowhere(1);
+        ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(helper, &status, 0);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV) { throw std::runtime_error("the helper did not crash"); }
+}
+
+TEST_CASE("the crash of a process that a task has forked is not told as the crash of a task") {
+    if (under_sanitizer) { return; }
+    for (const bool shares_memory : {false, true}) {
+        Pool pool{1};
+        pool.apply(crash_in_helper, shares_memory);
+        CHECK(backtrace_of([&] { pool.apply([] { ::kill(::getpid(), SIGKILL); }); }).empty());
+        CHECK(backtrace_of([&] {
+                  pool.apply([](bool shares) {
+                      crash_in_helper(shares);
+                      ::kill(::getpid(), SIGSEGV);
+                      return 0;
+                  }, shares_memory);
+              }).find("write_to_nowhere") == std::string::npos);
+        const std::string own = backtrace_of([&] {
+            pool.apply([](bool shares) {
+                crash_in_helper(shares);
+                return crashing::gives_up(1);
+            }, shares_memory);
+        });
+        CHECK(contains(own, "gives_up"));
+        CHECK_FALSE(contains(own, "write_to_nowhere"));
+    }
 }
 
 TEST_CASE("a map that crashes tells the item and the place") {

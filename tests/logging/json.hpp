@@ -134,7 +134,13 @@ private:
                     const unsigned long code = std::strtoul(digits.c_str(), &end, 16);
                     require(end == digits.c_str() + 4, "four digits");
                     rest_.remove_prefix(4);
-                    text += code < 0x80 ? std::string(1, static_cast<char>(code)) : code == 0xfffd ? "\xef\xbf\xbd" : "?";
+                    if (code < 0x80) {
+                        text += static_cast<char>(code);
+                    } else if (code < 0x800) {
+                        text += {static_cast<char>(0xc0 | (code >> 6)), static_cast<char>(0x80 | (code & 0x3f))};
+                    } else {
+                        text += code == 0xfffd ? "\xef\xbf\xbd" : "?";
+                    }
                 } else {
                     require(from.find(c) != std::string_view::npos, "an escape");
                     text += to[from.find(c)];

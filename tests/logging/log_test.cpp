@@ -77,9 +77,26 @@ TEST_CASE("LOG-01 nothing is printed by default, and whole lines with log_to_std
         CHECK(exited_with(program.wait(), 0));
         CAPTURE(program.output());
         CHECK(count_of(program.output(), "\n") == (loud ? 3 : 0));
-        CHECK(contains(program.output(), "'two lines': a b\n") == loud);
+        CHECK(contains(program.output(), "'two\\nlines': a\\nb\n") == loud);
         CHECK(contains(program.output(), "]: at the end\n") == loud);
     }
+}
+
+TEST_CASE("log_to_stderr() shows no control character that a task, a label or a pool's name contains") {
+    Subprocess program{[] {
+        log_to_stderr(LogLevel::info);
+        Pool pool{PoolOptions{.workers = 1, .name = "a\x1b[1mb"}};
+        pool.apply(TaskOptions{.label = "l\rm\x1b[2J"}, [] { log(LogLevel::warning, "x\r2026-01-01 forged\x1b]0;title\x07\x7f\xc2\x9b\xff gr\xc3\xbc\xc3\x9f"); });
+        flush_log();
+        pool.join();
+        set_log_sink({});
+    }};
+    CHECK(exited_with(program.wait(), 0));
+    CAPTURE(program.output());
+    for (const char c : program.output()) { CHECK((static_cast<unsigned char>(c) >= 0x20 || c == '\n')); }
+    CHECK(count_of(program.output(), "\n") == 1);
+    CHECK(contains(program.output(), "a\\x1b[1mb:0["));
+    CHECK(contains(program.output(), "'l\\rm\\x1b[2J': x\\r2026-01-01 forged\\x1b]0;title\\x07\\x7f\\u009b\\xff gr\xc3\xbc\xc3\x9f\n"));
 }
 
 TEST_CASE("LOG-02 a crash produces one useful line, and what the task said before arrives") {

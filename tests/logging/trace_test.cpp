@@ -36,12 +36,13 @@ struct ScratchFile {
     ScratchFile& operator=(const ScratchFile&) = delete;
     ~ScratchFile() { std::filesystem::remove(path); }
 
-    [[nodiscard]] Json read() const {
+    [[nodiscard]] std::string text() const {
         std::ifstream file{path};
         std::stringstream text;
         text << file.rdbuf();
-        return JsonReader::read(text.str());
+        return text.str();
     }
+    [[nodiscard]] Json read() const { return JsonReader::read(text()); }
 };
 
 std::vector<Json> events(const Json& trace, const std::string& phase, const std::string& name = {}) {
@@ -138,7 +139,7 @@ TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and r
     const ScratchFile file;
     SharedPage page;
     const Counter begun{page};
-    const std::string odd = "a \"quoted\" \\ label\n\t\x01\x7f, \xc3\xa9 and \xff";
+    const std::string odd = "a \"quoted\" \\ label\n\t\x01\x7f\xc2\x9b, \xc3\xa9 and \xff";
     {
         Pool untraced{1};
         untraced.apply([] {});
@@ -167,7 +168,8 @@ TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and r
     const Json trace = file.read();
     CHECK(overlaps(trace) == 0);
     CHECK(events(trace, "M", "process_name").size() == 1);
-    CHECK(events(trace, "X", "a \"quoted\" \\ label\n\t\x01\x7f, \xc3\xa9 and \xef\xbf\xbd").size() == 1);
+    CHECK(events(trace, "X", "a \"quoted\" \\ label\n\t\x01\x7f\xc2\x9b, \xc3\xa9 and \xef\xbf\xbd").size() == 1);
+    CHECK(file.text().find("\xc2\x9b") == std::string::npos);  // begins a command of a terminal
     CHECK(events(trace, "X", std::string(47, 'x')).size() == 1);
     REQUIRE(events(trace, "X", "dies").size() == 1);
     CHECK(events(trace, "X", "dies")[0]["args"]["ended"].text == "worker died");

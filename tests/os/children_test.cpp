@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <unistd.h>
 
 using namespace procpool;
@@ -133,4 +134,14 @@ TEST_CASE("waiting for several descriptors tells which are readable; none is nev
     CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::never()) == std::array{false, true, false});
     one.raise();
     CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::immediately()) == std::array{true, true, false});
+}
+
+TEST_CASE("a descriptor that is not open is never readable, and does not end the wait") {
+    const os::Event event;
+    const int closed = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::close(closed);
+    CHECK(os::wait_any_readable<2>({closed, event.number()}, Deadline::after(1ms)) == std::array{false, false});
+    event.raise();
+    CHECK(os::wait_any_readable<2>({closed, event.number()}, Deadline::never()) == std::array{false, true});
+    CHECK_FALSE(os::wait_readable(closed, Deadline::never()));
 }

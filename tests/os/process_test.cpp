@@ -14,7 +14,12 @@
 #include <linux/sched.h>
 #include <optional>
 #include <string>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -243,4 +248,42 @@ TEST_CASE("who leaves runs nothing that was registered") {
               os::leave(7);
               return 1;
           }) == 7);
+}
+
+TEST_CASE("a child is watched and signalled although the program has closed its descriptor, whatever has the number now") {
+    const auto opened = GENERATE(+[] { return -1; }, +[] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); },
+                                 +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); },
+                                 +[] { return static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)); });
+    SharedPage page;
+    const Gate may_end{page};
+    const pid_t pid = start_child([&] {
+        may_end.wait();
+        return 3;
+    });
+    int now = -1;
+    {
+        const os::Child child{pid};
+        const int number = child.descriptor();
+        if (number < 0) { WARN("no pidfds here"); }
+        if (number >= 0) {
+            ::close(number);
+            now = opened();
+            CHECK((now == -1 || now == number));
+            CHECK(child.descriptor() == -1);
+        }
+        CHECK_FALSE(child.has_ended());
+        CHECK_FALSE(child.wait_for_end(Deadline::after(10ms)));
+        child.signal(SIGSTOP);
+        siginfo_t info{};
+        CHECK(::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED) == 0);
+        child.signal(SIGCONT);
+        bool ended = false;
+        std::thread waiter{[&] { ended = child.wait_for_end(soon()); }};
+        may_end.set();
+        waiter.join();
+        CHECK(ended);
+        CHECK(child.has_ended());
+        CHECK(child.reap() == ExitStatus::from_code(3));
+    }
+    if (now >= 0) { CHECK(::close(now) == 0); }  // it was left open
 }

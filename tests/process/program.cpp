@@ -9,6 +9,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <dlfcn.h>
+#include <filesystem>
+#include <iterator>
 #include <pthread.h>
 #include <string>
 #include <string_view>
@@ -59,6 +62,19 @@ int main(int, char** arguments) {
         auto* const leaked = new Process{sleep_long};
         print_pid(*leaked);
         ::pthread_exit(nullptr);
+    }
+    if (way == "unloads") {  // a plugin that the rest tells; again and again, since a thread may need a moment to meet what is gone
+        for (int round = 0; round < 3; ++round) {
+            void* const plugin = ::dlopen(arguments[2], RTLD_NOW | RTLD_LOCAL);
+            if (plugin == nullptr) { return 77; }
+            const int got = reinterpret_cast<int (*)(const char*)>(::dlsym(plugin, "use_procpool"))(arguments[3]);
+            ::dlclose(plugin);
+            if (got != 6) { return 1; }
+            const auto is_alone = [] { return std::distance(std::filesystem::directory_iterator{"/proc/self/task"}, {}) == 1; };
+            if (std::string_view{arguments[3]} != "log") { wait_until(is_alone, "the threads of the library to end"); }
+        }
+        if (std::string_view{arguments[3]} == "process") { ::pthread_exit(nullptr); }
+        return 0;
     }
     const bool leaks = way.ends_with("leaked");
     Process* process = nullptr;

@@ -172,7 +172,7 @@ protected:
           sizes_(options.chunk_size, plan.items, client.board().control.workers, plan.bytes_per_item, plan.folds ? fold_block : 1),
           most_in_flight_(chunks_per_worker * client.board().control.workers),
           stays_(pace != Pace::lazy && client.board().all_slots().size() >= calls_within_calls * most_in_flight_), ticker_(options.progress, plan.items.value_or(0)) {
-        if (pace == Pace::call) { hold_.emplace(Hold{client}); }
+        if (pace == Pace::call) { hold_.emplace(Hold{client, Hold::Until::returned}); }
         chunks_.reserve(most_in_flight_);
     }
     ~ChunkCall() = default;

@@ -10,6 +10,7 @@
 #include <procpool/engine/completion.hpp>
 #include <procpool/engine/watcher.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/program_exit.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/worker/log.hpp>
 #include <procpool/worker/setup.hpp>
@@ -105,6 +106,7 @@ private:
     void serve() noexcept {
         os::name_process("procpool:calls");  // the thread, that is
         loop_of_thread = this;
+        const os::InProgramCode here;
         Deadline end_of_patience = Deadline::never();
         for (;;) {
             if (run_one()) {

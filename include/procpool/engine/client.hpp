@@ -180,10 +180,19 @@ public:
     // ---- life
 
     /// How long what is submitted as held is accepted after close().
-    enum class HoldUntil { released, joined };
+    enum class HoldUntil {
+        released,
+        returned,  ///< likewise, by a call that its caller waits in
+        joined
+    };
     /// Effects: until then, the workers do not leave. Throws: as a submission.
     void hold(HoldUntil until);
     void release_hold(HoldUntil until) noexcept;
+    /// Whether a thread waits in a call that holds the pool.
+    [[nodiscard]] bool has_callers() noexcept {
+        const std::lock_guard guard{mutex_};
+        return callers_ != 0;
+    }
     /// Whether new tasks are accepted.
     [[nodiscard]] bool is_open() const noexcept { return life() == task::Life::open && !closing_.load(std::memory_order_relaxed); }
 
@@ -331,6 +340,7 @@ private:
     std::int64_t issued_ = 0;
     std::int64_t released_ = 0;            // references, by the favourite of mutex_; more than are issued, where some were retained
     std::uint32_t holds_ = 0;
+    std::uint32_t callers_ = 0;            // of those holds
     std::uint32_t holds_until_join_ = 0;
     bool joined_ = false;                  // somebody waits, or has waited, for the workers' end
     std::atomic<bool> closing_{false};     // written under mutex_; the board learns of it when there are no holds

@@ -303,12 +303,14 @@ inline void Client::hold(HoldUntil until) {
     const std::lock_guard guard{mutex_};
     if (!is_open()) { throw_ended(); }
     ++(until == HoldUntil::joined ? holds_until_join_ : holds_);
+    callers_ += until == HoldUntil::returned ? 1 : 0;
 }
 
 inline void Client::release_hold(HoldUntil until) noexcept {
     {
         const std::lock_guard guard{mutex_};
         --(until == HoldUntil::joined ? holds_until_join_ : holds_);
+        callers_ -= until == HoldUntil::returned ? 1 : 0;
     }
     close_if_unheld();
 }
@@ -342,7 +344,7 @@ inline bool Client::join(Deadline deadline) {
     close_if_unheld();
     if (!crew_->join(deadline)) { return false; }
     check_crew();
-    flush_log();
+    settle_log();
     return true;
 }
 

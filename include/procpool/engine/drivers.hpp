@@ -4,6 +4,7 @@
 /// \file
 /// Drivers: threads of the parent that see calls through that nobody waits in.
 
+#include <procpool/os/program_exit.hpp>
 #include <procpool/os/signals.hpp>
 
 #include <atomic>
@@ -40,6 +41,7 @@ public:
             const os::AllSignalsBlocked inherited_by_the_thread;
             driver.thread = std::thread([run = std::move(run), &ended = driver.ended]() mutable noexcept {
                 {
+                    const os::InProgramCode here;
                     Run last = std::move(run);  // what it holds goes before it has ended
                     last();
                 }

@@ -66,7 +66,18 @@ public:
         supervisor_->reap();
     }
 
-    void ring() noexcept override { bell_.raise(); }
+    void ring() noexcept override {
+        {
+            const std::lock_guard guard{mutex_};
+            if (bell_.raise()) { return; }
+        }
+        // The supervisor's own copy is still open, but nobody can raise that. What wakes it when a child of its own has ended does as well.
+        if (!told_.exchange(true, std::memory_order_relaxed)) {
+            worker::report(LogLevel::warning, {.pool = board_.control.name.data()},
+                           "the program has closed descriptor {}, an eventfd of the pool: its supervisor is woken by signals now", bell_.number());
+        }
+        current().first->signal(SIGCHLD);
+    }
     [[nodiscard]] bool can_kill() const noexcept override { return true; }
 
     [[nodiscard]] bool has_ended() noexcept override {
@@ -103,7 +114,7 @@ public:
         task::Control& control = board_.control;
         control.refork.store(task::Refork::asked, std::memory_order_seq_cst);
         board_.wake_all();
-        bell_.raise();
+        ring();
         static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
         // acquire: sees what the old one has settled. If it has not said so, the pool was stopped, or it was killed.
         const bool done = control.refork.load(std::memory_order_acquire) == task::Refork::done;
@@ -154,6 +165,11 @@ private:
 
     [[nodiscard]] Supervisor start() {
         const std::lock_guard one_at_a_time{os::forking};
+        if (!bell_.is_intact()) {  // the new supervisor would listen to a file of the program's
+            os::Event fresh;
+            const std::lock_guard guard{mutex_};
+            bell_ = std::move(fresh);
+        }
         const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
         line_ = os::LifeLine::lease();
         setup_.on_first_stack = os::on_first_stack();
@@ -191,7 +207,8 @@ private:
     task::Board& board_;
     worker::Setup setup_;
     os::LifeLine::Lease line_;
-    os::Event bell_;
+    os::Event bell_;                          // raised and written under mutex_
+    std::atomic<bool> told_{false};           // that the program has closed it
     std::mutex reforking_;
     std::mutex mutex_;
     std::condition_variable changed_;

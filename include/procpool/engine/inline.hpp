@@ -9,6 +9,7 @@
 #include <procpool/engine/crew.hpp>
 #include <procpool/engine/thread.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/program_exit.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/log.hpp>
@@ -130,6 +131,7 @@ private:
 
     private:
         worker::Identity before_;
+        const os::InProgramCode here_;
     };
 
     Client& client_;

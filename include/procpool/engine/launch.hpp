@@ -202,7 +202,7 @@ public:
             if (deadline.passed()) { return false; }
             static_cast<void>(child_.wait_for_end(child_.descriptor() >= 0 ? deadline : deadline.or_sooner(Deadline::after(longest))));
         }
-        flush_log();
+        settle_log();
         return true;
     }
 

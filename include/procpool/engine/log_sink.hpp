@@ -6,14 +6,15 @@
 
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/log_record.hpp>
+#include <procpool/core/printable.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/program_exit.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/terminal.hpp>
 #include <procpool/task/chronicle.hpp>
 #include <procpool/worker/log.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -84,12 +85,15 @@ public:
         }
     }
 
-    /// Effects: the sink has got all that was logged before. Does nothing within a sink.
-    void flush() noexcept {
+    /// Effects: the sink has got all that was logged before, unless it does not return from a record before the deadline. Does nothing within a
+    /// sink.
+    void flush(Deadline deadline) noexcept {
         if (delivering_) { return; }
-        const std::lock_guard guard{mutex_};
-        drain();
+        if (const auto lock = lock_until(deadline)) { drain(); }
     }
+
+    /// How long the end of a pool, a Process or the program waits for a sink that does not return.
+    static constexpr std::chrono::seconds patience{3};
 
 private:
     LogSink() : owner_(os::process_token()), chronicle_(task::Chronicle::own()) {}
@@ -98,9 +102,20 @@ private:
     void end() noexcept {
         if (delivering_) { return; }
         chronicle_.journal.set_level(LogLevel::off);
-        const std::lock_guard guard{mutex_};
-        drain();
-        function_ = nullptr;
+        if (const auto lock = lock_until(Deadline::after(patience))) {
+            drain();
+            function_ = nullptr;
+        }
+    }
+
+    [[nodiscard]] std::unique_lock<std::timed_mutex> lock_until(Deadline deadline) noexcept {
+        std::unique_lock lock{mutex_, std::defer_lock};
+        if (deadline.is_never()) {
+            lock.lock();
+        } else {
+            static_cast<void>(lock.try_lock_until(deadline.when()));
+        }
+        return lock;
     }
 
     void serve() noexcept {
@@ -118,6 +133,7 @@ private:
 
     /// Requires: mutex_ is held.
     void drain() noexcept {
+        const os::InProgramCode here;
         delivering_ = true;
         chronicle_.journal.drain([](std::int32_t pid) { return os::is_gone(pid); }, [this](const task::JournalEntry& entry) {
             const std::chrono::nanoseconds since_epoch{entry.time};
@@ -144,7 +160,7 @@ private:
     const os::Token owner_;
     task::Chronicle& chronicle_;
     std::mutex setting_;
-    std::mutex mutex_;  // of what follows; the sink is called under it
+    std::timed_mutex mutex_;  // of what follows; the sink is called under it
     LogFunction function_;
     std::uint64_t told_dropped_ = 0;
     std::thread thread_;  // guarded by setting_
@@ -157,7 +173,7 @@ private:
 /// Effects: processes forked from now on can log; a sink may be set later. Throws: SharedMemoryExhausted.
 inline void prepare_log() { static_cast<void>(task::Chronicle::ensure()); }
 
-/// "2026-01-31 14:05:09.120 warning procpool:3[4711] task 17 'resize': text", on one line.
+/// "2026-01-31 14:05:09.120 warning procpool:3[4711] task 17 'resize': text", on one line: what tasks and labels contain cannot end it.
 [[nodiscard]] inline std::string line_of(const LogRecord& record) {
     const std::time_t seconds = std::chrono::system_clock::to_time_t(record.time);
     std::tm local{};
@@ -167,14 +183,18 @@ inline void prepare_log() { static_cast<void>(task::Chronicle::ensure()); }
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(record.time.time_since_epoch()).count() % 1000;
     std::string line{date.data(), size};
     line.append(".").append(std::to_string(1000 + milliseconds), 1);
-    line.append(" ").append(to_string(record.level)).append(" ").append(record.pool.empty() ? std::string_view{"procpool"} : record.pool);
+    line.append(" ").append(to_string(record.level)).append(" ");
+    core::append_printable(line, record.pool.empty() ? std::string_view{"procpool"} : record.pool);
     if (record.worker != LogRecord::no_worker) { line.append(":").append(std::to_string(record.worker)); }
     line.append("[").append(std::to_string(record.pid)).append("]");
     if (record.task != 0) { line.append(" task ").append(std::to_string(record.task)); }
-    if (!record.label.empty()) { line.append(" '").append(record.label).append("'"); }
+    if (!record.label.empty()) {
+        line += " '";
+        core::append_printable(line, record.label);
+        line += "'";
+    }
     line += ": ";
-    line += record.text;
-    std::ranges::replace(line, '\n', ' ');
+    core::append_printable(line, record.text);
     line += '\n';
     return line;
 }
@@ -192,10 +212,20 @@ inline void set_log_sink(LogFunction sink, LogLevel level = LogLevel::info) { en
 
 /// Effects: the sink has got all that was logged before, by this process and by workers. Does nothing within a sink.
 inline void flush_log() noexcept {
-    if (engine::LogSink* const sink = engine::LogSink::mine()) { sink->flush(); }
+    if (engine::LogSink* const sink = engine::LogSink::mine()) { sink->flush(Deadline::never()); }
 }
 
-/// Effects: sets a sink that writes each record to standard error: a line, in one piece. off: no sink. Throws: as set_log_sink().
+namespace engine {
+
+/// As flush_log(), but not for ever: what logged has ended, and the sink may wait for what the caller has locked.
+inline void settle_log() noexcept {
+    if (LogSink* const sink = LogSink::mine()) { sink->flush(Deadline::after(LogSink::patience)); }
+}
+
+}  // namespace engine
+
+/// Effects: sets a sink that writes each record to standard error: a line, in one piece, with control characters as \n, \x1b or \u009b.
+/// off: no sink. Throws: as set_log_sink().
 inline void log_to_stderr(LogLevel level = LogLevel::info) {
     if (level == LogLevel::off) {
         set_log_sink({});

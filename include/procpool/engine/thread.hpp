@@ -8,6 +8,7 @@
 #include <procpool/engine/client.hpp>
 #include <procpool/engine/crew.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/program_exit.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
@@ -218,6 +219,7 @@ private:
             ThreadCrew& crew;
             ~Leave() { crew.leave(); }
         } const leave{*this};
+        const os::InProgramCode here;
         worker::identity = {.in_worker = true, .index = index, .pid = os::this_process(), .pool = board_.control.name.data()};
         crew_of_thread = this;
         post_of_thread_ = &posts_[index];

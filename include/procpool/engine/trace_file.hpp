@@ -4,6 +4,8 @@
 /// \file
 /// write_trace(): when which task ran on which worker, as a file that trace viewers open.
 
+#include <procpool/core/printable.hpp>
+#include <procpool/os/file.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/task/chronicle.hpp>
 
@@ -38,38 +40,22 @@ namespace engine {
     return record.pool;
 }
 
-/// How many bytes at the start of the text are one character in UTF-8; 0: none are.
-[[nodiscard]] inline std::size_t utf8_length(std::string_view text) noexcept {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char lead = byte(0);
-    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
-    if (length > text.size()) { return 0; }
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) { return 0; }
-    }
-    // Overlong forms, surrogates, and what lies beyond the last character.
-    if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) >= 0xa0) || (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) >= 0x90)) { return 0; }
-    return length;
-}
-
-/// Returns: the text as a string of JSON, quotes included. Bytes that are no UTF-8 become replacement characters.
+/// Returns: the text as a string of JSON, quotes included, with control characters escaped. Bytes that are no UTF-8 become replacement characters.
 [[nodiscard]] inline std::string json_string(std::string_view text) {
     std::string quoted = "\"";
     while (!text.empty()) {
-        const auto first = static_cast<unsigned char>(text.front());
-        const std::size_t length = utf8_length(text);
-        if (first == '"' || first == '\\') {
-            quoted += '\\';
-            quoted += text.front();
-        } else if (first < 0x20 || first == 0x7f) {
-            constexpr std::string_view digits = "0123456789abcdef";
-            quoted += {'\\', 'u', '0', '0', digits[first >> 4], digits[first & 15]};
-        } else if (length == 0) {
+        const std::size_t length = core::utf8_length(text);
+        const std::string_view first = text.substr(0, std::max<std::size_t>(length, 1));
+        if (length == 0) {
             quoted += "\\ufffd";
+        } else if (core::is_control(first)) {
+            quoted += "\\u";
+            core::append_hexadecimal(quoted, core::code_of(first), 4);
         } else {
-            quoted += text.substr(0, length);
+            if (first == "\"" || first == "\\") { quoted += '\\'; }
+            quoted += first;
         }
-        text.remove_prefix(std::max<std::size_t>(length, 1));
+        text.remove_prefix(first.size());
     }
     return quoted + '"';
 }
@@ -80,7 +66,7 @@ template <std::convertible_to<std::filesystem::path> Path>
 class TraceFile {
 public:
     /// Throws: std::system_error.
-    explicit TraceFile(const Path& path) : file_(std::fopen(std::filesystem::path(path).c_str(), "wbe")) {
+    explicit TraceFile(const Path& path) : file_(os::create_file(std::filesystem::path(path).c_str())) {
         check(file_ != nullptr);
         put("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
     }

@@ -4,17 +4,15 @@
 /// \file
 /// What the machine and every control group above this process allow: CPUs and memory.
 
-#include <procpool/os/descriptor.hpp>
+#include <procpool/os/file.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <fcntl.h>
 #include <limits>
 #include <optional>
 #include <sched.h>
@@ -85,18 +83,7 @@ private:
     static constexpr std::int64_t unlimited = std::int64_t{1} << 60;  // version 1 says so with a number near the largest
 
     [[nodiscard, gnu::noinline]] std::string read(const std::string& path) const {
-        std::string text;
-        const Descriptor file{::open((root_ + path).c_str(), O_RDONLY | O_CLOEXEC)};
-        if (!file) { return text; }
-        std::array<char, 4096> piece;
-        for (;;) {
-            const ssize_t got = ::read(file.number(), piece.data(), piece.size());
-            if (got > 0) {
-                text.append(piece.data(), static_cast<std::size_t>(got));
-            } else if (got == 0 || errno != EINTR) {
-                return text;
-            }
-        }
+        return text_of_file((root_ + path).c_str());
     }
 
     /// Returns: the number that the text begins with, after spaces.

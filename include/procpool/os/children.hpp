@@ -8,10 +8,13 @@
 #include <procpool/core/exit_status.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/yield.hpp>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <ctime>
+#include <functional>
 #include <poll.h>
 #include <signal.h>
 #include <optional>
@@ -33,7 +36,7 @@ inline void drain_signals(const Descriptor& from) noexcept {
     while (::read(from.number(), &drained, sizeof drained) > 0) {}
 }
 
-/// Sleeps until one of the descriptors is readable, or the deadline. Returns: which are; -1 is never readable.
+/// Sleeps until one of the descriptors is readable, or the deadline; may return early. Returns: which are; what is not open never is.
 template <std::size_t n>
 [[nodiscard]] std::array<bool, n> wait_any_readable(const std::array<int, n>& descriptors, Deadline deadline) noexcept {
     std::array<pollfd, n> entries{};
@@ -46,7 +49,8 @@ template <std::size_t n>
     }
     std::array<bool, n> readable{};
     if (::ppoll(entries.data(), n, deadline.is_never() ? nullptr : &timeout, nullptr) > 0) {
-        for (std::size_t i = 0; i < n; ++i) { readable[i] = entries[i].revents != 0; }
+        for (std::size_t i = 0; i < n; ++i) { readable[i] = (entries[i].revents & ~POLLNVAL) != 0; }
+        if (std::ranges::none_of(readable, std::identity{})) { nap(); }  // it would return at once again and again
     }
     return readable;
 }

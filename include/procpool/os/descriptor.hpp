@@ -48,6 +48,9 @@ public:
                (mark_.tag == 0 || ::fcntl(number_, F_GETSIG) == mark_.tag);
     }
 
+    /// Gives the file to the caller. Returns: its number.
+    [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
+
     /// Effects: closes the file; not one that the program has opened under this number.
     void close() noexcept {
         if (number_ < 0) { return; }
@@ -108,6 +111,7 @@ public:
         [[maybe_unused]] const auto got = ::read(descriptor_.number(), &count, sizeof count);
     }
     [[nodiscard]] int number() const noexcept { return descriptor_.number(); }
+    [[nodiscard]] bool is_intact() const noexcept { return descriptor_.is_intact(); }
     void close() noexcept { descriptor_.close(); }
 
 private:

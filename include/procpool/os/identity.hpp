@@ -5,8 +5,11 @@
 /// process_token(): which process of a family this is, without a system call.
 
 #include <procpool/os/call.hpp>
+#include <procpool/os/pinned_module.hpp>
 
 #include <atomic>
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <sys/mman.h>
 
@@ -21,6 +24,7 @@ inline constinit std::atomic<Token> newest_token{0};
 
 /// Returns: a number, never 0, that this process shares with no process it was forked from or has forked. getpid() would be a
 ///          system call each time, and a process number comes back.
+/// Effects: the first call, which comes before anything of the library that may outlive a pool, keeps the library's code in memory.
 /// Throws: std::system_error at the program's first call only.
 /// Memory order: a token says nothing about other memory, so relaxed, but for the page's address (release, acquire: the page is mapped).
 [[nodiscard]] inline Token process_token() {
@@ -34,6 +38,7 @@ inline constinit std::atomic<Token> newest_token{0};
             ::munmap(fresh, size);
             throw_error(error, "madvise(MADV_WIPEONFORK)");
         }
+        pin_this_module();
         if (token_page.compare_exchange_strong(page, static_cast<std::atomic<Token>*>(fresh), std::memory_order_acq_rel)) {
             page = static_cast<std::atomic<Token>*>(fresh);
         } else {

@@ -25,10 +25,10 @@
 namespace procpool::os {
 
 /// Returns: the number of another open file like that of `number`, with settings of its own; -1 without /proc.
-[[nodiscard]] inline int reopen(int number, int flags) noexcept {
+[[nodiscard]] inline int reopen(int number) noexcept {
     char path[32];
     std::snprintf(path, sizeof path, "/proc/self/fd/%d", number);
-    return ::open(path, O_RDONLY | O_NONBLOCK | flags);
+    return ::open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
 /// Whether nobody has the writing end of a pipe that nobody writes to. Returns: false for a descriptor that is none.
@@ -46,8 +46,10 @@ public:
     /// executes a program if that `keeps_it`, and until it closes its descriptors: one of its own stays open for that.
     /// Called by: a child, for itself.
     static void ask(int reading, int signal, Exec exec = Exec::ends_it) noexcept {
-        const int own = reopen(reading, exec == Exec::keeps_it ? 0 : O_CLOEXEC);
-        if (own < 0 || count_ == open_.size()) { return; }
+        if (count_ == open_.size()) { return; }
+        const int own = Descriptor{reopen(reading)}.release();
+        if (own < 0) { return; }
+        if (exec == Exec::keeps_it) { ::fcntl(own, F_SETFD, 0); }
         open_[count_++] = {own, signal};
         if (::fcntl(own, F_SETSIG, signal) == 0 && ::fcntl(own, F_SETOWN, this_process()) == 0) { ::fcntl(own, F_SETFL, O_ASYNC | O_NONBLOCK); }
     }
@@ -184,7 +186,7 @@ private:
     void hold_lock() noexcept {
         Descriptor file{static_cast<int>(::memfd_create("procpool", MFD_CLOEXEC))};
         if (!file || ::ftruncate(file.number(), page) != 0) { return; }
-        Descriptor other{reopen(file.number(), O_CLOEXEC)};
+        Descriptor other{reopen(file.number())};
         if (!other || ::flock(file.number(), LOCK_EX | LOCK_NB) != 0) { return; }
         void* const mapped = ::mmap(nullptr, page, PROT_READ, MAP_SHARED, file.number(), 0);  // keeps the file open without a descriptor
         if (mapped == MAP_FAILED) { return; }

@@ -33,7 +33,7 @@ namespace procpool::os {
     return info.si_code == CLD_EXITED ? ExitStatus::from_code(info.si_status) : ExitStatus::from_signal(info.si_status);
 }
 
-/// Waits for readability up to the deadline. Returns: whether it is readable.
+/// Waits for readability up to the deadline. Returns: whether it is readable; false at once when it is not open.
 [[nodiscard]] inline bool wait_readable(int descriptor, Deadline deadline) noexcept {
     for (;;) {
         int milliseconds = -1;
@@ -43,7 +43,7 @@ namespace procpool::os {
         }
         pollfd entry{descriptor, POLLIN, 0};
         const int ready = ::poll(&entry, 1, milliseconds);
-        if (ready > 0) { return true; }
+        if (ready > 0) { return (entry.revents & POLLNVAL) == 0; }
         if (ready == 0 && deadline.passed()) { return false; }
         if (ready < 0 && errno != EINTR) { return false; }
     }
@@ -60,17 +60,23 @@ public:
 
     /// Does not reap.
     [[nodiscard]] bool has_ended() const noexcept {
-        if (pidfd_) { return wait_readable(pidfd_.number(), Deadline::immediately()); }
-        siginfo_t info{};
-        const int result = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
-        return result != 0 || info.si_pid != 0;
+        if (has_ended_by_number()) { return true; }
+        // It runs; or it was reaped by others, and its number is that of another child by now, which the pidfd tells.
+        return pidfd_ && wait_readable(pidfd_.number(), Deadline::immediately()) && pidfd_.is_intact();
     }
 
     [[nodiscard]] bool wait_for_end(Deadline deadline) const noexcept {
-        if (pidfd_) { return wait_readable(pidfd_.number(), deadline); }
+        constexpr std::chrono::seconds longest{1};  // the program may close a descriptor, and take its number, while this waits for it
         while (!has_ended()) {
             if (deadline.passed()) { return false; }
-            nap();
+            const Deadline next = deadline.or_sooner(Deadline::after(longest));
+            if (pidfd_ && pidfd_.is_intact()) {
+                static_cast<void>(wait_readable(pidfd_.number(), next));
+            } else if (const Descriptor other = pidfd_ ? open_pidfd(pid_) : Descriptor{}) {  // for this wait; has_ended() has seen whose number it is
+                static_cast<void>(wait_readable(other.number(), next));
+            } else {
+                nap();
+            }
         }
         return true;
     }
@@ -85,13 +91,13 @@ public:
         }
     }
 
-    /// Readable when it has ended; -1 where the kernel has no pidfds.
-    [[nodiscard]] int descriptor() const noexcept { return pidfd_.number(); }
+    /// Readable when it has ended; -1 where the kernel has no pidfds, and when the program has closed it.
+    [[nodiscard]] int descriptor() const noexcept { return pidfd_.is_intact() ? pidfd_.number() : -1; }
 
     /// Sends a signal to exactly this process, also if its number has a new owner.
     /// Returns: false when the system refuses, because the child has changed its user, say. A child that has ended is none to refuse.
     bool signal(int number) const noexcept {
-        if (pidfd_) {
+        if (pidfd_.is_intact()) {
             const auto sent = try_call("pidfd_send_signal", [&] { return ::syscall(SYS_pidfd_send_signal, pidfd_.number(), number, nullptr, 0); });
             if (sent == 0 || errno == ESRCH) { return true; }  // otherwise a filter of system calls may know only the older one
         }
@@ -99,8 +105,15 @@ public:
     }
 
 private:
+    /// Whether there is no such child that runs.
+    [[nodiscard]] bool has_ended_by_number() const noexcept {
+        siginfo_t info{};
+        const int result = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+        return result != 0 || info.si_pid != 0;
+    }
+
     pid_t pid_ = 0;
-    Descriptor pidfd_;
+    Descriptor pidfd_;  // open does not mean intact
 };
 
 [[nodiscard]] inline pid_t this_process() noexcept { return ::getpid(); }

@@ -67,32 +67,48 @@ private:
     return {};
 }
 
-/// Returns: "function at module+0x1234", without what cannot be found. Requires: the module is still loaded where it was.
-[[nodiscard]] inline std::string describe_address(std::uintptr_t address) {
-    struct Found {
-        std::uintptr_t address;
-        std::uintptr_t base;
-        std::string path;
-    } found{address, 0, {}};
+/// Where an address of this process's code is.
+struct CodePlace {
+    std::uintptr_t offset;  ///< in its module
+    std::string path;       ///< of the module's file; empty when it is in none
+
+    static constexpr const char* program = "/proc/self/exe";
+    [[nodiscard]] bool is_in_program() const noexcept { return path == program; }
+};
+
+[[nodiscard]] inline CodePlace place_of_code(std::uintptr_t address) {
+    CodePlace found{address, {}};
     ::dl_iterate_phdr(
         [](dl_phdr_info* info, std::size_t, void* data) {
-            auto& wanted = *static_cast<Found*>(data);
+            auto& wanted = *static_cast<CodePlace*>(data);
             for (int i = 0; i < info->dlpi_phnum; ++i) {
                 const auto& header = info->dlpi_phdr[i];
                 const std::uintptr_t begin = info->dlpi_addr + header.p_vaddr;
-                if (header.p_type != PT_LOAD || wanted.address < begin || wanted.address >= begin + header.p_memsz) { continue; }
-                wanted.base = info->dlpi_addr;
-                wanted.path = info->dlpi_name[0] != '\0' ? info->dlpi_name : "/proc/self/exe";
+                if (header.p_type != PT_LOAD || wanted.offset < begin || wanted.offset >= begin + header.p_memsz) { continue; }
+                wanted.offset -= info->dlpi_addr;
+                wanted.path = info->dlpi_name[0] != '\0' ? info->dlpi_name : CodePlace::program;
                 return 1;
             }
             return 0;
         },
         &found);
+    return found;
+}
+
+/// Returns: the mangled name of the function at `address`; empty when it cannot be found.
+[[nodiscard]] inline std::string function_at(std::uintptr_t address) {
+    const CodePlace place = place_of_code(address);
+    return place.path.empty() ? std::string{} : find_function(MappedFile{place.path.c_str()}, place.offset);
+}
+
+/// Returns: "function at module+0x1234", without what cannot be found. Requires: the module is still loaded where it was.
+[[nodiscard]] inline std::string describe_address(std::uintptr_t address) {
+    const CodePlace place = place_of_code(address);
     char offset[32];
-    std::snprintf(offset, sizeof offset, "+0x%zx", static_cast<std::size_t>(address - found.base));
-    if (found.path.empty()) { return std::string("unknown code ") + offset; }
-    const std::string name = find_function(MappedFile{found.path.c_str()}, address - found.base);
-    const std::string module = found.path == "/proc/self/exe" ? "the program" : found.path;
+    std::snprintf(offset, sizeof offset, "+0x%zx", static_cast<std::size_t>(place.offset));
+    if (place.path.empty()) { return std::string("unknown code ") + offset; }
+    const std::string name = function_at(address);
+    const std::string module = place.is_in_program() ? "the program" : place.path;
     return (name.empty() ? "?" : demangle(name.c_str())) + " at " + module + offset;
 }
 

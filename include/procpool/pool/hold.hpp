@@ -5,6 +5,7 @@
 /// Hold: a pool closes when it is gone. HeldCall: a call that its thread is in, and for which the pool is held.
 
 #include <procpool/engine/client.hpp>
+#include <procpool/engine/cut_off.hpp>
 
 #include <utility>
 
@@ -51,6 +52,7 @@ public:
 
 private:
     Hold hold_;
+    const engine::InProgramCode here_;  // the call reads ranges, encodes, decodes, and tells the progress
     HeldCall* outer_;
     static inline constinit thread_local HeldCall* innermost_ = nullptr;
 };

@@ -10,6 +10,7 @@
 #include <procpool/core/error.hpp>
 #include <procpool/engine/client.hpp>
 #include <procpool/engine/cpus.hpp>
+#include <procpool/engine/cut_off.hpp>
 #include <procpool/engine/drivers.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/engine/log_sink.hpp>
@@ -62,7 +63,8 @@ public:
     explicit ProcessPool(PoolOptions options);
     ProcessPool(const ProcessPool&) = delete;
     ProcessPool& operator=(const ProcessPool&) = delete;
-    /// close() and join(); terminate() when an exception is unwinding through it.
+    /// close() and join(); terminate() when an exception is unwinding through it. Nothing when exit() destroys it on a thread that the library has
+    /// called, or while another is in a call over many items: what is suspended there never goes on. The workers end with the program then.
     ~ProcessPool();
 
     // Options, where there are any, come first everywhere.
@@ -336,6 +338,10 @@ ProcessPool<E>::ProcessPool(PoolOptions options) {
 template <Engine E>
 ProcessPool<E>::~ProcessPool() {
     if (!client_->is_mine()) { return; }
+    if (engine::is_cut_off_by_exit(*client_)) {
+        engine::leave_to_exit(client_, drivers_);
+        return;
+    }
     if (std::uncaught_exceptions() > unwinding_) {
         terminate();
     } else {

@@ -21,6 +21,7 @@ struct Crash {
     static constexpr std::size_t most_frames = 30;
     std::uint32_t count;  // of frames; 0: it did not crash
     std::int32_t signal;
+    std::int32_t pid;     // of the process that did
     std::array<std::uintptr_t, most_frames> frames;
 };
 

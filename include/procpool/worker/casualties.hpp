@@ -40,6 +40,11 @@ public:
     }
 
 private:
+    /// Whether the worker died of that crash: the seat may have the one of another process, or of a worker that was killed over it.
+    [[nodiscard]] static bool is_of(const task::Crash& crash, const os::EndedChild& ended) noexcept {
+        return crash.count != 0 && crash.pid == ended.pid && ended.status.signaled() && ended.status.signal() == crash.signal;
+    }
+
     /// A worker counts a task before it says that it is done. It is dead, so nobody else writes what it counted with.
     static void forget_count(task::Seat& seat, task::Outcome outcome) noexcept {
         if (seat.current.exchange(0, std::memory_order_relaxed) != task::Seat::counted) { return; }
@@ -72,7 +77,7 @@ private:
             slot.pid = ended.pid;
             slot.exit_status = ended.status;
             const task::Crash& crash = board_.seats()[word.seat()].crash;
-            if (crash.count != 0) { board_.crashes.add(index, word.generation(), crash); }
+            if (is_of(crash, ended)) { board_.crashes.add(index, word.generation(), crash); }
             // Counted first, for who learns of it from the word.
             auto& count = cause == task::Cause::timed_out ? board_.control.timed_out : board_.control.casualties;
             const std::uint64_t counted = cause == task::Cause::killed ? 0 : 1;  // the parent counts what it kills

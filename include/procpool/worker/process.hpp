@@ -122,12 +122,16 @@ inline void replace_by_spare(task::Board& board, std::uint32_t seat_number, std:
 
 inline constinit task::Seat* crashing_seat = nullptr;
 
-/// Effects: when this process crashes, its seat tells where.
+/// Effects: when this process crashes, its seat tells where. What it forks inherits the handler, and the seat, but does not write there.
+/// Requires: worker_token and identity are this process's.
 inline void record_crashes(task::Seat& seat) noexcept {
     crashing_seat = &seat;
     os::on_crash([](int signal, const void*) noexcept {
+        // The number too: a child made by vfork() has all of this memory.
+        if (!os::is_process(worker_token) || os::this_process() != crashing_seat->pid.load(std::memory_order_relaxed)) { return; }
         task::Crash& crash = crashing_seat->crash;
         crash.signal = signal;
+        crash.pid = os::this_process();
         crash.count = static_cast<std::uint32_t>(os::capture_backtrace(crash.frames));
     });
 }

@@ -5,6 +5,7 @@
 /// StopWatcher: the thread in a worker that turns a request in shared memory into a std::stop_token's.
 
 #include <procpool/core/deadline.hpp>
+#include <procpool/os/program_exit.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/sync/parker.hpp>
 
@@ -61,6 +62,7 @@ private:
     };
 
     void watch() {
+        const os::InProgramCode here;
         while (!ending_.load(std::memory_order_acquire)) {
             stopper_.park(Deadline::never());
             while (std::optional<std::stop_source> source = next_to_stop()) { source->request_stop(); }  // runs stop callbacks, so not under the mutex

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/os/file.hpp>
+
+#include "support/catch.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <string>
+#include <unistd.h>
+
+using namespace procpool;
+
+TEST_CASE("a file that was created is read as it was written") {
+    std::string path = "/tmp/procpool-file-XXXXXX";
+    const int made = ::mkstemp(path.data());
+    REQUIRE(made >= 0);
+    ::close(made);
+    const std::string text(10000, 'x');
+    std::FILE* const file = os::create_file(path.c_str());
+    REQUIRE(file != nullptr);
+    CHECK((::fcntl(::fileno(file), F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK(std::fwrite(text.data(), 1, text.size(), file) == text.size());
+    CHECK(std::fclose(file) == 0);
+    CHECK(os::text_of_file(path.c_str()) == text);
+    std::FILE* const again = os::create_file(path.c_str());
+    REQUIRE(again != nullptr);
+    CHECK(std::fclose(again) == 0);
+    CHECK(os::text_of_file(path.c_str()).empty());
+    ::unlink(path.c_str());
+}
+
+TEST_CASE("a file that cannot be had is none") {
+    CHECK(os::text_of_file("/nonexistent/file").empty());
+    CHECK(os::text_of_file("/tmp").empty());  // a folder
+    errno = 0;
+    CHECK(os::create_file("/nonexistent/file") == nullptr);
+    CHECK(errno == ENOENT);
+}
