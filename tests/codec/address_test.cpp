@@ -88,6 +88,7 @@ TEST_CASE("an address that a worker wrote is refused unless all of it is shared"
         CHECK_THROWS_AS(decode(std::ref(*reinterpret_cast<int*>(memory.data())), address), CodecError);
     }
     CHECK_THROWS_AS(decode(static_cast<long*>(nullptr), shared + 4), CodecError);
+    CHECK_THROWS_AS(decode(static_cast<std::array<int, 3>*>(nullptr), shared), CodecError);
     CHECK_THROWS_AS(decode(static_cast<const void*>(nullptr), shared + 8), CodecError);
     CHECK_THROWS_AS(decode(&twice, reinterpret_cast<std::uintptr_t>(&twice)), CodecError);
 }

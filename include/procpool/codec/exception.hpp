@@ -27,7 +27,7 @@ namespace procpool {
 inline constexpr std::size_t deepest_nesting = 1000;
 
 /// Stack that destroying an exception takes before it destroys the one nested in it, with much to spare.
-inline constexpr std::size_t frame_of_nested_exception = 600;
+inline constexpr std::size_t frame_of_nested_exception = 500;
 
 /// The number that announces a registered type's name.
 inline constexpr std::uint8_t registered_type = 255;

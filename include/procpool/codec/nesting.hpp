@@ -22,9 +22,9 @@ public:
     static constexpr std::size_t bytes_between_checks = 128;
 
     /// Effects: remembers where the stack is when it is called for the first time.
-    /// Throws: CodecError when the stack has grown by more than half of what was left then, or by 16 MB. The other half
+    /// Throws: CodecError when the stack has grown by more than a quarter of what was left then, or by 16 MB. The rest
     /// is for what is nested in between two checks, for the exception, and for the destructor of the value, which
-    /// recurs as well.
+    /// recurs as well and may have larger frames.
     void check() {
         const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
         if (start_ == 0) { start_ = here; }
@@ -39,11 +39,11 @@ public:
 
 private:
     static constexpr std::uintptr_t unasked = std::uintptr_t{8} << 10;  // used without a look at where the stack ends
-    static constexpr std::uintptr_t most_of_unknown = std::uintptr_t{32} << 10;  // coroutines have 64 KB at least
+    static constexpr std::uintptr_t most_of_unknown = std::uintptr_t{16} << 10;  // coroutines have 64 KB at least
     static constexpr std::uintptr_t most = std::uintptr_t{16} << 20;             // where `ulimit -s` is unlimited
 
     [[nodiscard]] static std::uintptr_t allowed_from(std::uintptr_t start, const os::Stack& stack) noexcept {
-        return stack.holds(start) ? std::min((start - stack.begin) / 2, most) : most_of_unknown;
+        return stack.holds(start) ? std::min((start - stack.begin) / 4, most) : most_of_unknown;
     }
 
     [[gnu::noinline, gnu::cold]] void look(std::uintptr_t here) const {
