@@ -84,7 +84,8 @@ private:
     if (address % alignof(std::uintptr_t) != 0 || !os::in_loaded_module(reinterpret_cast<const void*>(address))) {
         return std::nullopt;
     }
-    return *reinterpret_cast<const volatile std::uintptr_t*>(address);
+    const std::uintptr_t word = *reinterpret_cast<const volatile std::uintptr_t*>(address);  // here, unsanitized
+    return word;
 }
 
 /// Whether an object of a class derived from std::error_category lies at `address`, found out by reading only what is

@@ -22,7 +22,6 @@
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -187,7 +186,7 @@ public:
         const std::lock_guard guard{mutex_};
         const std::size_t size = farewell().error_size.load(std::memory_order_acquire);
         if (!ended_ || size == 0) { return nullptr; }
-        Reader in{{page_.data() + sizeof(Farewell), std::min(size, Farewell::most - sizeof(Farewell))}, place_unknown};  // as the child wrote it, or overwrote it
+        Reader in{{page_.data() + sizeof(Farewell), size}};
         return decode_exception(in);
     }
 
