@@ -6,6 +6,8 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,6 +18,9 @@ using namespace procpool_test;
 namespace {
 
 int twice(int n) { return 2 * n; }
+
+struct Incomplete;
+std::uint64_t words_of_nobody[2];
 
 struct Node {
     int value;
@@ -59,4 +64,37 @@ TEST_CASE("functions travel by address") {
     CHECK(round_trip(static_cast<int (*)(int) noexcept>(nullptr)) == nullptr);
     Bytes nowhere(place_unknown);
     CHECK_THROWS_AS(Codec<int (*)(int)>::encode(nowhere.writer, &twice), CodecError);
+}
+
+TEST_CASE("an address that a worker wrote is refused unless all of it is shared") {
+    alignas(int) std::array<std::byte, 8> memory{};
+    const Sharing sharing{std::span(memory)};
+    const auto shared = reinterpret_cast<std::uintptr_t>(memory.data());
+    const auto decode = [](auto as, std::uintptr_t address) {
+        const auto bytes = to_bytes(address);
+        Reader in{bytes, place};
+        static_cast<void>(Codec<decltype(as)>::decode(in));
+    };
+    int* pointer = nullptr;
+    decode(pointer, 0);
+    decode(pointer, shared);
+    decode(pointer, shared + 4);
+    const std::array<std::byte, 8> elsewhere{};
+    for (const std::uintptr_t address :
+         {shared + 1, shared + 8, shared - 4, reinterpret_cast<std::uintptr_t>(elsewhere.data()), ~std::uintptr_t{3},
+          std::uintptr_t{8}}) {
+        CAPTURE(address - shared);
+        CHECK_THROWS_AS(decode(pointer, address), CodecError);
+        CHECK_THROWS_AS(decode(std::ref(*reinterpret_cast<int*>(memory.data())), address), CodecError);
+    }
+    CHECK_THROWS_AS(decode(static_cast<long*>(nullptr), shared + 4), CodecError);
+    CHECK_THROWS_AS(decode(static_cast<std::array<int, 3>*>(nullptr), shared), CodecError);
+    CHECK_THROWS_AS(decode(static_cast<const void*>(nullptr), shared + 8), CodecError);
+    CHECK_THROWS_AS(decode(&twice, reinterpret_cast<std::uintptr_t>(&twice)), CodecError);
+}
+
+TEST_CASE("a pointer to a type that is not complete travels") {
+    const Sharing sharing{std::span(words_of_nobody)};
+    auto* const pointer = reinterpret_cast<Incomplete*>(words_of_nobody);
+    CHECK(round_trip(pointer) == pointer);
 }

@@ -63,3 +63,24 @@ TEST_CASE("elements that cannot be copied travel in shared memory only") {
     const Sharing sharing{std::span(atomics)};
     CHECK(round_trip(std::span(atomics)).data() == atomics.data());
 }
+
+TEST_CASE("a span that a worker wrote is refused unless all of it is shared") {
+    std::vector<int> memory(10);
+    const Sharing sharing{std::span(memory)};
+    const auto decode = [](const int* first, std::uint64_t count) {
+        Bytes bytes;
+        Codec<bool>::encode(bytes.writer, true);
+        encode_plain(bytes.writer, count);
+        encode_plain(bytes.writer, first);
+        const auto written = bytes.written();
+        Reader in{written, place};
+        return Codec<std::span<const int>>::decode(in).size();
+    };
+    CHECK(decode(&memory[2], 8) == 8);
+    CHECK(decode(nullptr, 0) == 0);
+    CHECK_THROWS_AS(decode(&memory[2], 9), CodecError);
+    CHECK_THROWS_AS(decode(&memory[2], ~std::uint64_t{0}), CodecError);
+    CHECK_THROWS_AS(decode(&memory[2], ~std::uint64_t{0} / 4 + 2), CodecError);
+    CHECK_THROWS_AS(decode(nullptr, 1), CodecError);
+    CHECK_THROWS_AS(decode(reinterpret_cast<const int*>(&memory), 1), CodecError);
+}

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <future>
 #include <ios>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <set>
@@ -358,5 +359,117 @@ void errors_may_be_ignored() {
     CHECK(pool.stats().failed == 1000);
 }
 ON_EVERY_ENGINE("EXC-16 a thousand failures that nobody asks for are harmless", errors_may_be_ignored)
+
+// ---- what comes from a worker is not believed
+
+struct Harbour : std::error_category {
+    [[nodiscard]] const char* name() const noexcept override { return "harbour"; }
+    [[nodiscard]] std::string message(int) const override { return "silted up"; }
+};
+const Harbour harbour;
+
+/// Constructed in the process that uses it first, which a constructor that runs no code could not show.
+struct LateHarbour : Harbour {
+    LateHarbour() : text(std::to_string(this_worker::pid())) {}
+    std::string text;
+};
+
+template <class P>
+void categories_of_users_survive() {
+    P pool{1};
+    try {
+        pool.apply([] { throw std::system_error(3, harbour, "boat"); });
+        CHECK(false);
+    } catch (const std::system_error& error) {
+        CHECK(error.code() == std::error_code(3, harbour));
+        CHECK(error.what() == std::string{"boat: silted up"});
+    }
+    CHECK(pool.apply([](std::error_code code) { return code; }, std::error_code(3, harbour)) == std::error_code(3, harbour));
+}
+ON_EVERY_ENGINE("an error category of the program comes back as itself", categories_of_users_survive)
+
+TEST_CASE("an error category that only the worker has constructed comes back by its name") {
+    Pool pool{1};
+    try {
+        pool.apply([] {
+            static const LateHarbour late;
+            throw std::system_error(3, late, "boat");
+        });
+        CHECK(false);
+    } catch (const std::system_error& error) {
+        CHECK(error.code().value() == 3);
+        CHECK(error.code().category().name() == std::string{"harbour"});
+        CHECK(error.what() == std::string{"boat: silted up"});
+    }
+}
+
+/// Its bytes are no address that anybody shares.
+struct Forged {
+    int* pointer;
+};
+
+}  // namespace
+
+template <>
+struct procpool::Codec<Forged> {
+    static void encode(Writer& out, const Forged&) { Codec<std::uint64_t>::encode(out, 0x1000); }
+    static Forged decode(Reader& in) { return {Codec<int*>::decode(in)}; }
+};
+
+namespace {
+
+TEST_CASE("an address in a result is refused unless it is shared") {
+    Pool pool{1};
+    const auto forge = [](int) { return Forged{}; };
+    CHECK_THROWS_AS(pool.apply(forge, 1), CodecError);
+    CHECK_THROWS_AS(pool.map(forge, std::vector{1, 2}), CodecError);
+    CHECK_THROWS_AS(pool.map_outcomes(forge, std::vector{1})[0].value(), CodecError);
+    const Shared<int> number{7};
+    CHECK(*pool.apply([](int* p) { return p; }, number.get()) == 7);
+}
+
+struct Chain {
+    int value = 0;
+    std::unique_ptr<Chain> next;
+};
+Chain chain_of(int length) {
+    Chain first;
+    for (int i = 1; i < length; ++i) { first.next = std::make_unique<Chain>(Chain{i, std::move(first.next)}); }
+    return first;
+}
+void unlink(Chain& chain) {
+    for (auto next = std::move(chain.next); next;) { next = std::move(next->next); }
+}
+
+/// Destroys its chain without a recursion.
+struct LongChain {
+    explicit LongChain(int length) : chain(chain_of(length)) {}
+    LongChain(LongChain&&) = default;
+    ~LongChain() { unlink(chain); }
+    Chain chain;
+};
+
+}  // namespace
+
+template <>
+struct procpool::Codec<LongChain> {
+    static void encode(Writer& out, const LongChain& value) { Codec<Chain>::encode(out, value.chain); }
+    static LongChain decode(Reader&) { return LongChain(0); }
+};
+
+namespace {
+
+template <class P>
+void nesting_has_a_limit() {
+    P pool{1};
+    CHECK(pool.apply([](const Chain& chain) { return chain.next->value; }, chain_of(500)) == 499);
+    CHECK(pool.apply(chain_of, 500).next->value == 499);
+    Chain chain = chain_of(1'000'000);
+    CHECK_THROWS_AS(pool.apply([](const Chain& c) { return c.value; }, chain), CodecError);
+    unlink(chain);
+    CHECK_THROWS_AS(pool.apply([] { return LongChain(1'000'000); }), CodecError);
+    CHECK(pool.apply([] { return 1; }) == 1);
+}
+ON_PROCESSES("a value that nests too deeply is a CodecError", nesting_has_a_limit)
 
 }  // namespace

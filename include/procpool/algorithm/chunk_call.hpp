@@ -275,7 +275,7 @@ private:
         const bool finished = taken.phase() == task::Phase::done;
         const std::size_t skipped = chunk.head.skip;
         const std::size_t count = chunk.head.count;
-        Reader in{taken.bytes()};
+        Reader in{taken.bytes(), client_.place_of()};
         if (finished && taken.outcome() == task::Outcome::exception) {  // it got to no item, or there was no room for the results
             fail(chunk.first + skipped, count - skipped, decode_exception(in));
             settled_ += count - skipped;
@@ -288,7 +288,7 @@ private:
         take_results(chunk, failed ? report.failed_item : report.completed, in);
         std::size_t done = report.completed;
         if (failed) {
-            Reader error{taken.bytes().subspan(report.error_at)};
+            Reader error{taken.bytes().subspan(report.error_at), client_.place_of()};
             fail(chunk.first + report.failed_item, 1, decode_exception(error));
             done = std::max(done, static_cast<std::size_t>(report.failed_item) + 1);
         }

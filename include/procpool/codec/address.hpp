@@ -8,6 +8,8 @@
 #include <procpool/codec/codec.hpp>
 #include <procpool/core/type_name.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -29,13 +31,35 @@ void encode_address(Writer& out, const volatile void* address) {
     encode_plain(out, plain);
 }
 
+/// Returns: where `count` Ts lie, or null. Throws: CodecError unless that is null, or aligned for a T and all in memory
+/// that the sender shares.
+template <class T>
+[[nodiscard]] T* decode_address(Reader& in, std::uint64_t count) {
+    const auto address = decode_plain<std::uintptr_t>(in);
+    if (address == 0) { return nullptr; }
+    std::size_t size = 1;
+    std::size_t alignment = 1;
+    if constexpr (requires { sizeof(T); } && std::is_object_v<T>) {  // it may be incomplete
+        size = sizeof(T);
+        alignment = alignof(T);
+    }
+    const auto is_shared = [&](std::uintptr_t at) {
+        return in.place_of(reinterpret_cast<const void*>(at)) == Place::shared;
+    };
+    if (address % alignment != 0 || count > (UINTPTR_MAX - address) / size || !is_shared(address) ||
+        (count != 0 && !is_shared(address + static_cast<std::size_t>(count) * size - 1))) {
+        throw CodecError("procpool: the bytes of an address name no memory that is shared with the sender");
+    }
+    return reinterpret_cast<T*>(address);
+}
+
 template <class T>
     requires(std::is_object_v<T> || std::is_void_v<T>)
 struct Codec<T*> {
     using parts = TypeList<>;
 
     static void encode(Writer& out, T* const& pointer) { encode_address<T*>(out, pointer); }
-    static T* decode(Reader& in) { return decode_plain<T*>(in); }
+    static T* decode(Reader& in) { return decode_address<T>(in, 1); }
 };
 
 /// Code is where it is in every process of the program.
@@ -51,7 +75,7 @@ struct Codec<Function*> {
         }
         encode_plain(out, function);
     }
-    static Function* decode(Reader& in) { return decode_plain<Function*>(in); }
+    static Function* decode(Reader& in) { return decode_address<Function>(in, 1); }
 };
 
 template <class T>
@@ -66,7 +90,7 @@ struct Codec<std::reference_wrapper<T>> {
         }
     }
     static std::reference_wrapper<T> decode(Reader& in) {
-        T* const referred = decode_plain<T*>(in);
+        T* const referred = decode_address<T>(in, 1);
         if (referred == nullptr) { throw CodecError("procpool: the bytes of a reference refer to nothing"); }
         return *referred;
     }

@@ -4,8 +4,10 @@
 /// \file
 /// Writer and Reader: how values become bytes in memory somebody else provides, and values again.
 
+#include <procpool/codec/nesting.hpp>
 #include <procpool/core/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -36,17 +38,24 @@ using PlaceOf = Place (*)(const void* address);
 /// Called by: one thread; parent for arguments, worker for results.
 class Writer {
 public:
-    /// Effects: makes a buffer of at least `need` bytes that starts with the first `used` bytes of `current`. Throws when it cannot.
-    using Grow = std::span<std::byte> (*)(void* owner, std::span<std::byte> current, std::size_t used, std::size_t need);
+    /// Effects: makes a buffer of at least `need` bytes that starts with the first `used` bytes of `current`. Throws
+    /// when it cannot.
+    using Grow = std::span<std::byte> (*)(void* owner, std::span<std::byte> current, std::size_t used,
+                                          std::size_t need);
 
     Writer(std::span<std::byte> buffer, Grow grow, void* owner, PlaceOf where = place_unknown) noexcept
-        : buffer_(buffer), grow_(grow), owner_(owner), place_of_(where) {}
+        : buffer_(buffer),
+          checked_(std::min(buffer.size(), Nesting::bytes_between_checks)),
+          grow_(grow),
+          owner_(owner),
+          place_of_(where) {}
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
     /// Returns: `count` bytes of the buffer to be filled, valid until the next call. They are not aligned.
+    /// Throws: CodecError when the value that is written nests too deeply; what making a larger buffer throws.
     [[nodiscard]] std::byte* claim(std::size_t count) {
-        if (count > buffer_.size() - used_) [[unlikely]] { reserve(count); }
+        if (count > checked_ - used_) [[unlikely]] { go_on(count); }
         return buffer_.data() + std::exchange(used_, used_ + count);
     }
 
@@ -54,7 +63,8 @@ public:
         if (count != 0) { std::memcpy(claim(count), bytes, count); }
     }
 
-    /// Effects: makes room for `more` bytes in one step. Out of line, so that claim() is in line, and a copy of a few bytes is one instruction.
+    /// Effects: makes room for `more` bytes in one step. Out of line, so that claim() is in line, and a copy of a few
+    /// bytes is one instruction.
     [[gnu::noinline]] void reserve(std::size_t more) {
         if (more > SIZE_MAX - used_) { throw CodecError("procpool: a value is too large to travel"); }
         if (more > buffer_.size() - used_) { buffer_ = grow_(owner_, buffer_, used_, used_ + more); }
@@ -64,13 +74,21 @@ public:
 
     /// Bytes written so far; rewind() forgets those behind `size`.
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
-    void rewind(std::size_t size) noexcept { used_ = size; }
+    void rewind(std::size_t size) noexcept { checked_ = used_ = size; }
     /// The whole buffer, written or not, as it is now.
     [[nodiscard]] std::span<std::byte> buffer() const noexcept { return buffer_; }
 
 private:
+    [[gnu::noinline, gnu::cold]] void go_on(std::size_t count) {
+        nesting_.check();
+        reserve(count);
+        checked_ = used_ + count + std::min(buffer_.size() - used_ - count, Nesting::bytes_between_checks);
+    }
+
     std::span<std::byte> buffer_;
     std::size_t used_ = 0;
+    std::size_t checked_;  // as far as claim() goes without a check of nesting_; at most the buffer's size
+    Nesting nesting_;
     Grow grow_;
     void* owner_;
     PlaceOf place_of_;
@@ -79,19 +97,28 @@ private:
 /// Takes bytes from a buffer in the order they were written, and never reads past its end.
 class Reader {
 public:
-    explicit Reader(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
+    /// where: what an address in the bytes is to this process; only `shared` ones are accepted. The parent asks it of
+    /// addresses that come from workers, which may have been overwritten; workers believe those of their parent.
+    explicit Reader(std::span<const std::byte> bytes, PlaceOf where = place_in_this_process) noexcept
+        : at_(bytes.data()),
+          checked_(at_ + std::min(bytes.size(), Nesting::bytes_between_checks)),
+          end_(at_ + bytes.size()),
+          place_of_(where) {}
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
     ~Reader() {
         while (kept_) { kept_ = std::move(kept_->before); }
     }
 
-    /// Returns: the next `count` bytes, unaligned, valid as long as the buffer. Throws CodecError when there are fewer.
-    [[nodiscard]] const std::byte* take(std::size_t count) {
-        if (count > bytes_.size()) { throw CodecError("procpool: the bytes of a value end too early"); }
-        const std::byte* const taken = bytes_.data();
-        bytes_ = bytes_.subspan(count);
-        return taken;
+    /// Returns: the next `count` bytes, unaligned, valid as long as the buffer.
+    /// Throws: CodecError when there are fewer, or when the value that is read nests too deeply.
+    [[nodiscard, gnu::always_inline]] const std::byte* take(std::size_t count) {
+        if (count > static_cast<std::size_t>(checked_ - at_)) [[unlikely]] {
+            const Checked next = go_on(count, at_, end_, nesting_);
+            checked_ = next.checked;
+            nesting_ = next.nesting;
+        }
+        return std::exchange(at_, at_ + count);
     }
 
     void read(void* to, std::size_t count) {
@@ -99,7 +126,16 @@ public:
         if (count != 0) { std::memcpy(to, from, count); }
     }
 
-    [[nodiscard]] std::size_t remaining() const noexcept { return bytes_.size(); }
+    /// Returns: a reader of the next `count` bytes, which come from the same process and belong to the same value.
+    /// Throws: as take().
+    [[nodiscard]] Reader take_part(std::size_t count) {
+        const std::byte* const from = take(count);
+        return Reader(std::span{from, count}, place_of_, nesting_);
+    }
+
+    [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }
+
+    [[nodiscard]] Place place_of(const void* address) const { return place_of_(address); }
 
     /// Effects: keeps `value` until the reader goes, for views that a task gets of what was decoded.
     template <class T>
@@ -124,7 +160,28 @@ private:
         KeptValue(std::unique_ptr<Kept> last, T&& kept) : Kept(std::move(last)), value(std::move(kept)) {}
     };
 
-    std::span<const std::byte> bytes_;
+    Reader(std::span<const std::byte> bytes, PlaceOf where, const Nesting& nesting) noexcept : Reader(bytes, where) {
+        nesting_ = nesting;
+    }
+
+    struct Checked {
+        const std::byte* checked;
+        Nesting nesting;
+    };
+    /// Takes and returns values, so that a reader of little need not be in memory.
+    [[nodiscard, gnu::noinline, gnu::cold]] static Checked go_on(std::size_t count, const std::byte* at,
+                                                                 const std::byte* end, Nesting nesting) {
+        const auto remaining = static_cast<std::size_t>(end - at);
+        if (count > remaining) { throw CodecError("procpool: the bytes of a value end too early"); }
+        nesting.check();
+        return {at + count + std::min(remaining - count, Nesting::bytes_between_checks), nesting};
+    }
+
+    const std::byte* at_;
+    const std::byte* checked_;  // as far as take() goes without a check of nesting_; at most end_
+    const std::byte* end_;
+    Nesting nesting_;
+    PlaceOf place_of_;
     std::unique_ptr<Kept> kept_;  // the last one; most readers keep nothing
 };
 

@@ -2,51 +2,33 @@
 #pragma once
 
 /// \file
-/// std::error_code: its category is an object that is told by its address.
+/// std::error_code and std::error_condition: a number, and the category that gives it a meaning.
 
 #include <procpool/codec/codec.hpp>
+#include <procpool/codec/error_category.hpp>
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <future>
-#include <ios>
-#include <iterator>
-#include <string>
 #include <system_error>
 
 namespace procpool {
 
-template <>
-struct Codec<std::error_code> {
+/// Code: std::error_code or std::error_condition.
+template <class Code>
+struct ErrorCodeCodec {
     using parts = TypeList<>;
 
-    static void encode(Writer& out, const std::error_code& code) {
-        const std::error_category& category = code.category();
-        const auto known = categories();
-        const auto at = std::find(known.begin(), known.end(), &category) - known.begin();
-        Codec<std::uint8_t>::encode(out, static_cast<std::uint8_t>(at));
-        if (at == std::ssize(known)) {
-            if (out.place_of(&category) == Place::private_) {
-                throw CodecError(std::string("procpool: the error category '") + category.name() +
-                                 "' is known to this process only");
-            }
-            encode_plain(out, &category);
-        }
+    static void encode(Writer& out, const Code& code) {
+        encode_category(out, code.category());
         Codec<int>::encode(out, code.value());
     }
-    static std::error_code decode(Reader& in) {
-        const auto known = categories();
-        const auto at = Codec<std::uint8_t>::decode(in);
-        if (at > known.size()) { throw CodecError("procpool: the bytes of an error code name no category"); }
-        const auto* const category = at < known.size() ? known[at] : decode_plain<const std::error_category*>(in);
-        return {Codec<int>::decode(in), *category};
-    }
-
-private:
-    static std::array<const std::error_category*, 4> categories() noexcept {
-        return {&std::generic_category(), &std::system_category(), &std::iostream_category(), &std::future_category()};
+    static Code decode(Reader& in) {
+        const std::error_category& category = decode_category(in);
+        return {Codec<int>::decode(in), category};
     }
 };
+
+template <>
+struct Codec<std::error_code> : ErrorCodeCodec<std::error_code> {};
+template <>
+struct Codec<std::error_condition> : ErrorCodeCodec<std::error_condition> {};
 
 }  // namespace procpool

@@ -24,7 +24,10 @@
 namespace procpool {
 
 /// Exceptions nested more deeply than this arrive without those further in.
-inline constexpr int deepest_nesting = 1000;
+inline constexpr std::size_t deepest_nesting = 1000;
+
+/// Stack that destroying an exception takes before it destroys the one nested in it, with much to spare.
+inline constexpr std::size_t frame_of_nested_exception = 500;
 
 /// The number that announces a registered type's name.
 inline constexpr std::uint8_t registered_type = 255;
@@ -134,17 +137,21 @@ inline void encode_thrown(Writer& out, const std::exception_ptr& thrown) {
     }
 }
 
-/// Effects: writes first what is nested in `thrown`, then `thrown`.
-inline void encode_chain(Writer& out, const std::exception_ptr& thrown, int depth) {
-    const std::exception_ptr nested = depth < deepest_nesting ? nested_in(thrown) : nullptr;
-    Codec<bool>::encode(out, nested != nullptr);
-    if (nested != nullptr) { encode_chain(out, nested, depth + 1); }
-    encode_thrown(out, thrown);
+/// Effects: writes how many exceptions are nested in `thrown`, a byte each, then the innermost one first, `thrown` last.
+inline void encode_chain(Writer& out, const std::exception_ptr& thrown) {
+    std::vector<std::exception_ptr> chain{thrown};
+    while (chain.size() <= deepest_nesting) {
+        std::exception_ptr nested = nested_in(chain.back());
+        if (nested == nullptr) { break; }
+        Codec<bool>::encode(out, true);
+        chain.push_back(std::move(nested));
+    }
+    Codec<bool>::encode(out, false);
+    for (; !chain.empty(); chain.pop_back()) { encode_thrown(out, chain.back()); }
 }
 
-[[nodiscard]] inline std::exception_ptr decode_chain(Reader& in, int depth) {
-    if (depth > deepest_nesting) { throw CodecError("procpool: the bytes of an exception nest too deeply"); }
-    const std::exception_ptr nested = Codec<bool>::decode(in) ? decode_chain(in, depth + 1) : nullptr;
+/// Returns: one exception of a chain, with `nested` inside.
+[[nodiscard]] inline std::exception_ptr decode_thrown(Reader& in, const std::exception_ptr& nested) {
     const auto number = Codec<std::uint8_t>::decode(in);
     if (number < standard_exceptions.size()) { return decode_as(standard_exceptions[number], in, nested); }
     if (number != registered_type) { throw CodecError("procpool: the bytes of an exception name no type"); }
@@ -154,20 +161,33 @@ inline void encode_chain(Writer& out, const std::exception_ptr& thrown, int dept
     return decode_as(*how, in, nested);
 }
 
+/// Returns: what encode_chain() wrote, without those so far in that the stack might not suffice for their destructors,
+/// which recur.
+[[nodiscard]] inline std::exception_ptr decode_chain(Reader& in) {
+    std::size_t depth = 0;
+    while (Codec<bool>::decode(in)) {
+        if (++depth > deepest_nesting) { throw CodecError("procpool: the bytes of an exception nest too deeply"); }
+    }
+    const std::size_t kept = depth < 10 ? depth : Nesting::levels_possible(frame_of_nested_exception);
+    std::exception_ptr thrown;
+    for (std::size_t outer = depth + 1; outer-- != 0;) { thrown = decode_thrown(in, outer < kept ? thrown : nullptr); }
+    return thrown;
+}
+
 /// Effects: writes what was thrown, null included, which is a failure like any other. When that does not work, a
 /// RemoteError says why. Throws: only when there is not even room for that.
 inline void encode_exception(Writer& out, const std::exception_ptr& thrown) {
     const std::size_t start = out.size();
     const auto encode_instead = [&](const std::string& name, const std::string& text) {
         out.rewind(start);
-        encode_chain(out, std::make_exception_ptr(RemoteError(name, text)), 0);
+        encode_chain(out, std::make_exception_ptr(RemoteError(name, text)));
     };
     if (thrown == nullptr) {
         encode_instead("std::exception_ptr", "procpool: the task ended with a null std::exception_ptr");
         return;
     }
     try {
-        encode_chain(out, thrown, 0);
+        encode_chain(out, thrown);
     } catch (const std::exception& e) {
         encode_instead(name_as_thrown(type_of(thrown)),
                        std::string("procpool: what the task threw could not be encoded: ") + e.what());
@@ -180,7 +200,7 @@ inline void encode_exception(Writer& out, const std::exception_ptr& thrown) {
 [[nodiscard]] inline std::exception_ptr decode_exception(Reader& in) {
     const std::string problem = "procpool: what the task threw could not be decoded";
     try {
-        return decode_chain(in, 0);
+        return decode_chain(in);
     } catch (const CodecError&) {
         return std::current_exception();
     } catch (const std::exception& e) {

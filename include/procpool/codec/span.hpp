@@ -31,8 +31,8 @@ struct Codec<std::span<T, Extent>> {
         const bool by_address = !copyable || (!span.empty() && out.place_of(span.data()) == Place::shared);
         Codec<bool>::encode(out, by_address);
         if (by_address) {
-            encode_address<Span>(out, span.empty() ? nullptr : span.data());
             encode_plain(out, std::uint64_t{span.size()});
+            encode_address<Span>(out, span.empty() ? nullptr : span.data());
         } else if constexpr (copyable) {
             if constexpr (in_one_piece_v<Element>) {
                 encode_block(out, span.data(), span.size());
@@ -44,8 +44,10 @@ struct Codec<std::span<T, Extent>> {
 
     static Span decode(Reader& in) {
         if (Codec<bool>::decode(in)) {
-            T* const first = decode_plain<T*>(in);
-            return make(first, decode_plain<std::uint64_t>(in));
+            const auto count = decode_plain<std::uint64_t>(in);
+            T* const first = decode_address<T>(in, count);
+            if (first == nullptr && count != 0) { throw CodecError("procpool: the bytes of a span refer to nothing"); }
+            return make(first, count);
         }
         if constexpr (!copyable) {
             throw CodecError("procpool: the bytes of a span hold elements that cannot be copied");

@@ -145,7 +145,11 @@ struct ExceptionCodec<std::regex_error> {
         Codec<std::string>::encode(out, e.what());
     }
     static std::regex_error decode(Reader& in) {
-        std::regex_error e(static_cast<std::regex_constants::error_type>(Codec<int>::decode(in)));
+        const int code = Codec<int>::decode(in);
+        if (code < 0 || code > 15) {  // what the enumeration can hold
+            throw CodecError("procpool: the bytes of a std::regex_error hold no error code of it");
+        }
+        std::regex_error e(static_cast<std::regex_constants::error_type>(code));
         set_what(e, Codec<std::string>::decode(in));
         return e;
     }

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
-#include <span>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -89,8 +88,7 @@ struct Codec<Outcome<T>> {
 
     static Outcome<T> decode(Reader& in) {
         const auto head = decode_plain<std::uint64_t>(in);
-        const auto size = static_cast<std::size_t>(head >> 1);
-        Reader inner{std::span<const std::byte>{in.take(size), size}};
+        Reader inner = in.take_part(static_cast<std::size_t>(head >> 1));
         if ((head & 1) != 0) { return Outcome<T>::failed(decode_exception(inner)); }
         if constexpr (std::is_void_v<T>) {
             return Outcome<T>{};

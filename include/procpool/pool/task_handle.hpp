@@ -101,8 +101,8 @@ public:
     auto take_value(Decode decode) {
         const engine::Client::Taken taken = take();
         if (taken.phase() != task::Phase::done) { throw_loss(*client_, taken); }
-        Reader in{taken.bytes()};
-        if (taken.outcome() == task::Outcome::exception) { std::rethrow_exception(decode_exception(in)); }
+        if (taken.outcome() == task::Outcome::exception) { rethrow(taken); }
+        Reader in{taken.bytes(), client_->place_of()};
         return decode(in);
     }
 
@@ -114,6 +114,10 @@ private:
         if (!has_task()) { throw_no_state(); }
         if (!client_->is_mine()) { throw_not_mine(); }
         return *client_;
+    }
+    [[noreturn, gnu::cold]] void rethrow(const engine::Client::Taken& taken) const {
+        Reader in{taken.bytes(), client_->place_of()};
+        std::rethrow_exception(decode_exception(in));
     }
     [[noreturn]] static void throw_no_state() { throw std::future_error(std::future_errc::no_state); }
     [[noreturn]] static void throw_not_mine() { throw std::logic_error("procpool: this future belongs to another process"); }

@@ -85,20 +85,7 @@ public:
         const std::uint64_t end = last_number();
         std::uint64_t done = end;
         for (std::uint64_t number = std::max(read_, end > cells ? end - cells : 0) + 1; number <= end; ++number) {
-            Cell& cell = cell_of(number);
-            if (is_being_written(cell, number, is_gone)) {
-                done = std::min(done, number - 1);
-                continue;
-            }
-            std::uint64_t seen = cell.word.load(std::memory_order_relaxed);
-            const Word word = Word::of(seen);
-            if (word.state != State::written || word.number > number) { continue; }  // an older one was passed by while it was written
-            // acquire: sees the record. It is the reader's until the word says free.
-            if (!cell.word.compare_exchange_strong(seen, Word{State::read, 0, word.number}.bits(), std::memory_order_acquire)) { continue; }
-            const JournalEntry entry = cell.entry;
-            // release: the copy is made before the next writer's claim.
-            cell.word.store(Word{State::free, 0, word.number}.bits(), std::memory_order_release);
-            take(entry);
+            while (!settle(number, done, is_gone, take)) {}
         }
         read_ = done;
         return done == end;
@@ -161,6 +148,31 @@ private:
             if (Word::of(cell_of(last + 1).word.load(std::memory_order_acquire)).number != last + 1) { return last; }
             last_.compare_exchange_strong(last, last + 1, std::memory_order_acq_rel);
         }
+    }
+
+    /// Effects: takes what the cell of that number holds, also an older record that was passed by while it was written, and closes the number:
+    /// a writer that was about to claim it, while others passed it by, gets another one. `done` is less than a number that is yet to come.
+    /// Returns: false when the cell has changed meanwhile. Called by: the reader.
+    template <class IsGone, class Take>
+    [[nodiscard]] bool settle(std::uint64_t number, std::uint64_t& done, const IsGone& is_gone, Take& take) {
+        Cell& cell = cell_of(number);
+        if (is_being_written(cell, number, is_gone)) {
+            done = std::min(done, number - 1);
+            return true;
+        }
+        std::uint64_t seen = cell.word.load(std::memory_order_relaxed);
+        const Word word = Word::of(seen);
+        if (word.number > number) { return true; }  // it comes with its own number
+        const std::uint64_t closed = Word{State::free, 0, number}.bits();
+        if (word.state != State::written) {
+            return word.state == State::free && (word.number == number || cell.word.compare_exchange_strong(seen, closed, std::memory_order_acq_rel));
+        }
+        // acquire: sees the record. It is the reader's until the word says free.
+        if (!cell.word.compare_exchange_strong(seen, Word{State::read, 0, word.number}.bits(), std::memory_order_acquire)) { return false; }
+        const JournalEntry entry = cell.entry;
+        cell.word.store(closed, std::memory_order_release);  // the copy is made before the next writer's claim
+        take(entry);
+        return true;
     }
 
     /// Whether the record of that number is yet to come, or an older one that its writers passed by.
