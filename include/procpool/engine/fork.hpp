@@ -148,12 +148,16 @@ private:
         const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
         os::Descriptor parent = os::open_pidfd(os::this_process());
         worker::Supervisor in_child{board_, setup_, bell_, parent, os::this_process()};  // here, so that the child need not allocate
+        const os::Modules code = os::Modules::loaded_now();
         os::flush_standard_streams();
         pid_t pid = 0;
         {
             const os::AllSignalsBlocked blocked;
             pid = os::try_fork();
-            if (pid == 0) { in_child.run(); }
+            if (pid == 0) {
+                worker::parents_code = &code;
+                in_child.run();
+            }
         }
         if (pid < 0) { os::throw_error(errno, "fork"); }
         *supervisor = os::Child{pid};
