@@ -39,6 +39,9 @@ missing_packages() {
     fi
 }
 
+# A package that others only name has no candidate: `apt-cache show` knows it, and nobody can install it.
+can_be_installed() { apt-cache policy "$1" 2>/dev/null | grep -q '^ *Candidate: [^(]'; }
+
 install_packages() {
     if [ "$(id -u)" -eq 0 ]; then
         as_root=
@@ -54,8 +57,9 @@ install_packages() {
     for package in "$@"; do
         if [ "$package" = boost ]; then
             package=libboost-dev  # Debian 12: 1.74; the newer one beside it knows Boost.PFR
-            if apt-cache show libboost1.81-dev >/dev/null 2>&1; then package=libboost1.81-dev; fi
+            if can_be_installed libboost1.81-dev; then package=libboost1.81-dev; fi
         fi
+        can_be_installed "$package" || die "the package '$package' cannot be had here; install what it holds and run this again"
         packages="$packages $package"
     done
     # shellcheck disable=SC2086

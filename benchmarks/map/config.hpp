@@ -9,6 +9,7 @@
 
 #include <cctype>
 #include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <vector>
 

@@ -217,7 +217,7 @@ TEST_CASE("labels are told, also when the error was put aside because its slot w
         CHECK(error.label() == "first");
         CHECK(contains(error.what(), "first"));
     }
-    CHECK_THROWS_WITH(get_soon(late), Catch::Contains("second"));
+    CHECK_THROWS_WITH(get_soon(late), Catch::ContainsSubstring("second"));
     try {
         static_cast<void>(pool.map(MapOptions{.label = "third"}, [](int i) {
             if (i == 5) { die(); }

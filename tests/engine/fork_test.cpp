@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <random>
 #include <string>
 #include <sys/wait.h>
 #include <system_error>

@@ -85,6 +85,7 @@ public:
         pid_ = ::fork();
         if (pid_ == 0) {
             ::setpgid(0, 0);
+            for (const int number : {SIGTERM, SIGINT, SIGABRT, SIGFPE, SIGILL, SIGSEGV}) { ::signal(number, SIG_DFL); }  // Catch2 3 has handlers
             ::dup2(ends[1], STDOUT_FILENO);
             ::dup2(ends[1], STDERR_FILENO);
             ::close(ends[0]);

@@ -10,6 +10,7 @@
 #include <procpool/worker/tracer.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace procpool::engine {
 

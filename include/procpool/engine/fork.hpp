@@ -8,12 +8,15 @@
 #include <procpool/engine/client.hpp>
 #include <procpool/engine/crew.hpp>
 #include <procpool/os/descriptor.hpp>
+#include <procpool/os/life_line.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/modules.hpp>
+#include <procpool/os/own_stack.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_lock.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
+#include <procpool/os/thread_locals.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/setup.hpp>
@@ -52,8 +55,14 @@ public:
 
     ~ForkCrew() override {
         if (reaped_) { return; }
-        supervisor_->signal(SIGKILL);  // not joined: the workers die with it
-        static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
+        if (supervisor_->signal(SIGKILL)) {  // not joined: the workers die with it
+            static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
+        } else {  // a filter of system calls refuses that: then it is asked
+            board_.control.advance(task::Life::killed);
+            bell_.raise();
+            constexpr std::chrono::seconds longest{10};
+            if (!supervisor_->wait_for_end(Deadline::after(longest))) { return; }
+        }
         supervisor_->reap();
     }
 
@@ -144,18 +153,20 @@ private:
     }
 
     [[nodiscard]] Supervisor start() {
-        const std::lock_guard one_at_a_time{starting_};
+        const std::lock_guard one_at_a_time{os::forking};
         const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
+        line_ = os::LifeLine::lease();
+        setup_.on_first_stack = os::on_first_stack();
         os::Descriptor parent = os::open_pidfd(os::this_process());
-        worker::Supervisor in_child{board_, setup_, bell_, parent, os::this_process()};  // here, so that the child need not allocate
-        const os::Modules code = os::Modules::loaded_now();
+        worker::Supervisor in_child{board_, setup_, bell_, parent};  // here, so that the child need not allocate
+        const auto code = std::make_unique<const os::Modules>(os::Modules::loaded_now());
         os::flush_standard_streams();
         pid_t pid = 0;
         {
             const os::AllSignalsBlocked blocked;
             pid = os::try_fork();
             if (pid == 0) {
-                worker::parents_code = &code;
+                worker::parents_code = code.get();
                 in_child.run();
             }
         }
@@ -180,12 +191,10 @@ private:
         }
     }
 
-    /// One start at a time in the program: what one opens for its supervisor, the other's does not inherit.
-    static inline constinit os::ProgramLock starting_{};
-
     Client& client_;
     task::Board& board_;
     worker::Setup setup_;
+    os::LifeLine::Lease line_;
     os::Event bell_;
     std::mutex reforking_;
     std::mutex mutex_;
@@ -214,6 +223,7 @@ struct ForkEngine {
         }
         static_cast<void>(shm::Heap::of_this_process());
         os::prepare_backtraces();
+        os::ThreadLocals::prepare();
     }
 };
 

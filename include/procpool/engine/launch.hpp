@@ -11,13 +11,16 @@
 #include <procpool/engine/log_sink.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/descriptor.hpp>
+#include <procpool/os/exit_hook.hpp>
 #include <procpool/os/first_thread.hpp>
 #include <procpool/os/identity.hpp>
+#include <procpool/os/life_line.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_lock.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
+#include <procpool/os/thread_locals.hpp>
 #include <procpool/worker/log.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
@@ -51,31 +54,47 @@ class Launch {
 public:
     using Run = int (*)(void* what);
 
+    /// What the parent knows of a child it is about to fork.
+    struct Start {
+        const std::string& name;
+        std::byte* page;
+        pid_t parent;
+        bool in_first_thread;  ///< of the parent
+        os::Descriptor alive;  ///< a pidfd of the parent, if there are any
+        Run run;
+        void* what;
+    };
+
     /// Effects: is the child from the fork to its end, in the process group of its parent. Called by: the child, with all signals blocked.
-    [[noreturn]] static void live(const std::string& name, std::byte* page, pid_t parent, bool forked_in_first_thread, Run run, void* what) noexcept {
-        if (forked_in_first_thread && !os::die_with_parent(parent)) { os::leave(EXIT_FAILURE); }
+    [[noreturn]] static void live(Start& start) noexcept {
         os::reset_all_signals();
+        self_ = os::this_process();
+        farewell_ = reinterpret_cast<Farewell*>(start.page);
+        os::LifeLine::Watch watch = os::LifeLine::watch_parent(std::move(start.alive), true);
+        // The end of the thread that forked this one is the parent's only if it is the first.
+        if (start.in_first_thread) { static_cast<void>(os::die_with_parent(start.parent)); }
+        stay_with_parent(watch);
+        if (watch.is_gone()) { os::leave(EXIT_FAILURE); }
+        os::ThreadLocals::forget();
+        os::hook_exits(leave_on_exit);
         os::purge_standard_streams();
         os::close_standard_input();
-        os::name_process(name.c_str());
+        os::name_process(start.name.c_str());
         worker::identity = {};  // also in a task: what it starts is no worker
-        self_ = os::this_process();
-        farewell_ = reinterpret_cast<Farewell*>(page);
-        ::on_exit(leave_on_exit, nullptr);
         os::unblock_all_signals();
         int code = EXIT_FAILURE;
         try {
-            if (!forked_in_first_thread) { watch(parent); }
-            code = run(what);
-        } catch (...) { report(name, std::current_exception()); }
+            kill_when_gone(std::move(watch));
+            code = start.run(start.what);
+        } catch (...) { report(start.name, std::current_exception()); }
         std::exit(code);
     }
 
 private:
     /// exit(), called by anybody: what the child gave to atexit() has run by now, what its parent gave must not.
-    static void leave_on_exit(int status, void*) noexcept {
+    static void leave_on_exit(int status, bool quick) noexcept {
         if (os::this_process() == self_) { farewell_->exit_code.store((static_cast<std::uint32_t>(status) & 0xff) + 1, std::memory_order_release); }
-        os::flush_standard_streams();
+        if (!quick) { os::flush_standard_streams(); }
         os::leave(status);
     }
 
@@ -94,20 +113,35 @@ private:
         }
     }
 
-    /// Effects: this process is killed when its parent ends, on whichever thread the parent forked it.
-    static void watch(pid_t parent) {
-        os::Descriptor alive = os::open_pidfd(parent);
-        if (os::parent_process() != parent) { os::leave(EXIT_FAILURE); }  // after it was opened: it is the parent's
+    /// Effects: the kernel wakes this process at its parent's end if it is stopped, and ends what it may be executing by then. Once it executes
+    /// another program, SIGIO has its default action.
+    static void stay_with_parent(const os::LifeLine::Watch& watch) noexcept {
+        os::signal_at_end(watch.pipe(), SIGCONT);
+        watch_ = &watch;
+        os::reset_signal(SIGIO, [](int) {
+            if (watch_->has_let_go()) { os::signal_child(os::this_process(), SIGKILL); }
+        });
+        os::signal_at_end(watch.pipe(), SIGIO, os::Exec::keeps_it);
+    }
+
+    /// Effects: a thread kills this process when its parent ends, also if this one has changed its user meanwhile.
+    static void kill_when_gone(os::LifeLine::Watch watch) {
+        auto* const kept = new os::LifeLine::Watch{std::move(watch)};
+        watch_ = kept;
         const os::AllSignalsBlocked inherited_by_the_thread;
-        std::thread([alive = std::move(alive), parent] {
-            if (alive) { static_cast<void>(os::wait_readable(alive.number(), Deadline::never())); }
-            while (os::parent_process() == parent) { std::this_thread::sleep_for(std::chrono::milliseconds{100}); }
+        std::thread([kept] {
+            constexpr std::chrono::milliseconds now_and_then{100};
+            while (!kept->is_gone()) {
+                const Deadline deadline = kept->must_ask() ? Deadline::after(now_and_then) : Deadline::never();
+                static_cast<void>(os::wait_any_readable<2>({kept->pipe(), kept->process()}, deadline));
+            }
             os::signal_child(os::this_process(), SIGKILL);
         }).detach();
     }
 
     static inline constinit pid_t self_ = 0;
     static inline constinit Farewell* farewell_ = nullptr;
+    static inline constinit const os::LifeLine::Watch* watch_ = nullptr;
 };
 
 /// The parent's side. Called by: any thread of the process that launched it, unless said otherwise.
@@ -116,19 +150,20 @@ public:
     /// Effects: forks a child that calls run(what). Throws: std::system_error, SharedMemoryExhausted; there is no child then.
     Launched(std::string name, Launch::Run run, void* what) : name_(std::move(name)), page_(Farewell::most) {
         prepare_log();
-        const std::lock_guard one_at_a_time{launching_};  // a child without a pidfd inherits no other's pipe
+        os::ThreadLocals::prepare();
+        const std::lock_guard one_at_a_time{os::forking};
+        line_ = os::LifeLine::lease();
         const pid_t parent = os::this_process();
-        const bool in_first_thread = os::in_first_thread();
-        if (in_first_thread) { os::outlive_children(); }
-        const bool has_pidfds = static_cast<bool>(os::open_pidfd(parent));
+        Launch::Start start{name_, page_.data(), parent, os::in_first_thread(), os::open_pidfd(parent), run, what};
+        if (start.in_first_thread) { os::outlive_children(); }
         std::optional<os::Pipe> life_line;
-        if (!has_pidfds) { life_line.emplace(); }
+        if (!start.alive) { life_line.emplace(); }
         os::flush_standard_streams();
         pid_t pid = 0;
         {
             const os::AllSignalsBlocked blocked;
             pid = os::try_fork();
-            if (pid == 0) { Launch::live(name_, page_.data(), parent, in_first_thread, run, what); }
+            if (pid == 0) { Launch::live(start); }
         }
         if (pid < 0) { os::throw_error(errno, "fork"); }
         child_ = os::Child{pid};
@@ -200,11 +235,10 @@ private:
 
     [[nodiscard]] Farewell& farewell() const noexcept { return *reinterpret_cast<Farewell*>(page_.data()); }
 
-    static inline constinit os::ProgramLock launching_{};
-
     const os::Token owner_ = os::process_token();
     std::string name_;
     os::Mapping page_;
+    os::LifeLine::Lease line_;
     os::Child child_;
     os::Descriptor life_line_;
     mutable std::mutex mutex_;

@@ -89,12 +89,13 @@ public:
     [[nodiscard]] int descriptor() const noexcept { return pidfd_.number(); }
 
     /// Sends a signal to exactly this process, also if its number has a new owner.
-    void signal(int number) const noexcept {
+    /// Returns: false when the system refuses, because the child has changed its user, say. A child that has ended is none to refuse.
+    bool signal(int number) const noexcept {
         if (pidfd_) {
-            ::syscall(SYS_pidfd_send_signal, pidfd_.number(), number, nullptr, 0);
-        } else if (!has_ended()) {
-            ::kill(pid_, number);
+            const auto sent = try_call("pidfd_send_signal", [&] { return ::syscall(SYS_pidfd_send_signal, pidfd_.number(), number, nullptr, 0); });
+            if (sent == 0 || errno == ESRCH) { return true; }  // otherwise a filter of system calls may know only the older one
         }
+        return has_ended() || try_call("kill", [&] { return ::kill(pid_, number); }) == 0 || errno == ESRCH;
     }
 
 private:
@@ -124,8 +125,9 @@ inline void name_process(const char* name) noexcept { ::prctl(PR_SET_NAME, name)
     return try_call("fork", [] { return ::fork(); });
 }
 
-/// Effects: the caller is killed when the thread that forked it ends. Called by: a child whose parent has one thread or forked it in its first.
-/// Returns: false when `parent` was gone before.
+/// Effects: the caller is killed when the thread that forked it ends, until it changes its user. Called by: a child whose parent has one thread or
+/// forked it in its first; again after user code that may have changed the user.
+/// Returns: false when `parent` was gone before, or is in another PID namespace.
 [[nodiscard]] inline bool die_with_parent(pid_t parent) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     return ::getppid() == parent;

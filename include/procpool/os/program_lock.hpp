@@ -32,4 +32,7 @@ private:
     std::atomic<Token> holder_{free};
 };
 
+/// Held while the library opens what a child of its own is to inherit, and forks it: no other child of the library's inherits that.
+inline constinit ProgramLock forking{};
+
 }  // namespace procpool::os

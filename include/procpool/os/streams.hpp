@@ -52,12 +52,18 @@ inline void flush_pending_output() noexcept {
     if (pending) { flush_standard_streams(); }
 }
 
-/// Effects: reads from standard input meet the end of the file.
+/// Effects: reads from standard input meet the end of the file, also in programs that this process executes.
 inline void close_standard_input() noexcept {
-    const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0 || null == STDIN_FILENO) { return; }
-    ::dup2(null, STDIN_FILENO);
-    ::close(null);
+    ::close(STDIN_FILENO);
+    if (::open("/dev/null", O_RDONLY) == STDIN_FILENO) { return; }
+    // Without /dev/null, as in a bare chroot: a pipe that nobody writes to.
+    int ends[2];
+    if (::pipe(ends) != 0) { return; }
+    if (ends[0] != STDIN_FILENO) {
+        ::dup2(ends[0], STDIN_FILENO);
+        ::close(ends[0]);
+    }
+    ::close(ends[1]);
 }
 
 }  // namespace procpool::os

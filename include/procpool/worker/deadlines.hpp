@@ -8,6 +8,7 @@
 #include <procpool/task/board.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <vector>

@@ -52,8 +52,8 @@ inline void leave_if_impostor() {
 }
 
 /// exit() in a task: what the task itself gave to atexit() has run by now, what the parent gave must not.
-inline void leave_on_exit(int status, void*) {
-    os::flush_standard_streams();
+inline void leave_on_exit(int status, bool quick) noexcept {
+    if (!quick) { os::flush_standard_streams(); }
     os::leave(status);
 }
 
@@ -140,8 +140,9 @@ inline void record_crashes(task::Seat& seat) noexcept {
 }
 
 /// Effects: is worker `index` on `seat` until the pool ends, and never returns.
-/// Called by: supervisor, in the child it has just forked, with all signals blocked and no handlers. Everything here that runs before user
-/// code is boring on purpose: no lock, no static with a constructor, nothing a thread of the parent may have held when it forked.
+/// Called by: supervisor, in the child it has just forked, with all signals blocked and no handlers; see Supervisor::run() for what it has prepared.
+/// Everything here that runs before user code is boring on purpose: no lock, no static with a constructor, nothing a thread of the parent may have
+/// held when it forked.
 [[noreturn]] inline void run_process(task::Board& board, const Setup& setup, std::uint32_t seat_number, std::uint32_t index, pid_t supervisor) {
     if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }
     reach(FaultPoint::after_fork);
@@ -150,7 +151,6 @@ inline void record_crashes(task::Seat& seat) noexcept {
     os::reset_signal(SIGTTOU, SIG_IGN);
     os::purge_standard_streams();
     os::close_standard_input();
-    name_process(setup.name, index);
     const std::span<std::byte> arguments = board.argument_side();
     os::make_read_only(arguments.data(), arguments.size());
 
@@ -161,7 +161,6 @@ inline void record_crashes(task::Seat& seat) noexcept {
     ++depth;
     worker_token = os::process_token();
     record_crashes(seat);
-    ::on_exit(leave_on_exit, nullptr);
     os::unblock_all_signals();
 
     if (setup.initializer) {
@@ -174,6 +173,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
         }
         leave_if_impostor();
         os::flush_pending_output();
+        if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }  // again: it may have changed its user
     }
     reach(FaultPoint::before_ready);
     board.control.times_ready.fetch_add(1, std::memory_order_relaxed);

@@ -7,8 +7,12 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/descriptor.hpp>
+#include <procpool/os/exit_hook.hpp>
+#include <procpool/os/life_line.hpp>
+#include <procpool/os/own_stack.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
+#include <procpool/os/thread_locals.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/deadlines.hpp>
@@ -24,6 +28,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace procpool::worker {
@@ -33,15 +38,23 @@ namespace procpool::worker {
 class Supervisor {
 public:
     /// bell: raised by the parent when Control changed. parent: readable when the parent has ended, or none.
-    Supervisor(task::Board& board, const Setup& setup, os::Event& bell, os::Descriptor& parent, pid_t parent_pid)
-        : board_(board), setup_(setup), bell_(bell), parent_(parent), parent_pid_(parent_pid), workers_(setup.workers + (setup.recycles ? 1 : 0)), deadlines_(board), casualties_(board) {}
+    Supervisor(task::Board& board, const Setup& setup, os::Event& bell, os::Descriptor& parent)
+        : board_(board), setup_(setup), bell_(bell), parent_(parent), workers_(setup.workers + (setup.recycles ? 1 : 0)), deadlines_(board), casualties_(board) {}
 
     /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all signals blocked.
     [[noreturn]] void run() {
         os::reset_all_signals();
+        os::lead_group(0);  // who kills the program's group leaves somebody to end the workers
+        os::ThreadLocals::forget();
+        watch_ = os::LifeLine::watch_parent(std::move(parent_), false);
+        os::signal_at_end(watch_.pipe(), SIGCONT);  // to see the end also when it is stopped
+        os::hook_exits(leave_on_exit);  // for its workers
         name_process(setup_.name + "+", 0);
         children_ = os::watch_children();
         if (!children_) { fail_to_start(errno); }
+        try {
+            life_.emplace();
+        } catch (const std::system_error& error) { fail_to_start(error.code().value()); }
         for (std::uint32_t index = 0; index < workers_.size() && !stopping(); ++index) {
             if (const int error = spawn(index); error != 0) { fail_to_start(error); }
         }
@@ -104,12 +117,7 @@ private:
         seat.state.store(task::SeatState::starting, std::memory_order_release);
         const pid_t self = os::this_process();
         const pid_t pid = os::try_fork();
-        if (pid == 0) {
-            children_.close();
-            bell_.close();
-            parent_.close();
-            run_process(board_, setup_, *number, index, self);
-        }
+        if (pid == 0) { live({board_, setup_, *number, index, self}); }
         if (pid < 0) {
             const int error = errno;
             seat.state.store(task::SeatState::vacant, std::memory_order_relaxed);
@@ -121,6 +129,33 @@ private:
         board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
         tell_start(board_, index, pid);
         return 0;
+    }
+
+    struct Start {
+        task::Board& board;
+        const Setup& setup;
+        std::uint32_t seat;
+        std::uint32_t index;
+        pid_t supervisor;
+        [[noreturn]] void run() const { run_process(board, setup, seat, index, supervisor); }
+    };
+
+    /// The child's side of spawn(). The kernel kills it when its supervisor ends, in two ways: die_with_parent(), which a change of the user takes
+    /// away, and the end of life_, which closing all descriptors takes away.
+    [[noreturn]] void live(Start start) noexcept {
+        children_.close();
+        bell_.close();
+        watch_ = {};
+        os::LifeLine::forget();
+        life_->writing.close();
+        os::signal_at_end(life_->reading.number(), SIGKILL);
+        if (os::is_at_end(life_->reading.number())) { os::leave(EXIT_FAILURE); }
+        life_->reading.close();
+        name_process(setup_.name, start.index);
+        if (!setup_.on_first_stack) {
+            os::run_on_own_stack([](void* what) { static_cast<const Start*>(what)->run(); }, &start);
+        }
+        start.run();
     }
 
     [[noreturn]] void fail_to_start(int error) noexcept {
@@ -162,8 +197,9 @@ private:
     // ---- waiting
 
     void sleep() noexcept {
-        const auto readable = os::wait_any_readable<3>({children_.number(), bell_.number(), parent_.number()}, Deadline{deadlines_.arm([this] { return std::min(next_time(), next_deadline()); })});
-        if (parent_ ? readable[2] : os::parent_process() != parent_pid_) {
+        const auto readable = os::wait_any_readable<4>({children_.number(), bell_.number(), watch_.process(), watch_.pipe()},
+                                                       Deadline{deadlines_.arm([this] { return std::min(next_time(), next_deadline()); })});
+        if ((readable[2] || readable[3] || watch_.must_ask()) && watch_.is_gone()) {
             kill_all(SIGKILL);
             os::leave(EXIT_FAILURE);
         }
@@ -174,7 +210,7 @@ private:
     /// When there is something to do that nobody will report.
     [[nodiscard]] Clock::time_point next_time() const noexcept {
         Clock::time_point next = Clock::time_point::max();
-        if (!parent_) { next = Clock::now() + milliseconds{100}; }
+        if (watch_.must_ask()) { next = Clock::now() + milliseconds{100}; }
         if (life() == task::Life::terminated) { next = std::min(next, kill_at_); }
         for (const Worker& worker : workers_) {
             next = std::min(next, worker.pid == 0 ? worker.respawn_at : start_deadline(worker));
@@ -368,7 +404,8 @@ private:
     const Setup& setup_;
     os::Event& bell_;
     os::Descriptor& parent_;
-    pid_t parent_pid_;
+    os::LifeLine::Watch watch_;
+    std::optional<os::Pipe> life_;  // its writing end is the supervisor's alone
     os::Descriptor children_;
     std::vector<Worker> workers_;
     Deadlines deadlines_;
