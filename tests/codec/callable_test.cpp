@@ -6,12 +6,17 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <typeindex>
+
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -116,6 +121,7 @@ TEST_CASE("captured references are refused with the ways out") {
         CHECK(contains(text, "captured a reference or pointer"));
         CHECK(contains(text, "capture by value"));
         CHECK(contains(text, "pass it as an argument"));
+        CHECK(contains(text, "procpool::bind_front(f, values...)"));
         CHECK(contains(text, "shared memory (SharedArray, Shared)"));
         CHECK(contains(text, "use fork_map"));
         CHECK(contains(text, "procpool::snapshot()"));
@@ -130,6 +136,48 @@ TEST_CASE("what captured pointers to shared memory and to the program may travel
     CHECK(there_and_back([span = std::span(memory)] { return span[2]; })() == 3);
     CHECK(there_and_back([p = &doubled] { return p(1); })() == 2);
     CHECK(there_and_back([text = "literal"] { return *text; })() == 'l');
+}
+
+TEST_CASE("numbers are not taken for references where no reference is") {
+    const int local = 1;
+    const auto number = reinterpret_cast<std::uintptr_t>(&local);  // as a hash or an id may be by chance
+    CHECK(there_and_back([number] { return number; })() == number);
+    CHECK(there_and_back([number, c = 'c'] { return number + static_cast<unsigned char>(c); })() == number + 'c');
+    CHECK(there_and_back([a = std::array{number, number}] { return a[1]; })() == number);
+}
+
+TEST_CASE("where a number may be meant the refusal says so") {
+    const int local = 1;
+    const auto number = reinterpret_cast<std::uintptr_t>(&local);
+    static const int table[] = {1, 2};
+    const auto text = refusal([number, t = &table] { return number + static_cast<unsigned>((*t)[0]); });
+    if (numbers_are_told_apart) {
+        CHECK(text == "nothing was thrown");
+    } else {
+        CHECK(contains(text, "if it is a number that only looks like such an address, pass it as an argument or through procpool::bind_front()"));
+    }
+}
+
+TEST_CASE("what a closure's padding held before is not taken for a reference") {
+    static const int table[] = {1, 2};
+    const auto check = [](const auto& closure) {
+        using F = std::remove_cvref_t<decltype(closure)>;
+        union Storage {
+            Storage() noexcept {
+                for (const void*& word : words) { word = this; }
+            }
+            ~Storage() {}
+            const void* words[sizeof(F) / sizeof(void*)];
+            F copy;
+        } storage;
+        const auto* const bytes = reinterpret_cast<const std::byte*>(&closure);
+        for (std::size_t i = 0; i != sizeof(F); ++i) {  // as a compiler may copy it, byte by byte, but for the padding
+            if (i % sizeof(void*) == 0 || i / sizeof(void*) == 1) { reinterpret_cast<std::byte*>(&storage.copy)[i] = bytes[i]; }
+        }
+        CHECK(there_and_back(storage.copy)() == closure());
+    };
+    check([letter = 'x', t = &table, flag = true] { return letter + (*t)[0] + flag; });
+    check([flag = true, real = 1.5] { return flag ? real : -real; });
 }
 
 TEST_CASE("numbers between padding are not taken for references") {

@@ -55,18 +55,20 @@ TEST_CASE("most numbers cannot be an address") {
     CHECK(os::may_be_address(&a_constant));
 }
 
-TEST_CASE("memory is mapped as long as it is mapped") {
+TEST_CASE("memory is readable as long as it is mapped and may be read") {
     const int on_stack = 1;
     const auto on_heap = std::make_unique<int>(1);
-    CHECK(os::is_mapped(&on_stack));
-    CHECK(os::is_mapped(on_heap.get()));
-    CHECK(os::is_mapped(reinterpret_cast<const void*>(&a_function)));
+    CHECK(os::is_readable(&on_stack));
+    CHECK(os::is_readable(on_heap.get()));
+    CHECK(os::is_readable(reinterpret_cast<const void*>(&a_function)));
     constexpr std::size_t page = 4096;
-    void* const pages = ::mmap(nullptr, 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);  // mapped, if not accessible
+    void* const pages = ::mmap(nullptr, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);  // never touched
     REQUIRE(pages != MAP_FAILED);
     const char* const last = static_cast<char*>(pages) + 2 * page - 1;
-    CHECK(os::is_mapped(last));
+    CHECK(os::is_readable(last));
+    REQUIRE(::mprotect(pages, 2 * page, PROT_NONE) == 0);
+    CHECK_FALSE(os::is_readable(last));
     ::munmap(pages, 2 * page);
-    CHECK_FALSE(os::is_mapped(last));
-    CHECK_FALSE(os::is_mapped(pages));
+    CHECK_FALSE(os::is_readable(last));
+    CHECK_FALSE(os::is_readable(pages));
 }

@@ -16,8 +16,8 @@ namespace procpool {
 
 /// What a CodecError about an address says its reader can do instead.
 inline constexpr const char* ways_out =
-    "capture by value, pass it as an argument, put it in shared memory (SharedArray, Shared), use fork_map, or wrap "
-    "it in procpool::snapshot()";
+    "capture by value, pass it as an argument, bind it with procpool::bind_front(f, values...), put it in shared memory "
+    "(SharedArray, Shared), use fork_map, or wrap the function in procpool::snapshot()";
 
 /// Throws: CodecError, unless `address` is null or in memory that the receiver shares.
 template <class T>

@@ -6,6 +6,7 @@
 /// that are encodable. A closure's bytes are searched for addresses that mean nothing to the receiver.
 
 #include <procpool/codec/address.hpp>
+#include <procpool/codec/captured.hpp>
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/plain.hpp>
 #include <procpool/core/type_name.hpp>
@@ -110,27 +111,23 @@ constexpr void require_sendable() {
     if constexpr (!Sendable<F>) { static_cast<void>(sizeof(not_sendable<std::decay_t<F>>)); }
 }
 
+/// What a refusal adds where numbers and addresses look alike.
+inline constexpr const char* if_it_is_a_number =
+    "; or, if it is a number that only looks like such an address, pass it as an argument or through procpool::bind_front()";
+
 /// Throws: CodecError when a word within `f` is an address on this process's stack or heap: something captured by
-/// reference, or `this`. A number that happens to be one is taken for it. `place_of` is a PlaceOf, or something like
-/// it.
+/// reference, or `this`. Nothing is looked at in an F that holds no address. In others, a number that happens to be such an
+/// address is taken for one, unless numbers_are_told_apart. `place_of` is a PlaceOf, or something like it.
 template <class F, class Where>
 void check_captures(const F& f, const Where& place_of) {
-    if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F> && alignof(F) >= alignof(void*)) {
-        const void* words[sizeof(F) / sizeof(void*)];
-        std::memcpy(words, std::addressof(f), sizeof(F));
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_clear_padding)
-        if constexpr (std::is_copy_constructible_v<F>) {
-            F copy = f;
-            __builtin_clear_padding(&copy);
-            std::memcpy(words, std::addressof(copy), sizeof(F));
-        }
-#endif
-#endif
-        for (const void* const word : words) {
-            if (place_of(word) == Place::private_) {
+    if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F> && !holds_no_address_v<F>) {
+        for (std::size_t offset = 0; offset != sizeof(F); offset += sizeof(void*)) {
+            const void* word = nullptr;
+            std::memcpy(&word, reinterpret_cast<const std::byte*>(std::addressof(f)) + offset, sizeof(word));
+            if (place_of(word) == Place::private_ && may_be_captured(f, offset)) [[unlikely]] {
                 throw CodecError("procpool: " + type_name<F>() +
-                                 " captured a reference or pointer to memory that only this process has: " + ways_out);
+                                 " captured a reference or pointer to memory that only this process has: " + ways_out +
+                                 (numbers_are_told_apart ? "" : if_it_is_a_number));
             }
         }
     } else {

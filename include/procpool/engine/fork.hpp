@@ -44,7 +44,7 @@ namespace engine {
     if (!os::may_be_address(address)) { return Place::common; }
     if (shm::is_shared_with_children(address)) { return Place::shared; }
     if (os::reservations.hold(address) || os::in_loaded_module(address)) { return Place::common; }
-    return os::is_mapped(address) ? Place::private_ : Place::common;
+    return os::is_readable(address) ? Place::private_ : Place::common;
 }
 
 class ForkCrew final : public Crew {

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <link.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
 #include <vector>
 
 namespace procpool::os {
@@ -75,8 +77,14 @@ private:
     return number >= lowest && number < highest;
 }
 
-/// Whether `address` is in memory of this process, of any kind. Requires: may_be_address().
-[[nodiscard]] inline bool is_mapped(const void* address) noexcept {
+/// Whether there is memory at `address` that this process can read. Requires: may_be_address().
+[[nodiscard]] inline bool is_readable(const void* address) noexcept {
+    char byte = 0;
+    const iovec to{&byte, 1};
+    const iovec from{const_cast<void*>(address), 1};
+    if (::process_vm_readv(::getpid(), &to, 1, &from, 1, 0) == 1) { return true; }
+    if (errno == EFAULT) { return false; }
+    // A filter of system calls may refuse that. Then it is enough that something is mapped there.
     constexpr std::uintptr_t page = 4096;
     unsigned char resident = 0;
     void* const start = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(address) & ~(page - 1));

@@ -74,7 +74,7 @@ private:
         if (::__cxa_thread_atexit_impl([](void*) {}, &object, no_module) != 0) { return none; }
         for (std::size_t i = 0; i < places.size(); ++i) {
             Entry* const now = load(places[i]);
-            if (now == before[i] || reinterpret_cast<std::uintptr_t>(now) % alignof(Entry) != 0 || !may_be_address(now) || !is_mapped(now)) { continue; }
+            if (now == before[i] || reinterpret_cast<std::uintptr_t>(now) % alignof(Entry) != 0 || !may_be_address(now) || !is_readable(now)) { continue; }
             if (now->object != &object || now->next != before[i]) { continue; }
             *places[i] = now->next;
             std::free(now);

@@ -44,7 +44,7 @@ inline constinit const os::Modules* parents_code = nullptr;
     if (shm::is_shared_with_parent(address)) { return Place::shared; }
     if (os::reservations.hold(address)) { return Place::common; }
     if (parents_code != nullptr && parents_code->contain(reinterpret_cast<std::uintptr_t>(address))) { return Place::common; }
-    return os::is_mapped(address) ? Place::private_ : Place::common;
+    return os::is_readable(address) ? Place::private_ : Place::common;
 }
 
 inline void leave_if_impostor() {
