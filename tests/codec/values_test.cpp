@@ -12,6 +12,7 @@
 #include <compare>
 #include <complex>
 #include <cstddef>
+#include <filesystem>
 #include <ios>
 #include <random>
 #include <ranges>
@@ -43,6 +44,7 @@ TEST_CASE("trivially copyable classes of the library are their bytes") {
     CHECK(round_trip(std::weak_ordering::greater) == std::weak_ordering::greater);
     CHECK(round_trip(std::partial_ordering::unordered) == std::partial_ordering::unordered);
     CHECK(round_trip(std::streampos(1'000)) == std::streampos(1'000));
+    CHECK(round_trip(std::filesystem::file_status(std::filesystem::file_type::directory)).type() == std::filesystem::file_type::directory);
     CHECK(round_trip(ExitStatus::from_signal(9)) == ExitStatus::from_signal(9));
 }
 

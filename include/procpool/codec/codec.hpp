@@ -8,17 +8,13 @@
 #include <procpool/codec/archive.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/plain.hpp>
+#include <procpool/codec/values.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
 
 namespace procpool {
-
-/// Whether the bytes of a T are everything: no pointer, view or reference can be in it, and no Codec or serialize() of
-/// the user's says otherwise.
-template <class T>
-inline constexpr bool is_plain_v = requires { requires Codec<T>::plain; };
 
 /// A union that nobody can look into, but too small for a pointer.
 template <class T>
@@ -182,7 +178,8 @@ struct not_encodable {
     static_assert(
         obstacle != Obstacle::refers,
         "procpool: an iterator, a view or a pointer-like type cannot travel between processes, for what it refers to stays behind: "
-        "give the elements themselves, as a std::vector or std::string, or a std::span or SharedArray of them");
+        "give the elements themselves, as a std::vector or std::string, or a std::span or SharedArray of them; a type that only looks "
+        "like one of those needs a procpool::Codec<T>");
     static_assert(
         obstacle != Obstacle::hidden,
         "procpool: this type cannot travel between processes as it is, for nobody can look into it, and it may hide a pointer: "

@@ -30,6 +30,14 @@ template <class T>
 inline constexpr bool is_initializer_list_v<std::initializer_list<T>> = true;
 
 template <class T>
+struct Codec;
+
+/// Whether the bytes of a T are everything: no pointer, view or reference can be in it, and no Codec or serialize() of
+/// the user's says otherwise.
+template <class T>
+inline constexpr bool is_plain_v = requires { requires Codec<T>::plain; };
+
+template <class T>
 concept Pointer = std::is_pointer_v<T>;
 template <class T>
 concept Referring = std::is_lvalue_reference_v<T>;

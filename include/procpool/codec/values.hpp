@@ -4,7 +4,8 @@
 /// \file
 /// Classes that are no aggregates, and whose bytes are everything: those of the standard library, and procpool's own.
 
-#include <procpool/codec/codec.hpp>
+#include <procpool/codec/fields.hpp>
+#include <procpool/codec/plain.hpp>
 #include <procpool/core/exit_status.hpp>
 #include <procpool/core/type_text.hpp>
 
@@ -13,6 +14,7 @@
 #include <compare>
 #include <complex>
 #include <cstddef>
+#include <filesystem>
 #include <ios>
 #include <ranges>
 #include <string_view>
@@ -23,6 +25,8 @@ namespace procpool {
 template <>
 inline constexpr bool enable_plain<ExitStatus> = true;
 
+template <>
+inline constexpr bool enable_plain<std::filesystem::file_status> = true;
 template <class T>
 inline constexpr bool enable_plain<std::complex<T>> = is_plain_v<T>;
 template <std::size_t Size>
