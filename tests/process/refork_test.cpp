@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 #include <future>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -85,6 +86,41 @@ TEST_CASE("refork: workers see the memory as it is then") {
     CHECK(stats.workers_died == 0);
     CHECK(stats.workers_recycled == 0);
     state = 0;
+}
+
+TEST_CASE("refork: a snapshot of memory that is newer than the workers is refused until then") {
+    const std::vector<int> table(1'000'000, 1);
+    const auto number = std::make_unique<int>(2);
+    Pool pool{2};
+    const auto newer_table = std::make_unique<int[]>(1'000'000);
+    newer_table[7] = 3;
+    std::vector<std::unique_ptr<int>> newer_numbers;
+    for (int i = 0; i != 100'000; ++i) { newer_numbers.push_back(std::make_unique<int>(i)); }  // so that free blocks are used up
+
+    const auto old = snapshot([t = table.data(), end = table.data() + table.size(), n = number.get()](int) { return t[7] + end[-1] + *n; });
+    const auto from_table = snapshot([t = newer_table.get(), letter = 'x'](int) { return t[7] + letter - 'x'; });
+    const auto from_number = snapshot([&n = *newer_numbers[99'999]](int) { return n; });
+    const auto is_refused = [](auto call) {
+        try {
+            call();
+        } catch (const CodecError& e) {
+            const std::string text = e.what();
+            return text.find("newer than the workers") != std::string::npos && text.find("refork()") != std::string::npos;
+        }
+        return false;
+    };
+    CHECK(pool.apply(old, 0) == 4);
+    CHECK(is_refused([&] { pool.apply(from_table, 0); }));
+    CHECK(is_refused([&] { pool.apply(from_number, 0); }));
+    CHECK(is_refused([&] { static_cast<void>(pool.map(from_table, first_numbers(3))); }));
+    CHECK(is_refused([&] { static_cast<void>(pool.broadcast(from_table, 0)); }));
+
+    pool.refork();
+    CHECK(pool.apply(old, 0) == 4);
+    CHECK(pool.apply(from_table, 0) == 3);
+    CHECK(pool.apply(from_number, 0) == 99'999);
+    CHECK(pool.map(from_table, first_numbers(3)) == std::vector<int>(3, 3));
+    CHECK(pool.broadcast(from_table, 0) == std::vector<int>(2, 3));
 }
 
 TEST_CASE("refork: what runs finishes where it is, what is queued runs on the new workers") {

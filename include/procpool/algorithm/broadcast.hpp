@@ -45,6 +45,9 @@ auto ProcessPool<E>::broadcast(F f, Args&&... args) {
         using Result = task_result_t<F, Args...>;
         engine::Client& to = open_client();
         if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { to.check_code(reinterpret_cast<std::uintptr_t>(f)); }
+        if constexpr (is_snapshot_v<F>) {
+            check_snapshot(f, [&](const void* address) { return to.is_newer_than_workers(address); });
+        }
         if (to.is_in_task()) { engine::throw_deadlock("procpool: broadcast() in a task of the pool"); }  // which would have to end first
         const std::lock_guard one_at_a_time{broadcasting_};  // a worker's mail holds one task
         std::vector<Future<Result>> futures;

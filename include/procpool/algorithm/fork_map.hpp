@@ -132,9 +132,9 @@ private:
 template <class Calls>
 [[nodiscard]] auto inherited(Calls& calls) {
     if constexpr (Calls::takes_stop_token) {
-        return snapshot([&calls](std::stop_token stop, std::size_t i) -> decltype(auto) { return calls(stop, i); });
+        return Snapshot([&calls](std::stop_token stop, std::size_t i) -> decltype(auto) { return calls(stop, i); });
     } else {
-        return snapshot([&calls](std::size_t i) -> decltype(auto) { return calls(i); });
+        return Snapshot([&calls](std::size_t i) -> decltype(auto) { return calls(i); });
     }
 }
 

@@ -24,7 +24,8 @@ namespace procpool::algorithm {
 template <class F>
 concept Wrapper = requires { typename F::Wrapped; };
 
-/// Throws: CodecError when `f`, or what it wraps, is code that the workers do not have, or has captured what only this process has.
+/// Throws: CodecError when `f`, or what it wraps, is code that the workers do not have, or has captured what only this process has, or is a snapshot
+/// of what is newer than they are.
 template <class F>
 void check_callable(const engine::Client& client, const F& f) {
     if constexpr (Wrapper<F>) {
@@ -32,6 +33,8 @@ void check_callable(const engine::Client& client, const F& f) {
         if constexpr (requires { f.g; }) { check_callable(client, f.g); }
     } else if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
         client.check_code(reinterpret_cast<std::uintptr_t>(f));
+    } else if constexpr (is_snapshot_v<F>) {
+        check_snapshot(f, [&](const void* address) { return client.is_newer_than_workers(address); });
     } else {
         check_captures(f, client.place_of());
     }

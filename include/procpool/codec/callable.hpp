@@ -39,8 +39,15 @@ private:
     F function_;
 };
 
+/// Whether the program calls snapshot() anywhere: pools remember which memory their workers have only if it does.
+inline constinit bool snapshots_are_used = false;
+template <class F>
+inline const bool uses_snapshot = (snapshots_are_used = true);  // while the program, or its library, is loaded
+
 /// Returns: f, allowed to refer to memory that workers have only a copy of: right for tables that were loaded before
-/// the pool was built, wrong for what changes after that, or lies on the stack of a function that has returned.
+/// the pool was built, wrong for what changes after that, or lies on the stack of a function that has returned. Memory that
+/// is certain to be newer than the workers is refused when the task is submitted; memory that was freed before they were
+/// forked, and is used again, cannot be told from what it was.
 template <class F>
 [[nodiscard]] auto snapshot(F&& f) {
     using Function = std::decay_t<F>;
@@ -48,6 +55,7 @@ template <class F>
         CopiedAsBytes<Function>,
         "procpool: snapshot() takes closures that capture references, pointers and trivially copyable values only: "
         "capture strings and containers by reference, or pass them as arguments");
+    static_cast<void>(&uses_snapshot<Function>);
     return Snapshot<Function>(std::forward<F>(f));
 }
 
@@ -115,24 +123,40 @@ constexpr void require_sendable() {
 inline constexpr const char* if_it_is_a_number =
     "; or, if it is a number that only looks like such an address, pass it as an argument or through procpool::bind_front()";
 
+/// Returns: whether one of f's members may be an address of which `is_wrong` holds.
+template <class F, class Is>
+[[nodiscard]] bool may_have_captured([[maybe_unused]] const F& f, [[maybe_unused]] const Is& is_wrong) {
+    if constexpr (!holds_no_address_v<F>) {
+        for (std::size_t offset = 0; offset != sizeof(F); offset += sizeof(void*)) {
+            const void* word = nullptr;
+            std::memcpy(&word, reinterpret_cast<const std::byte*>(std::addressof(f)) + offset, sizeof(word));
+            if (is_wrong(word) && may_be_captured(f, offset)) [[unlikely]] { return true; }
+        }
+    }
+    return false;
+}
+
 /// Throws: CodecError when a word within `f` is an address on this process's stack or heap: something captured by
 /// reference, or `this`. Nothing is looked at in an F that holds no address. In others, a number that happens to be such an
 /// address is taken for one, unless numbers_are_told_apart. `place_of` is a PlaceOf, or something like it.
 template <class F, class Where>
-void check_captures(const F& f, const Where& place_of) {
-    if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F> && !holds_no_address_v<F>) {
-        for (std::size_t offset = 0; offset != sizeof(F); offset += sizeof(void*)) {
-            const void* word = nullptr;
-            std::memcpy(&word, reinterpret_cast<const std::byte*>(std::addressof(f)) + offset, sizeof(word));
-            if (place_of(word) == Place::private_ && may_be_captured(f, offset)) [[unlikely]] {
-                throw CodecError("procpool: " + type_name<F>() +
-                                 " captured a reference or pointer to memory that only this process has: " + ways_out +
-                                 (numbers_are_told_apart ? "" : if_it_is_a_number));
-            }
+void check_captures([[maybe_unused]] const F& f, [[maybe_unused]] const Where& place_of) {
+    if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F>) {
+        if (may_have_captured(f, [&](const void* word) { return place_of(word) == Place::private_; })) {
+            throw CodecError("procpool: " + type_name<F>() +
+                             " captured a reference or pointer to memory that only this process has: " + ways_out +
+                             (numbers_are_told_apart ? "" : if_it_is_a_number));
         }
-    } else {
-        static_cast<void>(f);
-        static_cast<void>(place_of);
+    }
+}
+
+/// Throws: CodecError when a snapshot refers to memory that is newer than the workers, of which `is_newer` holds.
+template <class F, class Is>
+void check_snapshot(const Snapshot<F>& f, const Is& is_newer) {
+    if (may_have_captured(f, is_newer)) {
+        throw CodecError("procpool: " + type_name<F>() +
+                         ", given to procpool::snapshot(), refers to memory that is newer than the workers: build the pool after that memory "
+                         "has been filled, or call refork() then");
     }
 }
 

@@ -11,6 +11,7 @@
 #include <procpool/engine/crew.hpp>
 #include <procpool/engine/parcel.hpp>
 #include <procpool/engine/parkers.hpp>
+#include <procpool/engine/workers_memory.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/modules.hpp>
@@ -67,9 +68,16 @@ public:
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
     /// Called by: the pool's constructor, before the first submission.
-    void employ(std::unique_ptr<Crew> crew) noexcept { crew_ = std::move(crew); }
+    void employ(std::unique_ptr<Crew> crew) {
+        crew_ = std::move(crew);
+        mark_memory();
+    }
     /// What an address in an argument means to the workers.
     [[nodiscard]] PlaceOf place_of() const noexcept { return place_of_; }
+    /// Whether the workers' memory is certain to lack what is at `address`, because it is newer than they are.
+    [[nodiscard]] bool is_newer_than_workers(const void* address) const {
+        return place_of_(address) == Place::private_ && memory_.lacks(address);
+    }
     /// Whether a submission returns when the task has been run.
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
     [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
@@ -287,6 +295,9 @@ private:
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
     [[nodiscard]] bool wait_longer(Ticket ticket, Deadline deadline);
     [[nodiscard]] bool spin_for(Ticket ticket, Deadline deadline);
+    void mark_memory() {
+        if (modules_) { memory_.mark(); }
+    }
     void wait_for_capacity(const Order& order);
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
@@ -307,6 +318,7 @@ private:
     const PlaceOf place_of_;
     mutable std::mutex modules_mutex_;
     std::optional<os::Modules> modules_;                  // the code that the workers have, where that may differ from ours
+    WorkersMemory memory_;                                // looked at where there is modules_
     mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
     Parkers parkers_;
 

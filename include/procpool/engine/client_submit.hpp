@@ -346,6 +346,7 @@ inline void Client::refork() {
     }
     check_crew();
     if (life() > task::Life::closing) { throw_ended(); }
+    mark_memory();
     const std::lock_guard guard{modules_mutex_};
     if (modules_) { modules_.swap(modules); }
 }

@@ -280,6 +280,9 @@ private:
         if constexpr (TaskCall<F, Args...>) {
             engine::Client& to = client();
             if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { to.check_code(reinterpret_cast<std::uintptr_t>(f)); }
+            if constexpr (is_snapshot_v<F>) {
+                check_snapshot(f, [&](const void* address) { return to.is_newer_than_workers(address); });
+            }
             check_task(options);
             const engine::Order order{.code = call_code<F, Args...>, .patience = patience, .timeout = options.timeout, .retries = options.retries,
                                       .priority = options.priority, .label = options.label, .plain = is_plain_call_v<F, Args...>};
