@@ -155,6 +155,21 @@ TEST_CASE("results arrive by value") {
     call([] {});
 }
 
+TEST_CASE("functions and arrays are passed and returned as what they decay to") {
+    const auto apply = [](int (*f)(int, int), int n) { return f(n, n); };
+    CHECK(call(apply, add, 2) == 4);
+    CHECK(call(apply, *add, 2) == 4);
+    CHECK(call([]() -> int (&)(int, int) { return add; })(1, 2) == 3);
+    CHECK(call([] { return &add; })(1, 2) == 3);
+    CHECK(call([]() -> const char(&)[5] { return "text"; }) == "text");
+    STATIC_REQUIRE(std::is_same_v<task_result_t<int (&(*)())[3]>, int*>);
+    CHECK_THROWS_AS(call([]() -> int(&)[3] {
+                        static int numbers[3]{};
+                        return numbers;
+                    }),
+                    CodecError);
+}
+
 TEST_CASE("results do not view what ends with the task") {
     STATIC_REQUIRE_FALSE(TaskCall<std::vector<std::string_view> (*)()>);
     CHECK_THROWS_AS(call([](std::span<int> span) { return span; }, std::span<int>(std::vector<int>(2).data(), 2)),

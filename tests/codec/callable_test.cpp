@@ -11,8 +11,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
+#include <typeindex>
+
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -192,4 +195,28 @@ TEST_CASE("a snapshot may refer to anything") {
     CHECK(counts() == 2);
     CHECK(there_and_back(snapshot(&doubled))(2) == 4);
     CHECK(there_and_back(snapshot(doubled))(2) == 4);
+}
+
+TEST_CASE("a closure that is a value is searched as a function is") {
+    int number = 5;
+    const auto by_value = [number](int n) { return number + n; };
+    const auto by_reference = [&number] { return number; };
+    CHECK(round_trip(by_value)(1) == 6);
+    CHECK(round_trip(std::vector{by_value, by_value})[1](2) == 7);
+    CHECK(round_trip(std::optional(by_value)).value()(3) == 8);
+    CHECK(std::get<0>(round_trip(std::tuple{by_value, 1}))(4) == 9);
+    CHECK(round_trip(std::bind(doubled, 4))() == 8);
+    CHECK(round_trip(std::bind_front(doubled, 5))() == 10);
+    CHECK_THROWS_AS(to_bytes(by_reference), CodecError);
+    CHECK_THROWS_AS(to_bytes(std::vector{by_reference}), CodecError);
+    CHECK_THROWS_AS(to_bytes(std::pair{1, by_reference}), CodecError);
+    CHECK_THROWS_AS(to_bytes(std::bind(by_reference)), CodecError);
+    STATIC_REQUIRE(Encodable<decltype(snapshot(by_reference))>);
+    const std::string text = "text";
+    STATIC_REQUIRE_FALSE(Encodable<decltype([text] { return text; })>);
+    STATIC_REQUIRE(callable_kind_v<decltype(by_value)> == CallableKind::bytes);
+}
+
+TEST_CASE("what names something static in the program travels") {
+    CHECK(round_trip(std::type_index(typeid(int))) == std::type_index(typeid(int)));
 }

@@ -77,6 +77,21 @@ struct HoldsAtomic {
     std::atomic<int> a;
     const int b = 2;
 };
+struct Picky {
+    Picky() = default;
+    template <class T>
+    Picky(T&&) = delete;
+};
+struct HoldsPicky {  // which no AnyField initialises, but nothing does
+    int a;
+    Picky b;
+    int* c;
+};
+struct DefaultedReference {
+    static inline int somewhere = 0;
+    int a;
+    int& b = somewhere;
+};
 struct Empty {};
 struct HoldsEmpty {
     Empty a, b;
@@ -112,6 +127,9 @@ TEST_CASE("what has no fields that could be counted is known") {
     STATIC_REQUIRE_FALSE(PlainStruct<Derived>);
     STATIC_REQUIRE_FALSE(PlainStruct<std::string>);
     STATIC_REQUIRE(initialisers_v<HoldsReference> == 0);
+    STATIC_REQUIRE(initialisers_v<DefaultedReference> == 0);
+    STATIC_REQUIRE(initialisers_v<HoldsPicky> == 0);
+    STATIC_REQUIRE(initialisers_v<Derived> == 2);  // its base is one
     STATIC_REQUIRE(initialisers_v<Large> > most_initialisers);
 }
 

@@ -8,11 +8,27 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <string>
 #include <vector>
 
 using namespace procpool;
 using namespace procpool_test;
+
+namespace {
+class Hidden {  // may be in a SharedArray
+public:
+    Hidden() = default;
+    [[nodiscard]] int* get() const { return pointer_; }
+
+private:
+    int* pointer_ = nullptr;
+};
+struct Nest {
+    int number;
+    std::span<Nest> inner;
+};
+}  // namespace
 
 TEST_CASE("a span of shared memory travels as an address") {
     std::vector<int> memory(10);
@@ -83,4 +99,26 @@ TEST_CASE("a span that a worker wrote is refused unless all of it is shared") {
     CHECK_THROWS_AS(decode(&memory[2], ~std::uint64_t{0} / 4 + 2), CodecError);
     CHECK_THROWS_AS(decode(nullptr, 1), CodecError);
     CHECK_THROWS_AS(decode(reinterpret_cast<const int*>(&memory), 1), CodecError);
+}
+
+TEST_CASE("elements that may hide a pointer travel in shared memory only") {
+    STATIC_REQUIRE_FALSE(Encodable<Hidden>);
+    STATIC_REQUIRE(Encodable<std::span<Hidden>>);
+    std::vector<Hidden> memory(3);
+    CHECK_THROWS_AS(to_bytes(std::span(memory)), CodecError);
+    const Sharing sharing{std::span(memory)};
+    CHECK(round_trip(std::span(memory)).data() == memory.data());
+    STATIC_REQUIRE_FALSE(Encodable<std::span<std::vector<int>::iterator>>);
+    STATIC_REQUIRE_FALSE(Encodable<std::span<std::shared_ptr<int>>>);
+}
+
+TEST_CASE("a span may have elements that hold spans of their type") {
+    STATIC_REQUIRE(Encodable<Nest>);
+    Nest inner[2]{{1, {}}, {2, {}}};
+    const auto bytes = to_bytes(Nest{3, inner});
+    Reader reader(bytes);
+    const auto copy = Codec<Nest>::decode(reader);
+    CHECK(copy.number == 3);
+    REQUIRE(copy.inner.size() == 2);
+    CHECK(copy.inner[1].number == 2);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/stored.hpp>
 
+#include <procpool/codec/standard.hpp>
+
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
@@ -56,6 +58,29 @@ TEST_CASE("store() copies only what must become something else") {
     CHECK(store(std::string_view("view").substr(1)) == "iew");
     const Table table{{1, 2}};
     CHECK(store(table).data() == table.cells.data());
+}
+
+namespace {
+int doubled(int n) { return 2 * n; }
+}  // namespace
+
+TEST_CASE("functions and arrays are passed as what they decay to") {
+    const auto function = store(doubled);
+    STATIC_REQUIRE(std::is_same_v<decltype(store(doubled)), int (*)(int)>);
+    CHECK(function == &doubled);
+    CHECK(round_trip(store(doubled))(4) == 8);
+
+    int numbers[3]{1, 2, 3};
+    STATIC_REQUIRE(std::is_same_v<decltype(store(numbers)), int*>);
+    CHECK(store(numbers) == &numbers[0]);
+    int grid[2][3]{};
+    STATIC_REQUIRE(std::is_same_v<decltype(store(grid)), int (*)[3]>);
+    CHECK(store(grid) == &grid[0]);
+    const char names[2][4]{"ab", "cd"};
+    CHECK(static_cast<const void*>(store(names)) == &names);
+    CHECK(store(names[1]) == "cd");
+    CHECK_THROWS_AS(to_bytes(store(numbers)), CodecError);
+    CHECK_THROWS_AS(to_bytes(store(grid)), CodecError);
 }
 
 TEST_CASE("a null pointer is no text") {

@@ -17,6 +17,17 @@ void send(procpool::Writer& out, const F& f, const Args&... args) {
     procpool::encode_call(out, f, args...);
 }
 
+class Number {  // holds no pointer, and says so
+public:
+    explicit Number(long n) : number_(n) {}
+    long get() const { return number_; }
+
+private:
+    long number_;
+};
+template <>
+inline constexpr bool procpool::enable_plain<Number> = true;
+
 int add(int a, int b) { return a + b; }
 
 void use(procpool::Writer& out) {
@@ -28,4 +39,8 @@ void use(procpool::Writer& out) {
         out, [captured](const std::string& text) { return text.size() + captured; }, "text");
     send(
         out, [](std::string_view text) { return std::vector{std::string(text)}; }, "text");
+    send(
+        out, [](Number number) { return std::vector{number}; }, Number(1));
+    send(
+        out, [](int (*f)(int, int)) { return f; }, add);
 }

@@ -5,15 +5,15 @@ cmake_minimum_required(VERSION 3.24)
 
 set(core)
 set(os core)
-set(shm core os)
-set(sync core os)
 set(codec core os)
+set(shm core os codec)
+set(sync core os)
 set(task core os shm sync)
 set(worker core os shm sync codec task)
 set(engine core os shm sync codec task worker)
 set(pool core codec engine)
 set(algorithm core os codec pool)
-set(layers core os shm sync codec task worker engine pool algorithm)
+set(layers core os codec shm sync task worker engine pool algorithm)
 
 # "what an #include of it looks like=the layers that may"
 set(doors

@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/interprocess/allocators/allocator.hpp>
 #include <boost/interprocess/managed_external_buffer.hpp>
 #include <cstddef>
@@ -44,6 +45,17 @@ TEST_CASE("children write into an array of their parent") {
     CHECK(std::accumulate(array.begin(), array.end(), 0) == 999 * 500);
     CHECK(array.span().data() == array.data());
     CHECK(array.span().size() == 1000);
+}
+
+TEST_CASE("an array of atomics is counted in by all") {
+    const SharedArray<std::atomic<int>> counters{3};
+    CHECK(in_child([&] {
+              ++counters[1];
+              return 0;
+          }) == 0);
+    ++counters[1];
+    CHECK(counters[0] == 0);
+    CHECK(counters[1] == 2);
 }
 
 TEST_CASE("an array is freed by its owner only") {

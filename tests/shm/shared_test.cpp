@@ -28,6 +28,9 @@ struct Counted {
 
 }  // namespace
 
+template <>
+inline constexpr bool procpool::enable_shared<Counted> = true;
+
 TEST_CASE("children and their parent count in one object") {
     const Shared<std::atomic<int>> counter{5};
     constexpr int children = 4;

@@ -11,6 +11,8 @@
 ///
 /// Every wait throws std::runtime_error after 20 s, so a test that hangs says where.
 
+#include <procpool/codec/plain.hpp>
+
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -111,3 +113,11 @@ private:
 };
 
 }  // namespace procpool_test
+
+// Their pointers are into a page that workers share, so these are right as arguments.
+template <>
+inline constexpr bool procpool::enable_plain<procpool_test::Gate> = true;
+template <>
+inline constexpr bool procpool::enable_plain<procpool_test::Counter> = true;
+template <>
+inline constexpr bool procpool::enable_plain<procpool_test::Barrier> = true;

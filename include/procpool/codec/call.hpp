@@ -19,8 +19,8 @@
 
 namespace procpool {
 
-/// As what type a result arrives: by value, and text as a string of its own.
-template <class T, class Value = std::remove_cvref_t<T>>
+/// As what type a result arrives: by value, and text as a string of its own. References to arrays and functions decay.
+template <class T, class Value = std::decay_t<T>>
 struct returned {
     using type = Value;
 };

@@ -10,6 +10,7 @@
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/plain.hpp>
 #include <procpool/core/type_name.hpp>
+#include <procpool/core/type_text.hpp>
 
 #include <cstddef>
 #include <cstring>
@@ -63,6 +64,14 @@ inline constexpr bool is_snapshot_v = false;
 template <class F>
 inline constexpr bool is_snapshot_v<Snapshot<F>> = true;
 
+/// Classes whose bytes are searched for addresses when they are sent, as a task's function or as a value: closures; what std::bind and its
+/// like return; what names something static in the program; and snapshots, which are excepted from the search.
+template <class T>
+concept Searched = std::is_class_v<T> && !std::is_aggregate_v<T> && !std::is_empty_v<T> && CopiedAsBytes<T> &&
+                   (is_closure_v<T> || is_snapshot_v<T> || std::is_bind_expression_v<T> || type_text<T>().starts_with("std::_Bind") ||
+                    type_text<T>().starts_with("std::_Mem_fn<") || type_text<T>().starts_with("std::_Not_fn<") ||
+                    type_text<T>() == "std::type_index" || type_text<T>() == "std::source_location");
+
 /// How a callable travels.
 enum class CallableKind {
     cannot,   ///< it does not
@@ -82,7 +91,7 @@ consteval CallableKind callable_kind() {
         return Encodable<F> ? CallableKind::value : CallableKind::cannot;
     } else if constexpr (std::is_empty_v<F> && CopiedAsBytes<F>) {
         return CallableKind::nothing;
-    } else if constexpr (Encodable<F> && (!is_plain_v<F> || Visitable<F>)) {
+    } else if constexpr (!Searched<F> && Encodable<F> && (!is_plain_v<F> || Visitable<F>)) {
         return CallableKind::value;
     } else {
         return CopiedAsBytes<F> ? CallableKind::bytes : CallableKind::cannot;
@@ -173,5 +182,15 @@ template <class F>
         return Codec<F>::decode(in);
     }
 }
+
+/// As a value, such as an argument or an element of a container.
+template <Searched F>
+struct Codec<F> {
+    static constexpr bool by_member = false;
+    using parts = TypeList<>;
+
+    static void encode(Writer& out, const F& f) { encode_callable<F>(out, f); }
+    static F decode(Reader& in) { return decode_callable<F>(in); }
+};
 
 }  // namespace procpool

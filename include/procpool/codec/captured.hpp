@@ -64,7 +64,7 @@ template <class F>
 consteval bool holds_no_address() {
     if constexpr (std::is_empty_v<F> || sizeof(F) < sizeof(void*) || alignof(F) < alignof(void*)) {
         return true;
-    } else if constexpr (!std::is_trivially_copyable_v<F>) {
+    } else if constexpr (!__is_trivially_copyable(F)) {  // the builtin, for GCC 12 takes another view of closures once a std::tuple held one
         return false;
     } else if constexpr (!MadeOfBytes<F, 0>) {
         return false;

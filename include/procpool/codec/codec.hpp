@@ -8,6 +8,7 @@
 #include <procpool/codec/archive.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/plain.hpp>
+#include <procpool/codec/values.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -15,31 +16,46 @@
 
 namespace procpool {
 
-/// Whether the bytes of a T are everything: no pointer, view or reference can be seen in it, and no Codec or
-/// serialize() of the user's says otherwise. What is inside a class that is no aggregate cannot be seen.
+/// A union that nobody can look into, but too small for a pointer.
 template <class T>
-inline constexpr bool is_plain_v = requires { requires Codec<T>::plain; };
+inline constexpr bool is_small_union_v = std::is_union_v<T> && sizeof(T) < sizeof(void*);
 
 struct NotPlain {
     template <class T>
-    static constexpr bool holds = !std::is_union_v<T> && !is_plain_v<T>;  // nobody can look into a union
+    static constexpr bool holds = !is_plain_v<T> && !(is_small_union_v<T> && is_unnamed_union_v<T>);  // which GCC takes for immovable
 };
+
+template <class... Fields>
+consteval bool any_is_reference(TypeList<Fields...>) {
+    return (std::is_reference_v<Fields> || ...);
+}
+
+/// Whether a field may be a reference, which makes a class one that cannot be assigned to.
+template <class T>
+consteval bool may_hold_reference() {
+    if constexpr (std::is_copy_assignable_v<T> || std::is_move_assignable_v<T>) {
+        return false;
+    } else if constexpr (Visitable<T>) {
+        return any_is_reference(fields_t<T>{});
+    } else {
+        return true;
+    }
+}
 
 template <class T>
 consteval bool looks_plain() {
-    if constexpr (std::is_pointer_v<T> || std::is_array_v<T> || is_initializer_list_v<T> || !std::is_trivially_copyable_v<T> ||
-                  !std::is_move_constructible_v<T>) {
+    if constexpr (std::is_pointer_v<T> || std::is_array_v<T> || !std::is_trivially_copyable_v<T> || !std::is_move_constructible_v<T>) {
         return false;
-    } else if constexpr (HasSerialize<T>) {
+    } else if constexpr (HasSerialize<T> || RefersElsewhere<T>) {
         return false;
-    } else if constexpr (PlainStruct<T> && !std::is_empty_v<T>) {
-        if constexpr (initialisers_v<T> > most_initialisers) {
-            return true;
-        } else {
-            return initialisers_v<T> > 0 && !has_field_that_v<T, NotPlain>;
-        }
-    } else {
+    } else if constexpr ((!std::is_class_v<T> && !std::is_union_v<T>) || std::is_empty_v<T> || enable_plain<T>) {
         return true;
+    } else if constexpr (std::is_union_v<T>) {
+        return is_small_union_v<T>;
+    } else if constexpr (AggregateClass<T>) {
+        return !may_have_field_that<T, NotPlain>() && !may_hold_reference<T>();
+    } else {
+        return false;
     }
 }
 
@@ -57,7 +73,7 @@ consteval auto parts_of_structure() {
         return TypeList<>{};
     } else if constexpr (looks_plain<T>()) {
         return TypeList<>{};
-    } else if constexpr (!Visitable<T>) {
+    } else if constexpr (RefersElsewhere<T> || !Visitable<T>) {
         return Hopeless{};
     } else if constexpr (any_is_array(fields_t<T>{}) && !std::is_default_constructible_v<T>) {
         return Hopeless{};
@@ -84,6 +100,8 @@ consteval bool travels() {
         return true;
     } else if constexpr (std::is_array_v<T>) {
         return travels<std::remove_cv_t<std::remove_all_extents_t<T>>, Seen...>();
+    } else if constexpr (requires { requires Codec<T>::travels_by_address; }) {
+        return true;
     } else if constexpr (requires { typename Codec<T>::parts; }) {
         return all_travel(typename Codec<T>::parts{}, TypeList<T, Seen...>{});
     } else {
@@ -120,47 +138,114 @@ consteval bool holds_view() {
     }
 }
 
-template <class T>
-struct not_encodable {
-    static_assert(
-        !std::is_same_v<T, T>,
-        "procpool: this type cannot travel between processes: specialise procpool::Codec<T> for it, give it a "
-        "serialize(Archive&) member, or make it an aggregate of encodable types");
+/// Why a type does not travel that is no composition of others, or one that cannot be taken apart.
+enum class Obstacle {
+    no_codec,     ///< nothing is known of it
+    reference,    ///< it is a reference
+    refers,       ///< it is an iterator, a view or the like of a pointer
+    hidden,       ///< its bytes can be copied, but may hide a pointer
+    closure,      ///< what it captured cannot be copied as bytes
+    not_visitable ///< it is an aggregate whose fields cannot be told
 };
 
-template <class T, class... Seen>
+template <class T>
+consteval Obstacle find_obstacle() {
+    if constexpr (std::is_reference_v<T>) {
+        return Obstacle::reference;
+    } else if constexpr ((RefersElsewhere<T> && (!PointerLike<T> || std::is_trivially_copyable_v<T>)) || LooksLikeView<T>) {
+        return Obstacle::refers;  // a std::shared_ptr and its like may get a Codec
+    } else if constexpr (is_closure_v<T>) {
+        return Obstacle::closure;
+    } else if constexpr ((std::is_class_v<T> || std::is_union_v<T>) && std::is_trivially_copyable_v<T> && std::is_move_constructible_v<T>) {
+        return Obstacle::hidden;
+    } else if constexpr (AggregateClass<T>) {
+        return Obstacle::not_visitable;
+    } else {
+        return Obstacle::no_codec;
+    }
+}
+
+template <class T>
+struct not_encodable {
+    static constexpr Obstacle obstacle = find_obstacle<T>();
+    static_assert(
+        obstacle != Obstacle::no_codec,
+        "procpool: this type cannot travel between processes: specialise procpool::Codec<T> for it, give it a "
+        "serialize(Archive&) member, or make it an aggregate of encodable types");
+    static_assert(
+        obstacle != Obstacle::reference,
+        "procpool: a reference cannot travel between processes, for it means nothing to another one: use a value");
+    static_assert(
+        obstacle != Obstacle::refers,
+        "procpool: an iterator, a view or a pointer-like type cannot travel between processes, for what it refers to stays behind: "
+        "give the elements themselves, as a std::vector or std::string, or a std::span or SharedArray of them; a type that only looks "
+        "like one of those needs a procpool::Codec<T>");
+    static_assert(
+        obstacle != Obstacle::hidden,
+        "procpool: this type cannot travel between processes as it is, for nobody can look into it, and it may hide a pointer: "
+        "if it holds no pointer or reference, write "
+        "template <> inline constexpr bool procpool::enable_plain<T> = true; with this type for T; "
+        "otherwise specialise procpool::Codec<T> for it, or give it a serialize(Archive&) member");
+    static_assert(
+        obstacle != Obstacle::closure,
+        "procpool: this closure cannot travel between processes: capture trivially copyable values only and pass the rest as arguments");
+    static_assert(
+        obstacle != Obstacle::not_visitable,
+        "procpool: this aggregate cannot travel between processes, for it cannot be taken apart, with a base class, a reference, an "
+        "unnamed union, or more than 32 members that are not trivially copyable: specialise procpool::Codec<T> for it, or give it a "
+        "serialize(Archive&) member");
+};
+
+/// How a type was met: path<Outer, member<2, std::vector<Inner>>, part<1, Inner>> is the elements of Outer's second member. Compilers
+/// print it.
+template <class Outermost, class... Steps>
+struct path {};
+/// A member of an aggregate, counted from 1.
+template <std::size_t number, class T>
+struct member {};
+/// What a container, pair, optional or other Codec has for its parts, counted from 1.
+template <std::size_t number, class T>
+struct part {};
+
+/// A type that does not travel, and where it is.
+template <class T, class Where>
+struct Culprit {};
+
+template <class T, class Path, class... Seen>
 consteval auto find_culprit();
 
-template <class T, class... Seen, class Part, class... Parts>
-consteval auto find_culprit_in(TypeList<Part, Parts...>) {
+template <class T, std::size_t Number, class... Steps, class... Seen, class Part, class... Parts>
+consteval auto find_culprit_in(path<Steps...>, TypeList<Seen...>, TypeList<Part, Parts...>) {
     if constexpr (std::is_void_v<Part>) {
-        return TypeList<T>{};
+        return Culprit<T, path<Steps...>>{};
     } else if constexpr (!travels<Part, T, Seen...>()) {
-        return find_culprit<std::remove_cv_t<std::remove_all_extents_t<Part>>, T, Seen...>();
+        using Bare = std::remove_cv_t<std::remove_all_extents_t<Part>>;
+        using Step = std::conditional_t<AggregateClass<T> && requires { Codec<T>::by_member; }, member<Number, Part>, part<Number, Part>>;
+        return find_culprit<Bare, path<Steps..., Step>, T, Seen...>();
     } else {
-        return find_culprit_in<T, Seen...>(TypeList<Parts...>{});
+        return find_culprit_in<T, Number + 1>(path<Steps...>{}, TypeList<Seen...>{}, TypeList<Parts...>{});
     }
 }
 
 /// The innermost part of T that is why T cannot travel.
-template <class T, class... Seen>
+template <class T, class Path, class... Seen>
 consteval auto find_culprit() {
     if constexpr (requires { typename Codec<T>::parts; }) {
-        return find_culprit_in<T, Seen...>(typename Codec<T>::parts{});
+        return find_culprit_in<T, 1>(Path{}, TypeList<Seen...>{}, typename Codec<T>::parts{});
     } else {
-        return TypeList<T>{};
+        return Culprit<T, Path>{};
     }
 }
 
-template <class Culprit>
-constexpr void reject(TypeList<Culprit>) {
-    static_cast<void>(sizeof(not_encodable<Culprit>));
+template <class T, class Where>
+constexpr void reject(Culprit<T, Where>) {
+    static_cast<void>(sizeof(not_encodable<T>));
 }
 
 /// Does not compile, and says which type is to blame, unless T is Encodable.
 template <class T>
 constexpr void require_encodable() {
-    if constexpr (!Encodable<T>) { reject(find_culprit<T>()); }
+    if constexpr (!Encodable<T>) { reject(find_culprit<T, path<T>>()); }
 }
 
 /// How a T travels. Specialise it for types of your own with encode() and decode() as here; a specialisation comes

@@ -16,16 +16,27 @@ namespace procpool {
 template <class... Types>
 struct TypeList {};
 
-/// More initialisers than this are not counted: such an aggregate is taken as a whole, or not at all.
+/// More initialisers than this are not counted as a matter of course, nor ever more than the second.
 inline constexpr std::size_t most_initialisers = 64;
+inline constexpr std::size_t most_initialisers_ever = 256;
 
-/// Initialises any field of T; named in unevaluated expressions only, as are the next two.
+/// Initialises any field of T; named in unevaluated expressions only, as are the next three.
 template <class T>
 struct AnyField {
     template <class U>
         requires(!std::is_same_v<U, T> && !std::is_array_v<U>)
     operator U() const noexcept {
         __builtin_unreachable();  // defined for the sake of constructors that compilers look into
+    }
+};
+
+/// Initialises any field that is a reference, and most others.
+template <class T>
+struct AnyLvalue {
+    template <class U>
+        requires(!std::is_same_v<U, T>)
+    operator U&() const noexcept {
+        __builtin_unreachable();
     }
 };
 
@@ -52,30 +63,50 @@ struct AnyFieldThat {
 template <std::size_t, class Initialiser>
 using Each = Initialiser;
 
+/// What has initialisers at all; those of bases come before those of fields.
+template <class T>
+concept AggregateClass = std::is_class_v<T> && std::is_aggregate_v<T>;
+
 /// An aggregate whose initialisers correspond to fields, and to fields only.
 template <class T>
-concept PlainStruct = std::is_class_v<T> && std::is_aggregate_v<T> && !requires { T{AnyBase<T>{}}; };
+concept PlainStruct = AggregateClass<T> && !requires { T{AnyBase<T>{}}; };
 
 template <class T, std::size_t... At>
 consteval bool takes_initialisers(std::index_sequence<At...>) {
     return requires { T{Each<At, AnyField<T>>{}...}; };
 }
 
-template <class T, std::size_t Count = 1, bool Found = false>
+template <class T, std::size_t Most, std::size_t Count = 1, bool Found = false>
 consteval std::size_t count_initialisers() {
-    if constexpr (Count > most_initialisers) {
+    if constexpr (Count > Most) {
         return Found ? Count : 0;
     } else if constexpr (takes_initialisers<T>(std::make_index_sequence<Count>{})) {
-        return count_initialisers<T, Count + 1, true>();
+        return count_initialisers<T, Most, Count + 1, true>();
     } else {
-        return Found ? Count - 1 : count_initialisers<T, Count + 1, false>();
+        return Found ? Count - 1 : count_initialisers<T, Most, Count + 1, false>();
+    }
+}
+
+/// Whether T has a field behind those of its first initialisers: one that AnyField does not initialise, but that need not be initialised.
+template <class T, std::size_t... At>
+consteval bool takes_more(std::index_sequence<At...>) {
+    return requires { T{Each<At, AnyField<T>>{}..., {}}; } || requires { T{Each<At, AnyField<T>>{}..., AnyLvalue<T>{}}; };
+}
+
+template <class T>
+consteval std::size_t count_all_initialisers() {
+    constexpr std::size_t count = count_initialisers<T, most_initialisers>();
+    if constexpr (count > most_initialisers) {
+        return count;
+    } else {
+        return takes_more<T>(std::make_index_sequence<count>{}) ? 0 : count;
     }
 }
 
 /// How many initialisers T{...} takes, each element of a C array being one. 0: none, or no number works, as with a
-/// field that is a reference. Above most_initialisers: not known.
-template <PlainStruct T>
-inline constexpr std::size_t initialisers_v = count_initialisers<T>();
+/// field that is a reference to what is not const. Above most_initialisers: not known.
+template <AggregateClass T>
+inline constexpr std::size_t initialisers_v = count_all_initialisers<T>();
 
 /// The braces of T{...} where the initialiser behind `Before` others is one for which Wanted holds.
 template <class T, class Wanted, std::size_t... Before, std::size_t... After>
@@ -89,9 +120,9 @@ consteval bool has_wanted(std::index_sequence<At...>) {
             ...);
 }
 
-/// Whether Wanted::holds<U> for the type U of any field. Requires: initialisers_v<T> is known.
-template <class T, class Wanted>
-inline constexpr bool has_field_that_v = has_wanted<T, Wanted>(std::make_index_sequence<initialisers_v<T>>{});
+/// Whether Wanted::holds<U> for the type U of any field or base, or of what a reference refers to. Requires: T takes `Count` initialisers.
+template <class T, class Wanted, std::size_t Count = initialisers_v<T>>
+inline constexpr bool has_field_that_v = has_wanted<T, Wanted>(std::make_index_sequence<Count>{});
 
 template <class T, std::size_t... Before, std::size_t... Inside, std::size_t... After>
 consteval bool takes_braces(std::index_sequence<Before...>, std::index_sequence<Inside...>,

@@ -18,16 +18,18 @@
 namespace procpool {
 
 /// Lifetime: unless it lies in shared memory, what is decoded views memory of the Reader. Elements that cannot be
-/// moved, such as atomics, can be in shared memory only.
+/// moved, such as atomics, and those that do not travel themselves but may be in a SharedArray, can be in shared memory only.
 template <class T, std::size_t Extent>
 struct Codec<std::span<T, Extent>> {
     using Span = std::span<T, Extent>;
     using Element = std::remove_cv_t<T>;
-    static constexpr bool copyable = std::is_move_constructible_v<Element>;
-    using parts = std::conditional_t<copyable, TypeList<Element>, TypeList<>>;
-    static constexpr bool views_reader = copyable;
+    static constexpr bool movable = std::is_move_constructible_v<Element>;
+    using parts = std::conditional_t<movable, TypeList<Element>, TypeList<>>;
+    static constexpr bool travels_by_address = std::is_trivially_copyable_v<Element> && !RefersElsewhere<Element>;
+    static constexpr bool views_reader = movable;
 
     static void encode(Writer& out, const Span& span) {
+        constexpr bool copyable = movable && Encodable<Element>;
         const bool by_address = !copyable || (!span.empty() && out.place_of(span.data()) == Place::shared);
         Codec<bool>::encode(out, by_address);
         if (by_address) {
@@ -49,7 +51,7 @@ struct Codec<std::span<T, Extent>> {
             if (first == nullptr && count != 0) { throw CodecError("procpool: the bytes of a span refer to nothing"); }
             return make(first, count);
         }
-        if constexpr (!copyable) {
+        if constexpr (!(movable && Encodable<Element>)) {
             throw CodecError("procpool: the bytes of a span hold elements that cannot be copied");
         } else if constexpr (std::is_same_v<Element, bool>) {  // a vector<bool> has no bools to view
             const auto bytes = Codec<std::vector<unsigned char>>::decode(in);

@@ -2,8 +2,7 @@
 #pragma once
 
 /// \file
-/// Codecs of everything in the standard library that travels. What is not named here does so as its bytes, such as
-/// std::complex, std::bitset and the types of chrono.
+/// Codecs of everything in the standard library that travels.
 
 #include <procpool/codec/address.hpp>
 #include <procpool/codec/choice.hpp>
@@ -13,3 +12,4 @@
 #include <procpool/codec/product.hpp>
 #include <procpool/codec/span.hpp>
 #include <procpool/codec/text.hpp>
+#include <procpool/codec/values.hpp>

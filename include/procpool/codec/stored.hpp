@@ -56,7 +56,7 @@ struct stored<std::vector<bool>::reference> {
 template <class Argument>
 using stored_t = typename stored<std::decay_t<Argument>>::type;
 
-/// Returns: the argument as what it travels as, by reference where that is what it is.
+/// Returns: the argument as what it travels as, by reference where that is what it is. An array or function decays, so by value.
 template <class Argument>
 [[nodiscard]] decltype(auto) store(const Argument& argument) {
     if constexpr (std::is_array_v<Argument>) {
@@ -65,8 +65,12 @@ template <class Argument>
             const std::basic_string_view<C> all(argument, std::extent_v<Argument>);
             return stored_t<Argument>(all.substr(0, all.find(C{})));
         } else {
-            return stored<std::decay_t<Argument>>::from(const_cast<std::remove_extent_t<Argument>*>(argument));
+            std::remove_extent_t<Argument>* const first = const_cast<std::remove_extent_t<Argument>*>(argument);
+            return stored_t<Argument>(stored<std::decay_t<Argument>>::from(first));
         }
+    } else if constexpr (std::is_function_v<Argument>) {
+        Argument* const function = argument;
+        return stored_t<Argument>(stored<Argument*>::from(function));
     } else {
         return stored<std::decay_t<Argument>>::from(argument);
     }

@@ -175,12 +175,16 @@ private:
         setup_.on_first_stack = os::on_first_stack();
         os::Descriptor parent = os::open_pidfd(os::this_process());
         worker::Supervisor in_child{board_, setup_, bell_, parent};  // here, so that the child need not allocate
+        const auto code = std::make_unique<const os::Modules>(os::Modules::loaded_now());
         os::flush_standard_streams();
         pid_t pid = 0;
         {
             const os::AllSignalsBlocked blocked;
             pid = os::try_fork();
-            if (pid == 0) { in_child.run(); }
+            if (pid == 0) {
+                worker::parents_code = code.get();
+                in_child.run();
+            }
         }
         if (pid < 0) { os::throw_error(errno, "fork"); }
         *supervisor = os::Child{pid};

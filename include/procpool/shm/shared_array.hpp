@@ -5,6 +5,7 @@
 /// SharedArray: an array that all processes of the program see.
 
 #include <procpool/shm/heap.hpp>
+#include <procpool/shm/shareable.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +20,10 @@ namespace procpool {
 /// Lifetime: must outlive the tasks that use it. Made before or after the pool, in the process that builds the pool.
 template <class T>
 class SharedArray {
-    static_assert(std::is_trivially_copyable_v<T>, "procpool: a SharedArray holds trivially copyable elements, since no process runs constructors for another");
+    static_assert(std::is_trivially_copyable_v<T>, "procpool: a SharedArray holds trivially copyable elements, since no process runs constructors for another: "
+                                                   "share the characters of strings and the elements of containers, or give them to the task as arguments");
+    static_assert(!std::is_trivially_copyable_v<T> || Shareable<T>, "procpool: a SharedArray holds elements that mean the same to every process: "
+                                                                    "neither locks of the standard library nor atomics that are not lock-free");
     static_assert(alignof(T) <= cache_line, "procpool: a SharedArray aligns to cache lines at most");
 
 public:

@@ -9,6 +9,7 @@
 #include <procpool/os/backtrace.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/memory.hpp>
+#include <procpool/os/modules.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
@@ -33,11 +34,17 @@ namespace procpool::worker {
 /// The process this worker is; a task that forks and returns in its child finds itself to be another one.
 inline constinit os::Token worker_token = 0;
 
-/// Where a result's address lies for the parent: what this worker allocates in shared memory after the fork, the parent does not have.
+/// The code that the parent had when it forked this process; null in a program that nobody forked.
+inline constinit const os::Modules* parents_code = nullptr;
+
+/// Where a result's address lies for the parent: what this worker allocates in shared memory after the fork, the parent does not have, nor
+/// the code that it loads.
 [[nodiscard]] inline Place place_for_parent(const void* address) {
-    if (address == nullptr) { return Place::common; }
+    if (!os::may_be_address(address)) { return Place::common; }
     if (shm::is_shared_with_parent(address)) { return Place::shared; }
-    return Place::private_;
+    if (os::reservations.hold(address)) { return Place::common; }
+    if (parents_code != nullptr && parents_code->contain(reinterpret_cast<std::uintptr_t>(address))) { return Place::common; }
+    return os::is_readable(address) ? Place::private_ : Place::common;
 }
 
 inline void leave_if_impostor() {
