@@ -75,7 +75,13 @@ struct Codec<Function*> {
         }
         encode_plain(out, function);
     }
-    static Function* decode(Reader& in) { return decode_address<Function>(in, 1); }
+    static Function* decode(Reader& in) {
+        const auto address = decode_plain<std::uintptr_t>(in);
+        if (address != 0 && in.place_of(reinterpret_cast<const void*>(address)) == Place::private_) {
+            throw CodecError("procpool: the bytes of a function's address name no code that this process has");
+        }
+        return reinterpret_cast<Function*>(address);
+    }
 };
 
 template <class T>
