@@ -4,6 +4,8 @@
 #include "algorithm/ranges.hpp"
 #include "pool/engines.hpp"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <functional>
@@ -14,7 +16,12 @@
 #include <string>
 #include <thread>
 #include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace procpool_test;
 
@@ -194,6 +201,128 @@ TEST_CASE("DTH-31 an item that forks and returns in the child: that runs no more
     CHECK(pool.map(MapOptions{.chunk_size = 10, .retries = 1}, f, first_numbers(10)) == first_numbers(10));
     pool.join();
     CHECK(strangers.value() == 0);
+}
+
+/// Every few items forks. The child comes back when its parent has come to the next item, with a result of its own, which must not count, or
+/// throws; that item waits for the child's end. For one worker.
+template <class Result>
+auto comes_back_twice(Counter runs, Result (*make)(int)) {
+    return snapshot([runs, make](int i) {
+        static pid_t child = 0;
+        const std::int64_t mine = runs.add();
+        if (child != 0) { ::waitpid(std::exchange(child, 0), nullptr, 0); }
+        if (i % 7 == 3) {
+            child = ::fork();
+            if (child == 0) {
+                runs.wait_for(mine + 1);
+                if (i % 2 == 0) { throw std::out_of_range("in the child"); }
+                return make(-1);
+            }
+        }
+        return make(i);
+    });
+}
+
+struct Wide {
+    std::array<int, 50> numbers;
+    bool operator==(const Wide&) const = default;
+};
+
+template <class Result>
+void children_store_nothing(Result (*make)(int)) {
+    SharedPage page;
+    const Counter runs{page};
+    Pool pool{1};
+    const auto f = comes_back_twice(runs, make);
+    constexpr int n = 198;
+    const std::vector<int> numbers = first_numbers(n);
+    std::vector<Result> expected;
+    for (const int i : numbers) { expected.push_back(make(i)); }
+    std::int64_t calls = 0;
+    for (const MapOptions& options : {MapOptions{}, MapOptions{.chunk_size = 70}, MapOptions{.chunk_size = 10, .retries = 1}}) {
+        CAPTURE(options.chunk_size);
+        CHECK(pool.map(options, f, numbers) == expected);
+        CHECK(runs.value() == n * ++calls);  // no item ran twice
+        std::vector<Result> given;
+        for (auto& one : pool.imap(options, f, numbers)) { given.push_back(one); }
+        CHECK(given == expected);
+        CHECK(runs.value() == n * ++calls);
+        std::vector<Result> kept;
+        for (const Outcome<Result>& outcome : pool.map_outcomes(options, f, numbers)) { kept.push_back(*outcome); }
+        CHECK(kept == expected);
+        CHECK(runs.value() == n * ++calls);
+        pool.for_each(options, f, numbers);
+        CHECK(runs.value() == n * ++calls);
+        if constexpr (std::is_trivially_copyable_v<Result>) {
+            SharedArray<Result> output(n);
+            pool.map_into(options, f, numbers, output);
+            CHECK(std::ranges::equal(output, expected));
+            CHECK(runs.value() == n * ++calls);
+        }
+    }
+    pool.join();
+}
+
+TEST_CASE("DTH-31 an item that forks and comes back in the child: that stores nothing and runs nothing") {
+    SECTION("small results") { children_store_nothing<int>([](int i) { return i; }); }
+    SECTION("large results") {
+        children_store_nothing<Wide>([](int i) {
+            Wide wide{};
+            wide.numbers.fill(i);
+            return wide;
+        });
+    }
+    SECTION("results of any size") { children_store_nothing<std::string>([](int i) { return i == -1 ? std::string(10000, 'x') : std::to_string(i); }); }
+}
+
+TEST_CASE("DTH-31 map_reduce: a child that an item has forked folds nothing") {
+    SharedPage page;
+    const Counter runs{page};
+    Pool pool{1};
+    const auto f = comes_back_twice<int>(runs, [](int i) { return i; });
+    const auto text = comes_back_twice<std::string>(runs, [](int i) { return std::to_string(i); });
+    std::string expected;
+    for (int i = 0; i < 600; ++i) { expected += std::to_string(i); }
+    std::int64_t calls = 0;
+    for (const std::size_t chunk : {0, 10, 600}) {
+        CAPTURE(chunk);
+        CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, f, std::plus<>{}, 0, first_numbers(600)) == 600 * 599 / 2);
+        CHECK(runs.value() == 600 * ++calls);
+        CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, text, std::plus<>{}, std::string{}, first_numbers(600)) == expected);
+        CHECK(runs.value() == 600 * ++calls);
+    }
+    pool.join();
+}
+
+TEST_CASE("DTH-31 cheap items that are accounted for in groups: a child that one has forked runs no other") {
+    SharedPage page;
+    const Counter runs{page};
+    Pool pool{1};
+    constexpr int n = 20000;
+    const auto f = snapshot([runs](int i) {
+        runs.add();
+        if (i == 9000) {
+            if (const pid_t child = ::fork(); child > 0) { ::waitpid(child, nullptr, 0); }
+        }
+        return i;
+    });
+    CHECK(pool.map(f, first_numbers(n)) == first_numbers(n));
+    CHECK(runs.value() == n);
+    pool.for_each(f, first_numbers(n));
+    CHECK(runs.value() == 2 * n);
+    pool.join();
+}
+
+TEST_CASE("DTH-31 items that are changed in place: a child that one has forked changes no other") {
+    Pool pool{1};
+    SharedArray<int> items(100);
+    pool.for_each([](int& item) {
+        ++item;
+        const pid_t child = ::fork();
+        if (child > 0) { ::waitpid(child, nullptr, 0); }
+    }, items);
+    CHECK(std::ranges::count(items, 1) == 100);
+    pool.join();
 }
 
 template <class P>

@@ -402,6 +402,96 @@ void asked_without_time() {
 }
 ON_ENGINES_WITH_WORKERS("imap: next_for() without time reads no input while something is under way", asked_without_time)
 
+template <class P>
+void cheap_items_in_chunks() {
+    P pool{2};
+    constexpr std::size_t n = 30000;
+    const std::vector<int> numbers = first_numbers(n);
+    std::uint64_t before = pool.stats().submitted;
+    const auto tasks = [&] { return pool.stats().submitted - std::exchange(before, pool.stats().submitted); };
+    for (const std::size_t window : {0, 1000}) {
+        CAPTURE(window);
+        const MapOptions options{.window = window};
+        CHECK(collect(pool.imap(options, same, numbers)) == numbers);
+        CHECK(tasks() < n / 2);
+        CHECK(collect(pool.imap_unordered(options, same, std::views::iota(0, static_cast<int>(n)))).size() == n);
+        CHECK(tasks() < n / 2);
+    }
+    CHECK(collect(pool.imap(MapOptions{.chunk_size = 1}, same, first_numbers(100))) == first_numbers(100));
+    CHECK(tasks() == 100);
+}
+ON_EVERY_ENGINE("imap: cheap items travel together, unless they are not to", cheap_items_in_chunks)
+
+template <class P>
+void input_that_waits_for_its_items() {
+    SharedPage page;
+    const Counter ran{page};
+    P pool{2};
+    constexpr int n = 3000;
+    const auto task = snapshot([ran](int i) {
+        ran.add();
+        return i;
+    });
+    const auto input = std::views::iota(0, n) | std::views::transform([&](int i) {
+        ran.wait_for(i);  // all before it, which have been read
+        return i;
+    });
+    CHECK(collect(pool.imap(task, input)) == first_numbers(n));
+    ran.add(-n);
+    CHECK(collect(pool.imap_unordered(task, input)).size() == n);
+}
+ON_EVERY_ENGINE("imap: an input may wait for what the item does that it gave last", input_that_waits_for_its_items)
+
+template <class P>
+void chunks_that_take_long() {
+    SharedPage page;
+    const Gate slow{page};
+    P pool{1};
+    constexpr std::size_t cheap = 20000;
+    constexpr int few = 40;
+    auto range = pool.imap(snapshot([slow](int i) {
+        if (slow.is_set()) { std::this_thread::sleep_for(2ms); }
+        return i;
+    }), std::views::iota(0));
+    for (std::size_t i = 0; i < cheap; ++i) { REQUIRE(range.next()->has_value()); }
+    const std::uint64_t before = pool.stats().submitted;
+    slow.set();
+    std::size_t at = cheap;
+    // What was sent before has ended, and chunks of slow ones after each of them.
+    for (int chunks = 0; chunks < few; ++chunks) {
+        const std::uint64_t seen = pool.stats().submitted;
+        while (pool.stats().submitted == seen) { CHECK(**range.next() == static_cast<int>(at++)); }
+    }
+    CHECK(pool.stats().submitted >= before + few);
+    CHECK(at < cheap + 8192 + 10 * few);
+}
+ON_ENGINES_WITH_WORKERS("imap: a chunk whose items turn out to be slow is cut short", chunks_that_take_long)
+
+template <class P>
+void default_window() {
+    SharedPage page;
+    const Counter ran{page};
+    P pool{2};
+    std::size_t read = 0;
+    std::size_t taken = 0;
+    auto range = pool.imap(same, Endless{read});
+    for (const int x : range) {
+        REQUIRE(x == static_cast<int>(taken));
+        ++taken;
+        REQUIRE(read <= taken + 16 * pool.size());
+        if (taken == 5000) { break; }
+    }
+    auto counted = pool.imap(snapshot([ran](int) {
+        ran.add();
+        return 0;
+    }), std::views::iota(0));
+    for (std::int64_t i = 1; i <= 20000; ++i) {
+        REQUIRE(counted.next()->has_value());
+        REQUIRE(ran.value() <= i + 4096);
+    }
+}
+ON_EVERY_ENGINE("imap reads an endless input a bounded way ahead, also where items are cheap", default_window)
+
 TEST_CASE("API-16 imap starts at once, as far as its window, and what is dropped is not run") {
     SharedPage page;
     const Counter ran{page};

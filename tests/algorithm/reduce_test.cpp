@@ -4,6 +4,7 @@
 #include "algorithm/ranges.hpp"
 #include "pool/engines.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstring>
@@ -11,6 +12,8 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 using namespace procpool_test;
@@ -96,11 +99,63 @@ void in_order() {
 ON_EVERY_ENGINE("map_reduce folds from left to right, whatever finishes first", in_order)
 
 template <class P>
+void slow_items_of_one_block() {
+    constexpr std::int64_t workers = 3;
+    SharedPage page;
+    const Counter begun{page};
+    P pool{workers};
+    for (const std::size_t n : {2, 3, 10, 100, 300}) {
+        for (const MapOptions& options : {MapOptions{}, MapOptions{.chunk_size = 1}}) {
+            CAPTURE(n, options.chunk_size);
+            const auto together = [&] {  // as many run at a time as there are workers
+                return snapshot([begun, enough = begun.value() + std::min<std::int64_t>(workers, static_cast<std::int64_t>(n))](int i) {
+                    begun.add();
+                    begun.wait_for(enough);
+                    return i;
+                });
+            };
+            const int expected = static_cast<int>(n * (n - 1) / 2);
+            CHECK(pool.map_reduce(options, together(), std::plus<>{}, 0, first_numbers(n)) == expected);
+            CHECK(pool.map_reduce(options, together(), std::plus<>{}, 0, Generator{static_cast<int>(n)}) == expected);
+        }
+    }
+}
+ON_ENGINES_WITH_WORKERS("map_reduce spreads slow items over the workers, few as they may be", slow_items_of_one_block)
+
+template <class P>
+void slow_items_in_order() {
+    P pool{3};
+    const auto text = [](int i) {
+        std::this_thread::sleep_for(std::chrono::microseconds{i * 37 % 5 * 20});
+        return std::to_string(i) + " ";
+    };
+    const auto join = [](std::string a, const std::string& b) { return a + b; };
+    const auto folded_slowly = [](std::string a, const std::string& b) {
+        std::this_thread::sleep_for(100us);
+        return a + b;
+    };
+    for (const std::size_t n : {1, 40, 256, 700}) {
+        CAPTURE(n);
+        const std::string expected = reduce_here([](int i) { return std::to_string(i) + " "; }, join, std::string{"> "}, first_numbers(n));
+        for (const std::size_t chunk : {0, 3, 100}) {
+            CAPTURE(chunk);
+            CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, text, join, std::string{"> "}, first_numbers(n)) == expected);
+            CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, text, join, std::string{"> "}, Generator{static_cast<int>(n)}) == expected);
+        }
+        CHECK(pool.map_reduce(text, folded_slowly, std::string{"> "}, first_numbers(n)) == expected);
+    }
+    // What is mapped to need not be what it is folded to, nor be stored in a vector as itself.
+    CHECK(pool.map_reduce(MapOptions{.chunk_size = 3}, [](int i) { return i % 2 == 0; }, [](int a, bool b) { return a * 2 % 1001 + (b ? 1 : 0); }, 0, first_numbers(20)) ==
+          pool.map_reduce(MapOptions{.chunk_size = 256}, [](int i) { return i % 2 == 0; }, [](int a, bool b) { return a * 2 % 1001 + (b ? 1 : 0); }, 0, first_numbers(20)));
+}
+ON_ENGINES_WITH_WORKERS("map_reduce folds slow items from left to right, whatever finishes first", slow_items_in_order)
+
+template <class P>
 void reduce_errors() {
     P pool{2};
     const auto add = [](int a, int b) { return a + b; };
     for (const OnError on_error : {OnError::fail_fast, OnError::wait_all}) {
-        for (const std::size_t chunk : {0, 1, 5000}) {
+        for (const std::size_t chunk : {0, 1, 100, 5000}) {
             const MapOptions options{.chunk_size = chunk, .on_error = on_error};
             CHECK_THROWS_AS(pool.map_reduce(options, [](int i) { return i == 700 ? throw std::out_of_range("700") : i; }, add, 0, first_numbers(2000)), std::out_of_range);
             CHECK_THROWS_AS(pool.map_reduce(options, square, [](int, int b) { return b == 49 ? throw std::out_of_range("in the worker") : 1; }, 0, first_numbers(2000)),
@@ -162,21 +217,26 @@ TEST_CASE("map_reduce with workers that die: retried, or WorkerDied") {
         static_cast<void>(dies);
     }
     SharedPage page;
-    const Counter deaths{page};
+    const Counter tenth{page};
+    const Counter two_hundredth{page};
     Pool fresh{2};
-    for (const std::size_t chunk : {0, 1, 3000}) {
+    std::int64_t rounds = 0;
+    for (const std::size_t chunk : {0, 1, 50, 3000}) {
         CAPTURE(chunk);
-        const std::int64_t before = deaths.value();
-        const int sum = fresh.map_reduce(MapOptions{.chunk_size = chunk, .retries = 1}, snapshot([deaths, before](int i) {
+        const int sum = fresh.map_reduce(MapOptions{.chunk_size = chunk, .retries = 1}, snapshot([tenth, two_hundredth, rounds](int i) {
             // Each dies the first time it is met, and no more.
-            if ((i == 10 && deaths.value() == before) || (i == 200 && deaths.value() == before + 1)) {
-                deaths.add();
-                ::raise(SIGKILL);
+            for (const auto& [item, deaths] : {std::pair{10, tenth}, std::pair{200, two_hundredth}}) {
+                if (i == item && deaths.value() == rounds) {
+                    deaths.add();
+                    ::raise(SIGKILL);
+                }
             }
             return i;
         }), std::plus<>{}, 0, first_numbers(256));
         CHECK(sum == 256 * 255 / 2);
-        CHECK(deaths.value() == before + 2);
+        ++rounds;
+        CHECK(tenth.value() == rounds);
+        CHECK(two_hundredth.value() == rounds);
     }
 }
 

@@ -80,3 +80,11 @@ TEST_CASE("threads of a fresh child that ask at the same time get one token") {
               return 0;
           }) == 0);
 }
+
+TEST_CASE("a forked child finds the wiped word to be 0") {
+    static_cast<void>(os::process_token());
+    os::wiped_word() = os::Wiped{7};
+    CHECK(in_child([] { return os::wiped_word() == os::Wiped{0} ? 0 : 1; }) == 0);
+    CHECK(os::wiped_word() == os::Wiped{7});
+    CHECK(os::is_process(os::process_token()));
+}

@@ -28,12 +28,13 @@ public:
 
     [[nodiscard]] procpool::task::Ring& ring() const noexcept { return board_.queue.ring(procpool::task::Queue::usual); }
 
-    /// Called by: the producer. Returns: the position, whose low half is the task's generation.
+    /// Called by: the producer. Returns: the position, whose low half is the task's generation; its number is one more.
     std::uint64_t publish(std::uint32_t index, std::uint64_t argument, bool waited = false) const {
         const auto buffer = board_.arguments.first_buffer(index);
         std::memcpy(buffer.data(), &argument, sizeof argument);
         board_.arguments.seal(index, buffer, sizeof argument);
         const std::uint64_t position = ring().tail();
+        board_.number_of(index).store(position + 1, std::memory_order_release);
         board_.publish({index, static_cast<std::uint32_t>(position)}, procpool::task::Queue::usual, waited);
         return position;
     }

@@ -132,17 +132,19 @@ TEST_CASE("a task without a result leaves none, also where the one before left o
 
 TEST_CASE("a task learns who runs it", "[thread]") {
     static worker::Identity seen;
+    static std::uint64_t number = 0;
     const ScratchBoard board{{2, 2, 1}};
     board->control.workers = 1;
     CHECK_FALSE(in_worker());
     CHECK_THROWS_AS(this_worker::index(), std::logic_error);
     std::thread thread{[&] {
-        worker::identity = {true, 7, 1234, 0, 0, nullptr};
+        worker::identity = {true, 7, 1234, 0, nullptr};
         Loop{*board, 0, host}.run();
     }};
     submit(board, 0, 0, nothing_code);
     submit(board, 1, 0, [](TaskFrame& frame) {
-        seen = {in_worker(), static_cast<std::uint32_t>(this_worker::index()), this_worker::pid(), this_task::id(), this_task::attempt(), &frame.host};
+        seen = {in_worker(), static_cast<std::uint32_t>(this_worker::index()), this_worker::pid(), this_task::attempt(), &frame.host};
+        number = this_task::id();
         if (worker::identity.host != &frame.host) { throw std::logic_error("another host"); }
     });
     until([&] { return board.word(1).finished(); });
@@ -151,9 +153,50 @@ TEST_CASE("a task learns who runs it", "[thread]") {
     CHECK(seen.in_worker);
     CHECK(seen.index == 7);
     CHECK(seen.pid == 1234);
-    CHECK(seen.task == 1);
+    CHECK(number == 2);
     CHECK(board.slot(1).outcome == Outcome::value);
     CHECK_FALSE(in_worker());
+}
+
+TEST_CASE("a task is known by its number where its generation has been another's, 2^32 tasks before") {
+    static std::uint64_t id = 0;
+    static bool stopped = false;
+    const auto look = [](TaskFrame& frame) {
+        id = this_task::id();
+        stopped = frame.host.stop_requested() || this_task::stop_token().stop_requested();
+    };
+    const ScratchBoard board{{1, 1, 1}};
+    Loop loop{*board, 0, host};
+    worker::identity = {true, 0, 1, 0, nullptr};
+    for (const std::uint64_t number : {std::uint64_t{7}, std::uint64_t{7} + (std::uint64_t{1} << 32)}) {
+        board.slot(0).code = reinterpret_cast<std::uintptr_t>(TaskCode{look});
+        board->arguments.seal(0, board->arguments.first_buffer(0), 0);
+        board->number_of(0).store(number);
+        board->publish({0, 7}, task::Queue::usual, false);
+        CHECK(loop.run_one());
+        CHECK(id == number);
+        CHECK_FALSE(stopped);
+        board->request_stop(0, task::Word::pending(7, false).started_by(0), number, board.slot(0).stop_request.load());  // comes late
+        CHECK(board.take(0) == Phase::done);
+        board.free(0);
+    }
+    worker::identity = {};
+}
+
+TEST_CASE("a task leaves nothing on its seat that another of its generation could be taken for") {
+    const ScratchBoard board{{1, 1, 1}};
+    Loop loop{*board, 0, host};
+    task::Slot& slot = board.slot(0);
+    slot.traits.store(task::Slot::special);
+    slot.timeout.store(1'000'000'000);
+    submit(board, 0, 0, [](TaskFrame& frame) {
+        frame.host.start_items(0);
+        frame.host.finish_items(3, frame.result);
+    });
+    CHECK(loop.run_one());
+    CHECK(board->seats()[0].items_done.load() == 3);
+    CHECK(board->seats()[0].item.load() == 0);
+    CHECK(board->seats()[0].progress.load() == 0);
 }
 
 TEST_CASE("a loop ends when the pool is closed and nothing is left, asleep or not", "[thread]") {

@@ -10,9 +10,11 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/codec/task_frame.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/os/identity.hpp>
 #include <procpool/pool/outcome.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -54,6 +56,24 @@ class ChunkRun {
     static constexpr std::uint64_t largest_block = 64;  // what a death may cost where items take next to nothing: a promise
     /// Each item adds to the bytes of the result, so that how many count must be said with each that is counted.
     static constexpr bool leaves_bytes = (results == Results::copied || results == Results::folded) && !std::is_void_v<Result> && !plain_results;
+    /// Results of one size are kept here until it is certain that this is the worker, and not a child that an item has forked: the loop stores
+    /// nothing that others see, so that it can be vectorized. Larger ones are looked at one by one.
+    static constexpr bool stores_results = plain_results || (results == Results::shared && !std::is_void_v<Result>);
+    static constexpr std::size_t largest_buffered = 64;
+    static constexpr bool buffers = [] {
+        if constexpr (stores_results) {
+            return sizeof(Result) <= largest_buffered;
+        } else {
+            return false;
+        }
+    }();
+    static constexpr std::size_t buffer_size = [] {
+        if constexpr (buffers) {
+            return largest_block * sizeof(Result);
+        } else {
+            return 1;
+        }
+    }();
     struct Nothing {};
     template <class Folded>
     struct Folds {
@@ -68,7 +88,8 @@ class ChunkRun {
 public:
     explicit ChunkRun(TaskFrame& frame)
         : frame_(frame), in_(frame.arguments), head_(decode_plain<ChunkHead>(in_)), f_(decode_callable<F>(in_)),
-          items_(frame.arguments.data() + frame.arguments.size() - in_.remaining()), done_(head_.skip) {
+          items_(frame.arguments.data() + frame.arguments.size() - in_.remaining()), done_(head_.skip),
+          limit_(frame.host.wiped_word() != nullptr ? *frame.host.wiped_word() : own_limit_) {
         if constexpr (items != Items::in_place) {
             if constexpr (takes_stop_token_v<F, Item>) { stop_ = frame.host.stop_token(); }
         }
@@ -112,6 +133,7 @@ private:
         constexpr std::uint64_t most_blocks = 32;
         constexpr std::chrono::nanoseconds cheap{100};
         constexpr std::chrono::microseconds often{2};
+        constexpr std::chrono::milliseconds longest_brief{1};
         const Clock::time_point start = Clock::now();
         Clock::time_point last = start;
         std::uint64_t block = 1;
@@ -136,11 +158,12 @@ private:
             const Clock::time_point now = Clock::now();
             report_.nanoseconds = static_cast<std::uint64_t>((now - start).count());
             note_progress();
+            const auto elapsed = now - last;
             if ((head_.flags & ChunkHead::exact) == 0) {
-                const auto elapsed = now - last;
                 block = elapsed < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest_block) : 1;
-                blocks = elapsed < often ? std::min(blocks * 2, most_blocks) : std::max(blocks / 2, std::uint64_t{1});
             }
+            blocks = elapsed < often ? std::min(blocks * 2, most_blocks) : std::max(blocks / 2, std::uint64_t{1});
+            if ((head_.flags & ChunkHead::brief) != 0 && now - start > longest_brief) { return; }
             last = now;
         }
     }
@@ -166,6 +189,7 @@ private:
     /// Effects: the item that would have been next has failed. Its error lies behind all results there are, and, where room for all results
     /// was claimed, behind that.
     void note_failure(const std::exception_ptr& error) {
+        leave_if_impostor();
         const bool more_results = plain_results && (head_.flags & ChunkHead::goes_on) != 0;
         const std::size_t claimed = more_results ? static_cast<std::size_t>(head_.count - head_.skip) * sizeof_result() : 0;
         set_whole();
@@ -229,10 +253,87 @@ private:
         }
     }
 
+    /// Where results of one size go; a copy of its own for each block, for the same reason as run_each()'s count.
+    struct Output {
+        std::byte* first;
+        std::uint64_t skip;
+    };
+    [[nodiscard]] Output output() const noexcept {
+        if constexpr (results == Results::shared) { return {reinterpret_cast<std::byte*>(head_.results), 0}; }
+        return {results_, head_.skip};
+    }
+    /// They are folded.
+    struct Sum {
+        typename Folds<F>::type& folded;
+    };
+
+    /// A child that an item has forked finds the limit to be 0: it runs no other item, and stores nothing.
     void run_block(std::uint64_t end) {
+        limit_ = os::Wiped{end};
+        if constexpr (folds) {
+            fold_block_of(end);
+        } else if constexpr (buffers) {
+            alignas(Result) std::array<std::byte, buffer_size> buffer;
+            const std::uint64_t first = done_;
+            try {
+                run_items(Output{buffer.data(), first});
+            } catch (...) {
+                store_results(buffer.data(), first);
+                throw;
+            }
+            store_results(buffer.data(), first);
+        } else {
+            run_items(output());
+            leave_if_impostor();
+        }
+    }
+
+    /// Effects: as run_block(), but no further than the end of the block of items that are folded together.
+    void fold_block_of(std::uint64_t end) {
+        if ((head_.flags & ChunkHead::apart) != 0) {
+            run_items(output());
+            leave_if_impostor();
+            return;
+        }
+        limit_ = os::Wiped{std::min(end, done_ - done_ % fold_block + fold_block)};
+        if constexpr (std::is_trivially_copyable_v<typename F::Value>) {
+            struct InRegisters {
+                Accumulator<F>& home;
+                Accumulator<F> sum = home;
+                ~InRegisters() { home = sum; }  // also when an item throws
+            } here{folded_};
+            run_items(Sum{here.sum});
+        } else {
+            run_items(Sum{folded_});
+        }
+        leave_if_impostor();
+        if (done_ % fold_block == 0 || done_ == head_.count) {
+            folded_.encode(frame_.result);
+            whole_ = frame_.result.size();
+            folded_.reset();
+        }
+    }
+
+    void leave_if_impostor() {
+        if (limit_ == os::Wiped{0}) [[unlikely]] { frame_.host.leave_if_impostor(); }
+    }
+
+    /// Effects: the results of items from `first` on are where they belong.
+    void store_results(const std::byte* from, std::uint64_t first) {
+        leave_if_impostor();
         const Output out = output();
+        std::byte* const to = out.first + (first - out.skip) * sizeof(Result);
+        if (done_ - first == 1) {
+            std::memcpy(to, from, sizeof(Result));
+        } else {
+            std::memcpy(to, from, (done_ - first) * sizeof(Result));
+        }
+    }
+
+    template <class Out>
+    void run_items(Out out) {
         if constexpr (items == Items::copied && !copied_plain) {
-            for (; done_ < end; ++done_) {
+            for (; done_ < static_cast<std::uint64_t>(limit_); ++done_) {
                 if constexpr (is_caught_v<F>) {  // the Outcome holds what decoding throws, too
                     finish_item(out, done_, [&] { return with_next_item([&](auto& arguments) { return Result(invoke_call<F, Item>(f_, arguments, stop_)); }); });
                 } else {
@@ -243,35 +344,27 @@ private:
             }
         } else if constexpr (items == Items::copied) {
             const std::byte* const bytes = items_;
-            run_each(end, [&](std::uint64_t i) { call_with(out, i, value_from_bytes<Item>(bytes + i * sizeof(Item))); });
+            run_each([&](std::uint64_t i) { call_with(out, i, value_from_bytes<Item>(bytes + i * sizeof(Item))); });
         } else if constexpr (items == Items::shared) {
             const auto* const all = reinterpret_cast<const Item*>(head_.items);
-            run_each(end, [&](std::uint64_t i) { call_with(out, i, Item(all[i])); });
+            run_each([&](std::uint64_t i) { call_with(out, i, Item(all[i])); });
         } else {
             auto* const all = reinterpret_cast<Item*>(head_.items);
-            run_each(end, [&](std::uint64_t i) { std::invoke(f_, all[i]); });
+            run_each([&](std::uint64_t i) { std::invoke(f_, all[i]); });
         }
     }
 
-    /// Effects: step(i) for each item before `end`. They are counted in a register, which nothing that an item writes can alias.
+    /// Effects: step(i) for each item before the limit. They are counted in a register, which nothing that an item writes can alias. The limit is
+    /// read for each item whose code the compiler does not see: that might fork.
     template <class Step>
-    void run_each(std::uint64_t end, Step step) {
+    void run_each(Step step) {
+        const os::Wiped* const limit = &limit_;
         struct Count {
             std::uint64_t& done;
             std::uint64_t i = done;
             ~Count() { done = i; }  // also when an item throws
         } count{done_};
-        for (; count.i < end; ++count.i) { step(count.i); }
-    }
-
-    /// Where results of one size go; a copy of its own for each block, for the same reason.
-    struct Output {
-        std::byte* first;
-        std::uint64_t skip;
-    };
-    [[nodiscard]] Output output() const noexcept {
-        if constexpr (results == Results::shared) { return {reinterpret_cast<std::byte*>(head_.results), 0}; }
-        return {results_, head_.skip};
+        for (; count.i < static_cast<std::uint64_t>(*limit); ++count.i) { step(count.i); }
     }
 
     template <class Use>
@@ -283,7 +376,8 @@ private:
         return (head_.flags & ChunkHead::framed) != 0 ? decode_framed(in_, decode_and_use) : decode_and_use(in_);
     }
 
-    void call_with(Output out, std::uint64_t i, Item item) {
+    template <class Out>
+    void call_with(Out out, std::uint64_t i, Item item) {
         if constexpr (Call<F, Item>::form == CallForm::direct) {
             finish_item(out, i, [&]() -> decltype(auto) { return std::invoke(f_, std::move(item)); });
         } else {
@@ -292,34 +386,32 @@ private:
         }
     }
 
-    template <class Invoke>
-    void finish_item(Output out, std::uint64_t i, Invoke invoke) {
+    template <class Out, class Invoke>
+    void finish_item(Out out, std::uint64_t i, Invoke invoke) {
         if constexpr (results == Results::none || std::is_void_v<Result>) {
             static_cast<void>(invoke());
-        } else if constexpr (results == Results::shared) {
-            reinterpret_cast<Result*>(out.first)[i] = invoke();
-        } else if constexpr (plain_results) {
+        } else if constexpr (std::is_same_v<Out, Sum>) {
+            out.folded.add(f_, invoke());
+        } else if constexpr (stores_results) {
             const Result result = invoke();
+            if constexpr (!buffers) { leave_if_impostor(); }
             std::memcpy(out.first + (i - out.skip) * sizeof(Result), std::addressof(result), sizeof(Result));
         } else if constexpr (is_caught_v<F>) {
             try {
-                encode_result<Result>(frame_.result, invoke());
+                const auto& result = invoke();
+                leave_if_impostor();
+                encode_result<Result>(frame_.result, result);
             } catch (...) {
                 const std::exception_ptr error = std::current_exception();
                 if (!error) { throw; }
+                leave_if_impostor();
                 frame_.result.rewind(whole_);
                 encode_result<Result>(frame_.result, Result::failed(error));
             }
             whole_ = frame_.result.size();
-        } else if constexpr (folds) {
-            folded_.add(f_, invoke());
-            if ((i + 1) % fold_block == 0 || i + 1 == head_.count) {
-                folded_.encode(frame_.result);
-                whole_ = frame_.result.size();
-                folded_.reset();
-            }
         } else {
             const auto& result = invoke();
+            leave_if_impostor();
             encode_result<Result>(frame_.result, result);
             whole_ = frame_.result.size();
         }
@@ -335,6 +427,8 @@ private:
     ChunkReport report_{};
     std::size_t whole_ = 0;  ///< size of the result without an item that is being encoded
     std::stop_token stop_;
+    os::Wiped own_limit_{};
+    os::Wiped& limit_;  ///< the items before it are run
     [[no_unique_address]] typename Folds<F>::type folded_;
 };
 

@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -57,6 +58,11 @@ public:
             abandon();
             throw;
         }
+        if (!error_) {
+            try {
+                end_values();
+            } catch (...) { note(submitted_, std::current_exception()); }
+        }
         end_progress();
         if (error_) { std::rethrow_exception(error_); }
     }
@@ -77,8 +83,9 @@ public:
 
     /// Effects: submits one more chunk, of at most that many items. Returns: false when there is no slot for it now. Requires: has_input().
     bool submit_next(std::size_t most = SIZE_MAX) {
-        const std::size_t wanted = sizes_.next(most);
+        const std::size_t size = std::min(most, sizes_.wanted());
         SentChunk chunk{.first = submitted_};
+        const std::size_t wanted = sizes_.hand_out(plan_.folds ? fit_to_blocks(size, chunk.head) : size);
         std::optional<engine::Ticket> ticket;
         try {
             ticket = submit([&](Writer& out) { encode(out, wanted, chunk); });
@@ -105,6 +112,14 @@ public:
         const auto something = [&] { return orders_.has_news(obeyed_) || std::ranges::any_of(chunks_, &SentChunk::is_decided); };
         const bool soon = sizes_.time_of(chunks_.front().head.count) < std::chrono::microseconds{50};
         client_.wait_on(lease_, something, deadline.or_sooner(ticker_.next()), soon);
+    }
+
+    /// Whether there is something for collect(). Chunks begin in the order in which they were sent, so that one that is decided has no more
+    /// before it than there are workers, old ones that are being replaced included: so few looks are enough, however many are in flight.
+    [[nodiscard]] bool has_news() const {
+        const std::size_t few = 2 * std::size_t{client_.board().control.workers};
+        const std::span first{chunks_.data(), std::min(chunks_.size(), few)};
+        return !rest_.empty() || orders_.has_news(obeyed_) || std::ranges::any_of(first, &SentChunk::is_decided);
     }
 
     /// Effects: takes the results of all chunks that are decided.
@@ -154,6 +169,8 @@ public:
     }
 
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
+    /// Items that a chunk should have, going by those that were measured: so many are worth what a chunk costs.
+    [[nodiscard]] std::size_t worthwhile() const noexcept { return sizes_.wanted(); }
     /// The error of the lowest item known, or of the range. Null when there is none.
     [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
     /// Effects: tells that the call has ended. Throws: what the listener throws, unless there is an error already.
@@ -169,7 +186,7 @@ protected:
     ChunkCall(engine::Client& client, const MapOptions& options, Pace pace, const Orders& orders, const ChunkPlan& plan)
         : client_(client), options_(checked(options)), plan_(plan), pace_(pace), orders_(orders),
           goes_on_(options.on_error == OnError::wait_all && !plan.keeps_errors), lease_(client.parkers().lease()),
-          sizes_(options.chunk_size, plan.items, client.board().control.workers, plan.bytes_per_item, plan.folds ? fold_block : 1),
+          sizes_(options.chunk_size, pace == Pace::lazy ? std::nullopt : plan.items, client.board().control.workers, plan.bytes_per_item),
           most_in_flight_(chunks_per_worker * client.board().control.workers),
           stays_(pace != Pace::lazy && client.board().all_slots().size() >= calls_within_calls * most_in_flight_), ticker_(options.progress, plan.items.value_or(0)) {
         if (pace == Pace::call) { hold_.emplace(Hold{client, Hold::Until::returned}); }
@@ -182,8 +199,10 @@ protected:
     /// Throws: what the range or a Codec throws at the first item; later, the chunk ends there, and take_input_error() tells.
     virtual void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) = 0;
     [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
-    /// Effects: decodes the results of that many items, or blocks, if there are any behind the report.
-    virtual void take_values(std::size_t first, std::size_t count, Reader& in) = 0;
+    /// Effects: decodes the results of that many items, if there are any behind the report; apart: see ChunkHead.
+    virtual void take_values(std::size_t first, std::size_t count, Reader& in, bool apart) = 0;
+    /// Effects: the results of all items are taken. Throws: what folds them.
+    virtual void end_values() = 0;
     /// Called only where the plan says so.
     virtual void keep_error(std::size_t index, const std::exception_ptr& error) = 0;
 
@@ -231,6 +250,26 @@ private:
         }
     }
 
+    /// Items of one block are spread over several chunks where they take so long that whole blocks would leave workers idle. Their results are
+    /// folded here then, which is one thread: so not where that would take longer than what it saves.
+    /// Returns: how many items of about `size` the next chunk shall have; the head tells whether they are folded.
+    [[nodiscard]] std::size_t fit_to_blocks(std::size_t size, ChunkHead& head) const noexcept {
+        const std::size_t into = submitted_ % fold_block;
+        if (into == 0 && (size >= fold_block || !is_worth_splitting())) { return ((std::min(size, SIZE_MAX / 2) - 1) / fold_block + 1) * fold_block; }
+        head.flags = ChunkHead::apart;
+        return std::min(size, fold_block - into);
+    }
+    [[nodiscard]] bool is_worth_splitting() const noexcept {
+        const double item = sizes_.cost();
+        if (sizes_.is_fixed() || item == 0) { return true; }
+        const auto workers = static_cast<double>(client_.board().control.workers);
+        if (!plan_.items) { return folding_.cost() * workers < item; }
+        constexpr auto block = static_cast<double>(fold_block);
+        const auto left = static_cast<double>(*plan_.items - submitted_);
+        const double rounds = std::ceil(std::ceil(left / block) / workers);  // of whole blocks, one for each worker
+        return left * std::max(folding_.cost(), item / workers) < rounds * std::min(left, block) * (item + folding_.cost());
+    }
+
     void add(SentChunk&& chunk, engine::Ticket ticket) {
         chunk.sent_as(client_, ticket);
         chunks_.push_back(std::move(chunk));
@@ -240,7 +279,8 @@ private:
         ChunkHead& head = chunk.head;
         const bool exact = options_.timeout.count() > 0 || options_.retries > 0 || goes_on_ || plan_.keeps_errors;
         const bool framed = plan_.frames && (goes_on_ || plan_.keeps_errors);
-        head.flags = (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (framed ? ChunkHead::framed : 0);
+        const bool brief = pace_ == Pace::lazy && !sizes_.is_fixed();
+        head.flags |= (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (framed ? ChunkHead::framed : 0) | (brief ? ChunkHead::brief : 0);
         encode_items(out, wanted, head);
         if (!stays_ && (head.count > 1 || options_.retries > 0)) { chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size()); }
     }
@@ -295,7 +335,7 @@ private:
         if (done < count && !finished) {
             done = settle_loss(chunk, taken, done);
         } else if (done < count && !stopped_) {
-            const bool in_block = plan_.folds && !failed_before(chunk.first + done) && done % fold_block != 0;
+            const bool in_block = plan_.folds && !chunk.is_apart() && !failed_before(chunk.first + done) && done % fold_block != 0;
             run_again(chunk, taken, done, in_block ? std::span{taken.bytes()}.last(in.remaining()) : std::span<const std::byte>{});
         }
         settled_ += done - skipped;
@@ -304,14 +344,18 @@ private:
     void take_results(const SentChunk& chunk, std::size_t end, Reader& in) {
         const std::size_t skipped = chunk.head.skip;
         if (end <= skipped || (plan_.folds && failed_before(chunk.first + skipped))) { return; }
-        std::size_t first = chunk.first + skipped;
-        std::size_t count = end - skipped;
-        if (plan_.folds) {
-            first /= fold_block;
-            count = (end == chunk.head.count ? (end - 1) / fold_block + 1 : end / fold_block) - skipped / fold_block;
-        }
+        const bool blocks = plan_.folds && !chunk.is_apart();
+        const std::size_t from = blocks ? skipped - skipped % fold_block : skipped;  // the result of a block comes when all of it is folded
+        const std::size_t to = blocks && end != chunk.head.count ? end - end % fold_block : end;
+        if (from == to) { return; }
         try {
-            take_values(first, count, in);
+            if (plan_.folds && !blocks) {
+                const Clock::time_point start = Clock::now();
+                take_values(chunk.first + from, to - from, in, true);
+                folding_.count(to - from, Clock::now() - start);
+            } else {
+                take_values(chunk.first + from, to - from, in, false);
+            }
         } catch (...) {
             if (plan_.keeps_errors) { throw; }
             fail(chunk.first + skipped, 1, std::current_exception());
@@ -327,7 +371,7 @@ private:
             client_.board().control.count_retry(cause == task::Cause::timed_out);
             chunk.casualty = at;
             chunk.attempt = attempts + 1;
-            const std::size_t from = plan_.folds ? at - at % fold_block : at;  // nobody knows what was folded of the block
+            const std::size_t from = plan_.folds && !chunk.is_apart() ? at - at % fold_block : at;  // nobody knows what was folded of the block
             run_again(chunk, taken, from, {});
             return from;
         }
@@ -384,6 +428,20 @@ private:
     const bool goes_on_;  // after an item has failed
     engine::Parkers::Lease lease_;
     ChunkSize sizes_;
+    /// What it costs to fold an item here.
+    class Folding {
+    public:
+        void count(std::size_t items, std::chrono::nanoseconds elapsed) noexcept {
+            items_ += static_cast<double>(items);
+            nanoseconds_ += static_cast<double>(elapsed.count());
+        }
+        /// Nanoseconds; 0 as long as none has been folded.
+        [[nodiscard]] double cost() const noexcept { return items_ == 0 ? 0 : nanoseconds_ / items_; }
+
+    private:
+        double items_ = 0;
+        double nanoseconds_ = 0;
+    } folding_;
     std::size_t most_in_flight_;
     const bool stays_;  // a chunk keeps its slot until its results are taken
     Ticker ticker_;

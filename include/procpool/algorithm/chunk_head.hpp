@@ -28,10 +28,10 @@ enum class Results : std::uint8_t {
     none,
     copied,  ///< behind the report
     shared,  ///< to an address that the parent has too
-    folded   ///< behind the report, one for each block of items
+    folded   ///< behind the report, one for each block of items, or for each item where they are part of a block
 };
 
-/// Blocks of so many items are folded by themselves.
+/// Blocks of so many items are folded by themselves, each from left to right.
 inline constexpr std::size_t fold_block = 256;
 
 /// What a chunk's arguments begin with; the callable follows, then the items, then what was folded of the block that `skip` is in.
@@ -39,6 +39,8 @@ struct ChunkHead {
     static constexpr std::uint64_t exact = 1;    ///< each item is accounted for by itself
     static constexpr std::uint64_t framed = 2;   ///< an item's size comes before it
     static constexpr std::uint64_t goes_on = 4;  ///< when an item fails
+    static constexpr std::uint64_t apart = 8;    ///< items are part of one block, which the parent folds: their results are not folded
+    static constexpr std::uint64_t brief = 16;   ///< somebody waits for results: where items take long, the rest is left for another chunk
 
     std::uint64_t skip;     ///< items that have been dealt with before
     std::uint64_t count;    ///< items, those included

@@ -24,7 +24,7 @@ struct ChunkPlan {
     std::optional<std::size_t> items;  ///< how many, if that is known
     std::size_t bytes_per_item;        ///< 0 where they stay where they are
     bool keeps_errors;                 ///< a failed item is a result
-    bool folds;                        ///< results are those of blocks
+    bool folds;                        ///< results are folded, block by block
     bool frames;                       ///< items can have their sizes before them
 };
 

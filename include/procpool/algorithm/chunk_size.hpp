@@ -27,13 +27,14 @@ template <class Range>
 /// Called by: the thread that runs the map.
 class ChunkSize {
 public:
-    /// fixed: 0 to adapt. total: nothing when unknown. bytes_per_item: 0 when nothing is copied. granule: sizes are multiples of it.
-    ChunkSize(std::size_t fixed, std::optional<std::size_t> total, std::size_t workers, std::size_t bytes_per_item, std::size_t granule = 1) noexcept
-        : fixed_(fixed), total_(total), workers_(workers), granule_(granule), most_(bytes_per_item == 0 ? SIZE_MAX : std::max<std::size_t>(1, copied_bytes / bytes_per_item)) {}
+    /// fixed: 0 to adapt. total: nothing when unknown. bytes_per_item: 0 when nothing is copied.
+    ChunkSize(std::size_t fixed, std::optional<std::size_t> total, std::size_t workers, std::size_t bytes_per_item) noexcept
+        : fixed_(fixed), total_(total), workers_(workers), most_(bytes_per_item == 0 ? SIZE_MAX : std::max<std::size_t>(1, copied_bytes / bytes_per_item)) {}
 
-    [[nodiscard]] std::size_t next(std::size_t most = SIZE_MAX) noexcept {
-        std::size_t size = std::min(most, fixed_ != 0 ? fixed_ : adapted());
-        if (granule_ != 1) { size = ((std::min(size, SIZE_MAX / 2) - 1) / granule_ + 1) * granule_; }
+    /// What the next chunk should have.
+    [[nodiscard]] std::size_t wanted() const noexcept { return fixed_ != 0 ? fixed_ : adapted(); }
+    /// Effects: so many items are handed out, or as many as there are.
+    [[nodiscard]] std::size_t hand_out(std::size_t size) noexcept {
         if (total_) { size = std::min(size, *total_ - handed_out_); }
         handed_out_ += size;
         return size;
@@ -51,6 +52,10 @@ public:
         cost_ = samples_ == 0 ? cost : cost_ + weight * (cost - cost_);
         samples_ = std::max(samples_, items);
     }
+
+    /// Nanoseconds that an item takes its worker; 0 as long as none has been measured.
+    [[nodiscard]] double cost() const noexcept { return cost_; }
+    [[nodiscard]] bool is_fixed() const noexcept { return fixed_ != 0; }
 
     /// How long a chunk of that size may take, going by those that were measured; 0 as long as there are none.
     [[nodiscard]] std::chrono::nanoseconds time_of(std::size_t items) const noexcept {
@@ -80,7 +85,6 @@ private:
     std::size_t fixed_;
     std::optional<std::size_t> total_;
     std::size_t workers_;
-    std::size_t granule_;
     std::size_t most_;
     std::size_t handed_out_ = 0;
     std::size_t samples_ = 0;  // items of the largest chunk measured

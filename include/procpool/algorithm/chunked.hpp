@@ -16,8 +16,8 @@
 namespace procpool::algorithm {
 
 /// One call of map() or its relatives.
-/// Sink: static constexpr Results mode; void* address(first) where mode is shared; take(first, count, Reader&) where it is copied or folded,
-/// first and count being those of blocks where it is folded; fail(index, exception_ptr) if it has static constexpr bool keeps_errors.
+/// Sink: static constexpr Results mode; void* address(first) where mode is shared; take(first, count, Reader&) where it is copied or folded;
+/// take_apart(first, count, Reader&) and end() where it is folded; fail(index, exception_ptr) if it has static constexpr bool keeps_errors.
 template <class F, class Item, Items items, class Range, class Sink>
 class Chunked final : public ChunkCall {
     using Input = ChunkInput<Item, items, Range>;
@@ -40,8 +40,17 @@ private:
         input_.encode(out, f_, wanted, head);
     }
     [[nodiscard]] std::exception_ptr take_input_error() noexcept override { return input_.take_error(); }
-    void take_values([[maybe_unused]] std::size_t first, [[maybe_unused]] std::size_t count, [[maybe_unused]] Reader& in) override {
+    void take_values([[maybe_unused]] std::size_t first, [[maybe_unused]] std::size_t count, [[maybe_unused]] Reader& in, [[maybe_unused]] bool apart) override {
+        if constexpr (Sink::mode == Results::folded) {
+            if (apart) {
+                sink_.take_apart(first, count, in);
+                return;
+            }
+        }
         if constexpr (Sink::mode == Results::copied || Sink::mode == Results::folded) { sink_.take(first, count, in); }
+    }
+    void end_values() override {
+        if constexpr (Sink::mode == Results::folded) { sink_.end(); }
     }
     void keep_error([[maybe_unused]] std::size_t index, [[maybe_unused]] const std::exception_ptr& error) override {
         if constexpr (keeps_errors) { sink_.fail(index, error); }

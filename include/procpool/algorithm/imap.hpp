@@ -24,6 +24,7 @@
 #include <ranges>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace procpool {
 
@@ -38,19 +39,32 @@ public:
     static constexpr bool keeps_errors = true;
 
     void take(std::size_t first, std::size_t count, Reader& in) {
-        for (std::size_t index = first; index < first + count; ++index) { waiting_.emplace(index, Codec<Outcome<Result>>::decode(in)); }
+        Piece& piece = waiting_[first];
+        piece.reserve(count);
+        for (std::size_t i = 0; i < count; ++i) { piece.emplace_back(Codec<Outcome<Result>>::decode(in)); }
     }
-    void fail(std::size_t index, const std::exception_ptr& error) { waiting_.emplace(index, Outcome<Result>::failed(error)); }
+    void fail(std::size_t index, const std::exception_ptr& error) { waiting_[index].emplace_back(Outcome<Result>::failed(error)); }
 
-    [[nodiscard]] bool has_next() const noexcept { return !waiting_.empty() && waiting_.begin()->first == next_; }
+    [[nodiscard]] bool has_next() const noexcept { return given_ < front_.size() || (!waiting_.empty() && waiting_.begin()->first == next_); }
     [[nodiscard]] Outcome<Result> pop() {
+        if (given_ == front_.size()) {
+            front_ = std::move(waiting_.extract(waiting_.begin()).mapped());
+            given_ = 0;
+        }
         ++next_;
-        return std::move(waiting_.extract(waiting_.begin()).mapped());
+        std::optional<Outcome<Result>>& place = front_[given_++];
+        Outcome<Result> given = std::move(*place);
+        place.reset();  // what has been given is not kept
+        return given;
     }
 
 private:
-    std::size_t next_ = 0;
-    std::map<std::size_t, Outcome<Result>> waiting_;
+    using Piece = std::vector<std::optional<Outcome<Result>>>;  // results of consecutive items
+
+    std::size_t next_ = 0;   // item
+    Piece front_;            // whose turn it is
+    std::size_t given_ = 0;  // of its results
+    std::map<std::size_t, Piece> waiting_;  // by the first item
 };
 
 /// The same in the order in which they came.
@@ -104,9 +118,9 @@ class LazyCall final : public ResultSource<typename Queue::Given> {
 public:
     /// Effects: the first items are submitted.
     LazyCall(engine::Client& client, const MapOptions& options, F f, Input input)
-        : client_(client), hold_(client, Hold::Until::joined), options_(options_for(options)), f_{Called{std::move(f)}}, input_(std::move(input)),
-          window_(window_for(options_, client.board().control.workers)), chunk_(std::min(options_.chunk_size, window_)),
-          worthwhile_(std::max(chunk_, (window_ + 1) / 2)), call_(client, options_, f_, input_.range(), queue_, Pace::lazy) {
+        : client_(client), hold_(client, Hold::Until::joined), options_(options), f_{Called{std::move(f)}}, input_(std::move(input)),
+          workers_(client.board().control.workers), call_(client, options_, f_, input_.range(), queue_, Pace::lazy) {
+        adapt();
         fill();
     }
     ~LazyCall() override {
@@ -115,8 +129,15 @@ public:
 
     std::optional<Outcome<Given>> next(Deadline deadline) override {
         try {
+            bool has_news = false;
+            bool has_looked = false;
             while (!is_over_) {
-                if (!queue_.has_next()) { call_.collect(); }
+                if (!queue_.has_next() && (has_news || call_.has_news())) {
+                    call_.collect();
+                    adapt();
+                    has_news = false;
+                    has_looked = true;
+                }
                 if constexpr (reads_at_once) {  // workers have enough to do while the consumer is at this result
                     if (room() >= worthwhile_) { fill(); }
                 }
@@ -129,8 +150,13 @@ public:
                     if (may_read(deadline) && call_.submit_next(chunk_)) { continue; }
                 }
                 if (!call_.in_flight() && !call_.has_input()) { return end(); }
-                if (deadline.passed()) { return std::nullopt; }
+                if (deadline.passed()) {
+                    if (has_looked) { return std::nullopt; }
+                    has_news = true;  // maybe: has_news() looks at the first ones only
+                    continue;
+                }
                 call_.wait(deadline);
+                has_news = true;
             }
         } catch (...) {  // what told the progress, or memory
             is_over_ = true;
@@ -144,14 +170,26 @@ public:
     [[nodiscard]] bool is_over() const noexcept override { return is_over_; }
 
 private:
-    [[nodiscard]] static MapOptions options_for(MapOptions options) {
-        options.chunk_size = std::max<std::size_t>(1, options.chunk_size);
-        return options;
-    }
-    [[nodiscard]] static std::size_t window_for(const MapOptions& options, std::size_t workers) noexcept {
-        constexpr std::size_t chunks_per_worker = 4;
-        constexpr std::size_t largest_chunk = 1024;  // what a chunk size beyond reason means for an endless input
-        return options.window != 0 ? options.window : chunks_per_worker * workers * std::min(options.chunk_size, largest_chunk);
+    static constexpr std::size_t chunks_per_worker = 4;
+    static constexpr std::size_t largest_chunk = 1024;  // what a chunk size beyond reason means for an endless input
+    static constexpr std::size_t most_ahead = 4096;     // items, where the window is ours and they take next to nothing
+    static constexpr std::size_t most_single = 16;      // for each worker, likewise, where each item is a chunk
+
+    /// Effects: chunk and window are those of the options, or what suits the items that were measured. Where to read an item may take its time,
+    /// each is sent before the next is asked for: what the input waits for may be what that very item does.
+    void adapt() noexcept {
+        const std::size_t chunks = chunks_per_worker * workers_;
+        if (options_.chunk_size != 0) {
+            window_ = options_.window != 0 ? options_.window : chunks * std::min(options_.chunk_size, largest_chunk);
+            chunk_ = std::min(options_.chunk_size, window_);
+        } else {
+            const std::size_t worthwhile = call_.worthwhile();
+            const std::size_t most = options_.window != 0 ? options_.window : std::max(most_ahead, chunks);
+            chunk_ = reads_at_once ? std::clamp(most / chunks, std::size_t{1}, worthwhile) : 1;
+            const std::size_t single = std::clamp(worthwhile, chunks_per_worker, most_single) * workers_;
+            window_ = options_.window != 0 ? options_.window : reads_at_once ? chunks * chunk_ : single;
+        }
+        worthwhile_ = std::max(chunk_, (window_ + 1) / 2);
     }
 
     /// How many items may be submitted now.
@@ -183,10 +221,11 @@ private:
     const Function f_;
     Input input_;
     Queue queue_;
-    std::size_t window_;
-    std::size_t chunk_;
-    std::size_t worthwhile_;  // to submit so many at once: a worker that sleeps is woken for several
-    std::size_t given_ = 0;   // to the consumer
+    const std::size_t workers_;
+    std::size_t window_ = 0;
+    std::size_t chunk_ = 0;
+    std::size_t worthwhile_ = 0;  // to submit so many at once: a worker that sleeps is woken for several
+    std::size_t given_ = 0;       // to the consumer
     bool is_filling_ = false;
     bool is_over_ = false;
     Chunked<Function, typename Input::Item, Items::copied, typename Input::Range, Queue> call_;

@@ -10,42 +10,95 @@
 #include <procpool/algorithm/wrapped.hpp>
 #include <procpool/pool/process_pool.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace procpool {
 
 namespace algorithm {
 
-/// Folds the blocks' results in their order, as soon as those before are there.
-template <class G, class T>
+/// Folds what arrives in the order of the items, as soon as all before it is there: each block from left to right, then the blocks' results.
+template <class G, class T, class Mapped>
 class FoldedResults {
 public:
     static constexpr Results mode = Results::folded;
 
     FoldedResults(G& g, T init) : g_(g), sum_(std::move(init)) {}
 
+    /// Results of the blocks from an item on, which is the first of its block.
     void take(std::size_t first, std::size_t count, Reader& in) {
-        for (std::size_t block = first; block < first + count; ++block) { waiting_.emplace(block, Codec<T>::decode(in)); }
-        for (; !waiting_.empty() && waiting_.begin()->first == next_; ++next_) { add(std::move(waiting_.extract(waiting_.begin()).mapped())); }
+        for (std::size_t from = first; from < first + count; from += fold_block) {
+            const std::size_t end = std::min(from + fold_block, first + count);
+            waiting_.try_emplace(from, Piece{end, Values(std::in_place_index<0>, Codec<T>::decode(in))});
+        }
+        fold_waiting();
+    }
+    /// Results of items of one block.
+    void take_apart(std::size_t first, std::size_t count, Reader& in) {
+        Parts parts;
+        parts.reserve(count);
+        for (std::size_t i = 0; i < count; ++i) { parts.push_back({Codec<Mapped>::decode(in)}); }
+        waiting_.try_emplace(first, Piece{first + count, Values(std::in_place_index<1>, std::move(parts))});
+        fold_waiting();
+    }
+    /// The last block need not be whole.
+    void end() {
+        if (block_) { end_block(); }
     }
 
     [[nodiscard]] T value() && { return std::move(*sum_); }
 
 private:
-    void add(T block) {
-        T next = static_cast<T>(std::invoke(g_, std::move(*sum_), std::move(block)));
+    struct Part {
+        Mapped value;  // of a class, since a vector<bool> has no elements
+    };
+    using Parts = std::vector<Part>;
+    using Values = std::variant<T, Parts>;
+    struct Piece {
+        std::size_t end;  // item
+        Values values;
+    };
+
+    void fold_waiting() {
+        while (!waiting_.empty() && waiting_.begin()->first == next_) {
+            Piece piece = std::move(waiting_.extract(waiting_.begin()).mapped());
+            next_ = SIZE_MAX;  // if this throws, nothing is folded any more
+            if (T* const folded = std::get_if<0>(&piece.values)) {
+                block_.emplace(std::move(*folded));
+            } else {
+                for (Part& part : *std::get_if<1>(&piece.values)) { add(std::move(part.value)); }
+            }
+            if (piece.end % fold_block == 0) { end_block(); }
+            next_ = piece.end;
+        }
+    }
+    void add(Mapped&& value) {
+        if (!block_) {
+            block_.emplace(static_cast<T>(std::move(value)));
+            return;
+        }
+        T next = static_cast<T>(std::invoke(g_, std::move(*block_), std::move(value)));  // before the block goes, which it may refer to
+        block_.emplace(std::move(next));
+    }
+    void end_block() {
+        T next = static_cast<T>(std::invoke(g_, std::move(*sum_), std::move(*block_)));
+        block_.reset();
         sum_.emplace(std::move(next));
     }
 
     G& g_;
     std::optional<T> sum_;
-    std::size_t next_ = 0;  // block
-    std::map<std::size_t, T> waiting_;
+    std::optional<T> block_;  // what there is of the one that next_ is in
+    std::size_t next_ = 0;    // item
+    std::map<std::size_t, Piece> waiting_;  // by their first items
 };
 
 template <class G, class T, class Mapped>
@@ -74,7 +127,7 @@ T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, R
         if constexpr (Sendable<G> && Encodable<T> && std::is_constructible_v<T, Mapped> && std::is_invocable_r_v<T, G&, T, Mapped> && std::is_invocable_r_v<T, G&, T, T>) {
             using Folding = algorithm::Folding<F, G, T>;
             engine::Client& run_by = open_client();
-            algorithm::FoldedResults<G, T> sink{reduce, std::move(init)};
+            algorithm::FoldedResults<G, T, Mapped> sink{reduce, std::move(init)};
             algorithm::run_chunked<Folding, typename Input::Item>(run_by, options, Folding{std::move(f), reduce}, range, sink);
             return std::move(sink).value();
         }

@@ -25,6 +25,9 @@ struct SentChunk {
     std::vector<std::byte> arguments = {};  ///< where its slot does not keep them
     bool seen_decided = false;
 
+    /// Whether its results are those of items of one block, and not those of blocks.
+    [[nodiscard]] bool is_apart() const noexcept { return (head.flags & ChunkHead::apart) != 0; }
+
     void sent_as(engine::Client& client, engine::Ticket as) {
         task = TaskHandle{client, as};
         ticket = as;

@@ -5,6 +5,7 @@
 /// TaskFrame: what the code of a task gets, and where it leaves its result.
 
 #include <procpool/codec/bytes.hpp>
+#include <procpool/os/identity.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -22,11 +23,17 @@ public:
     /// The same as a token; the first one makes a thread that watches for the request.
     [[nodiscard]] virtual std::stop_token stop_token() = 0;
 
+    /// Its number, which no other task of the pool ever has.
+    [[nodiscard]] virtual std::uint64_t id() const noexcept = 0;
     /// What the task is called; empty when it has no name.
     [[nodiscard]] virtual std::string_view label() const noexcept = 0;
 
     // For tasks that call a function for many items:
 
+    /// Returns: a word for this task's use that a child which an item has forked finds to be 0; null where such a child is not told from its parent.
+    [[nodiscard]] virtual os::Wiped* wiped_word() const noexcept = 0;
+    /// Effects: ends a process that is not the worker, but was forked by a task that came back in it.
+    virtual void leave_if_impostor() = 0;
     /// How many items the task may begin before its worker is to be replaced.
     [[nodiscard]] virtual std::uint64_t item_budget() const noexcept = 0;
     /// Effects: the first item that begins now has been tried so many times before, and the others not at all.

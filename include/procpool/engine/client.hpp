@@ -242,7 +242,7 @@ private:
 
     /// What the parent alone knows of a slot. All-zero memory is the valid initial state.
     struct Holder {
-        std::atomic<std::uint64_t> serial;   ///< of its task
+        std::atomic<std::uint64_t> serial;   ///< of its task; the first, where Board::number_of() finds it
         std::atomic<std::uint64_t> dropped;  ///< serial + 1 of its last task that nobody will ask for
         std::uint32_t next;                  ///< link of free_ and returned_
         bool stays;                          ///< see Order; written under mutex_

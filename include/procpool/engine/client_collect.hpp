@@ -103,7 +103,7 @@ inline task::Phase Client::try_take(Ticket ticket) noexcept {
 inline Parcel Client::describe_loss(std::uint32_t index, task::Phase phase) const {
     const task::Slot& task = slot(index);
     Loss loss{task.cause.load(std::memory_order_relaxed), task.pid, task.exit_status, {}, {}, {}};
-    if (loss.cause == task::Cause::died) { loss.crash = board_.crashes.of(index, word_of(index).generation()); }
+    if (loss.cause == task::Cause::died) { loss.crash = board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed)); }
     if (task.is_special()) { loss.timeout = task.time_limit(); }
     if (task.is_labelled()) {
         const std::lock_guard guard{label_mutex_};
@@ -162,13 +162,12 @@ inline bool Client::withdraw(Ticket ticket) noexcept {
 inline void Client::request_stop(Ticket ticket) noexcept {
     // The request first: if the slot is still the ticket's afterwards, nobody has asked its next task to stop yet, and that request stays.
     const std::uint64_t seen = slot(ticket.slot).stop_request.load(std::memory_order_acquire);
-    board_.request_stop(ticket.slot, word_of(ticket), seen);
+    board_.request_stop(ticket.slot, word_of(ticket), ticket.serial, seen);
 }
 
 inline void Client::request_stop_of_all() noexcept {
     for (std::uint32_t index = 0; index < board_.used_slots().size(); ++index) {
-        const std::uint64_t seen = slot(index).stop_request.load(std::memory_order_acquire);
-        board_.request_stop(index, word_of(index), seen);
+        board_.request_stop_if(index, [](task::Word) { return true; });
     }
 }
 

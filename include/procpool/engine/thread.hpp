@@ -192,7 +192,7 @@ private:
             const Clock::time_point next = deadlines.arm([&] {
                 return deadlines.look(
                     [&](std::uint32_t slot, task::Word word) {
-                        board_.request_stop(slot, word, board_.all_slots()[slot].stop_request.load(std::memory_order_relaxed));
+                        board_.request_stop_if(slot, [&](task::Word now) { return now.generation() == word.generation(); });
                     },
                     [](task::Word) {});
             });

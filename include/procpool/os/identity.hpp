@@ -17,6 +17,9 @@ namespace procpool::os {
 
 using Token = std::uint64_t;
 
+/// A word that every forked child finds to be 0. A type of its own: a compiler knows that nothing a loop writes of another type changes it.
+enum class Wiped : std::uint64_t {};
+
 /// A page that the kernel wipes in every forked child; null until the first use.
 inline constinit std::atomic<std::atomic<Token>*> token_page{nullptr};
 /// The newest token this process or an ancestor of it took. A child inherits its value and counts on.
@@ -49,6 +52,12 @@ inline constinit std::atomic<Token> newest_token{0};
     if (token != 0) { return token; }
     const Token fresh = newest_token.fetch_add(1, std::memory_order_relaxed) + 1;
     return page->compare_exchange_strong(token, fresh, std::memory_order_relaxed) ? fresh : token;
+}
+
+/// Returns: a word for the use of one thread of this process. Requires: process_token() has been taken.
+[[nodiscard]] inline Wiped& wiped_word() noexcept {
+    constexpr std::size_t offset = 64;  // a line of its own
+    return *reinterpret_cast<Wiped*>(reinterpret_cast<std::byte*>(token_page.load(std::memory_order_acquire)) + offset);
 }
 
 /// Whether this is still the process that took `token`; a forked child of it is not.

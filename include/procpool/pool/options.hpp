@@ -73,9 +73,11 @@ enum class OnError {
 
 /// How a call over many items is run.
 struct MapOptions {
-    /// Items a worker takes at once; 0: chosen and adapted by the pool, for imap() one.
+    /// Items a worker takes at once; 0: chosen and adapted by the pool. For imap() and its relatives, 0 is one item at first, and more where items
+    /// are measured to take less than about 50 µs and the input is memory or numbers; an item of any other input is sent before the next is read.
     std::size_t chunk_size = 0;
-    /// For imap() and imap_unordered(): items taken from the input and not yet given to the consumer; 0: a small multiple of workers.
+    /// For imap() and imap_unordered(): items taken from the input and not yet given to the consumer; 0: four chunks for each worker, where the
+    /// pool chooses them at most 4096 items, or 16 for each worker of an input that may take its time.
     std::size_t window = 0;
     /// imap() and map_outcomes() tell every item's error anyway.
     OnError on_error = OnError::fail_fast;

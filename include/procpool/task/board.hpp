@@ -35,7 +35,7 @@ struct BoardSize {
     std::uint32_t slot_count;
     std::uint32_t seats;
     std::uint32_t parkers;  // of the parent's threads, at most Waiters::most
-    std::uint32_t notes = 0;  // bytes for each slot that only the parent uses
+    std::uint32_t notes = sizeof(std::uint64_t);  // bytes for each slot that only the parent writes; the number of the slot's task comes first
 };
 
 /// A task that a worker has claimed.
@@ -75,6 +75,12 @@ public:
     }
     /// BoardSize::notes for each slot: they cost memory only for slots in use. Part of the argument side.
     [[nodiscard]] std::byte* notes() const noexcept { return argument_side_.data(); }
+    /// The number of the task in a slot, which no other task of the pool ever has, where a generation comes back after 2^32 of them; 0 when there
+    /// is none. Workers cannot write it. Requires, for an answer that stays true: the caller runs, settles or has taken the task.
+    /// Memory order: release before the word says pending: whoever has seen that word finds the number of its task or of a later one.
+    [[nodiscard]] std::atomic<std::uint64_t>& number_of(std::uint32_t slot) const noexcept {
+        return *reinterpret_cast<std::atomic<std::uint64_t>*>(notes() + std::size_t{slot} * size_.notes);
+    }
     /// The memory that only the parent writes.
     [[nodiscard]] std::span<std::byte> argument_side() const noexcept { return argument_side_; }
 
@@ -186,13 +192,27 @@ public:
         slots_[slot].word.fetch_or(Word::waited_bit, std::memory_order_seq_cst);
     }
 
-    /// Effects: the task that `word` says is running can learn that it shall stop. seen: the slot's request, read before the word.
-    /// Called by: parent, and the thread engine's timer.
-    void request_stop(std::uint32_t slot, Word word, std::uint64_t seen) noexcept {
+    /// Effects: the task of that number, which `word` says is running, can learn that it shall stop. seen: the slot's request, read before the
+    /// word. One that comes late stays unheard: numbers are never used again. Called by: parent.
+    void request_stop(std::uint32_t slot, Word word, std::uint64_t number, std::uint64_t seen) noexcept {
         if (word.phase() != Phase::started) { return; }
         // relaxed: it carries nothing but itself.
-        slots_[slot].stop_request.compare_exchange_strong(seen, std::uint64_t{word.generation()} + 1, std::memory_order_relaxed);
+        slots_[slot].stop_request.compare_exchange_strong(seen, number, std::memory_order_relaxed);
         seats_[word.seat()].stopper.notify();
+    }
+
+    /// Effects: as above, for the task that runs in this slot, if meant(word). Called by: parent, and the thread engine's timer.
+    template <class Meant>
+    void request_stop_if(std::uint32_t slot, Meant meant) noexcept {
+        for (;;) {
+            const std::uint64_t seen = slots_[slot].stop_request.load(std::memory_order_acquire);
+            const std::uint64_t number = number_of(slot).load(std::memory_order_acquire);
+            const Word word{slots_[slot].word.load(std::memory_order_acquire)};
+            // Still the same after the look at the word: then it is the number of the word's task.
+            if (number_of(slot).load(std::memory_order_acquire) != number) { continue; }
+            if (meant(word)) { request_stop(slot, word, number, seen); }
+            return;
+        }
     }
 
     /// Effects: a pending task will not run. Returns: false when it is not pending any more. Called by: parent.

@@ -12,37 +12,33 @@
 
 namespace procpool::task {
 
-/// For whoever asks for the task soon enough: later records take the place of earlier ones. All-zero memory is the valid initial state.
+/// For whoever asks for the task, by its number, soon enough: later records take the place of earlier ones. All-zero memory is the valid initial state.
 class Crashes {
 public:
     /// Called by: supervisor, before the task's word says lost.
-    void add(std::uint32_t slot, std::uint32_t generation, const Crash& crash) noexcept {
+    void add(std::uint64_t task, const Crash& crash) noexcept {
         Record& record = records_[count_.fetch_add(1, std::memory_order_relaxed) % records_.size()];
         record.task.store(0, std::memory_order_release);
         record.crash = crash;
-        record.task.store(key(slot, generation), std::memory_order_release);
+        record.task.store(task, std::memory_order_release);
     }
 
     /// Returns: no frames when there is no record any more. Called by: parent.
-    [[nodiscard]] Crash of(std::uint32_t slot, std::uint32_t generation) const noexcept {
+    [[nodiscard]] Crash of(std::uint64_t task) const noexcept {
         for (const Record& record : records_) {
-            if (record.task.load(std::memory_order_acquire) != key(slot, generation)) { continue; }
+            if (record.task.load(std::memory_order_acquire) != task) { continue; }
             const Crash crash = record.crash;
             // Unchanged after the copy: then the copy is whole.
-            if (record.task.load(std::memory_order_seq_cst) == key(slot, generation)) { return crash; }
+            if (record.task.load(std::memory_order_seq_cst) == task) { return crash; }
         }
         return {};
     }
 
 private:
     struct Record {
-        std::atomic<std::uint64_t> task;  // its key
+        std::atomic<std::uint64_t> task;  // its number
         Crash crash;
     };
-
-    [[nodiscard]] static constexpr std::uint64_t key(std::uint32_t slot, std::uint32_t generation) noexcept {
-        return ((std::uint64_t{generation} << 32) | slot) + 1;
-    }
 
     std::array<Record, 64> records_;
     std::atomic<std::uint32_t> count_;

@@ -31,7 +31,8 @@ enum class Phase : std::uint32_t { free, pending, started, done, lost, cancelled
 enum class Verdict : std::uint32_t { none, timed_out, killed };
 
 /// One value of a slot's word: generation 32 bits, seat 12, flags 8 to 12, phase 4. Every publication has a generation of its own, so
-/// what was meant for one task in a slot never reaches another.
+/// what was meant for one task in a slot never reaches another. Generations begin anew after 2^32 tasks: what is kept for longer than a step
+/// takes names a task by its number, see Board::number_of().
 class Word {
 public:
     constexpr Word() noexcept = default;
@@ -126,7 +127,7 @@ struct alignas(apart) Slot {
 
     alignas(cache_line) Large large_argument;
     Large large_result;
-    std::atomic<std::uint64_t> stop_request;  // 1 + the generation of the task that shall stop; written by the parent at any time
+    std::atomic<std::uint64_t> stop_request;  // the number of the task that shall stop, see Board::number_of(); written by the parent at any time
     std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below but timeout
     std::uint16_t retries;                    // left
     std::uint16_t attempt;                    // from 0

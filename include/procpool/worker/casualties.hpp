@@ -77,7 +77,7 @@ private:
             slot.pid = ended.pid;
             slot.exit_status = ended.status;
             const task::Crash& crash = board_.seats()[word.seat()].crash;
-            if (is_of(crash, ended)) { board_.crashes.add(index, word.generation(), crash); }
+            if (is_of(crash, ended)) { board_.crashes.add(number_of(index), crash); }
             // Counted first, for who learns of it from the word.
             auto& count = cause == task::Cause::timed_out ? board_.control.timed_out : board_.control.casualties;
             const std::uint64_t counted = cause == task::Cause::killed ? 0 : 1;  // the parent counts what it kills
@@ -94,23 +94,25 @@ private:
         if (slot.is_traced()) {
             const std::uint64_t progress = board_.seats()[word.seat()].progress.load(std::memory_order_relaxed);
             const std::uint32_t items = progress >> 32 == word.generation() ? static_cast<std::uint32_t>(progress) : 0;
-            trace_task(board_, index, {.begin = 0, .end = 0, .queued = 0, .cpu = -1, .task = word.generation(), .pid = ended.pid, .pool = 0, .worker = worker,
+            trace_task(board_, index, {.begin = 0, .end = 0, .queued = 0, .cpu = -1, .task = number_of(index), .pid = ended.pid, .pool = 0, .worker = worker,
                                        .items = items, .attempt = 0, .kind = {}, .ended = trace_end_of(cause), .text = {}});
             if (cause == task::Cause::timed_out) { trace_event(board_, task::TraceKind::timed_out, worker, ended.pid, label_of(board_, index)); }
         }
         const LogLevel level = cause == task::Cause::died || cause == task::Cause::timed_out ? LogLevel::warning : LogLevel::debug;
         if (!is_logged(level)) { return; }
-        const LogSubject subject{worker, ended.pid, word.generation(), label_of(board_, index), board_.control.name.data()};
+        const LogSubject subject{worker, ended.pid, number_of(index), label_of(board_, index), board_.control.name.data()};
         const std::string_view again = runs_again ? "; it is run again" : "";
         if (cause == task::Cause::timed_out) {
-            report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}", worker, ended.pid, word.generation(),
+            report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}", worker, ended.pid, subject.task,
                    std::chrono::duration<double>(slot.time_limit()).count(), again);
         } else if (cause == task::Cause::killed) {
-            report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker, ended.pid, word.generation());
+            report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker, ended.pid, subject.task);
         } else {
-            report(level, subject, "worker {}, process {}, {} while it ran task {}{}", worker, ended.pid, to_string(ended.status), word.generation(), again);
+            report(level, subject, "worker {}, process {}, {} while it ran task {}{}", worker, ended.pid, to_string(ended.status), subject.task, again);
         }
     }
+
+    [[nodiscard]] std::uint64_t number_of(std::uint32_t index) const noexcept { return board_.number_of(index).load(std::memory_order_relaxed); }
 
     [[nodiscard]] static task::TraceEnd trace_end_of(task::Cause cause) noexcept {
         switch (cause) {

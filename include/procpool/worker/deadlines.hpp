@@ -34,7 +34,7 @@ public:
                 condemned(word);
             } else if ((started || word.phase() == task::Phase::pending) && used[i].is_timed()) {
                 const std::chrono::nanoseconds timeout = used[i].time_limit();
-                const Clock::time_point expires = started ? later(start_of(word, now), timeout) : later(now, timeout);
+                const Clock::time_point expires = started ? later(start_of(i, word, now), timeout) : later(now, timeout);
                 if (expires <= now && may_condemn(word)) {
                     expired(i, word);
                 } else {
@@ -68,7 +68,7 @@ public:
 private:
     /// When a timed task was first seen running on a seat.
     struct Watch {
-        std::uint32_t generation = 0;
+        std::uint64_t task = 0;  // its number
         Clock::time_point seen{};
     };
 
@@ -79,10 +79,11 @@ private:
     [[nodiscard]] static bool is_stamped(task::Word word, std::uint64_t item) noexcept { return item >> 32 == word.generation(); }
 
     /// The worker's stamp, or, when it was stopped before it wrote one, when the task was first seen running.
-    [[nodiscard]] Clock::time_point start_of(task::Word word, Clock::time_point now) noexcept {
+    [[nodiscard]] Clock::time_point start_of(std::uint32_t slot, task::Word word, Clock::time_point now) noexcept {
         const task::Seat& seat = board_.seats()[word.seat()];
         Watch& watch = watches_[word.seat()];
-        if (watch.generation != word.generation()) { watch = {word.generation(), now}; }
+        // Where the slot has another task by now, its number is newer than the word: that only puts off what is not to be stopped any more.
+        if (const std::uint64_t number = board_.number_of(slot).load(std::memory_order_acquire); watch.task != number) { watch = {number, now}; }
         item_ = seat.item.load(std::memory_order_seq_cst);
         return is_stamped(word, item_) ? Clock::time_point{Clock::duration{seat.task_started.load(std::memory_order_seq_cst)}} : watch.seen;
     }

@@ -76,7 +76,7 @@ void report(LogLevel level, const LogSubject& subject, fmt::format_string<Args..
 [[nodiscard]] inline LogSubject log_subject() noexcept {
     if (!identity.in_worker) { return {}; }
     const bool in_task = identity.host != nullptr;
-    return {identity.index, 0, in_task ? identity.task : 0, in_task ? identity.host->label() : std::string_view{},
+    return {identity.index, 0, in_task ? identity.host->id() : 0, in_task ? identity.host->label() : std::string_view{},
             identity.pool != nullptr ? std::string_view{identity.pool} : std::string_view{}};
 }
 

@@ -36,6 +36,7 @@ struct Host {
     void (*after_task)();          ///< before a result is published, when its arguments are gone
     void (*condemned)();           ///< a verdict has been passed on the task: waits to be killed, where that can be
     void (*thread_ended)();        ///< the task ended the thread it runs on: ends the process, where the worker is one
+    os::Wiped* (*wiped_word)() noexcept = nullptr;  ///< see TaskHost::wiped_word(); null where it is
 };
 
 /// One worker on one seat.
@@ -96,11 +97,15 @@ public:
     bool run_newest_within() {
         const auto used = board_.used_slots();
         std::optional<task::Offer> newest;
+        std::uint64_t newest_number = 0;
         for (std::uint32_t i = 0; i < used.size(); ++i) {
             const task::Word word{used[i].word.load(std::memory_order_acquire)};
             if (word.phase() != task::Phase::pending || used[i].is_mailed()) { continue; }
-            // Generations count up, and begin anew after the last one.
-            if (!newest || static_cast<std::int32_t>(word.generation() - newest->generation) > 0) { newest = task::Offer{i, word.generation()}; }
+            const std::uint64_t number = board_.number_of(i).load(std::memory_order_acquire);
+            if (number > newest_number) {
+                newest = task::Offer{i, word.generation()};
+                newest_number = number;
+            }
         }
         return newest && run_within(*newest);
     }
@@ -172,10 +177,10 @@ private:
         claim_ = claim;
         items_ = 0;
         seat_.current.store(claim.slot + 1, std::memory_order_relaxed);
-        identity.task = claim.generation;
-        identity.attempt = slot.is_special() ? slot.attempt : 0;
+        const bool special = slot.is_special();
+        identity.attempt = special ? slot.attempt : 0;
         identity.host = this;
-        const bool timed = slot.is_timed();
+        const bool timed = special && slot.time_limit().count() != 0;
         if (timed) { start_clock(); }
         std::optional<TracedRun> run;
         if (slot.is_traced()) [[unlikely]] { run.emplace(board_, claim.slot); }
@@ -208,13 +213,21 @@ private:
         count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // this worker alone writes it, as long as it lives
         count_items(items_ == 0 ? 1 : 0);
         seat_.current.store(task::Seat::counted, std::memory_order_relaxed);
-        if (run) [[unlikely]] { run->end(claim.generation, index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome == task::Outcome::exception); }
+        if (run) [[unlikely]] { run->end(id(), index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome == task::Outcome::exception); }
         reach(FaultPoint::before_done);
         if (!board_.finish(claim, number_)) {
             host_.condemned();
             board_.results.release(claim.slot);
         }
         seat_.current.store(0, std::memory_order_relaxed);
+        if (timed || items_ != 0) { forget_items(); }
+    }
+
+    /// Effects: what this task has left on the seat is not taken for a task's of the same generation, 2^32 later. Requires: it is decided, or what
+    /// watches its deadline would miss its stamp.
+    void forget_items() noexcept {
+        seat_.item.store(0, std::memory_order_relaxed);
+        seat_.progress.store(0, std::memory_order_relaxed);
     }
 
     /// Effects: the result is what was thrown; or that there is no memory to tell it, which needs no more than the slot's first line.
@@ -241,17 +254,23 @@ private:
     // ---- what tasks ask for
 
     [[nodiscard]] bool stop_requested() const noexcept override {
-        // relaxed: the request carries nothing but itself.
-        return board_.all_slots()[claim_.slot].stop_request.load(std::memory_order_relaxed) == std::uint64_t{claim_.generation} + 1;
+        // relaxed: the request carries nothing but itself. There is none in a slot where none has been made.
+        const std::uint64_t request = board_.all_slots()[claim_.slot].stop_request.load(std::memory_order_relaxed);
+        return request != 0 && request == id();
     }
 
     [[nodiscard]] std::stop_token stop_token() override {
-        std::stop_token token = watcher_.token(board_.all_slots()[claim_.slot].stop_request, claim_.generation);
+        std::stop_token token = watcher_.token(board_.all_slots()[claim_.slot].stop_request, id());
         took_token_ = true;
         return token;
     }
 
+    // relaxed: it was written before the task was claimed, and stays until it is decided.
+    [[nodiscard]] std::uint64_t id() const noexcept override { return board_.number_of(claim_.slot).load(std::memory_order_relaxed); }
     [[nodiscard]] std::string_view label() const noexcept override { return label_of(board_, claim_.slot); }
+
+    [[nodiscard]] os::Wiped* wiped_word() const noexcept override { return host_.wiped_word == nullptr ? nullptr : host_.wiped_word(); }
+    void leave_if_impostor() override { host_.before_result(); }
 
     [[nodiscard]] std::uint64_t item_budget() const noexcept override {
         if (is_being_replaced()) { return items_ == 0 ? 1 : 0; }  // it was claimed, so it gets on

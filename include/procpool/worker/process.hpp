@@ -69,6 +69,7 @@ inline constexpr Host process_host{
         os::flush_standard_streams();
         os::leave(EXIT_SUCCESS);
     },
+    []() noexcept { return &os::wiped_word(); },
 };
 
 inline void name_process(const std::string& name, std::uint32_t index) noexcept {

@@ -33,11 +33,11 @@ public:
         thread_.join();
     }
 
-    /// Returns: the token of the task that runs. request: the slot's; generation: of the task.
-    [[nodiscard]] std::stop_token token(const std::atomic<std::uint64_t>& request, std::uint32_t generation) {
+    /// Returns: the token of the task that runs. request: the slot's; task: its number.
+    [[nodiscard]] std::stop_token token(const std::atomic<std::uint64_t>& request, std::uint64_t task) {
         {
             const std::lock_guard guard{mutex_};
-            if (tokens_.empty() || tokens_.back().request != &request || tokens_.back().generation != generation) { tokens_.push_back({{}, &request, generation}); }
+            if (tokens_.empty() || tokens_.back().request != &request || tokens_.back().task != task) { tokens_.push_back({{}, &request, task}); }
         }
         if (!thread_.joinable()) {
             const os::AllSignalsBlocked inherited_by_the_thread;
@@ -58,7 +58,7 @@ private:
     struct Token {
         std::stop_source source;
         const std::atomic<std::uint64_t>* request;
-        std::uint32_t generation;
+        std::uint64_t task;
     };
 
     void watch() {
@@ -72,7 +72,7 @@ private:
     [[nodiscard]] std::optional<std::stop_source> next_to_stop() {
         const std::lock_guard guard{mutex_};
         for (const Token& token : tokens_) {
-            if (!token.source.stop_requested() && token.request->load(std::memory_order_relaxed) == std::uint64_t{token.generation} + 1) { return token.source; }
+            if (!token.source.stop_requested() && token.request->load(std::memory_order_relaxed) == token.task) { return token.source; }
         }
         return std::nullopt;
     }

@@ -20,7 +20,6 @@ struct Identity {
     bool in_worker = false;
     std::uint32_t index = 0;
     std::int32_t pid = 0;
-    std::uint64_t task = 0;
     std::uint32_t attempt = 0;
     TaskHost* host = nullptr;  ///< of the task that runs
     const char* pool = nullptr;  ///< name of the pool it works for; may be null
@@ -52,8 +51,11 @@ namespace this_worker {
 
 namespace this_task {
 
-/// Unique among the tasks of one pool. Throws: std::logic_error outside workers.
-[[nodiscard]] inline std::uint64_t id() { return worker::identity_or_throw().task; }
+/// Never used again for another task of the pool. 0 in an initializer or finalizer. Throws: std::logic_error outside workers.
+[[nodiscard]] inline std::uint64_t id() {
+    const TaskHost* const host = worker::identity_or_throw().host;
+    return host == nullptr ? 0 : host->id();
+}
 
 /// 0 the first time; a task that runs again after its worker died, or after it timed out, counts up. Throws: std::logic_error outside workers.
 [[nodiscard]] inline unsigned attempt() { return worker::identity_or_throw().attempt; }
