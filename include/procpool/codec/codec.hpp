@@ -153,13 +153,13 @@ consteval auto find_culprit() {
 }
 
 template <class Culprit>
-constexpr void reject(TypeList<Culprit>) {
+constexpr auto reject(TypeList<Culprit>) {
     static_cast<void>(sizeof(not_encodable<Culprit>));
 }
 
 /// Does not compile, and says which type is to blame, unless T is Encodable.
 template <class T>
-constexpr void require_encodable() {
+constexpr auto require_encodable() {
     if constexpr (!Encodable<T>) { reject(find_culprit<T>()); }
 }
 
