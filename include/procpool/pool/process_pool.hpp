@@ -268,9 +268,11 @@ private:
     void for_each_in_place(const MapOptions& options, const F& f, Range& range);
 
     [[nodiscard]] engine::Client& client() const {
-        if (client_ == nullptr) { throw std::logic_error("procpool: this pool has been moved from"); }
-        if (!client_->is_mine()) { throw std::logic_error("procpool: this pool belongs to another process"); }
+        if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(client_ == nullptr); }
         return *client_;
+    }
+    [[noreturn, gnu::cold, gnu::noinline]] static void throw_unusable(bool moved) {
+        throw std::logic_error(moved ? "procpool: this pool has been moved from" : "procpool: this pool belongs to another process");
     }
 
     /// For calls that may turn out to have nothing to submit. Throws: as a submission.
