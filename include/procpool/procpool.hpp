@@ -11,7 +11,9 @@
 #include <procpool/algorithm/map_async.hpp>
 #include <procpool/algorithm/progress_bar.hpp>
 #include <procpool/algorithm/reduce.hpp>
+#include <procpool/algorithm/repeat.hpp>
 #include <procpool/algorithm/result_range.hpp>
+#include <procpool/codec/bind_front.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/exception.hpp>

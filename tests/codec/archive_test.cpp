@@ -8,6 +8,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace procpool;
@@ -97,6 +98,143 @@ TEST_CASE("types with serialize() for cereal travel") {
 TEST_CASE("types with serialize() for Boost travel, with private members, arrays, and an abstract base") {
     CHECK(round_trip(Boost(7)) == Boost(7));
     CHECK_FALSE(round_trip(Boost(7)) == Boost(8));
+}
+
+namespace beside {
+
+class Text {
+public:
+    std::string text;
+    int number = 0;
+
+private:
+    [[maybe_unused]] int hidden_ = 0;
+};
+template <class Archive>
+void serialize(Archive& archive, Text& value) {
+    archive(value.text, value.number);
+}
+/// serialize() for a Text would leave `more` behind.
+class MoreText : public Text {
+public:
+    int more = 0;
+};
+class AllText : public Text {
+public:
+    int more = 0;
+};
+template <class Archive>
+void serialize(Archive& archive, AllText& value) {
+    archive(static_cast<Text&>(value), value.more);
+}
+
+template <class T>
+class Box {
+public:
+    T value{};
+
+private:
+    [[maybe_unused]] int hidden_ = 0;
+};
+template <class Archive, class T>
+void serialize(Archive& archive, Box<T>& box, unsigned) {
+    archive& box.value;
+}
+
+class Pair {
+public:
+    std::string text;
+
+private:
+    [[maybe_unused]] int hidden_ = 0;
+};
+template <class Archive>
+void save(Archive& archive, const Pair& value) {
+    archive(value.text + " saved");
+}
+template <class Archive>
+void load(Archive& archive, Pair& value) {
+    archive(value.text);
+    value.text += " and loaded";
+}
+
+}  // namespace beside
+
+namespace {
+
+class SavesAndLoads {
+public:
+    SavesAndLoads() = default;
+    explicit SavesAndLoads(std::string text) : text_(std::move(text)) {}
+    template <class Archive>
+    void save(Archive& archive) const {
+        archive(text_);
+    }
+    template <class Archive>
+    void load(Archive& archive) {
+        archive(text_);
+    }
+    bool operator==(const SavesAndLoads&) const = default;
+
+private:
+    std::string text_;
+};
+
+class Versioned {
+public:
+    Versioned() = default;
+    explicit Versioned(int n) : a_(n), b_(n) {}
+    template <class Archive>
+    void save(Archive& archive, unsigned version) const {
+        archive << a_;
+        if (version > 1) { archive << b_; }
+    }
+    template <class Archive>
+    void load(Archive& archive, unsigned version) {
+        archive >> a_;
+        if (version > 1) { archive >> b_; }
+    }
+    bool operator==(const Versioned&) const = default;
+
+private:
+    int a_ = 0;
+    int b_ = 0;
+};
+
+}  // namespace
+
+template <>
+struct boost::serialization::version<Versioned> {  // as BOOST_CLASS_VERSION says it
+    static constexpr int value = 2;
+};
+
+TEST_CASE("types with save() and load() travel, and with a version as their program gives it") {
+    CHECK(round_trip(SavesAndLoads("text")) == SavesAndLoads("text"));
+    CHECK(round_trip(std::vector{SavesAndLoads("text")}) == std::vector{SavesAndLoads("text")});
+    CHECK(round_trip(Versioned(3)) == Versioned(3));
+}
+
+TEST_CASE("functions beside a class are found as members are") {
+    beside::Text text;
+    text.text = "text";
+    text.number = 3;
+    CHECK(round_trip(text).text == "text");
+    CHECK(round_trip(text).number == 3);
+    beside::Box<std::string> box;
+    box.value = "box";
+    CHECK(round_trip(box).value == "box");
+    beside::Pair pair;
+    pair.text = "pair";
+    CHECK(round_trip(pair).text == "pair saved and loaded");
+}
+
+TEST_CASE("a function for a base class does not serve for what is derived from it") {
+    STATIC_REQUIRE_FALSE(Encodable<beside::MoreText>);
+    beside::AllText all;
+    all.text = "text";
+    all.more = 4;
+    CHECK(round_trip(all).text == "text");
+    CHECK(round_trip(all).more == 4);
 }
 
 TEST_CASE("a type with serialize() is not its bytes") { STATIC_REQUIRE_FALSE(is_plain_v<NamedThing>); }

@@ -2,9 +2,19 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 
-#include <memory>
+#include <string>
+#include <utility>
+
+class Closed {
+public:
+    explicit Closed(std::string text) : text_(std::move(text)) {}
+    [[nodiscard]] std::size_t size() const { return text_.size(); }
+
+private:
+    std::string text_;
+};
 
 void use(procpool::Writer& out) {
     procpool::encode_call(
-        out, [](std::shared_ptr<int> p) { return *p; }, std::make_shared<int>(1));
+        out, [](const Closed& closed) { return closed.size(); }, Closed{"text"});
 }

@@ -16,4 +16,6 @@ void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::vecto
     pool.starmap(add, pairs);
     static_cast<void>(pool.map_outcomes(add, numbers, numbers));
     static_cast<void>(pool.map_reduce([](const std::string& text) { return text.size(); }, [](std::size_t a, std::size_t b) { return a + b; }, std::size_t{0}, texts));
+    pool.map([](int number, const std::string& text) { return text.size() + static_cast<std::size_t>(number); }, numbers, procpool::repeat("text"));
+    pool.for_each(procpool::bind_front([](const std::vector<std::string>&, int) {}, texts), numbers);
 }

@@ -1,4 +1,4 @@
-// expect: not_encodable<std::shared_ptr<int> ?>
+// expect: procpool: a std::shared_ptr cannot travel, since processes do not share what it points to
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 

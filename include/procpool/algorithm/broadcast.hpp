@@ -40,7 +40,7 @@ auto get_all(std::vector<Future<Result>>& futures) {
 template <Engine E>
 template <class F, class... Args>
 auto ProcessPool<E>::broadcast(F f, Args&&... args) {
-    require_task_call<F, Args...>();
+    require_task<F, Args...>();
     if constexpr (TaskCall<F, Args...>) {
         using Result = task_result_t<F, Args...>;
         engine::Client& to = open_client();
@@ -64,6 +64,8 @@ auto ProcessPool<E>::broadcast(F f, Args&&... args) {
             throw;
         }
         return algorithm::get_all(futures);
+    } else {
+        return this_call_is_refused{};
     }
 }
 

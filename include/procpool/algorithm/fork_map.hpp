@@ -5,8 +5,10 @@
 /// fork_map(): a map whose workers are forked for it, so that they have all of the caller's memory.
 
 #include <procpool/algorithm/map.hpp>
+#include <procpool/algorithm/repeat.hpp>
 #include <procpool/algorithm/zip.hpp>
 #include <procpool/codec/callable.hpp>
+#include <procpool/codec/overload_set.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/process_pool.hpp>
 
@@ -159,6 +161,7 @@ template <class F, class... Ranges>
 auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges&&... ranges) {
     static_assert(sizeof...(Ranges) > 0, "procpool: a call over many items needs a range of them after its function");
     static_assert((std::ranges::input_range<Ranges> && ...), "procpool: an argument after the function of fork_map() is no range (std::ranges::input_range); options come first");
+    static_assert(sizeof...(Ranges) == 0 || !(algorithm::is_repeat_v<std::remove_cvref_t<Ranges>> && ...), "procpool: all ranges of this call are procpool::repeat(), so that it would never end");
     if constexpr (sizeof...(Ranges) > 0 && (std::ranges::input_range<Ranges> && ...)) {
         using Calls = algorithm::NumberedCalls<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...>;
         static_assert(Calls::can_be_made, "procpool: fork_map() cannot call this function with the items of these ranges");
@@ -180,5 +183,7 @@ auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges
         }
     }
 }
+
+PROCPOOL_REFUSE_OVERLOAD_SET(fork_map)
 
 }  // namespace procpool

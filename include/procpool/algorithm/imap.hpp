@@ -118,7 +118,7 @@ class LazyCall final : public ResultSource<typename Queue::Given> {
 public:
     /// Effects: the first items are submitted.
     LazyCall(engine::Client& client, const MapOptions& options, F f, Input input)
-        : client_(client), hold_(client, Hold::Until::joined), options_(options), f_{Called{std::move(f)}}, input_(std::move(input)),
+        : client_(client), hold_(client, Hold::Until::joined), options_(options), f_{input.call(std::move(f))}, input_(std::move(input)),
           workers_(client.board().control.workers), call_(client, options_, f_, input_.range(), queue_, Pace::lazy) {
         adapt();
         fill();
@@ -242,12 +242,12 @@ template <Engine E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::imap(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = algorithm::zipped_t<Ranges...>;
-    if constexpr (algorithm::require_calls<Input, F>()) {
+    algorithm::require_results<Input, F>();
+    if constexpr (algorithm::gives_results_v<Input, F>) {
         using Result = typename Input::template Result<F>;
-        algorithm::require_result<Result>();
-        if constexpr (!std::is_void_v<Result>) {
-            return algorithm::run_lazily<algorithm::OrderedResults<Result>>(open_client(), options, std::move(f), Input{std::forward<Ranges>(ranges)...});
-        }
+        return algorithm::run_lazily<algorithm::OrderedResults<Result>>(open_client(), options, std::move(f), Input{std::forward<Ranges>(ranges)...});
+    } else {
+        return this_call_is_refused{};
     }
 }
 
@@ -255,12 +255,12 @@ template <Engine E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::imap_unordered(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = algorithm::zipped_t<Ranges...>;
-    if constexpr (algorithm::require_calls<Input, F>()) {
+    algorithm::require_results<Input, F>();
+    if constexpr (algorithm::gives_results_v<Input, F>) {
         using Result = typename Input::template Result<F>;
-        algorithm::require_result<Result>();
-        if constexpr (!std::is_void_v<Result>) {
-            return algorithm::run_lazily<algorithm::UnorderedResults<Result>>(open_client(), options, std::move(f), Input{std::forward<Ranges>(ranges)...});
-        }
+        return algorithm::run_lazily<algorithm::UnorderedResults<Result>>(open_client(), options, std::move(f), Input{std::forward<Ranges>(ranges)...});
+    } else {
+        return this_call_is_refused{};
     }
 }
 

@@ -41,7 +41,7 @@ auto run_map(engine::Client& client, const MapOptions& options, F f, Input input
     using Sink = std::conditional_t<fits_plain_results_v<Result> && std::ranges::sized_range<Range>, PlainResults<Result>, DecodedResults<Result>>;
     using Called = typename Input::template Called<F>;
     Sink sink{size_if_known(input.range())};
-    run_chunked<Called, typename Input::Item>(client, options, Called{std::move(f)}, input.range(), sink);
+    run_chunked<Called, typename Input::Item>(client, options, input.call(std::move(f)), input.range(), sink);
     return std::move(sink).vector();
 }
 
@@ -51,11 +51,11 @@ template <Engine E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::map(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = algorithm::zipped_t<Ranges&...>;
-    if constexpr (algorithm::require_calls<Input, F>()) {  // or else one error is enough
-        algorithm::require_result<typename Input::template Result<F>>();
-        if constexpr (!std::is_void_v<typename Input::template Result<F>>) {
-            return algorithm::run_map(open_client(), options, std::move(f), Input{ranges...});
-        }
+    algorithm::require_results<Input, F>();
+    if constexpr (algorithm::gives_results_v<Input, F>) {
+        return algorithm::run_map(open_client(), options, std::move(f), Input{ranges...});
+    } else {
+        return this_call_is_refused{};
     }
 }
 
@@ -63,11 +63,11 @@ template <Engine E>
 template <class F, class Range>
 auto ProcessPool<E>::starmap(const MapOptions& options, F f, Range&& range) {
     using Input = algorithm::starred_t<Range&>;
-    if constexpr (algorithm::require_calls<Input, F>()) {
-        algorithm::require_result<typename Input::template Result<F>>();
-        if constexpr (!std::is_void_v<typename Input::template Result<F>>) {
-            return algorithm::run_map(open_client(), options, std::move(f), Input{range});
-        }
+    algorithm::require_results<Input, F>();
+    if constexpr (algorithm::gives_results_v<Input, F>) {
+        return algorithm::run_map(open_client(), options, std::move(f), Input{range});
+    } else {
+        return this_call_is_refused{};
     }
 }
 
@@ -75,15 +75,18 @@ template <Engine E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::map_outcomes(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = algorithm::zipped_t<Ranges&...>;
-    if constexpr (algorithm::require_calls<Input, F>()) {
+    algorithm::require_calls<Input, F>();
+    if constexpr (Input::template calls<F>) {
         using Item = typename Input::Item;
         using Called = typename Input::template Called<F>;
         using Caught = algorithm::Caught<Called, Item>;
         Input input{ranges...};
         engine::Client& run_by = open_client();
         algorithm::Outcomes<typename Input::template Result<F>> sink{std::nullopt};
-        algorithm::run_chunked<Caught, Item>(run_by, options, Caught{Called{std::move(f)}}, input.range(), sink);
+        algorithm::run_chunked<Caught, Item>(run_by, options, Caught{input.call(std::move(f))}, input.range(), sink);
         return std::move(sink).vector();
+    } else {
+        return this_call_is_refused{};
     }
 }
 
@@ -92,14 +95,18 @@ template <class F, class... Ranges>
 void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges) {
     algorithm::NoResults sink;
     if constexpr (algorithm::want_in_place_v<F, std::remove_reference_t<Ranges>...>) {
-        for_each_in_place(options, f, ranges...);
+        require_sendable<F>();
+        (require_travels<stored_t<algorithm::argument_t<Ranges>>>(), ...);
+        algorithm::zipped_t<Ranges&...> input{ranges...};
+        for_each_in_place(options, input.call(std::move(f)), input.range());
     } else {
         using Input = algorithm::zipped_t<Ranges&...>;
-        if constexpr (algorithm::require_calls<Input, F>()) {
+        algorithm::require_calls<Input, F>();
+        if constexpr (Input::template calls<F>) {
             using Called = typename Input::template Called<F>;
             Input input{ranges...};
             engine::Client& run_by = open_client();
-            algorithm::run_chunked<Called, typename Input::Item>(run_by, options, Called{std::move(f)}, input.range(), sink);
+            algorithm::run_chunked<Called, typename Input::Item>(run_by, options, input.call(std::move(f)), input.range(), sink);
         }
     }
 }
@@ -108,7 +115,6 @@ template <Engine E>
 template <class F, class Range>
 void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Range& range) {
     using Item = std::ranges::range_value_t<Range>;
-    require_sendable<F>();
     static_assert(std::is_trivially_copyable_v<Item>, "procpool: for_each() changes trivially copyable elements only");
     algorithm::NoResults sink;
     engine::Client& run_by = open_client();
@@ -123,7 +129,8 @@ template <Engine E>
 template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
 void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Output&& output) {
     using Input = algorithm::zipped_t<Range&>;
-    if constexpr (algorithm::require_calls<Input, F>()) {
+    algorithm::require_calls<Input, F>();
+    if constexpr (Input::template calls<F>) {
         using Item = typename Input::Item;
         using Element = std::ranges::range_value_t<Output>;
         using Result = task_result_t<F, Item>;

@@ -50,8 +50,8 @@ class AsyncMap {
     using Sink = std::conditional_t<fits_plain_results_v<Result>, PlainResults<Result>, DecodedResults<Result>>;
 
 public:
-    AsyncMap(std::shared_ptr<Reins> reins, const MapOptions& options, F f, Read items, Promise<std::vector<Result>> promise)
-        : reins_(std::move(reins)), hold_(*reins_->client), options_(options), f_(Called{std::move(f)}), items_(std::move(items)), promise_(std::move(promise)) {}
+    AsyncMap(std::shared_ptr<Reins> reins, const MapOptions& options, Called f, Read items, Promise<std::vector<Result>> promise)
+        : reins_(std::move(reins)), hold_(*reins_->client), options_(options), f_(std::move(f)), items_(std::move(items)), promise_(std::move(promise)) {}
 
     /// Effects: runs the call; its future is decided then, and not before nothing of it runs any more.
     void run() noexcept {
@@ -89,7 +89,7 @@ Future<std::vector<typename Input::template Result<F>>> run_async(engine::Client
     ReadInput<typename Input::Item> items{input.range(), client.place_of()};
     auto reins = std::make_shared<Reins>(client);
     DeferredEnds<Made> ends = make_deferred<Made>({.cancel = [reins] { return reins->give(Wish::cancel); }, .kill = [reins] { return reins->give(Wish::kill); }});
-    auto call = std::make_unique<AsyncMap<Input, F>>(std::move(reins), options, std::move(f), std::move(items), std::move(ends.promise));
+    auto call = std::make_unique<AsyncMap<Input, F>>(std::move(reins), options, input.call(std::move(f)), std::move(items), std::move(ends.promise));
     if (client.runs_here()) {
         call->run();
     } else {
@@ -104,10 +104,12 @@ template <Engine E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::map_async(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = algorithm::zipped_t<Ranges&...>;
-    if constexpr (algorithm::require_calls<Input, F>()) {
-        using Result = typename Input::template Result<F>;
-        algorithm::require_result<Result>();
-        if constexpr (!std::is_void_v<Result>) { return algorithm::run_async(open_client(), *drivers_, options, std::move(f), Input{ranges...}); }
+    algorithm::require_results<Input, F>();
+    if constexpr (algorithm::gives_results_v<Input, F>) {
+        engine::Client& run_by = open_client();
+        return algorithm::run_async(run_by, *drivers_, options, std::move(f), Input{ranges...});
+    } else {
+        return this_call_is_refused{};
     }
 }
 
@@ -115,10 +117,12 @@ template <Engine E>
 template <class F, class Range>
 auto ProcessPool<E>::starmap_async(const MapOptions& options, F f, Range&& range) {
     using Input = algorithm::starred_t<Range&>;
-    if constexpr (algorithm::require_calls<Input, F>()) {
-        using Result = typename Input::template Result<F>;
-        algorithm::require_result<Result>();
-        if constexpr (!std::is_void_v<Result>) { return algorithm::run_async(open_client(), *drivers_, options, std::move(f), Input{range}); }
+    algorithm::require_results<Input, F>();
+    if constexpr (algorithm::gives_results_v<Input, F>) {
+        engine::Client& run_by = open_client();
+        return algorithm::run_async(run_by, *drivers_, options, std::move(f), Input{range});
+    } else {
+        return this_call_is_refused{};
     }
 }
 

@@ -121,14 +121,16 @@ template <Engine E>
 template <class F, class G, class T, class Range>
 T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, Range&& range) {
     using Input = algorithm::zipped_t<Range&>;
-    if constexpr (algorithm::require_calls<Input, F>()) {
+    algorithm::require_calls<Input, F>();
+    if constexpr (Input::template calls<F>) {
         using Mapped = typename Input::template Result<F>;
         algorithm::require_folding<G, T, Mapped>();
         if constexpr (Sendable<G> && Encodable<T> && std::is_constructible_v<T, Mapped> && std::is_invocable_r_v<T, G&, T, Mapped> && std::is_invocable_r_v<T, G&, T, T>) {
             using Folding = algorithm::Folding<F, G, T>;
             engine::Client& run_by = open_client();
-            algorithm::FoldedResults<G, T, Mapped> sink{reduce, std::move(init)};
-            algorithm::run_chunked<Folding, typename Input::Item>(run_by, options, Folding{std::move(f), reduce}, range, sink);
+            Folding folding{std::move(f), std::move(reduce)};
+            algorithm::FoldedResults<G, T, Mapped> sink{folding.g, std::move(init)};
+            algorithm::run_chunked<Folding, typename Input::Item>(run_by, options, folding, range, sink);
             return std::move(sink).value();
         }
     }

@@ -2,21 +2,51 @@
 #pragma once
 
 /// \file
-/// The archives that a serialize() member written for cereal or Boost.Serialization is called with.
+/// The archives that functions written for cereal or Boost.Serialization are called with: serialize(), or save() and load(), members of a class or
+/// functions beside it, with a version or without.
 
 #include <procpool/codec/bytes.hpp>
+#include <procpool/core/type_text.hpp>
 
+#include <algorithm>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
+
+// Where those libraries keep the versions that BOOST_CLASS_VERSION and CEREAL_CLASS_VERSION give to classes.
+namespace boost::serialization {
+template <class T>
+struct version;
+}  // namespace boost::serialization
+namespace cereal::detail {
+template <class T, class Tag>  // cereal gives the tag a default
+struct Version;
+}  // namespace cereal::detail
 
 namespace procpool {
 
 template <class T>
 struct Codec;
 
-/// Calls what may be private, in classes that say `friend struct procpool::Access;`: serialize(), and the default
-/// constructor.
+template <template <class...> class Version, class T>
+concept HasVersion = requires { Version<T>::version; };
+template <template <class...> class Version, class T>
+[[nodiscard]] unsigned version_in() {
+    return Version<T>::version;
+}
+
+/// Returns: what T's functions get as their version: the one that the program gives it, so that no member of a later one stays behind.
+template <class T>
+[[nodiscard]] unsigned class_version() {
+    unsigned version = 0;
+    if constexpr (requires { boost::serialization::version<T>::value; }) { version = static_cast<unsigned>(boost::serialization::version<T>::value); }
+    if constexpr (HasVersion<cereal::detail::Version, T>) { version = std::max(version, version_in<cereal::detail::Version, T>()); }
+    return version;
+}
+
+/// Calls what may be private, in classes that say `friend struct procpool::Access;`: the members, and the default constructor.
 struct Access {
     template <class Archive, class T>
     static auto serialize(Archive& archive, T& value) -> decltype(void(value.serialize(archive))) {
@@ -24,7 +54,23 @@ struct Access {
     }
     template <class Archive, class T>
     static auto serialize_versioned(Archive& archive, T& value) -> decltype(void(value.serialize(archive, 0u))) {
-        value.serialize(archive, 0u);
+        value.serialize(archive, class_version<T>());
+    }
+    template <class Archive, class T>
+    static auto save(Archive& archive, const T& value) -> decltype(void(value.save(archive))) {
+        value.save(archive);
+    }
+    template <class Archive, class T>
+    static auto load(Archive& archive, T& value) -> decltype(void(value.load(archive))) {
+        value.load(archive);
+    }
+    template <class Archive, class T>
+    static auto save_versioned(Archive& archive, const T& value) -> decltype(void(value.save(archive, 0u))) {
+        value.save(archive, class_version<T>());
+    }
+    template <class Archive, class T>
+    static auto load_versioned(Archive& archive, T& value) -> decltype(void(value.load(archive, 0u))) {
+        value.load(archive, class_version<T>());
     }
     template <class T>
     static auto make() -> decltype(T()) {
@@ -32,16 +78,106 @@ struct Access {
     }
 };
 
-template <class T, class Archive>
-concept HasSerializeFor = requires(Archive& archive, T& value) { Access::serialize(archive, value); } ||
-                          requires(Archive& archive, T& value) { Access::serialize_versioned(archive, value); };
+/// Converts to those that T is derived from: a function that takes one was not written for T, and would leave T's own members behind.
+template <class T>
+struct AsBaseOf {
+    template <class Base>
+        requires(std::is_base_of_v<Base, T> && !std::is_same_v<std::remove_cv_t<Base>, T>)
+    operator Base&() const noexcept;
+};
+/// Converts to T and nothing else.
+template <class T>
+struct AsExactly {
+    template <class Same>
+        requires std::is_same_v<std::remove_cv_t<Same>, T>
+    operator Same&() const noexcept;
+};
 
 template <class Archive, class T>
-void call_serialize(Archive& archive, T& value) {
-    if constexpr (requires { Access::serialize(archive, value); }) {
-        Access::serialize(archive, value);
+concept HasFreeSerialize = requires(Archive& archive, T& value) { serialize(archive, value); };
+template <class Archive, class T>
+concept HasFreeSerializeVersioned = requires(Archive& archive, T& value) { serialize(archive, value, 0u); };
+template <class Archive, class T>
+concept HasFreeSave = requires(Archive& archive, const T& value) { save(archive, value); };
+template <class Archive, class T>
+concept HasFreeLoad = requires(Archive& archive, T& value) { load(archive, value); };
+template <class Archive, class T>
+concept HasFreeSaveVersioned = requires(Archive& archive, const T& value) { save(archive, value, 0u); };
+template <class Archive, class T>
+concept HasFreeLoadVersioned = requires(Archive& archive, T& value) { load(archive, value, 0u); };
+
+/// How a class is written to archives and read from them; members come before functions beside it, as they know more.
+enum class Archiving {
+    none,
+    member,
+    member_versioned,
+    member_pair,
+    member_pair_versioned,
+    beside,
+    beside_versioned,
+    beside_pair,
+    beside_pair_versioned
+};
+
+template <class T, class Save, class Load>
+consteval Archiving find_archiving() {
+    if constexpr (requires(Save& out, Load& in, T& value) { Access::serialize(out, value), Access::serialize(in, value); }) {
+        return Archiving::member;
+    } else if constexpr (requires(Save& out, Load& in, T& value) { Access::serialize_versioned(out, value), Access::serialize_versioned(in, value); }) {
+        return Archiving::member_versioned;
+    } else if constexpr (requires(Save& out, Load& in, T& value) { Access::save(out, value), Access::load(in, value); }) {
+        return Archiving::member_pair;
+    } else if constexpr (requires(Save& out, Load& in, T& value) { Access::save_versioned(out, value), Access::load_versioned(in, value); }) {
+        return Archiving::member_pair_versioned;
+    } else if constexpr (HasFreeSerialize<Save, T> && HasFreeSerialize<Load, T>) {
+        return HasFreeSerialize<Load, AsBaseOf<T>> && !HasFreeSerialize<Load, AsExactly<T>> ? Archiving::none : Archiving::beside;
+    } else if constexpr (HasFreeSerializeVersioned<Save, T> && HasFreeSerializeVersioned<Load, T>) {
+        return HasFreeSerializeVersioned<Load, AsBaseOf<T>> && !HasFreeSerializeVersioned<Load, AsExactly<T>> ? Archiving::none : Archiving::beside_versioned;
+    } else if constexpr (HasFreeSave<Save, T> && HasFreeLoad<Load, T>) {
+        return HasFreeLoad<Load, AsBaseOf<T>> && !HasFreeLoad<Load, AsExactly<T>> ? Archiving::none : Archiving::beside_pair;
+    } else if constexpr (HasFreeSaveVersioned<Save, T> && HasFreeLoadVersioned<Load, T>) {
+        return HasFreeLoadVersioned<Load, AsBaseOf<T>> && !HasFreeLoadVersioned<Load, AsExactly<T>> ? Archiving::none : Archiving::beside_pair_versioned;
     } else {
+        return Archiving::none;
+    }
+}
+
+class SaveArchive;
+class LoadArchive;
+
+/// T's own functions write and read it.
+template <class T>
+concept HasSerialize = std::is_class_v<T> && (find_archiving<T, SaveArchive, LoadArchive>() != Archiving::none);
+
+/// Effects: T's own functions write or read the value.
+template <class Archive, class T>
+void call_serialize(Archive& archive, T& value) {
+    constexpr Archiving by = find_archiving<T, SaveArchive, LoadArchive>();
+    constexpr bool saves = Archive::is_saving::value;
+    if constexpr (by == Archiving::member) {
+        Access::serialize(archive, value);
+    } else if constexpr (by == Archiving::member_versioned) {
         Access::serialize_versioned(archive, value);
+    } else if constexpr (by == Archiving::member_pair && saves) {
+        Access::save(archive, value);
+    } else if constexpr (by == Archiving::member_pair) {
+        Access::load(archive, value);
+    } else if constexpr (by == Archiving::member_pair_versioned && saves) {
+        Access::save_versioned(archive, value);
+    } else if constexpr (by == Archiving::member_pair_versioned) {
+        Access::load_versioned(archive, value);
+    } else if constexpr (by == Archiving::beside) {
+        serialize(archive, value);
+    } else if constexpr (by == Archiving::beside_versioned) {
+        serialize(archive, value, class_version<T>());
+    } else if constexpr (by == Archiving::beside_pair && saves) {
+        save(archive, std::as_const(value));
+    } else if constexpr (by == Archiving::beside_pair) {
+        load(archive, value);
+    } else if constexpr (saves) {
+        save(archive, std::as_const(value), class_version<T>());
+    } else {
+        load(archive, value, class_version<T>());
     }
 }
 
@@ -53,6 +189,14 @@ concept NamedByCall = requires(const T& pair) {
     { pair.name() } -> std::same_as<const char*>;
     pair.value();
 };
+
+/// Others of cereal's: base_class() and virtual_base_class(), make_size_tag(), binary_data().
+template <class T>
+concept NamesBase = requires(T& value) { *value.base_ptr; } && type_text<T>().starts_with("cereal::");
+template <class T>
+concept HoldsSize = requires(T& value) { value.size; } && type_text<T>().starts_with("cereal::SizeTag<");
+template <class T>
+concept NamesBytes = requires(T& value) { value.data, value.size; } && type_text<T>().starts_with("cereal::BinaryData<");
 
 /// What both archives share: how values are handed to them, and how deep they reach.
 template <class Archive>
@@ -78,6 +222,12 @@ private:
             apply(value.value);
         } else if constexpr (NamedByCall<T>) {
             apply(value.value());
+        } else if constexpr (NamesBase<std::remove_const_t<T>>) {
+            apply(*value.base_ptr);
+        } else if constexpr (NamesBytes<std::remove_const_t<T>>) {
+            self().bytes(value.data, static_cast<std::size_t>(value.size));
+        } else if constexpr (HoldsSize<std::remove_const_t<T>>) {
+            self().one(value.size);
         } else if constexpr (std::is_array_v<T>) {
             for (auto& element : value) { apply(element); }
         } else {
@@ -86,7 +236,7 @@ private:
     }
 };
 
-/// Called by: Codec<T>::encode of a T with serialize().
+/// Called by: Codec<T>::encode of a T with functions of its own.
 class SaveArchive : public ArchiveSyntax<SaveArchive> {
 public:
     using is_saving = std::true_type;
@@ -105,11 +255,12 @@ private:
     void one(const T& value) {
         Codec<T>::encode(out_, value);
     }
+    void bytes(const void* data, std::size_t size) { out_.write(data, size); }
 
     Writer& out_;
 };
 
-/// Called by: Codec<T>::decode of a T with serialize().
+/// Called by: Codec<T>::decode of a T with functions of its own.
 class LoadArchive : public ArchiveSyntax<LoadArchive> {
 public:
     using is_saving = std::false_type;
@@ -133,12 +284,9 @@ private:
             value = Codec<T>::decode(in_);
         }
     }
+    void bytes(void* data, std::size_t size) { in_.read(data, size); }
 
     Reader& in_;
 };
-
-/// T has a serialize() member.
-template <class T>
-concept HasSerialize = std::is_class_v<T> && HasSerializeFor<T, SaveArchive> && HasSerializeFor<T, LoadArchive>;
 
 }  // namespace procpool

@@ -5,6 +5,9 @@
 /// A call, f(args...), as it is made in another process: what it is made with, what comes of it, and its bytes.
 
 #include <procpool/codec/callable.hpp>
+#include <procpool/codec/mistake.hpp>
+#include <procpool/codec/refusal.hpp>
+#include <procpool/codec/repeated.hpp>
 #include <procpool/codec/standard.hpp>
 #include <procpool/codec/stored.hpp>
 
@@ -43,24 +46,42 @@ inline constexpr bool outlives_reader_v = is_span_v<T> || !holds_view<T>();
 /// How a call reaches its function; the first that compiles is taken.
 enum class CallForm { impossible, direct, with_stop_token, with_pointers, with_pointers_and_stop_token };
 
-/// The call of a decayed F, an lvalue since it may be called more than once, with arguments that were passed as Args.
+/// What a call gives that cannot be made, so that its error is the only one: it converts to anything.
+struct this_call_is_refused {
+    template <class T>
+    operator T() const noexcept;
+};
+
+/// The call of a decayed F with arguments that were passed as Args: of an lvalue, since it may be called more than once, or of an rvalue where only
+/// that can be called.
 template <class F, class... Args>
 struct Call {
+    template <class Callee>
     static consteval CallForm find_form() {
-        if constexpr (std::is_invocable_v<F&, stored_t<Args>...>) {
+        if constexpr (std::is_invocable_v<Callee, passed_t<stored_t<Args>>...>) {
             return CallForm::direct;
-        } else if constexpr (std::is_invocable_v<F&, std::stop_token, stored_t<Args>...>) {
+        } else if constexpr (std::is_invocable_v<Callee, std::stop_token, passed_t<stored_t<Args>>...>) {
             return CallForm::with_stop_token;
-        } else if constexpr (std::is_invocable_v<F&, stored_as_pointer_t<Args>...>) {
+        } else if constexpr (std::is_invocable_v<Callee, passed_t<stored_as_pointer_t<Args>>...>) {
             return CallForm::with_pointers;
-        } else if constexpr (std::is_invocable_v<F&, std::stop_token, stored_as_pointer_t<Args>...>) {
+        } else if constexpr (std::is_invocable_v<Callee, std::stop_token, passed_t<stored_as_pointer_t<Args>>...>) {
             return CallForm::with_pointers_and_stop_token;
         } else {
             return CallForm::impossible;
         }
     }
 
-    static constexpr CallForm form = find_form();
+    /// It uses up the function object, or what that holds.
+    static constexpr bool once = [] {
+        if constexpr (find_form<F&>() != CallForm::impossible) {
+            return false;
+        } else {
+            return find_form<F&&>() != CallForm::impossible;
+        }
+    }();
+    using Callee = std::conditional_t<once, F&&, F&>;
+
+    static constexpr CallForm form = find_form<Callee>();
     static constexpr bool takes_stop_token =
         form == CallForm::with_stop_token || form == CallForm::with_pointers_and_stop_token;
     static constexpr bool as_strings = form == CallForm::direct || form == CallForm::with_stop_token;
@@ -71,11 +92,11 @@ struct Call {
     template <class... Decoded>
     static auto find_result(std::tuple<Decoded...>*) {
         if constexpr (form == CallForm::impossible) {
-            return std::type_identity<void>{};
+            return std::type_identity<this_call_is_refused>{};
         } else if constexpr (takes_stop_token) {
-            return returned<std::invoke_result_t<F&, std::stop_token, Decoded...>>{};
+            return returned<std::invoke_result_t<Callee, std::stop_token, passed_t<Decoded>...>>{};
         } else {
-            return returned<std::invoke_result_t<F&, Decoded...>>{};
+            return returned<std::invoke_result_t<Callee, passed_t<Decoded>...>>{};
         }
     }
 
@@ -104,28 +125,59 @@ concept TaskCall = Sendable<F> && call_t<F, Args...>::form != CallForm::impossib
                    (std::is_void_v<task_result_t<F, Args...>> ||
                     (Encodable<task_result_t<F, Args...>> && outlives_reader_v<task_result_t<F, Args...>>));
 
-template <class F, class... Args>
+/// F: the function; Args: what it would be called with.
+template <class Mistake, class F, class... Args>
 struct not_callable {
     static_assert(
-        !std::is_same_v<F, F>,
+        never<F>,
         "procpool: this function cannot be called with these arguments as rvalues (char arrays and string_views arrive "
         "as std::string): check their number and types, and take by value or const& what the function takes by &");
 };
-
-/// Does not compile, and says why, unless TaskCall<F, Args...>.
 template <class F, class... Args>
-constexpr void require_task_call() {
+struct not_callable<TakesReference, F, Args...> {
+    static_assert(
+        never<F>,
+        "procpool: this function takes an argument by reference (T&), but it would get a copy, in the worker: take it by value or const&, and "
+        "return what comes of it; or pass what lies in shared memory, as std::ref(*shared) or a span of a SharedArray");
+};
+template <std::size_t Given, std::size_t Wanted, class F, class... Args>
+struct not_callable<TooFew<Given, Wanted>, F, Args...> {
+    static_assert(
+        never<F>,
+        "procpool: too few arguments for this function: pass one for each parameter (a pointer to a function does not know default arguments: "
+        "call it in a lambda)");
+};
+template <std::size_t Given, std::size_t Wanted, class F, class... Args>
+struct not_callable<TooMany<Given, Wanted>, F, Args...> {
+    static_assert(never<F>, "procpool: too many arguments for this function");
+};
+template <std::size_t Position, class Given, class Wanted, class F, class... Args>
+struct not_callable<WrongType<Position, Given, Wanted>, F, Args...> {
+    static_assert(
+        never<F>,
+        "procpool: an argument does not convert to the type that this function takes (char arrays and string_views arrive as std::string)");
+};
+
+/// Does not compile, and says why, unless TaskCall<F, Args...>. NotCallable: says what is wrong with the call itself, as not_callable.
+template <template <class...> class NotCallable, class F, class... Args>
+constexpr auto require_call() {
     require_sendable<F>();
-    (require_encodable<stored_t<Args>>(), ...);
+    (require_travels<stored_t<Args>>(), ...);
     if constexpr (call_t<F, Args...>::form == CallForm::impossible) {
-        static_cast<void>(sizeof(not_callable<std::decay_t<F>, stored_t<Args>...>));
+        if constexpr (may_be_function_v<std::decay_t<F>>) {  // or else it has been told
+            static_cast<void>(sizeof(NotCallable<mistake_t<std::decay_t<F>, passed_t<stored_t<Args>>...>, std::decay_t<F>, passed_t<stored_t<Args>>...>));
+        }
     } else if constexpr (!std::is_void_v<task_result_t<F, Args...>>) {
-        require_encodable<task_result_t<F, Args...>>();
+        require_travels<task_result_t<F, Args...>>();
         static_assert(
             outlives_reader_v<task_result_t<F, Args...>>,
             "procpool: the result of this function holds a string_view or span, and what it views ends with the task: "
             "return std::string or std::vector instead");
     }
+}
+template <class F, class... Args>
+constexpr auto require_task_call() {
+    require_call<not_callable, F, Args...>();
 }
 
 /// The callable and all arguments are their bytes, so that they may be copied without a Writer; check_captures() is
@@ -155,16 +207,17 @@ template <class F, class... Args>
     return decode_tuple(in, std::type_identity<arguments_t<F, Args...>>{});
 }
 
-/// Returns: f(args...), with `stop` before them if f wants it, the arguments as rvalues. A reference may be to an
+/// Returns: f(args...), with `stop` before them if f wants it, the arguments as rvalues unless they are Repeated. A reference may be to an
 /// argument.
 template <class F, class... Args>
 decltype(auto) invoke_call(F& f, arguments_t<F, Args...>& arguments, const std::stop_token& stop) {
+    using Callee = typename call_t<F, Args...>::Callee;
     return std::apply(
-        [&](auto&... decoded) -> decltype(auto) {
+        [&]<class... Decoded>(Decoded&... decoded) -> decltype(auto) {
             if constexpr (takes_stop_token_v<F, Args...>) {
-                return std::invoke(f, stop, std::move(decoded)...);
+                return std::invoke(static_cast<Callee>(f), stop, passed<Decoded>::from(decoded)...);
             } else {
-                return std::invoke(f, std::move(decoded)...);
+                return std::invoke(static_cast<Callee>(f), passed<Decoded>::from(decoded)...);
             }
         },
         arguments);

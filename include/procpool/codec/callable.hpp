@@ -8,7 +8,9 @@
 #include <procpool/codec/address.hpp>
 #include <procpool/codec/captured.hpp>
 #include <procpool/codec/codec.hpp>
+#include <procpool/codec/mistake.hpp>
 #include <procpool/codec/plain.hpp>
+#include <procpool/codec/refusal.hpp>
 #include <procpool/core/type_name.hpp>
 #include <procpool/core/type_text.hpp>
 
@@ -108,15 +110,55 @@ concept Sendable = (callable_kind_v<F> != CallableKind::cannot);
 template <class F>
 struct not_sendable {
     static_assert(
-        !std::is_same_v<F, F>,
-        "procpool: this callable cannot travel between processes: capture trivially copyable values only and pass the "
-        "rest as arguments, or use a function object with a procpool::Codec");
+        never<F>,
+        "procpool: this function object cannot travel: make it an aggregate of encodable members with an operator(), give it a "
+        "serialize(Archive&) member, specialise procpool::Codec<T> for it, or write procpool::bind_front(f, values...)");
+};
+template <class F>
+    requires is_closure_v<F>
+struct not_sendable<F> {
+    static_assert(
+        never<F>,
+        "procpool: this closure cannot travel: it may capture trivially copyable values only, and captures a string, a container or the "
+        "like. Write procpool::bind_front(f, values...), which carries values of any kind; or a struct with an operator(), whose members "
+        "travel; or pass the values as arguments, with procpool::repeat(value) in a call over many items. Of a SharedArray capture the "
+        "span(), of a Shared get(); a pool stays where it is");
+};
+template <class R, class... Args>
+struct not_sendable<std::function<R(Args...)>> {
+    static_assert(
+        never<R>,
+        "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function or the lambda itself, or bind "
+        "values to it by procpool::bind_front(f, values...)");
+};
+template <class F>
+    requires std::is_bind_expression_v<F>
+struct not_sendable<F> {
+    static_assert(
+        never<F>,
+        "procpool: a std::bind() holds what cannot travel, such as a string or container: write procpool::bind_front(f, values...), "
+        "or pass the values as arguments");
+};
+template <class F>
+struct not_a_function {
+    static_assert(
+        never<F>,
+        "procpool: what was given as the function cannot be called: the function comes first, or second after options");
 };
 
 /// Does not compile unless F is Sendable.
 template <class F>
-constexpr void require_sendable() {
-    if constexpr (!Sendable<F>) { static_cast<void>(sizeof(not_sendable<std::decay_t<F>>)); }
+constexpr auto require_sendable() {
+    using Function = std::decay_t<F>;
+    if constexpr (!may_be_function_v<Function>) {
+        static_cast<void>(sizeof(not_a_function<Function>));
+    } else if constexpr (!Sendable<F>) {
+        if constexpr (Visitable<Function>) {
+            require_travels<Function>();  // tells which member
+        } else {
+            static_cast<void>(sizeof(not_sendable<Function>));
+        }
+    }
 }
 
 /// What a refusal adds where numbers and addresses look alike.

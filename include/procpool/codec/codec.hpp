@@ -238,13 +238,13 @@ consteval auto find_culprit() {
 }
 
 template <class T, class Where>
-constexpr void reject(Culprit<T, Where>) {
+constexpr auto reject(Culprit<T, Where>) {
     static_cast<void>(sizeof(not_encodable<T>));
 }
 
 /// Does not compile, and says which type is to blame, unless T is Encodable.
 template <class T>
-constexpr void require_encodable() {
+constexpr auto require_encodable() {
     if constexpr (!Encodable<T>) { reject(find_culprit<T, path<T>>()); }
 }
 

@@ -5,9 +5,10 @@
 /// ProcessPool: runs functions in worker processes.
 
 #include <procpool/codec/call.hpp>
-#include <procpool/codec/task_frame.hpp>
+#include <procpool/codec/overload_set.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/core/uncopied.hpp>
 #include <procpool/engine/client.hpp>
 #include <procpool/engine/cpus.hpp>
 #include <procpool/engine/cut_off.hpp>
@@ -21,6 +22,7 @@
 #include <procpool/pool/hold.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/stats.hpp>
+#include <procpool/pool/task_call.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -34,19 +36,11 @@
 #include <optional>
 #include <ranges>
 #include <stdexcept>
-#include <stop_token>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace procpool {
-
-/// The code of a task: decodes a call, makes it, encodes what it returns.
-template <class F, class... Args>
-void call_code(TaskFrame& frame) {
-    Reader in{frame.arguments};
-    run_call<F, Args...>(in, frame.result, takes_stop_token_v<F, Args...> ? frame.host.stop_token() : std::stop_token{});
-}
 
 /// A fixed number of workers and a queue of tasks.
 /// Called by: all members from any thread of the process that built the pool. In a forked child of that process, a worker included, an
@@ -54,18 +48,33 @@ void call_code(TaskFrame& frame) {
 /// A task of a ThreadPool or InlinePool may use that very pool: while it waits for another task, or for room in the queue, its thread runs
 /// such tasks itself. What could never come to an end throws std::system_error (resource_deadlock_would_occur).
 template <Engine E = ForkEngine>
-class ProcessPool {
+class ProcessPool : private RefusesOverloadSets {
 public:
     /// workers: 0 means usable_cpus(). Returns when all workers have been made; does not wait for initializers.
     /// Throws: std::invalid_argument, std::system_error when fewer workers can be had, SharedMemoryExhausted; std::logic_error in a task of
     /// a pool that is itself inside nine others. Nothing is left then.
     explicit ProcessPool(std::size_t workers = 0) : ProcessPool(PoolOptions{.workers = workers}) {}
     explicit ProcessPool(PoolOptions options);
-    ProcessPool(const ProcessPool&) = delete;
-    ProcessPool& operator=(const ProcessPool&) = delete;
+    PROCPOOL_UNCOPIED(ProcessPool, a_pool_is_not_copied__move_it_or_pass_it_by_reference__tasks_cannot_have_it,
+                      "procpool: a pool is not copied: move it, or pass it by reference; a task cannot have it, but may build one of its own")
+    /// A pool that has been moved from may be destroyed or assigned to; its other members throw std::logic_error. Assignment closes and joins the
+    /// pool assigned to, as the destructor, then takes over.
+    ProcessPool(ProcessPool&& other) noexcept : client_(std::exchange(other.client_, nullptr)), drivers_(std::exchange(other.drivers_, nullptr)) {}
+    ProcessPool& operator=(ProcessPool&& other) noexcept {
+        if (this == &other) { return *this; }
+        end();
+        client_ = std::exchange(other.client_, nullptr);
+        drivers_ = std::exchange(other.drivers_, nullptr);
+        return *this;
+    }
     /// close() and join(); terminate() when an exception is unwinding through it. Nothing when exit() destroys it on a thread that the library has
     /// called, or while another is in a call over many items: what is suspended there never goes on. The workers end with the program then.
-    ~ProcessPool();
+    ~ProcessPool() { end(); }
+
+    using RefusesOverloadSets::apply, RefusesOverloadSets::apply_async, RefusesOverloadSets::try_apply_async, RefusesOverloadSets::broadcast,
+        RefusesOverloadSets::map, RefusesOverloadSets::starmap, RefusesOverloadSets::map_async, RefusesOverloadSets::starmap_async,
+        RefusesOverloadSets::map_outcomes, RefusesOverloadSets::for_each, RefusesOverloadSets::map_into, RefusesOverloadSets::imap,
+        RefusesOverloadSets::imap_unordered, RefusesOverloadSets::map_reduce;
 
     // Options, where there are any, come first everywhere.
 
@@ -90,7 +99,8 @@ public:
     }
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
-        return Future<task_result_t<F, Args...>>{TaskHandle{*client_, *submit<F, Args...>(engine::Patience::wait, options, f, args...)}};
+        const engine::Ticket ticket = *submit<F, Args...>(engine::Patience::wait, options, f, args...);
+        return Future<task_result_t<F, Args...>>{TaskHandle{*client_, ticket}};
     }
 
     /// As apply_async(), but never waits. Returns: nothing when queue_capacity tasks are unfinished.
@@ -260,8 +270,11 @@ private:
     void for_each_in_place(const MapOptions& options, const F& f, Range& range);
 
     [[nodiscard]] engine::Client& client() const {
-        if (!client_->is_mine()) { throw std::logic_error("procpool: this pool belongs to another process"); }
+        if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(client_ == nullptr); }
         return *client_;
+    }
+    [[noreturn, gnu::cold, gnu::noinline]] static void throw_unusable(bool moved) {
+        throw std::logic_error(moved ? "procpool: this pool has been moved from" : "procpool: this pool belongs to another process");
     }
 
     /// For calls that may turn out to have nothing to submit. Throws: as a submission.
@@ -276,9 +289,11 @@ private:
         return client().join(deadline);
     }
 
+    void end() noexcept;
+
     template <class F, class... Args>
     std::optional<engine::Ticket> submit(engine::Patience patience, const TaskOptions& options, const F& f, const std::remove_reference_t<Args>&... args) {
-        require_task_call<F, Args...>();
+        require_task<F, Args...>();
         if constexpr (TaskCall<F, Args...>) {
             engine::Client& to = client();
             if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { to.check_code(reinterpret_cast<std::uintptr_t>(f)); }
@@ -336,8 +351,8 @@ ProcessPool<E>::ProcessPool(PoolOptions options) {
 }
 
 template <Engine E>
-ProcessPool<E>::~ProcessPool() {
-    if (!client_->is_mine()) { return; }
+void ProcessPool<E>::end() noexcept {
+    if (client_ == nullptr || !client_->is_mine()) { return; }
     if (engine::is_cut_off_by_exit(*client_)) {
         engine::leave_to_exit(client_, drivers_);
         return;

@@ -4,6 +4,7 @@
 /// \file
 /// Shared: one object that all processes of the program see.
 
+#include <procpool/core/uncopied.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/shm/shareable.hpp>
 
@@ -34,6 +35,8 @@ public:
             throw;
         }
     }
+    PROCPOOL_UNCOPIED(Shared, a_Shared_is_not_copied__capture_its_get_or_pass_std_ref,
+                      "procpool: a Shared is not copied: let a closure capture get(), or pass std::ref(*shared)")
     Shared(Shared&& other) noexcept : heap_(other.heap_), object_(std::exchange(other.object_, nullptr)) {}
     Shared& operator=(Shared&& other) noexcept {
         std::swap(heap_, other.heap_);

@@ -4,6 +4,7 @@
 /// \file
 /// SharedArray: an array that all processes of the program see.
 
+#include <procpool/core/uncopied.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/shm/shareable.hpp>
 
@@ -36,6 +37,8 @@ public:
         heap_ = &shm::Heap::of_this_process();
         elements_ = static_cast<T*>(heap_->allocate(n * sizeof(T)));
     }
+    PROCPOOL_UNCOPIED(SharedArray, a_SharedArray_is_not_copied__capture_its_span_or_pass_it_as_an_argument,
+                      "procpool: a SharedArray is not copied: let a closure capture its span(), or pass the array as an argument, which arrives as a std::span")
     SharedArray(SharedArray&& other) noexcept
         : heap_(other.heap_), elements_(std::exchange(other.elements_, nullptr)), size_(std::exchange(other.size_, 0)) {}
     SharedArray& operator=(SharedArray&& other) noexcept {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// What answers a call that is given an overload set or a function template, whose type nobody can deduce.
+
+#include <procpool/codec/mistake.hpp>
+
+namespace procpool {
+
+// An overload that takes anything is chosen where no other can be. Each compiler then tells something before it looks at the arguments: Clang what
+// the function asserts, GCC that it is deleted, with its signature.
+struct this_name_stands_for_several_functions_or_is_a_template {};
+struct write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one {};
+
+// clang-format off
+#if defined(__clang__)
+#define PROCPOOL_REFUSE_OVERLOAD_SET(call)                                                                                                             \
+    template <class Nothing = void>                                                                                                                   \
+    auto call(...) {                                                                                                                                  \
+        static_assert(never<Nothing>, "procpool: this call needs one function: an overload set or a function template was given (or nothing, or "     \
+                                      "something in braces): write a lambda that calls it, [](auto&&... args) { return f(args...); }, or say "        \
+                                      "which one it is: static_cast<int (*)(int)>(f), f<int>");                                                       \
+    }
+#else
+#define PROCPOOL_REFUSE_OVERLOAD_SET(call)                                                                                                             \
+    template <class Mistake = ::procpool::this_name_stands_for_several_functions_or_is_a_template,                                                    \
+              class Remedy = ::procpool::write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one>                                           \
+    void call(...) = delete;
+#endif
+// clang-format on
+
+/// What a pool's calls do with it.
+class RefusesOverloadSets {
+public:
+    PROCPOOL_REFUSE_OVERLOAD_SET(apply)
+    PROCPOOL_REFUSE_OVERLOAD_SET(apply_async)
+    PROCPOOL_REFUSE_OVERLOAD_SET(try_apply_async)
+    PROCPOOL_REFUSE_OVERLOAD_SET(map)
+    PROCPOOL_REFUSE_OVERLOAD_SET(starmap)
+    PROCPOOL_REFUSE_OVERLOAD_SET(map_async)
+    PROCPOOL_REFUSE_OVERLOAD_SET(starmap_async)
+    PROCPOOL_REFUSE_OVERLOAD_SET(map_outcomes)
+    PROCPOOL_REFUSE_OVERLOAD_SET(for_each)
+    PROCPOOL_REFUSE_OVERLOAD_SET(map_into)
+    PROCPOOL_REFUSE_OVERLOAD_SET(imap)
+    PROCPOOL_REFUSE_OVERLOAD_SET(imap_unordered)
+    PROCPOOL_REFUSE_OVERLOAD_SET(map_reduce)
+    PROCPOOL_REFUSE_OVERLOAD_SET(broadcast)
+};
+
+}  // namespace procpool

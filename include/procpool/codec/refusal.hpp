@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// require_travels(): refuses what cannot travel, and says what to write for types that many reach for.
+
+#include <procpool/codec/codec.hpp>
+#include <procpool/codec/mistake.hpp>
+#include <procpool/core/type_text.hpp>
+
+#include <any>
+#include <functional>
+#include <memory>
+#include <type_traits>
+
+namespace procpool {
+
+struct NothingToSay {};
+
+/// Why a T cannot travel and what to write instead. Specialise it with a `check` that asserts, for types that many reach for.
+template <class T>
+struct why_refused {
+    template <class Type>
+    using check = NothingToSay;
+};
+
+template <class T>
+struct why_refused<std::shared_ptr<T>> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>, "procpool: a std::shared_ptr cannot travel, since processes do not share what it points to: pass the object itself or a "
+                                   "std::unique_ptr, which are copied, or put it in shared memory (SharedArray, Shared)");
+    };
+};
+template <class T>
+struct why_refused<std::weak_ptr<T>> : why_refused<std::shared_ptr<T>> {};
+
+template <>
+struct why_refused<std::any> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>, "procpool: a std::any cannot travel, since nobody knows what is in it: use a std::variant of the types that may be");
+    };
+};
+
+template <class R, class... Args>
+struct why_refused<std::function<R(Args...)>> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>, "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function, the lambda or "
+                                   "procpool::bind_front(f, values...) itself");
+    };
+};
+
+/// The class of what it points to does not travel.
+template <class T, class Deleter>
+    requires std::is_polymorphic_v<T>
+struct why_refused<std::unique_ptr<T, Deleter>> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>, "procpool: a std::unique_ptr to a base class cannot travel, since nobody knows which class it points to: pass a "
+                                   "std::variant of the derived classes, or what one of them is made from");
+    };
+};
+
+template <class T>
+    requires(type_text<T>().starts_with("Eigen::"))
+struct why_refused<T> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>, "procpool: Eigen's matrices and arrays travel once procpool/eigen.hpp is included; an expression does not: return "
+                                   "(...).eval(), or give the function a return type");
+    };
+};
+template <class T>
+    requires(type_text<T>().starts_with("nlohmann::"))
+struct why_refused<T> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>, "procpool: nlohmann::json travels once procpool/json.hpp is included");
+    };
+};
+
+template <class T, class... Seen>
+consteval auto find_refusal();
+
+template <class... Seen>
+consteval NothingToSay find_refusal_in(TypeList<>) {
+    return {};
+}
+template <class... Seen, class Part, class... Parts>
+consteval auto find_refusal_in(TypeList<Part, Parts...>) {
+    using Found = decltype(find_refusal<std::remove_cv_t<std::remove_all_extents_t<Part>>, Seen...>());
+    if constexpr (std::is_same_v<Found, NothingToSay>) {
+        return find_refusal_in<Seen...>(TypeList<Parts...>{});
+    } else {
+        return Found{};
+    }
+}
+
+/// The check of T, or of the first part of it that has one and does not travel, as a std::type_identity; or NothingToSay.
+template <class T, class... Seen>
+consteval auto find_refusal() {
+    if constexpr (std::is_void_v<T> || (std::is_same_v<T, Seen> || ...)) {
+        return NothingToSay{};
+    } else if constexpr (travels<T>()) {
+        return NothingToSay{};
+    } else if constexpr (!std::is_same_v<typename why_refused<T>::template check<T>, NothingToSay>) {
+        return std::type_identity<typename why_refused<T>::template check<T>>{};
+    } else if constexpr (requires { typename Codec<T>::parts; }) {
+        return find_refusal_in<T, Seen...>(typename Codec<T>::parts{});
+    } else {
+        return NothingToSay{};
+    }
+}
+
+/// Does not compile, and says why, unless T is Encodable. As all of its kind, it returns `auto`, so that compilers look into it at once, before they
+/// meet what follows from its error.
+template <class T>
+constexpr auto require_travels() {
+    if constexpr (!Encodable<T>) {
+        using Refusal = decltype(find_refusal<T>());
+        if constexpr (std::is_same_v<Refusal, NothingToSay>) {
+            require_encodable<T>();
+        } else {
+            static_cast<void>(sizeof(typename Refusal::type));
+        }
+    }
+}
+
+}  // namespace procpool

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// A call as a task: its code, and whether it can be one.
+
+#include <procpool/codec/call.hpp>
+#include <procpool/codec/mistake.hpp>
+#include <procpool/codec/refusal.hpp>
+#include <procpool/codec/task_frame.hpp>
+#include <procpool/engine/engine.hpp>
+#include <procpool/pool/options.hpp>
+
+#include <concepts>
+#include <stop_token>
+#include <type_traits>
+
+namespace procpool {
+
+/// The code of a task: decodes a call, makes it, encodes what it returns.
+template <class F, class... Args>
+void call_code(TaskFrame& frame) {
+    Reader in{frame.arguments};
+    run_call<F, Args...>(in, frame.result, takes_stop_token_v<F, Args...> ? frame.host.stop_token() : std::stop_token{});
+}
+
+template <class T>
+inline constexpr bool is_options_v =
+    std::same_as<std::remove_cvref_t<T>, TaskOptions> || std::same_as<std::remove_cvref_t<T>, MapOptions> || std::same_as<std::remove_cvref_t<T>, PoolOptions>;
+
+template <class Given>
+struct wrong_options {
+    static_assert(never<Given>, "procpool: these options are of the wrong kind: apply(), apply_async() and try_apply_async() take TaskOptions, calls over many "
+                                "items MapOptions, the constructor PoolOptions, and broadcast() none");
+};
+template <class F>
+struct options_not_first {
+    static_assert(never<F>, "procpool: options come first, before the function: apply(TaskOptions{...}, f, args...), map(MapOptions{...}, f, ranges...)");
+};
+
+template <Engine E>
+class ProcessPool;
+template <class T>
+class Future;
+
+template <Engine E>
+struct why_refused<ProcessPool<E>> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>, "procpool: a pool cannot travel: a task may build one of its own");
+    };
+};
+template <class T>
+struct why_refused<Future<T>> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>, "procpool: a Future cannot travel: pass what it gives, get(), or submit the task in a function given to then()");
+    };
+};
+
+/// Does not compile, and says why, unless f(args...) can be a task. F: what was given as the function.
+template <class F, class... Args>
+constexpr auto require_task() {
+    if constexpr (is_options_v<F>) {
+        static_cast<void>(sizeof(wrong_options<F>));
+    } else if constexpr (!TaskCall<F, Args...> && (is_options_v<Args> || ...)) {
+        static_cast<void>(sizeof(options_not_first<F>));
+    } else {
+        require_task_call<F, Args...>();
+    }
+}
+
+}  // namespace procpool

@@ -1,0 +1,34 @@
+// expect-errors
+// SPDX-License-Identifier: BSL-1.0
+// What a user's hand writes first. Each mistake gives one error, which says what it is and what to write.
+#include <procpool/procpool.hpp>
+
+#include <string>
+
+int increment(int& n) { return ++n; }
+int with_default(int a, int b = 7) { return a + b; }
+
+void use(procpool::Pool& pool, const std::string& text) {
+    // expect-error: takes an argument by reference .T&.*: take it by value or const&
+    const int once = pool.apply(increment, 1);
+    // expect-error: takes an argument by reference .T&
+    pool.apply([](std::string& s) { s += "x"; }, text);
+    // expect-error: too few arguments for this function
+    pool.apply([](int a, int b) { return a + b; }, once);
+    // expect-error: too few arguments for this function.*does not know default arguments
+    pool.apply(with_default, 1);
+    // expect-error: too many arguments for this function
+    pool.apply([](int a) { return a; }, 1, 2);
+    // expect-error: an argument does not convert to the type that this function takes
+    pool.apply([](int a, const std::string&) { return a; }, 1, 2);
+    // expect-error: what was given as the function cannot be called
+    pool.apply(1, 2);
+    // expect-error: options come first, before the function
+    pool.apply([](int a) { return a; }, 1, procpool::TaskOptions{.retries = 1});
+    // expect-error: options are of the wrong kind: apply.*take TaskOptions
+    pool.apply(procpool::MapOptions{}, [](int a) { return a; }, 1);
+    // expect-error: takes an argument by reference .T&
+    pool.apply(procpool::bind_front([](std::string& s, int) { s += "x"; }, text), 1);
+    // expect-error: too few arguments for this function
+    pool.apply(procpool::bind_front([](const std::string& s, int, int) { return s.size(); }, text), 1);
+}
