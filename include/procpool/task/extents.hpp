@@ -16,7 +16,8 @@ namespace procpool::task {
 
 /// A table of equal pieces of memory with one word each: free, or the stamp of its owner. A run of neighbours holds one payload. A
 /// process that dies leaves stamped words behind and nothing else; whoever frees the slot they name frees them.
-/// All-zero memory is a valid table but for what attach() sets.
+/// All-zero memory is a valid table but for what attach() sets. Workers write the words of results, so a task may have written anything there:
+/// a run is believed as far as its words say that it belongs to the slot that names it.
 class Extents {
 public:
     struct Run {
@@ -28,7 +29,9 @@ public:
     /// Freed memory is kept for the next payload up to this much, since fresh pages cost ten times as much as used ones.
     static constexpr std::uint64_t keep_warm = std::uint64_t{256} << 20;
 
-    void attach(std::atomic<std::uint64_t>* words, std::byte* memory, std::uint32_t count) noexcept {
+    /// warm_bytes: a word for an estimate, zero.
+    void attach(std::atomic<std::uint64_t>* words, std::byte* memory, std::uint32_t count, std::atomic<std::uint64_t>& warm_bytes) noexcept {
+        warm_bytes_ = &warm_bytes;
         words_ = words;
         memory_ = memory;
         count_ = count;
@@ -55,7 +58,7 @@ public:
             const Run run{first, got};
             if (got == wanted) {
                 const std::uint64_t cold = (wanted - warm) * extent_size;
-                warm_bytes_.fetch_sub(warm * extent_size, std::memory_order_relaxed);
+                warm_bytes_->fetch_sub(warm * extent_size, std::memory_order_relaxed);
                 if (cold > os::checked_commit) { commit_or_release(run, size); }
                 return run;
             }
@@ -68,12 +71,22 @@ public:
     /// Called by: whoever frees the slot.
     void release(Run run) noexcept {
         const std::uint64_t bytes = run.count * extent_size;
-        const bool keep = warm_bytes_.load(std::memory_order_relaxed) + bytes <= keep_warm || !os::give_back(address(run), bytes);
-        if (keep) { warm_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+        const bool keep = warm_bytes_->load(std::memory_order_relaxed) + bytes <= keep_warm || !os::give_back(address(run), bytes);
+        if (keep) { warm_bytes_->fetch_add(bytes, std::memory_order_relaxed); }
         for (std::uint32_t i = 0; i < run.count; ++i) {
             // release: our accesses to the memory come before those of the next owner, whose take() acquires.
             words_[run.first + i].store(keep ? free_warm : free_cold, std::memory_order_release);
         }
+    }
+
+    /// Whether there is such a run and all of it was taken for a task of that slot. Called by: who frees the run, or reads what is there.
+    [[nodiscard]] bool is_of(Run run, std::uint32_t slot) const noexcept {
+        if (run.count == 0 || run.first >= count_ || run.count > count_ - run.first) { return false; }
+        for (std::uint32_t i = 0; i < run.count; ++i) {
+            const std::uint64_t owner = words_[run.first + i].load(std::memory_order_relaxed);
+            if ((static_cast<std::uint32_t>(owner) & ~warm_bit) != static_cast<std::uint32_t>(stamp(slot, 0))) { return false; }
+        }
+        return true;
     }
 
     /// Frees what a dead worker had taken for a task, whether it got to note it in the slot or not.
@@ -125,7 +138,7 @@ private:
     std::atomic<std::uint64_t>* words_;
     std::byte* memory_;
     std::uint32_t count_;
-    std::atomic<std::uint64_t> warm_bytes_;  // an estimate: workers that die between two of its steps may leave it off
+    std::atomic<std::uint64_t>* warm_bytes_;  // an estimate: workers that die between two of its steps may leave it off
 };
 
 }  // namespace procpool::task
