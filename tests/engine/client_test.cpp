@@ -337,7 +337,7 @@ TEST_CASE("what was accepted before a close is done, however soon the close come
 TEST_CASE("after the end of a pool's life, submissions say which end it was", "[thread]") {
     const auto error_after = [](Life life) -> std::string {
         const ThreadBench bench{4, 1};
-        bench->board().control.explain("of this test");
+        bench->board().from_workers.explain("of this test");
         bench->stop(life);
         try {
             static_cast<void>(bench.submit(1));

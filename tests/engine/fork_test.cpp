@@ -120,7 +120,7 @@ TEST_CASE("when the supervisor is killed, every task ends, and later ones are re
     waiting.join();
     for (Task& task : tasks) { CHECK(task.loss().cause == Cause::broken); }
     CHECK_THROWS_AS(bench.submit(1), PoolBroken);
-    CHECK(std::string(bench->board().control.explanation()) == "the supervisor process was killed");
+    CHECK(std::string(bench->board().from_workers.explanation()) == "the supervisor process was killed");
 }
 
 TEST_CASE("many threads submit to processes and collect") {

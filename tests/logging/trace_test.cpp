@@ -235,8 +235,9 @@ TEST_CASE("a task that ends while a trace is written, and began before all that 
 TEST_CASE("a full trace counts what it loses, and can be written while tasks run") {
     // As write_trace() sees it; the real one has room for a million.
     auto places = std::make_unique<task::Trace::Place[]>(10);
+    auto words = std::make_unique<task::Trace::Words>();
     auto trace = std::make_unique<task::Trace>();
-    trace->attach({places.get(), 10});
+    trace->attach({places.get(), 10}, *words);
     for (std::uint64_t i = 1; i <= 25; ++i) { trace->add({.begin = 0, .end = 0, .queued = 0, .cpu = 0, .task = i, .pid = 0, .pool = 0, .worker = 0, .items = 0, .attempt = 0, .kind = {}, .ended = {}, .text = {}}); }
     std::uint64_t next = 1;
     CHECK(trace->for_each([&](const task::TraceRecord& record) { CHECK(record.task == next++); }) == 15);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // One sleeper, two that notify it, and the supervisor that repairs what a killed one leaves: no wake-up is lost.
 //
-// Mirrors   sync/parker.hpp       park(), notify(), notify_again_if_interrupted(), and the semaphore below, whose post() has two steps
+// Mirrors   sync/parker.hpp       park(), notify(), notify_again_if_interrupted(), rouse(), each of the notifiers' with two steps
+//           os/futex.hpp          a sleep begins only if the word is still PARKED, which the kernel sees in one step with the sleep
 //           task/board.hpp        finish() and announce(): decide, look at WAITED, notify
 //           engine/client_collect.hpp wait(): set WAITED, look again, park
 //           worker/supervisor.hpp settle(): decide for the dead, notify_workers_again()
@@ -16,7 +17,6 @@
 #define NOTIFIED 2
 
 byte word = EMPTY;                 // of the parker
-byte count;                        // of the semaphore
 bool in_kernel;                    // the sleeper is in the futex
 bool decided[2], waited[2];        // the words of the tasks
 bool dies[2], dead[2];
@@ -25,9 +25,7 @@ byte over;                         // rounds
 inline notify() {
     atomic { old = word; word = NOTIFIED }
     if
-    :: old == PARKED ->
-        count++;                   // sem_post(): the count,
-        in_kernel = false          // and the wake-up
+    :: old == PARKED -> in_kernel = false  // futex_wake()
     :: else
     fi
 }
@@ -41,7 +39,7 @@ inline park(has_deadline) {
         :: word != PARKED -> break
         :: word == PARKED && passed -> break
         :: word == PARKED && !passed ->
-#ifdef BREAK_1     // the semaphore is believed, not the word
+#ifdef BREAK_1     // a wake-up is believed, not the word
             wait_once(has_deadline); break
 #else
             wait_once(has_deadline)
@@ -52,16 +50,17 @@ inline park(has_deadline) {
     atomic { notified = (word == NOTIFIED); word = EMPTY }
 }
 
-/// sem_clockwait()
+/// futex_wait()
 inline wait_once(has_deadline) {
-    do
-    :: atomic { count > 0 -> count--; break }
-    :: atomic { count == 0 -> in_kernel = true }
-        if
-        :: !in_kernel
-        :: has_deadline -> in_kernel = false; passed = true; break
-        fi
-    od
+#ifdef BREAK_5     // it sleeps whatever the word says
+    in_kernel = true;
+#else
+    atomic { in_kernel = (word == PARKED) }
+#endif
+    if
+    :: !in_kernel
+    :: has_deadline -> in_kernel = false; passed = true
+    fi
 }
 
 proctype Waiter() {
@@ -104,7 +103,11 @@ proctype Worker(byte round) {
 
 proctype Other() {
     byte old;
-    if :: notify() :: true fi
+    if
+    :: notify()
+    :: word = NOTIFIED; in_kernel = false  // rouse()
+    :: true
+    fi
 }
 
 proctype Fate(byte round) {
@@ -120,7 +123,7 @@ end:
         decided[gone] = true;
 #ifndef BREAK_3    // one killed between the two steps of notify()
         if
-        :: word == NOTIFIED -> count++; in_kernel = false  // notify_again_if_interrupted()
+        :: word == NOTIFIED -> in_kernel = false  // notify_again_if_interrupted()
         :: else
         fi;
 #endif

@@ -52,18 +52,18 @@ void become_nobody() {
     if (::getuid() == 0 && (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0)) { throw std::runtime_error("setresuid"); }
 }
 
-enum class End { killed, group_killed, executes };
+enum class ProgramEnd { killed, group_killed, executes };
 
-[[noreturn]] void end_program(End end) {
-    if (end == End::killed) { ::raise(SIGKILL); }
-    if (end == End::group_killed) { ::kill(0, SIGKILL); }
+[[noreturn]] void end_program(ProgramEnd end) {
+    if (end == ProgramEnd::killed) { ::raise(SIGKILL); }
+    if (end == ProgramEnd::group_killed) { ::kill(0, SIGKILL); }
     ::execlp("sh", "sh", "-c", "sleep 1", nullptr);
     ::_exit(1);
 }
 
 /// Plays a program that makes children, adds their numbers, and ends in that way.
 template <class Program>
-void expect_nobody_left(End end, Program program) {
+void expect_nobody_left(ProgramEnd end, Program program) {
     SharedPage page;
     const Pids pids{page};
     {
@@ -81,7 +81,7 @@ void expect_nobody_left(End end, Program program) {
 }  // namespace
 
 TEST_CASE("no worker outlives its program") {
-    const End end = GENERATE(End::killed, End::group_killed, End::executes);
+    const ProgramEnd end = GENERATE(ProgramEnd::killed, ProgramEnd::group_killed, ProgramEnd::executes);
     const std::string what = GENERATE("nothing", "initializer changes the user", "supervisor is stopped", "task closes its descriptors");
     CAPTURE(static_cast<int>(end), what);
     expect_nobody_left(end, [&](const Pids& pids, auto end_now) {
@@ -114,7 +114,7 @@ TEST_CASE("no worker that has changed its user outlives its supervisor") {
 }
 
 TEST_CASE("no Process outlives its program") {
-    const End end = GENERATE(End::killed, End::group_killed, End::executes);
+    const ProgramEnd end = GENERATE(ProgramEnd::killed, ProgramEnd::group_killed, ProgramEnd::executes);
     const bool first_thread = GENERATE(true, false);
     const std::string what = GENERATE("nothing", "changes the user", "is stopped", "executes a program");
     CAPTURE(static_cast<int>(end), first_thread, what);

@@ -260,7 +260,7 @@ TEST_CASE("indices stay unique and known to the workers through thousands of rep
     pid_t found = 0;
     wait_until(
         [&] {
-            const std::uint32_t spare = board_of(pool).control.spare.load();
+            const std::uint32_t spare = board_of(pool).from_workers.spare.load();
             if (spare != 0) { found = board_of(pool).seats()[spare - 1].pid.load(); }
             return found != 0 && is_alive(found);
         },

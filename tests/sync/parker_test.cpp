@@ -238,3 +238,15 @@ TEST_CASE("many notifiers and one sleeper: the last notification is never lost",
     for (std::thread& thread : notifiers) { thread.join(); }
     CHECK(woken);
 }
+
+TEST_CASE("whoever sleeps wakes though the word has been overwritten") {
+    const Shared shared;
+    for (const std::uint32_t wrong : {0U, 2U, 3U, 0xffffffffU}) {
+        const pid_t child = start_child([&] { return shared[0].park(Deadline::never()) ? 0 : 1; });
+        wait_until([&] { return word_of(shared[0]).load() == word_parked; }, "a sleeper");
+        word_of(shared[0]).store(wrong);
+        shared[0].rouse();
+        CHECK(wait_for_child(child) == 0);
+        CHECK_FALSE(shared[0].park(Deadline::immediately()));
+    }
+}

@@ -63,7 +63,7 @@ TEST_CASE("the parts of a board lie apart, aligned, inside its region") {
     CHECK(reinterpret_cast<std::uintptr_t>(board.argument_side().data()) % os::page_size == 0);
     // Workers map the argument side read-only: nothing they write may lie in it.
     const auto side = board.argument_side();
-    CHECK(board.notes() == side.data());
+    CHECK(board.notes() > side.data());
     CHECK(board.arguments.window(0).data() >= board.notes() + 100 * notes);
     CHECK(board.arguments.window(99).data() + board.arguments.window(99).size() <= side.data() + side.size());
     CHECK(board.results.window(0).data() >= side.data() + side.size());
@@ -285,13 +285,13 @@ TEST_CASE("one who waits for capacity is notified once, by whatever ends") {
     sync::Parker& parker = board->parkers()[0];
     for (const bool withdraws : {true, false}) {
         const auto generation = static_cast<std::uint32_t>(board.publish(0, 1));
-        board->control.capacity_waiter.store(1);
+        board->from_workers.capacity_waiter.store(1);
         if (withdraws) {
             CHECK(board->withdraw(0, generation));
         } else {
             CHECK(board->finish(*board->claim(seat), seat));
         }
-        CHECK(board->control.capacity_waiter.load() == 0);
+        CHECK(board->from_workers.capacity_waiter.load() == 0);
         CHECK(parker.park(Deadline::immediately()));
         CHECK(board.take(0));
         board.free(0);
@@ -350,4 +350,68 @@ TEST_CASE("the parent is notified as a whole") {
               return 0;
           }) == 0);
     for (sync::Parker& parker : board->parkers()) { CHECK(parker.park(Deadline::immediately())); }
+}
+
+TEST_CASE("numbers of seats and parkers that there are not are passed by") {
+    const ScratchBoard board = small();
+    board->sleeping.add(50);
+    board->wake_one();
+    CHECK(board->sleeping.was_empty());
+    for (const std::uint32_t number : {4U, 50U, 0xffffffffU}) {
+        CHECK(board->seat_of(number) == nullptr);
+        board->from_workers.spare.store(number + 1);
+        board->from_workers.retiree.store(number + 1);
+        board->wake_all();
+        board->from_workers.capacity_waiter.store(number + 1);
+        board->notify_capacity_waiter();
+        board->request_stop(0, Word::pending(0, false).started_by(number), 0);
+    }
+    CHECK(board->seat_of(3) == &board->seats()[3]);
+}
+
+TEST_CASE("a word is plausible as far as it can be that of the slot's task") {
+    const ScratchBoard board = small();
+    board->publish({1, 7}, task::Queue::usual, false);
+    CHECK(board->is_plausible(1, board.word(1)));
+    CHECK(board->is_plausible(1, board.word(1).started_by(3)));
+    CHECK_FALSE(board->is_plausible(1, board.word(1).started_by(4)));
+    CHECK_FALSE(board->is_plausible(1, board.word(1).with(Phase::free)));
+    CHECK_FALSE(board->is_plausible(1, board.word(1).with(static_cast<Phase>(7))));
+    CHECK_FALSE(board->is_plausible(1, board.word(1).with_generation(8)));
+    CHECK(board->take_from_ring({1, 7}, 8));
+    CHECK(board->is_plausible(1, board.word(1)));
+    CHECK(board.word(1).generation() == 8);
+}
+
+TEST_CASE("a marked task is lost, unless its worker has put its word right") {
+    const ScratchBoard board = small();
+    board->publish({1, 7}, task::Queue::usual, false);
+    REQUIRE(board->claim(seat));
+    const std::uint64_t right = board.word(1).bits();
+    board->lose_overwritten(1);
+    CHECK(board.word(1).bits() == right);  // not marked
+    board.slot(1).word.store(0x41);
+    board->mark_overwritten(1);
+    CHECK(board->is_marked(1));
+    board.slot(1).word.store(right);
+    board->lose_overwritten(1);
+    CHECK(board.word(1).bits() == right);
+    CHECK_FALSE(board->is_marked(1));
+    board.slot(1).word.store(0x41);
+    board->mark_overwritten(1);
+    board->lose_overwritten(1);
+    CHECK(board.word(1).phase() == Phase::lost);
+    CHECK(board.word(1).generation() == 7);
+    CHECK(board.slot(1).cause.load() == task::Cause::overwritten);
+    CHECK(board->control.casualties.load() == 1);
+}
+
+TEST_CASE("a worker whose task's word has been overwritten leaves it alone") {
+    const ScratchBoard board = small();
+    board->publish({1, 7}, task::Queue::usual, false);
+    const auto claim = board->claim(seat);
+    REQUIRE(claim);
+    board.slot(1).word.store(0x41414141'41414142);
+    CHECK(board->finish(*claim, seat));
+    CHECK(board.word(1).bits() == 0x41414141'41414142);
 }

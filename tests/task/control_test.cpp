@@ -42,31 +42,40 @@ TEST_CASE("of many who move life at once, one moved it", "[thread]") {
 }
 
 TEST_CASE("the first explanation is kept") {
-    const auto control = zeroed();
-    CHECK(control->explanation().empty());
-    control->explain("because");
-    control->explain("because of something else");
-    CHECK(control->explanation() == "because");
+    const auto words = std::make_unique<FromWorkers>();
+    CHECK(words->explanation().empty());
+    words->explain("because");
+    words->explain("because of something else");
+    CHECK(words->explanation() == "because");
 }
 
 TEST_CASE("a long explanation is cut") {
-    const auto control = zeroed();
-    control->explain(std::string(5000, 'x'));
-    CHECK(control->explanation() == std::string(control->reason.size() - 1, 'x'));
+    const auto words = std::make_unique<FromWorkers>();
+    words->explain(std::string(5000, 'x'));
+    CHECK(words->explanation() == std::string(words->reason.size() - 1, 'x'));
 }
 
 TEST_CASE("an explanation is read whole or not at all", "[thread]") {
     for (int round = 0; round < 200; ++round) {
-        const auto control = zeroed();
-        std::thread a{[&] { control->explain(std::string(500, 'a')); }};
-        std::thread b{[&] { control->explain(std::string(300, 'b')); }};
+        const auto words = std::make_unique<FromWorkers>();
+        std::thread a{[&] { words->explain(std::string(500, 'a')); }};
+        std::thread b{[&] { words->explain(std::string(300, 'b')); }};
         std::string seen;
         while (seen.empty()) {
-            seen = control->explanation();
+            seen = words->explanation();
             std::this_thread::yield();
         }
         a.join();
         b.join();
         REQUIRE((seen == std::string(500, 'a') || seen == std::string(300, 'b')));
     }
+}
+
+TEST_CASE("an explanation that a task has overwritten ends with its place") {
+    const auto words = std::make_unique<FromWorkers>();
+    words->explain("because");
+    words->reason.fill('x');
+    CHECK(words->explanation() == std::string(words->reason.size(), 'x'));
+    words->reason_state.store(0x41414141);
+    CHECK(words->explanation().empty());
 }

@@ -29,11 +29,11 @@ constexpr std::size_t piece = Extents::extent_size;
 class Table {
 public:
     explicit Table(std::uint32_t count)
-        : count_(count), region_(round_up(sizeof(Extents) + count * 16, os::page_size) + count * piece),
+        : count_(count), region_(round_up(sizeof(Extents) + count * 16 + 8, os::page_size) + count * piece),
           extents_(*reinterpret_cast<Extents*>(region_.data())) {
         auto* const words = reinterpret_cast<std::atomic<std::uint64_t>*>(region_.data() + round_up(sizeof(Extents), cache_line));
         users_ = words + count;
-        extents_.attach(words, region_.data() + region_.size() - count * piece, count);
+        extents_.attach(words, region_.data() + region_.size() - count * piece, count, words[2 * count]);
     }
     Extents* operator->() const noexcept { return &extents_; }
     [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
@@ -288,4 +288,21 @@ TEST_CASE("processes killed while they take and give back leave nothing that the
         REQUIRE(all.count == 20);
         table->release(all);
     }
+}
+
+TEST_CASE("a run belongs to the slot it was taken for, as far as there is one") {
+    const Table extents{4};
+    const Extents::Run run = extents->acquire(2 * piece, Extents::stamp(5, 9));
+    CHECK(extents->is_of(run, 5));
+    CHECK_FALSE(extents->is_of(run, 4));
+    CHECK_FALSE(extents->is_of({run.first, run.count + 1}, 5));
+    CHECK_FALSE(extents->is_of({run.first, 0}, 5));
+    CHECK_FALSE(extents->is_of({4, 1}, 5));
+    CHECK_FALSE(extents->is_of({3, 0xffffffff}, 5));
+    CHECK_FALSE(extents->is_of({0xffffffff, 2}, 5));
+    extents->release(run);
+    CHECK_FALSE(extents->is_of(run, 5));
+    const Extents::Run warm = extents->acquire(piece, Extents::stamp(3, 0xffffffff));
+    CHECK(extents->is_of(warm, 3));
+    extents->release(warm);
 }

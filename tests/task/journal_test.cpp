@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -128,6 +130,32 @@ TEST_CASE("many threads write while one reads: every record is whole and comes o
     CHECK(torn == 0);
     CHECK(std::all_of(seen.begin(), seen.end(), [](int times) { return times <= 1; }));
     CHECK(count + journal->dropped() == writers * each);
+}
+
+/// Overwrites 8 bytes of a journal, as a task may.
+void overwrite(Journal& journal, std::size_t offset, std::uint64_t value) { std::memcpy(reinterpret_cast<std::byte*>(&journal) + offset, &value, sizeof value); }
+
+TEST_CASE("a journal that a task has overwritten holds nobody up, and has room for later records") {
+    // Its words but those of the cells lie before them; of the cells, those at the start.
+    const std::size_t cells_begin = sizeof(Journal) - Journal::cells * 1024;
+    std::vector<std::size_t> places;
+    for (std::size_t offset = 0; offset < cells_begin; offset += 8) { places.push_back(offset); }
+    for (std::size_t cell = 0; cell < 25; ++cell) { places.push_back(cells_begin + cell * 1024); }
+    for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}, std::uint64_t{0x4141414141414141}, std::uint64_t{5000} << 24 | 1}) {
+        for (const std::size_t place : places) {
+            CAPTURE(value, place);
+            auto journal = make();
+            for (std::uint64_t i = 0; i < 20; ++i) { say(*journal, i); }
+            journal->drain(nobody_is_gone, [](const JournalEntry&) {});
+            overwrite(*journal, place, value);
+            for (std::uint64_t i = 0; i < 2 * Journal::cells; ++i) { say(*journal, i); }
+            journal->drain(nobody_is_gone, [](const JournalEntry&) {});
+            std::uint64_t later = 0;
+            for (std::uint64_t i = 0; i < 100; ++i) { say(*journal, i); }
+            journal->drain([](std::int32_t) { return true; }, [&](const JournalEntry&) { ++later; });
+            CHECK(later >= 90);
+        }
+    }
 }
 
 }  // namespace

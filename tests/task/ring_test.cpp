@@ -15,8 +15,9 @@ namespace {
 
 template <std::uint32_t capacity>
 struct Holder {
-    Holder() { ring.attach(entries.data(), capacity); }
+    Holder() { ring.attach(entries.data(), head, capacity); }
     std::array<std::atomic<std::uint64_t>, capacity> entries{};
+    std::atomic<std::uint64_t> head{0};
     Ring ring{};
 };
 
@@ -90,14 +91,13 @@ TEST_CASE("an entry of an earlier lap is none of this one") {
 }
 
 TEST_CASE("positions go on beyond 32 bits") {
-    // What a ring looks like after 2^32 - 9 tasks; head and tail lie apart, after the entries' address and mask.
+    // What a ring looks like after 2^32 - 9 tasks; the tail lies after the entries' address and mask.
     Holder<4> holder;
     Ring& ring = holder.ring;
     constexpr std::uint64_t start = (std::uint64_t{1} << 32) - 9;  // every entry is written before the lap that zeroed ones would be of
     auto* const bytes = reinterpret_cast<std::byte*>(&ring);
-    auto* const head = reinterpret_cast<std::atomic<std::uint64_t>*>(bytes + procpool::apart);
-    auto* const tail = reinterpret_cast<std::atomic<std::uint64_t>*>(bytes + 2 * procpool::apart);
-    head->store(start);
+    auto* const tail = reinterpret_cast<std::atomic<std::uint64_t>*>(bytes + procpool::apart);
+    holder.head.store(start);
     tail->store(start);
     REQUIRE(ring.head() == start);
     REQUIRE(ring.tail() == start);
@@ -109,4 +109,35 @@ TEST_CASE("positions go on beyond 32 bits") {
         ring.advance_past(position);
     }
     CHECK(ring.head() == start + 15);
+}
+
+TEST_CASE("a head that a task has overwritten is mended, and no offer that is good is behind it") {
+    Holder<4> holder;
+    Ring& ring = holder.ring;
+    for (std::uint32_t i = 0; i < 10; ++i) {
+        push(ring, i % 4);
+        if (i < 7) { ring.advance_past(ring.head()); }
+    }
+    CHECK(ring.head() == 7);
+    for (const std::uint64_t wrong : {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{11}, std::uint64_t{1} << 60, ~std::uint64_t{0}}) {
+        holder.head = wrong;
+        CHECK(ring.mend() == 6);  // the oldest entry there is
+        CHECK(ring.head() == 6);
+    }
+    for (const std::uint64_t possible : {6U, 8U, 10U}) {
+        holder.head = possible;
+        CHECK(ring.mend() == possible);
+    }
+    CHECK(slot_at(ring, 7) == 3);
+}
+
+TEST_CASE("a ring whose head is overwritten is full and empty again in time") {
+    Holder<4> holder;
+    Ring& ring = holder.ring;
+    for (std::uint32_t i = 0; i < 4; ++i) { push(ring, i); }
+    holder.head = 1'000'000;
+    CHECK(ring.is_full());
+    for (std::uint64_t position = ring.head(); position < ring.tail(); ++position) { ring.advance_past(position); }
+    CHECK_FALSE(ring.is_full());
+    CHECK(ring.was_empty());
 }

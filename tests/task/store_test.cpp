@@ -206,3 +206,35 @@ TEST_CASE("a window is handed out as far as it has been asked for, and no furthe
     CHECK(store.grow(0, 2, store.first_buffer(0), 0, 17).size() == window);  // the slot's next task needs not ask again
     CHECK(store.grow(1, 1, store.first_buffer(1), 0, 17).size() == os::page_size);
 }
+
+TEST_CASE("a payload that names memory which is not its own is empty, and gives nothing back") {
+    const ScratchBoard board{{slots, 1, 1}};
+    auto& store = board->results;
+    static_cast<void>(write(store, 0, 7, 2 * extent, extent));
+    static_cast<void>(write(store, 1, 8, 3 * extent, extent));
+    const std::uint32_t owned = store.extents().was_owned();
+    const std::uint64_t run = board.slot(1).large_result.run.load();
+    const std::uint64_t size = board.slot(1).large_result.size;
+    for (const std::uint64_t wrong : {std::uint64_t{0}, board.slot(0).large_result.run.load(), run + 1, run + (std::uint64_t{1} << 32), ~std::uint64_t{0}}) {
+        board.slot(1).large_result.run.store(wrong);
+        CHECK(store.payload(1).empty());
+        CHECK(store.held(1).run.count == 0);
+        store.release(1);
+        CHECK(store.extents().was_owned() == owned);
+        board.slot(1).result_bytes = Slot::large;
+    }
+    board.slot(1).large_result.run.store(run);
+    board.slot(1).large_result.size = ~std::uint64_t{0};
+    CHECK(store.payload(1).empty());
+    board.slot(1).large_result.size = size;
+    for (const std::size_t bytes : {store.window(1).size() + 1, std::size_t{0xfffffffe}}) {
+        board.slot(1).result_bytes = static_cast<std::uint32_t>(bytes);
+        CHECK(store.payload(1).empty());
+    }
+    board.slot(1).result_bytes = Slot::large;
+    CHECK(store.payload(1).size() == 3 * extent);
+    CHECK(is_pattern(store.payload(1)));
+    store.release(1);
+    store.release(0);
+    CHECK(store.extents().was_owned() == 0);
+}

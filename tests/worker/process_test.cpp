@@ -158,7 +158,7 @@ TEST_CASE("a finalizer runs in every worker that leaves, and in none that is kil
                 throw 1;  // nobody hears it
             };
             const ForkBench bench{4, std::move(setup)};
-            wait_until([&] { return bench->board().control.times_ready.load() == 3; }, "workers");
+            wait_until([&] { return bench->board().from_workers.times_ready.load() == 3; }, "workers");
             bench->stop(end);
             CHECK(bench->join(Deadline::after(20s)));
         }

@@ -22,7 +22,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <optional>
 #include <span>
@@ -282,6 +281,7 @@ private:
         const bool brief = pace_ == Pace::lazy && !sizes_.is_fixed();
         head.flags |= (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (framed ? ChunkHead::framed : 0) | (brief ? ChunkHead::brief : 0);
         encode_items(out, wanted, head);
+        chunk.argument_bytes = out.size();
         if (!stays_ && (head.count > 1 || options_.retries > 0)) { chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size()); }
     }
 
@@ -323,8 +323,9 @@ private:
         }
         ChunkReport report{.completed = skipped, .nanoseconds = 0, .error_at = 0, .failed_item = 0};
         if (in.remaining() >= sizeof report) { report = decode_plain<ChunkReport>(in); }  // or it died before it left one
+        if (!report.is_credible(chunk.head, taken.bytes().size())) { return lose_rest(chunk, taken, skipped); }  // nobody knows which items have run
         const bool failed = report.error_at != 0 && report.error_at < taken.bytes().size();
-        sizes_.measured(report.completed - skipped, std::chrono::nanoseconds{report.nanoseconds});
+        sizes_.measured(report.completed - skipped, std::chrono::nanoseconds{std::min<std::uint64_t>(report.nanoseconds, INT64_MAX)});
         take_results(chunk, failed ? report.failed_item : report.completed, in);
         std::size_t done = report.completed;
         if (failed) {
@@ -386,16 +387,13 @@ private:
 
     /// Effects: the items of a chunk from `from` on will run. carry: what was folded of the block that item is in.
     void run_again(SentChunk& chunk, const engine::Client::Taken& taken, std::size_t from, std::span<const std::byte> carry) {
-        if (chunk.arguments.empty()) {  // its slot may be needed for it
-            chunk.arguments.assign(taken.arguments().begin(), taken.arguments().end());
-        }
-        chunk.arguments.resize(chunk.arguments.size() - chunk.head.carry);
-        chunk.arguments.insert(chunk.arguments.end(), carry.begin(), carry.end());
-        chunk.head.carry = carry.size();
-        chunk.head.skip = from;
-        chunk.head.attempt = chunk.casualty == SentChunk::nobody || from > chunk.casualty ? 0 : chunk.attempt;
-        std::memcpy(chunk.arguments.data(), &chunk.head, sizeof chunk.head);
+        if (!chunk.go_on_from(from, taken.arguments(), carry)) { return lose_rest(chunk, taken, from); }
         rest_.push_back(std::move(chunk));
+    }
+
+    void lose_rest(const SentChunk& chunk, const engine::Client::Taken& taken, std::size_t from) {
+        fail(chunk.first + from, chunk.head.count - from, chunk.error_of_overwritten(client_, taken));
+        settled_ += chunk.head.count - from;
     }
 
     void submit_rests() {

@@ -59,6 +59,13 @@ struct ChunkReport {
     std::uint64_t nanoseconds;
     std::uint64_t error_at;     ///< from the start of the report
     std::uint64_t failed_item;  ///< the first one that failed
+
+    /// Whether a chunk with that head can have left it, at the start of a result of so many bytes: a task may have written there.
+    [[nodiscard]] bool is_credible(const ChunkHead& head, std::size_t bytes) const noexcept {
+        const auto is_one_of_it = [&](std::uint64_t item) { return item >= head.skip && item <= head.count; };
+        // The error may be yet to come: where its worker died, the report may tell of more than was sealed.
+        return is_one_of_it(completed) && (error_at == 0 || error_at >= bytes || (error_at >= sizeof(ChunkReport) && is_one_of_it(failed_item) && failed_item < head.count));
+    }
 };
 
 /// The size of an item that could not be encoded: the exception follows in its place.

@@ -7,6 +7,7 @@
 #include <procpool/os/symbols.hpp>
 #include <procpool/task/seat.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 
@@ -16,7 +17,7 @@ namespace procpool::engine {
 [[nodiscard]] inline std::string backtrace_text(const task::Crash& crash) {
     std::string text;
     int number = 0;
-    for (std::size_t i = 0; i < crash.count; ++i) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(crash.count, crash.frames.size()); ++i) {
         const std::string frame = os::describe_address(crash.frames[i]);
         const auto names = [&](const char* function) { return frame.find(function) != std::string::npos; };
         if (names("procpool::os::capture_backtrace") || names("procpool::os::on_crash") || names("procpool::worker::record_crashes")) { continue; }

@@ -104,7 +104,10 @@ public:
     /// As is_decided(), for callers that may ask again and again instead of waiting: looks after the crew now and then.
     [[nodiscard]] bool poll(Ticket ticket) noexcept {
         constexpr std::uint32_t now_and_then = 256;
-        if (!is_decided(ticket) && polls_.fetch_add(1, std::memory_order_relaxed) % now_and_then == 0) { check_crew(); }
+        if (!is_decided(ticket) && polls_.fetch_add(1, std::memory_order_relaxed) % now_and_then == 0) {
+            check_crew();
+            audit();
+        }
         return is_decided(ticket);
     }
     [[nodiscard]] bool is_running(Ticket ticket) const noexcept { return word_of(ticket).phase() == task::Phase::started; }
@@ -113,7 +116,8 @@ public:
     [[nodiscard]] std::uint64_t items_done(Ticket ticket) const noexcept {
         const task::Word word = word_of(ticket);
         if (word.phase() != task::Phase::started) { return 0; }
-        const std::uint64_t progress = board_.seats()[word.seat()].progress.load(std::memory_order_relaxed);
+        const task::Seat* const seat = board_.seat_of(word.seat());
+        const std::uint64_t progress = seat != nullptr ? seat->progress.load(std::memory_order_relaxed) : 0;
         return progress >> 32 == word.generation() ? progress & 0xffffffff : 0;
     }
 
@@ -174,7 +178,8 @@ public:
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
     /// Called by: who has waited for a while. Effects: tasks are decided even if whoever should do it has been killed.
     void check_crew() noexcept;
-    /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for.
+    /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for, and one that another task's
+    /// wild writes have hidden or overwritten is offered again, or lost.
     void after_long_sleep() noexcept;
 
     // ---- life
@@ -294,6 +299,12 @@ private:
     void shed_if_refused() noexcept;
     void free_dropped() noexcept;
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
+    [[nodiscard]] Taken take_elsewhere(Ticket ticket);
+    void audit() noexcept;
+    [[nodiscard]] bool is_overwritten(std::uint32_t index) const noexcept;
+    [[nodiscard]] bool is_something_odd() const noexcept;
+    void lose_overwritten(std::uint32_t index) noexcept;
+    void offer_forgotten();
     /// Never 0, which stands for none.
     [[nodiscard]] std::uint32_t next_generation() noexcept { return ++last_generation_ != 0 ? last_generation_ : ++last_generation_; }
     void arm(Deadline expires) noexcept;
@@ -355,6 +366,7 @@ private:
     std::atomic<std::uint64_t> submitted_{0};          // written under mutex_
     std::atomic<std::uint64_t> cancelled_{0};
     std::atomic<std::uint32_t> polls_{0};
+    std::atomic<std::int64_t> next_audit_{0};          // steady clock, nanoseconds
     std::atomic<int> pause_{0};                        // how long spin_for() does not look
     std::atomic<std::uint32_t> returned_{no_slot};     // slots that were given back, in a stack that submitters empty at once
 

@@ -8,6 +8,8 @@
 #include <procpool/engine/client.hpp>
 
 #include <algorithm>
+#include <new>
+#include <vector>
 
 namespace procpool::engine {
 
@@ -78,6 +80,107 @@ inline void Client::after_long_sleep() noexcept {
     check_crew();
     // A worker that said it would look for work may have been stopped before it did.
     if (!board_.queue.was_empty()) { board_.wake_one(); }
+    audit();
+}
+
+/// Whether the word of a task that has not been given back cannot be its own. Requires, for a yes that is certain: mutex_ is held.
+[[gnu::cold]] inline bool Client::is_overwritten(std::uint32_t index) const noexcept {
+    // acquire: clear() takes the number away before it makes the word free, and mutex_ keeps the next number from coming before its word.
+    const std::uint64_t serial = holders_[index].serial.load(std::memory_order_acquire);
+    return serial != no_serial && !board_.is_plausible(index, word_of(index)) && holders_[index].serial.load(std::memory_order_acquire) == serial;
+}
+
+/// Whether a look at everything might find that a task has overwritten something. A no is certain where nothing changes any more; a right
+/// pool says yes while it has fewer workers than tasks, for a moment.
+[[gnu::cold]] inline bool Client::is_something_odd() const noexcept {
+    std::uint32_t started = 0;
+    bool is_pending = false;
+    for (std::uint32_t index = 0; index < board_.used_slots().size(); ++index) {
+        if (holders_[index].serial.load(std::memory_order_relaxed) == no_serial) { continue; }
+        if (is_overwritten(index)) { return true; }
+        const task::Word word = word_of(index);
+        is_pending = is_pending || word.phase() == task::Phase::pending;
+        if (word.phase() != task::Phase::started) { continue; }
+        const task::Seat* const seat = board_.seat_of(word.seat());
+        if (seat == nullptr || seat->state.load(std::memory_order_relaxed) == task::SeatState::vacant ||
+            seat->current.load(std::memory_order_relaxed) != index + 1) {
+            return true;
+        }
+        ++started;
+    }
+    return is_pending && started < board_.control.workers;
+}
+
+/// Effects: what another task's wild writes have done to a task that waits or runs is undone, or costs it, but no more: a pending task is offered
+/// to workers that look, and one whose word nobody will ever change is lost, soon. Only where workers have memory of their own: elsewhere a task
+/// can write anywhere.
+[[gnu::cold]] inline void Client::audit() noexcept {
+    constexpr std::int64_t seldom = std::chrono::nanoseconds{std::chrono::milliseconds{200}}.count();
+    if (!crew_->can_kill()) { return; }
+    const std::int64_t now = Clock::now().time_since_epoch().count();
+    std::int64_t due = next_audit_.load(std::memory_order_relaxed);
+    if (now < due || !next_audit_.compare_exchange_strong(due, now + seldom, std::memory_order_relaxed)) { return; }
+    const bool has_waited = now - due < 5 * seldom;  // somebody, since the last call
+    if (!has_waited || !is_something_odd()) { return; }
+    {
+        const std::lock_guard guard{mutex_};
+        board_.mend_queue();
+        for (std::uint32_t index = 0; index < board_.used_slots().size(); ++index) {
+            if (is_overwritten(index)) { lose_overwritten(index); }
+        }
+        try {
+            offer_forgotten();
+        } catch (const std::bad_alloc&) {  // later
+        }
+    }
+    board_.rouse_workers();
+    board_.control.audits.fetch_add(1, std::memory_order_seq_cst);
+    crew_->ring();
+}
+
+/// Effects: the task in this slot, whose word cannot be its own, is lost, soon. Requires: mutex_ is held.
+[[gnu::cold]] inline void Client::lose_overwritten(std::uint32_t index) noexcept {
+    board_.mark_overwritten(index);
+    if (!crew_->can_kill() || crew_->has_ended()) {
+        board_.lose_overwritten(index);
+    } else {
+        board_.control.audits.fetch_add(1, std::memory_order_seq_cst);
+        crew_->ring();
+    }
+}
+
+/// Effects: pending tasks that no entry of the queue offers, at its head or later, have one. It is no matter if the supervisor was about to put one
+/// there: that entry is no longer good then. One that gets lost again and again has been claimed, and something has made it pending: it is lost.
+/// Requires: mutex_ is held. Throws: std::bad_alloc.
+[[gnu::cold]] inline void Client::offer_forgotten() {
+    std::vector<bool> is_offered(board_.used_slots().size());
+    for (std::uint32_t level = 0; level < task::Queue::levels; ++level) {
+        const task::Ring& ring = board_.queue.ring(level);
+        for (std::uint64_t position = std::max(ring.head(), ring.oldest()); position < ring.tail(); ++position) {
+            const std::optional<task::Offer> offer = ring.at(position);
+            if (offer && offer->slot < is_offered.size() && word_of(offer->slot).generation() == offer->generation) { is_offered[offer->slot] = true; }
+        }
+    }
+    for (std::uint32_t index = 0; index < is_offered.size(); ++index) {
+        const task::Word word = word_of(index);
+        if (is_offered[index] || word.phase() != task::Phase::pending || !board_.is_plausible(index, word)) { continue; }
+        const task::Offer offer{index, word.generation()};
+        if (board_.issue(index).again == offer.generation) {
+            lose_overwritten(index);
+            continue;
+        }
+        const std::uint32_t place = board_.issue(index).place.load(std::memory_order_relaxed);
+        if ((place & task::Issue::mailed) != 0) {
+            board_.mail()[place & ~task::Issue::mailed].put(offer);  // where it is, most likely
+            continue;
+        }
+        task::Ring& ring = board_.queue.ring(place);
+        const task::Offer again{index, next_generation()};
+        if ((!ring.is_full() || make_room(ring)) && board_.take_from_ring(offer, again.generation)) {
+            board_.issue(index).again = again.generation;
+            board_.queue.push(place, again);
+        }
+    }
 }
 
 /// Effects: a decided task's slot belongs to the caller. Returns: how it was decided; free when it is not, or another thread was faster: the
@@ -85,7 +188,7 @@ inline void Client::after_long_sleep() noexcept {
 inline task::Phase Client::try_take(Ticket ticket) noexcept {
     for (;;) {
         const task::Word word = word_of(ticket);
-        if (!word.finished()) { return task::Phase::free; }
+        if (!word.finished() || !board_.is_of_issue(ticket.slot, word)) { return task::Phase::free; }
         std::uint64_t bits = word.bits();
         const std::uint64_t taken = word.with(task::Phase::taken).bits();
         // A word is never the same again once the slot has another task, so the slot is still this one's. acquire: sees the result.
@@ -102,10 +205,12 @@ inline task::Phase Client::try_take(Ticket ticket) noexcept {
 
 inline Parcel Client::describe_loss(std::uint32_t index, task::Phase phase) const {
     const task::Slot& task = slot(index);
-    Loss loss{task.cause.load(std::memory_order_relaxed), task.pid, task.exit_status, {}, {}, {}};
+    const task::Cause cause = std::min(task.cause.load(std::memory_order_relaxed), task::Cause::overwritten);  // whatever is written there
+    Loss loss{cause, task.pid, task.exit_status, {}, {}, {}};
     if (loss.cause == task::Cause::died) { loss.crash = board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed)); }
-    if (task.is_special()) { loss.timeout = task.time_limit(); }
-    if (task.is_labelled()) {
+    const task::Issue& issue = board_.issue(index);
+    if (issue.is_timed()) { loss.timeout = issue.time_limit(); }
+    if (issue.has(task::Slot::labelled)) {
         const std::lock_guard guard{label_mutex_};
         loss.label = labels_[index];
     }
@@ -113,14 +218,24 @@ inline Parcel Client::describe_loss(std::uint32_t index, task::Phase phase) cons
 }
 
 inline Client::Taken Client::take(Ticket ticket) {
+    const task::Phase phase = try_take(ticket);
+    if (phase == task::Phase::free) { return take_elsewhere(ticket); }
+    if (slot(ticket.slot).outcome == task::Outcome::exception) [[unlikely]] { shed_if_refused(); }
+    return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
+}
+
+/// As take(), when the task's slot does not say that it is decided.
+[[gnu::cold]] inline Client::Taken Client::take_elsewhere(Ticket ticket) {
     for (;;) {
-        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
-            if (slot(ticket.slot).outcome == task::Outcome::exception) [[unlikely]] { shed_if_refused(); }
-            return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
+        {  // A sweep has taken it out of its slot, or does so now, under this mutex.
+            const std::lock_guard guard{mutex_};
+            if (Parcel parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(parcel)}; }
+            // Or another task has written into its word, which says that it is decided: it is, soon.
+            if (word_of(ticket).phase() == task::Phase::taken || is_overwritten(ticket.slot)) { lose_overwritten(ticket.slot); }
         }
-        // A sweep has taken it out of its slot, or does so now, under this mutex.
-        const std::lock_guard guard{mutex_};
-        if (Parcel parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(parcel)}; }
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) { return Taken{*this, ticket.slot, describe(ticket.slot, phase)}; }
+        check_crew();
+        os::nap();
     }
 }
 

@@ -129,9 +129,9 @@ inline void Client::take_returned() noexcept {
 
 /// Effects: drops the offers of a full ring that are no longer good, which cancelled tasks leave behind: every task that is still pending
 /// moves to the end, in the same order. Requires: mutex_ is held.
-inline bool Client::make_room(task::Ring& ring) noexcept {
+[[gnu::cold]] inline bool Client::make_room(task::Ring& ring) noexcept {
     const std::uint64_t end = ring.tail();
-    for (std::uint64_t position = ring.head(); position < end; ++position) {
+    for (std::uint64_t position = ring.mend(); position < end; ++position) {
         const std::optional<task::Offer> offer = ring.at(position);
         if (!offer) { continue; }
         const task::Offer moved{offer->slot, next_generation()};
@@ -144,12 +144,13 @@ inline bool Client::make_room(task::Ring& ring) noexcept {
 
 inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& order) {
     task::Slot& task = slot(index);
+    task::Issue& issue = board_.issue(index);
     task.code = reinterpret_cast<std::uintptr_t>(order.code);
     task.result_bytes = 0;  // what a worker leaves that dies in the middle of many items must not be the last task's
     const bool special = order.timeout.count() > 0 || order.retries > 0;
     if (special) {  // most tasks do without the second line
-        task.timeout.store(std::max<std::int64_t>(0, order.timeout.count()), std::memory_order_relaxed);
-        task.retries = static_cast<std::uint16_t>(std::min<std::uint32_t>(order.retries, UINT16_MAX));
+        issue.timeout.store(std::max<std::int64_t>(0, order.timeout.count()), std::memory_order_relaxed);
+        issue.retries = static_cast<std::uint16_t>(std::min<std::uint32_t>(order.retries, UINT16_MAX));
         task.attempt = 0;
     }
     const bool labelled = !order.label.empty();
@@ -157,6 +158,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& orde
     const int traits = (special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) | (traced ? task::Slot::traced : 0) |
                        (order.addressee != Order::anybody ? task::Slot::mailed : 0) | (order.stays ? task::Slot::staying : 0);
     task.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
+    issue.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     if (traced) [[unlikely]] {
         board_.tag(index).queued = worker::trace_time();
         board_.tag(index).started.store(0, std::memory_order_relaxed);
@@ -210,7 +212,7 @@ inline void Client::wait_for_capacity(const Order& order) {
     const std::lock_guard guard{capacity_mutex_};
     const Parkers::Lease lease = parkers_.lease();
     // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a registration.
-    if (lease) { board_.control.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
+    if (lease) { board_.from_workers.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
     const auto something_to_do = [&] {
         const std::lock_guard look{mutex_};
         if (!accepts(order) || free_ != no_slot || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
@@ -221,9 +223,9 @@ inline void Client::wait_for_capacity(const Order& order) {
     };
     if (!something_to_do()) {
         lease.park(Deadline::after(std::chrono::milliseconds{100}));
-        check_crew();
+        after_long_sleep();
     }
-    board_.control.capacity_waiter.store(0, std::memory_order_relaxed);
+    board_.from_workers.capacity_waiter.store(0, std::memory_order_relaxed);
 }
 
 /// Effects: frees slots whose tasks are decided; results that somebody may ask for are kept elsewhere. Returns: whether there is a free
@@ -272,8 +274,8 @@ inline void Client::keep(std::uint32_t index, std::uint64_t serial, task::Phase 
         Parcel& kept = kept_.add(serial, describe(index, phase));
         added = true;
         if (phase != task::Phase::done) { return; }  // what a lost one has left goes with its slot: see clear()
-        if (board_.results.is_large(index)) {
-            kept.adopt(board_.results.extents(), board_.results.run(index), board_.results.payload(index).size());
+        if (const auto large = board_.results.held(index); large.run.count != 0) {
+            kept.adopt(board_.results.extents(), large.run, large.size);
             slot(index).result_bytes = 0;
         } else {
             kept.copy(board_.results.payload(index));
@@ -368,11 +370,11 @@ inline void Client::refork() {
 inline void Client::check_crew() noexcept {
     if (board_.control.ended.load(std::memory_order_acquire) != 0 || !crew_->has_ended()) { return; }
     if (board_.control.ended.load(std::memory_order_acquire) != 0) { return; }
-    board_.control.explain("the supervisor process was killed");
+    board_.from_workers.explain("the supervisor process was killed");
     {
         const std::lock_guard guard{mutex_};
         if (board_.control.advance(task::Life::broken)) {
-            worker::report(LogLevel::error, {.pool = board_.control.name.data()}, "the pool is broken: {}", board_.control.explanation());
+            worker::report(LogLevel::error, {.pool = board_.control.name.data()}, "the pool is broken: {}", board_.from_workers.explanation());
         }
     }
     board_.lose_all(task::Cause::broken);
@@ -394,7 +396,7 @@ inline void Client::throw_ended() const {
         case task::Life::closing: break;
         case task::Life::terminated:
         case task::Life::killed: throw PoolClosed("procpool: the pool has been terminated");
-        case task::Life::broken: throw PoolBroken("procpool: the pool is broken: " + std::string(board_.control.explanation()));
+        case task::Life::broken: throw PoolBroken("procpool: the pool is broken: " + std::string(board_.from_workers.explanation()));
     }
     throw PoolClosed{};
 }

@@ -125,7 +125,7 @@ public:
         try {
             replace(start());
         } catch (const std::exception& error) {
-            control.explain("refork() failed: " + std::string(error.what()));
+            board_.from_workers.explain("refork() failed: " + std::string(error.what()));
             reaped_ = true;
             throw;
         }

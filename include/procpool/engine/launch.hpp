@@ -25,6 +25,7 @@
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -219,7 +220,8 @@ public:
     /// Returns: the exception that it ended by; null if it did not, or has not ended.
     [[nodiscard]] std::exception_ptr error() const {
         const std::lock_guard guard{mutex_};
-        const std::size_t size = farewell().error_size.load(std::memory_order_acquire);
+        // What the child has written there counts as far as it can be.
+        const std::size_t size = std::min<std::size_t>(farewell().error_size.load(std::memory_order_acquire), Farewell::most - sizeof(Farewell));
         if (!ended_ || size == 0) { return nullptr; }
         Reader in{{page_.data() + sizeof(Farewell), size}};
         return decode_exception(in);

@@ -226,7 +226,7 @@ private:
         task::Seat& seat = board_.seats()[index];
         if (initialize(index)) {
             seat.state.store(task::SeatState::ready, std::memory_order_release);
-            board_.control.times_ready.fetch_add(1, std::memory_order_relaxed);
+            board_.from_workers.times_ready.fetch_add(1, std::memory_order_relaxed);
             {
                 worker::Loop loop{board_, index, thread_host};
                 posts_[index].loop = &loop;
@@ -243,8 +243,8 @@ private:
             setup_.initializer();
             return true;
         } catch (...) {
-            board_.control.explain("the initializer of worker " + std::to_string(index) + " threw " + worker::describe_current_exception());
-            if (board_.control.advance(task::Life::broken)) { log(LogLevel::error, "the pool is broken: {}", board_.control.explanation()); }
+            board_.from_workers.explain("the initializer of worker " + std::to_string(index) + " threw " + worker::describe_current_exception());
+            if (board_.control.advance(task::Life::broken)) { log(LogLevel::error, "the pool is broken: {}", board_.from_workers.explanation()); }
             board_.lose_all_pending(task::Cause::broken);
             board_.wake_all();
             board_.notify_parent();

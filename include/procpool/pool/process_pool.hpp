@@ -370,11 +370,14 @@ void ProcessPool<E>::end() noexcept {
 template <Engine E>
 std::vector<WorkerInfo> ProcessPool<E>::workers() const {
     std::vector<WorkerInfo> all;
-    for (const task::Seat& seat : client().board().seats()) {
+    const task::Board& board = client().board();
+    for (std::uint32_t number = 0; number < board.seats().size(); ++number) {
+        const task::Seat& seat = board.seats()[number];
         const bool spare = seat.index.load(std::memory_order_relaxed) >= size();
         if (spare || seat.state.load(std::memory_order_acquire) == task::SeatState::vacant) { continue; }
-        const std::int32_t pid = seat.pid.load(std::memory_order_relaxed);
-        if (pid == 0) { continue; }  // being forked
+        const std::int32_t sitter = board.sitter(number).load(std::memory_order_relaxed);
+        const std::int32_t pid = sitter != 0 ? sitter : seat.pid.load(std::memory_order_relaxed);
+        if (pid <= 0) { continue; }  // being forked, or gone
         const std::uint64_t done = seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed);
         const std::uint32_t current = seat.current.load(std::memory_order_relaxed);
         all.push_back({seat.index.load(std::memory_order_relaxed), pid, static_cast<std::size_t>(done - seat.before.load(std::memory_order_relaxed)),

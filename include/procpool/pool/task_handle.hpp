@@ -24,6 +24,10 @@
 
 namespace procpool {
 
+[[noreturn]] inline void throw_overwritten(const std::string& label) {
+    throw Error("procpool: " + (label.empty() ? "a task" : "task '" + label + "'") + " is lost: a task has written where the pool kept it");
+}
+
 /// Throws: what a lost or cancelled task ends with. where: of the task, for people, or nothing.
 [[noreturn]] inline void throw_loss(const engine::Client& client, const engine::Client::Taken& taken, const std::string& where = {}) {
     if (taken.phase() == task::Phase::cancelled) { throw TaskCancelled{}; }
@@ -34,9 +38,10 @@ namespace procpool {
         case task::Cause::timed_out: throw TaskTimedOut(loss.timeout, label);
         case task::Cause::killed: throw TaskCancelled{};
         case task::Cause::terminated: throw PoolTerminated{};
+        case task::Cause::overwritten: throw_overwritten(label);
         case task::Cause::broken: break;
     }
-    throw PoolBroken("procpool: the pool is broken: " + std::string(client.board().control.explanation()));
+    throw PoolBroken("procpool: the pool is broken: " + std::string(client.board().from_workers.explanation()));
 }
 
 /// One task, as long as somebody may ask for its result. Move-only; dropping it detaches the task.

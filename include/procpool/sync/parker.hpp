@@ -5,7 +5,7 @@
 /// Parker: lets one thread of any process sleep until somebody notifies it, without a lost wake-up.
 
 #include <procpool/core/deadline.hpp>
-#include <procpool/sync/semaphore.hpp>
+#include <procpool/os/futex.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace procpool::sync {
 
-/// One sleeper, many notifiers; lives in shared memory and outlives any of them. All-zero memory is one for the threads of one process;
-/// after reset() it is one for all processes.
+/// One sleeper, many notifiers; lives in shared memory and outlives any of them. All-zero memory is a valid one. It is one word, on which its
+/// sleeper sleeps in the kernel: whatever a task has written there, rouse() wakes it.
 class Parker {
 public:
     /// notify() wakes the sleeper, or makes its next park() return at once; no system call unless it sleeps.
@@ -22,7 +22,7 @@ public:
     /// Memory order: what happened before notify() is visible to the sleeper when park() returns.
     [[gnu::always_inline]] void notify() noexcept {
         // acq_rel: releases to park()'s acquire of NOTIFIED what the notifier did before.
-        if (word_.exchange(notified, std::memory_order_acq_rel) == parked) { semaphore_.post(); }
+        if (word_.exchange(notified, std::memory_order_acq_rel) == parked) { os::futex_wake(word_); }
     }
 
     /// park() blocks until notified or the deadline. Returns: false when the deadline passed first.
@@ -30,21 +30,26 @@ public:
     bool park(Deadline deadline) noexcept {
         std::uint32_t seen = empty;
         if (word_.compare_exchange_strong(seen, parked, std::memory_order_acq_rel, std::memory_order_acquire)) {
-            // A post may be left over from a notifier that was slower than the deadline of an earlier park, so the word decides.
-            while (word_.load(std::memory_order_acquire) == parked && semaphore_.wait(deadline)) {}
+            // A notifier that was slower than the deadline of an earlier park may wake this one, so the word decides.
+            while (word_.load(std::memory_order_acquire) == parked && os::futex_wait(word_, parked, deadline)) {}
         }
         return word_.exchange(empty, std::memory_order_acq_rel) == notified;
     }
 
     /// Repairs what a notifier left that was killed between the two steps of notify(). Called by: supervisor, after a death.
     void notify_again_if_interrupted() noexcept {
-        if (word_.load(std::memory_order_acquire) == notified) { semaphore_.post(); }
+        if (word_.load(std::memory_order_acquire) == notified) { os::futex_wake(word_); }
     }
 
-    /// Makes fresh memory a parker, and one whose sleeper was killed as new: it may have left itself counted as a waiter.
+    /// notify(), and whoever sleeps wakes though the word may not say that anybody does. Called by: who looks for damage.
+    void rouse() noexcept {
+        word_.store(notified, std::memory_order_release);
+        os::futex_wake(word_);
+    }
+
+    /// Makes one whose sleeper was killed as new.
     /// Called by: parent, supervisor; when nobody owns it.
     void reset() noexcept {
-        semaphore_.reset();
         word_.store(empty, std::memory_order_release);
     }
 
@@ -54,7 +59,6 @@ private:
     static constexpr std::uint32_t notified = 2;
 
     std::atomic<std::uint32_t> word_;
-    Semaphore semaphore_;
 };
 
 static_assert(std::is_trivially_destructible_v<Parker>, "nobody runs destructors in shared memory");

@@ -11,6 +11,7 @@
 #include <procpool/sync/parker.hpp>
 #include <procpool/task/control.hpp>
 #include <procpool/task/crashes.hpp>
+#include <procpool/task/issue.hpp>
 #include <procpool/task/mail.hpp>
 #include <procpool/task/queue.hpp>
 #include <procpool/task/ring.hpp>
@@ -44,9 +45,10 @@ struct Claim {
     std::uint32_t generation;
 };
 
-/// Lies at the start of its region. Its pointers point into the region and mean the same in every process of the pool, since all of them
-/// inherited the mapping; they are written once, before anybody is forked.
-class Board {
+/// Lies at the start of its region, and its pointers point into the region and mean the same in every process of the pool, since all of them
+/// inherited the mapping. Workers cannot write it, but for its last member: see guard(). So parent and supervisor rely on its pointers and sizes,
+/// on Control and on the rings, and check what else they read.
+class alignas(os::page_size) Board {
 public:
     /// Returns: the board of a fresh mapping. Throws: SharedMemoryExhausted when the mapping is too small.
     [[nodiscard]] static Board& create(const os::Mapping& region, BoardSize size);
@@ -58,7 +60,7 @@ public:
     Waiters waiters;  // threads of the parent that wait for tasks
     ArgumentStore arguments;
     ResultStore results;
-    Crashes crashes;  // of lost tasks
+    Crashes crashes;  // of lost tasks; added by the supervisor
 
     [[nodiscard]] std::span<Slot> all_slots() const noexcept { return {slots_, size_.slot_count}; }
     /// Those that have ever had a task: who looks at all tasks touches no memory for the others.
@@ -67,40 +69,52 @@ public:
     [[nodiscard]] std::span<Slot> used_slots() const noexcept { return {slots_, control.slots_used.load(std::memory_order_seq_cst)}; }
     [[nodiscard]] Tag& tag(std::uint32_t slot) const noexcept { return tags_[slot]; }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
+    /// The seat that a word or another worker's note names; null when there is none of that number.
+    [[nodiscard]] Seat* seat_of(std::uint32_t number) const noexcept { return number < size_.seats ? seats_ + number : nullptr; }
+    [[nodiscard]] Issue& issue(std::uint32_t slot) const noexcept { return issues_[slot]; }
+    /// Who sits there, as the supervisor knows it: 0: as the seat says, nobody: nobody that is not reaped. Workers cannot write it.
+    [[nodiscard]] std::atomic<std::int32_t>& sitter(std::uint32_t seat) const noexcept { return sitters_[seat]; }
+    static constexpr std::int32_t nobody = -1;
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
     /// By worker index; those beyond Control::workers stay empty.
     [[nodiscard]] std::span<Mail> mail() const noexcept { return {mail_, size_.seats}; }
     [[nodiscard]] bool has_mail() const noexcept {
-        return std::any_of(mail().begin(), mail().end(), [](const Mail& box) { return !box.was_empty(); });
+        return std::any_of(mail().begin(), mail().begin() + control.workers, [](const Mail& box) { return !box.was_empty(); });
     }
     /// BoardSize::notes for each slot: they cost memory only for slots in use. Part of the argument side.
-    [[nodiscard]] std::byte* notes() const noexcept { return argument_side_.data(); }
+    [[nodiscard]] std::byte* notes() const noexcept { return notes_; }
     /// The number of the task in a slot, which no other task of the pool ever has, where a generation comes back after 2^32 of them; 0 when there
     /// is none. Workers cannot write it. Requires, for an answer that stays true: the caller runs, settles or has taken the task.
     /// Memory order: release before the word says pending: whoever has seen that word finds the number of its task or of a later one.
     [[nodiscard]] std::atomic<std::uint64_t>& number_of(std::uint32_t slot) const noexcept {
         return *reinterpret_cast<std::atomic<std::uint64_t>*>(notes() + std::size_t{slot} * size_.notes);
     }
-    /// The memory that only the parent writes.
+    /// The memory behind the board that only parent and supervisor write: arguments, the entries of the queue, what is known of the tasks.
     [[nodiscard]] std::span<std::byte> argument_side() const noexcept { return argument_side_; }
+    /// The part of the board itself that only they write: all but its last member.
+    [[nodiscard]] std::span<std::byte> constant_side() noexcept;
+    /// Effects: this process cannot write what parent and supervisor rely on. Called by: worker, before it runs code of the user's.
+    void guard() noexcept;
 
     /// Effects: offers a task whose code and arguments are written. Wakes nobody: see wake_for_new_task().
     /// Called by: parent, under its producers' mutex. waited: whether the slot's waiters are to be called at the end.
     void publish(Offer offer, std::uint32_t level, bool waited) noexcept {
-        make_pending(offer, waited);
+        make_pending(offer, level, waited);
         queue.push(level, offer);
     }
 
     /// As publish(), for the worker of one index; then wake_seats(). Requires: the last task given to it is decided.
     void publish_to(std::uint32_t index, Offer offer, bool waited) noexcept {
-        make_pending(offer, waited);
+        make_pending(offer, Issue::mailed | index, waited);
         mail_[index].put(offer);
     }
 
     /// Effects: a pending task has another generation, so that no entry of a ring offers it any more. Returns: false when it is not
     /// pending with this generation. Called by: parent, under its producers' mutex.
     bool take_from_ring(Offer offer, std::uint32_t generation) noexcept {
-        return change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.with_generation(generation); });
+        if (!change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.with_generation(generation); })) { return false; }
+        issues_[offer.slot].generation.store(generation, std::memory_order_relaxed);
+        return true;
     }
 
     /// Effects: makes sure that some worker will look at the ring. One system call for each worker that sleeps, none otherwise.
@@ -109,18 +123,18 @@ public:
         if (spinning.was_empty()) { wake_one(); }
     }
     void wake_one() noexcept {
-        const std::uint32_t seat = sleeping.take_one();
-        if (seat == SeatSet::nobody) { return; }
-        reach(FaultPoint::before_wake);
-        seats_[seat].parker.notify();
+        for (std::uint32_t number = sleeping.take_one(); number != SeatSet::nobody; number = sleeping.take_one()) {
+            reach(FaultPoint::before_wake);
+            if (notify(number)) { return; }
+        }
     }
     void wake_all() noexcept {
-        for (std::uint32_t seat = sleeping.take_one(); seat != SeatSet::nobody; seat = sleeping.take_one()) { seats_[seat].parker.notify(); }
-        if (const std::uint32_t spare = control.spare.load(std::memory_order_seq_cst); spare != 0) { seats_[spare - 1].parker.notify(); }
+        for (std::uint32_t number = sleeping.take_one(); number != SeatSet::nobody; number = sleeping.take_one()) { notify(number); }
+        if (const std::uint32_t spare = from_workers.spare.load(std::memory_order_seq_cst); spare != 0) { notify(spare - 1); }
         wake_retiree();
     }
     void wake_retiree() noexcept {
-        if (const std::uint32_t retiree = control.retiree.load(std::memory_order_seq_cst); retiree != 0) { seats_[retiree - 1].parker.notify(); }
+        if (const std::uint32_t retiree = from_workers.retiree.load(std::memory_order_seq_cst); retiree != 0) { notify(retiree - 1); }
     }
 
     /// Effects: every worker looks at its mail before it sleeps again. All seats, and whether or not they are among the sleepers: an index may
@@ -133,7 +147,7 @@ public:
     [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
         if (mail_[index].was_empty()) { return std::nullopt; }
         const Offer offer = mail_[index].look();
-        const std::optional<Claim> claimed = claim_offered(offer, seat);
+        const std::optional<Claim> claimed = offer.slot < size_.slot_count ? claim_offered(offer, seat) : std::nullopt;
         mail_[index].remove(offer);
         return claimed;
     }
@@ -170,6 +184,8 @@ public:
             // sets capacity_waiter before it looks at the words: one of the two sees the other.
             if (slot.word.compare_exchange_strong(bits, expected.with(Phase::done).bits(), std::memory_order_seq_cst)) { break; }
             expected = Word{bits};
+            // A task has written there, and who waits for this one will find out. It is nothing of this worker's any more.
+            if (expected.generation() != claim.generation) [[unlikely]] { return true; }
             if (expected.phase() != Phase::started || expected.verdict() != Verdict::none) { return false; }
         }
         reach(FaultPoint::after_done);
@@ -178,10 +194,9 @@ public:
     }
 
     void notify_capacity_waiter() noexcept {
-        if (control.capacity_waiter.load(std::memory_order_seq_cst) == 0) { return; }
-        if (const std::uint32_t waiter = control.capacity_waiter.exchange(0, std::memory_order_acq_rel); waiter != 0) {
-            parkers()[waiter - 1].notify();
-        }
+        if (from_workers.capacity_waiter.load(std::memory_order_seq_cst) == 0) { return; }
+        const std::uint32_t waiter = from_workers.capacity_waiter.exchange(0, std::memory_order_acq_rel);
+        if (waiter - 1 < size_.parkers) { parkers()[waiter - 1].notify(); }
     }
 
     /// Effects: the waiter is called when the task in this slot is decided; unless it is decided already, so look at it afterwards.
@@ -198,7 +213,7 @@ public:
         if (word.phase() != Phase::started) { return; }
         // relaxed: it carries nothing but itself.
         slots_[slot].stop_request.compare_exchange_strong(seen, number, std::memory_order_relaxed);
-        seats_[word.seat()].stopper.notify();
+        if (Seat* const seat = seat_of(word.seat())) { seat->stopper.notify(); }
     }
 
     /// Effects: as above, for the task that runs in this slot, if meant(word). Called by: parent, and the thread engine's timer.
@@ -283,8 +298,59 @@ public:
     /// Effects: every thread of the parent that waits on this board looks again.
     void notify_parent() noexcept { waiters.call_all(); }
 
+    // ---- mending what a task has overwritten. Called by: who has waited for a while
+
+    /// Effects: no head of the queue is where none can be, and no level is taken for empty that is not. Called by: parent, supervisor.
+    void mend_queue() noexcept;
+
+    /// Effects: every worker looks for work, and nobody is relied on to look who does not.
+    void rouse_workers() noexcept;
+
+    /// Whether a task that has been published and not been given back may have this word.
+    [[nodiscard]] bool is_plausible(std::uint32_t slot, Word word) const noexcept;
+    [[nodiscard]] bool is_of_issue(std::uint32_t slot, Word word) const noexcept {
+        return word.generation() == issues_[slot].generation.load(std::memory_order_relaxed);
+    }
+
+    /// Effects: the supervisor is to settle a task whose word cannot be right. Called by: parent, under its producers' mutex.
+    void mark_overwritten(std::uint32_t slot) noexcept {
+        issues_[slot].overwritten.store(issues_[slot].generation.load(std::memory_order_relaxed), std::memory_order_seq_cst);
+    }
+    [[nodiscard]] bool is_marked(std::uint32_t slot) const noexcept;
+    /// Whether a marked task is still to be settled: its worker may have put its word right. One that is plausible has been marked because it is
+    /// pending, and was offered before, or because it is taken, and nobody has taken it.
+    [[nodiscard]] bool is_overwritten(std::uint32_t slot) const noexcept;
+    /// Effects: a marked task is lost, unless its word has been put right. Called by: supervisor, when no worker runs it; parent, when there is no
+    /// supervisor.
+    void lose_overwritten(std::uint32_t slot) noexcept;
+
 private:
-    void make_pending(Offer offer, bool waited) noexcept {
+    BoardSize size_;
+    Slot* slots_;
+    Tag* tags_;
+    Seat* seats_;
+    Mail* mail_;
+    Issue* issues_;
+    std::atomic<std::int32_t>* sitters_;
+    Extents::Use use_of_arguments_;
+    std::byte* notes_;
+    std::span<std::byte> argument_side_;
+
+public:
+    /// What workers write of the board's own words, on pages of their own.
+    alignas(os::page_size) FromWorkers from_workers;
+
+private:
+    /// Returns: whether there is such a seat.
+    bool notify(std::uint32_t number) noexcept {
+        Seat* const seat = seat_of(number);
+        if (seat != nullptr) { seat->parker.notify(); }
+        return seat != nullptr;
+    }
+
+    void make_pending(Offer offer, std::uint32_t place, bool waited) noexcept {
+        issues_[offer.slot].generation.store(offer.generation, std::memory_order_relaxed);
+        issues_[offer.slot].place.store(place, std::memory_order_relaxed);
         if (offer.slot >= control.slots_used.load(std::memory_order_relaxed)) { control.slots_used.store(offer.slot + 1, std::memory_order_seq_cst); }
         slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
     }
@@ -343,65 +409,10 @@ private:
         if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
         notify_capacity_waiter();
     }
-
-    BoardSize size_;
-    Slot* slots_;
-    Tag* tags_;
-    Seat* seats_;
-    Mail* mail_;
-    std::span<std::byte> argument_side_;
 };
 
 static_assert(std::is_trivially_destructible_v<Board>, "nobody destroys what processes share");
 
-inline Board& Board::create(const os::Mapping& region, BoardSize size) {
-    std::size_t used = 0;
-    const auto place = [&](std::size_t bytes, std::size_t alignment) {
-        used = round_up(used, alignment);
-        if (bytes > region.size() - std::min(used, region.size())) { throw SharedMemoryExhausted{used + bytes}; }
-        return region.data() + std::exchange(used, used + bytes);
-    };
-    const auto words = [&](std::size_t count) { return reinterpret_cast<std::atomic<std::uint64_t>*>(place(count * 8, apart)); };
-
-    // All-zero memory is the valid initial state of everything below but the parkers, so construction touches almost nothing.
-    auto& board = *reinterpret_cast<Board*>(place(sizeof(Board), os::page_size));
-    board.size_ = size;
-    board.sleeping.attach(words(SeatSet::words_for(size.seats)), size.seats);
-    board.spinning.attach(words(SeatSet::words_for(size.seats)), size.seats);
-    board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
-    const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)), size.parkers};
-    auto* const elsewhere = reinterpret_cast<std::atomic<sync::Parker*>*>(place(size.parkers * sizeof(sync::Parker*), apart));
-    board.waiters.attach(parkers, elsewhere, words(size.parkers * Waiters::words_for(size.slot_count)), size.slot_count);
-    board.mail_ = reinterpret_cast<Mail*>(place(size.seats * sizeof(Mail), apart));
-    for (sync::Parker& parker : board.parkers()) { parker.reset(); }  // those of the seats are reset when a worker gets one
-    const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slot_count);
-    for (std::uint32_t level = 0; level < Queue::levels; ++level) { board.queue.ring(level).attach(words(ring_capacity), ring_capacity); }
-    board.slots_ = reinterpret_cast<Slot*>(place(size.slot_count * sizeof(Slot), apart));
-
-    board.tags_ = reinterpret_cast<Tag*>(place(size.slot_count * sizeof(Tag), apart));
-
-    auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
-
-    // A quarter of what is left becomes windows, the rest extents; both halves alike.
-    const std::size_t notes_size = std::size_t{size.notes} * size.slot_count;
-    const std::size_t notes_bytes = round_up(notes_size + size.slot_count, os::page_size);
-    const std::size_t left = region.size() - used;
-    const std::size_t side = (left - std::min(left, notes_bytes + os::page_size)) / 2;
-    const std::size_t window = std::clamp(std::bit_floor(side / 4 / size.slot_count), os::page_size, std::size_t{64} << 10);
-    const std::size_t windows = window * size.slot_count;
-    const std::size_t rest = side - std::min(side, windows + 2 * os::page_size);
-    const auto extents = static_cast<std::uint32_t>(std::min<std::size_t>(rest / (Extents::extent_size + 8), UINT32_MAX - 1));
-    auto* const argument_words = words(extents);
-    auto* const result_words = words(extents);
-    std::byte* const notes = place(notes_bytes, os::page_size);
-    std::byte* const argument_windows = place(windows, os::page_size);
-    board.arguments.attach(board.slots_, argument_windows, window, reinterpret_cast<std::uint8_t*>(notes + notes_size));
-    board.arguments.extents().attach(argument_words, place(extents * Extents::extent_size, os::page_size), extents);
-    board.argument_side_ = {notes, static_cast<std::size_t>(region.data() + used - notes)};
-    std::byte* const result_windows = place(windows, os::page_size);
-    board.results.attach(board.slots_, result_windows, window, touched_results);
-    board.results.extents().attach(result_words, place(extents * Extents::extent_size, os::page_size), extents);
-    return board;
-}
-
 }  // namespace procpool::task
+
+#include <procpool/task/board_layout.hpp>

@@ -5,6 +5,8 @@
 /// Control: the words of a pool that concern no single task.
 
 #include <procpool/core/platform.hpp>
+#include <procpool/task/extents.hpp>
+#include <procpool/task/queue.hpp>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +18,12 @@
 #include <type_traits>
 
 namespace procpool::task {
+
+/// Returns: the text in a place of fixed size that another process may have written: it ends there, whether or not a zero says so before.
+template <std::size_t size>
+[[nodiscard]] std::string_view text_within(const std::array<char, size>& place) noexcept {
+    return {place.data(), ::strnlen(place.data(), size)};
+}
 
 /// The life of a pool; it only moves down this list.
 enum class Life : std::uint32_t {
@@ -33,11 +41,10 @@ enum class Refork : std::uint32_t {
     done    // they have left, and their supervisor leaves the board to the next one
 };
 
-/// Written by the parent and the supervisor, read by all. All-zero memory is the valid initial state.
+/// Written by the parent and the supervisor, read by all: it lies on pages that workers cannot write, so what it says can be relied on.
+/// All-zero memory is the valid initial state.
 struct Control {
     std::atomic<Life> life;
-    /// Parker index + 1 of the submitter that waits for any task to finish; whoever exchanges it for 0 notifies.
-    std::atomic<std::uint32_t> capacity_waiter;
     /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. Whoever submits a task that could expire
     /// earlier rings.
     std::atomic<std::int64_t> armed;
@@ -47,9 +54,7 @@ struct Control {
     std::atomic<std::int32_t> start_error;                       // errno of a first-generation fork that failed
     std::atomic<std::uint32_t> ended;                            // nobody runs tasks any more, and every task is decided
     std::atomic<std::uint32_t> deaths;                           // confirmed and settled; marks may be missing (see Waiters)
-    std::atomic<std::uint32_t> spare;                            // seat + 1 of a worker that waits for an index; who takes it gives it one
-    std::atomic<std::uint32_t> retiree;                          // seat + 1 of a worker that has to leave and waits for that spare one
-    std::atomic<std::uint32_t> times_ready;                      // how often a worker's initializer has returned
+    std::atomic<std::uint32_t> audits;                           // how often the parent has asked the supervisor for one; see Auditor
     std::uint32_t workers;                                       // that shall live; written once
     std::uint32_t spinners;                                      // that may spin at once; written once
     std::uint32_t items_per_worker;                              // then it is recycled; 0: never; written once
@@ -62,9 +67,6 @@ struct Control {
     std::atomic<std::uint64_t> casualties;                       // tasks lost with their worker
     std::atomic<std::uint64_t> timed_out;
     std::atomic<std::uint64_t> retried;
-
-    std::atomic<std::uint32_t> reason_state;                     // 0 free, 1 being written, 2 written
-    std::array<char, 1000> reason;
 
     /// Effects: life is `to`, unless it is there or beyond. Returns: whether this call moved it.
     /// Memory order: seq_cst: a submitter publishes and then looks at life, whoever ends the pool moves life and then looks at the slots.
@@ -88,6 +90,24 @@ struct Control {
         return life.load(std::memory_order_seq_cst) == Life::open && refork.load(std::memory_order_seq_cst) == Refork::none;
     }
 
+    void set_name(std::string_view text) noexcept { std::memcpy(name.data(), text.data(), std::min(text.size(), name.size() - 1)); }
+};
+
+/// Words that workers write too, so that whoever reads one checks what it says: a task may have written anything there.
+/// All-zero memory is the valid initial state.
+struct FromWorkers {
+    /// Parker index + 1 of the submitter that waits for any task to finish; whoever exchanges it for 0 notifies.
+    std::atomic<std::uint32_t> capacity_waiter;
+    QueueHeads queue;
+
+    alignas(apart) Extents::Use use_of_results;
+    std::atomic<std::uint32_t> spare;          // seat + 1 of a worker that waits for an index; who takes it gives it one
+    std::atomic<std::uint32_t> retiree;        // seat + 1 of a worker that has to leave and waits for that spare one
+    std::atomic<std::uint32_t> times_ready;    // how often a worker's initializer has returned
+
+    std::atomic<std::uint32_t> reason_state;   // 0 free, 1 being written, 2 written
+    std::array<char, 1000> reason;
+
     /// Effects: keeps the first reason given, cut to fit. Called by: anybody.
     void explain(std::string_view text) noexcept {
         std::uint32_t none = 0;
@@ -97,11 +117,12 @@ struct Control {
         reason[size] = '\0';
         reason_state.store(2, std::memory_order_release);  // pairs with the acquire in explanation()
     }
-    void set_name(std::string_view text) noexcept { std::memcpy(name.data(), text.data(), std::min(text.size(), name.size() - 1)); }
     [[nodiscard]] std::string_view explanation() const noexcept {
-        return reason_state.load(std::memory_order_acquire) == 2 ? std::string_view{reason.data()} : std::string_view{};
+        return reason_state.load(std::memory_order_acquire) == 2 ? text_within(reason) : std::string_view{};
     }
 };
+
+static_assert(std::is_standard_layout_v<FromWorkers> && std::is_trivially_destructible_v<FromWorkers>, "processes share the bytes; nobody destroys them");
 
 static_assert(std::is_standard_layout_v<Control> && std::is_trivially_destructible_v<Control>, "processes share the bytes; nobody destroys them");
 

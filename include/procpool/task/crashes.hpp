@@ -6,6 +6,7 @@
 
 #include <procpool/task/seat.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -20,6 +21,7 @@ public:
         Record& record = records_[count_.fetch_add(1, std::memory_order_relaxed) % records_.size()];
         record.task.store(0, std::memory_order_release);
         record.crash = crash;
+        record.crash.count = std::min<std::uint32_t>(crash.count, Crash::most_frames);  // a worker has said it
         record.task.store(task, std::memory_order_release);
     }
 

@@ -16,7 +16,8 @@ namespace procpool::task {
 
 /// A table of equal pieces of memory with one word each: free, or the stamp of its owner. A run of neighbours holds one payload. A
 /// process that dies leaves stamped words behind and nothing else; whoever frees the slot they name frees them.
-/// All-zero memory is a valid table but for what attach() sets.
+/// All-zero memory is a valid table but for what attach() sets. Workers write the words of results, so a task may have written anything there:
+/// a run is believed as far as its words say that it belongs to the slot that names it.
 class Extents {
 public:
     struct Run {
@@ -28,7 +29,14 @@ public:
     /// Freed memory is kept for the next payload up to this much, since fresh pages cost ten times as much as used ones.
     static constexpr std::uint64_t keep_warm = std::uint64_t{256} << 20;
 
-    void attach(std::atomic<std::uint64_t>* words, std::byte* memory, std::uint32_t count) noexcept {
+    /// What those who take and release extents count together. All-zero memory is the valid initial state.
+    struct Use {
+        std::atomic<std::uint64_t> warm_bytes;  ///< an estimate: workers that die between two of its steps may leave it off
+        os::Budget budget;                      ///< what its owners are about to touch for the first time
+    };
+
+    void attach(std::atomic<std::uint64_t>* words, std::byte* memory, std::uint32_t count, Use& use) noexcept {
+        use_ = &use;
         words_ = words;
         memory_ = memory;
         count_ = count;
@@ -48,24 +56,34 @@ public:
         try {
             return acquire_extents(wanted, size, owner);
         } catch (const SharedMemoryExhausted&) {
-            budget_.note_refusal();
+            use_->budget.note_refusal();
             if (!shed(owner)) { throw; }
         }
         return acquire_extents(wanted, size, owner);
     }
 
     /// Counts what its owners are about to touch for the first time.
-    [[nodiscard]] os::Budget& budget() noexcept { return budget_; }
+    [[nodiscard]] os::Budget& budget() noexcept { return use_->budget; }
 
     /// Called by: whoever frees the slot.
     void release(Run run) noexcept {
         const std::uint64_t bytes = run.count * extent_size;
-        const bool keep = warm_bytes_.load(std::memory_order_relaxed) + bytes <= keep_warm || !os::give_back(address(run), bytes);
-        if (keep) { warm_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+        const bool keep = use_->warm_bytes.load(std::memory_order_relaxed) + bytes <= keep_warm || !os::give_back(address(run), bytes);
+        if (keep) { use_->warm_bytes.fetch_add(bytes, std::memory_order_relaxed); }
         for (std::uint32_t i = 0; i < run.count; ++i) {
             // release: our accesses to the memory come before those of the next owner, whose take() acquires.
             words_[run.first + i].store(keep ? free_warm : free_cold, std::memory_order_release);
         }
+    }
+
+    /// Whether there is such a run and all of it was taken for a task of that slot. Called by: who frees the run, or reads what is there.
+    [[nodiscard]] bool is_of(Run run, std::uint32_t slot) const noexcept {
+        if (run.count == 0 || run.first >= count_ || run.count > count_ - run.first) { return false; }
+        for (std::uint32_t i = 0; i < run.count; ++i) {
+            const std::uint64_t owner = words_[run.first + i].load(std::memory_order_relaxed);
+            if ((static_cast<std::uint32_t>(owner) & ~warm_bit) != static_cast<std::uint32_t>(stamp(slot, 0))) { return false; }
+        }
+        return true;
     }
 
     /// Frees what a dead worker had taken for a task, whether it got to note it in the slot or not.
@@ -79,12 +97,12 @@ public:
     /// Returns: whether there was any.
     [[gnu::cold]] bool shed(std::uint64_t owner) noexcept {
         bool any = false;
-        for (std::uint32_t i = 0; i < count_ && warm_bytes_.load(std::memory_order_relaxed) >= extent_size; ++i) {
+        for (std::uint32_t i = 0; i < count_ && use_->warm_bytes.load(std::memory_order_relaxed) >= extent_size; ++i) {
             std::uint64_t seen = free_warm;
             if (words_[i].load(std::memory_order_relaxed) != seen) { continue; }
             if (!words_[i].compare_exchange_strong(seen, owner | warm_bit, std::memory_order_acquire, std::memory_order_relaxed)) { continue; }
             const bool gone = os::give_back(address({i, 1}), extent_size);
-            if (gone) { warm_bytes_.fetch_sub(extent_size, std::memory_order_relaxed); }
+            if (gone) { use_->warm_bytes.fetch_sub(extent_size, std::memory_order_relaxed); }
             words_[i].store(gone ? free_cold : free_warm, std::memory_order_release);
             any = any || gone;
         }
@@ -131,7 +149,7 @@ private:
             }
             const Run run{first, got};
             if (got == wanted) {
-                warm_bytes_.fetch_sub(warm * extent_size, std::memory_order_relaxed);
+                use_->warm_bytes.fetch_sub(warm * extent_size, std::memory_order_relaxed);
                 commit_or_release(run, size);
                 return run;
             }
@@ -155,7 +173,7 @@ private:
                 while (i < last && !is_warm(run.first + i)) { ++i; }
                 os::commit(address({run.first + cold, i - cold}), (i - cold) * extent_size);
             }
-            budget_.charge(address({run.first + last, 1}), extent_size);
+            use_->budget.charge(address({run.first + last, 1}), extent_size);
         } catch (const SharedMemoryExhausted&) {
             os::give_back(address(run), run.count * extent_size);
             for (std::uint32_t i = 0; i < run.count; ++i) { words_[run.first + i].store(free_cold, std::memory_order_release); }
@@ -167,8 +185,7 @@ private:
     std::atomic<std::uint64_t>* words_;
     std::byte* memory_;
     std::uint32_t count_;
-    std::atomic<std::uint64_t> warm_bytes_;  // an estimate: workers that die between two of its steps may leave it off
-    os::Budget budget_;
+    Use* use_;
 };
 
 }  // namespace procpool::task

@@ -46,7 +46,8 @@ struct JournalEntry {
 
 /// A ring of cells in shared memory; all-zero memory is the empty one. Writers take no lock and wait for nobody: a full ring loses its
 /// oldest record. Each cell says who writes it, so that a writer may be killed between any two steps: its cell is free again once the
-/// reader has seen that the process is gone, and until then writers pass it by.
+/// reader has seen that the process is gone, and until then writers pass it by. A task may have written anything there: that costs records, and
+/// neither writers nor the reader look for ever, or elsewhere.
 class Journal {
 public:
     static constexpr std::uint64_t cells = 2048;
@@ -83,6 +84,7 @@ public:
     template <class IsGone, class Take>
     bool drain(IsGone is_gone, Take take) {
         const std::uint64_t end = last_number();
+        read_ = std::min(read_, end);
         std::uint64_t done = end;
         for (std::uint64_t number = std::max(read_, end > cells ? end - cells : 0) + 1; number <= end; ++number) {
             while (!settle(number, done, is_gone, take)) {}
@@ -120,13 +122,24 @@ private:
     /// Effects: a cell is the caller's. A number is taken in two steps, the cell's word and then last_: whoever finds the first one done
     /// does the second. Returns: null when all cells belong to writers that have not finished.
     [[nodiscard]] Cell* claim(std::int32_t pid) noexcept {
-        for (std::uint64_t passed = 0; passed <= cells;) {
+        std::uint64_t outrun = 0;
+        for (std::uint64_t passed = 0; passed <= cells && outrun <= cells;) {
             std::uint64_t last = last_.load(std::memory_order_acquire);
             const std::uint64_t number = last + 1;
             Cell& cell = cell_of(number);
             std::uint64_t seen = cell.word.load(std::memory_order_acquire);
             const Word word = Word::of(seen);
-            if (word.number > number) { continue; }  // others were faster
+            if (word.number > number) {  // others were faster
+                ++outrun;
+                if (last_.load(std::memory_order_acquire) != last) { continue; }
+                // Or one of the two numbers was overwritten. The nearest that the cell can have is as good as any.
+                if (word.number - number <= cells) {
+                    last_.compare_exchange_strong(last, word.number, std::memory_order_acq_rel);
+                } else {
+                    cell.word.compare_exchange_strong(seen, Word{State::free, 0, 0}.bits(), std::memory_order_acq_rel);
+                }
+                continue;
+            }
             if (word.number < number && (word.state == State::free || word.state == State::written)) {
                 // acquire: the reader has copied what was there.
                 const Word mine{State::writing, static_cast<std::uint64_t>(pid), number};
@@ -143,11 +156,13 @@ private:
 
     /// The number of the newest record; a writer may have died before it counted its own.
     [[nodiscard]] std::uint64_t last_number() noexcept {
-        for (;;) {
-            std::uint64_t last = last_.load(std::memory_order_acquire);
-            if (Word::of(cell_of(last + 1).word.load(std::memory_order_acquire)).number != last + 1) { return last; }
+        std::uint64_t last = last_.load(std::memory_order_acquire);
+        for (std::uint64_t steps = 0; steps < cells; ++steps) {
+            if (Word::of(cell_of(last + 1).word.load(std::memory_order_acquire)).number != last + 1) { break; }
             last_.compare_exchange_strong(last, last + 1, std::memory_order_acq_rel);
+            last = last_.load(std::memory_order_acquire);
         }
+        return last;
     }
 
     /// Effects: takes what the cell of that number holds, also an older record that was passed by while it was written, and closes the number:

@@ -14,12 +14,22 @@
 
 namespace procpool::task {
 
+/// What workers write of a queue. All-zero memory is that of an empty one.
+struct QueueHeads {
+    static constexpr std::uint32_t levels = 9;
+    struct alignas(apart) Head {
+        std::atomic<std::uint64_t> position;
+    };
+    std::array<Head, levels> heads;
+    alignas(apart) std::atomic<std::uint32_t> in_use;
+};
+
 /// Level 0 holds tasks that run again after their worker died, put there by the supervisor; the others hold priorities 3 to -4, put there
 /// by the parent. A task of priority 0 costs a worker one load more than if there were no other. All-zero memory is a valid empty queue
 /// but for what attach() sets.
 class Queue {
 public:
-    static constexpr std::uint32_t levels = 9;
+    static constexpr std::uint32_t levels = QueueHeads::levels;
     static constexpr std::uint32_t requeued = 0;
     static constexpr std::uint32_t usual = 4;
     static constexpr int lowest_priority = -4;
@@ -28,17 +38,24 @@ public:
         return static_cast<std::uint32_t>(highest_priority - priority) + 1;
     }
 
+    /// entries(level): where those of a ring of that capacity are; on pages that workers cannot write, as the queue itself.
+    template <class Entries>
+    void attach(QueueHeads& heads, std::uint32_t capacity, Entries entries) {
+        for (std::uint32_t level = 0; level < levels; ++level) { rings_[level].attach(entries(level), heads.heads[level].position, capacity); }
+        in_use_ = &heads.in_use;
+    }
+
     [[nodiscard]] Ring& ring(std::uint32_t level) noexcept { return rings_[level]; }
 
     /// Called by: parent under its producers' mutex; supervisor for `requeued`.
     /// Memory order: as Ring::push(): its last step is seq_cst.
     void push(std::uint32_t level, Offer offer) noexcept {
         rings_[level].push(offer);
-        if (level != usual) { in_use_.fetch_or(bit(level), std::memory_order_seq_cst); }
+        if (level != usual) { in_use_->fetch_or(bit(level), std::memory_order_seq_cst); }
     }
 
     /// The levels but the usual one that may hold something. Relaxed: a level that is missed is seen before going to sleep.
-    [[nodiscard]] std::uint32_t was_in_use() const noexcept { return in_use_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint32_t was_in_use() const noexcept { return in_use_->load(std::memory_order_relaxed); }
     [[nodiscard]] static constexpr std::uint32_t bit(std::uint32_t level) noexcept { return std::uint32_t{1} << level; }
 
     /// Effects: a level that was found empty is not looked at until something is put there. Returns: false if that has happened meanwhile.
@@ -46,10 +63,10 @@ public:
     [[nodiscard]] bool leave_alone(std::uint32_t level) noexcept {
         reach(FaultPoint::level_empty);
         // seq_cst: cleared before this look at the ring; a producer writes the ring before it sets the bit, so a task is never overlooked.
-        in_use_.fetch_and(~bit(level), std::memory_order_seq_cst);
+        in_use_->fetch_and(~bit(level), std::memory_order_seq_cst);
         reach(FaultPoint::level_cleared);
         if (rings_[level].was_empty()) { return true; }
-        in_use_.fetch_or(bit(level), std::memory_order_seq_cst);
+        in_use_->fetch_or(bit(level), std::memory_order_seq_cst);
         return false;
     }
 
@@ -59,12 +76,12 @@ public:
         for (std::uint32_t level = 0; level < levels; ++level) {
             if (level != usual && rings_[level].tail() != 0) { used |= bit(level); }
         }
-        in_use_.fetch_or(used, std::memory_order_seq_cst);
+        in_use_->fetch_or(used, std::memory_order_seq_cst);
     }
 
     [[nodiscard]] bool was_empty() const noexcept {
         if (!rings_[usual].was_empty()) { return false; }
-        const std::uint32_t in_use = in_use_.load(std::memory_order_seq_cst);
+        const std::uint32_t in_use = in_use_->load(std::memory_order_seq_cst);
         for (std::uint32_t level = 0; in_use != 0 && level < levels; ++level) {
             if ((in_use & bit(level)) != 0 && !rings_[level].was_empty()) { return false; }
         }
@@ -73,7 +90,7 @@ public:
 
 private:
     std::array<Ring, levels> rings_;
-    alignas(apart) std::atomic<std::uint32_t> in_use_;
+    std::atomic<std::uint32_t>* in_use_;
 };
 
 }  // namespace procpool::task

@@ -22,13 +22,16 @@ struct Offer {
 /// One producer at a time; any number of consumers read the entry at head, claim its slot by the slot's own word, and only then help head
 /// forward: nobody owns a position, so nobody can die with one. An entry is generation 32 bits, lap 12, slot 20; the lap says that it was
 /// written for this time round. All-zero memory is a valid empty ring but for what attach() sets.
+/// Only head is written by workers: ring and entries lie on pages that they cannot write. A head that a task has overwritten says at worst that
+/// other entries come next: see mend() and Client::offer_forgotten().
 class Ring {
 public:
     static constexpr std::uint32_t most_slots = std::uint32_t{1} << 20;
 
     /// capacity: a power of two.
-    void attach(std::atomic<std::uint64_t>* entries, std::uint32_t capacity) noexcept {
+    void attach(std::atomic<std::uint64_t>* entries, std::atomic<std::uint64_t>& head, std::uint32_t capacity) noexcept {
         entries_ = entries;
+        head_ = &head;
         capacity_ = capacity;
         lap_shift_ = static_cast<std::uint32_t>(std::countr_zero(capacity));
     }
@@ -46,13 +49,29 @@ public:
     [[nodiscard]] bool is_full() noexcept {
         const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
         if (tail - known_head_ < capacity_) { return false; }
-        known_head_ = head_.load(std::memory_order_acquire);
+        known_head_ = head_->load(std::memory_order_acquire);
+        if (tail - known_head_ > capacity_) [[unlikely]] { known_head_ = mend(); }
         return tail - known_head_ >= capacity_;
+    }
+
+    /// The first position whose entry has not been overwritten by a later one.
+    [[nodiscard]] std::uint64_t oldest() const noexcept {
+        const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+        return tail > capacity_ ? tail - capacity_ : 0;
+    }
+
+    /// Effects: a head where none can be, which a task has overwritten, is the oldest one that can: what is no longer good there is passed by.
+    /// Returns: head. Called by: parent, supervisor.
+    std::uint64_t mend() noexcept {
+        std::uint64_t seen = head_->load(std::memory_order_acquire);
+        const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+        if (tail - seen <= capacity_ || !head_->compare_exchange_strong(seen, oldest(), std::memory_order_acq_rel, std::memory_order_acquire)) { return seen; }
+        return oldest();
     }
     [[nodiscard]] std::uint64_t tail() const noexcept { return tail_.load(std::memory_order_relaxed); }
 
     /// Memory order: acquire, so that the entry found at this head is not older than the head.
-    [[nodiscard]] std::uint64_t head() const noexcept { return head_.load(std::memory_order_acquire); }
+    [[nodiscard]] std::uint64_t head() const noexcept { return head_->load(std::memory_order_acquire); }
 
     /// Returns: what was published at `position`, nothing when that is yet to come or long over.
     /// Memory order: seq_cst for the sleeper that looks again (see push()); on its own it acquires the slot's word.
@@ -68,7 +87,7 @@ public:
     /// Effects: head is at least position + 1. Called by: whoever finds the offer at `position` no longer good.
     void advance_past(std::uint64_t position) noexcept {
         // acq_rel: whoever reads the new head also sees the claim that justified it.
-        head_.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel, std::memory_order_relaxed);
+        head_->compare_exchange_strong(position, position + 1, std::memory_order_acq_rel, std::memory_order_relaxed);
     }
 
 private:
@@ -84,7 +103,7 @@ private:
     std::atomic<std::uint64_t>* entries_;
     std::uint64_t capacity_;
     std::uint32_t lap_shift_;
-    alignas(apart) std::atomic<std::uint64_t> head_;
+    std::atomic<std::uint64_t>* head_;
     alignas(apart) std::atomic<std::uint64_t> tail_;  // of the producers; atomic only for those who look
     std::uint64_t known_head_;                        // of the producers
 };

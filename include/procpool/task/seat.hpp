@@ -32,7 +32,8 @@ struct alignas(apart) Seat {
     std::atomic<std::uint32_t> index;      // of the worker
     std::atomic<std::int32_t> pid;
     std::atomic<std::uint32_t> current;    // slot + 1 of the task that runs, 0 when idle; a hint for those who look
-    static constexpr std::uint32_t counted = 0xffffffff;  // current, while a task that is counted below is not done yet
+    static constexpr std::uint32_t counted = 0xffffffff;    // current, while a task that is counted below is not done yet
+    static constexpr std::uint32_t condemned = 0xfffffffe;  // current, when it is counted, will never be done, and its worker waits to be killed
     std::atomic<std::int64_t> started_at;  // steady clock, nanoseconds: when the process was forked
 
     std::atomic<std::int64_t> task_started;  // of the timed task that runs, or of the item of it; may lag behind the word
@@ -52,7 +53,8 @@ struct alignas(apart) Seat {
 
 static_assert(std::is_standard_layout_v<Seat> && std::is_trivially_destructible_v<Seat>, "processes share the bytes; nobody destroys them");
 
-/// A set of seats that any process adds to, removes from and takes one out of, in single steps. All-zero memory is the empty set.
+/// A set of seats that any process adds to, removes from and takes one out of, in single steps. All-zero memory is the empty set. A task may
+/// have put seats in that there are not: see Board::seat_of().
 class SeatSet {
 public:
     static constexpr std::uint32_t words_for(std::uint32_t seats) noexcept { return (seats + 63) / 64; }
@@ -73,6 +75,11 @@ public:
     }
 
     [[nodiscard]] bool contains(std::uint32_t seat) const noexcept { return (words_[seat / 64].load(std::memory_order_seq_cst) & bit(seat)) != 0; }
+
+    /// Effects: nobody is in the set.
+    void clear() noexcept {
+        for (std::uint32_t i = 0; i < count_; ++i) { words_[i].store(0, std::memory_order_seq_cst); }
+    }
 
     [[nodiscard]] bool was_empty() const noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {

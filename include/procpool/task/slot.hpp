@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -84,7 +83,14 @@ private:
 enum class Outcome : std::uint8_t { value, exception };
 
 /// Why a task is lost.
-enum class Cause : std::uint8_t { died, timed_out, killed, terminated, broken };
+enum class Cause : std::uint8_t {
+    died,
+    timed_out,
+    killed,
+    terminated,
+    broken,
+    overwritten  // another task has written where the pool keeps this one
+};
 
 /// A payload too large for its window: its exact size, and its run of extents (first 32 bits, count 32), which changes in one step so that
 /// a dead worker's slot never names memory it has given back.
@@ -93,7 +99,8 @@ struct Large {
     std::atomic<std::uint64_t> run;
 };
 
-/// Two lines: a small task and its result need the first one only.
+/// Two lines: a small task and its result need the first one only. Workers can write all of it, so a task may have written anything there: who
+/// does not run the task relies on its Issue, and checks what is here.
 struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
     static constexpr std::size_t inline_bytes = 16;
@@ -118,21 +125,17 @@ struct alignas(apart) Slot {
     // relaxed: whoever looks at deadlines may see those of the slot's next task, and finds by the word that they are not what it looks for.
     [[nodiscard]] bool has(std::uint8_t trait) const noexcept { return (traits.load(std::memory_order_relaxed) & trait) != 0; }
     [[nodiscard]] bool is_special() const noexcept { return has(special); }
-    [[nodiscard]] bool is_timed() const noexcept { return is_special() && time_limit().count() != 0; }
     [[nodiscard]] bool is_labelled() const noexcept { return has(labelled); }
     [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
     [[nodiscard]] bool is_mailed() const noexcept { return has(mailed); }
     [[nodiscard]] bool stays() const noexcept { return has(staying); }
-    [[nodiscard]] std::chrono::nanoseconds time_limit() const noexcept { return std::chrono::nanoseconds{timeout.load(std::memory_order_relaxed)}; }
 
     alignas(cache_line) Large large_argument;
     Large large_result;
     std::atomic<std::uint64_t> stop_request;  // the number of the task that shall stop, see Board::number_of(); written by the parent at any time
-    std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below but timeout
-    std::uint16_t retries;                    // left
+    std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below
     std::uint16_t attempt;                    // from 0
     ExitStatus exit_status;
-    std::atomic<std::int64_t> timeout;        // nanoseconds, 0: none
 };
 
 /// What is told about the task in a slot, where its traits say that there is something.

@@ -55,7 +55,7 @@ public:
         const Extents::Run before = run_of(slots_[slot]);
         // release: whoever finds the worker dead and reads this run finds the bytes copied to it.
         record.run.store((std::uint64_t{run.count} << 32) | run.first, std::memory_order_release);
-        if (was_large) { extents_.release(before); }
+        if (was_large) { release_run(slot, before); }
         return {extents_.address(run), run.count * Extents::extent_size};
     }
 
@@ -73,17 +73,29 @@ public:
         bytes(slot) = static_cast<std::uint32_t>(size);
     }
 
+    /// Nothing, where the slot names memory that it does not have: a task has written there.
     [[nodiscard]] std::span<std::byte> payload(std::uint32_t index) const noexcept {
         Slot& slot = slots_[index];
         const std::uint32_t size = bytes(slot);
         if (size <= Slot::inline_bytes) { return inlined(slot).first(size); }
-        if (size != Slot::large) { return window(index).first(size); }
-        return {extents_.address(run_of(slot)), large(slot).size};
+        if (size <= window_size_) { return window(index).first(size); }
+        return large_payload(index);
+    }
+
+    /// A large payload: its run, and how much of it counts.
+    struct Held {
+        Extents::Run run;
+        std::size_t size;
+    };
+    /// Returns: an empty run where the slot has no large payload, or names memory that it does not have.
+    [[nodiscard, gnu::noinline]] Held held(std::uint32_t index) const noexcept {
+        const Extents::Run run = run_of(slots_[index]);
+        const std::uint64_t size = large(slots_[index]).size;
+        if (!is_large(index) || size > run.count * Extents::extent_size || !extents_.is_of(run, index)) { return {{0, 0}, 0}; }
+        return {run, size};
     }
 
     [[nodiscard]] bool is_large(std::uint32_t index) const noexcept { return bytes(slots_[index]) == Slot::large; }
-    /// Requires: is_large().
-    [[nodiscard]] Extents::Run run(std::uint32_t index) const noexcept { return run_of(slots_[index]); }
 
     /// Effects: the slot has no payload, and extents that a dead worker took for it, noted or not, are free.
     void release_after_death(std::uint32_t index, std::uint32_t generation) noexcept {
@@ -94,7 +106,7 @@ public:
 
     /// Gives the extents of a payload back, if it has any. buffer: as for seal(), where the payload was never sealed.
     void release(std::uint32_t index) noexcept {
-        if (is_large(index)) { extents_.release(run_of(slots_[index])); }
+        if (is_large(index)) { release_run(index, run_of(slots_[index])); }
         bytes(slots_[index]) = 0;
     }
 
@@ -105,7 +117,7 @@ public:
         return true;
     }
     void abandon(std::uint32_t index, std::span<const std::byte> buffer) noexcept {
-        if (buffer.size() > window_size_) { extents_.release(run_of(slots_[index])); }
+        if (buffer.size() > window_size_) { release_run(index, run_of(slots_[index])); }
         bytes(slots_[index]) = 0;
     }
 
@@ -134,6 +146,16 @@ private:
     [[nodiscard]] static Extents::Run run_of(Slot& slot) noexcept {
         const std::uint64_t run = large(slot).run.load(std::memory_order_acquire);
         return {static_cast<std::uint32_t>(run), static_cast<std::uint32_t>(run >> 32)};
+    }
+
+    [[nodiscard, gnu::noinline]] std::span<std::byte> large_payload(std::uint32_t index) const noexcept {
+        const Held held = this->held(index);
+        return {extents_.address(held.run), held.size};
+    }
+
+    /// What does not belong to the slot is not given back by it.
+    void release_run(std::uint32_t index, Extents::Run run) noexcept {
+        if (extents_.is_of(run, index)) { extents_.release(run); }
     }
 
     /// Returns: as much of the window as has been counted, at least `need` bytes. Throws: SharedMemoryExhausted.

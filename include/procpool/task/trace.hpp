@@ -37,9 +37,16 @@ struct TraceRecord {
     ShortText<47> text;  // label of the task, name of the pool
 };
 
-/// In shared memory; all-zero memory is one without room. What does not fit is counted and lost. Called by: any process, any thread.
+/// Where records are; the records themselves and Words are in shared memory, where any task may have written. All-zero memory is one without
+/// room. What does not fit is counted and lost. Called by: any process, any thread.
 class Trace {
 public:
+    /// All-zero memory is the valid initial state.
+    struct Words {
+        std::atomic<std::uint64_t> cleared;  // up to this number
+        std::atomic<std::uint32_t> pools;
+        alignas(apart) std::atomic<std::uint64_t> last;
+    };
     struct alignas(cache_line) Place {
         std::atomic<std::uint64_t> number;  // of the record that is whole here
         TraceRecord record;
@@ -47,14 +54,15 @@ public:
     static_assert(sizeof(Place) == 2 * cache_line);
 
     /// Effects: records go there. Requires: zeroed memory; nobody uses the trace yet.
-    void attach(std::span<Place> places) noexcept {
+    void attach(std::span<Place> places, Words& words) noexcept {
+        words_ = &words;
         places_ = places.data();
         count_ = places.size();
     }
 
     void add(const TraceRecord& record) noexcept {
-        const std::uint64_t number = last_.fetch_add(1, std::memory_order_relaxed) + 1;
-        if (number - cleared_.load(std::memory_order_relaxed) > count_) { return; }
+        const std::uint64_t number = words_->last.fetch_add(1, std::memory_order_relaxed) + 1;
+        if (count_ == 0 || number - words_->cleared.load(std::memory_order_relaxed) > count_) { return; }
         Place& place = places_[number % count_];
         place.record = record;
         place.number.store(number, std::memory_order_release);  // pairs with the acquire in for_each()
@@ -64,8 +72,8 @@ public:
     /// Returns: how many there was no room for.
     template <class Use>
     std::uint64_t for_each(Use use) const {
-        const std::uint64_t last = last_.load(std::memory_order_acquire);
-        const std::uint64_t first = cleared_.load(std::memory_order_relaxed);
+        const std::uint64_t last = words_->last.load(std::memory_order_acquire);
+        const std::uint64_t first = words_->cleared.load(std::memory_order_relaxed);
         const std::uint64_t kept = std::min<std::uint64_t>(last - first, count_);
         for (std::uint64_t number = first + 1; number <= first + kept; ++number) {
             const Place& place = places_[number % count_];
@@ -75,19 +83,17 @@ public:
     }
 
     /// Effects: forgets the records there are. Requires: no traced pool is at work, or a record of it may be lost.
-    void clear() noexcept { cleared_.store(last_.load(std::memory_order_relaxed), std::memory_order_relaxed); }
+    void clear() noexcept { words_->cleared.store(words_->last.load(std::memory_order_relaxed), std::memory_order_relaxed); }
 
     /// Returns: a number that no other pool of this program has.
-    [[nodiscard]] std::uint32_t next_pool() noexcept { return pools_.fetch_add(1, std::memory_order_relaxed) + 1; }
+    [[nodiscard]] std::uint32_t next_pool() noexcept { return words_->pools.fetch_add(1, std::memory_order_relaxed) + 1; }
 
 private:
     Place* places_;
     std::uint64_t count_;
-    std::atomic<std::uint64_t> cleared_;  // up to this number
-    std::atomic<std::uint32_t> pools_;
-    alignas(apart) std::atomic<std::uint64_t> last_;
+    Words* words_;
 };
 
-static_assert(std::is_trivially_destructible_v<Trace> && std::is_trivially_copyable_v<TraceRecord>, "nobody destroys what processes share");
+static_assert(std::is_trivially_destructible_v<Trace::Words> && std::is_trivially_copyable_v<TraceRecord>, "nobody destroys what processes share");
 
 }  // namespace procpool::task

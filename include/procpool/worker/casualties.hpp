@@ -47,22 +47,24 @@ private:
 
     /// A worker counts a task before it says that it is done. It is dead, so nobody else writes what it counted with.
     static void forget_count(task::Seat& seat, task::Outcome outcome) noexcept {
-        if (seat.current.exchange(0, std::memory_order_relaxed) != task::Seat::counted) { return; }
+        const std::uint32_t current = seat.current.exchange(0, std::memory_order_relaxed);
+        if (current != task::Seat::counted && current != task::Seat::condemned) { return; }
         auto& count = outcome == task::Outcome::value ? seat.completed : seat.failed;
         count.fetch_sub(1, std::memory_order_relaxed);
     }
 
     void settle_task(std::uint32_t index, const os::EndedChild& ended) noexcept {
         task::Slot& slot = board_.all_slots()[index];
+        task::Issue& issue = board_.issue(index);
         bool told = false;  // once: the word may change meanwhile
         for (;;) {
             const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
-            if (word.phase() != task::Phase::started) { return; }
+            if (word.phase() != task::Phase::started || board_.seat_of(word.seat()) == nullptr) { return; }
             const task::Cause cause = cause_of(word);
-            if (slot.is_special() && slot.retries > 0 && (cause == task::Cause::died || cause == task::Cause::timed_out)) {
+            if (issue.has(task::Slot::special) && issue.retries > 0 && (cause == task::Cause::died || cause == task::Cause::timed_out)) {
                 board_.results.release_after_death(index, word.generation());
                 if (!std::exchange(told, true)) { tell(index, word, ended, cause, true); }
-                --slot.retries;
+                --issue.retries;
                 ++slot.attempt;
                 board_.control.retried.fetch_add(1, std::memory_order_relaxed);  // first, for who learns of it from the task's end
                 if (board_.requeue(index, word)) {
@@ -70,7 +72,7 @@ private:
                     return;
                 }
                 board_.control.retried.fetch_sub(1, std::memory_order_relaxed);
-                ++slot.retries;
+                ++issue.retries;
                 --slot.attempt;
             }
             if (!std::exchange(told, true)) { tell(index, word, ended, cause, false); }
@@ -104,7 +106,7 @@ private:
         const std::string_view again = runs_again ? "; it is run again" : "";
         if (cause == task::Cause::timed_out) {
             report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}", worker, ended.pid, subject.task,
-                   std::chrono::duration<double>(slot.time_limit()).count(), again);
+                   std::chrono::duration<double>(board_.issue(index).time_limit()).count(), again);
         } else if (cause == task::Cause::killed) {
             report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker, ended.pid, subject.task);
         } else {
@@ -120,7 +122,8 @@ private:
             case task::Cause::timed_out: return task::TraceEnd::timed_out;
             case task::Cause::killed: return task::TraceEnd::killed;
             case task::Cause::terminated:
-            case task::Cause::broken: break;
+            case task::Cause::broken:
+            case task::Cause::overwritten: break;
         }
         return task::TraceEnd::terminated;
     }

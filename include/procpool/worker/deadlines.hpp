@@ -30,10 +30,11 @@ public:
         for (std::uint32_t i = 0; i < used.size(); ++i) {
             const task::Word word{used[i].word.load(std::memory_order_seq_cst)};
             const bool started = word.phase() == task::Phase::started;
+            if (started && board_.seat_of(word.seat()) == nullptr) { continue; }  // a task has written there
             if (started && word.verdict() != task::Verdict::none) {
                 condemned(word);
-            } else if ((started || word.phase() == task::Phase::pending) && used[i].is_timed()) {
-                const std::chrono::nanoseconds timeout = used[i].time_limit();
+            } else if ((started || word.phase() == task::Phase::pending) && board_.issue(i).is_timed()) {
+                const std::chrono::nanoseconds timeout = board_.issue(i).time_limit();
                 const Clock::time_point expires = started ? later(start_of(i, word, now), timeout) : later(now, timeout);
                 if (expires <= now && may_condemn(word)) {
                     expired(i, word);
@@ -85,7 +86,9 @@ private:
         // Where the slot has another task by now, its number is newer than the word: that only puts off what is not to be stopped any more.
         if (const std::uint64_t number = board_.number_of(slot).load(std::memory_order_acquire); watch.task != number) { watch = {number, now}; }
         item_ = seat.item.load(std::memory_order_seq_cst);
-        return is_stamped(word, item_) ? Clock::time_point{Clock::duration{seat.task_started.load(std::memory_order_seq_cst)}} : watch.seen;
+        if (!is_stamped(word, item_)) { return watch.seen; }
+        const Clock::time_point stamp{Clock::duration{seat.task_started.load(std::memory_order_seq_cst)}};
+        return stamp >= Clock::time_point{} && stamp <= Clock::now() ? stamp : watch.seen;
     }
 
     /// The item that start_of() saw the stamp of still runs, and will not be followed by another: the worker stamps the next one before it

@@ -180,7 +180,7 @@ private:
         const bool special = slot.is_special();
         identity.attempt = special ? slot.attempt : 0;
         identity.host = this;
-        const bool timed = special && slot.time_limit().count() != 0;
+        const bool timed = special && board_.issue(claim.slot).is_timed();
         if (timed) { start_clock(); }
         std::optional<TracedRun> run;
         if (slot.is_traced()) [[unlikely]] { run.emplace(board_, claim.slot); }
@@ -216,6 +216,7 @@ private:
         if (run) [[unlikely]] { run->end(id(), index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome == task::Outcome::exception); }
         reach(FaultPoint::before_done);
         if (!board_.finish(claim, number_)) {
+            seat_.current.store(task::Seat::condemned, std::memory_order_relaxed);
             host_.condemned();
             board_.results.release(claim.slot);
         }
@@ -290,7 +291,7 @@ private:
         items_ = done;
         seat_.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done), std::memory_order_relaxed);
         reach(FaultPoint::item_done);
-        if (!board_.all_slots()[claim_.slot].is_timed()) { return; }
+        if (!board_.all_slots()[claim_.slot].is_special() || !board_.issue(claim_.slot).is_timed()) { return; }
         // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the stamp.
         seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_seq_cst);
         std::uint64_t item = seat_.item.load(std::memory_order_relaxed);

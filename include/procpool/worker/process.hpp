@@ -88,25 +88,32 @@ inline void name_process(const std::string& name, std::uint32_t index) noexcept 
 /// Blocks until a retiring worker gives its index to this one, or the pool is closed or reforked.
 inline void wait_for_index(task::Board& board, std::uint32_t seat_number) {
     task::Seat& seat = board.seats()[seat_number];
-    board.control.spare.store(seat_number + 1, std::memory_order_seq_cst);
-    board.wake_retiree();
-    // seq_cst: offered before the look at life; whoever closes the pool moves life first and then notifies the spare worker.
-    while (seat.index.load(std::memory_order_acquire) >= board.control.workers && board.control.goes_on()) {
-        seat.parker.park(Deadline::never());
-    }
+    // seq_cst: offered before the look at life; whoever closes the pool moves life first and then notifies the spare worker. Offered again whenever
+    // it is woken, since a task may have written there; if somebody gives it an index between, the second offer is found to be no longer good.
+    const auto must_wait = [&] {
+        std::uint32_t index = seat.index.load(std::memory_order_acquire);
+        if (index > board.control.workers) { seat.index.compare_exchange_strong(index, board.control.workers, std::memory_order_acq_rel); }  // nobody's
+        return index >= board.control.workers && board.control.goes_on();
+    };
+    do {
+        board.from_workers.spare.store(seat_number + 1, std::memory_order_seq_cst);
+        board.wake_retiree();
+        if (must_wait()) { seat.parker.park(Deadline::never()); }
+    } while (must_wait());
     identity.index = seat.index.load(std::memory_order_acquire);
 }
 
 /// Effects: the spare worker, if there is one now, goes on with this one's index. Returns: whether there was.
 inline bool give_index_to_spare(task::Board& board, const task::Seat& retiring) noexcept {
-    const std::uint32_t spare = board.control.spare.exchange(0, std::memory_order_seq_cst);
+    const std::uint32_t spare = board.from_workers.spare.exchange(0, std::memory_order_seq_cst);
     if (spare == 0) { return false; }
     // It may have died and another worker may sit there, or it may have an index already: an index that is given is never changed.
     std::uint32_t none = board.control.workers;
-    if (!board.seats()[spare - 1].index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed), std::memory_order_acq_rel)) {
+    task::Seat* const seat = board.seat_of(spare - 1);
+    if (seat == nullptr || !seat->index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed), std::memory_order_acq_rel)) {
         return false;
     }
-    board.seats()[spare - 1].parker.notify();
+    seat->parker.notify();
     return true;
 }
 
@@ -114,18 +121,19 @@ inline bool give_index_to_spare(task::Board& board, const task::Seat& retiring) 
 /// those that come meanwhile leave at once and are replaced when they have ended, so that several are replaced at a time.
 inline void replace_by_spare(task::Board& board, std::uint32_t seat_number, std::chrono::milliseconds longest) noexcept {
     constexpr std::chrono::milliseconds now_and_then{100};
-    task::Control& control = board.control;
+    const task::Control& control = board.control;
+    task::FromWorkers& from_workers = board.from_workers;
     const Deadline deadline = Deadline::after(longest);
     std::uint32_t nobody = 0;
     // seq_cst: registered before the look at spare and life; a spare worker offers itself, and whoever closes the pool moves life, before
     // they look for a retiree. Who is to notify it may die in between, so it looks again now and then.
-    const bool waits = control.retiree.compare_exchange_strong(nobody, seat_number + 1, std::memory_order_seq_cst);
+    const bool waits = from_workers.retiree.compare_exchange_strong(nobody, seat_number + 1, std::memory_order_seq_cst);
     while (control.goes_on() && !give_index_to_spare(board, board.seats()[seat_number])) {
         if (!waits || deadline.passed()) { break; }
         board.seats()[seat_number].parker.park(deadline.or_sooner(Deadline::after(now_and_then)));
     }
     // relaxed: it says nothing about other memory. Only this worker writes it while it holds its seat; after its death, the supervisor.
-    if (waits) { control.retiree.store(0, std::memory_order_relaxed); }
+    if (waits) { from_workers.retiree.store(0, std::memory_order_relaxed); }
 }
 
 inline constinit task::Seat* crashing_seat = nullptr;
@@ -156,8 +164,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
     os::reset_signal(SIGTTOU, SIG_IGN);
     os::purge_standard_streams();
     os::close_standard_input();
-    const std::span<std::byte> arguments = board.argument_side();
-    os::make_read_only(arguments.data(), arguments.size());
+    board.guard();
     os::give_way_when_memory_runs_out();
 
     task::Seat& seat = board.seats()[seat_number];
@@ -173,7 +180,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
         try {
             setup.initializer();
         } catch (...) {
-            board.control.explain("the initializer of worker " + std::to_string(index) + " threw " + describe_current_exception());
+            board.from_workers.explain("the initializer of worker " + std::to_string(index) + " threw " + describe_current_exception());
             seat.state.store(task::SeatState::failed, std::memory_order_release);
             std::exit(EXIT_FAILURE);
         }
@@ -182,7 +189,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
         if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }  // again: it may have changed its user
     }
     reach(FaultPoint::before_ready);
-    board.control.times_ready.fetch_add(1, std::memory_order_relaxed);
+    board.from_workers.times_ready.fetch_add(1, std::memory_order_relaxed);
     seat.state.store(task::SeatState::ready, std::memory_order_release);
 
     if (index >= board.control.workers) { wait_for_index(board, seat_number); }

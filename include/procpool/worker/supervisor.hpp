@@ -14,6 +14,7 @@
 #include <procpool/os/signals.hpp>
 #include <procpool/os/thread_locals.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/worker/auditor.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/deadlines.hpp>
 #include <procpool/worker/events.hpp>
@@ -39,7 +40,7 @@ class Supervisor {
 public:
     /// bell: raised by the parent when Control changed. parent: readable when the parent has ended, or none.
     Supervisor(task::Board& board, const Setup& setup, os::Event& bell, os::Descriptor& parent)
-        : board_(board), setup_(setup), bell_(bell), parent_(parent), workers_(setup.workers + (setup.recycles ? 1 : 0)), deadlines_(board), casualties_(board) {}
+        : board_(board), setup_(setup), bell_(bell), parent_(parent), workers_(setup.workers + (setup.recycles ? 1 : 0)), deadlines_(board), casualties_(board), auditor_(board) {}
 
     /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all signals blocked.
     [[noreturn]] void run() {
@@ -66,6 +67,7 @@ public:
             reap_all();
             relieve_stopped();
             check_start_times();
+            auditor_.audit(is_ending(), [this](std::uint32_t seat) { return is_occupied(seat); }, [this](std::uint32_t seat) { kill_worker_on(seat); });
             spawn_what_is_due();
         }
         if (stopping() || !reforking()) {
@@ -81,6 +83,7 @@ private:
         pid_t pid = 0;
         std::uint32_t seat = 0;
         Clock::time_point respawn_at = Clock::time_point::max();
+        Clock::time_point started_at = {};
     };
     using milliseconds = std::chrono::milliseconds;
 
@@ -90,11 +93,16 @@ private:
 
     // ---- forking
 
+    /// Whether a worker sits there that has not been reaped; the seat's own state is what its worker says.
+    [[nodiscard]] bool is_occupied(std::uint32_t seat) const noexcept {
+        return std::any_of(workers_.begin(), workers_.end(), [seat](const Worker& worker) { return worker.pid != 0 && worker.seat == seat; });
+    }
+
     [[nodiscard]] std::optional<std::uint32_t> vacant_seat() noexcept {
         const auto seats = board_.seats();
         for (std::size_t tried = 0; tried < seats.size(); ++tried) {
             next_seat_ = (next_seat_ + 1) % static_cast<std::uint32_t>(seats.size());
-            if (seats[next_seat_].state.load(std::memory_order_relaxed) == task::SeatState::vacant) { return next_seat_; }
+            if (!is_occupied(next_seat_)) { return next_seat_; }
         }
         return std::nullopt;
     }
@@ -112,8 +120,10 @@ private:
         seat.index.store(index, std::memory_order_relaxed);
         seat.current.store(0, std::memory_order_relaxed);
         seat.before.store(seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed), std::memory_order_relaxed);
-        seat.started_at.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+        const Clock::time_point now = Clock::now();
+        seat.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
         seat.pid.store(0, std::memory_order_relaxed);  // not its predecessor's: somebody may signal what workers() shows
+        board_.sitter(*number).store(0, std::memory_order_relaxed);
         seat.state.store(task::SeatState::starting, std::memory_order_release);
         const pid_t self = os::this_process();
         const pid_t pid = os::try_fork();
@@ -125,7 +135,8 @@ private:
         }
         os::lead_group(pid);  // also here, so that its group exists whoever runs first
         seat.pid.store(pid, std::memory_order_relaxed);
-        workers_[index] = {pid, *number, Clock::time_point::max()};
+        board_.sitter(*number).store(pid, std::memory_order_relaxed);
+        workers_[index] = {pid, *number, Clock::time_point::max(), now};
         board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
         tell_start(board_, index, pid);
         return 0;
@@ -211,6 +222,7 @@ private:
     [[nodiscard]] Clock::time_point next_time() const noexcept {
         Clock::time_point next = Clock::time_point::max();
         if (watch_.must_ask()) { next = Clock::now() + milliseconds{100}; }
+        next = std::min(next, auditor_.next_time(is_ending()));
         if (life() == task::Life::terminated) { next = std::min(next, kill_at_); }
         for (const Worker& worker : workers_) {
             next = std::min(next, worker.pid == 0 ? worker.respawn_at : start_deadline(worker));
@@ -221,7 +233,7 @@ private:
     [[nodiscard]] Clock::time_point start_deadline(const Worker& worker) const noexcept {
         const task::Seat& seat = board_.seats()[worker.seat];
         if (stopping() || seat.state.load(std::memory_order_acquire) != task::SeatState::starting) { return Clock::time_point::max(); }
-        const Clock::time_point started{Clock::duration{seat.started_at.load(std::memory_order_relaxed)}};
+        const Clock::time_point started = worker.started_at;  // the seat's own is what its worker could say
         const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - started);  // in the units of the timeout: it may be huge
         return setup_.start_timeout > longest ? Clock::time_point::max() : started + setup_.start_timeout;
     }
@@ -233,6 +245,8 @@ private:
                        subject_of(board_, board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
         }
     }
+
+    [[nodiscard]] bool is_ending() const noexcept { return reforking() || life() == task::Life::closing; }
 
     // ---- deadlines of tasks
 
@@ -253,8 +267,8 @@ private:
     // ---- ending
 
     void break_pool(const std::string& reason, const LogSubject& about) noexcept {
-        board_.control.explain(reason);
-        if (board_.control.advance(task::Life::broken)) { report(LogLevel::error, about, "the pool is broken: {}", board_.control.explanation()); }
+        board_.from_workers.explain(reason);
+        if (board_.control.advance(task::Life::broken)) { report(LogLevel::error, about, "the pool is broken: {}", board_.from_workers.explanation()); }
         follow_orders();
     }
 
@@ -337,6 +351,7 @@ private:
         const bool unasked = state != task::SeatState::leaving && !stopping();
         // Before the words: who learns of the death from its task finds it in workers() and stats() too.
         seat.state.store(task::SeatState::vacant, std::memory_order_release);
+        board_.sitter(worker.seat).store(task::Board::nobody, std::memory_order_relaxed);
         if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
         const bool had_task = casualties_.settle(worker.seat, ended);
         tell_end(board_, seat, state, unasked && !had_task, ended);
@@ -347,9 +362,9 @@ private:
         if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
         if (setup_.recycles) {
             std::uint32_t offered = worker.seat + 1;  // a dead spare worker takes no index
-            board_.control.spare.compare_exchange_strong(offered, 0, std::memory_order_seq_cst);
+            board_.from_workers.spare.compare_exchange_strong(offered, 0, std::memory_order_seq_cst);
             std::uint32_t waiting = worker.seat + 1;
-            board_.control.retiree.compare_exchange_strong(waiting, 0, std::memory_order_seq_cst);
+            board_.from_workers.retiree.compare_exchange_strong(waiting, 0, std::memory_order_seq_cst);
             seat_spare(worker);
         }
         Worker& vacant = worker.pid == ended.pid ? worker : workers_.back();
@@ -370,9 +385,10 @@ private:
         if (seat.index.load(std::memory_order_acquire) == index) {
             std::swap(dead.seat, spare.seat);
             std::swap(dead.pid, spare.pid);
+            std::swap(dead.started_at, spare.started_at);
         } else if (seat.index.load(std::memory_order_acquire) == setup_.workers && seat.state.load(std::memory_order_acquire) == task::SeatState::ready) {
             // The dead one may have taken it and got no further. seq_cst: as wait_for_index(); it looks at life again.
-            board_.control.spare.store(spare.seat + 1, std::memory_order_seq_cst);
+            board_.from_workers.spare.store(spare.seat + 1, std::memory_order_seq_cst);
             seat.parker.notify();
             board_.wake_retiree();
         }
@@ -385,7 +401,7 @@ private:
             break_pool("", about);
             return;
         }
-        const std::uint32_t ready = board_.control.times_ready.load(std::memory_order_relaxed);
+        const std::uint32_t ready = board_.from_workers.times_ready.load(std::memory_order_relaxed);
         if (state == task::SeatState::ready || ready != ready_at_last_death_) { deaths_before_ready_ = 0; }
         ready_at_last_death_ = ready;
         if (state == task::SeatState::ready) { return; }
@@ -410,6 +426,7 @@ private:
     std::vector<Worker> workers_;
     Deadlines deadlines_;
     Casualties casualties_;
+    Auditor auditor_;
     std::uint32_t next_seat_ = 0;
     milliseconds fork_delay_{};
     Clock::time_point kill_at_ = Clock::time_point::max();

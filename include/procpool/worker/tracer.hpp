@@ -18,7 +18,7 @@ namespace procpool::worker {
 
 /// Empty when it has none. Requires: the caller runs or settles the task in this slot.
 [[nodiscard]] inline std::string_view label_of(const task::Board& board, std::uint32_t slot) noexcept {
-    return board.all_slots()[slot].is_labelled() ? std::string_view{board.tag(slot).label.data()} : std::string_view{};
+    return board.all_slots()[slot].is_labelled() ? task::text_within(board.tag(slot).label) : std::string_view{};
 }
 
 /// Effects: something has happened to a worker. Called by: any process.
