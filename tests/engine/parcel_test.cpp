@@ -60,8 +60,8 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     const os::Mapping memory{4 * Extents::extent_size};
     std::array<std::atomic<std::uint64_t>, 4> words{};
     Extents extents{};
-    std::atomic<std::uint64_t> warm{0};
-    extents.attach(words.data(), memory.data(), 4, warm);
+    Extents::Use use{};
+    extents.attach(words.data(), memory.data(), 4, use);
     const auto run = extents.acquire(2 * Extents::extent_size, Extents::stamp(1, 1));
     extents.address(run)[7] = std::byte{9};
     {

@@ -364,7 +364,7 @@ TEST_CASE("numbers of seats and parkers that there are not are passed by") {
         board->wake_all();
         board->from_workers.capacity_waiter.store(number + 1);
         board->notify_capacity_waiter();
-        board->request_stop(0, Word::pending(0, false).started_by(number), 0);
+        board->request_stop(0, Word::pending(0, false).started_by(number), 1, 0);
     }
     CHECK(board->seat_of(3) == &board->seats()[3]);
 }

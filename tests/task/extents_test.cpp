@@ -29,11 +29,11 @@ constexpr std::size_t piece = Extents::extent_size;
 class Table {
 public:
     explicit Table(std::uint32_t count)
-        : count_(count), region_(round_up(sizeof(Extents) + count * 16 + 8, os::page_size) + count * piece),
+        : count_(count), region_(round_up(2 * cache_line + sizeof(Extents) + count * 16 + sizeof(Extents::Use), os::page_size) + count * piece),
           extents_(*reinterpret_cast<Extents*>(region_.data())) {
         auto* const words = reinterpret_cast<std::atomic<std::uint64_t>*>(region_.data() + round_up(sizeof(Extents), cache_line));
         users_ = words + count;
-        extents_.attach(words, region_.data() + region_.size() - count * piece, count, words[2 * count]);
+        extents_.attach(words, region_.data() + region_.size() - count * piece, count, *reinterpret_cast<Extents::Use*>(words + 2 * count));
     }
     Extents* operator->() const noexcept { return &extents_; }
     [[nodiscard]] std::uint32_t count() const noexcept { return count_; }

@@ -188,7 +188,8 @@ TEST_CASE("a task leaves nothing on its seat that another of its generation coul
     Loop loop{*board, 0, host};
     task::Slot& slot = board.slot(0);
     slot.traits.store(task::Slot::special);
-    slot.timeout.store(1'000'000'000);
+    board->issue(0).traits.store(task::Slot::special);
+    board->issue(0).timeout.store(1'000'000'000);
     submit(board, 0, 0, [](TaskFrame& frame) {
         frame.host.start_items(0);
         frame.host.finish_items(3, frame.result);

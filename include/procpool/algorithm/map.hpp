@@ -96,7 +96,10 @@ void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges
     algorithm::NoResults sink;
     if constexpr (algorithm::want_in_place_v<F, std::remove_reference_t<Ranges>...>) {
         require_sendable<F>();
-        (require_travels<stored_t<algorithm::argument_t<Ranges>>>(), ...);
+        const auto require_repeated = []<class Range>(std::type_identity<Range>) {  // the items stay where they are
+            if constexpr (algorithm::is_repeat_v<std::remove_cvref_t<Range>>) { require_travels<stored_t<algorithm::argument_t<Range>>>(); }
+        };
+        (require_repeated(std::type_identity<Ranges>{}), ...);
         algorithm::zipped_t<Ranges&...> input{ranges...};
         for_each_in_place(options, input.call(std::move(f)), input.range());
     } else {
