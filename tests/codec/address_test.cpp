@@ -90,7 +90,11 @@ TEST_CASE("an address that a worker wrote is refused unless all of it is shared"
     CHECK_THROWS_AS(decode(static_cast<long*>(nullptr), shared + 4), CodecError);
     CHECK_THROWS_AS(decode(static_cast<std::array<int, 3>*>(nullptr), shared), CodecError);
     CHECK_THROWS_AS(decode(static_cast<const void*>(nullptr), shared + 8), CodecError);
-    CHECK_THROWS_AS(decode(&twice, reinterpret_cast<std::uintptr_t>(&twice)), CodecError);
+    decode(&twice, reinterpret_cast<std::uintptr_t>(&twice));
+    Bytes bytes;
+    encode_plain(bytes.writer, reinterpret_cast<std::uintptr_t>(&twice));
+    Reader knows_nothing{bytes.written(), place_unknown};
+    CHECK_THROWS_AS(Codec<int (*)(int)>::decode(knows_nothing), CodecError);
 }
 
 TEST_CASE("a pointer to a type that is not complete travels") {

@@ -149,7 +149,10 @@ public:
             return slot_ == in_parcel ? parcel_.bytes() : client_->board_.results.payload(slot_);
         }
         /// What the task was given; only if it stayed in its slot.
-        [[nodiscard]] std::span<const std::byte> arguments() const noexcept { return client_->board_.arguments.payload(slot_); }
+        /// None where its slot has another task by now.
+        [[nodiscard]] std::span<const std::byte> arguments() const noexcept {
+            return slot_ != in_parcel ? client_->board_.arguments.payload(slot_) : std::span<const std::byte>{};
+        }
         static constexpr std::uint32_t in_parcel = 0xffffffff;
 
     private:

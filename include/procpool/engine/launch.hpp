@@ -211,6 +211,14 @@ public:
     [[nodiscard]] bool ask_to_end() noexcept { return signal(SIGTERM); }
     [[nodiscard]] bool kill() noexcept { return signal(SIGKILL); }
 
+    /// Throws: std::system_error unless ask_to_end() or kill(), called just before, returned true.
+    static void require(bool sent) {
+        if (!sent) { os::throw_error(EPERM, "kill"); }
+    }
+    void tell_that_it_goes_on() const noexcept {
+        worker::report(LogLevel::error, {.pid = child_.pid()}, "process '{}' could not be killed and goes on", name_);
+    }
+
     /// Returns: neither exited nor signaled before has_ended().
     [[nodiscard]] ExitStatus status() const noexcept {
         const std::lock_guard guard{mutex_};

@@ -7,10 +7,7 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/exit_status.hpp>
 #include <procpool/engine/launch.hpp>
-#include <procpool/os/call.hpp>
-#include <procpool/worker/log.hpp>
 
-#include <cerrno>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
@@ -93,9 +90,9 @@ public:
         return get().wait(Deadline::after(timeout));
     }
     /// SIGTERM; does not wait. Throws: std::system_error when the system refuses.
-    void terminate() { require_sent(get().ask_to_end()); }
+    void terminate() { engine::Launched::require(get().ask_to_end()); }
     /// SIGKILL; does not wait. Throws: as terminate().
-    void kill() { require_sent(get().kill()); }
+    void kill() { engine::Launched::require(get().kill()); }
 
     [[nodiscard]] bool is_alive() const { return !get().has_ended(); }
     [[nodiscard]] std::int32_t pid() const { return get().pid(); }
@@ -120,10 +117,6 @@ private:
         return *launched_;
     }
 
-    static void require_sent(bool sent) {
-        if (!sent) { os::throw_error(errno, "kill"); }
-    }
-
     void end() noexcept {
         if (!launched_) { return; }
         if (!launched_->is_mine()) {
@@ -133,8 +126,8 @@ private:
         if (!launched_->has_ended()) {
             static_cast<void>(launched_->ask_to_end());
             if (!launched_->wait(Deadline::after(grace_)) && !launched_->kill()) {
-                worker::report(LogLevel::error, {.pid = launched_->pid()}, "process '{}' could not be killed and goes on", launched_->name());
-                launched_.reset();
+                launched_->tell_that_it_goes_on();
+                static_cast<void>(launched_.release());  // it has its place in the program's line
                 return;
             }
         }
