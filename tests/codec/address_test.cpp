@@ -93,7 +93,8 @@ TEST_CASE("an address that a worker wrote is refused unless all of it is shared"
     decode(&twice, reinterpret_cast<std::uintptr_t>(&twice));
     Bytes bytes;
     encode_plain(bytes.writer, reinterpret_cast<std::uintptr_t>(&twice));
-    Reader knows_nothing{bytes.written(), place_unknown};
+    const auto written = bytes.written();
+    Reader knows_nothing{written, place_unknown};
     CHECK_THROWS_AS(Codec<int (*)(int)>::decode(knows_nothing), CodecError);
 }
 

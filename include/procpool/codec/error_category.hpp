@@ -92,12 +92,17 @@ private:
 /// in modules. The object begins with the address of its class's table of virtual functions, before which the
 /// std::type_info of the class is found; that begins with the address of a table too, which tells classes with a single
 /// base, and has its base as third word (Itanium C++ ABI, 2.5.2 and 2.9.5). A category with several bases is not
-/// recognised.
+/// recognised. Other words in a module may look alike, so the first functions of the table must be code.
 [[nodiscard]] inline bool is_category(std::uintptr_t address) noexcept {
     const auto address_of = [](const std::type_info& type) { return reinterpret_cast<std::uintptr_t>(&type); };
     const auto single_base = word_in_module(address_of(typeid(std::logic_error)));
     const auto table = word_in_module(address);
-    auto type = table ? word_in_module(*table - sizeof(void*)) : std::nullopt;
+    if (!table || word_in_module(*table - 2 * sizeof(void*)) != std::uintptr_t{0}) { return false; }  // the object's own offset
+    for (std::uintptr_t function = 0; function != 3; ++function) {  // two destructors and name()
+        const auto code = word_in_module(*table + function * sizeof(void*));
+        if (!code || !os::is_code(reinterpret_cast<const void*>(*code))) { return false; }
+    }
+    auto type = word_in_module(*table - sizeof(void*));
     for (int bases = 0; type && bases != 8; ++bases) {
         if (*type == address_of(typeid(std::error_category))) { return bases != 0; }
         if (word_in_module(*type) != single_base) { return false; }

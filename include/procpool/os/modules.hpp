@@ -49,25 +49,32 @@ private:
     std::vector<Range> ranges_;
 };
 
-/// Whether `address` lies in a module loaded now.
-[[nodiscard]] inline bool in_loaded_module(const void* address) noexcept {
+/// Whether `address` lies in a part of a module loaded now that has one of these flags of ELF: PF_R, PF_W, PF_X.
+[[nodiscard]] inline bool in_part_of_module(const void* address, std::uint32_t flags) noexcept {
     struct Search {
         std::uintptr_t address;
+        std::uint32_t flags;
         bool found;
-    } search{reinterpret_cast<std::uintptr_t>(address), false};
+    } search{reinterpret_cast<std::uintptr_t>(address), flags, false};
     ::dl_iterate_phdr(
         [](dl_phdr_info* info, std::size_t, void* data) {
             auto& wanted = *static_cast<Search*>(data);
             for (int i = 0; i < info->dlpi_phnum; ++i) {
                 const auto& header = info->dlpi_phdr[i];
+                if (header.p_type != PT_LOAD || (header.p_flags & wanted.flags) == 0) { continue; }
                 const std::uintptr_t begin = info->dlpi_addr + header.p_vaddr;
-                if (header.p_type == PT_LOAD && wanted.address >= begin && wanted.address < begin + header.p_memsz) { wanted.found = true; }
+                if (wanted.address >= begin && wanted.address < begin + header.p_memsz) { wanted.found = true; }
             }
             return wanted.found ? 1 : 0;
         },
         &search);
     return search.found;
 }
+
+/// Whether `address` lies in a module loaded now.
+[[nodiscard]] inline bool in_loaded_module(const void* address) noexcept { return in_part_of_module(address, PF_R | PF_W | PF_X); }
+/// Whether `address` lies among the instructions of one.
+[[nodiscard]] inline bool is_code(const void* address) noexcept { return in_part_of_module(address, PF_X); }
 
 /// Whether a number can be the address of something. Most numbers in a closure cannot, which is cheap to see.
 [[nodiscard]] inline bool may_be_address(const void* address) noexcept {
