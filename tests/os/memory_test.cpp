@@ -127,6 +127,7 @@ TEST_CASE("a child that destroys an inherited mapping takes nothing from its par
     CHECK(mapping->data()[mapping->size() - 1] == std::byte{7});
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // what they map cannot be locked
 namespace {
 constexpr std::size_t beyond_any_lock = std::size_t{256} << 20;
 
@@ -145,7 +146,6 @@ int map_after_mlockall(int flags) {
 }
 }  // namespace
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // what they map cannot be locked
 TEST_CASE("a reservation costs nothing where the program locks all it maps") {
     CHECK(in_child([] { return map_after_mlockall(MCL_FUTURE); }) == 0);
     CHECK(in_child([] { return map_after_mlockall(MCL_FUTURE | MCL_ONFAULT); }) == 0);
