@@ -29,16 +29,19 @@ public:
     /// Called by: the one thread that owns this parker now.
     bool park(Deadline deadline) noexcept {
         std::uint32_t seen = empty;
+        asleep_.store(1, std::memory_order_relaxed);
         if (word_.compare_exchange_strong(seen, parked, std::memory_order_acq_rel, std::memory_order_acquire)) {
             // A notifier that was slower than the deadline of an earlier park may wake this one, so the word decides.
             while (word_.load(std::memory_order_acquire) == parked && os::futex_wait(word_, parked, deadline)) {}
         }
+        asleep_.store(0, std::memory_order_relaxed);
         return word_.exchange(empty, std::memory_order_acq_rel) == notified;
     }
 
     /// Repairs what a notifier left that was killed between the two steps of notify(). Called by: supervisor, after a death.
+    /// Memory order: acquire: a notifier that found the word parked had seen the sleeper's release of it, and so the mark before.
     void notify_again_if_interrupted() noexcept {
-        if (word_.load(std::memory_order_acquire) == notified) { os::futex_wake(word_); }
+        if (word_.load(std::memory_order_acquire) == notified && asleep_.load(std::memory_order_relaxed) != 0) { os::futex_wake(word_); }
     }
 
     /// notify(), and whoever sleeps wakes though the word may not say that anybody does. Called by: who looks for damage.
@@ -50,6 +53,7 @@ public:
     /// Makes one whose sleeper was killed as new.
     /// Called by: parent, supervisor; when nobody owns it.
     void reset() noexcept {
+        asleep_.store(0, std::memory_order_relaxed);
         word_.store(empty, std::memory_order_release);
     }
 
@@ -59,6 +63,7 @@ private:
     static constexpr std::uint32_t notified = 2;
 
     std::atomic<std::uint32_t> word_;
+    std::atomic<std::uint32_t> asleep_;  // whether its owner is within park(); of the owner
 };
 
 static_assert(std::is_trivially_destructible_v<Parker>, "nobody runs destructors in shared memory");
