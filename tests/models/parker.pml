@@ -17,6 +17,7 @@
 #define NOTIFIED 2
 
 byte word = EMPTY;                 // of the parker
+bool asleep;                       // of the parker: its owner is within park()
 bool in_kernel;                    // the sleeper is in the futex
 bool decided[2], waited[2];        // the words of the tasks
 bool dies[2], dead[2];
@@ -33,6 +34,9 @@ inline notify() {
 /// Leaves what it returns in `notified`.
 inline park(has_deadline) {
     passed = false;
+#ifndef BREAK_6    // it leaves no mark
+    asleep = true;
+#endif
     if
     :: atomic { word == EMPTY -> word = PARKED }
         do
@@ -47,6 +51,7 @@ inline park(has_deadline) {
         od
     :: word != EMPTY
     fi;
+    asleep = false;
     atomic { notified = (word == NOTIFIED); word = EMPTY }
 }
 
@@ -123,7 +128,7 @@ end:
         decided[gone] = true;
 #ifndef BREAK_3    // one killed between the two steps of notify()
         if
-        :: word == NOTIFIED -> in_kernel = false  // notify_again_if_interrupted()
+        :: word == NOTIFIED && asleep -> in_kernel = false  // notify_again_if_interrupted()
         :: else
         fi;
 #endif
