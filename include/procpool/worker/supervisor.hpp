@@ -45,7 +45,7 @@ public:
     /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all signals blocked.
     [[noreturn]] void run() {
         os::reset_all_signals();
-        os::lead_group(0);  // who kills the program's group leaves somebody to end the workers
+        os::lead_group(0);  // a signal to the program's group leaves it to end the workers
         os::ThreadLocals::forget();
         watch_ = os::LifeLine::watch_parent(std::move(parent_), false);
         os::SignalsAtEnd::ask(watch_.pipe(), SIGCONT);  // to see the end also when it is stopped
