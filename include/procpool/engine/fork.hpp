@@ -172,7 +172,11 @@ private:
         }
         const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
         line_ = os::LifeLine::lease();
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        setup_.on_first_stack = true;  // a child cannot make threads safely: other threads may have held locks of the sanitizer's when it was forked
+#else
         setup_.on_first_stack = os::on_first_stack();
+#endif
         os::Descriptor parent = os::open_pidfd(os::this_process());
         worker::Supervisor in_child{board_, setup_, bell_, parent};  // here, so that the child need not allocate
         const auto code = std::make_unique<const os::Modules>(os::Modules::loaded_now());
