@@ -59,7 +59,7 @@ public:
             static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
         } else {  // a filter of system calls refuses that: then it is asked
             board_.control.advance(task::Life::killed);
-            bell_.raise();
+            ring();
             constexpr std::chrono::seconds longest{10};
             if (!supervisor_->wait_for_end(Deadline::after(longest))) { return; }
         }

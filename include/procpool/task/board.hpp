@@ -72,7 +72,7 @@ public:
     /// The seat that a word or another worker's note names; null when there is none of that number.
     [[nodiscard]] Seat* seat_of(std::uint32_t number) const noexcept { return number < size_.seats ? seats_ + number : nullptr; }
     [[nodiscard]] Issue& issue(std::uint32_t slot) const noexcept { return issues_[slot]; }
-    /// Who sits there, as the supervisor knows it: 0: as the seat says, nobody: nobody that is not reaped. Workers cannot write it.
+    /// The process that sits there, as the supervisor knows it: 0: as the seat says, nobody: nobody that is not reaped. Workers cannot write it.
     [[nodiscard]] std::atomic<std::int32_t>& sitter(std::uint32_t seat) const noexcept { return sitters_[seat]; }
     static constexpr std::int32_t nobody = -1;
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
