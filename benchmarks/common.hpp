@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What every competitor needs: its arguments, a clock, a check, a line of output. A competitor is a program that does one round and
-/// prints a line for each case, "<case>\t<number>\t<unit>"; run.py calls them in turn and compares.
+/// What every competitor needs: its arguments, a clock, a check, a line of output. A competitor is a program that does
+/// one round and prints a line for each case, "<case>\t<number>\t<unit>"; run.py calls them in turn and compares.
 
 #include <algorithm>
 #include <array>
@@ -58,7 +58,8 @@ inline double median(std::vector<double> values) {
 }
 
 inline void report(std::string_view name, double value, std::string_view unit) {
-    std::printf("%.*s\t%.6g\t%.*s\n", static_cast<int>(name.size()), name.data(), value, static_cast<int>(unit.size()), unit.data());
+    std::printf("%.*s\t%.6g\t%.*s\n", static_cast<int>(name.size()), name.data(), value, static_cast<int>(unit.size()),
+                unit.data());
     std::fflush(stdout);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What can be done with a future beside get(): chain it, be called, wait for the first of many, await it in a coroutine.
+// What can be done with a future beside get(): chain it, be called, wait for the first of many, await it in a
+// coroutine.
 
 #include <procpool/procpool.hpp>
 
@@ -40,7 +41,9 @@ int main() {
     procpool::ProcessPool pool{3};
 
     // Continuations run on one thread of the program; what they get is what get() returns.
-    procpool::Future<std::string> text = pool.apply_async(square, 6).then([](int n) { return n + 6; }).then([](int n) { return fmt::format("<{}>", n); });
+    procpool::Future<std::string> text = pool.apply_async(square, 6).then([](int n) { return n + 6; }).then([](int n) {
+        return fmt::format("<{}>", n);
+    });
     fmt::print("then: {}\n", text.get());
 
     procpool::Future<int> noticed = pool.apply_async(square, 7);
@@ -49,7 +52,9 @@ int main() {
 
     std::vector<procpool::Future<int>> futures;
     for (const int milliseconds : {300, 1, 150}) { futures.push_back(pool.apply_async(sleep_for, milliseconds)); }
-    for (const std::size_t position : procpool::as_completed(futures)) { fmt::print("as_completed: {} ms\n", futures[position].get()); }
+    for (const std::size_t position : procpool::as_completed(futures)) {
+        fmt::print("as_completed: {} ms\n", futures[position].get());
+    }
 
     std::promise<int> result;
     sum_of_squares(pool, result);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
-// An event loop of the program's own drives a pool: a CompletionQueue has a descriptor that is readable when futures are ready.
+// An event loop of the program's own drives a pool: a CompletionQueue has a descriptor that is readable when futures
+// are ready.
 
 #include <procpool/procpool.hpp>
 
 #include <fmt/core.h>
 
-#include <cstdint>
-#include <set>
-#include <string>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#include <cstdint>
+#include <set>
+#include <string>
 
 std::uint64_t count_primes(std::uint64_t below) {
     std::uint64_t count = 0;

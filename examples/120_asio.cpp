@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
-// A server with Boost.Asio's coroutines offloads what needs a processor to a pool: its one thread goes on serving meanwhile.
+// A server with Boost.Asio's coroutines offloads what needs a processor to a pool: its one thread goes on serving
+// meanwhile.
 
 #include <procpool/procpool.hpp>
 
+#include <fmt/core.h>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -16,7 +18,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <fmt/core.h>
 
 #include <cstdint>
 #include <exception>
@@ -43,30 +44,33 @@ std::uint64_t most_steps_below(std::uint64_t limit) {
     return best;
 }
 
-/// An asynchronous operation of Asio's that ends when the future is ready: co_await async_get(pool.apply_async(...), asio::use_awaitable).
-/// The pool's side runs on the callback thread and only posts; whoever waits goes on where its executor says.
+/// An asynchronous operation of Asio's that ends when the future is ready: co_await async_get(pool.apply_async(...),
+/// asio::use_awaitable). The pool's side runs on the callback thread and only posts; whoever waits goes on where its
+/// executor says.
 template <class T, class Token>
 auto async_get(procpool::Future<T> future, Token&& token) {
     const auto start = [](auto handler, procpool::Future<T> unfinished) {
         const auto executor = asio::get_associated_executor(handler);
         const auto pending = std::make_shared<procpool::Future<T>>(std::move(unfinished));
-        pending->on_done([pending, executor, work = asio::make_work_guard(executor), handler = std::move(handler)]() mutable {
-            asio::post(executor, [pending, handler = std::move(handler)]() mutable {
-                std::exception_ptr error;
-                T result{};
-                try {
-                    result = pending->get();
-                } catch (...) { error = std::current_exception(); }
-                handler(error, std::move(result));
+        pending->on_done(
+            [pending, executor, work = asio::make_work_guard(executor), handler = std::move(handler)]() mutable {
+                asio::post(executor, [pending, handler = std::move(handler)]() mutable {
+                    std::exception_ptr error;
+                    T result{};
+                    try {
+                        result = pending->get();
+                    } catch (...) { error = std::current_exception(); }
+                    handler(error, std::move(result));
+                });
             });
-        });
     };
     return asio::async_initiate<Token, void(std::exception_ptr, T)>(start, token, std::move(future));
 }
 
 asio::awaitable<void> serve(tcp::socket client, procpool::Pool& pool) {
     std::string request;
-    const std::size_t size = co_await asio::async_read_until(client, asio::dynamic_buffer(request), '\n', asio::use_awaitable);
+    const std::size_t size =
+        co_await asio::async_read_until(client, asio::dynamic_buffer(request), '\n', asio::use_awaitable);
     const std::uint64_t limit = std::stoull(request.substr(0, size));
     const std::uint64_t answer = co_await async_get(pool.apply_async(most_steps_below, limit), asio::use_awaitable);
     co_await asio::async_write(client, asio::buffer(fmt::format("{}\n", answer)), asio::use_awaitable);
@@ -100,5 +104,7 @@ int main() {
     std::uint64_t answers[3]{};
     for (int i = 0; i < 3; ++i) { asio::co_spawn(io, ask(acceptor.local_endpoint(), limits[i], answers[i]), throw_on); }
     io.run();
-    for (int i = 0; i < 3; ++i) { fmt::print("Below {}, the Collatz sequence of {} is the longest.\n", limits[i], answers[i]); }
+    for (int i = 0; i < 3; ++i) {
+        fmt::print("Below {}, the Collatz sequence of {} is the longest.\n", limits[i], answers[i]);
+    }
 }

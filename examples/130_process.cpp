@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
-// A Process is one child that runs any callable once: nothing is encoded, it is forked now and sees all of the parent's memory. Right for
-// work that may crash, leak or hang, for a service beside the program, and for whatever must not touch the program's own state.
+// A Process is one child that runs any callable once: nothing is encoded, it is forked now and sees all of the parent's
+// memory. Right for work that may crash, leak or hang, for a service beside the program, and for whatever must not
+// touch the program's own state.
 
 #include <procpool/procpool.hpp>
 
 #include <fmt/core.h>
 
+#include <unistd.h>
 #include <chrono>
 #include <csignal>
 #include <exception>
 #include <stdexcept>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Big tables need not travel: workers that are forked after a table was made have it. fork_map() forks workers for one call; refork() gives
-// a pool that lives on new ones, which see the memory as it is now.
+// Big tables need not travel: workers that are forked after a table was made have it. fork_map() forks workers for one
+// call; refork() gives a pool that lives on new ones, which see the memory as it is now.
 
 #include <procpool/procpool.hpp>
 
@@ -23,7 +23,8 @@ int main() {
     // Items need not be able to travel either.
     std::vector<std::unique_ptr<int>> items;
     for (int i = 0; i < 4; ++i) { items.push_back(std::make_unique<int>(i)); }
-    fmt::print("{}\n", procpool::fork_map({.workers = 2}, [](const std::unique_ptr<int>& item) { return *item * 10; }, items));
+    fmt::print("{}\n", procpool::fork_map(
+                           {.workers = 2}, [](const std::unique_ptr<int>& item) { return *item * 10; }, items));
 
     // The workers of a pool see the memory as it was when they were forked. snapshot() says that this is meant.
     procpool::ProcessPool pool{2};

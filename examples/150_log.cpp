@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What tasks log, and what happens to their workers, arrives in one place: the parent's sink. Also from a worker that dies right after.
+// What tasks log, and what happens to their workers, arrives in one place: the parent's sink. Also from a worker that
+// dies right after.
 
 #include <procpool/procpool.hpp>
 
@@ -17,11 +18,14 @@ void load(const std::string& file) {
 }
 
 int main() {
-    // For people, procpool::log_to_stderr() does: "2026-01-31 14:05:09.120 info procpool:0[4711] task 1 'small.png': reading small.png".
+    // For people, procpool::log_to_stderr() does: "2026-01-31 14:05:09.120 info procpool:0[4711] task 1 'small.png':
+    // reading small.png".
     procpool::set_log_sink([](const procpool::LogRecord& record) {
         std::string text{record.text};
         const std::string pid = fmt::format(", process {},", record.pid);
-        if (const std::size_t at = text.find(pid); at != std::string::npos) { text.erase(at, pid.size()); }  // another one each time
+        if (const std::size_t at = text.find(pid); at != std::string::npos) {
+            text.erase(at, pid.size());
+        }  // another one each time
         fmt::print("{} worker {} '{}': {}\n", to_string(record.level), record.worker, record.label, text);
     });
     {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// When did which task run on which worker? A pool that is told to trace can say so, in a file that https://ui.perfetto.dev shows.
+// When did which task run on which worker? A pool that is told to trace can say so, in a file that
+// https://ui.perfetto.dev shows.
 //     160_trace [file]
 
 #include <procpool/procpool.hpp>
@@ -28,15 +29,22 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 int main(int argc, char** argv) {
     const bool keep = argc > 1;
-    const std::filesystem::path path = keep ? std::filesystem::path{argv[1]} : std::filesystem::temp_directory_path() / fmt::format("procpool_{}.json", std::chrono::steady_clock::now().time_since_epoch().count());
+    const std::filesystem::path path =
+        keep ? std::filesystem::path{argv[1]}
+             : std::filesystem::temp_directory_path() /
+                   fmt::format("procpool_{}.json", std::chrono::steady_clock::now().time_since_epoch().count());
     {
         procpool::ProcessPool pool{procpool::PoolOptions{.workers = 2, .name = "example", .trace = true}};
         std::vector<procpool::Future<int>> futures;
-        for (int i = 1; i <= 10; ++i) { futures.push_back(pool.apply_async(procpool::TaskOptions{.label = fmt::format("task {}", i)}, spin, 1000 * i)); }
+        for (int i = 1; i <= 10; ++i) {
+            futures.push_back(
+                pool.apply_async(procpool::TaskOptions{.label = fmt::format("task {}", i)}, spin, 1000 * i));
+        }
         for (auto& future : futures) { future.get(); }
         pool.map(procpool::MapOptions{.chunk_size = 25, .label = "map"}, spin, std::views::iota(0, 100));
         try {
-            pool.apply(procpool::TaskOptions{.timeout = std::chrono::milliseconds{5}, .label = "too long"}, spin, 10'000'000);
+            pool.apply(procpool::TaskOptions{.timeout = std::chrono::milliseconds{5}, .label = "too long"}, spin,
+                       10'000'000);
         } catch (const procpool::TaskTimedOut&) {}
     }
     procpool::write_trace(path);  // the pool may be gone

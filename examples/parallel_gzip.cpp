@@ -61,7 +61,8 @@ struct Deflated {
     double seconds = 0;
 };
 
-/// zlib's stream and room for what comes out of it. A worker makes them once: that much new memory costs more than handing over the block.
+/// zlib's stream and room for what comes out of it. A worker makes them once: that much new memory costs more than
+/// handing over the block.
 class Deflater {
 public:
     explicit Deflater(int level) {
@@ -73,7 +74,8 @@ public:
     ~Deflater() { deflateEnd(&stream_); }
 
     /// Valid until the next call.
-    std::span<const unsigned char> compress(std::span<const unsigned char> known, std::span<const unsigned char> block) {
+    std::span<const unsigned char> compress(std::span<const unsigned char> known,
+                                            std::span<const unsigned char> block) {
         deflateReset(&stream_);
         deflateSetDictionary(&stream_, known.data(), static_cast<uInt>(known.size()));
         stream_.next_in = block.data();

@@ -18,8 +18,11 @@
 
 namespace benchmarks::chunking {
 
-/// Of two instructions and about a third of a nanosecond each. Aligned, since both take half as long again where they cross a line of the decoder.
-inline void spin(std::uint32_t iterations) { asm volatile(".p2align 6\n1:\tdec %0\n\tjnz 1b" : "+r"(iterations) : : "cc"); }
+/// Of two instructions and about a third of a nanosecond each. Aligned, since both take half as long again where they
+/// cross a line of the decoder.
+inline void spin(std::uint32_t iterations) {
+    asm volatile(".p2align 6\n1:\tdec %0\n\tjnz 1b" : "+r"(iterations) : : "cc");
+}
 constexpr double iterations_per_nanosecond = 3;
 
 constexpr auto work = [](std::uint32_t iterations) {
@@ -35,7 +38,8 @@ struct Case {
 };
 
 /// How much an item costs, relative to the others. variant: of as many as there are.
-inline double weight(std::string_view profile, std::size_t i, std::size_t n, std::size_t variant, std::size_t variants, std::mt19937& random) {
+inline double weight(std::string_view profile, std::size_t i, std::size_t n, std::size_t variant, std::size_t variants,
+                     std::mt19937& random) {
     if (profile == "uniform") { return 1; }
     if (profile == "random") { return std::exponential_distribution<double>{1}(random); }
     if (profile == "descending") { return static_cast<double>(n - i); }
@@ -43,7 +47,8 @@ inline double weight(std::string_view profile, std::size_t i, std::size_t n, std
     return i == (2 * variant + 1) * n / (2 * variants) ? static_cast<double>(n) : 1;  // one item that is half of all
 }
 
-/// Where the one huge item is decides who is lucky: who shares the items out by halves, or who goes through them in order. So it is at four places.
+/// Where the one huge item is decides who is lucky: who shares the items out by halves, or who goes through them in
+/// order. So it is at four places.
 inline std::size_t variants_of(std::string_view profile) { return profile == "one huge item" ? 4 : 1; }
 
 inline std::vector<Case> cases(const Arguments& arguments) {
@@ -64,7 +69,8 @@ inline std::vector<Case> cases(const Arguments& arguments) {
                 const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
                 Items items(n);
                 for (std::size_t i = 0; i < n; ++i) {
-                    items[i] = 1 + static_cast<std::uint32_t>(weights[i] / sum * static_cast<double>(n) * cost * iterations_per_nanosecond);
+                    items[i] = 1 + static_cast<std::uint32_t>(weights[i] / sum * static_cast<double>(n) * cost *
+                                                              iterations_per_nanosecond);
                 }
                 one.variants.push_back(std::move(items));
             }
@@ -82,8 +88,8 @@ inline void check(const Items& results, const Items& items) {
 /// What a chunk, a grain or a schedule may be set to.
 inline std::vector<std::size_t> sweep() { return {1, 4, 16, 64, 256, 1024, 4096}; }
 
-/// Reports the least time of `map(items, setting)` over the settings, for every case. Who has fewer settings has more tries with each: the
-/// least of seven is less than the least of one.
+/// Reports the least time of `map(items, setting)` over the settings, for every case. Who has fewer settings has more
+/// tries with each: the least of seven is less than the least of one.
 template <class Map>
 void measure(const Arguments& arguments, const std::vector<std::size_t>& settings, Map map) {
     for (const Case& one : cases(arguments)) {

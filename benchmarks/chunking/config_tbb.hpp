@@ -15,7 +15,9 @@ int run_tbb(int argc, char** argv) {
         TbbLoops loops{arguments.workers};
         Partitioner partitioner;
         loops.for_ranges(1000, 1, partitioner, [](std::size_t, std::size_t) {});  // the threads have started
-        measure(arguments, sweep(), into_vector([&](std::size_t n, std::size_t grain, const auto& body) { loops.for_ranges(n, grain, partitioner, body); }));
+        measure(arguments, sweep(), into_vector([&](std::size_t n, std::size_t grain, const auto& body) {
+                    loops.for_ranges(n, grain, partitioner, body);
+                }));
     });
 }
 

@@ -10,6 +10,8 @@ int main(int argc, char** argv) {
     return program(argc, argv, [](const Arguments& arguments) {
         procpool::Pool pool{arguments.workers};
         pool.map(chunking::work, std::vector<std::uint32_t>(1000, 1));
-        chunking::measure(arguments, {1}, [&](const std::vector<std::uint32_t>& items, std::size_t) { return pool.map(chunking::work, items); });
+        chunking::measure(arguments, {1}, [&](const std::vector<std::uint32_t>& items, std::size_t) {
+            return pool.map(chunking::work, items);
+        });
     });
 }

@@ -10,8 +10,9 @@ int main(int argc, char** argv) {
     return program(argc, argv, [](const Arguments& arguments) {
         procpool::Pool pool{arguments.workers};
         pool.map(chunking::work, std::vector<std::uint32_t>(1000, 1));
-        chunking::measure(arguments, chunking::sweep(), [&](const std::vector<std::uint32_t>& items, std::size_t chunk) {
-            return pool.map(procpool::MapOptions{.chunk_size = chunk}, chunking::work, items);
-        });
+        chunking::measure(arguments, chunking::sweep(),
+                          [&](const std::vector<std::uint32_t>& items, std::size_t chunk) {
+                              return pool.map(procpool::MapOptions{.chunk_size = chunk}, chunking::work, items);
+                          });
     });
 }

@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
         };
         all();  // the threads have started
         report(dispatch::tasks_with_results, nanoseconds_each(count, all), "ns");
-        require(std::accumulate(results.begin(), results.end(), std::uint64_t{0}) == dispatch::sum_to(count), "wrong sum");
+        require(std::accumulate(results.begin(), results.end(), std::uint64_t{0}) == dispatch::sum_to(count),
+                "wrong sum");
     });
 }

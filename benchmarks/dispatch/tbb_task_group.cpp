@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// dispatch: oneTBB's task_group as it is meant to be used: tasks without results or futures, which add to one sum for each thread.
+/// dispatch: oneTBB's task_group as it is meant to be used: tasks without results or futures, which add to one sum for
+/// each thread.
 
 #include "config.hpp"
 

@@ -19,7 +19,8 @@ public:
     explicit Asio(std::size_t workers) : pool_(workers) {}
     template <class F, class... Args>
     auto submit(F f, Args... args) {
-        std::packaged_task<std::invoke_result_t<F, Args...>()> task{[f, args...]() mutable { return f(std::move(args)...); }};
+        std::packaged_task<std::invoke_result_t<F, Args...>()> task{
+            [f, args...]() mutable { return f(std::move(args)...); }};
         auto result = task.get_future();
         boost::asio::post(pool_, std::move(task));
         return result;

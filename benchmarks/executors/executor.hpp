@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Executor: the one shape in which the configurations of the workloads see their competitors; and what can be done with any of them.
+/// Executor: the one shape in which the configurations of the workloads see their competitors; and what can be done
+/// with any of them.
 
 #include <algorithm>
 #include <concepts>
@@ -13,16 +14,19 @@
 
 namespace benchmarks {
 
-/// submit(f, args...) starts f(args...) somewhere and returns something with get(). Constructed from the number of workers.
-/// An executor may also have
+/// submit(f, args...) starts f(args...) somewhere and returns something with get(). Constructed from the number of
+/// workers. An executor may also have
 ///   within(f)              calls f() where submissions are cheapest for it;
 ///   for_ranges(n, body)    calls body(first, last) for parts of 0 ... n, its own way;
 ///   static slowness        by how much less it is asked to do, so that a round stays short: figures are per task;
 ///   static in_flight       how many tasks it can have unfinished;
-///   static thread_per_task that it has as many threads as tasks: then it gets no more of them at a time than others have workers.
+///   static thread_per_task that it has as many threads as tasks: then it gets no more of them at a time than others
+///   have workers.
 template <class E>
 concept Executor = std::constructible_from<E, std::size_t> && requires(E& executor) {
-    { executor.submit([](int x) { return x; }, 1).get() } -> std::same_as<int>;
+    {
+        executor.submit([](int x) { return x; }, 1).get()
+        } -> std::same_as<int>;
 };
 
 template <class E>
@@ -62,7 +66,9 @@ void for_ranges(E& executor, std::size_t workers, std::size_t n, Body body) {
         const std::size_t parts = std::min(n, thread_per_task ? workers : 4 * workers);
         const auto run = [&body](std::size_t first, std::size_t last) { body(first, last); };
         std::vector<decltype(executor.submit(run, std::size_t{}, std::size_t{}))> futures;
-        for (std::size_t i = 0; i < parts; ++i) { futures.push_back(executor.submit(run, n * i / parts, n * (i + 1) / parts)); }
+        for (std::size_t i = 0; i < parts; ++i) {
+            futures.push_back(executor.submit(run, n * i / parts, n * (i + 1) / parts));
+        }
         for (auto& future : futures) { future.get(); }
     }
 }

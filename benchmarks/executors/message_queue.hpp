@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What one writes with Boost.Interprocess: forked workers, a message_queue with the tasks, one with the answers. Only captureless
-/// functions of a number travel.
+/// What one writes with Boost.Interprocess: forked workers, a message_queue with the tasks, one with the answers. Only
+/// captureless functions of a number travel.
 
 #include <boost/interprocess/ipc/message_queue.hpp>
 
@@ -50,7 +50,7 @@ public:
     };
 
     template <class F, class... Args>
-        requires std::is_empty_v<F>
+    requires std::is_empty_v<F>
     auto submit(F /*f*/, Args... args) {
         using Result = std::invoke_result_t<F, Args...>;
         const auto call = [](std::uint64_t argument) -> std::uint64_t {
@@ -80,7 +80,8 @@ private:
 
     /// Nobody else shall find it, and nothing of it shall stay behind.
     struct Unnamed {
-        Unnamed(const std::string& name, std::size_t size) : queue(boost::interprocess::create_only, name.c_str(), capacity, size) {
+        Unnamed(const std::string& name, std::size_t size)
+            : queue(boost::interprocess::create_only, name.c_str(), capacity, size) {
             Queue::remove(name.c_str());
         }
         Queue queue;

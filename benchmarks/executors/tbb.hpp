@@ -17,14 +17,18 @@
 
 namespace benchmarks {
 
-/// Tasks: as many workers as asked for, beside up to two threads that submit: if those took the place of a worker and then waited, nobody
-/// would run what they wait for.
+/// Tasks: as many workers as asked for, beside up to two threads that submit: if those took the place of a worker and
+/// then waited, nobody would run what they wait for.
 class Tbb {
 public:
-    explicit Tbb(std::size_t workers) : limit_(tbb::global_control::max_allowed_parallelism, workers + 1), arena_(static_cast<int>(workers) + 2, 2) {}
+    explicit Tbb(std::size_t workers)
+        : limit_(tbb::global_control::max_allowed_parallelism, workers + 1),
+          arena_(static_cast<int>(workers) + 2, 2) {}
     Tbb(const Tbb&) = delete;
     Tbb& operator=(const Tbb&) = delete;
-    ~Tbb() noexcept { arena_.execute([this] { group_.wait(); }); }
+    ~Tbb() noexcept {
+        arena_.execute([this] { group_.wait(); });
+    }
 
     template <class F>
     void within(F f) {
@@ -64,18 +68,22 @@ private:
 /// Loops: the calling thread is one of the workers.
 class TbbLoops {
 public:
-    explicit TbbLoops(std::size_t workers) : limit_(tbb::global_control::max_allowed_parallelism, workers), arena_(static_cast<int>(workers)) {}
+    explicit TbbLoops(std::size_t workers)
+        : limit_(tbb::global_control::max_allowed_parallelism, workers),
+          arena_(static_cast<int>(workers)) {}
     template <class Body>
     void for_ranges(std::size_t n, Body body) {
         arena_.execute([&] {
-            tbb::parallel_for(tbb::blocked_range<std::size_t>{0, n}, [&](const tbb::blocked_range<std::size_t>& part) { body(part.begin(), part.end()); });
+            tbb::parallel_for(tbb::blocked_range<std::size_t>{0, n},
+                              [&](const tbb::blocked_range<std::size_t>& part) { body(part.begin(), part.end()); });
         });
     }
     template <class Partitioner, class Body>
     void for_ranges(std::size_t n, std::size_t grain, Partitioner&& partitioner, Body body) {
         arena_.execute([&] {
-            tbb::parallel_for(tbb::blocked_range<std::size_t>{0, n, grain},
-                              [&](const tbb::blocked_range<std::size_t>& part) { body(part.begin(), part.end()); }, partitioner);
+            tbb::parallel_for(
+                tbb::blocked_range<std::size_t>{0, n, grain},
+                [&](const tbb::blocked_range<std::size_t>& part) { body(part.begin(), part.end()); }, partitioner);
         });
     }
 

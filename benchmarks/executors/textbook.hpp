@@ -21,7 +21,9 @@ namespace benchmarks {
 class Textbook {
 public:
     explicit Textbook(std::size_t workers) {
-        for (std::size_t i = 0; i < workers; ++i) { threads_.emplace_back([this] { work(); }); }
+        for (std::size_t i = 0; i < workers; ++i) {
+            threads_.emplace_back([this] { work(); });
+        }
     }
     Textbook(const Textbook&) = delete;
     Textbook& operator=(const Textbook&) = delete;
@@ -37,7 +39,8 @@ public:
     template <class F, class... Args>
     auto submit(F f, Args... args) {
         using Result = std::invoke_result_t<F, Args...>;
-        auto task = std::make_shared<std::packaged_task<Result()>>([f, args...]() mutable { return f(std::move(args)...); });
+        auto task =
+            std::make_shared<std::packaged_task<Result()>>([f, args...]() mutable { return f(std::move(args)...); });
         std::future<Result> future = task->get_future();
         {
             const std::lock_guard guard{mutex_};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// A fixed amount of work for instructions.py to count: `program CASE TASKS`. It prints the worker's process. On one CPU nobody spins; and in
-/// `apply_async` nobody waits while there is work, so that the counts hardly depend on the time.
+/// A fixed amount of work for instructions.py to count: `program CASE TASKS`. It prints the worker's process. On one
+/// CPU nobody spins; and in `apply_async` nobody waits while there is work, so that the counts hardly depend on the
+/// time.
 
 #include <procpool/procpool.hpp>
 
@@ -39,7 +40,8 @@ int main(int argc, char** argv) {
     } else if (name == "map") {
         std::vector<std::uint32_t> items(tasks);
         for (std::uint32_t i = 0; i < tasks; ++i) { items[i] = i; }
-        const procpool::MapOptions by_itself{.chunk_size = 1000, .retries = 1};  // accounted for, so that the clock decides nothing
+        const procpool::MapOptions by_itself{.chunk_size = 1000,
+                                             .retries = 1};  // accounted for, so that the clock decides nothing
         for (const std::uint32_t one : pool.map(by_itself, increment, items)) { sum += one; }
     } else {
         return 2;

@@ -19,7 +19,9 @@ constexpr const char* new_vector = "5 million doubles to a new vector";
 constexpr const char* in_place = "5 million doubles in place";
 constexpr const char* strings = "100,000 strings to a new vector";
 
-inline std::size_t doubles(const Arguments& arguments) { return arguments.pick<std::size_t>(50'000, 5'000'000, 5'000'000); }
+inline std::size_t doubles(const Arguments& arguments) {
+    return arguments.pick<std::size_t>(50'000, 5'000'000, 5'000'000);
+}
 
 constexpr auto twice = [](double x) { return x + x; };
 constexpr auto capitals = [](std::string text) {

@@ -27,7 +27,9 @@ int main(int argc, char** argv) {
                 return sum < 0 ? std::size_t{0} : procpool::this_worker::index();
             };
             std::vector<procpool::Future<std::size_t>> at_once;
-            for (std::size_t i = 0; i < arguments.workers; ++i) { at_once.push_back(pool.apply_async(touch, array.span())); }
+            for (std::size_t i = 0; i < arguments.workers; ++i) {
+                at_once.push_back(pool.apply_async(touch, array.span()));
+            }
             for (auto& one : at_once) { mapped.insert(one.get()); }
         }
         const auto change = [&] { pool.for_each([](double& x) { x = maps::twice(x); }, array); };

@@ -14,6 +14,8 @@ int main(int argc, char** argv) {
         };
         payload::measure(arguments, call);
         const std::vector<payload::Record> all = payload::make_records(arguments);
-        payload::measure_records(arguments, [&] { return call([](const std::vector<payload::Record>& them) { return payload::use(them); }, all); });
+        payload::measure_records(arguments, [&] {
+            return call([](const std::vector<payload::Record>& them) { return payload::use(them); }, all);
+        });
     });
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// payload: arguments and results of 64 bytes to a gigabyte; and 15 million records of 32 bytes handed to one child. What is timed is warm:
-/// the same call was made before.
+/// payload: arguments and results of 64 bytes to a gigabyte; and 15 million records of 32 bytes handed to one child.
+/// What is timed is warm: the same call was made before.
 
 #include "../common.hpp"
 
@@ -32,7 +32,9 @@ struct Record {
 };
 static_assert(sizeof(Record) == 32);
 
-inline std::size_t records(const Arguments& arguments) { return arguments.pick<std::size_t>(15'000, 1'500'000, 15'000'000); }
+inline std::size_t records(const Arguments& arguments) {
+    return arguments.pick<std::size_t>(15'000, 1'500'000, 15'000'000);
+}
 inline std::string records_case(const Arguments& arguments) {
     return arguments.pick("15,000", "1.5 million", "15 million") + std::string{" records of 32 bytes to one child"};
 }
@@ -79,15 +81,23 @@ template <class Call>
 void measure(const Arguments& arguments, Call call) {
     for (const std::size_t size : sizes(arguments)) {
         const Bytes argument = bytes(size);
-        report(named("argument of ", size), warm(size, [&] { require(call(take, argument) == 3, "wrong argument"); }), "ns");
-        report(named("result of ", size), warm(size, [&] {
-            const Bytes result = call(make, size);
-            require(result.size() == size && result.back() == 1, "wrong result");
-        }), "ns");
-        report(named("argument and result of ", size), warm(size, [&] {
-            const Bytes result = call(pass, argument);
-            require(result.size() == size && result.front() == 3 && (size == 1 || result.back() == 2), "wrong argument or result");
-        }), "ns");
+        report(named("argument of ", size), warm(size, [&] { require(call(take, argument) == 3, "wrong argument"); }),
+               "ns");
+        report(named("result of ", size),
+               warm(size,
+                    [&] {
+                        const Bytes result = call(make, size);
+                        require(result.size() == size && result.back() == 1, "wrong result");
+                    }),
+               "ns");
+        report(named("argument and result of ", size),
+               warm(size,
+                    [&] {
+                        const Bytes result = call(pass, argument);
+                        require(result.size() == size && result.front() == 3 && (size == 1 || result.back() == 2),
+                                "wrong argument or result");
+                    }),
+               "ns");
     }
 }
 

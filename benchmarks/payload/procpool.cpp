@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
         procpool::Pool pool{arguments.workers};
         payload::measure(arguments, [&pool](auto f, const auto& argument) { return pool.apply(f, argument); });
         const std::vector<payload::Record> all = payload::make_records(arguments);
-        payload::measure_records(arguments, [&] { return pool.apply([](const std::vector<payload::Record>& them) { return payload::use(them); }, all); });
+        payload::measure_records(arguments, [&] {
+            return pool.apply([](const std::vector<payload::Record>& them) { return payload::use(them); }, all);
+        });
     });
 }

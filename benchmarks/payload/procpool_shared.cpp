@@ -13,10 +13,14 @@ int main(int argc, char** argv) {
             const procpool::SharedArray<unsigned char> all{size};
             all[0] = 1;
             all[size - 1] = 2;
-            report(payload::named("argument of ", size), payload::warm(size, [&] { require(pool.apply(payload::look, all.span()) == 3, "wrong argument"); }), "ns");
+            report(payload::named("argument of ", size),
+                   payload::warm(size, [&] { require(pool.apply(payload::look, all.span()) == 3, "wrong argument"); }),
+                   "ns");
         }
         const procpool::SharedArray<payload::Record> all{payload::records(arguments)};
         std::ranges::copy(payload::make_records(arguments), all.begin());
-        payload::measure_records(arguments, [&] { return pool.apply([](std::span<payload::Record> them) { return payload::use(them); }, all.span()); });
+        payload::measure_records(arguments, [&] {
+            return pool.apply([](std::span<payload::Record> them) { return payload::use(them); }, all.span());
+        });
     });
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// real: small programs of the kind that one writes a pool for. Each is a function and a list of items; competitors only differ in how they
-/// call it for all of them.
+/// real: small programs of the kind that one writes a pool for. Each is a function and a list of items; competitors
+/// only differ in how they call it for all of them.
 
 #include "../common.hpp"
 #include "../executors/executor.hpp"
@@ -51,8 +51,11 @@ constexpr auto count_words = [](const std::string& path) {
 inline std::vector<std::string> text_tree(const Arguments& arguments) {
     std::vector<std::string> paths;
     namespace fs = std::filesystem;
-    for (const auto& entry : fs::recursive_directory_iterator{"/usr/include", fs::directory_options::skip_permission_denied}) {
-        if (entry.is_regular_file() && entry.path().string().find(".h") != std::string::npos) { paths.push_back(entry.path().string()); }
+    for (const auto& entry :
+         fs::recursive_directory_iterator{"/usr/include", fs::directory_options::skip_permission_denied}) {
+        if (entry.is_regular_file() && entry.path().string().find(".h") != std::string::npos) {
+            paths.push_back(entry.path().string());
+        }
     }
     std::ranges::sort(paths);
     std::uintmax_t left = arguments.pick<std::uintmax_t>(200'000, 4'000'000, 16'000'000);
@@ -186,7 +189,9 @@ void measure(const Arguments& arguments, Map map) {
     require(found == known.at(size), "wrong number of solutions");
 
     std::vector<Throws> throws;
-    for (std::uint64_t i = 1; i <= 100; ++i) { throws.push_back({i * 0x9e3779b97f4a7c15, arguments.pick<std::uint64_t>(1000, 100'000, 300'000)}); }
+    for (std::uint64_t i = 1; i <= 100; ++i) {
+        throws.push_back({i * 0x9e3779b97f4a7c15, arguments.pick<std::uint64_t>(1000, 100'000, 300'000)});
+    }
     std::vector<std::uint64_t> inside;
     timed("Monte Carlo", [&] { inside = map(hits, throws); });
     std::uint64_t all = 0;

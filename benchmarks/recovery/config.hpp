@@ -27,9 +27,13 @@ inline std::vector<int> kills_per_second(const Arguments& arguments) {
 
 /// Seconds, such that there is a kill or more.
 inline double duration(const Arguments& arguments, int kills) {
-    return kills == 0 ? arguments.pick(0.01, 0.3, 0.5) : kills == 1 ? arguments.pick(1.0, 1.0, 2.0) : arguments.pick(0.03, 0.3, 0.5);
+    return kills == 0   ? arguments.pick(0.01, 0.3, 0.5)
+           : kills == 1 ? arguments.pick(1.0, 1.0, 2.0)
+                        : arguments.pick(0.03, 0.3, 0.5);
 }
 
-inline std::string at(const char* what, int kills) { return what + std::to_string(kills) + (kills == 1 ? " kill a second" : " kills a second"); }
+inline std::string at(const char* what, int kills) {
+    return what + std::to_string(kills) + (kills == 1 ? " kill a second" : " kills a second");
+}
 
 }  // namespace benchmarks::recovery

@@ -12,6 +12,8 @@ namespace benchmarks::round_trip {
 
 constexpr const char* name = "round trip of an empty task";
 
-inline std::chrono::milliseconds how_long(const Arguments& arguments) { return std::chrono::milliseconds{arguments.pick(1, 30, 60)}; }
+inline std::chrono::milliseconds how_long(const Arguments& arguments) {
+    return std::chrono::milliseconds{arguments.pick(1, 30, 60)};
+}
 
 }  // namespace benchmarks::round_trip

@@ -7,5 +7,7 @@
 
 int main(int argc, char** argv) {
     using namespace benchmarks;
-    return program(argc, argv, [](const Arguments& arguments) { report(round_trip::name, ping_pong(round_trip::how_long(arguments)), "ns"); });
+    return program(argc, argv, [](const Arguments& arguments) {
+        report(round_trip::name, ping_pong(round_trip::how_long(arguments)), "ns");
+    });
 }

@@ -10,7 +10,9 @@ int main(int argc, char** argv) {
     return program(argc, argv, [](const Arguments& arguments) {
         procpool::Pool pool{arguments.workers};
         const auto trips = [&](int count) {
-            for (int i = 0; i < count; ++i) { require(pool.apply([](int x) { return x + 1; }, i) == i + 1, "wrong result"); }
+            for (int i = 0; i < count; ++i) {
+                require(pool.apply([](int x) { return x + 1; }, i) == i + 1, "wrong result");
+            }
         };
         constexpr int lot = 100;
         for (int i = 0; i < 10; ++i) { trips(lot); }

@@ -96,7 +96,8 @@ int run(int argc, char** argv) {
             for (Result& result : results) { sum += result.get(); }
         };
         within(executor, all);
-        report("tasks with results, submitted, then collected", nanoseconds_each(count, [&] { within(executor, all); }), "ns");
+        report("tasks with results, submitted, then collected", nanoseconds_each(count, [&] { within(executor, all); }),
+               "ns");
         require(sum == std::uint64_t{count} * (count + 1) / 2, "wrong sum");
         measure_idle(arguments);
     });

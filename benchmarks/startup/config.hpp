@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// startup: a pool up, one task, and down; its first task; in a program that has used 0, 1 or 4 GB; and replacing a worker when the program
-/// has grown since.
+/// startup: a pool up, one task, and down; its first task; in a program that has used 0, 1 or 4 GB; and replacing a
+/// worker when the program has grown since.
 
 #include "../common.hpp"
 
@@ -74,7 +74,8 @@ void measure(const Arguments& arguments) {
         });
         report_median(in_parent(first_task, size), arguments, [&] {
             Executor executor{arguments.workers};
-            return seconds([&] { require(executor.submit([](int x) { return x + 1; }, 1).get() == 2, "wrong result"); });
+            return seconds(
+                [&] { require(executor.submit([](int x) { return x + 1; }, 1).get() == 2, "wrong result"); });
         });
     }
 }

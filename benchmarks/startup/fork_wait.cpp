@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// startup: fork and waitpid, one after another, for as many processes as a pool has: the workers and one that looks after them. And one
-/// fork by the parent, which is what replacing a worker costs without such a process.
+/// startup: fork and waitpid, one after another, for as many processes as a pool has: the workers and one that looks
+/// after them. And one fork by the parent, which is what replacing a worker costs without such a process.
 
 #include "config.hpp"
 
@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
                     for (std::size_t i = 0; i < arguments.workers + 1; ++i) { fork_and_wait(); }
                 });
             });
-            startup::report_median(startup::in_parent(startup::respawn, size), arguments, [] { return seconds(fork_and_wait); });
+            startup::report_median(startup::in_parent(startup::respawn, size), arguments,
+                                   [] { return seconds(fork_and_wait); });
         }
     });
 }

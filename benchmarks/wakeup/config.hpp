@@ -31,7 +31,8 @@ template <Executor E>
 int run(int argc, char** argv) {
     return program(argc, argv, [](const Arguments& arguments) {
         E executor{arguments.workers};
-        measure(arguments, [&] { require(executor.submit([](int x) { return x + 1; }, 1).get() == 2, "wrong result"); });
+        measure(arguments,
+                [&] { require(executor.submit([](int x) { return x + 1; }, 1).get() == 2, "wrong result"); });
     });
 }
 

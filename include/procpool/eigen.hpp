@@ -2,9 +2,9 @@
 #pragma once
 
 /// \file
-/// Eigen's matrices and arrays, of fixed and dynamic size, its quaternions and transforms travel. Not part of <procpool/procpool.hpp>. An expression,
-/// such as a product or a block, arrives as the matrix that it makes when it is an argument or item, and is refused as a result: what it refers to
-/// may have ended with the task.
+/// Eigen's matrices and arrays, of fixed and dynamic size, its quaternions and transforms travel. Not part of
+/// <procpool/procpool.hpp>. An expression, such as a product or a block, arrives as the matrix that it makes when it is
+/// an argument or item, and is refused as a result: what it refers to may have ended with the task.
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/length.hpp>
@@ -21,11 +21,16 @@
 namespace procpool {
 
 template <class T>
-inline constexpr bool is_eigen_base_v = requires(const T& object) { []<class Derived>(const Eigen::DenseBase<Derived>&) requires std::is_same_v<Derived, T> {}(object); };
+inline constexpr bool is_eigen_base_v = requires(const T& object) {
+    []<class Derived>(const Eigen::DenseBase<Derived>&) requires std::is_same_v<Derived, T> {}
+    (object);
+};
 
 /// A matrix or array that holds its coefficients.
 template <class T>
-concept EigenObject = is_eigen_base_v<T> && requires(const T& object) { []<class Derived>(const Eigen::PlainObjectBase<Derived>&) {}(object); };
+concept EigenObject = is_eigen_base_v<T> && requires(const T& object) {
+    []<class Derived>(const Eigen::PlainObjectBase<Derived>&) {}(object);
+};
 /// What refers to others, and is computed when it is assigned.
 template <class T>
 concept EigenExpression = is_eigen_base_v<T> && !EigenObject<T>;
@@ -51,11 +56,14 @@ struct Codec<T> {
         const auto rows = decode_plain<std::uint64_t>(in);
         const auto cols = decode_plain<std::uint64_t>(in);
         T object;
-        if (!fits(rows, T::RowsAtCompileTime, T::MaxRowsAtCompileTime) || !fits(cols, T::ColsAtCompileTime, T::MaxColsAtCompileTime)) {
+        if (!fits(rows, T::RowsAtCompileTime, T::MaxRowsAtCompileTime) ||
+            !fits(cols, T::ColsAtCompileTime, T::MaxColsAtCompileTime)) {
             throw CodecError("procpool: the bytes of a matrix are of another shape");
         }
         if constexpr (as_block) {
-            if (rows != 0 && cols > in.remaining() / sizeof(Scalar) / rows) { throw CodecError("procpool: a matrix is larger than what follows it"); }
+            if (rows != 0 && cols > in.remaining() / sizeof(Scalar) / rows) {
+                throw CodecError("procpool: a matrix is larger than what follows it");
+            }
             object.resize(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols));
             in.read(object.data(), static_cast<std::size_t>(rows * cols) * sizeof(Scalar));
         } else {
@@ -79,7 +87,8 @@ private:
 
     [[nodiscard]] static bool fits(std::uint64_t size, Eigen::Index fixed, Eigen::Index most) noexcept {
         if (fixed != Eigen::Dynamic) { return size == static_cast<std::uint64_t>(fixed); }
-        return size <= static_cast<std::uint64_t>(most == Eigen::Dynamic ? std::numeric_limits<Eigen::Index>::max() : most);
+        return size <=
+               static_cast<std::uint64_t>(most == Eigen::Dynamic ? std::numeric_limits<Eigen::Index>::max() : most);
     }
 };
 
@@ -100,7 +109,9 @@ struct Codec<Eigen::Quaternion<Scalar, Options>> {
     using Coefficients = Eigen::Matrix<Scalar, 4, 1, Options>;
     using parts = TypeList<Coefficients>;
 
-    static void encode(Writer& out, const Quaternion& quaternion) { Codec<Coefficients>::encode(out, quaternion.coeffs()); }
+    static void encode(Writer& out, const Quaternion& quaternion) {
+        Codec<Coefficients>::encode(out, quaternion.coeffs());
+    }
     static Quaternion decode(Reader& in) { return Quaternion(Codec<Coefficients>::decode(in)); }
 };
 

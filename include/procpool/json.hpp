@@ -67,13 +67,16 @@ struct Codec<J> {
             case Kind::binary: {
                 auto bytes = Codec<Bytes>::decode(in);
                 if (!Codec<bool>::decode(in)) { return J::binary(std::move(bytes)); }
-                return J::binary(std::move(bytes), static_cast<typename J::binary_t::subtype_type>(Codec<std::uint64_t>::decode(in)));
+                return J::binary(std::move(bytes),
+                                 static_cast<typename J::binary_t::subtype_type>(Codec<std::uint64_t>::decode(in)));
             }
             case Kind::object: {
                 Object object;
                 for (std::size_t left = decode_length(in); left != 0; --left) {
                     auto key = Codec<typename Object::key_type>::decode(in);
-                    if constexpr (requires { object.emplace_back(std::move(key), decode(in)); }) {  // the members of an ordered_json are a vector
+                    if constexpr (requires {
+                                      object.emplace_back(std::move(key), decode(in));
+                                  }) {  // the members of an ordered_json are a vector
                         object.emplace_back(std::move(key), decode(in));
                     } else {
                         object.emplace_hint(object.end(), std::move(key), decode(in));

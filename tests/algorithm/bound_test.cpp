@@ -56,9 +56,11 @@ void check_all_calls(P& pool, const F& f) {
     CHECK(get_soon(pool.map_async(f, items)) == expected);
     CHECK(pool.starmap(f, std::vector<std::tuple<int>>{{3}}) == std::vector{f(3)});
     CHECK(std::ranges::equal(pool.imap(f, items), expected));
-    CHECK(std::ranges::equal(pool.map_outcomes(f, items), expected, {}, [](const auto& outcome) { return outcome.value(); }));
+    CHECK(std::ranges::equal(pool.map_outcomes(f, items), expected, {},
+                             [](const auto& outcome) { return outcome.value(); }));
     pool.for_each(f, items);
-    const auto plus = procpool::bind_front([](const std::string& text, int a, int b) { return a + b + static_cast<int>(text.size()) - 1; }, "x");
+    const auto plus = procpool::bind_front(
+        [](const std::string& text, int a, int b) { return a + b + static_cast<int>(text.size()) - 1; }, "x");
     CHECK(pool.map_reduce(f, plus, 0, items) == std::accumulate(expected.begin(), expected.end(), 0));
     CHECK(pool.broadcast(f, 3) == std::vector<int>(pool.size(), f(3)));
 }
@@ -66,8 +68,9 @@ void check_all_calls(P& pool, const F& f) {
 template <class P>
 void all_calls() {
     P pool{2};
-    check_all_calls(pool, procpool::bind_front([](const std::vector<int>& weights, std::string_view text, int n) { return weights.at(0) * n + static_cast<int>(text.size()); },
-                                     std::vector{7, 8}, "text"));
+    check_all_calls(pool, procpool::bind_front([](const std::vector<int>& weights, std::string_view text,
+                                                  int n) { return weights.at(0) * n + static_cast<int>(text.size()); },
+                                               std::vector{7, 8}, "text"));
     check_all_calls(pool, Search{"needle", {7, 8}});
     check_all_calls(pool, Closed{"text"});
 }
@@ -79,11 +82,14 @@ void moved() {
     const auto takes = [](std::unique_ptr<int> p, int n) { return *p + n; };
     CHECK(pool.apply(procpool::bind_front(takes, std::make_unique<int>(40)), 2) == 42);
     CHECK(get_soon(pool.apply_async(procpool::bind_front(takes, std::make_unique<int>(40)), 2)) == 42);
-    CHECK(pool.broadcast(procpool::bind_front(takes, std::make_unique<int>(40)), 2) == std::vector<int>(pool.size(), 42));
+    CHECK(pool.broadcast(procpool::bind_front(takes, std::make_unique<int>(40)), 2) ==
+          std::vector<int>(pool.size(), 42));
     const auto looks = [](const std::unique_ptr<int>& p, int n) { return *p + n; };
     CHECK(pool.map(procpool::bind_front(looks, std::make_unique<int>(1)), first_numbers(3)) == std::vector{1, 2, 3});
-    CHECK(get_soon(pool.map_async(procpool::bind_front(looks, std::make_unique<int>(1)), first_numbers(3))) == std::vector{1, 2, 3});
-    CHECK(std::ranges::equal(pool.imap(procpool::bind_front(looks, std::make_unique<int>(1)), first_numbers(3)), std::vector{1, 2, 3}));
+    CHECK(get_soon(pool.map_async(procpool::bind_front(looks, std::make_unique<int>(1)), first_numbers(3))) ==
+          std::vector{1, 2, 3});
+    CHECK(std::ranges::equal(pool.imap(procpool::bind_front(looks, std::make_unique<int>(1)), first_numbers(3)),
+                             std::vector{1, 2, 3}));
     const auto fold = [](const std::unique_ptr<int>& p, int a, int b) { return a + b + *p; };
     CHECK(pool.map_reduce(square, procpool::bind_front(fold, std::make_unique<int>(0)), 0, first_numbers(4)) == 14);
 }
@@ -94,7 +100,9 @@ ON_EVERY_ENGINE("a bound value that cannot be copied moves into the call", moved
 TEST_CASE("a bound SharedArray is the caller's memory") {
     Pool pool{2};
     SharedArray<int> array(4);
-    pool.for_each(procpool::bind_front([](std::span<int> all, std::size_t i) { all[i] = static_cast<int>(i) + 1; }, array), std::vector<std::size_t>{0, 1, 2, 3});
+    pool.for_each(
+        procpool::bind_front([](std::span<int> all, std::size_t i) { all[i] = static_cast<int>(i) + 1; }, array),
+        std::vector<std::size_t>{0, 1, 2, 3});
     CHECK(std::ranges::equal(array, std::vector{1, 2, 3, 4}));
 }
 

@@ -33,19 +33,24 @@ void once_in_every_worker() {
         P pool{workers};
         CHECK(pool.broadcast(index_here) == indices(pool.size()));
         for (int round = 1; round <= 50; ++round) {
-            const auto results = pool.broadcast(snapshot([ran](int n, const std::string& text) {
-                ran.add();
-                return text + std::to_string(n) + ":" + std::to_string(this_worker::index());
-            }), round, "x");
+            const auto results =
+                pool.broadcast(snapshot([ran](int n, const std::string& text) {
+                                   ran.add();
+                                   return text + std::to_string(n) + ":" + std::to_string(this_worker::index());
+                               }),
+                               round, "x");
             REQUIRE(results.size() == pool.size());
-            for (std::size_t i = 0; i < pool.size(); ++i) { REQUIRE(results[i] == "x" + std::to_string(round) + ":" + std::to_string(i)); }
+            for (std::size_t i = 0; i < pool.size(); ++i) {
+                REQUIRE(results[i] == "x" + std::to_string(round) + ":" + std::to_string(i));
+            }
         }
         CHECK(ran.value() == static_cast<std::int64_t>(50 * pool.size()));
         pool.broadcast(snapshot([ran] { ran.add(); }));
         static_assert(std::is_void_v<decltype(pool.broadcast([] {}))>);
         CHECK(ran.value() == static_cast<std::int64_t>(51 * pool.size()));
         CHECK(pool.broadcast([] { return true; }) == std::vector<bool>(pool.size(), true));
-        CHECK(pool.broadcast([](std::stop_token stop) { return stop.stop_possible(); }) == std::vector<bool>(pool.size(), true));
+        CHECK(pool.broadcast([](std::stop_token stop) { return stop.stop_possible(); }) ==
+              std::vector<bool>(pool.size(), true));
     }
 }
 ON_EVERY_ENGINE("broadcast runs exactly once in every worker, by index", once_in_every_worker)
@@ -85,7 +90,9 @@ void waits_for_the_busy() {
     std::this_thread::sleep_for(20ms);
     CHECK_FALSE(over);
     CHECK(ran.value() == 2);
-    for (int i = 0; i < 100; ++i) { CHECK(pool.apply([] { return 1; }) == 1); }  // others go on
+    for (int i = 0; i < 100; ++i) {
+        CHECK(pool.apply([] { return 1; }) == 1);
+    }  // others go on
     may_end.set();
     caller.join();
     CHECK(results == indices(3));
@@ -99,9 +106,9 @@ void all_at_once() {
     const Barrier together{page, 4};
     P pool{4};
     CHECK(pool.broadcast(snapshot([together] {
-              together.arrive_and_wait();
-              return this_worker::index();
-          })) == indices(4));
+        together.arrive_and_wait();
+        return this_worker::index();
+    })) == indices(4));
 }
 ON_ENGINES_WITH_WORKERS("a broadcast runs in all workers at the same time", all_at_once)
 
@@ -110,10 +117,12 @@ void with_a_backlog() {
     P pool{2};
     std::vector<Future<int>> futures;
     for (int i = 0; i < 1000; ++i) {
-        futures.push_back(pool.apply_async([](int n) {
-            std::this_thread::sleep_for(100us);
-            return n;
-        }, i));
+        futures.push_back(pool.apply_async(
+            [](int n) {
+                std::this_thread::sleep_for(100us);
+                return n;
+            },
+            i));
     }
     CHECK(pool.broadcast(index_here) == indices(pool.size()));
     int sum = 0;
@@ -199,7 +208,8 @@ TEST_CASE("workers that die in idleness while broadcasts come: each runs exactly
     std::atomic<bool> over{false};
     std::thread killer{[&] {
         while (!over) {
-            for (const WorkerInfo& worker : pool.workers()) {  // not those that start: too many of their deaths break the pool
+            for (const WorkerInfo& worker :
+                 pool.workers()) {  // not those that start: too many of their deaths break the pool
                 if (!over && worker.tasks_done > 0) { send_signal(worker.pid, SIGKILL); }
                 std::this_thread::sleep_for(2ms);
             }
@@ -225,10 +235,10 @@ TEST_CASE("a worker that dies in the broadcast: WorkerDied after the others have
     Pool pool{3};
     for (int round = 1; round <= 3; ++round) {
         CHECK_THROWS_AS(pool.broadcast(snapshot([ran] {
-                            if (this_worker::index() == 1) { ::raise(SIGKILL); }
-                            std::this_thread::sleep_for(20ms);
-                            ran.add();
-                        })),
+            if (this_worker::index() == 1) { ::raise(SIGKILL); }
+            std::this_thread::sleep_for(20ms);
+            ran.add();
+        })),
                         WorkerDied);
         CHECK(ran.value() == 2 * round);
         CHECK(pool.broadcast(index_here) == indices(3));
@@ -242,7 +252,9 @@ TEST_CASE("RCY broadcasts beside recycling") {
         Pool pool{{.workers = 2, .max_tasks_per_worker = limit}};
         for (int round = 0; round < 30; ++round) {
             CHECK(pool.broadcast(index_here) == indices(2));
-            if (round % 3 == 0) { CHECK(pool.map([](int i) { return i; }, std::vector<int>{1, 2, 3}).size() == 3); }
+            if (round % 3 == 0) {
+                CHECK(pool.map([](int i) { return i; }, std::vector<int>{1, 2, 3}).size() == 3);
+            }
         }
         CHECK(pool.stats().workers_died == 0);
     }
@@ -259,10 +271,11 @@ TEST_CASE("a pool that is closed in a broadcast finishes it, also if its workers
         std::vector<Future<void>> busy;
         for (int i = 0; i < 2; ++i) {
             busy.push_back(pool.apply_async(snapshot([=](bool dies) {
-                started.add();
-                may_end.wait();
-                if (dies) { ::raise(SIGKILL); }
-            }), i == 0));
+                                                started.add();
+                                                may_end.wait();
+                                                if (dies) { ::raise(SIGKILL); }
+                                            }),
+                                            i == 0));
         }
         started.wait_for(2);
         std::vector<std::size_t> results;

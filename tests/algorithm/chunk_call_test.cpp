@@ -38,7 +38,9 @@ int call_for_many(P& pool, int way, F f) {
     std::vector<int> results;
     switch (way) {
         case 0: results = pool.map(options, f, items); break;
-        case 1: results = pool.starmap(options, f, items | std::views::transform([](int i) { return std::tuple{i}; })); break;
+        case 1:
+            results = pool.starmap(options, f, items | std::views::transform([](int i) { return std::tuple{i}; }));
+            break;
         case 2:
             pool.for_each(options, f, Generator{static_cast<int>(many)});
             results = items;
@@ -68,10 +70,10 @@ void closed_in_the_middle() {
             closed.set();
         }};
         const int sum = call_for_many(pool, way, snapshot([=](int i) {
-            started.add();
-            closed.wait();
-            return i;
-        }));
+                                          started.add();
+                                          closed.wait();
+                                          return i;
+                                      }));
         closer.join();
         CHECK(sum == static_cast<int>(many * (many - 1) / 2));
         CHECK(started.value() == static_cast<std::int64_t>(many));
@@ -95,9 +97,10 @@ void joined_in_the_middle() {
         pool.join();
     }};
     pool.for_each(MapOptions{.chunk_size = 1}, snapshot([=](int) {
-        started.add();
-        closed.wait();
-    }), first_numbers(100));
+                      started.add();
+                      closed.wait();
+                  }),
+                  first_numbers(100));
     joiner.join();
     CHECK(finalized.value() == 100);
 }
@@ -122,10 +125,10 @@ void terminated_in_the_middle() {
                 ended.set();
             }};
             CHECK_THROWS_AS(call_for_many(pool, way, snapshot([=](int i) {
-                                started.add();
-                                ended.wait();
-                                return i;
-                            })),
+                                              started.add();
+                                              ended.wait();
+                                              return i;
+                                          })),
                             PoolTerminated);
             ender.join();
             CHECK_THROWS_AS(pool.map(square, first_numbers(1)), PoolClosed);
@@ -183,7 +186,8 @@ TEST_CASE("deaths and retries in maps of a pool with little room") {
     const MapOptions options{.chunk_size = 5, .retries = 1};
     const std::vector<int> numbers = first_numbers(40);
     CHECK(pool.map(options, dies(1), numbers) == numbers);
-    CHECK(pool.map_reduce(options, dies_once, [](int a, int b) { return a + b; }, 0, numbers) == 780);
+    CHECK(pool.map_reduce(
+              options, dies_once, [](int a, int b) { return a + b; }, 0, numbers) == 780);
     const auto outcomes = pool.map_outcomes(options, dies(2), numbers);
     REQUIRE(outcomes.size() == 40);
     for (std::size_t i = 0; i < 40; ++i) { CHECK(outcomes[i].has_value() == (i % 10 != 4)); }
@@ -203,8 +207,8 @@ TEST_CASE("DTH-31 an item that forks and returns in the child: that runs no more
     CHECK(strangers.value() == 0);
 }
 
-/// Every few items forks. The child comes back when its parent has come to the next item, with a result of its own, which must not count, or
-/// throws; that item waits for the child's end. For one worker.
+/// Every few items forks. The child comes back when its parent has come to the next item, with a result of its own,
+/// which must not count, or throws; that item waits for the child's end. For one worker.
 template <class Result>
 auto comes_back_twice(Counter runs, Result (*make)(int)) {
     return snapshot([runs, make](int i) {
@@ -239,7 +243,8 @@ void children_store_nothing(Result (*make)(int)) {
     std::vector<Result> expected;
     for (const int i : numbers) { expected.push_back(make(i)); }
     std::int64_t calls = 0;
-    for (const MapOptions& options : {MapOptions{}, MapOptions{.chunk_size = 70}, MapOptions{.chunk_size = 10, .retries = 1}}) {
+    for (const MapOptions& options :
+         {MapOptions{}, MapOptions{.chunk_size = 70}, MapOptions{.chunk_size = 10, .retries = 1}}) {
         CAPTURE(options.chunk_size);
         CHECK(pool.map(options, f, numbers) == expected);
         CHECK(runs.value() == n * ++calls);  // no item ran twice
@@ -264,7 +269,9 @@ void children_store_nothing(Result (*make)(int)) {
 }
 
 TEST_CASE("DTH-31 an item that forks and comes back in the child: that stores nothing and runs nothing") {
-    SECTION("small results") { children_store_nothing<int>([](int i) { return i; }); }
+    SECTION("small results") {
+        children_store_nothing<int>([](int i) { return i; });
+    }
     SECTION("large results") {
         children_store_nothing<Wide>([](int i) {
             Wide wide{};
@@ -272,7 +279,10 @@ TEST_CASE("DTH-31 an item that forks and comes back in the child: that stores no
             return wide;
         });
     }
-    SECTION("results of any size") { children_store_nothing<std::string>([](int i) { return i == -1 ? std::string(10000, 'x') : std::to_string(i); }); }
+    SECTION("results of any size") {
+        children_store_nothing<std::string>(
+            [](int i) { return i == -1 ? std::string(10000, 'x') : std::to_string(i); });
+    }
 }
 
 TEST_CASE("DTH-31 map_reduce: a child that an item has forked folds nothing") {
@@ -286,9 +296,11 @@ TEST_CASE("DTH-31 map_reduce: a child that an item has forked folds nothing") {
     std::int64_t calls = 0;
     for (const std::size_t chunk : {0, 10, 600}) {
         CAPTURE(chunk);
-        CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, f, std::plus<>{}, 0, first_numbers(600)) == 600 * 599 / 2);
+        CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, f, std::plus<>{}, 0, first_numbers(600)) ==
+              600 * 599 / 2);
         CHECK(runs.value() == 600 * ++calls);
-        CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, text, std::plus<>{}, std::string{}, first_numbers(600)) == expected);
+        CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, text, std::plus<>{}, std::string{},
+                              first_numbers(600)) == expected);
         CHECK(runs.value() == 600 * ++calls);
     }
     pool.join();
@@ -316,11 +328,13 @@ TEST_CASE("DTH-31 cheap items that are accounted for in groups: a child that one
 TEST_CASE("DTH-31 items that are changed in place: a child that one has forked changes no other") {
     Pool pool{1};
     SharedArray<int> items(100);
-    pool.for_each([](int& item) {
-        ++item;
-        const pid_t child = ::fork();
-        if (child > 0) { ::waitpid(child, nullptr, 0); }
-    }, items);
+    pool.for_each(
+        [](int& item) {
+            ++item;
+            const pid_t child = ::fork();
+            if (child > 0) { ::waitpid(child, nullptr, 0); }
+        },
+        items);
     CHECK(std::ranges::count(items, 1) == 100);
     pool.join();
 }
@@ -366,14 +380,16 @@ void joined_within_a_continuation() {
     first.on_done([&] {
         try {
             pool.for_each(MapOptions{.chunk_size = 1}, snapshot([=](int) {
-                mapping.add();
-                may_end.wait();
-            }), first_numbers(many));
+                              mapping.add();
+                              may_end.wait();
+                          }),
+                          first_numbers(many));
         } catch (const PoolClosed&) { refused = true; }
     });
     wait_until([&] { return refused && joined; }, "two continuations");
 }
-ON_ENGINES_WITH_WORKERS("a continuation that joins the pool ends the call in which the callback thread runs it", joined_within_a_continuation)
+ON_ENGINES_WITH_WORKERS("a continuation that joins the pool ends the call in which the callback thread runs it",
+                        joined_within_a_continuation)
 
 // ---- errors
 
@@ -384,22 +400,24 @@ TEST_CASE("fail_fast: a worker that dies after the call has stopped is the error
         const Counter begun{page};
         const Gate known{page};  // to the call: that item 1 has failed
         Pool pool{2};
-        const MapOptions options{.chunk_size = 1, .timeout = timed ? 2s : 0s, .retries = 1, .progress = [&](const Progress& now) {
-                                     if (now.done > 0) { known.set(); }
-                                 }};
+        const MapOptions options{
+            .chunk_size = 1, .timeout = timed ? 2s : 0s, .retries = 1, .progress = [&](const Progress& now) {
+                if (now.done > 0) { known.set(); }
+            }};
         std::string label = "none";
         try {
             pool.map(options, snapshot([=](int i) {
-                if (i == 1) {
-                    begun.wait_for(1);
-                    throw std::out_of_range("1");
-                }
-                begun.add();
-                known.wait();
-                if (timed) { std::this_thread::sleep_for(20s); }
-                ::raise(SIGKILL);
-                return i;
-            }), first_numbers(2));
+                         if (i == 1) {
+                             begun.wait_for(1);
+                             throw std::out_of_range("1");
+                         }
+                         begun.add();
+                         known.wait();
+                         if (timed) { std::this_thread::sleep_for(20s); }
+                         ::raise(SIGKILL);
+                         return i;
+                     }),
+                     first_numbers(2));
         } catch (const WorkerDied& death) {
             CHECK_FALSE(timed);
             label = death.label();
@@ -444,12 +462,13 @@ TEST_CASE("a call that cannot take its results any more returns when nothing of 
                                  throw std::domain_error("enough");
                              }};
     CHECK_THROWS_AS(pool.map_outcomes(options, snapshot([=](int i) {
-                        running.add();
-                        told.wait();
-                        if (i != 0) { std::this_thread::sleep_for(100ms); }
-                        running.add(-1);
-                        return Unmovable{i};
-                    }), first_numbers(2)),
+                                          running.add();
+                                          told.wait();
+                                          if (i != 0) { std::this_thread::sleep_for(100ms); }
+                                          running.add(-1);
+                                          return Unmovable{i};
+                                      }),
+                                      first_numbers(2)),
                     std::domain_error);
     CHECK(running.value() == 0);
 }
@@ -464,7 +483,8 @@ TEST_CASE("stats(): items that are run again are retried, and have not failed") 
             if (this_task::attempt() == 0) { ::raise(SIGKILL); }
             return i;
         };
-        CHECK(pool.map(MapOptions{.chunk_size = chunk, .retries = 1}, dies_once, first_numbers(10)) == first_numbers(10));
+        CHECK(pool.map(MapOptions{.chunk_size = chunk, .retries = 1}, dies_once, first_numbers(10)) ==
+              first_numbers(10));
         CHECK(pool.stats().retried == 10);
         CHECK(pool.stats().failed == 0);
         CHECK(pool.stats().workers_died == 10);
@@ -472,11 +492,15 @@ TEST_CASE("stats(): items that are run again are retried, and have not failed") 
             if (this_task::attempt() == 0) { std::this_thread::sleep_for(20s); }
             return i;
         };
-        CHECK(pool.map(MapOptions{.chunk_size = chunk, .timeout = 500ms, .retries = 1}, sleeps_once, first_numbers(2)) == first_numbers(2));
+        CHECK(pool.map(MapOptions{.chunk_size = chunk, .timeout = 500ms, .retries = 1}, sleeps_once,
+                       first_numbers(2)) == first_numbers(2));
         CHECK(pool.stats().retried == 12);
         CHECK(pool.stats().timed_out == 0);
         CHECK(pool.stats().failed == 0);
-        CHECK_THROWS_AS(pool.map(MapOptions{.chunk_size = chunk, .retries = 2}, [](int) { return ::raise(SIGKILL); }, first_numbers(1)), WorkerDied);
+        CHECK_THROWS_AS(
+            pool.map(
+                MapOptions{.chunk_size = chunk, .retries = 2}, [](int) { return ::raise(SIGKILL); }, first_numbers(1)),
+            WorkerDied);
         CHECK(pool.stats().retried == 14);
         CHECK(pool.stats().failed == 1);
     }

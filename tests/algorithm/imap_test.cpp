@@ -21,7 +21,8 @@ using namespace procpool_test;
 
 namespace {
 
-static_assert(std::ranges::input_range<ResultRange<int>> && !std::copyable<ResultRange<int>> && std::movable<ResultRange<int>>);
+static_assert(std::ranges::input_range<ResultRange<int>> && !std::copyable<ResultRange<int>> &&
+              std::movable<ResultRange<int>>);
 static_assert(std::ranges::input_range<ResultRange<std::unique_ptr<int>>>);
 
 /// 0, 1, 2 … without end; counts how many were read. Move-only.
@@ -94,7 +95,8 @@ void imap_equals_the_serial_loop() {
         }
     }
 }
-ON_EVERY_ENGINE("API-08 imap and imap_unordered equal the serial loop, for any window and chunk size", imap_equals_the_serial_loop)
+ON_EVERY_ENGINE("API-08 imap and imap_unordered equal the serial loop, for any window and chunk size",
+                imap_equals_the_serial_loop)
 
 template <class P>
 void protocol() {
@@ -129,7 +131,9 @@ void protocol() {
     ResultRange<std::string> again = std::move(elsewhere);  // iterators stay good
     for (; at != again.end(); ++at) { moved.push_back(std::move(*at)); }
     CHECK(moved.back() == std::string(100, 'c'));
-    auto pointers = collect(pool.imap([](std::unique_ptr<int> p) { return p; }, std::views::iota(0, 3) | std::views::transform([](int i) { return std::make_unique<int>(i); })));
+    auto pointers = collect(
+        pool.imap([](std::unique_ptr<int> p) { return p; },
+                  std::views::iota(0, 3) | std::views::transform([](int i) { return std::make_unique<int>(i); })));
     CHECK(*pointers[2] == 2);
     pool.close();
     CHECK(pool.join_for(wait_limit));
@@ -139,10 +143,12 @@ ON_EVERY_ENGINE("API-08 the end stays the end; results may be moved out", protoc
 TEST_CASE("ORD-01 imap keeps the order whatever ends first") {
     for (const std::size_t workers : {1, 2, 4, 8}) {
         Pool pool{workers};
-        CHECK(collect(pool.imap([](int i) {
-                  std::this_thread::sleep_for(std::chrono::microseconds{(64 - i) * 20});
-                  return i;
-              }, first_numbers(64))) == first_numbers(64));
+        CHECK(collect(pool.imap(
+                  [](int i) {
+                      std::this_thread::sleep_for(std::chrono::microseconds{(64 - i) * 20});
+                      return i;
+                  },
+                  first_numbers(64))) == first_numbers(64));
     }
 }
 
@@ -152,9 +158,10 @@ void fast_ones_first() {
     const Gate may_end{page};
     P pool{2};
     auto range = pool.imap_unordered(snapshot([may_end](int i) {
-        if (i == 0) { may_end.wait(); }
-        return i;
-    }), first_numbers(8));
+                                         if (i == 0) { may_end.wait(); }
+                                         return i;
+                                     }),
+                                     first_numbers(8));
     std::vector<std::size_t> order;
     for (auto it = range.begin(); it != range.end(); ++it) {
         order.push_back((*it).index);
@@ -194,7 +201,8 @@ void bounded() {
                 if (taken == 200) { break; }
             }
             std::size_t read_by_other = 0;
-            auto other = pool.imap_unordered(MapOptions{.chunk_size = chunk, .window = window}, square, Endless{read_by_other});
+            auto other =
+                pool.imap_unordered(MapOptions{.chunk_size = chunk, .window = window}, square, Endless{read_by_other});
             for (int i = 0; i < 100; ++i) { REQUIRE(other.next()->has_value()); }
             CHECK(read_by_other <= 100 + most);
         }
@@ -226,7 +234,9 @@ void errors_in_place() {
     P pool{2};
     for (const std::size_t chunk : {1, 4, 100}) {
         CAPTURE(chunk);
-        auto range = pool.imap(MapOptions{.chunk_size = chunk}, [](int i) { return i % 3 == 1 ? throw std::out_of_range(std::to_string(i)) : i; }, first_numbers(20));
+        auto range = pool.imap(
+            MapOptions{.chunk_size = chunk},
+            [](int i) { return i % 3 == 1 ? throw std::out_of_range(std::to_string(i)) : i; }, first_numbers(20));
         int at = 0;
         for (auto it = range.begin(); it != range.end(); ++it, ++at) {
             if (at % 3 == 1) {
@@ -239,14 +249,19 @@ void errors_in_place() {
             }
         }
         CHECK(at == 20);
-        auto unordered = pool.imap_unordered(MapOptions{.chunk_size = chunk}, [](int i) { return i % 3 == 1 ? throw std::out_of_range("no") : i; }, first_numbers(20));
+        auto unordered = pool.imap_unordered(
+            MapOptions{.chunk_size = chunk}, [](int i) { return i % 3 == 1 ? throw std::out_of_range("no") : i; },
+            first_numbers(20));
         int failed = 0;
         int good = 0;
         while (const auto outcome = unordered.next()) { ++(*outcome ? good : failed); }
         CHECK(failed == 7);
         CHECK(good == 13);
         // One that stops a loop stops the call.
-        CHECK_THROWS_AS(collect(pool.imap(MapOptions{.chunk_size = chunk}, [](int) -> int { throw std::out_of_range("no"); }, std::views::iota(0))), std::out_of_range);
+        CHECK_THROWS_AS(collect(pool.imap(
+                            MapOptions{.chunk_size = chunk}, [](int) -> int { throw std::out_of_range("no"); },
+                            std::views::iota(0))),
+                        std::out_of_range);
     }
     CHECK(pool.apply(square, 3) == 9);
 }
@@ -281,11 +296,14 @@ TEST_CASE("DTH-02 imap: workers that die, and items that time out, cost one item
     Pool pool{2};
     for (const std::size_t chunk : {1, 7, 100}) {
         CAPTURE(chunk);
-        auto range = pool.imap(MapOptions{.chunk_size = chunk, .window = 50, .timeout = 1s}, [](int i) {
-            if (i == 5 || i == 39) { ::raise(SIGKILL); }
-            if (i == 20) { std::this_thread::sleep_for(20s); }
-            return std::to_string(i);
-        }, first_numbers(40));
+        auto range = pool.imap(
+            MapOptions{.chunk_size = chunk, .window = 50, .timeout = 1s},
+            [](int i) {
+                if (i == 5 || i == 39) { ::raise(SIGKILL); }
+                if (i == 20) { std::this_thread::sleep_for(20s); }
+                return std::to_string(i);
+            },
+            first_numbers(40));
         for (int i = 0; i < 40; ++i) {
             const auto outcome = range.next();
             REQUIRE(outcome.has_value());
@@ -298,14 +316,18 @@ TEST_CASE("DTH-02 imap: workers that die, and items that time out, cost one item
             }
         }
         CHECK_FALSE(range.next().has_value());
-        auto retried = pool.imap(MapOptions{.chunk_size = chunk, .retries = 1}, [](int i) {
-            if (i % 9 == 0 && this_task::attempt() == 0) { ::raise(SIGKILL); }
-            return i;
-        }, first_numbers(20));
+        auto retried = pool.imap(
+            MapOptions{.chunk_size = chunk, .retries = 1},
+            [](int i) {
+                if (i % 9 == 0 && this_task::attempt() == 0) { ::raise(SIGKILL); }
+                return i;
+            },
+            first_numbers(20));
         CHECK(collect(retried) == first_numbers(20));
     }
     Pool recycled{{.workers = 2, .max_tasks_per_worker = 3}};
-    CHECK(collect(recycled.imap(MapOptions{.chunk_size = 10}, [](int i) { return i; }, first_numbers(100))) == first_numbers(100));
+    CHECK(collect(recycled.imap(
+              MapOptions{.chunk_size = 10}, [](int i) { return i; }, first_numbers(100))) == first_numbers(100));
 }
 
 template <class P>
@@ -314,9 +336,10 @@ void timed() {
     const Gate may_end{page};
     P pool{2};
     auto range = pool.imap(snapshot([may_end](int i) {
-        if (i == 1) { may_end.wait(); }
-        return i;
-    }), first_numbers(3));
+                               if (i == 1) { may_end.wait(); }
+                               return i;
+                           }),
+                           first_numbers(3));
     CHECK(**range.next() == 0);
     const auto start = std::chrono::steady_clock::now();
     CHECK_FALSE(range.next_for(30ms).has_value());
@@ -373,8 +396,11 @@ void slow_input_withholds_nothing() {
         }
         CHECK(got == std::vector{0, 1, 2, 3, 4, 5, 6, 7});
     };
-    check(pool.imap(MapOptions{.window = 4}, same, std::views::iota(0, 8) | std::views::transform(all_but_four)), [](int value) { return value; });
-    check(pool.imap_unordered(MapOptions{.window = 4}, same, std::views::iota(0, 8) | std::views::transform(all_but_four)), [](const Indexed<int>& one) { return one.value; });
+    check(pool.imap(MapOptions{.window = 4}, same, std::views::iota(0, 8) | std::views::transform(all_but_four)),
+          [](int value) { return value; });
+    check(pool.imap_unordered(MapOptions{.window = 4}, same,
+                              std::views::iota(0, 8) | std::views::transform(all_but_four)),
+          [](const Indexed<int>& one) { return one.value; });
 }
 ON_EVERY_ENGINE("imap: an input whose next item waits for a result withholds none", slow_input_withholds_nothing)
 
@@ -386,10 +412,11 @@ void asked_without_time() {
     P pool{1};
     int last_read = -1;
     auto range = pool.imap(MapOptions{.window = 4}, snapshot([=](int i) {
-        started.add();
-        if (i == 3) { may_end.wait(); }
-        return i;
-    }), std::views::iota(0, 6) | std::views::transform([&](int i) { return last_read = i; }));
+                               started.add();
+                               if (i == 3) { may_end.wait(); }
+                               return i;
+                           }),
+                           std::views::iota(0, 6) | std::views::transform([&](int i) { return last_read = i; }));
     started.wait_for(4);
     for (int i = 0; i < 3; ++i) { CHECK(**range.next_for(0ms) == i); }
     CHECK_FALSE(range.next_for(0ms).has_value());
@@ -433,9 +460,9 @@ void input_that_waits_for_its_items() {
         return i;
     });
     const auto input = std::views::iota(0, n) | std::views::transform([&](int i) {
-        ran.wait_for(i);  // all before it, which have been read
-        return i;
-    });
+                           ran.wait_for(i);  // all before it, which have been read
+                           return i;
+                       });
     CHECK(collect(pool.imap(task, input)) == first_numbers(n));
     ran.add(-n);
     CHECK(collect(pool.imap_unordered(task, input)).size() == n);
@@ -450,9 +477,10 @@ void chunks_that_take_long() {
     constexpr std::size_t cheap = 20000;
     constexpr int few = 40;
     auto range = pool.imap(snapshot([slow](int i) {
-        if (slow.is_set()) { std::this_thread::sleep_for(2ms); }
-        return i;
-    }), std::views::iota(0));
+                               if (slow.is_set()) { std::this_thread::sleep_for(2ms); }
+                               return i;
+                           }),
+                           std::views::iota(0));
     for (std::size_t i = 0; i < cheap; ++i) { REQUIRE(range.next()->has_value()); }
     const std::uint64_t before = pool.stats().submitted;
     slow.set();
@@ -482,9 +510,10 @@ void default_window() {
         if (taken == 5000) { break; }
     }
     auto counted = pool.imap(snapshot([ran](int) {
-        ran.add();
-        return 0;
-    }), std::views::iota(0));
+                                 ran.add();
+                                 return 0;
+                             }),
+                             std::views::iota(0));
     for (std::int64_t i = 1; i <= 20000; ++i) {
         REQUIRE(counted.next()->has_value());
         REQUIRE(ran.value() <= i + 4096);
@@ -498,9 +527,10 @@ TEST_CASE("API-16 imap starts at once, as far as its window, and what is dropped
     Pool pool{1};
     {
         auto range = pool.imap(MapOptions{.window = 10}, snapshot([ran](int i) {
-            ran.add();
-            return i;
-        }), first_numbers(100));
+                                   ran.add();
+                                   return i;
+                               }),
+                               first_numbers(100));
         ran.wait_for(10);
         std::this_thread::sleep_for(20ms);
         CHECK(ran.value() == 10);
@@ -612,7 +642,8 @@ void refused() {
     P pool{2};
     for (const std::size_t n : {0, 1}) {
         CHECK_THROWS_AS(pool.imap(MapOptions{.timeout = -1s}, square, first_numbers(n)), std::invalid_argument);
-        CHECK_THROWS_AS(pool.imap_unordered(MapOptions{.priority = 4}, square, first_numbers(n)), std::invalid_argument);
+        CHECK_THROWS_AS(pool.imap_unordered(MapOptions{.priority = 4}, square, first_numbers(n)),
+                        std::invalid_argument);
     }
     CHECK(pool.stats().submitted == 0);
     pool.close();
@@ -627,7 +658,9 @@ TEST_CASE("imap refuses captured references at once") {
     const auto add = [&local](int i) { return i + local; };
     for (const std::size_t n : {0, 3}) {
         CHECK_THROWS_AS(pool.imap(add, first_numbers(n)), CodecError);
-        CHECK_THROWS_AS(pool.imap_unordered([&local](int i, int j) { return i + j + local; }, first_numbers(n), first_numbers(3)), CodecError);
+        CHECK_THROWS_AS(
+            pool.imap_unordered([&local](int i, int j) { return i + j + local; }, first_numbers(n), first_numbers(3)),
+            CodecError);
     }
     CHECK(pool.stats().submitted == 0);
 }

@@ -30,9 +30,14 @@ void equals_map() {
             const auto expected = pool.map(square, numbers);
             auto squares = pool.map_async(options, square, numbers);
             auto generated = pool.map_async(options, square, Generator{static_cast<int>(n)});
-            auto texts = pool.map_async(options, [](const std::string& s, int i) { return s + std::to_string(i); }, std::vector<std::string>(n, "x"), numbers);
-            auto starred = pool.starmap_async(options, [](int a, std::string b) { return a + static_cast<int>(b.size()); },
-                                              numbers | std::views::transform([](int i) { return std::tuple{i, std::string("abc")}; }));
+            auto texts = pool.map_async(
+                options, [](const std::string& s, int i) { return s + std::to_string(i); },
+                std::vector<std::string>(n, "x"), numbers);
+            auto starred = pool.starmap_async(
+                options, [](int a, std::string b) { return a + static_cast<int>(b.size()); },
+                numbers | std::views::transform([](int i) {
+                    return std::tuple{i, std::string("abc")};
+                }));
             std::fill(numbers.begin(), numbers.end(), -1);  // the input has been read
             CHECK(get_soon(squares) == expected);
             CHECK(get_soon(generated) == expected);
@@ -50,7 +55,8 @@ void equals_map() {
     CHECK(*get_soon(pointers)[0] == 3);
     std::vector<bool> bits{true, false};
     CHECK(get_soon(pool.map_async([](bool b) { return !b; }, bits)) == std::vector<bool>{false, true});
-    CHECK(get_soon(pool.map_async([](std::string s) { return s; }, std::array{"a", "b"})) == std::vector<std::string>{"a", "b"});
+    CHECK(get_soon(pool.map_async([](std::string s) { return s; }, std::array{"a", "b"})) ==
+          std::vector<std::string>{"a", "b"});
 }
 ON_EVERY_ENGINE("API-05 map_async and starmap_async equal map", equals_map)
 
@@ -77,13 +83,15 @@ void runs_without_being_asked() {
     {
         P pool{2};
         static_cast<void>(pool.map_async(snapshot([ran](int i) {
-            ran.add();
-            return i;
-        }), first_numbers(10)));
+                                             ran.add();
+                                             return i;
+                                         }),
+                                         first_numbers(10)));
     }
     CHECK(ran.value() == 10);
 }
-ON_EVERY_ENGINE("API-16 a dropped map_async is run all the same, also by a pool that is closed", runs_without_being_asked)
+ON_EVERY_ENGINE("API-16 a dropped map_async is run all the same, also by a pool that is closed",
+                runs_without_being_asked)
 
 template <class P>
 void returns_at_once() {
@@ -91,9 +99,10 @@ void returns_at_once() {
     const Gate may_end{page};
     P pool{2};
     auto future = pool.map_async(snapshot([may_end](int i) {
-        may_end.wait();
-        return i;
-    }), first_numbers(100));
+                                     may_end.wait();
+                                     return i;
+                                 }),
+                                 first_numbers(100));
     CHECK_FALSE(future.ready());
     CHECK(future.wait_for(1ms) == std::future_status::timeout);
     may_end.set();
@@ -106,7 +115,9 @@ void errors() {
     P pool{2};
     auto failed = pool.map_async([](int i) { return i == 7 ? throw std::out_of_range("7") : i; }, first_numbers(10));
     CHECK_THROWS_AS(get_soon(failed), std::out_of_range);
-    auto lowest = pool.map_async(MapOptions{.on_error = OnError::wait_all}, [](int i) -> int { throw std::out_of_range(std::to_string(i)); }, first_numbers(10));
+    auto lowest = pool.map_async(
+        MapOptions{.on_error = OnError::wait_all}, [](int i) -> int { throw std::out_of_range(std::to_string(i)); },
+        first_numbers(10));
     CHECK_THROWS_WITH(get_soon(lowest), "0");
     CHECK_THROWS_AS(pool.map_async(square, Generator{10, 3}), std::domain_error);
     CHECK_THROWS_AS(pool.map_async(MapOptions{.priority = 8}, square, first_numbers(0)), std::invalid_argument);
@@ -138,10 +149,11 @@ void cancelled() {
     const Counter started{page};
     P pool{2};
     auto future = pool.map_async(MapOptions{.chunk_size = 1}, snapshot([=](int i) {
-        started.add();
-        may_end.wait();
-        return i;
-    }), first_numbers(1000));
+                                     started.add();
+                                     may_end.wait();
+                                     return i;
+                                 }),
+                                 first_numbers(1000));
     started.wait_for(2);
     CHECK(future.cancel());
     CHECK(future.cancel());
@@ -161,10 +173,11 @@ TEST_CASE("kill() ends what runs of a map_async") {
     const Counter started{page};
     Pool pool{2};
     auto future = pool.map_async(MapOptions{.chunk_size = 1}, snapshot([started](int i) {
-        started.add();
-        std::this_thread::sleep_for(20s);
-        return i;
-    }), first_numbers(100));
+                                     started.add();
+                                     std::this_thread::sleep_for(20s);
+                                     return i;
+                                 }),
+                                 first_numbers(100));
     started.wait_for(2);
     const auto start = std::chrono::steady_clock::now();
     CHECK(future.cancel());
@@ -179,10 +192,13 @@ TEST_CASE("map_async: a dead worker costs one item, retries included") {
     Pool pool{2};
     auto died = pool.map_async([](int i) { return i == 5 ? ::raise(SIGKILL) : i; }, first_numbers(10));
     CHECK_THROWS_AS(get_soon(died), WorkerDied);
-    auto retried = pool.map_async(MapOptions{.retries = 1}, [](int i) {
-        if (i % 4 == 0 && this_task::attempt() == 0) { ::raise(SIGKILL); }
-        return i;
-    }, first_numbers(20));
+    auto retried = pool.map_async(
+        MapOptions{.retries = 1},
+        [](int i) {
+            if (i % 4 == 0 && this_task::attempt() == 0) { ::raise(SIGKILL); }
+            return i;
+        },
+        first_numbers(20));
     CHECK(get_soon(retried) == first_numbers(20));
 }
 
@@ -192,9 +208,10 @@ void closed() {
     const Gate may_go_on{page};
     P pool{2};
     auto future = pool.map_async(MapOptions{.chunk_size = 1}, snapshot([may_go_on](int i) {
-        may_go_on.wait();
-        return i;
-    }), first_numbers(500));
+                                     may_go_on.wait();
+                                     return i;
+                                 }),
+                                 first_numbers(500));
     pool.close();
     CHECK_THROWS_AS(pool.apply(square, 1), PoolClosed);
     CHECK_THROWS_AS(pool.map(square, first_numbers(1)), PoolClosed);
@@ -215,10 +232,11 @@ void terminated_map() {
         {
             P pool{{.workers = 2, .terminate_grace = 0ms}};
             future = pool.map_async(MapOptions{.chunk_size = 1}, snapshot([started](int i) {
-                started.add();
-                std::this_thread::sleep_for(1ms);
-                return i;
-            }), first_numbers(100000));
+                                        started.add();
+                                        std::this_thread::sleep_for(1ms);
+                                        return i;
+                                    }),
+                                    first_numbers(100000));
             started.wait_for(before + 10);
             if (killed) {
                 pool.kill();
@@ -236,7 +254,9 @@ template <class P>
 void many_at_once() {
     P pool{2};
     std::vector<Future<std::vector<int>>> futures;
-    for (int i = 0; i < 20; ++i) { futures.push_back(pool.map_async([i](int x) { return x + i; }, first_numbers(200))); }
+    for (int i = 0; i < 20; ++i) {
+        futures.push_back(pool.map_async([i](int x) { return x + i; }, first_numbers(200)));
+    }
     for (int i = 0; i < 20; ++i) {
         const auto results = get_soon(futures[static_cast<std::size_t>(i)]);
         CHECK(results.size() == 200);
@@ -257,9 +277,10 @@ TEST_CASE("a child forked while a map_async runs leaves it alone") {
     const Gate may_end{page};
     auto pool = std::make_unique<Pool>(2);
     auto future = std::make_unique<Future<std::vector<int>>>(pool->map_async(snapshot([may_end](int i) {
-        may_end.wait();
-        return i;
-    }), first_numbers(10)));
+                                                                                 may_end.wait();
+                                                                                 return i;
+                                                                             }),
+                                                                             first_numbers(10)));
     Subprocess child{[&] {
         future.reset();
         pool.reset();

@@ -36,8 +36,8 @@ template <class P>
 void equals_the_serial_loop() {
     constexpr std::size_t workers = 3;
     P pool{workers};
-    for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{2}, workers - 1, workers, workers + 1, std::size_t{40}, std::size_t{100},
-                                std::size_t{1000}}) {
+    for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{2}, workers - 1, workers, workers + 1,
+                                std::size_t{40}, std::size_t{100}, std::size_t{1000}}) {
         const std::vector<int> numbers = first_numbers(n);
         const std::list<int> list(numbers.begin(), numbers.end());
         const std::deque<int> deque(numbers.begin(), numbers.end());
@@ -72,8 +72,10 @@ void equals_the_serial_loop() {
             std::istringstream stream{written.str()};
             CHECK(pool.map(options, square, std::views::istream<int>(stream)) == expected);
             CHECK(pool.map(options, square, std::views::iota(0, static_cast<int>(n))) == expected);
-            CHECK(pool.map(options, [](const std::string& s) { return "<" + s + ">"; }, texts) == expected_texts);
-            CHECK(pool.map(options, [](int i) { return i % 2 == 1; }, numbers) == expected_odd);
+            CHECK(pool.map(
+                      options, [](const std::string& s) { return "<" + s + ">"; }, texts) == expected_texts);
+            CHECK(pool.map(
+                      options, [](int i) { return i % 2 == 1; }, numbers) == expected_odd);
             CHECK(pool.map(options, square, numbers | std::views::transform([](int i) { return i; })) == expected);
         }
         CHECK(pool.map(square, numbers) == expected);
@@ -91,7 +93,9 @@ void random_shapes() {
     for (std::size_t round = 0; round < times(200); ++round) {
         const std::vector<int> numbers = first_numbers(random() % 3000);
         const std::size_t chunk = random() % 2 == 0 ? 0 : 1 + random() % 4000;
-        const auto results = pool.map(MapOptions{.chunk_size = chunk}, [](int n) { return std::string(static_cast<std::size_t>(n % 100), 'x'); }, numbers);
+        const auto results = pool.map(
+            MapOptions{.chunk_size = chunk}, [](int n) { return std::string(static_cast<std::size_t>(n % 100), 'x'); },
+            numbers);
         bool right = results.size() == numbers.size();
         for (std::size_t i = 0; right && i < results.size(); ++i) { right = results[i].size() == i % 100; }
         if (!right) { FAIL("wrong in round " << round); }
@@ -103,9 +107,13 @@ template <class P>
 void items_of_any_type() {
     P pool{2};
     const std::map<std::string, std::vector<int>> map{{"a", {1, 2}}, {"b", {}}, {"c", {3}}};
-    CHECK(pool.map([](const std::pair<const std::string, std::vector<int>>& entry) { return entry.first + std::to_string(entry.second.size()); }, map) ==
-          std::vector<std::string>{"a2", "b0", "c1"});
-    CHECK(pool.map([](std::string s) { return s.size(); }, std::array{"one", "three"}) == std::vector<std::size_t>{3, 5});
+    CHECK(pool.map(
+              [](const std::pair<const std::string, std::vector<int>>& entry) {
+                  return entry.first + std::to_string(entry.second.size());
+              },
+              map) == std::vector<std::string>{"a2", "b0", "c1"});
+    CHECK(pool.map([](std::string s) { return s.size(); }, std::array{"one", "three"}) ==
+          std::vector<std::size_t>{3, 5});
     CHECK(pool.map([](std::optional<int> i) { return i; }, std::vector<std::optional<int>>{1, std::nullopt}) ==
           std::vector<std::optional<int>>{1, std::nullopt});
     const std::vector<bool> bits{true, false, true};
@@ -129,11 +137,14 @@ void empty_and_single() {
     for (const std::size_t chunk : {0, 1, 10}) {
         const MapOptions options{.chunk_size = chunk};
         CHECK(pool.map(options, square, none).empty());
-        CHECK(pool.map(options, [](int i) { return std::to_string(i); }, std::list<int>{}).empty());
+        CHECK(pool.map(
+                      options, [](int i) { return std::to_string(i); }, std::list<int>{})
+                  .empty());
         CHECK(pool.map(options, square, Generator{0}).empty());
         pool.for_each(options, square, none);
         SharedArray<int> nothing(0);
-        pool.for_each(options, [](int& x) { ++x; }, nothing);
+        pool.for_each(
+            options, [](int& x) { ++x; }, nothing);
         std::vector<int> output;
         pool.map_into(options, square, none, output);
         CHECK(pool.map(options, square, std::vector<int>{3}) == std::vector<int>{9});
@@ -149,7 +160,9 @@ template <class P>
 void huge_chunk_sizes() {
     P pool{2};
     CHECK(pool.map(MapOptions{.chunk_size = SIZE_MAX}, square, first_numbers(100)).at(99) == 9801);
-    CHECK(pool.map(MapOptions{.chunk_size = SIZE_MAX}, [](int i) { return std::to_string(i); }, first_numbers(100)).at(99) == "99");
+    CHECK(pool.map(
+                  MapOptions{.chunk_size = SIZE_MAX}, [](int i) { return std::to_string(i); }, first_numbers(100))
+              .at(99) == "99");
     CHECK(pool.map(MapOptions{.chunk_size = SIZE_MAX}, square, Generator{10}).at(9) == 81);
     CHECK(pool.map(MapOptions{.chunk_size = SIZE_MAX / 2}, square, Generator{10}).at(9) == 81);
 }
@@ -160,10 +173,13 @@ void order_is_kept() {
     for (const std::size_t workers : {1, 2, 4, 8}) {
         P pool{workers};
         for (const std::size_t chunk : {0, 1, 3}) {
-            const auto results = pool.map(MapOptions{.chunk_size = chunk}, [](int i) {
-                std::this_thread::sleep_for(std::chrono::microseconds{(64 - i) * 20});
-                return i;
-            }, first_numbers(64));
+            const auto results = pool.map(
+                MapOptions{.chunk_size = chunk},
+                [](int i) {
+                    std::this_thread::sleep_for(std::chrono::microseconds{(64 - i) * 20});
+                    return i;
+                },
+                first_numbers(64));
             CHECK(results == first_numbers(64));
         }
     }
@@ -179,9 +195,12 @@ void large_maps() {
     bool right = negated.size() == n;
     for (std::size_t i = 0; right && i < n; ++i) { right = negated[i] == -numbers[i]; }
     CHECK(right);
-    const auto texts = pool.map([](int i) { return std::string(10000, static_cast<char>('a' + i % 26)); }, first_numbers(times(5000)));
+    const auto texts =
+        pool.map([](int i) { return std::string(10000, static_cast<char>('a' + i % 26)); }, first_numbers(times(5000)));
     right = texts.size() == times(5000);
-    for (std::size_t i = 0; right && i < texts.size(); ++i) { right = texts[i] == std::string(10000, static_cast<char>('a' + i % 26)); }
+    for (std::size_t i = 0; right && i < texts.size(); ++i) {
+        right = texts[i] == std::string(10000, static_cast<char>('a' + i % 26));
+    }
     CHECK(right);
 }
 ON_EVERY_ENGINE("SML-01 a map over a million items, and one with 50 MB of results", large_maps)
@@ -191,9 +210,10 @@ TEST_CASE("a map uses all workers") {
     const Barrier all_here{page, 4};
     Pool pool{4};
     const auto pids = pool.map(MapOptions{.chunk_size = 1}, snapshot([all_here](int) {
-        all_here.arrive_and_wait();
-        return ::getpid();
-    }), first_numbers(4));
+                                   all_here.arrive_and_wait();
+                                   return ::getpid();
+                               }),
+                               first_numbers(4));
     CHECK(std::set<pid_t>(pids.begin(), pids.end()).size() == 4);
 }
 
@@ -202,9 +222,10 @@ TEST_CASE("a map with chunks of the pool's choice uses all workers too") {
     const Barrier all_here{page, 4};
     Pool pool{4};
     const auto pids = pool.map(snapshot([all_here](int) {
-        all_here.arrive_and_wait();
-        return ::getpid();
-    }), first_numbers(16));
+                                   all_here.arrive_and_wait();
+                                   return ::getpid();
+                               }),
+                               first_numbers(16));
     CHECK(std::set<pid_t>(pids.begin(), pids.end()).size() == 4);
 }
 
@@ -235,7 +256,8 @@ void for_each_sees_every_item_once() {
     P pool{2};
     for (const std::size_t chunk : {0, 1, 7, 2000}) {
         pool.for_each(MapOptions{.chunk_size = chunk}, snapshot([sum](int i) { sum.add(i); }), first_numbers(1000));
-        pool.for_each(MapOptions{.chunk_size = chunk}, snapshot([sum](const std::string& s) { sum.add(static_cast<int>(s.size())); }),
+        pool.for_each(MapOptions{.chunk_size = chunk},
+                      snapshot([sum](const std::string& s) { sum.add(static_cast<int>(s.size())); }),
                       std::vector<std::string>(100, "abc"));
         pool.for_each(MapOptions{.chunk_size = chunk}, snapshot([sum](int i) { sum.add(i); }), Generator{10});
     }
@@ -250,7 +272,8 @@ void changes_in_place() {
         SharedArray<std::int64_t> array(n);
         std::iota(array.begin(), array.end(), 0);
         for (const std::size_t chunk : {std::size_t{0}, std::size_t{1000}, n, n + 1}) {
-            pool.for_each(MapOptions{.chunk_size = chunk}, [](std::int64_t& x) { x = 2 * x + 1; }, array);
+            pool.for_each(
+                MapOptions{.chunk_size = chunk}, [](std::int64_t& x) { x = 2 * x + 1; }, array);
         }
         bool right = true;
         for (std::size_t i = 0; right && i < n; ++i) { right = array[i] == 16 * static_cast<std::int64_t>(i) + 15; }
@@ -295,13 +318,15 @@ void maps_into() {
             CHECK(std::ranges::equal(output, numbers, {}, {}, square));
             pool.map_into(options, square, numbers, shared_out);
             CHECK(std::ranges::equal(shared_out, numbers, {}, {}, square));
-            pool.map_into(options, [](int i) { return i + 1; }, shared_in, shared_out);
+            pool.map_into(
+                options, [](int i) { return i + 1; }, shared_in, shared_out);
             CHECK(std::ranges::equal(shared_out, numbers, {}, {}, [](int i) { return i + 1; }));
             std::vector<double> doubles(n);
             pool.map_into(options, square, numbers, doubles);
             CHECK(std::ranges::equal(doubles, numbers, {}, {}, square));
             std::vector<std::string> texts(n);
-            pool.map_into(options, [](int i) { return std::to_string(i); }, numbers, texts);
+            pool.map_into(
+                options, [](int i) { return std::to_string(i); }, numbers, texts);
             CHECK(texts.back() == std::to_string(n - 1));
             std::ranges::fill(output, -1);
             pool.map_into(options, square, Generator{static_cast<int>(n)}, output);
@@ -339,13 +364,16 @@ void no_further_than_the_output() {
             CAPTURE(chunk);
             std::vector<int> memory(20000, -1);
             const std::span<int> output = std::span{memory}.subspan(100, 10);
-            CHECK_THROWS_AS(pool.map_into(MapOptions{.chunk_size = chunk, .on_error = on_error}, square, Generator{10000}, output), std::invalid_argument);
+            CHECK_THROWS_AS(
+                pool.map_into(MapOptions{.chunk_size = chunk, .on_error = on_error}, square, Generator{10000}, output),
+                std::invalid_argument);
             std::ranges::fill(output, -1);
             CHECK(memory == std::vector<int>(20000, -1));
         }
     }
 }
-ON_EVERY_ENGINE("map_into writes nothing behind an output that is much too small for its input", no_further_than_the_output)
+ON_EVERY_ENGINE("map_into writes nothing behind an output that is much too small for its input",
+                no_further_than_the_output)
 
 // ---- errors
 
@@ -363,14 +391,29 @@ void lowest_error() {
         };
         // One that fails is told as it is.
         CHECK(text_of([&] {
-                  pool.map(options, [](int i) { return i == 50 ? throw std::out_of_range(std::to_string(i)) : i; }, first_numbers(100));
+                  pool.map(
+                      options, [](int i) { return i == 50 ? throw std::out_of_range(std::to_string(i)) : i; },
+                      first_numbers(100));
               }) == "50");
         CHECK(text_of([&] {
-                  pool.map(options, [](int i) { return i == 50 ? throw std::out_of_range(std::to_string(i)) : std::to_string(i); }, first_numbers(100));
+                  pool.map(
+                      options,
+                      [](int i) { return i == 50 ? throw std::out_of_range(std::to_string(i)) : std::to_string(i); },
+                      first_numbers(100));
               }) == "50");
-        CHECK(text_of([&] { pool.for_each(options, [](int i) { if (i == 99) { throw std::out_of_range("99"); } }, first_numbers(100)); }) == "99");
+        CHECK(text_of([&] {
+                  pool.for_each(
+                      options,
+                      [](int i) {
+                          if (i == 99) { throw std::out_of_range("99"); }
+                      },
+                      first_numbers(100));
+              }) == "99");
         // Where all fail, items that have not started when the first failure is known are spared.
-        CHECK(text_of([&] { pool.map(options, [](int i) -> int { throw std::out_of_range(std::to_string(i)); }, Generator{100}); }) != "nothing");
+        CHECK(text_of([&] {
+                  pool.map(
+                      options, [](int i) -> int { throw std::out_of_range(std::to_string(i)); }, Generator{100});
+              }) != "nothing");
     }
     CHECK(pool.apply(square, 3) == 9);
 }
@@ -382,10 +425,11 @@ TEST_CASE("a map throws the lowest of the errors of items that ran at once") {
     Pool pool{4};
     try {
         pool.map(MapOptions{.chunk_size = 1}, snapshot([all_here](int i) -> int {
-            all_here.arrive_and_wait();
-            if (i < 2) { std::this_thread::sleep_for(20ms); }  // so that higher ones are known first
-            throw std::out_of_range(std::to_string(i));
-        }), first_numbers(4));
+                     all_here.arrive_and_wait();
+                     if (i < 2) { std::this_thread::sleep_for(20ms); }  // so that higher ones are known first
+                     throw std::out_of_range(std::to_string(i));
+                 }),
+                 first_numbers(4));
         CHECK(false);
     } catch (const std::out_of_range& error) { CHECK(std::string{error.what()} == "0"); }
 }
@@ -399,16 +443,17 @@ void nothing_runs_after_a_failure() {
     for (const std::size_t chunk : {0, 1, 10}) {
         for (int round = 0; round < 10; ++round) {
             CHECK_THROWS_AS(pool.map(MapOptions{.chunk_size = chunk}, snapshot([running, ran](int i) {
-                                running.add();
-                                if (i == 20) {
-                                    running.add(-1);
-                                    throw std::out_of_range("no");
-                                }
-                                std::this_thread::sleep_for(200us);
-                                ran.add();
-                                running.add(-1);
-                                return i;
-                            }), first_numbers(2000)),
+                                         running.add();
+                                         if (i == 20) {
+                                             running.add(-1);
+                                             throw std::out_of_range("no");
+                                         }
+                                         std::this_thread::sleep_for(200us);
+                                         ran.add();
+                                         running.add(-1);
+                                         return i;
+                                     }),
+                                     first_numbers(2000)),
                             std::out_of_range);
             const auto now = ran.value();
             CHECK(running.value() == 0);
@@ -438,7 +483,10 @@ void throwing_ranges() {
                 const std::string expected = "bad item " + std::to_string(bad);
                 CHECK(text_of([&] { pool.map(options, square, Generator{10, bad}); }) == expected);
                 CHECK(text_of([&] { pool.for_each(options, square, Generator{10, bad}); }) == expected);
-                CHECK(text_of([&] { pool.map(options, [](int i) { return std::to_string(i); }, Generator{10, bad}); }) == expected);
+                CHECK(text_of([&] {
+                          pool.map(
+                              options, [](int i) { return std::to_string(i); }, Generator{10, bad});
+                      }) == expected);
             }
         }
         CHECK(pool.map(square, Generator{10}).at(9) == 81);
@@ -453,15 +501,17 @@ void throwing_range_leaves_nothing_running() {
     P pool{2};
     for (int round = 0; round < 20; ++round) {
         CHECK_THROWS_AS(pool.for_each(MapOptions{.chunk_size = 1}, snapshot([running](int) {
-                            running.add();
-                            std::this_thread::sleep_for(1ms);
-                            running.add(-1);
-                        }), Generator{10, 7}),
+                                          running.add();
+                                          std::this_thread::sleep_for(1ms);
+                                          running.add(-1);
+                                      }),
+                                      Generator{10, 7}),
                         std::domain_error);
         CHECK(running.value() == 0);
     }
 }
-ON_EVERY_ENGINE("EXC-09 when the range has thrown nothing of the call runs any more", throwing_range_leaves_nothing_running)
+ON_EVERY_ENGINE("EXC-09 when the range has thrown nothing of the call runs any more",
+                throwing_range_leaves_nothing_running)
 
 template <class P>
 void cancelled_thrown_by_a_task() {
@@ -478,20 +528,28 @@ TEST_CASE("DTH-02 a death among items that take next to nothing costs no more th
         const SharedArray<int> array{chunk};
         std::size_t costs_from = SIZE_MAX;
         try {
-            pool.for_each(MapOptions{.chunk_size = chunk}, [first = array.data(), bad](int& x) {
-                if (static_cast<std::size_t>(&x - first) == bad) { ::raise(SIGKILL); }
-                ++x;
-            }, array);
-        } catch (const WorkerDied& death) { costs_from = std::stoul(death.label().substr(std::string{"item "}.size())); }
+            pool.for_each(
+                MapOptions{.chunk_size = chunk},
+                [first = array.data(), bad](int& x) {
+                    if (static_cast<std::size_t>(&x - first) == bad) { ::raise(SIGKILL); }
+                    ++x;
+                },
+                array);
+        } catch (const WorkerDied& death) {
+            costs_from = std::stoul(death.label().substr(std::string{"item "}.size()));
+        }
         CAPTURE(bad, costs_from);
         CHECK(costs_from <= bad);
         CHECK(bad - costs_from < 64);
-        CHECK(std::all_of(array.begin(), array.begin() + static_cast<std::ptrdiff_t>(bad), [](int x) { return x == 1; }));
+        CHECK(
+            std::all_of(array.begin(), array.begin() + static_cast<std::ptrdiff_t>(bad), [](int x) { return x == 1; }));
     }
-    const auto outcomes = pool.map_outcomes(MapOptions{.chunk_size = chunk}, [](int i) { return i == 5000 ? ::raise(SIGKILL) : i; }, first_numbers(10'000));
+    const auto outcomes = pool.map_outcomes(
+        MapOptions{.chunk_size = chunk}, [](int i) { return i == 5000 ? ::raise(SIGKILL) : i; }, first_numbers(10'000));
     CHECK(std::ranges::count_if(outcomes, [](const auto& one) { return !one.has_value(); }) == 1);
-    const auto retried = pool.map(MapOptions{.chunk_size = chunk, .retries = 1}, [](int i) { return i == 5000 && this_task::attempt() == 0 ? ::raise(SIGKILL) : i; },
-                                  first_numbers(10'000));
+    const auto retried = pool.map(
+        MapOptions{.chunk_size = chunk, .retries = 1},
+        [](int i) { return i == 5000 && this_task::attempt() == 0 ? ::raise(SIGKILL) : i; }, first_numbers(10'000));
     CHECK(retried == first_numbers(10'000));
 }
 
@@ -501,10 +559,13 @@ TEST_CASE("DTH-02 a death among items of a microsecond costs that item alone") {
     for (const int bad : {1, 7777, chunk - 1}) {
         std::string costs;
         try {
-            pool.for_each(MapOptions{.chunk_size = chunk}, [bad](int i) {
-                if (i == bad) { ::raise(SIGKILL); }
-                for (int spin = 0; spin < 3000; ++spin) { asm volatile(""); }  // a microsecond or so
-            }, first_numbers(chunk));
+            pool.for_each(
+                MapOptions{.chunk_size = chunk},
+                [bad](int i) {
+                    if (i == bad) { ::raise(SIGKILL); }
+                    for (int spin = 0; spin < 3000; ++spin) { asm volatile(""); }  // a microsecond or so
+                },
+                first_numbers(chunk));
         } catch (const WorkerDied& death) { costs = death.label(); }
         CHECK(costs == "item " + std::to_string(bad));
     }
@@ -516,12 +577,13 @@ TEST_CASE("DTH-02 a map whose item kills its worker throws WorkerDied, and leave
     Pool pool{2};
     for (const std::size_t chunk : {0, 1, 10}) {
         CHECK_THROWS_AS(pool.map(MapOptions{.chunk_size = chunk}, snapshot([running](int i) {
-                            if (i == 30) { ::raise(SIGKILL); }
-                            running.add();
-                            std::this_thread::sleep_for(100us);
-                            running.add(-1);
-                            return i;
-                        }), first_numbers(200)),
+                                     if (i == 30) { ::raise(SIGKILL); }
+                                     running.add();
+                                     std::this_thread::sleep_for(100us);
+                                     running.add(-1);
+                                     return i;
+                                 }),
+                                 first_numbers(200)),
                         WorkerDied);
         CHECK(running.value() == 0);
         CHECK(pool.map(square, first_numbers(100)).at(99) == 9801);
@@ -535,8 +597,12 @@ TEST_CASE("map and its relatives refuse captured references, also when there are
     const std::vector<int> none;
     CHECK_THROWS_AS(pool.map(add, none), CodecError);
     CHECK_THROWS_AS(pool.map_outcomes(add, none), CodecError);
-    CHECK_THROWS_AS(pool.map_reduce(add, [](int a, int b) { return a + b; }, 0, none), CodecError);
-    CHECK_THROWS_AS(pool.map_reduce(square, [&local](int a, int b) { return a + b + local; }, 0, none), CodecError);
+    CHECK_THROWS_AS(pool.map_reduce(
+                        add, [](int a, int b) { return a + b; }, 0, none),
+                    CodecError);
+    CHECK_THROWS_AS(pool.map_reduce(
+                        square, [&local](int a, int b) { return a + b + local; }, 0, none),
+                    CodecError);
 }
 
 }  // namespace

@@ -58,28 +58,47 @@ void every_item_has_its_own() {
                         try {
                             static_cast<void>(outcomes[i].value());
                             right = false;
-                        } catch (const std::out_of_range& error) { right = std::string{error.what()} == std::to_string(i); }
+                        } catch (const std::out_of_range& error) {
+                            right = std::string{error.what()} == std::to_string(i);
+                        }
                     } else {
                         right = outcomes[i].has_value() && value_of(*outcomes[i]) == i;
                     }
                 }
                 CHECK(right);
             };
-            const auto plain = [](int i) { return i % 10 == 3 ? throw std::out_of_range(std::to_string(i)) : static_cast<std::size_t>(i); };
-            const auto text = [](int i) { return i % 10 == 3 ? throw std::out_of_range(std::to_string(i)) : std::string(static_cast<std::size_t>(i), 'x'); };
+            const auto plain = [](int i) {
+                return i % 10 == 3 ? throw std::out_of_range(std::to_string(i)) : static_cast<std::size_t>(i);
+            };
+            const auto text = [](int i) {
+                return i % 10 == 3 ? throw std::out_of_range(std::to_string(i))
+                                   : std::string(static_cast<std::size_t>(i), 'x');
+            };
             const auto number = [](std::size_t i) { return i; };
             const auto size = [](const std::string& s) { return s.size(); };
             const int count = static_cast<int>(n);
             check(pool.map_outcomes(options, plain, first_numbers(n)), number);
             check(pool.map_outcomes(options, plain, Generator{count}), number);
             check(pool.map_outcomes(options, text, first_numbers(n)), size);
-            check(pool.map_outcomes(options, [plain](int i, const std::string&) { return plain(i); }, first_numbers(n), std::vector<std::string>(n + 1)), number);
-            check(pool.map_outcomes(options, [](const std::string& s) { return s.size() % 10 == 3 ? throw std::out_of_range(std::to_string(s.size())) : s; },
-                                    first_numbers(n) | std::views::transform([](int i) { return std::string(static_cast<std::size_t>(i), 'x'); })),
+            check(pool.map_outcomes(
+                      options, [plain](int i, const std::string&) { return plain(i); }, first_numbers(n),
+                      std::vector<std::string>(n + 1)),
+                  number);
+            check(pool.map_outcomes(
+                      options,
+                      [](const std::string& s) {
+                          return s.size() % 10 == 3 ? throw std::out_of_range(std::to_string(s.size())) : s;
+                      },
+                      first_numbers(n) |
+                          std::views::transform([](int i) { return std::string(static_cast<std::size_t>(i), 'x'); })),
                   size);
         }
     }
-    const auto nothings = pool.map_outcomes([](int i) { if (i == 1) { throw std::out_of_range("1"); } }, first_numbers(3));
+    const auto nothings = pool.map_outcomes(
+        [](int i) {
+            if (i == 1) { throw std::out_of_range("1"); }
+        },
+        first_numbers(3));
     CHECK((nothings[0] && !nothings[1] && nothings[2]));
     auto pointers = pool.map_outcomes([](int i) { return std::make_unique<int>(i); }, first_numbers(3));
     CHECK(**pointers[2] == 2);
@@ -127,17 +146,11 @@ std::string summary(const Outcomes& outcomes) {
         try {
             static_cast<void>(outcome.value());
             text += '.';
-        } catch (const std::range_error& error) {
-            text += error.what()[0];
-        } catch (const CodecError&) {
+        } catch (const std::range_error& error) { text += error.what()[0]; } catch (const CodecError&) {
             text += 'C';
-        } catch (const WorkerDied&) {
-            text += 'W';
-        } catch (const TaskTimedOut&) {
+        } catch (const WorkerDied&) { text += 'W'; } catch (const TaskTimedOut&) {
             text += 'T';
-        } catch (const std::exception&) {
-            text += '?';
-        }
+        } catch (const std::exception&) { text += '?'; }
     }
     return text;
 }
@@ -151,9 +164,12 @@ void codecs() {
         std::vector<Sticky> items(10);
         for (const int i : {1, 2, 3}) { items[static_cast<std::size_t>(i)].value = i; }
         items[9].value = 2;
-        CHECK(summary(pool.map_outcomes(options, [](Sticky s) { return s.value; }, std::list(items.begin(), items.end()))) == ".edC.....d");
-        CHECK(summary(pool.map_outcomes(options, [](int i) { return Sticky{i}; }, std::vector<int>{0, 1, 2, 3, 0, 0, 1})) == ".edC..e");
-        CHECK(summary(pool.map_outcomes(options, [](int i) { return Sticky{i}; }, std::vector<int>(50, 2))) == std::string(50, 'd'));
+        CHECK(summary(pool.map_outcomes(
+                  options, [](Sticky s) { return s.value; }, std::list(items.begin(), items.end()))) == ".edC.....d");
+        CHECK(summary(pool.map_outcomes(
+                  options, [](int i) { return Sticky{i}; }, std::vector<int>{0, 1, 2, 3, 0, 0, 1})) == ".edC..e");
+        CHECK(summary(pool.map_outcomes(
+                  options, [](int i) { return Sticky{i}; }, std::vector<int>(50, 2))) == std::string(50, 'd'));
     }
 }
 ON_EVERY_ENGINE("EXC-12 EXC-13 EXC-14 an item or result that does not travel costs one item", codecs)
@@ -174,24 +190,30 @@ TEST_CASE("DTH-02 one bad item costs one item: throwing, killing its worker, exi
             }
             return std::to_string(i);
         };
-        CHECK(summary(pool.map_outcomes(options, behave, first_numbers(40))) == "...r......WW........T..................W");
+        CHECK(summary(pool.map_outcomes(options, behave, first_numbers(40))) ==
+              "...r......WW........T..................W");
         const auto plain = [](int i) { return i == 0 || i == 7 ? ::raise(SIGKILL) : i; };
         CHECK(summary(pool.map_outcomes(MapOptions{.chunk_size = chunk}, plain, first_numbers(12))) == "W......W....");
     }
-    const auto again = pool.map_outcomes(MapOptions{.retries = 2}, [](int i) {
-        if (i % 5 == 0 && this_task::attempt() < 2) { ::raise(SIGKILL); }
-        return i;
-    }, first_numbers(20));
+    const auto again = pool.map_outcomes(
+        MapOptions{.retries = 2},
+        [](int i) {
+            if (i % 5 == 0 && this_task::attempt() < 2) { ::raise(SIGKILL); }
+            return i;
+        },
+        first_numbers(20));
     CHECK(summary(again) == std::string(20, '.'));
 }
 
 TEST_CASE("a million items, three of them deadly") {
     const auto n = static_cast<int>(times(1000000));
     Pool pool{2};
-    const auto outcomes = pool.map_outcomes([n](int i) {
-        if (i == 0 || i == n / 2 || i == n - 1) { ::raise(SIGKILL); }
-        return i;
-    }, std::views::iota(0, n));
+    const auto outcomes = pool.map_outcomes(
+        [n](int i) {
+            if (i == 0 || i == n / 2 || i == n - 1) { ::raise(SIGKILL); }
+            return i;
+        },
+        std::views::iota(0, n));
     std::size_t failed = 0;
     bool right = true;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -236,9 +258,10 @@ TEST_CASE("EXC-06 items that are lost together have an error each") {
         pool.terminate();
     }};
     const auto lost = pool.map_outcomes(MapOptions{.chunk_size = 10}, snapshot([started](int) {
-        started.add();
-        std::this_thread::sleep_for(20s);
-    }), first_numbers(10));
+                                            started.add();
+                                            std::this_thread::sleep_for(20s);
+                                        }),
+                                        first_numbers(10));
     ender.join();
     collect(lost, PoolTerminated{});
     CHECK(errors.size() == 20);

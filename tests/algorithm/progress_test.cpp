@@ -38,15 +38,17 @@ void told() {
         const Gate told_of_some{page};
         std::vector<Progress> seen;
         bool same_thread = true;
-        const MapOptions options{.chunk_size = chunk, .progress = [&, caller = std::this_thread::get_id()](const Progress& now) {
+        const MapOptions options{.chunk_size = chunk,
+                                 .progress = [&, caller = std::this_thread::get_id()](const Progress& now) {
                                      seen.push_back(now);
                                      told_of_some.set();
                                      same_thread = same_thread && std::this_thread::get_id() == caller;
                                  }};
         pool.for_each(options, snapshot([told_of_some](int i) {
-            std::this_thread::sleep_for(10ms);
-            if (has_workers<P> && i == 59) { told_of_some.wait(); }  // the caller may be late
-        }), first_numbers(60));
+                          std::this_thread::sleep_for(10ms);
+                          if (has_workers<P> && i == 59) { told_of_some.wait(); }  // the caller may be late
+                      }),
+                      first_numbers(60));
         REQUIRE(seen.size() >= 2);
         CHECK(same_thread);
         CHECK(std::ranges::is_sorted(seen, {}, &Progress::done));
@@ -56,7 +58,9 @@ void told() {
         const auto check_times = [&] {
             REQUIRE_FALSE(seen.empty());
             for (std::size_t i = 0; i < seen.size(); ++i) { CHECK(seen[i].last == (i + 1 == seen.size())); }
-            for (std::size_t i = 0; i + 1 < seen.size(); ++i) { CHECK(seen[i].elapsed - (i == 0 ? 0ns : seen[i - 1].elapsed) >= 99ms); }
+            for (std::size_t i = 0; i + 1 < seen.size(); ++i) {
+                CHECK(seen[i].elapsed - (i == 0 ? 0ns : seen[i - 1].elapsed) >= 99ms);
+            }
         };
         check_times();
         if (has_workers<P>) { CHECK(seen.front().done < 60); }
@@ -76,7 +80,9 @@ void told() {
         check_times();
         CHECK(seen.back().done == 5);
         seen.clear();
-        CHECK_THROWS_AS(pool.map(options, [](int) -> int { throw std::out_of_range("no"); }, first_numbers(3)), std::out_of_range);
+        CHECK_THROWS_AS(pool.map(
+                            options, [](int) -> int { throw std::out_of_range("no"); }, first_numbers(3)),
+                        std::out_of_range);
         check_times();  // a call that fails ends too
         CHECK(seen.back().done >= 1);
         CHECK(seen.back().total == 3);
@@ -86,7 +92,8 @@ void told() {
         check_times();
         CHECK(seen.back().done == 3);
         seen.clear();
-        CHECK(pool.map_reduce(options, square, [](int a, int b) { return a + b; }, 0, first_numbers(1000)) == 332833500);
+        CHECK(pool.map_reduce(
+                  options, square, [](int a, int b) { return a + b; }, 0, first_numbers(1000)) == 332833500);
         CHECK(seen.back().done == 1000);
     }
 }
@@ -98,13 +105,17 @@ TEST_CASE("progress is by item, also within one chunk") {
     Pool pool{1};
     std::vector<std::size_t> seen;
     // Items 10 and 20 end when as many items before them have been told of.
-    pool.for_each(MapOptions{.chunk_size = 100, .progress = [&](const Progress& now) {
-                                 seen.push_back(now.done);
-                                 told.add(static_cast<std::int64_t>(now.done) - told.value());
-                             }}, snapshot([told](int i) {
-        std::this_thread::sleep_for(1ms);
-        if (i % 10 == 0) { told.wait_for(i); }
-    }), first_numbers(30));
+    pool.for_each(MapOptions{.chunk_size = 100,
+                             .progress =
+                                 [&](const Progress& now) {
+                                     seen.push_back(now.done);
+                                     told.add(static_cast<std::int64_t>(now.done) - told.value());
+                                 }},
+                  snapshot([told](int i) {
+                      std::this_thread::sleep_for(1ms);
+                      if (i % 10 == 0) { told.wait_for(i); }
+                  }),
+                  first_numbers(30));
     CHECK(std::ranges::count(seen, std::size_t{10}) >= 1);
     CHECK(std::ranges::count(seen, std::size_t{20}) >= 1);
     CHECK(seen.back() == 30);
@@ -115,11 +126,14 @@ void listener_throws() {
     SharedPage page;
     const Counter running{page};
     P pool{2};
-    CHECK_THROWS_AS(pool.for_each(MapOptions{.chunk_size = 1, .progress = [](const Progress&) { throw std::length_error("enough"); }}, snapshot([running](int) {
-                        running.add();
-                        std::this_thread::sleep_for(10ms);
-                        running.add(-1);
-                    }), first_numbers(200)),
+    CHECK_THROWS_AS(pool.for_each(MapOptions{.chunk_size = 1,
+                                             .progress = [](const Progress&) { throw std::length_error("enough"); }},
+                                  snapshot([running](int) {
+                                      running.add();
+                                      std::this_thread::sleep_for(10ms);
+                                      running.add(-1);
+                                  }),
+                                  first_numbers(200)),
                     std::length_error);
     CHECK(running.value() == 0);
     CHECK(pool.map(square, first_numbers(3)).size() == 3);
@@ -130,8 +144,8 @@ template <class P>
 void listener_throws_last() {
     P pool{2};
     const MapOptions options{.progress = [](const Progress& now) {
-                                 if (now.last) { throw std::length_error("enough"); }
-                             }};
+        if (now.last) { throw std::length_error("enough"); }
+    }};
     const auto f = [](int i) { return i == 2 ? throw std::out_of_range("no") : i; };
     CHECK_THROWS_AS(pool.map(options, f, first_numbers(3)), std::out_of_range);
     CHECK_THROWS_AS(pool.map(options, f, first_numbers(2)), std::length_error);
@@ -187,9 +201,10 @@ TEST_CASE("progress_bar draws one line of a terminal over and over, and ends it"
     const Gate drawn{page};  // in the middle
     Pool pool{2};
     pool.for_each(MapOptions{.progress = drawing(progress_bar(terminal.number()), drawn)}, snapshot([drawn](int i) {
-        std::this_thread::sleep_for(10ms);
-        if (i == 30) { drawn.wait(); }
-    }), first_numbers(60));
+                      std::this_thread::sleep_for(10ms);
+                      if (i == 30) { drawn.wait(); }
+                  }),
+                  first_numbers(60));
     const std::string text = terminal.text();
     CAPTURE(text);
     CHECK(text.front() == '\r');
@@ -214,11 +229,13 @@ TEST_CASE("progress_bar on a FILE, with an unknown total, and after an error") {
     const Gate drawn{page};
     Pool pool{2};
     std::size_t n = 0;
-    for (const int x : pool.imap(MapOptions{.window = 8, .progress = drawing(progress_bar(file), drawn)}, snapshot([drawn](int i) {
-             std::this_thread::sleep_for(10ms);
-             if (i == 20) { drawn.wait(); }  // the input is not over then
-             return i;
-         }), Generator{40})) {
+    for (const int x :
+         pool.imap(MapOptions{.window = 8, .progress = drawing(progress_bar(file), drawn)}, snapshot([drawn](int i) {
+                       std::this_thread::sleep_for(10ms);
+                       if (i == 20) { drawn.wait(); }  // the input is not over then
+                       return i;
+                   }),
+                   Generator{40})) {
         n += x >= 0 ? 1U : 0U;
     }
     CHECK(n == 40);
@@ -230,10 +247,13 @@ TEST_CASE("progress_bar on a FILE, with an unknown total, and after an error") {
 
     const auto kept = progress_bar(file);
     for (int round = 0; round < 2; ++round) {
-        CHECK_THROWS_AS(pool.for_each(MapOptions{.progress = kept}, [](int i) {
-                            std::this_thread::sleep_for(10ms);
-                            if (i == 39) { throw std::out_of_range("no"); }
-                        }, first_numbers(40)),
+        CHECK_THROWS_AS(pool.for_each(
+                            MapOptions{.progress = kept},
+                            [](int i) {
+                                std::this_thread::sleep_for(10ms);
+                                if (i == 39) { throw std::out_of_range("no"); }
+                            },
+                            first_numbers(40)),
                         std::out_of_range);
         const std::string failed = terminal.text();
         CHECK(std::count(failed.begin(), failed.end(), '\n') == 1);
@@ -246,9 +266,12 @@ TEST_CASE("progress_bar is silent where nobody looks") {
     int ends[2];
     REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
     Pool pool{2};
-    pool.for_each(MapOptions{.progress = progress_bar(ends[1])}, [](int) {}, first_numbers(10));
-    pool.for_each(MapOptions{.progress = progress_bar(nullptr)}, [](int) {}, first_numbers(10));
-    pool.for_each(MapOptions{.progress = progress_bar(-1)}, [](int) {}, first_numbers(10));
+    pool.for_each(
+        MapOptions{.progress = progress_bar(ends[1])}, [](int) {}, first_numbers(10));
+    pool.for_each(
+        MapOptions{.progress = progress_bar(nullptr)}, [](int) {}, first_numbers(10));
+    pool.for_each(
+        MapOptions{.progress = progress_bar(-1)}, [](int) {}, first_numbers(10));
     char byte;
     CHECK(::read(ends[0], &byte, 1) == -1);
     ::close(ends[0]);

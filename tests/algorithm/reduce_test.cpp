@@ -22,7 +22,9 @@ namespace {
 
 std::vector<double> doubles(std::size_t n) {
     std::vector<double> all(n);
-    for (std::size_t i = 0; i < n; ++i) { all[i] = std::sin(static_cast<double>(i)) * std::pow(10.0, static_cast<double>(i % 17)); }
+    for (std::size_t i = 0; i < n; ++i) {
+        all[i] = std::sin(static_cast<double>(i)) * std::pow(10.0, static_cast<double>(i % 17));
+    }
     return all;
 }
 
@@ -60,12 +62,15 @@ void same_bits_for_all() {
             const double expected = reduce_here(scaled, std::plus<>{}, 0.1, all);
             SharedArray<double> shared(n);
             std::ranges::copy(all, shared.begin());
-            for (const std::size_t chunk : {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{256}, std::size_t{257}, std::size_t{5000}, SIZE_MAX}) {
+            for (const std::size_t chunk : {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{256},
+                                            std::size_t{257}, std::size_t{5000}, SIZE_MAX}) {
                 CAPTURE(workers, n, chunk);
                 const MapOptions options{.chunk_size = chunk};
                 CHECK(same_bits(pool.map_reduce(options, scaled, std::plus<>{}, 0.1, all), expected));
                 CHECK(same_bits(pool.map_reduce(options, scaled, std::plus<>{}, 0.1, shared), expected));
-                CHECK(same_bits(pool.map_reduce(options, scaled, std::plus<>{}, 0.1, all | std::views::transform([](double x) { return x; })), expected));
+                CHECK(same_bits(pool.map_reduce(options, scaled, std::plus<>{}, 0.1,
+                                                all | std::views::transform([](double x) { return x; })),
+                                expected));
             }
             CHECK(same_bits(pool.map_reduce(scaled, std::plus<>{}, 0.1, all), expected));
         }
@@ -87,14 +92,18 @@ void in_order() {
         }
     }
     // The sum is of another type than what is mapped to.
-    CHECK(pool.map_reduce([](int i) { return i; }, [](long a, long b) { return a + b; }, 0L, first_numbers(1000)) == 499500);
+    CHECK(pool.map_reduce([](int i) { return i; }, [](long a, long b) { return a + b; }, 0L, first_numbers(1000)) ==
+          499500);
     CHECK(pool.map_reduce([](int i) { return std::make_unique<int>(i); },
-                          [](std::unique_ptr<int> a, std::unique_ptr<int> b) { return std::make_unique<int>(*a + *b); }, std::make_unique<int>(1),
-                          first_numbers(600)) != nullptr);
+                          [](std::unique_ptr<int> a, std::unique_ptr<int> b) { return std::make_unique<int>(*a + *b); },
+                          std::make_unique<int>(1), first_numbers(600)) != nullptr);
     const auto longest = [](std::string a, std::string b) { return a.size() >= b.size() ? a : b; };
-    CHECK(pool.map_reduce([](std::string s) { return s; }, longest, std::string{}, std::vector{"one", "three", "five"}) == "three");
+    CHECK(pool.map_reduce([](std::string s) { return s; }, longest, std::string{},
+                          std::vector{"one", "three", "five"}) == "three");
     const int offset = 3;
-    CHECK(pool.map_reduce([offset](int i) { return i + offset; }, [offset](int a, int b) { return std::max(a, b) + 0 * offset; }, 0, first_numbers(300)) == 302);
+    CHECK(pool.map_reduce([offset](int i) { return i + offset; },
+                          [offset](int a, int b) { return std::max(a, b) + 0 * offset; }, 0,
+                          first_numbers(300)) == 302);
 }
 ON_EVERY_ENGINE("map_reduce folds from left to right, whatever finishes first", in_order)
 
@@ -108,7 +117,8 @@ void slow_items_of_one_block() {
         for (const MapOptions& options : {MapOptions{}, MapOptions{.chunk_size = 1}}) {
             CAPTURE(n, options.chunk_size);
             const auto together = [&] {  // as many run at a time as there are workers
-                return snapshot([begun, enough = begun.value() + std::min<std::int64_t>(workers, static_cast<std::int64_t>(n))](int i) {
+                return snapshot([begun, enough = begun.value() +
+                                                 std::min<std::int64_t>(workers, static_cast<std::int64_t>(n))](int i) {
                     begun.add();
                     begun.wait_for(enough);
                     return i;
@@ -136,17 +146,24 @@ void slow_items_in_order() {
     };
     for (const std::size_t n : {1, 40, 256, 700}) {
         CAPTURE(n);
-        const std::string expected = reduce_here([](int i) { return std::to_string(i) + " "; }, join, std::string{"> "}, first_numbers(n));
+        const std::string expected =
+            reduce_here([](int i) { return std::to_string(i) + " "; }, join, std::string{"> "}, first_numbers(n));
         for (const std::size_t chunk : {0, 3, 100}) {
             CAPTURE(chunk);
-            CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, text, join, std::string{"> "}, first_numbers(n)) == expected);
-            CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, text, join, std::string{"> "}, Generator{static_cast<int>(n)}) == expected);
+            CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, text, join, std::string{"> "}, first_numbers(n)) ==
+                  expected);
+            CHECK(pool.map_reduce(MapOptions{.chunk_size = chunk}, text, join, std::string{"> "},
+                                  Generator{static_cast<int>(n)}) == expected);
         }
         CHECK(pool.map_reduce(text, folded_slowly, std::string{"> "}, first_numbers(n)) == expected);
     }
     // What is mapped to need not be what it is folded to, nor be stored in a vector as itself.
-    CHECK(pool.map_reduce(MapOptions{.chunk_size = 3}, [](int i) { return i % 2 == 0; }, [](int a, bool b) { return a * 2 % 1001 + (b ? 1 : 0); }, 0, first_numbers(20)) ==
-          pool.map_reduce(MapOptions{.chunk_size = 256}, [](int i) { return i % 2 == 0; }, [](int a, bool b) { return a * 2 % 1001 + (b ? 1 : 0); }, 0, first_numbers(20)));
+    CHECK(pool.map_reduce(
+              MapOptions{.chunk_size = 3}, [](int i) { return i % 2 == 0; },
+              [](int a, bool b) { return a * 2 % 1001 + (b ? 1 : 0); }, 0, first_numbers(20)) ==
+          pool.map_reduce(
+              MapOptions{.chunk_size = 256}, [](int i) { return i % 2 == 0; },
+              [](int a, bool b) { return a * 2 % 1001 + (b ? 1 : 0); }, 0, first_numbers(20)));
 }
 ON_ENGINES_WITH_WORKERS("map_reduce folds slow items from left to right, whatever finishes first", slow_items_in_order)
 
@@ -157,10 +174,19 @@ void reduce_errors() {
     for (const OnError on_error : {OnError::fail_fast, OnError::wait_all}) {
         for (const std::size_t chunk : {0, 1, 100, 5000}) {
             const MapOptions options{.chunk_size = chunk, .on_error = on_error};
-            CHECK_THROWS_AS(pool.map_reduce(options, [](int i) { return i == 700 ? throw std::out_of_range("700") : i; }, add, 0, first_numbers(2000)), std::out_of_range);
-            CHECK_THROWS_AS(pool.map_reduce(options, square, [](int, int b) { return b == 49 ? throw std::out_of_range("in the worker") : 1; }, 0, first_numbers(2000)),
+            CHECK_THROWS_AS(pool.map_reduce(
+                                options, [](int i) { return i == 700 ? throw std::out_of_range("700") : i; }, add, 0,
+                                first_numbers(2000)),
                             std::out_of_range);
-            CHECK_THROWS_AS(pool.map_reduce(options, square, [](int a, int b) { return a == -1 ? throw std::out_of_range("in the parent") : a + b; }, -1, first_numbers(20)),
+            CHECK_THROWS_AS(
+                pool.map_reduce(
+                    options, square, [](int, int b) { return b == 49 ? throw std::out_of_range("in the worker") : 1; },
+                    0, first_numbers(2000)),
+                std::out_of_range);
+            CHECK_THROWS_AS(pool.map_reduce(
+                                options, square,
+                                [](int a, int b) { return a == -1 ? throw std::out_of_range("in the parent") : a + b; },
+                                -1, first_numbers(20)),
                             std::out_of_range);
             CHECK_THROWS_AS(pool.map_reduce(options, square, add, 0, Generator{1000, 600}), std::domain_error);
         }
@@ -169,17 +195,22 @@ void reduce_errors() {
 }
 ON_EVERY_ENGINE("map_reduce throws what its functions throw", reduce_errors)
 
-TEST_CASE("wait_all: a block of map_reduce whose result cannot be folded is the error, though a later one has failed before") {
+TEST_CASE(
+    "wait_all: a block of map_reduce whose result cannot be folded is the error, though a later one has failed "
+    "before") {
     SharedPage page;
     const Gate known{page};  // that the second block has failed
     Pool pool{2};
     const MapOptions options{.chunk_size = 256, .on_error = OnError::wait_all, .progress = [&](const Progress& now) {
                                  if (now.done >= 256) { known.set(); }
                              }};
-    CHECK_THROWS_WITH(pool.map_reduce(options, snapshot([known](int i) {
-                          if (i == 0) { known.wait(); }
-                          return i == 300 ? throw std::out_of_range("300") : i;
-                      }), [](int a, int b) { return a == -1 ? throw std::out_of_range("in the parent") : a + b; }, -1, first_numbers(512)),
+    CHECK_THROWS_WITH(pool.map_reduce(
+                          options, snapshot([known](int i) {
+                              if (i == 0) { known.wait(); }
+                              return i == 300 ? throw std::out_of_range("300") : i;
+                          }),
+                          [](int a, int b) { return a == -1 ? throw std::out_of_range("in the parent") : a + b; }, -1,
+                          first_numbers(512)),
                       "in the parent");
 }
 
@@ -208,11 +239,17 @@ TEST_CASE("map_reduce with workers that die: retried, or WorkerDied") {
     };
     for (const std::size_t chunk : {0, 1, 3000}) {
         CAPTURE(chunk);
-        CHECK_THROWS_AS(pool.map_reduce(MapOptions{.chunk_size = chunk}, [](int i) { return i == 300 ? ::raise(SIGKILL) : i; }, std::plus<>{}, 0, all), WorkerDied);
-        CHECK_THROWS_AS(pool.map_reduce(MapOptions{.chunk_size = chunk, .timeout = 50ms}, [](int i) {
-                            if (i == 300) { std::this_thread::sleep_for(20s); }
-                            return i;
-                        }, std::plus<>{}, 0, all),
+        CHECK_THROWS_AS(pool.map_reduce(
+                            MapOptions{.chunk_size = chunk}, [](int i) { return i == 300 ? ::raise(SIGKILL) : i; },
+                            std::plus<>{}, 0, all),
+                        WorkerDied);
+        CHECK_THROWS_AS(pool.map_reduce(
+                            MapOptions{.chunk_size = chunk, .timeout = 50ms},
+                            [](int i) {
+                                if (i == 300) { std::this_thread::sleep_for(20s); }
+                                return i;
+                            },
+                            std::plus<>{}, 0, all),
                         TaskTimedOut);
         static_cast<void>(dies);
     }
@@ -223,16 +260,18 @@ TEST_CASE("map_reduce with workers that die: retried, or WorkerDied") {
     std::int64_t rounds = 0;
     for (const std::size_t chunk : {0, 1, 50, 3000}) {
         CAPTURE(chunk);
-        const int sum = fresh.map_reduce(MapOptions{.chunk_size = chunk, .retries = 1}, snapshot([tenth, two_hundredth, rounds](int i) {
-            // Each dies the first time it is met, and no more.
-            for (const auto& [item, deaths] : {std::pair{10, tenth}, std::pair{200, two_hundredth}}) {
-                if (i == item && deaths.value() == rounds) {
-                    deaths.add();
-                    ::raise(SIGKILL);
+        const int sum = fresh.map_reduce(
+            MapOptions{.chunk_size = chunk, .retries = 1}, snapshot([tenth, two_hundredth, rounds](int i) {
+                // Each dies the first time it is met, and no more.
+                for (const auto& [item, deaths] : {std::pair{10, tenth}, std::pair{200, two_hundredth}}) {
+                    if (i == item && deaths.value() == rounds) {
+                        deaths.add();
+                        ::raise(SIGKILL);
+                    }
                 }
-            }
-            return i;
-        }), std::plus<>{}, 0, first_numbers(256));
+                return i;
+            }),
+            std::plus<>{}, 0, first_numbers(256));
         CHECK(sum == 256 * 255 / 2);
         ++rounds;
         CHECK(tenth.value() == rounds);

@@ -61,15 +61,21 @@ void repeats() {
             CHECK(pool.map(options, limited, items, repeat(limits)) == expected);
             CHECK(pool.map(options, limited, shared, same_limits) == expected);
             CHECK(pool.map(options, limited, Generator{static_cast<int>(n)}, same_limits) == expected);
-            CHECK(pool.map(options, [](const Limits& all, int i) { return limited(i, all); }, same_limits, items) == expected);
+            CHECK(pool.map(
+                      options, [](const Limits& all, int i) { return limited(i, all); }, same_limits, items) ==
+                  expected);
             CHECK(pool.map_async(options, limited, items, repeat(limits)).get() == expected);
             CHECK(std::ranges::equal(pool.imap(options, limited, items, repeat(limits)), expected));
             std::vector<int> unordered(n);
-            for (auto&& [index, value] : pool.imap_unordered(options, limited, std::list<int>(items.begin(), items.end()), same_limits)) { unordered[index] = value; }
+            for (auto&& [index, value] :
+                 pool.imap_unordered(options, limited, std::list<int>(items.begin(), items.end()), same_limits)) {
+                unordered[index] = value;
+            }
             CHECK(unordered == expected);
             const auto outcomes = pool.map_outcomes(options, limited, items, same_limits);
             CHECK(std::ranges::equal(outcomes, expected, {}, [](const auto& outcome) { return outcome.value(); }));
-            pool.for_each(options, [](int& i, const Limits& all) { i = limited(i, all) + 1; }, shared, same_limits);
+            pool.for_each(
+                options, [](int& i, const Limits& all) { i = limited(i, all) + 1; }, shared, same_limits);
             CHECK(std::ranges::equal(shared, expected, {}, [](int i) { return i - 1; }));
             std::ranges::copy(items, shared.begin());
         }
@@ -83,14 +89,26 @@ void several_repeats() {
     const std::vector<int> items = first_numbers(100);
     std::vector<std::string> expected;
     for (const int i : items) { expected.push_back("text" + std::to_string(i) + std::to_string(2 * i)); }
-    CHECK(pool.map([](std::string_view text, int a, const std::vector<int>& factor, const std::string& b) { return std::string(text) + std::to_string(a * factor[0]) + b; },
-                   repeat("text"), items, repeat(std::vector{1}), std::views::transform(items, [](int i) { return std::to_string(2 * i); })) == expected);
-    CHECK(pool.map([](const char* text, int n) { return text[n]; }, repeat("abc"), first_numbers(3)) == std::vector{'a', 'b', 'c'});
-    CHECK(pool.map([](std::stop_token stop, const std::string& text, int n) { return stop.stop_requested() ? ' ' : text.at(static_cast<std::size_t>(n)); }, repeat("abc"),
-                   first_numbers(3)) == std::vector{'a', 'b', 'c'});
-    CHECK(pool.map([](const std::unique_ptr<int>& p, int n) { return *p + n; }, repeat(std::make_unique<int>(3)), first_numbers(3)) == std::vector{3, 4, 5});
-    CHECK(pool.map([](std::vector<int> copy, int n) { copy.push_back(n); return copy.size(); }, repeat(std::vector{3}), items) == std::vector<std::size_t>(100, 2));
-    CHECK_THROWS_AS(pool.map([](int n, const Limits& limits) { return limits.at(std::to_string(n)); }, items, repeat(Limits{{"0", 1}})), std::out_of_range);
+    CHECK(pool.map([](std::string_view text, int a, const std::vector<int>& factor,
+                      const std::string& b) { return std::string(text) + std::to_string(a * factor[0]) + b; },
+                   repeat("text"), items, repeat(std::vector{1}),
+                   std::views::transform(items, [](int i) { return std::to_string(2 * i); })) == expected);
+    CHECK(pool.map([](const char* text, int n) { return text[n]; }, repeat("abc"), first_numbers(3)) ==
+          std::vector{'a', 'b', 'c'});
+    CHECK(pool.map([](std::stop_token stop, const std::string& text,
+                      int n) { return stop.stop_requested() ? ' ' : text.at(static_cast<std::size_t>(n)); },
+                   repeat("abc"), first_numbers(3)) == std::vector{'a', 'b', 'c'});
+    CHECK(pool.map([](const std::unique_ptr<int>& p, int n) { return *p + n; }, repeat(std::make_unique<int>(3)),
+                   first_numbers(3)) == std::vector{3, 4, 5});
+    CHECK(pool.map(
+              [](std::vector<int> copy, int n) {
+                  copy.push_back(n);
+                  return copy.size();
+              },
+              repeat(std::vector{3}), items) == std::vector<std::size_t>(100, 2));
+    CHECK_THROWS_AS(pool.map([](int n, const Limits& limits) { return limits.at(std::to_string(n)); }, items,
+                             repeat(Limits{{"0", 1}})),
+                    std::out_of_range);
 }
 ON_EVERY_ENGINE("several repeats stand where their function wants them", several_repeats)
 

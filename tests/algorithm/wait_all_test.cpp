@@ -25,7 +25,9 @@ struct Touchy {
 template <>
 struct procpool::Codec<Touchy> {
     static void encode(Writer& out, const Touchy& touchy) {
-        if (touchy.value >= Touchy::in_encode && touchy.value < Touchy::in_decode) { throw std::range_error(std::to_string(touchy.value)); }
+        if (touchy.value >= Touchy::in_encode && touchy.value < Touchy::in_decode) {
+            throw std::range_error(std::to_string(touchy.value));
+        }
         Codec<int>::encode(out, touchy.value);
     }
     static Touchy decode(Reader& in) {
@@ -41,9 +43,7 @@ template <class Call>
 std::string text_of(Call call) {
     try {
         call();
-    } catch (const WorkerDied&) {
-        return "died";
-    } catch (const TaskTimedOut&) {
+    } catch (const WorkerDied&) { return "died"; } catch (const TaskTimedOut&) {
         return "timed out";
     } catch (const std::exception& error) { return error.what(); }
     return "nothing";
@@ -78,13 +78,20 @@ void runs_everything() {
         std::ranges::copy(first_numbers(100), shared.begin());
         CHECK(text_of([&] {
                   pool.for_each(options, snapshot([ran](int& i) {
-                      ran.add();
-                      if (i == 99) { throw std::out_of_range("99"); }
-                      i = -i;
-                  }), shared);
+                                    ran.add();
+                                    if (i == 99) { throw std::out_of_range("99"); }
+                                    i = -i;
+                                }),
+                                shared);
               }) == "99");
         CHECK(shared[98] == -98);
-        CHECK(text_of([&] { pool.map(options, snapshot([ran](int i) -> int { ran.add(); throw std::out_of_range(std::to_string(i)); }), first_numbers(200)); }) == "0");
+        CHECK(text_of([&] {
+                  pool.map(options, snapshot([ran](int i) -> int {
+                               ran.add();
+                               throw std::out_of_range(std::to_string(i));
+                           }),
+                           first_numbers(200));
+              }) == "0");
         calls += 100 + 100 + 4 + 100 + 100 + 100 + 100 + 200;
         CHECK(ran.value() == calls);
         CHECK(pool.map(options, square, first_numbers(100)).at(99) == 9801);
@@ -112,8 +119,14 @@ void codecs_that_throw() {
         CHECK(text_of([&] { fresh.for_each(options, count, std::list(items.begin(), items.end())); }) == "1000");
         CHECK(ran.value() == 35);
         // Results: one that does not encode, and one that does not decode.
-        CHECK(text_of([&] { pool.map(options, [](int i) { return Touchy{i == 5 ? Touchy::in_encode : i}; }, first_numbers(20)); }) == "1000");
-        CHECK(text_of([&] { pool.map(options, [](int i) { return Touchy{i == 5 ? Touchy::in_decode : i}; }, first_numbers(20)); }) == "2000");
+        CHECK(text_of([&] {
+                  pool.map(
+                      options, [](int i) { return Touchy{i == 5 ? Touchy::in_encode : i}; }, first_numbers(20));
+              }) == "1000");
+        CHECK(text_of([&] {
+                  pool.map(
+                      options, [](int i) { return Touchy{i == 5 ? Touchy::in_decode : i}; }, first_numbers(20));
+              }) == "2000");
     }
 }
 ON_EVERY_ENGINE("EXC-12 wait_all: items and results that do not travel are items that fail", codecs_that_throw)
@@ -124,7 +137,10 @@ void range_throws_last() {
     for (const std::size_t chunk : {0, 1, 4}) {
         const MapOptions options{.chunk_size = chunk, .on_error = OnError::wait_all};
         CHECK(text_of([&] { pool.map(options, square, Generator{10, 7}); }) == "bad item 7");
-        CHECK(text_of([&] { pool.map(options, [](int i) { return i == 6 ? throw std::out_of_range("6") : i; }, Generator{10, 7}); }) == "6");
+        CHECK(text_of([&] {
+                  pool.map(
+                      options, [](int i) { return i == 6 ? throw std::out_of_range("6") : i; }, Generator{10, 7});
+              }) == "6");
     }
 }
 ON_EVERY_ENGINE("EXC-09 wait_all: what the range throws counts as an error at its place", range_throws_last)
@@ -146,15 +162,19 @@ TEST_CASE("wait_all: a dead worker or a timeout costs one item, and the lowest e
         };
         CHECK(text_of([&] { pool.map(options, dies_at(30, 60), first_numbers(100)); }) == "died");
         CHECK(ran.value() == (calls += 99));
-        CHECK(text_of([&] { pool.map(options, dies_at(60, 30), first_numbers(100)); }) == "30");  // known before its worker died
+        CHECK(text_of([&] { pool.map(options, dies_at(60, 30), first_numbers(100)); }) ==
+              "30");  // known before its worker died
         CHECK(ran.value() == (calls += 99));
-        const MapOptions timed{.chunk_size = chunk, .on_error = OnError::wait_all, .timeout = 500ms};  // for the others: as long as a busy machine may stop one
+        const MapOptions timed{.chunk_size = chunk,
+                               .on_error = OnError::wait_all,
+                               .timeout = 500ms};  // for the others: as long as a busy machine may stop one
         CHECK(text_of([&] {
                   pool.map(timed, snapshot([ran](int i) {
-                      if (i == 4) { std::this_thread::sleep_for(20s); }
-                      ran.add();
-                      return std::to_string(i);
-                  }), first_numbers(10));
+                               if (i == 4) { std::this_thread::sleep_for(20s); }
+                               ran.add();
+                               return std::to_string(i);
+                           }),
+                           first_numbers(10));
               }) == "timed out");
         CHECK(ran.value() == (calls += 9));
     }
@@ -167,9 +187,10 @@ void fail_fast_is_the_default() {
     const Counter ran{page};
     P pool{2};
     CHECK_THROWS_AS(pool.map(MapOptions{.chunk_size = 1}, snapshot([ran](int i) -> int {
-                        ran.add();
-                        throw std::out_of_range(std::to_string(i));
-                    }), first_numbers(10000)),
+                                 ran.add();
+                                 throw std::out_of_range(std::to_string(i));
+                             }),
+                             first_numbers(10000)),
                     std::out_of_range);
     CHECK(ran.value() < 1000);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Random deaths in the middle of mixed work. PROCPOOL_CHAOS_SECONDS says for how long each case runs, 5 s if it is not set.
+// Random deaths in the middle of mixed work. PROCPOOL_CHAOS_SECONDS says for how long each case runs, 5 s if it is not
+// set.
 #include "chaos/mixed_work.hpp"
 
 #include <atomic>
@@ -46,7 +47,12 @@ bool signal_child_of(pid_t parent, pid_t pid, int signal) {
 /// Kills and stops workers until it goes.
 class Killer {
 public:
-    Killer(Pool& pool, unsigned seed, unsigned pause) : pool_(pool), supervisor_(supervisor_of(pool)), random_(seed), pause_(pause), thread_([this] { run(); }) {}
+    Killer(Pool& pool, unsigned seed, unsigned pause)
+        : pool_(pool),
+          supervisor_(supervisor_of(pool)),
+          random_(seed),
+          pause_(pause),
+          thread_([this] { run(); }) {}
     ~Killer() {
         stopping_ = true;
         thread_.join();
@@ -67,8 +73,9 @@ private:
             const pid_t victim = seat.pid.load();
             constexpr int deadly[] = {SIGKILL, SIGKILL, SIGKILL, SIGTERM, SIGSEGV};
             const int signal = starting ? SIGKILL : deadly[random_() % std::size(deadly)];
-            // One that has not run an instruction yet, and so not asked to die with its supervisor, is not stopped: if the supervisor is killed
-            // before it has stopped, the kernel finds nobody to wake in the orphaned group, and it stays.
+            // One that has not run an instruction yet, and so not asked to die with its supervisor, is not stopped: if
+            // the supervisor is killed before it has stopped, the kernel finds nobody to wake in the orphaned group,
+            // and it stays.
             if (!starting && random_() % 8 == 0) {
                 if (!signal_child_of(supervisor_, victim, SIGSTOP)) { continue; }
                 std::this_thread::sleep_for(std::chrono::microseconds{random_() % (4 * pause_)});
@@ -113,13 +120,9 @@ public:
                 MixedWork work{pool, seed + static_cast<unsigned>(i)};
                 try {
                     while (!stopping_) { work.some(); }
-                } catch (const PoolBroken& error) {
+                } catch (const PoolBroken& error) { end(work, error); } catch (const PoolTerminated& error) {
                     end(work, error);
-                } catch (const PoolTerminated& error) {
-                    end(work, error);
-                } catch (const PoolClosed& error) {
-                    end(work, error);
-                } catch (const std::exception& error) {
+                } catch (const PoolClosed& error) { end(work, error); } catch (const std::exception& error) {
                     note(error);
                 }
                 judged_ += work.judged();
@@ -154,9 +157,7 @@ private:
         }
         try {
             work.settle(true);
-        } catch (const std::exception& second) {
-            note(second);
-        }
+        } catch (const std::exception& second) { note(second); }
     }
     void note(const std::exception& error) {
         const std::lock_guard guard{mutex_};

@@ -29,12 +29,9 @@ void work_and_die(PoolOptions options, std::size_t threads, int rounds) {
                     try {
                         get_soon(deadly);
                         throw std::logic_error("it must have died");
-                    } catch (const WorkerDied&) {
-                    }
+                    } catch (const WorkerDied&) {}
                 }
-            } catch (const std::exception& error) {
-                wrong[i] = error.what();
-            }
+            } catch (const std::exception& error) { wrong[i] = error.what(); }
         });
     }
     for (std::thread& worker : workers) { worker.join(); }
@@ -45,9 +42,13 @@ void work_and_die(PoolOptions options, std::size_t threads, int rounds) {
     muster.call(pool, 5 * recovery);
 }
 
-TEST_CASE("64 workers on few processors, with deaths, deadlines and cancellations", "[slow]") { work_and_die({.workers = 64}, 3, 10); }
+TEST_CASE("64 workers on few processors, with deaths, deadlines and cancellations", "[slow]") {
+    work_and_die({.workers = 64}, 3, 10);
+}
 
-TEST_CASE("64 workers that are recycled on few processors", "[slow]") { work_and_die({.workers = 64, .max_tasks_per_worker = 7}, 2, 10); }
+TEST_CASE("64 workers that are recycled on few processors", "[slow]") {
+    work_and_die({.workers = 64, .max_tasks_per_worker = 7}, 2, 10);
+}
 
 TEST_CASE("with 256 descriptors: deaths, recycling, deadlines and cancellations", "[slow]") {
     Subprocess program{[] {
@@ -87,9 +88,7 @@ TEST_CASE("SIG-06 an alarm that a task leaves armed, a thread that it leaves beh
     try {
         get_soon(hit);
         FAIL("the alarm did not come");
-    } catch (const WorkerDied& died) {
-        CHECK(died.exit_status() == ExitStatus::from_signal(SIGALRM));
-    }
+    } catch (const WorkerDied& died) { CHECK(died.exit_status() == ExitStatus::from_signal(SIGALRM)); }
     CHECK(pool.apply([] {
         std::thread{[] { std::this_thread::sleep_for(1000s); }}.detach();
         return 1;

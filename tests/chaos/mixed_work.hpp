@@ -72,11 +72,17 @@ private:
         tasks_.push_back([this, held, expected = std::move(expected), may = std::move(may)](bool may_end_early) {
             ++judged_;
             try {
-                if (get_soon(*held, 4 * wait_limit) != expected) { throw std::logic_error("a wrong result of " + may.label); }
+                if (get_soon(*held, 4 * wait_limit) != expected) {
+                    throw std::logic_error("a wrong result of " + may.label);
+                }
             } catch (const WorkerDied& died) {
                 ++died_;
-                if (may.retries == many) { throw std::logic_error("it may have run again: " + may.label + ": " + died.what()); }
-                if (died.label() != may.label) { throw std::logic_error("another task's death: " + may.label + " ended with " + died.what()); }
+                if (may.retries == many) {
+                    throw std::logic_error("it may have run again: " + may.label + ": " + died.what());
+                }
+                if (died.label() != may.label) {
+                    throw std::logic_error("another task's death: " + may.label + " ended with " + died.what());
+                }
             } catch (const TaskTimedOut&) {
                 if (!may.time_out) { throw std::logic_error("a timeout for nothing: " + may.label); }
             } catch (const TaskCancelled&) {
@@ -96,17 +102,22 @@ private:
         switch (below(10)) {
             case 0: {
                 const std::string text(below(1'200'000), static_cast<char>('a' + number % 26));
-                keep(pool_.apply_async(options, [](std::string value) { return value; }, text), text, {.retries = options.retries, .label = label});
+                keep(pool_.apply_async(
+                         options, [](std::string value) { return value; }, text),
+                     text, {.retries = options.retries, .label = label});
                 return;
             }
             case 1: {
                 const std::size_t count = below(8);
                 const auto pile = [](std::size_t n) {
                     std::vector<std::string> strings;
-                    for (std::size_t i = 0; i < n; ++i) { strings.emplace_back(300'000 + i, static_cast<char>('a' + i)); }
+                    for (std::size_t i = 0; i < n; ++i) {
+                        strings.emplace_back(300'000 + i, static_cast<char>('a' + i));
+                    }
                     return strings;
                 };
-                keep(pool_.apply_async(options, pile, count), pile(count), {.retries = options.retries, .label = label});
+                keep(pool_.apply_async(options, pile, count), pile(count),
+                     {.retries = options.retries, .label = label});
                 return;
             }
             case 2: {
@@ -117,28 +128,35 @@ private:
                     return n;
                 };
                 // A retry of what timed out may time out again, so only the death of a worker needs an explanation.
-                keep(pool_.apply_async(options, nap, number), number, {.time_out = true, .retries = std::min(options.retries, 1U), .label = label});
+                keep(pool_.apply_async(options, nap, number), number,
+                     {.time_out = true, .retries = std::min(options.retries, 1U), .label = label});
                 return;
             }
             case 3: {
                 auto future = pool_.apply_async(
                     options,
                     [](std::stop_token stop, int n) {
-                        for (int i = 0; i < 200 && !stop.stop_requested(); ++i) { std::this_thread::sleep_for(std::chrono::microseconds{20}); }
+                        for (int i = 0; i < 200 && !stop.stop_requested(); ++i) {
+                            std::this_thread::sleep_for(std::chrono::microseconds{20});
+                        }
                         return n;
                     },
                     number);
                 for (unsigned i = below(3000); i > 0; --i) { relax(); }
                 const bool cancelled = below(2) == 0 ? future.cancel() : future.kill();
-                keep(std::move(future), number, {.be_cancelled = cancelled, .retries = options.retries, .label = label});
+                keep(std::move(future), number,
+                     {.be_cancelled = cancelled, .retries = options.retries, .label = label});
                 return;
             }
             case 4: {
-                static_cast<void>(pool_.apply_async(options, [](int n) { return std::string(static_cast<std::size_t>(n % 500'000), 'd'); }, number));
+                static_cast<void>(pool_.apply_async(
+                    options, [](int n) { return std::string(static_cast<std::size_t>(n % 500'000), 'd'); }, number));
                 return;  // dropped
             }
             default: {
-                keep(pool_.apply_async(options, [](int n) { return n + 1; }, number), number + 1, {.retries = options.retries, .label = label});
+                keep(pool_.apply_async(
+                         options, [](int n) { return n + 1; }, number),
+                     number + 1, {.retries = options.retries, .label = label});
                 return;
             }
         }
@@ -147,9 +165,14 @@ private:
     void map() {
         std::vector<int> input(20 + below(300));
         std::iota(input.begin(), input.end(), static_cast<int>(below(1000)));
-        const MapOptions options{.chunk_size = below(3) == 0 ? below(20) : 0, .timeout = below(2) == 0 ? 60s : 0s, .retries = many, .priority = priority()};
+        const MapOptions options{.chunk_size = below(3) == 0 ? below(20) : 0,
+                                 .timeout = below(2) == 0 ? 60s : 0s,
+                                 .retries = many,
+                                 .priority = priority()};
         std::vector<std::string> expected;
-        const auto item = [](int i) { return std::string(static_cast<std::size_t>(i * 37 % 3000), static_cast<char>('a' + i % 26)); };
+        const auto item = [](int i) {
+            return std::string(static_cast<std::size_t>(i * 37 % 3000), static_cast<char>('a' + i % 26));
+        };
         for (const int i : input) { expected.push_back(item(i)); }
         if (pool_.map(options, item, input) != expected) { throw std::logic_error("a wrong result of a map"); }
         ++judged_;

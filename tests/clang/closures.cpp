@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Makes closures where every byte was part of an address before, so that their padding is, and sends them. Prints those that are refused and
-// should not be, and the other way round. Exits with 0 if there are none.
+// Makes closures where every byte was part of an address before, so that their padding is, and sends them. Prints those
+// that are refused and should not be, and the other way round. Exits with 0 if there are none.
 #include <procpool/codec/callable.hpp>
 #include <procpool/os/modules.hpp>
 

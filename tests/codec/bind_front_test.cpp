@@ -45,8 +45,10 @@ auto called(const F& f, const Args&... args) {
 TEST_CASE("bind_front carries strings and containers and a structure of them") {
     const std::map<std::string, int> limits{{"x", 7}};
     const auto f = procpool::bind_front(
-        [](const std::map<std::string, int>& all, const Account& account, const std::vector<std::string>& keys, int n) { return all.at(keys[0]) + account.balance + n; }, limits,
-        Account{"me", 100}, std::vector<std::string>{"x"});
+        [](const std::map<std::string, int>& all, const Account& account, const std::vector<std::string>& keys, int n) {
+            return all.at(keys[0]) + account.balance + n;
+        },
+        limits, Account{"me", 100}, std::vector<std::string>{"x"});
     CHECK(f(1) == 108);
     CHECK(called(f, 1) == 108);
     CHECK(called(procpool::bind_front(&Account::after, Account{"me", 4}), 5) == 9);
@@ -56,8 +58,9 @@ TEST_CASE("bind_front carries strings and containers and a structure of them") {
 
 TEST_CASE("bind_front turns literals and views of characters into strings") {
     char changed[] = "array";
-    const auto f = procpool::bind_front([](std::string_view a, const std::string& b, const char* c, char d) { return std::string(a) + b + c + d; }, "literal ", std::string_view("view "),
-                                        changed);
+    const auto f = procpool::bind_front(
+        [](std::string_view a, const std::string& b, const char* c, char d) { return std::string(a) + b + c + d; },
+        "literal ", std::string_view("view "), changed);
     STATIC_REQUIRE(std::is_same_v<std::remove_cvref_t<decltype(std::get<0>(f.values))>, std::string>);
     changed[0] = 'A';
     CHECK(f('!') == "literal view array!");
@@ -65,7 +68,8 @@ TEST_CASE("bind_front turns literals and views of characters into strings") {
 }
 
 TEST_CASE("bind_front of bind_front keeps the order of the values") {
-    const auto inner = procpool::bind_front([](const std::string& a, const std::string& b, int n) { return a + b + std::to_string(n); }, "a");
+    const auto inner = procpool::bind_front(
+        [](const std::string& a, const std::string& b, int n) { return a + b + std::to_string(n); }, "a");
     CHECK(called(procpool::bind_front(inner, "b"), 1) == "ab1");
 }
 
@@ -84,13 +88,15 @@ TEST_CASE("bind_front moves what cannot be copied, and a function that takes it 
     STATIC_REQUIRE(TaskCall<decltype(takes), int>);
     CHECK(called(takes, 2) == 42);
     CHECK(std::move(takes)(2) == 42);
-    const auto looks = procpool::bind_front([](const std::unique_ptr<int>& p, int n) { return *p + n; }, std::make_unique<int>(40));
+    const auto looks =
+        procpool::bind_front([](const std::unique_ptr<int>& p, int n) { return *p + n; }, std::make_unique<int>(40));
     STATIC_REQUIRE_FALSE(call_t<decltype(looks), int>::once);
     CHECK(called(looks, 2) == 42);
 }
 
 TEST_CASE("a bound function gets a stop token before the bound values") {
-    const auto f = procpool::bind_front([](std::stop_token, const std::string& text, int n) { return repeat_length(text, n); }, "ab");
+    const auto f = procpool::bind_front(
+        [](std::stop_token, const std::string& text, int n) { return repeat_length(text, n); }, "ab");
     STATIC_REQUIRE(takes_stop_token_v<decltype(f), int>);
     CHECK(called(f, 3) == 6);
 }
@@ -99,7 +105,8 @@ TEST_CASE("bind_front refuses a function that captured what only this process ha
     const auto here = std::make_unique<int>(1);
     const int& number = *here;
     Bytes bytes;
-    const auto f = procpool::bind_front([&number](const std::string& text) { return text.size() + static_cast<std::size_t>(number); }, "text");
+    const auto f = procpool::bind_front(
+        [&number](const std::string& text) { return text.size() + static_cast<std::size_t>(number); }, "text");
     CHECK_THROWS_AS(encode_call(bytes.writer, f), CodecError);
     const auto g = procpool::bind_front([](const int* p) { return *p; }, here.get());
     CHECK_THROWS_AS(encode_call(bytes.writer, g), CodecError);

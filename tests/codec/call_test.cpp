@@ -162,7 +162,7 @@ TEST_CASE("functions and arrays are passed and returned as what they decay to") 
     CHECK(call([]() -> int (&)(int, int) { return add; })(1, 2) == 3);
     CHECK(call([] { return &add; })(1, 2) == 3);
     CHECK(call([]() -> const char(&)[5] { return "text"; }) == "text");
-    STATIC_REQUIRE(std::is_same_v<task_result_t<int (&(*)())[3]>, int*>);
+    STATIC_REQUIRE(std::is_same_v<task_result_t<int(&(*)())[3]>, int*>);
     CHECK_THROWS_AS(call([]() -> int(&)[3] {
                         static int numbers[3]{};
                         return numbers;

@@ -154,7 +154,9 @@ TEST_CASE("where a number may be meant the refusal says so") {
     if (numbers_are_told_apart) {
         CHECK(text == "nothing was thrown");
     } else {
-        CHECK(contains(text, "if it is a number that only looks like such an address, pass it as an argument or through procpool::bind_front()"));
+        CHECK(contains(text,
+                       "if it is a number that only looks like such an address, pass it as an argument or through "
+                       "procpool::bind_front()"));
     }
 }
 
@@ -172,7 +174,9 @@ TEST_CASE("what a closure's padding held before is not taken for a reference") {
         } storage;
         const auto* const bytes = reinterpret_cast<const std::byte*>(&closure);
         for (std::size_t i = 0; i != sizeof(F); ++i) {  // as a compiler may copy it, byte by byte, but for the padding
-            if (i % sizeof(void*) == 0 || i / sizeof(void*) == 1) { reinterpret_cast<std::byte*>(&storage.copy)[i] = bytes[i]; }
+            if (i % sizeof(void*) == 0 || i / sizeof(void*) == 1) {
+                reinterpret_cast<std::byte*>(&storage.copy)[i] = bytes[i];
+            }
         }
         CHECK(there_and_back(storage.copy)() == closure());
     };

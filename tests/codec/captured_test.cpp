@@ -71,7 +71,8 @@ TEST_CASE("closures that hold a pointer or reference at any depth are not") {
     STATIC_REQUIRE_FALSE(holds_no_address_when_captured(std::array<std::array<int*, 1>, 1>{}));
     STATIC_REQUIRE_FALSE(holds_no_address_when_captured(std::array<std::span<int>, 2>{}));
     STATIC_REQUIRE_FALSE(holds_no_address_when_captured(std::array<CapturedPointer, 1>{}));
-    STATIC_REQUIRE_FALSE(holds_no_address_when_captured(std::array<CapturedHiddenPointer, 1>{CapturedHiddenPointer{nullptr}}));
+    STATIC_REQUIRE_FALSE(
+        holds_no_address_when_captured(std::array<CapturedHiddenPointer, 1>{CapturedHiddenPointer{nullptr}}));
     int number = 1;
     int* pointers[2] = {&number, &number};
     CapturedReference references[1] = {{number}};

@@ -6,6 +6,7 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <fmt/core.h>
 #include <array>
 #include <bitset>
 #include <boost/utility/string_view.hpp>
@@ -14,7 +15,6 @@
 #include <complex>
 #include <condition_variable>
 #include <cstddef>
-#include <fmt/core.h>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -157,10 +157,12 @@ struct LargeWithUnion {
 };
 #define PROCPOOL_TEN(name) name##0, name##1, name##2, name##3, name##4, name##5, name##6, name##7, name##8, name##9
 struct Seventy {
-    double PROCPOOL_TEN(a), PROCPOOL_TEN(b), PROCPOOL_TEN(c), PROCPOOL_TEN(d), PROCPOOL_TEN(e), PROCPOOL_TEN(f), PROCPOOL_TEN(g);
+    double PROCPOOL_TEN(a), PROCPOOL_TEN(b), PROCPOOL_TEN(c), PROCPOOL_TEN(d), PROCPOOL_TEN(e), PROCPOOL_TEN(f),
+        PROCPOOL_TEN(g);
 };
 struct SeventyAndPointer {
-    double PROCPOOL_TEN(a), PROCPOOL_TEN(b), PROCPOOL_TEN(c), PROCPOOL_TEN(d), PROCPOOL_TEN(e), PROCPOOL_TEN(f), PROCPOOL_TEN(g);
+    double PROCPOOL_TEN(a), PROCPOOL_TEN(b), PROCPOOL_TEN(c), PROCPOOL_TEN(d), PROCPOOL_TEN(e), PROCPOOL_TEN(f),
+        PROCPOOL_TEN(g);
     int* pointer;
 };
 #undef PROCPOOL_TEN

@@ -37,7 +37,8 @@ TEST_CASE("what is wrong with a call is told by the function's type") {
     STATIC_REQUIRE(is_mistake<TooMany<1, 0>, void (*)(), int&&>);
     STATIC_REQUIRE(is_mistake<WrongType<2, std::string, int>, int (*)(int, int), int&&, std::string&&>);
     STATIC_REQUIRE(is_mistake<TooFew<1, 2>, decltype(&Account::add), Account&&>);
-    STATIC_REQUIRE(is_mistake<WrongType<1, std::unique_ptr<int>, std::unique_ptr<int>>, void (*)(std::unique_ptr<int>), const std::unique_ptr<int>&>);
+    STATIC_REQUIRE(is_mistake<WrongType<1, std::unique_ptr<int>, std::unique_ptr<int>>, void (*)(std::unique_ptr<int>),
+                              const std::unique_ptr<int>&>);
 }
 
 TEST_CASE("a stop token is no argument that is missing") {

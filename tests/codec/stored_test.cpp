@@ -74,7 +74,7 @@ TEST_CASE("functions and arrays are passed as what they decay to") {
     STATIC_REQUIRE(std::is_same_v<decltype(store(numbers)), int*>);
     CHECK(store(numbers) == &numbers[0]);
     int grid[2][3]{};
-    STATIC_REQUIRE(std::is_same_v<decltype(store(grid)), int (*)[3]>);
+    STATIC_REQUIRE(std::is_same_v<decltype(store(grid)), int(*)[3]>);
     CHECK(store(grid) == &grid[0]);
     const char names[2][4]{"ab", "cd"};
     CHECK(static_cast<const void*>(store(names)) == &names);

@@ -44,7 +44,8 @@ TEST_CASE("trivially copyable classes of the library are their bytes") {
     CHECK(round_trip(std::weak_ordering::greater) == std::weak_ordering::greater);
     CHECK(round_trip(std::partial_ordering::unordered) == std::partial_ordering::unordered);
     CHECK(round_trip(std::streampos(1'000)) == std::streampos(1'000));
-    CHECK(round_trip(std::filesystem::file_status(std::filesystem::file_type::directory)).type() == std::filesystem::file_type::directory);
+    CHECK(round_trip(std::filesystem::file_status(std::filesystem::file_type::directory)).type() ==
+          std::filesystem::file_type::directory);
     CHECK(round_trip(ExitStatus::from_signal(9)) == ExitStatus::from_signal(9));
 }
 
@@ -58,9 +59,12 @@ TEST_CASE("the types of chrono are their bytes") {
     STATIC_REQUIRE(is_plain_v<steady_clock::time_point>);
     STATIC_REQUIRE(is_plain_v<sys_days>);
     STATIC_REQUIRE(is_plain_v<hh_mm_ss<milliseconds>>);
-    STATIC_REQUIRE((is_plain_v<day> && is_plain_v<month> && is_plain_v<year> && is_plain_v<weekday> && is_plain_v<weekday_indexed> && is_plain_v<weekday_last>));
-    STATIC_REQUIRE((is_plain_v<month_day> && is_plain_v<month_day_last> && is_plain_v<month_weekday> && is_plain_v<month_weekday_last> && is_plain_v<year_month>));
-    STATIC_REQUIRE((is_plain_v<year_month_day_last> && is_plain_v<year_month_weekday> && is_plain_v<year_month_weekday_last>));
+    STATIC_REQUIRE((is_plain_v<day> && is_plain_v<month> && is_plain_v<year> && is_plain_v<weekday> &&
+                    is_plain_v<weekday_indexed> && is_plain_v<weekday_last>));
+    STATIC_REQUIRE((is_plain_v<month_day> && is_plain_v<month_day_last> && is_plain_v<month_weekday> &&
+                    is_plain_v<month_weekday_last> && is_plain_v<year_month>));
+    STATIC_REQUIRE(
+        (is_plain_v<year_month_day_last> && is_plain_v<year_month_weekday> && is_plain_v<year_month_weekday_last>));
 }
 
 TEST_CASE("random number engines and distributions arrive in the state they were in") {

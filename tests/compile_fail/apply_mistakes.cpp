@@ -26,7 +26,8 @@ void use(procpool::Pool& pool, const std::string& text) {
     // expect-error: options come first, before the function
     pool.apply([](int a) { return a; }, 1, procpool::TaskOptions{.retries = 1});
     // expect-error: options are of the wrong kind: apply.*take TaskOptions
-    pool.apply(procpool::MapOptions{}, [](int a) { return a; }, 1);
+    pool.apply(
+        procpool::MapOptions{}, [](int a) { return a; }, 1);
     // expect-error: takes an argument by reference .T&
     pool.apply(procpool::bind_front([](std::string& s, int) { s += "x"; }, text), 1);
     // expect-error: too few arguments for this function

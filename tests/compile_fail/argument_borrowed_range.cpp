@@ -7,5 +7,6 @@
 
 void use(procpool::Writer& out, std::vector<int>& numbers) {
     procpool::encode_call(
-        out, [](std::ranges::subrange<int*> all) { return all.size(); }, std::ranges::subrange<int*>(numbers.data(), numbers.data() + 1));
+        out, [](std::ranges::subrange<int*> all) { return all.size(); },
+        std::ranges::subrange<int*>(numbers.data(), numbers.data() + 1));
 }

@@ -7,15 +7,19 @@
 #include <utility>
 #include <vector>
 
-void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::vector<std::string>& texts, const std::vector<std::pair<int, int>>& pairs) {
+void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::vector<std::string>& texts,
+         const std::vector<std::pair<int, int>>& pairs) {
     const auto add = [](int a, int b) { return a + b; };
     pool.map(add, numbers, numbers);
-    pool.map([](int number, const std::string& text) { return text.size() + static_cast<std::size_t>(number); }, numbers, texts);
+    pool.map([](int number, const std::string& text) { return text.size() + static_cast<std::size_t>(number); },
+             numbers, texts);
     pool.for_each([](int) {}, numbers);
     static_cast<void>(pool.imap(add, numbers, numbers));
     pool.starmap(add, pairs);
     static_cast<void>(pool.map_outcomes(add, numbers, numbers));
-    static_cast<void>(pool.map_reduce([](const std::string& text) { return text.size(); }, [](std::size_t a, std::size_t b) { return a + b; }, std::size_t{0}, texts));
-    pool.map([](int number, const std::string& text) { return text.size() + static_cast<std::size_t>(number); }, numbers, procpool::repeat("text"));
+    static_cast<void>(pool.map_reduce([](const std::string& text) { return text.size(); },
+                                      [](std::size_t a, std::size_t b) { return a + b; }, std::size_t{0}, texts));
+    pool.map([](int number, const std::string& text) { return text.size() + static_cast<std::size_t>(number); },
+             numbers, procpool::repeat("text"));
     pool.for_each(procpool::bind_front([](const std::vector<std::string>&, int) {}, texts), numbers);
 }

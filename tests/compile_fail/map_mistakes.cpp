@@ -12,9 +12,11 @@
 
 int thrice(int n) { return 3 * n; }
 
-void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::string& text, const std::map<std::string, int>& limits) {
+void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::string& text,
+         const std::map<std::string, int>& limits) {
     // expect-error: is no range.*for one value with every item write procpool::repeat.value
-    const auto first = pool.map([](int n, const std::map<std::string, int>& all) { return n + all.at("x"); }, numbers, limits.at("x"));
+    const auto first =
+        pool.map([](int n, const std::map<std::string, int>& all) { return n + all.at("x"); }, numbers, limits.at("x"));
     // expect-error: an item of a range does not convert to the type that this function takes
     const std::vector<std::string> texts = pool.map([](std::string t) { return t; }, numbers);
     // expect-error: takes an item by reference .T&.*for_each.. changes the elements of a SharedArray
@@ -32,13 +34,16 @@ void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::strin
     // expect-error: all ranges of this call are procpool::repeat.., so that it would never end
     const auto ninth = pool.imap(thrice, procpool::repeat(1));
     // expect-error: this function takes away what it holds
-    const auto tenth = pool.map(procpool::bind_front([](std::unique_ptr<int> p, int n) { return *p + n; }, std::make_unique<int>(1)), numbers);
+    const auto tenth = pool.map(
+        procpool::bind_front([](std::unique_ptr<int> p, int n) { return *p + n; }, std::make_unique<int>(1)), numbers);
     // expect-error: this closure cannot travel.*procpool::repeat.value
     const auto eleventh = pool.map([text](int n) { return text + std::to_string(n); }, numbers);
     // expect-error: a std::shared_ptr cannot travel
-    const auto twelfth = pool.map([](int n, const std::shared_ptr<int>& p) { return *p + n; }, numbers, procpool::repeat(std::make_shared<int>(1)));
+    const auto twelfth = pool.map([](int n, const std::shared_ptr<int>& p) { return *p + n; }, numbers,
+                                  procpool::repeat(std::make_shared<int>(1)));
     // expect-error: takes an item by reference .T&
-    const auto thirteenth = pool.map_outcomes([](int n, std::string& t) { return t.size() + static_cast<std::size_t>(n); }, numbers, procpool::repeat(text));
+    const auto thirteenth = pool.map_outcomes(
+        [](int n, std::string& t) { return t.size() + static_cast<std::size_t>(n); }, numbers, procpool::repeat(text));
     // expect-error: a std::function cannot travel
     const auto fourteenth = pool.starmap(std::function<int(int)>(thrice), std::vector<std::tuple<int>>{});
     // expect-error: this call collects results, and the function returns none: use for_each

@@ -1,5 +1,5 @@
-// expect: procpool: the second function of map_reduce\(\) cannot be called with two values of the type of init, which it gets for two blocks
-// SPDX-License-Identifier: BSL-1.0
+// expect: procpool: the second function of map_reduce\(\) cannot be called with two values of the type of init, which
+// it gets for two blocks SPDX-License-Identifier: BSL-1.0
 #include <procpool/procpool.hpp>
 
 #include <string>
@@ -12,5 +12,6 @@ struct Histogram {
 };
 
 void use(procpool::Pool& pool, const std::vector<std::string>& items) {
-    static_cast<void>(pool.map_reduce([](std::string text) { return text; }, [](Histogram sum, const std::string&) { return sum; }, Histogram{}, items));
+    static_cast<void>(pool.map_reduce([](std::string text) { return text; },
+                                      [](Histogram sum, const std::string&) { return sum; }, Histogram{}, items));
 }

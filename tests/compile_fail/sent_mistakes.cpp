@@ -37,7 +37,8 @@ class Value {
     std::string text_;
 };
 }  // namespace nlohmann
-void use(procpool::Pool& pool, const std::string& text, const procpool::Shared<int>& shared, const std::function<int(int)>& function) {
+void use(procpool::Pool& pool, const std::string& text, const procpool::Shared<int>& shared,
+         const std::function<int(int)>& function) {
     // expect-error: a std::shared_ptr cannot travel
     pool.apply([](const std::shared_ptr<int>& p) { return *p; }, std::make_shared<int>(1));
     // expect-error: a std::any cannot travel.*use a std::variant
@@ -45,7 +46,8 @@ void use(procpool::Pool& pool, const std::string& text, const procpool::Shared<i
     // expect-error: a std::unique_ptr to a base class cannot travel
     pool.apply([](std::unique_ptr<Shape> s) { return s->area(); }, std::unique_ptr<Shape>{});
     // expect-error: a std::function cannot travel
-    pool.apply([](const std::vector<std::function<void()>>& all) { return all.size(); }, std::vector<std::function<void()>>{});
+    pool.apply([](const std::vector<std::function<void()>>& all) { return all.size(); },
+               std::vector<std::function<void()>>{});
     // expect-error: a Shared does not travel itself: pass std::ref
     pool.apply([](const procpool::Shared<int>& s) { return *s; }, shared);
     // expect-error: a pool cannot travel

@@ -6,5 +6,6 @@
 #include <vector>
 
 void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::vector<std::shared_ptr<int>>& pointers) {
-    static_cast<void>(pool.map_outcomes([](int number, const std::shared_ptr<int>& p) { return number + *p; }, numbers, pointers));
+    static_cast<void>(
+        pool.map_outcomes([](int number, const std::shared_ptr<int>& p) { return number + *p; }, numbers, pointers));
 }

@@ -29,7 +29,8 @@ TEST_CASE("errors copy without throwing") {  // or throwing them could end the p
 
 TEST_CASE("a death names the worker, its end and the task") {
     const WorkerDied crash{ExitStatus::from_signal(11), 4711, "resize", "at main.cpp:7"};
-    CHECK(crash.what() == std::string{"procpool: worker 4711 was killed by signal 11 (SIGSEGV) while it ran task 'resize'"});
+    CHECK(crash.what() ==
+          std::string{"procpool: worker 4711 was killed by signal 11 (SIGSEGV) while it ran task 'resize'"});
     CHECK(crash.exit_status() == ExitStatus::from_signal(11));
     CHECK(crash.pid() == 4711);
     CHECK(crash.label() == "resize");

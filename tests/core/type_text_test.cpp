@@ -55,7 +55,9 @@ union Union {
 
 TEST_CASE("closures are told from everything else") {
     const int captured = at_namespace(1);
-    const auto by_value = [captured](std::vector<std::vector<int>> v, int (*f)(int)) { return f(captured) + static_cast<int>(v.size()); };
+    const auto by_value = [captured](std::vector<std::vector<int>> v, int (*f)(int)) {
+        return f(captured) + static_cast<int>(v.size());
+    };
     const auto by_reference = [&captured](auto x) mutable noexcept -> int { return captured + x; };
     const auto nested = [by_value] { return by_value; };
     STATIC_REQUIRE(is_closure_v<std::remove_const_t<decltype(by_value)>>);

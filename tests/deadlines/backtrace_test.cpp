@@ -8,7 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Names that the text of a backtrace must show; not in an anonymous namespace, since a program exports only what has linkage.
+// Names that the text of a backtrace must show; not in an anonymous namespace, since a program exports only what has
+// linkage.
 namespace crashing {
 
 [[gnu::noinline]] int write_to_nowhere(int value) {
@@ -45,9 +46,7 @@ template <class F>
 std::string backtrace_of(F f) {
     try {
         f();
-    } catch (const WorkerDied& died) {
-        return died.backtrace();
-    }
+    } catch (const WorkerDied& died) { return died.backtrace(); }
     throw std::runtime_error("no worker died");
 }
 
@@ -93,17 +92,21 @@ TEST_CASE("the crash of a process that a task has forked is not told as the cras
         pool.apply(crash_in_helper, shares_memory);
         CHECK(backtrace_of([&] { pool.apply([] { ::kill(::getpid(), SIGKILL); }); }).empty());
         CHECK(backtrace_of([&] {
-                  pool.apply([](bool shares) {
-                      crash_in_helper(shares);
-                      ::kill(::getpid(), SIGSEGV);
-                      return 0;
-                  }, shares_memory);
+                  pool.apply(
+                      [](bool shares) {
+                          crash_in_helper(shares);
+                          ::kill(::getpid(), SIGSEGV);
+                          return 0;
+                      },
+                      shares_memory);
               }).find("write_to_nowhere") == std::string::npos);
         const std::string own = backtrace_of([&] {
-            pool.apply([](bool shares) {
-                crash_in_helper(shares);
-                return crashing::gives_up(1);
-            }, shares_memory);
+            pool.apply(
+                [](bool shares) {
+                    crash_in_helper(shares);
+                    return crashing::gives_up(1);
+                },
+                shares_memory);
         });
         CHECK(contains(own, "gives_up"));
         CHECK_FALSE(contains(own, "write_to_nowhere"));
@@ -113,8 +116,9 @@ TEST_CASE("the crash of a process that a task has forked is not told as the cras
 TEST_CASE("a map that crashes tells the item and the place") {
     Pool pool{2};
     try {
-        static_cast<void>(pool.map(MapOptions{.chunk_size = 5, .timeout = 60s},  // cheap items are counted in groups without it
-                                   [](int i) { return i == 17 ? crashing::calls_writer(i) : i; }, std::views::iota(0, 40)));
+        static_cast<void>(pool.map(
+            MapOptions{.chunk_size = 5, .timeout = 60s},  // cheap items are counted in groups without it
+            [](int i) { return i == 17 ? crashing::calls_writer(i) : i; }, std::views::iota(0, 40)));
         FAIL("no worker died");
     } catch (const WorkerDied& died) {
         CHECK(contains(died.what(), "item 17"));
@@ -126,7 +130,9 @@ TEST_CASE("a map that crashes tells the item and the place") {
 TEST_CASE("the crash of a task that may run again shows the last attempt") {
     Pool pool{1};
     const std::string text = backtrace_of([&] {
-        pool.apply(TaskOptions{.retries = 2}, [](int i) { return this_task::attempt() == 2 ? crashing::gives_up(i) : crashing::calls_writer(i); }, 1);
+        pool.apply(
+            TaskOptions{.retries = 2},
+            [](int i) { return this_task::attempt() == 2 ? crashing::gives_up(i) : crashing::calls_writer(i); }, 1);
     });
     if (under_sanitizer) { return; }
     CHECK(contains(text, "gives_up"));
@@ -139,17 +145,24 @@ TEST_CASE("a crash is a crash for the system too: the exit status is that of the
     const auto status_of = [&](auto task) {
         try {
             pool.apply(task, 1);
-        } catch (const WorkerDied& died) {
-            return died.exit_status();
-        }
+        } catch (const WorkerDied& died) { return died.exit_status(); }
         throw std::runtime_error("no worker died");
     };
     CHECK(status_of(crashing::calls_writer) == ExitStatus::from_signal(SIGSEGV));
     CHECK(status_of(crashing::recurses) == ExitStatus::from_signal(SIGSEGV));
     CHECK(status_of(crashing::gives_up) == ExitStatus::from_signal(SIGABRT));
-    CHECK(status_of([](int) { ::raise(SIGFPE); return 0; }) == ExitStatus::from_signal(SIGFPE));
-    CHECK(status_of([](int) { ::raise(SIGBUS); return 0; }) == ExitStatus::from_signal(SIGBUS));
-    CHECK(status_of([](int) { ::raise(SIGILL); return 0; }) == ExitStatus::from_signal(SIGILL));
+    CHECK(status_of([](int) {
+              ::raise(SIGFPE);
+              return 0;
+          }) == ExitStatus::from_signal(SIGFPE));
+    CHECK(status_of([](int) {
+              ::raise(SIGBUS);
+              return 0;
+          }) == ExitStatus::from_signal(SIGBUS));
+    CHECK(status_of([](int) {
+              ::raise(SIGILL);
+              return 0;
+          }) == ExitStatus::from_signal(SIGILL));
 }
 
 }  // namespace

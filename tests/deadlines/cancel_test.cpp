@@ -38,7 +38,8 @@ namespace {
 class Block {
 public:
     template <class P>
-    Block(P& pool, SharedPage& page) : open_(page), begun_(page) {
+    Block(P& pool, SharedPage& page) : open_(page),
+                                       begun_(page) {
         task_ = pool.apply_async(
             [](Gate begun, Gate open) {
                 begun.set();
@@ -138,8 +139,7 @@ void stop_requests_stay_with_their_task() {
         static_cast<void>(first.cancel());
         try {
             asked += get_soon(first) ? 1U : 0U;
-        } catch (const TaskCancelled&) {
-        }
+        } catch (const TaskCancelled&) {}
         if (get_soon(second)) { FAIL("another task's stop request, in round " << round); }
     }
     INFO(asked);
@@ -216,7 +216,9 @@ TEST_CASE("kill() races the end of the task: one outcome, and the next task is n
     for (std::size_t round = 0; round < times(1000); ++round) {
         auto task = pool.apply_async([] { return 5; });
         std::vector<Future<int>> next;
-        for (int i = 0; i < 4; ++i) { next.push_back(pool.apply_async([](int n) { return n; }, i)); }
+        for (int i = 0; i < 4; ++i) {
+            next.push_back(pool.apply_async([](int n) { return n; }, i));
+        }
         for (auto i = random() % 3000; i > 0; --i) { relax(); }
         const bool was_in_time = task.kill();
         try {
@@ -261,9 +263,7 @@ TEST_CASE("TMO-11 threads blocked in get() and wait() wake when the task is canc
     std::thread getter{[&] {
         try {
             static_cast<void>(pending.get());
-        } catch (const TaskCancelled&) {
-            ++woken;
-        }
+        } catch (const TaskCancelled&) { ++woken; }
     }};
     std::thread waiter{[&] {
         block.task().wait();
@@ -284,7 +284,9 @@ TEST_CASE("TMO-11 wait_any() and as_completed() wake on cancel() and on kill(), 
     Pool pool{1};
     Block block{pool, page};
     std::vector<Future<int>> pending;
-    for (int i = 0; i < 2; ++i) { pending.push_back(pool.apply_async([] { return 1; })); }
+    for (int i = 0; i < 2; ++i) {
+        pending.push_back(pool.apply_async([] { return 1; }));
+    }
     const std::vector<FutureBase*> all{&block.task(), &pending[0], &pending[1]};
     std::atomic<int> calls{0};
     block.task().on_done([&] { ++calls; });
@@ -334,11 +336,15 @@ TEST_CASE("TMO-15 a storm of cancellations", "[slow]") {
         }
         for (int i = 0; i < 500; ++i) {
             const bool must = i % 50 == 0;
-            withdrawn.push_back((must || random() % 20 == 0) && (random() % 3 == 0 ? futures[static_cast<std::size_t>(i)].kill() : futures[static_cast<std::size_t>(i)].cancel()));
+            withdrawn.push_back((must || random() % 20 == 0) &&
+                                (random() % 3 == 0 ? futures[static_cast<std::size_t>(i)].kill()
+                                                   : futures[static_cast<std::size_t>(i)].cancel()));
         }
         for (int i = 0; i < 500; ++i) {
             try {
-                if (get_soon(futures[static_cast<std::size_t>(i)]) != i || withdrawn[static_cast<std::size_t>(i)]) { FAIL("a wrong result"); }
+                if (get_soon(futures[static_cast<std::size_t>(i)]) != i || withdrawn[static_cast<std::size_t>(i)]) {
+                    FAIL("a wrong result");
+                }
             } catch (const TaskCancelled&) {
                 if (!withdrawn[static_cast<std::size_t>(i)]) { FAIL("a task was cancelled that nobody cancelled"); }
             }
@@ -347,7 +353,8 @@ TEST_CASE("TMO-15 a storm of cancellations", "[slow]") {
     require_whole(pool, muster);
 }
 
-TEST_CASE("100 000 tasks come and are cancelled while every worker is busy: those that stay keep their order", "[slow]") {
+TEST_CASE("100 000 tasks come and are cancelled while every worker is busy: those that stay keep their order",
+          "[slow]") {
     Muster muster;
     SharedPage page;
     const Counter next{page};
@@ -357,8 +364,9 @@ TEST_CASE("100 000 tasks come and are cancelled while every worker is busy: thos
     std::vector<Future<void>> kept;
     const int count = static_cast<int>(times(100'000));
     for (int i = 0; i < count; ++i) {
-        auto task = pool.apply_async(
-            [](Counter position, std::span<int> into, int n) { into[static_cast<std::size_t>(position.add() - 1)] = n; }, next, order, i);
+        auto task = pool.apply_async([](Counter position, std::span<int> into,
+                                        int n) { into[static_cast<std::size_t>(position.add() - 1)] = n; },
+                                     next, order, i);
         if (i % 200 == 7) {
             kept.push_back(std::move(task));
         } else if (!task.cancel()) {
@@ -376,15 +384,18 @@ TEST_CASE("100 000 tasks come and are cancelled while every worker is busy: thos
     require_whole(pool, muster);
 }
 
-TEST_CASE("a submission whose encoding submits does not overwrite the offers of others in a ring full of cancelled ones") {
+TEST_CASE(
+    "a submission whose encoding submits does not overwrite the offers of others in a ring full of cancelled ones") {
     SharedPage page;
     const Gate begun{page};
     const Gate end{page};
     Pool pool{PoolOptions{.workers = 1, .queue_capacity = 4}};
-    auto busy = pool.apply_async([](Gate started, Gate gate) {
-        started.set();
-        gate.wait();
-    }, begun, end);
+    auto busy = pool.apply_async(
+        [](Gate started, Gate gate) {
+            started.set();
+            gate.wait();
+        },
+        begun, end);
     begun.wait();
     const auto cancelled = [&] { CHECK(pool.apply_async(Busy::same, 1).cancel()); };
     for (int n = 0; n < 9; ++n) {
@@ -412,8 +423,10 @@ TEST_CASE("priorities: the highest first, first in first out within one") {
             for (const int priority : {0, -4, 3, 1, -1, 2, -3, -2}) {
                 tasks.push_back(pool.apply_async(
                     TaskOptions{.priority = priority},
-                    [](Counter position, std::span<int> into, int n) { into[static_cast<std::size_t>((position.add() - 1) % 80)] = n; }, next, order,
-                    (3 - priority) * 10 + i));
+                    [](Counter position, std::span<int> into, int n) {
+                        into[static_cast<std::size_t>((position.add() - 1) % 80)] = n;
+                    },
+                    next, order, (3 - priority) * 10 + i));
             }
         }
         block.release();
@@ -428,15 +441,14 @@ TEST_CASE("a map of low priority lets a task of high priority go first") {
     const Gate open{page};
     Pool pool{1};
     std::thread mapper{[&] {
-        pool.for_each(
-            MapOptions{.chunk_size = 1, .priority = -2},
-            snapshot([items, open](int) {
-                if (items.add() == 1) { open.wait(); }
-            }),
-            std::vector<int>(50));
+        pool.for_each(MapOptions{.chunk_size = 1, .priority = -2}, snapshot([items, open](int) {
+                          if (items.add() == 1) { open.wait(); }
+                      }),
+                      std::vector<int>(50));
     }};
     items.wait_for(1);
-    auto urgent = pool.apply_async(TaskOptions{.priority = 3}, [](Counter count) { return count.value(); }, items);
+    auto urgent = pool.apply_async(
+        TaskOptions{.priority = 3}, [](Counter count) { return count.value(); }, items);
     open.set();
     CHECK(get_soon(urgent) == 1);
     mapper.join();
@@ -449,8 +461,7 @@ TEST_CASE("TMO-16 an error in a map stops what has not started, and nothing of i
     const Counter runs{page};
     Pool pool{2};
     std::vector<int> input(100'000);
-    CHECK_THROWS_AS(pool.map(MapOptions{.chunk_size = 10},
-                             snapshot([runs](int) {
+    CHECK_THROWS_AS(pool.map(MapOptions{.chunk_size = 10}, snapshot([runs](int) {
                                  if (runs.add() == 25) { throw std::invalid_argument("the 25th"); }
                                  std::this_thread::sleep_for(std::chrono::microseconds{200});
                                  return 1;
@@ -467,17 +478,20 @@ TEST_CASE("bad options are refused at the call, and nothing is queued") {
     Pool pool{1};
     const auto task = [](int i) { return i; };
     const std::vector<int> input{1, 2, 3};
-    for (const TaskOptions& bad : {TaskOptions{.timeout = -1ns}, TaskOptions{.priority = 4}, TaskOptions{.priority = -5}, TaskOptions{.retries = 65536}}) {
+    for (const TaskOptions& bad : {TaskOptions{.timeout = -1ns}, TaskOptions{.priority = 4},
+                                   TaskOptions{.priority = -5}, TaskOptions{.retries = 65536}}) {
         CHECK_THROWS_AS(pool.apply(bad, task, 1), std::invalid_argument);
         CHECK_THROWS_AS(pool.apply_async(bad, task, 1), std::invalid_argument);
         CHECK_THROWS_AS(pool.try_apply_async(bad, task, 1), std::invalid_argument);
     }
-    for (const MapOptions& bad : {MapOptions{.timeout = -1ns}, MapOptions{.retries = 65536}, MapOptions{.priority = 4}, MapOptions{.priority = -5}}) {
+    for (const MapOptions& bad : {MapOptions{.timeout = -1ns}, MapOptions{.retries = 65536}, MapOptions{.priority = 4},
+                                  MapOptions{.priority = -5}}) {
         CHECK_THROWS_AS(pool.map(bad, task, input), std::invalid_argument);
         CHECK_THROWS_AS(pool.map(bad, task, std::vector<int>{}), std::invalid_argument);
         CHECK_THROWS_AS(pool.for_each(bad, task, input), std::invalid_argument);
     }
-    CHECK(pool.map(MapOptions{.chunk_size = std::numeric_limits<std::size_t>::max(), .priority = 3}, task, input) == input);
+    CHECK(pool.map(MapOptions{.chunk_size = std::numeric_limits<std::size_t>::max(), .priority = 3}, task, input) ==
+          input);
     CHECK(pool.stats().submitted == 1);
     CHECK_THROWS_AS(Pool(PoolOptions{.workers = 1, .start_timeout = 0ms}), std::invalid_argument);
     CHECK_THROWS_AS(Pool(PoolOptions{.workers = 1, .terminate_grace = -1ms}), std::invalid_argument);

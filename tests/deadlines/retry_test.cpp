@@ -28,12 +28,14 @@ TEST_CASE("DTH-28 a task whose worker dies runs again as often as it may, after 
         return this_task::attempt();
     };
     for (unsigned deaths = 0; deaths <= 3; ++deaths) {
-        CHECK(get_soon(pool.apply_async(TaskOptions{.retries = deaths}, task, runs, previous, deaths), recovery) == deaths);
+        CHECK(get_soon(pool.apply_async(TaskOptions{.retries = deaths}, task, runs, previous, deaths), recovery) ==
+              deaths);
     }
     CHECK(runs.value() == 1 + 2 + 3 + 4);
     CHECK(pool.stats().retried == 1 + 2 + 3);
     try {
-        static_cast<void>(get_soon(pool.apply_async(TaskOptions{.retries = 2, .label = "deadly"}, task, runs, previous, 9U), recovery));
+        static_cast<void>(get_soon(
+            pool.apply_async(TaskOptions{.retries = 2, .label = "deadly"}, task, runs, previous, 9U), recovery));
         FAIL("it cannot have ended well");
     } catch (const WorkerDied& died) {
         CHECK(died.label() == "deadly");
@@ -64,16 +66,17 @@ TEST_CASE("a task that times out runs again, and each attempt has its own deadli
     Muster muster;
     Pool pool{1};
     const auto start = std::chrono::steady_clock::now();
-    CHECK(get_soon(pool.apply_async(TaskOptions{.timeout = 1s, .retries = 2}, [] {  // the last attempt must be done in that time
-             
-              if (this_task::attempt() < 2) { spin_for_ever(); }
-              std::this_thread::sleep_for(50ms);
-              return this_task::attempt();
-          })) == 2);
+    CHECK(get_soon(pool.apply_async(TaskOptions{.timeout = 1s, .retries = 2},
+                                    [] {  // the last attempt must be done in that time
+                                        if (this_task::attempt() < 2) { spin_for_ever(); }
+                                        std::this_thread::sleep_for(50ms);
+                                        return this_task::attempt();
+                                    })) == 2);
     CHECK(since(start) >= 2050ms);
     CHECK(pool.stats().retried == 2);
     CHECK(pool.stats().timed_out == 0);
-    auto never = pool.apply_async(TaskOptions{.timeout = 20ms, .retries = 3, .label = "endless"}, [] { spin_for_ever(); });
+    auto never =
+        pool.apply_async(TaskOptions{.timeout = 20ms, .retries = 3, .label = "endless"}, [] { spin_for_ever(); });
     try {
         get_soon(never);
         FAIL("it cannot have ended");
@@ -209,7 +212,9 @@ TEST_CASE("labels are told, also when the error was put aside because its slot w
     Pool pool{PoolOptions{.workers = 1, .queue_capacity = 2}};
     auto died = pool.apply_async(TaskOptions{.label = "first"}, [] { die(); });
     auto late = pool.apply_async(TaskOptions{.timeout = 20ms, .label = "second"}, [] { spin_for_ever(); });
-    for (int i = 0; i < 10; ++i) { CHECK(pool.apply([](int n) { return n; }, i) == i); }
+    for (int i = 0; i < 10; ++i) {
+        CHECK(pool.apply([](int n) { return n; }, i) == i);
+    }
     try {
         get_soon(died);
         FAIL("");
@@ -219,10 +224,13 @@ TEST_CASE("labels are told, also when the error was put aside because its slot w
     }
     CHECK_THROWS_WITH(get_soon(late), Catch::ContainsSubstring("second"));
     try {
-        static_cast<void>(pool.map(MapOptions{.label = "third"}, [](int i) {
-            if (i == 5) { die(); }
-            return i;
-        }, std::vector{1, 3, 5, 7}));
+        static_cast<void>(pool.map(
+            MapOptions{.label = "third"},
+            [](int i) {
+                if (i == 5) { die(); }
+                return i;
+            },
+            std::vector{1, 3, 5, 7}));
         FAIL("");
     } catch (const WorkerDied& error) {
         CHECK(contains(error.what(), "third"));

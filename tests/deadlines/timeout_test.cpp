@@ -31,9 +31,7 @@ template <class T>
 bool times_out(Future<T>& future, std::chrono::nanoseconds wait = recovery) {
     try {
         static_cast<void>(get_soon(future, wait));
-    } catch (const TaskTimedOut&) {
-        return true;
-    }
+    } catch (const TaskTimedOut&) { return true; }
     return false;
 }
 
@@ -65,7 +63,8 @@ TEST_CASE("TMO-03 one item of a map is too slow: the error names it, and the poo
     };
     const auto start = std::chrono::steady_clock::now();
     try {
-        static_cast<void>(pool.map(MapOptions{.chunk_size = 1, .timeout = 1s, .label = "naps"}, nap, std::vector{0, 0, 20000}));
+        static_cast<void>(
+            pool.map(MapOptions{.chunk_size = 1, .timeout = 1s, .label = "naps"}, nap, std::vector{0, 0, 20000}));
         FAIL("no item timed out");
     } catch (const TaskTimedOut& error) {
         CHECK(error.limit() == 1s);
@@ -99,7 +98,9 @@ TEST_CASE("TMO-04 a task that never yields is killed at its deadline, its worker
     require_whole(pool, muster);
 }
 
-TEST_CASE("TMO-05 tasks that ignore or block SIGTERM, block everything, loop in a handler or are stopped are killed at their deadline") {
+TEST_CASE(
+    "TMO-05 tasks that ignore or block SIGTERM, block everything, loop in a handler or are stopped are killed at their "
+    "deadline") {
     Muster muster;
     const auto start = std::chrono::steady_clock::now();
     {
@@ -153,9 +154,7 @@ TEST_CASE("TMO-07 2000 tasks that take as long as they may: each ends once, and 
         try {
             if (get_soon(futures[i]) != static_cast<int>(i)) { FAIL("a wrong result"); }
             ++values;
-        } catch (const TaskTimedOut&) {
-            ++timeouts;
-        }
+        } catch (const TaskTimedOut&) { ++timeouts; }
     }
     CHECK(values + timeouts == count);
     CHECK(std::ranges::count(calls, 1) == static_cast<std::ptrdiff_t>(count));
@@ -236,7 +235,9 @@ TEST_CASE("a timeout never hits the next task", "[slow]") {
     std::mt19937 random{std::random_device{}()};
     constexpr int rounds = under_sanitizer ? 20 : 200;
     for (int round = 0; round < rounds; ++round) {
-        auto close = pool.apply_async(limited(1ms), [](unsigned n) { spin_for(1ms - std::chrono::microseconds{n}); }, static_cast<unsigned>(random() % 30));
+        auto close = pool.apply_async(
+            limited(1ms), [](unsigned n) { spin_for(1ms - std::chrono::microseconds{n}); },
+            static_cast<unsigned>(random() % 30));
         std::vector<Future<int>> next;
         for (int i = 0; i < 50; ++i) {
             const auto task = [](int n) { return n; };
@@ -256,7 +257,9 @@ TEST_CASE("TMO-17 a call on stuck work returns fast, and so does the end of the 
     {
         Pool pool{PoolOptions{.workers = 2, .terminate_grace = 100ms}};
         std::vector<Future<void>> stuck;
-        for (int i = 0; i < 10; ++i) { stuck.push_back(pool.apply_async([] { std::this_thread::sleep_for(100s); })); }
+        for (int i = 0; i < 10; ++i) {
+            stuck.push_back(pool.apply_async([] { std::this_thread::sleep_for(100s); }));
+        }
         for (const Future<void>& future : stuck) { CHECK(future.wait_for(10ms) == std::future_status::timeout); }
         pool.terminate();
         for (Future<void>& future : stuck) { CHECK_THROWS_AS(get_soon(future, recovery), PoolTerminated); }
@@ -269,7 +272,9 @@ TEST_CASE("hundreds of tasks with different deadlines run out when they should, 
     Pool pool{4};
     std::vector<Future<void>> futures;
     const auto start = std::chrono::steady_clock::now();
-    for (const int limit : {2000, 100, 300, 200}) { futures.push_back(pool.apply_async(limited(Milliseconds{limit}), [] { std::this_thread::sleep_for(100s); })); }
+    for (const int limit : {2000, 100, 300, 200}) {
+        futures.push_back(pool.apply_async(limited(Milliseconds{limit}), [] { std::this_thread::sleep_for(100s); }));
+    }
     std::vector<std::chrono::nanoseconds> ends(4);
     std::vector<std::thread> waiters;
     for (std::size_t i = 0; i < 4; ++i) {
@@ -300,7 +305,8 @@ TEST_CASE("a pool with running deadlines uses no processor time") {
     SharedPage page;
     const Gate open{page};
     Pool pool{2};
-    auto waits = pool.apply_async(limited(60s), [](Gate gate) { gate.wait(60s); }, open);
+    auto waits = pool.apply_async(
+        limited(60s), [](Gate gate) { gate.wait(60s); }, open);
     const pid_t supervisor = [] {
         for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/task"}) {
             const std::string children = text_of_file(entry.path().string() + "/children");
@@ -309,7 +315,9 @@ TEST_CASE("a pool with running deadlines uses no processor time") {
         return 0;
     }();
     REQUIRE(supervisor > 0);
-    const auto switches = [&] { return kilobytes_in("/proc/" + std::to_string(supervisor) + "/status", "voluntary_ctxt_switches"); };
+    const auto switches = [&] {
+        return kilobytes_in("/proc/" + std::to_string(supervisor) + "/status", "voluntary_ctxt_switches");
+    };
     wait_until([&] { return waits.running(); }, "the task to start");
     // The end of the pool's start may fall into the first of them; who looks again and again has no quiet half second.
     bool was_quiet = false;
@@ -329,7 +337,8 @@ TEST_CASE("a timed-out task's large argument and half-written result are free ag
     Pool pool{2};
     for (int i = 0; i < 5; ++i) {
         auto big = pool.apply_async(
-            limited(100ms), [](const std::string& text) -> std::string {
+            limited(100ms),
+            [](const std::string& text) -> std::string {
                 if (text.size() > 100) { spin_for_ever(); }
                 return text;
             },
@@ -348,8 +357,7 @@ TEST_CASE("TMO-04 a thread's task is asked to stop at its deadline", "[thread]")
     CHECK(polite.wait_for(wait_limit) == std::future_status::ready);
     try {
         static_cast<void>(polite.get());
-    } catch (const TaskTimedOut&) {
-    }
+    } catch (const TaskTimedOut&) {}
     CHECK(pool.apply([] { return 2; }) == 2);
 }
 

@@ -13,10 +13,10 @@
 #include <unordered_map>
 #include <vector>
 
-// How results leave their slots, as a model whose every interleaving is looked at: one slot, three tasks after each other in it. A holder
-// of a ticket takes or drops its task while submitters sweep the slot for the next ones. Each step is one access of Client::take(), drop(),
-// sweep(), clear() or publish(). What is checked: a holder gets its own task's result, always can get it, and nothing is kept that nobody
-// will ask for.
+// How results leave their slots, as a model whose every interleaving is looked at: one slot, three tasks after each
+// other in it. A holder of a ticket takes or drops its task while submitters sweep the slot for the next ones. Each
+// step is one access of Client::take(), drop(), sweep(), clear() or publish(). What is checked: a holder gets its own
+// task's result, always can get it, and nothing is kept that nobody will ask for.
 
 namespace {
 
@@ -36,13 +36,39 @@ struct SlotWord {
 constexpr Byte tasks = 3;
 constexpr Byte nobody = 0;
 
-enum HolderStep : Byte { no_ticket, check_serial, mark, check_word, load_word, exchange, clear_serial, clear_word, give_back, lock, look_kept, unlock, over };
+enum HolderStep : Byte {
+    no_ticket,
+    check_serial,
+    mark,
+    check_word,
+    load_word,
+    exchange,
+    clear_serial,
+    clear_word,
+    give_back,
+    lock,
+    look_kept,
+    unlock,
+    over
+};
 struct Holder {
     Byte step;
     SlotWord saw;
     Byte again;  // what follows unlock
 };
-enum SubmitterStep : Byte { want_slot, look_free, sweep_load, sweep_exchange, sweep_mark, sweep_clear_serial, sweep_clear_word, set_serial, set_word, unlock_empty, submitted };
+enum SubmitterStep : Byte {
+    want_slot,
+    look_free,
+    sweep_load,
+    sweep_exchange,
+    sweep_mark,
+    sweep_clear_serial,
+    sweep_clear_word,
+    set_serial,
+    set_word,
+    unlock_empty,
+    submitted
+};
 struct Submitter {
     Byte step;
     SlotWord saw;
@@ -85,7 +111,8 @@ private:
     static constexpr std::size_t none = ~std::size_t{0};
 
     void visit(const State& state) {
-        const auto [it, fresh] = numbers_.try_emplace(std::string{reinterpret_cast<const char*>(&state), sizeof state}, states_.size());
+        const auto [it, fresh] =
+            numbers_.try_emplace(std::string{reinterpret_cast<const char*>(&state), sizeof state}, states_.size());
         if (fresh) {
             states_.push_back(state);
             comes_from_.emplace_back();
@@ -112,7 +139,9 @@ private:
         const bool drops = drops_[task];
         switch (me.step) {
             case check_serial:
-                if (!drops && s.word.task == task && (s.word.phase == pending || s.word.phase == started)) { return; }  // waits before it takes
+                if (!drops && s.word.task == task && (s.word.phase == pending || s.word.phase == started)) {
+                    return;
+                }  // waits before it takes
                 me.step = s.serial != task ? lock : drops ? mark : load_word;
                 break;
             case mark:
@@ -277,7 +306,9 @@ private:
 
 std::vector<std::array<bool, tasks + 1>> all_habits() {
     std::vector<std::array<bool, tasks + 1>> all;
-    for (unsigned bits = 0; bits < 8; ++bits) { all.push_back({false, (bits & 1U) != 0, (bits & 2U) != 0, (bits & 4U) != 0}); }
+    for (unsigned bits = 0; bits < 8; ++bits) {
+        all.push_back({false, (bits & 1U) != 0, (bits & 2U) != 0, (bits & 4U) != 0});
+    }
     return all;
 }
 

@@ -83,7 +83,9 @@ TEST_CASE("without a free slot, one who does not wait gets nothing", "[thread]")
         REQUIRE(task);
         tasks.push_back(std::move(*task));
     }
-    for (int i = 0; i < 3; ++i) { CHECK_FALSE(bench.try_submit(9, {.code = wait_at_gate, .patience = Patience::try_once})); }
+    for (int i = 0; i < 3; ++i) {
+        CHECK_FALSE(bench.try_submit(9, {.code = wait_at_gate, .patience = Patience::try_once}));
+    }
     CHECK(bench->submitted() == capacity);
     GateClosed::open();
     for (std::uint32_t i = 0; i < capacity; ++i) { CHECK(tasks[i].wait()); }
@@ -149,18 +151,23 @@ TEST_CASE("a large result is kept in its extents, and they are freed with it", "
     auto& extents = bench->board().results.extents();
     {
         std::vector<Task> tasks;
-        for (std::uint64_t i = 1; i < 20; ++i) { tasks.push_back(bench.submit(i % 4 == 0 ? window * i : i % 4 == 1 ? i : i * 100, blob_code)); }
+        for (std::uint64_t i = 1; i < 20; ++i) {
+            tasks.push_back(bench.submit(i % 4 == 0 ? window * i : i % 4 == 1 ? i : i * 100, blob_code));
+        }
         for (std::uint64_t i = 1; i < 20; ++i) {
             if (i % 5 == 0) { continue; }  // dropped, wherever it is
             const std::uint64_t size = i % 4 == 0 ? window * i : i % 4 == 1 ? i : i * 100;
             CAPTURE(i, size);
             CHECK(tasks[i - 1].take([&](const Client::Taken& taken) {
                 const auto mark = static_cast<std::byte>(size & 0xff);
-                return taken.bytes().size() == size && std::ranges::all_of(taken.bytes(), [mark](std::byte one) { return one == mark; });
+                return taken.bytes().size() == size &&
+                       std::ranges::all_of(taken.bytes(), [mark](std::byte one) { return one == mark; });
             }));
         }
     }
-    for (std::uint64_t i = 0; i < 4; ++i) { CHECK(bench.submit(i).number() == answer(i)); }  // sweeps up what was dropped
+    for (std::uint64_t i = 0; i < 4; ++i) {
+        CHECK(bench.submit(i).number() == answer(i));
+    }  // sweeps up what was dropped
     CHECK(extents.was_owned() == 0);
 }
 
@@ -328,9 +335,13 @@ TEST_CASE("what was accepted before a close is done, however soon the close come
         {
             const ThreadBench bench{8, 2};
             if (round % 2 == 0) { std::this_thread::sleep_for(std::chrono::microseconds{round}); }
-            for (std::uint64_t i = 0; i < 1 + static_cast<std::uint64_t>(round) % 3; ++i) { tasks.push_back(bench.submit(i)); }
+            for (std::uint64_t i = 0; i < 1 + static_cast<std::uint64_t>(round) % 3; ++i) {
+                tasks.push_back(bench.submit(i));
+            }
         }
-        for (std::uint64_t i = 0; i < tasks.size(); ++i) { REQUIRE(tasks[i].number() == answer(i)); }  // also when the pool is gone
+        for (std::uint64_t i = 0; i < tasks.size(); ++i) {
+            REQUIRE(tasks[i].number() == answer(i));
+        }  // also when the pool is gone
     }
 }
 
@@ -352,7 +363,8 @@ TEST_CASE("after the end of a pool's life, submissions say which end it was", "[
     CHECK(error_after(Life::broken) == "broken: procpool: the pool is broken: of this test");
 }
 
-TEST_CASE("when a pool is terminated, what has not started is lost at once, and who waits for room learns it", "[thread]") {
+TEST_CASE("when a pool is terminated, what has not started is lost at once, and who waits for room learns it",
+          "[thread]") {
     const GateClosed closed;
     const ThreadBench bench{3, 1};
     Task running = bench.submit(1, wait_at_gate);

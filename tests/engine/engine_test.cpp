@@ -26,7 +26,8 @@ static_assert(!Engine<WithoutTraits>);
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("whatever the engine, tasks come back with their answers", "", ForkEngine, ThreadEngine, InlineEngine) {
+TEMPLATE_TEST_CASE("whatever the engine, tasks come back with their answers", "", ForkEngine, ThreadEngine,
+                   InlineEngine) {
     const Bench<TestType> bench{4, 2};
     for (std::uint64_t i = 0; i < 50; ++i) { CHECK(bench.submit(i).number() == answer(i)); }
     bench->stop(task::Life::closing);
@@ -43,7 +44,8 @@ TEST_CASE("what an address means to workers depends on where it lies and where t
     CHECK(ForkEngine::place_of(shared) == Place::shared);
     CHECK(ForkEngine::place_of(nullptr) == Place::common);
     CHECK(ForkEngine::place_of(reinterpret_cast<const void*>(&answer_code)) == Place::common);
-    CHECK(ForkEngine::place_of(reinterpret_cast<const void*>(std::uintptr_t{12345})) == Place::common);  // no address at all
+    CHECK(ForkEngine::place_of(reinterpret_cast<const void*>(std::uintptr_t{12345})) ==
+          Place::common);  // no address at all
     CHECK(ThreadEngine::place_of(&on_stack) == Place::shared);
     CHECK(InlineEngine::place_of(&on_stack) == Place::shared);
     shm::Heap::of_this_process().deallocate(shared, 8);

@@ -6,15 +6,15 @@
 #include "os/refusal.hpp"
 #include "support/catch.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <random>
 #include <string>
-#include <sys/wait.h>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 using namespace procpool;
@@ -45,7 +45,8 @@ TEST_CASE("tasks run in other processes") {
 }
 
 TEST_CASE("a crew that cannot be had is an exception, and nobody is left") {
-    // The leak check of every test looks for what is left. A refusal is inherited by the supervisor, so all forks count.
+    // The leak check of every test looks for what is left. A refusal is inherited by the supervisor, so all forks
+    // count.
     const int spared = GENERATE(0, 1, 2, 3);
     const Refusal refusal{"fork", EAGAIN, spared};
     if (spared < 3) {
@@ -134,7 +135,9 @@ TEST_CASE("many threads submit to processes and collect") {
             for (std::uint64_t i = 0; i < 500; ++i) {
                 mine.push_back(bench.submit(t * 1000 + i));
                 if (i % 5 == 4) {
-                    for (std::uint64_t k = 0; k < 5; ++k) { wrong += mine[k].number() == answer(t * 1000 + i - 4 + k) ? 0U : 1U; }
+                    for (std::uint64_t k = 0; k < 5; ++k) {
+                        wrong += mine[k].number() == answer(t * 1000 + i - 4 + k) ? 0U : 1U;
+                    }
                     mine.clear();
                 }
             }
@@ -187,7 +190,8 @@ TEST_CASE("processes that are killed at random moments cost a task each at most"
         if (i % 100 == 99) {
             const auto& seat = bench->board().seats()[random() % bench->board().seats().size()];
             const bool ready = seat.state.load() == task::SeatState::ready;
-            const pid_t pid = seat.pid.load();  // 0 by now, if its seat is being given to another: that would be this process's group
+            const pid_t pid =
+                seat.pid.load();  // 0 by now, if its seat is being given to another: that would be this process's group
             if (ready && pid > 0 && ::kill(pid, SIGKILL) == 0) { ++kills; }
         }
         if (tasks.size() == 12) {

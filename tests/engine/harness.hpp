@@ -84,7 +84,8 @@ public:
         return take([](const eng::Client::Taken& taken) { return taken.phase(); });
     }
     [[nodiscard]] eng::Loss loss() {
-        return take([](const eng::Client::Taken& taken) { return taken.loss() == nullptr ? eng::Loss{} : *taken.loss(); });
+        return take(
+            [](const eng::Client::Taken& taken) { return taken.loss() == nullptr ? eng::Loss{} : *taken.loss(); });
     }
 
 private:
@@ -125,7 +126,8 @@ public:
     eng::Client* operator->() const noexcept { return client_; }
 
     [[nodiscard]] std::optional<Task> try_submit(std::uint64_t argument, eng::Order order) const {
-        const auto ticket = client_->submit(order, [&](procpool::Writer& out) { out.write(&argument, sizeof argument); });
+        const auto ticket =
+            client_->submit(order, [&](procpool::Writer& out) { out.write(&argument, sizeof argument); });
         if (!ticket) { return std::nullopt; }
         return Task{*client_, *ticket};
     }

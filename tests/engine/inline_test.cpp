@@ -17,7 +17,8 @@ using task::Phase;
 TEST_CASE("a task runs while it is submitted, in the thread that submits it") {
     static std::thread::id ran_in;
     const InlineBench bench{2, 1};
-    Task task = bench.submit(0, [](TaskFrame&) { ran_in = in_worker() ? std::this_thread::get_id() : std::thread::id{}; });
+    Task task =
+        bench.submit(0, [](TaskFrame&) { ran_in = in_worker() ? std::this_thread::get_id() : std::thread::id{}; });
     CHECK(ran_in == std::this_thread::get_id());
     CHECK(task.is_decided());
     CHECK_FALSE(in_worker());
@@ -29,10 +30,13 @@ TEST_CASE("a task may submit another, which runs within it") {
     static const InlineBench* within;
     const InlineBench bench{4, 1};
     within = &bench;
-    CHECK(bench.submit(5, [](TaskFrame& frame) {
-        const std::uint64_t inner = within->submit(number_in(frame.arguments)).number();
-        frame.result.write(&inner, sizeof inner);
-    }).number() == answer(5));
+    CHECK(bench
+              .submit(5,
+                      [](TaskFrame& frame) {
+                          const std::uint64_t inner = within->submit(number_in(frame.arguments)).number();
+                          frame.result.write(&inner, sizeof inner);
+                      })
+              .number() == answer(5));
 }
 
 TEST_CASE("results that nobody reads make room") {
@@ -68,10 +72,14 @@ TEST_CASE("threads take turns", "[thread]") {
     for (int t = 0; t < 3; ++t) {
         threads.emplace_back([&] {
             for (std::uint64_t i = 0; i < 300; ++i) {
-                wrong += bench.submit(i, [](TaskFrame& frame) {
-                    ++unprotected;
-                    answer_code(frame);
-                }).number() == answer(i) ? 0U : 1U;
+                wrong += bench.submit(
+                                  i,
+                                  [](TaskFrame& frame) {
+                                      ++unprotected;
+                                      answer_code(frame);
+                                  }).number() == answer(i)
+                             ? 0U
+                             : 1U;
             }
         });
     }

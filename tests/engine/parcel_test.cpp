@@ -48,7 +48,8 @@ TEST_CASE("a parcel holds bytes of any number, and moves with them") {
 }
 
 TEST_CASE("a parcel keeps the account of a loss") {
-    const Parcel parcel{Phase::lost, std::make_unique<const procpool::engine::Loss>(procpool::engine::Loss{task::Cause::killed, 17, ExitStatus::from_signal(9), {}, {}, {}})};
+    const Parcel parcel{Phase::lost, std::make_unique<const procpool::engine::Loss>(procpool::engine::Loss{
+                                         task::Cause::killed, 17, ExitStatus::from_signal(9), {}, {}, {}})};
     CHECK(parcel.phase() == Phase::lost);
     CHECK(parcel.loss()->cause == task::Cause::killed);
     CHECK(parcel.loss()->pid == 17);
@@ -115,7 +116,10 @@ TEST_CASE("a store behaves as a map, whatever the order") {
             model.emplace(next, size);
         } else {
             const bool known = !model.empty() && random() % 4 != 0;
-            const auto it = known ? std::next(model.begin(), static_cast<std::ptrdiff_t>(random() % std::min<std::size_t>(model.size(), 50))) : model.end();
+            const auto it =
+                known ? std::next(model.begin(),
+                                  static_cast<std::ptrdiff_t>(random() % std::min<std::size_t>(model.size(), 50)))
+                      : model.end();
             const std::uint64_t serial = known ? it->first : next + 1 + random() % 1000;
             const auto taken = store.take(serial);
             equal = equal && static_cast<bool>(taken) == known;

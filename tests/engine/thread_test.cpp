@@ -5,10 +5,10 @@
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
 
+#include <pthread.h>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <pthread.h>
 #include <stdexcept>
 #include <string>
 #include <thread>

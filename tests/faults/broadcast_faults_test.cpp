@@ -18,8 +18,10 @@ struct BroadcastRow {
 
 TEST_CASE("a worker is killed at every point of a broadcast", "[slow]") {
     const std::vector<std::size_t> all{0, 1, 2};
-    for (const auto& [point, casualty] : {BroadcastRow{FaultPoint::after_claim, true}, BroadcastRow{FaultPoint::before_run, true}, BroadcastRow{FaultPoint::before_done, true},
-                                          BroadcastRow{FaultPoint::after_done, false}, BroadcastRow{FaultPoint::asleep, false}}) {
+    for (const auto& [point, casualty] :
+         {BroadcastRow{FaultPoint::after_claim, true}, BroadcastRow{FaultPoint::before_run, true},
+          BroadcastRow{FaultPoint::before_done, true}, BroadcastRow{FaultPoint::after_done, false},
+          BroadcastRow{FaultPoint::asleep, false}}) {
         for (const int nth : {1, 2, 3}) {
             for (const bool closes : {false, true}) {
                 CAPTURE(name_of(point), nth, closes);

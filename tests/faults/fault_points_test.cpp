@@ -18,7 +18,7 @@ namespace {
 struct Row {
     FaultPoint point;
     std::size_t casualties;
-    std::vector<int> nth{1};       // which worker that comes by
+    std::vector<int> nth{1};        // which worker that comes by
     std::size_t held = casualties;  // tasks that wait for a worker that is stopped there
 };
 
@@ -33,7 +33,12 @@ class Attack {
 public:
     using Start = std::function<Jobs(Pool&)>;
 
-    Attack(Saboteur& saboteur, Muster& muster, Row row, int nth, Then then) : saboteur_(saboteur), muster_(muster), row_(std::move(row)), nth_(nth), then_(then) {}
+    Attack(Saboteur& saboteur, Muster& muster, Row row, int nth, Then then)
+        : saboteur_(saboteur),
+          muster_(muster),
+          row_(std::move(row)),
+          nth_(nth),
+          then_(then) {}
 
     void arm() { saboteur_.arm(row_.point, nth_, then_ == Then::killed_at_once ? SIGKILL : SIGSTOP); }
 
@@ -81,24 +86,29 @@ public:
 
     [[nodiscard]] std::string name() const {
         static const char* const what[] = {"killed", "stopped, then killed", "stopped, then continued"};
-        return std::string{what[static_cast<int>(then_)]} + " at " + name_of(row_.point) + ", visitor " + std::to_string(nth_) + ": " + step_;
+        return std::string{what[static_cast<int>(then_)]} + " at " + name_of(row_.point) + ", visitor " +
+               std::to_string(nth_) + ": " + step_;
     }
 
 private:
     struct ReleaseVictim {
         const Saboteur& saboteur;
         ~ReleaseVictim() {
-            if (saboteur.victim() != 0 && state_in("/proc/" + std::to_string(saboteur.victim())) == 'T') { ::kill(saboteur.victim(), SIGKILL); }
+            if (saboteur.victim() != 0 && state_in("/proc/" + std::to_string(saboteur.victim())) == 'T') {
+                ::kill(saboteur.victim(), SIGKILL);
+            }
         }
     };
 
-    /// Whether a worker looks for work or sleeps between two tasks is a matter of time, so there are as many tasks as it takes.
+    /// Whether a worker looks for work or sleeps between two tasks is a matter of time, so there are as many tasks as
+    /// it takes.
     pid_t wait_for_victim(Pool& pool, Jobs& jobs, const Start& again) {
-        const bool by_chance = row_.point == FaultPoint::asleep || row_.point == FaultPoint::spinning || row_.point == FaultPoint::level_cleared ||
-                               row_.point == FaultPoint::before_wake;
+        const bool by_chance = row_.point == FaultPoint::asleep || row_.point == FaultPoint::spinning ||
+                               row_.point == FaultPoint::level_cleared || row_.point == FaultPoint::before_wake;
         const auto start = std::chrono::steady_clock::now();
         while (by_chance && saboteur_.victim() == 0 && since(start) < recovery) {
-            wait_until([&] { return saboteur_.victim() != 0 || count_ready(jobs) == jobs.size(); }, "tasks before the attack", recovery);
+            wait_until([&] { return saboteur_.victim() != 0 || count_ready(jobs) == jobs.size(); },
+                       "tasks before the attack", recovery);
             if (saboteur_.victim() == 0) {
                 for (Job& one : again(pool)) { jobs.push_back(std::move(one)); }
             }
@@ -117,7 +127,8 @@ private:
             }
         }
         if (died != casualties) {
-            throw std::runtime_error(std::to_string(died) + " tasks died with the worker, not " + std::to_string(casualties));
+            throw std::runtime_error(std::to_string(died) + " tasks died with the worker, not " +
+                                     std::to_string(casualties));
         }
     }
 
@@ -143,9 +154,7 @@ void for_each_attack(const std::vector<Row>& rows, const std::vector<Then>& then
                 Attack attack{saboteur, muster, row, nth, then};
                 try {
                     attack_once(attack, row);
-                } catch (const std::exception& error) {
-                    wrong += "\n" + attack.name() + ": " + error.what();
-                }
+                } catch (const std::exception& error) { wrong += "\n" + attack.name() + ": " + error.what(); }
                 saboteur.disarm();
             }
         }
@@ -160,7 +169,8 @@ void for_each_attack(const std::vector<Row>& rows, const std::vector<Then>& then
     return options;
 }
 
-/// Returns when no worker is on its way to a point: one that is killed by `start` must not be the victim too, or it stays unknown.
+/// Returns when no worker is on its way to a point: one that is killed by `start` must not be the victim too, or it
+/// stays unknown.
 void wait_until_idle(const Pool& pool) {
     const auto all_sleep = [&] {
         for (const WorkerInfo& worker : pool.workers()) {
@@ -172,8 +182,8 @@ void wait_until_idle(const Pool& pool) {
 }
 
 /// A pool that is attacked at every point while it does `start`.
-void attack_running(const std::vector<Row>& rows, const std::vector<Then>& thens, const PoolOptions& options, const Attack::Start& start,
-                    const Attack::Start& again) {
+void attack_running(const std::vector<Row>& rows, const std::vector<Then>& thens, const PoolOptions& options,
+                    const Attack::Start& start, const Attack::Start& again) {
     std::unique_ptr<Pool> pool;
     for_each_attack(rows, thens, [&](Attack& attack, const Row& row) {
         if (!pool) { pool = std::make_unique<Pool>(options); }
@@ -196,7 +206,10 @@ void attack_running(const std::vector<Row>& rows, const std::vector<Then>& thens
 
 // ---- idle
 
-const std::vector<Row> idle_rows{{FaultPoint::after_fork, 0}, {FaultPoint::before_ready, 0}, {FaultPoint::spinning, 0}, {FaultPoint::asleep, 0},
+const std::vector<Row> idle_rows{{FaultPoint::after_fork, 0},
+                                 {FaultPoint::before_ready, 0},
+                                 {FaultPoint::spinning, 0},
+                                 {FaultPoint::asleep, 0},
                                  {FaultPoint::level_cleared, 0, {1, 4}}};
 
 /// A worker is killed, and its replacement comes by.
@@ -216,8 +229,11 @@ TEST_CASE("a worker is stopped at every point while the pool is idle", "[slow]")
 // ---- start of a pool
 
 void attack_construction(const std::vector<Then>& thens) {
-    const std::vector<Row> rows{{FaultPoint::after_fork, 0, {1, 2, 3}}, {FaultPoint::before_ready, 0, {1, 2, 3}},
-                                {FaultPoint::asleep, 0, {1, 2, 3}}, {FaultPoint::after_claim, 1, {1, 2, 3}}, {FaultPoint::after_done, 0, {1, 2}}};
+    const std::vector<Row> rows{{FaultPoint::after_fork, 0, {1, 2, 3}},
+                                {FaultPoint::before_ready, 0, {1, 2, 3}},
+                                {FaultPoint::asleep, 0, {1, 2, 3}},
+                                {FaultPoint::after_claim, 1, {1, 2, 3}},
+                                {FaultPoint::after_done, 0, {1, 2}}};
     for_each_attack(rows, thens, [](Attack& attack, const Row&) {
         attack.arm();
         Pool pool{options_of()};
@@ -238,9 +254,10 @@ TEST_CASE("a worker is stopped at every point while the pool starts", "[slow]") 
 
 [[nodiscard]] std::vector<Row> small_rows(bool retried) {
     const std::size_t one = retried ? 0 : 1;
-    return {{FaultPoint::asleep, 0, {1, 2, 3}},       {FaultPoint::spinning, 0, {1, 2}},        {FaultPoint::level_cleared, 0, {1, 5}},
-            {FaultPoint::before_wake, one, {1, 2}}, {FaultPoint::after_claim, one, {1, 20, 59}}, {FaultPoint::before_run, one, {1, 20, 59}}, {FaultPoint::before_done, one, {1, 20, 59}},
-            {FaultPoint::after_done, 0, {1, 20, 59}}};
+    return {{FaultPoint::asleep, 0, {1, 2, 3}},          {FaultPoint::spinning, 0, {1, 2}},
+            {FaultPoint::level_cleared, 0, {1, 5}},      {FaultPoint::before_wake, one, {1, 2}},
+            {FaultPoint::after_claim, one, {1, 20, 59}}, {FaultPoint::before_run, one, {1, 20, 59}},
+            {FaultPoint::before_done, one, {1, 20, 59}}, {FaultPoint::after_done, 0, {1, 20, 59}}};
 }
 
 TEST_CASE("a worker is killed at every point of small tasks", "[slow]") {
@@ -262,7 +279,8 @@ TEST_CASE("a worker is killed at every point of small tasks while it cannot be r
         refuser.allow();
         Pool pool{options_of()};
         if (row.point == FaultPoint::spinning && !some_may_spin(pool)) { return; }
-        wait_until([&] { return board_of(pool).from_workers.times_ready.load() == workers; }, "the workers to be ready", recovery);
+        wait_until([&] { return board_of(pool).from_workers.times_ready.load() == workers; }, "the workers to be ready",
+                   recovery);
         refuser.refuse("fork", EAGAIN, 1);
         try {
             attack.arm();
@@ -298,7 +316,8 @@ TEST_CASE("a worker is stopped at every point of large results", "[slow]") {
     attack_running(big_rows(false), stops, options_of(), ten_big, ten_big);
 }
 TEST_CASE("a worker is killed at every point of large results of tasks that may run twice", "[slow]") {
-    attack_running(big_rows(true), kills, options_of(), [](Pool& pool) { return big_jobs(pool, 10, {.retries = 1}); }, ten_big);
+    attack_running(
+        big_rows(true), kills, options_of(), [](Pool& pool) { return big_jobs(pool, 10, {.retries = 1}); }, ten_big);
 }
 
 // ---- maps
@@ -306,26 +325,32 @@ TEST_CASE("a worker is killed at every point of large results of tasks that may 
 [[nodiscard]] std::vector<Row> map_rows(bool retried) {
     const std::size_t one = retried ? 0 : 1;
     // Ten small tasks go before the map's nine chunks of four.
-    return {{FaultPoint::before_run, one, {11, 19}},    {FaultPoint::item_done, one, {1, 2, 4}}, {FaultPoint::result_half, one, {1, 2, 7}},
-            {FaultPoint::extent_taken, one, {1, 6}},    {FaultPoint::result_grown, one, {1, 6}},  {FaultPoint::before_done, 0, {19}, 1},
+    return {{FaultPoint::before_run, one, {11, 19}},   {FaultPoint::item_done, one, {1, 2, 4}},
+            {FaultPoint::result_half, one, {1, 2, 7}}, {FaultPoint::extent_taken, one, {1, 6}},
+            {FaultPoint::result_grown, one, {1, 6}},   {FaultPoint::before_done, 0, {19}, 1},
             {FaultPoint::after_done, 0, {19}}};
 }
 [[nodiscard]] Attack::Start map_of(unsigned retries) {
     return [retries](Pool& pool) { return map_jobs(pool, MapOptions{.chunk_size = 4, .retries = retries}); };
 }
 
-TEST_CASE("a worker is killed at every point of a map", "[slow]") { attack_running(map_rows(false), kills, options_of(), map_of(0), map_of(0)); }
-TEST_CASE("a worker is stopped at every point of a map", "[slow]") { attack_running(map_rows(false), stops, options_of(), map_of(0), map_of(0)); }
+TEST_CASE("a worker is killed at every point of a map", "[slow]") {
+    attack_running(map_rows(false), kills, options_of(), map_of(0), map_of(0));
+}
+TEST_CASE("a worker is stopped at every point of a map", "[slow]") {
+    attack_running(map_rows(false), stops, options_of(), map_of(0), map_of(0));
+}
 TEST_CASE("a worker is killed at every point of a map whose items may run twice", "[slow]") {
     attack_running(map_rows(true), kills, options_of(), map_of(1), map_of(0));
 }
 
 // ---- recycling
 
-const std::vector<Row> recycling_rows{{FaultPoint::after_fork, 0, {1, 4}},    {FaultPoint::before_ready, 0, {1, 4}},
-                                      {FaultPoint::asleep, 0, {1, 2}},        {FaultPoint::after_claim, 1, {1, 5, 6, 31}},
-                                      {FaultPoint::before_run, 1, {5, 31}},   {FaultPoint::before_done, 1, {1, 5, 15, 31}},
-                                      {FaultPoint::after_done, 0, {5, 31}},   {FaultPoint::before_exit, 0, {1, 2, 3, 7}}};
+const std::vector<Row> recycling_rows{
+    {FaultPoint::after_fork, 0, {1, 4}},  {FaultPoint::before_ready, 0, {1, 4}},
+    {FaultPoint::asleep, 0, {1, 2}},      {FaultPoint::after_claim, 1, {1, 5, 6, 31}},
+    {FaultPoint::before_run, 1, {5, 31}}, {FaultPoint::before_done, 1, {1, 5, 15, 31}},
+    {FaultPoint::after_done, 0, {5, 31}}, {FaultPoint::before_exit, 0, {1, 2, 3, 7}}};
 
 TEST_CASE("a worker is killed at every point while workers are recycled", "[slow]") {
     attack_running(recycling_rows, kills, options_of(5), sixty_small, sixty_small);
@@ -337,8 +362,11 @@ TEST_CASE("a worker is stopped at every point while workers are recycled", "[slo
 // ---- closing
 
 void attack_closing(std::size_t items, const std::vector<Then>& thens) {
-    std::vector<Row> rows{{FaultPoint::after_claim, 1, {1, 30}}, {FaultPoint::before_run, 1, {1, 40}},       {FaultPoint::before_done, 1, {1, 30, 43}},
-                          {FaultPoint::after_done, 0, {1, 43}},  {FaultPoint::before_exit, 0, {1, 2, 3}}};
+    std::vector<Row> rows{{FaultPoint::after_claim, 1, {1, 30}},
+                          {FaultPoint::before_run, 1, {1, 40}},
+                          {FaultPoint::before_done, 1, {1, 30, 43}},
+                          {FaultPoint::after_done, 0, {1, 43}},
+                          {FaultPoint::before_exit, 0, {1, 2, 3}}};
     for_each_attack(rows, thens, [&](Attack& attack, const Row& row) {
         SharedPage page;
         const Counter started{page};
@@ -362,7 +390,15 @@ void attack_closing(std::size_t items, const std::vector<Then>& thens) {
             // The blocks are done first; a worker that dies before its block is done takes it along.
             for (Future<void>& block : blocks) {
                 auto held = std::make_shared<Future<void>>(std::move(block));
-                jobs.push_back({[held] { return held->ready(); }, [held] { return judge([&] { held->get(); return 0; }, 0); }});
+                jobs.push_back({[held] { return held->ready(); },
+                                [held] {
+                                    return judge(
+                                        [&] {
+                                            held->get();
+                                            return 0;
+                                        },
+                                        0);
+                                }});
             }
             attack.settle(pool, std::move(jobs), {});
             if (!pool.join_for(recovery)) { throw std::runtime_error("join() does not return"); }
@@ -374,8 +410,14 @@ void attack_closing(std::size_t items, const std::vector<Then>& thens) {
     });
 }
 
-TEST_CASE("a worker is killed at every point while the pool is closed with a backlog", "[slow]") { attack_closing(0, kills); }
-TEST_CASE("a worker is stopped at every point while the pool is closed with a backlog", "[slow]") { attack_closing(0, stops); }
-TEST_CASE("a worker is killed at every point while a pool that recycles is closed with a backlog", "[slow]") { attack_closing(5, kills); }
+TEST_CASE("a worker is killed at every point while the pool is closed with a backlog", "[slow]") {
+    attack_closing(0, kills);
+}
+TEST_CASE("a worker is stopped at every point while the pool is closed with a backlog", "[slow]") {
+    attack_closing(0, stops);
+}
+TEST_CASE("a worker is killed at every point while a pool that recycles is closed with a backlog", "[slow]") {
+    attack_closing(5, kills);
+}
 
 }  // namespace

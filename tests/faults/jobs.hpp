@@ -32,9 +32,7 @@ template <class Get, class T>
 Ending judge(Get get, const T& expected) {
     try {
         return get() == expected ? Ending{} : Ending{"a wrong result"};
-    } catch (const WorkerDied& died) {
-        return {died.what(), died.pid()};
-    } catch (const std::exception& error) {
+    } catch (const WorkerDied& died) { return {died.what(), died.pid()}; } catch (const std::exception& error) {
         return {error.what()};
     }
 }
@@ -42,7 +40,8 @@ Ending judge(Get get, const T& expected) {
 template <class T>
 [[nodiscard]] Job job(Future<T> future, T expected) {
     auto held = std::make_shared<Future<T>>(std::move(future));
-    return {[held] { return held->ready(); }, [held, expected = std::move(expected)] { return judge([&] { return held->get(); }, expected); }};
+    return {[held] { return held->ready(); },
+            [held, expected = std::move(expected)] { return judge([&] { return held->get(); }, expected); }};
 }
 
 /// A call that blocks, on a thread of its own.
@@ -66,12 +65,16 @@ template <class T, class F>
 /// About 2 MB, grown step by step.
 [[nodiscard]] inline std::vector<std::string> pile(int i) {
     std::vector<std::string> strings;
-    for (int n = 0; n < 7; ++n) { strings.emplace_back(static_cast<std::size_t>(300'000 + 10 * n + i), static_cast<char>('a' + (i + n) % 26)); }
+    for (int n = 0; n < 7; ++n) {
+        strings.emplace_back(static_cast<std::size_t>(300'000 + 10 * n + i), static_cast<char>('a' + (i + n) % 26));
+    }
     return strings;
 }
 
 /// Up to 400 KB.
-[[nodiscard]] inline std::string item(int i) { return std::string(static_cast<std::size_t>(i % 4) * 130'000 + 5, static_cast<char>('a' + i % 26)); }
+[[nodiscard]] inline std::string item(int i) {
+    return std::string(static_cast<std::size_t>(i % 4) * 130'000 + 5, static_cast<char>('a' + i % 26));
+}
 
 [[nodiscard]] inline Jobs small_jobs(Pool& pool, int count, const TaskOptions& options = {}) {
     Jobs jobs;

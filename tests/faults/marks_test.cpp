@@ -29,7 +29,9 @@ void hide_an_end(FaultPoint point, int signal) {
     // Only a task that a thread waits for among others is marked.
     const auto waited_for = [&] {
         std::size_t count = 0;
-        for (const task::Slot& slot : board_of(pool).all_slots()) { count += task::Word{slot.word.load()}.waited() ? 1U : 0U; }
+        for (const task::Slot& slot : board_of(pool).all_slots()) {
+            count += task::Word{slot.word.load()}.waited() ? 1U : 0U;
+        }
         return count;
     };
     wait_until([&] { return waited_for() == 3; }, "the two that wait", recovery);
@@ -49,9 +51,17 @@ void hide_an_end(FaultPoint point, int signal) {
     require_whole(pool, muster);
 }
 
-TEST_CASE("a worker that is killed before it marks its task hides no end") { hide_an_end(FaultPoint::after_done, SIGKILL); }
-TEST_CASE("a worker that is stopped before it marks its task hides no end") { hide_an_end(FaultPoint::after_done, SIGSTOP); }
-TEST_CASE("a worker that is killed when it has marked its task hides no end") { hide_an_end(FaultPoint::marked, SIGKILL); }
-TEST_CASE("a worker that is stopped when it has marked its task hides no end") { hide_an_end(FaultPoint::marked, SIGSTOP); }
+TEST_CASE("a worker that is killed before it marks its task hides no end") {
+    hide_an_end(FaultPoint::after_done, SIGKILL);
+}
+TEST_CASE("a worker that is stopped before it marks its task hides no end") {
+    hide_an_end(FaultPoint::after_done, SIGSTOP);
+}
+TEST_CASE("a worker that is killed when it has marked its task hides no end") {
+    hide_an_end(FaultPoint::marked, SIGKILL);
+}
+TEST_CASE("a worker that is stopped when it has marked its task hides no end") {
+    hide_an_end(FaultPoint::marked, SIGSTOP);
+}
 
 }  // namespace

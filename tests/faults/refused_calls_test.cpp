@@ -34,9 +34,7 @@ void construct_with_refusals(const char* name, int error, std::size_t recycled, 
             CHECK(get_soon(pool.apply_async(seven)) == 7);
         } catch (const std::system_error& refused) {
             CHECK(refused.code().value() == error);
-        } catch (const SharedMemoryExhausted&) {
-            CHECK(std::strcmp(name, "mmap") == 0);
-        }
+        } catch (const SharedMemoryExhausted&) { CHECK(std::strcmp(name, "mmap") == 0); }
         const std::int64_t calls = refuser.calls();
         refuser.allow();
         const std::vector<std::string> left = check.differences();
@@ -54,10 +52,18 @@ TEST_CASE("DTH-14 the n-th fork of a pool's construction fails: an error, and no
     construct_with_refusals("fork", EAGAIN, 0, true);
     construct_with_refusals("fork", ENOMEM, 5, false);
 }
-TEST_CASE("DTH-14 the n-th mmap of a pool's construction fails: nothing is left") { construct_with_refusals("mmap", ENOMEM, 0, false); }
-TEST_CASE("DTH-14 the n-th eventfd of a pool's construction fails: an error, and nothing is left") { construct_with_refusals("eventfd", EMFILE, 0, true); }
-TEST_CASE("DTH-14 the n-th signalfd of a pool's construction fails: an error, and nothing is left") { construct_with_refusals("signalfd", EMFILE, 0, true); }
-TEST_CASE("DTH-14 the n-th pidfd_open of a pool's construction fails: nothing is left") { construct_with_refusals("pidfd_open", ENOSYS, 0, false); }
+TEST_CASE("DTH-14 the n-th mmap of a pool's construction fails: nothing is left") {
+    construct_with_refusals("mmap", ENOMEM, 0, false);
+}
+TEST_CASE("DTH-14 the n-th eventfd of a pool's construction fails: an error, and nothing is left") {
+    construct_with_refusals("eventfd", EMFILE, 0, true);
+}
+TEST_CASE("DTH-14 the n-th signalfd of a pool's construction fails: an error, and nothing is left") {
+    construct_with_refusals("signalfd", EMFILE, 0, true);
+}
+TEST_CASE("DTH-14 the n-th pidfd_open of a pool's construction fails: nothing is left") {
+    construct_with_refusals("pidfd_open", ENOSYS, 0, false);
+}
 
 void replace_with_refusals(std::size_t count, std::size_t recycled) {
     Refuser refuser;
@@ -82,13 +88,21 @@ void replace_with_refusals(std::size_t count, std::size_t recycled) {
     }
 }
 
-TEST_CASE("DTH-15 a replacement cannot be forked for a while: the others go on, and it comes when it can") { replace_with_refusals(3, 0); }
-TEST_CASE("DTH-15 the only worker's replacement cannot be forked for a while: its tasks wait") { replace_with_refusals(1, 0); }
+TEST_CASE("DTH-15 a replacement cannot be forked for a while: the others go on, and it comes when it can") {
+    replace_with_refusals(3, 0);
+}
+TEST_CASE("DTH-15 the only worker's replacement cannot be forked for a while: its tasks wait") {
+    replace_with_refusals(1, 0);
+}
 TEST_CASE("DTH-15 replacements of recycled workers cannot be forked for a while") { replace_with_refusals(2, 4); }
 
 TEST_CASE("DTH-15 that a worker cannot be replaced for now is told once") {
     std::atomic<int> told{0};
-    set_log_sink([&](const LogRecord& record) { told += record.text.find("cannot be replaced for now: fork: ") != std::string::npos; }, LogLevel::warning);
+    set_log_sink(
+        [&](const LogRecord& record) {
+            told += record.text.find("cannot be replaced for now: fork: ") != std::string::npos;
+        },
+        LogLevel::warning);
     {
         Refuser refuser;
         Pool pool{1};
@@ -136,7 +150,8 @@ TEST_CASE("a kernel without pidfds: everything works") {
         Pool pool{PoolOptions{.workers = 2, .max_tasks_per_worker = 10}};
         Jobs jobs = small_jobs(pool, 60);
         CHECK_THROWS_AS(get_soon(pool.apply_async([] { ::kill(::getpid(), SIGKILL); })), WorkerDied);
-        CHECK_THROWS_AS(get_soon(pool.apply_async(TaskOptions{.timeout = 50ms}, [] { spin_for_ever(); })), TaskTimedOut);
+        CHECK_THROWS_AS(get_soon(pool.apply_async(TaskOptions{.timeout = 50ms}, [] { spin_for_ever(); })),
+                        TaskTimedOut);
         for (const Job& one : jobs) { wait_until(one.ready, "a task"); }
         for (const Job& one : jobs) { CHECK(one.end().text == ""); }
         jobs.clear();

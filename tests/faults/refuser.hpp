@@ -18,7 +18,12 @@ namespace os = procpool::os;
 /// Makes system calls fail in this process and in those that it forks. One at a time.
 class Refuser {
 public:
-    Refuser() : name_(page_.word()), error_(page_.word()), from_(page_.word()), to_(page_.word()), count_(page_.word()) {
+    Refuser()
+        : name_(page_.word()),
+          error_(page_.word()),
+          from_(page_.word()),
+          to_(page_.word()),
+          count_(page_.word()) {
         current_ = this;
         os::refuse_call = [](const char* called) noexcept { return current_->answer(called); };
     }
@@ -26,7 +31,8 @@ public:
     Refuser& operator=(const Refuser&) = delete;
     ~Refuser() { os::refuse_call = nullptr; }
 
-    /// Effects: the calls of `name` from the first-th to the last-th from now on fail. name: a literal, at the same address in all processes.
+    /// Effects: the calls of `name` from the first-th to the last-th from now on fail. name: a literal, at the same
+    /// address in all processes.
     void refuse(const char* name, int error, std::int64_t first, std::int64_t last = INT64_MAX) {
         to_->store(0);
         name_->store(reinterpret_cast<std::int64_t>(name));

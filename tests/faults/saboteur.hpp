@@ -21,9 +21,10 @@
 namespace procpool_test {
 
 [[nodiscard]] inline std::string name_of(FaultPoint point) {
-    static const char* const names[] = {"none",         "after_fork",   "before_ready", "asleep",       "spinning",   "level_empty",
-                                        "level_cleared", "before_wake", "after_claim", "before_run",   "extent_taken", "result_grown", "result_half",
-                                        "item_done",     "before_done", "after_done",   "marked",       "before_exit"};
+    static const char* const names[] = {"none",         "after_fork",    "before_ready", "asleep",      "spinning",
+                                        "level_empty",  "level_cleared", "before_wake",  "after_claim", "before_run",
+                                        "extent_taken", "result_grown",  "result_half",  "item_done",   "before_done",
+                                        "after_done",   "marked",        "before_exit"};
     static_assert(std::size(names) == static_cast<std::size_t>(FaultPoint::count));
     return names[static_cast<std::size_t>(point)];
 }
@@ -31,7 +32,14 @@ namespace procpool_test {
 /// Made before the pool; one at a time.
 class Saboteur {
 public:
-    Saboteur() : point_(page_.word()), left_(page_.word()), signal_(page_.word()), victim_(page_.word()), held_at_(page_.word()), held_(page_.word()), parent_(::getpid()) {
+    Saboteur()
+        : point_(page_.word()),
+          left_(page_.word()),
+          signal_(page_.word()),
+          victim_(page_.word()),
+          held_at_(page_.word()),
+          held_(page_.word()),
+          parent_(::getpid()) {
         current_ = this;
         fault_hook = [](FaultPoint point) { current_->reached(point); };
     }
@@ -72,7 +80,8 @@ public:
 private:
     void reached(FaultPoint point) const {
         if (::getpid() == parent_) { return; }
-        if (auto at = static_cast<std::int64_t>(point); held_at_->load() == at && held_at_->compare_exchange_strong(at, 0)) {
+        if (auto at = static_cast<std::int64_t>(point);
+            held_at_->load() == at && held_at_->compare_exchange_strong(at, 0)) {
             held_->store(1);
             wait_until([&] { return held_->load() == 0; }, "release");
         }

@@ -86,7 +86,8 @@ inline void wait_for_full_set(const Pool& pool, std::chrono::nanoseconds limit =
     } catch (const std::runtime_error& error) {
         std::string text = error.what();
         for (const task::Seat& seat : board_of(pool).seats()) {
-            text += fmt::format("; index {} pid {} state {}", seat.index.load(), seat.pid.load(), static_cast<int>(seat.state.load()));
+            text += fmt::format("; index {} pid {} state {}", seat.index.load(), seat.pid.load(),
+                                static_cast<int>(seat.state.load()));
         }
         throw std::runtime_error(text);
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// A task may write anywhere that its worker can: what is there is overwritten here, by the parent where it does not matter who did it.
+// A task may write anywhere that its worker can: what is there is overwritten here, by the parent where it does not
+// matter who did it.
 #include "faults/whole.hpp"
 
 #include <array>
@@ -14,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include <csignal>
 #include <unistd.h>
+#include <csignal>
 
 using namespace procpool_test;
 
@@ -47,7 +48,10 @@ using task::Word;
 /// A pool whose workers are all busy until it is opened.
 class Blocked {
 public:
-    explicit Blocked(std::size_t workers, std::size_t recycled_after = 0) : open_(page_), begun_(page_), pool(PoolOptions{.workers = workers, .max_tasks_per_worker = recycled_after, .queue_capacity = 64}) {
+    explicit Blocked(std::size_t workers, std::size_t recycled_after = 0)
+        : open_(page_),
+          begun_(page_),
+          pool(PoolOptions{.workers = workers, .max_tasks_per_worker = recycled_after, .queue_capacity = 64}) {
         for (std::size_t i = 0; i < workers; ++i) { block(); }
         begun_.wait_for(static_cast<std::int64_t>(workers));
     }
@@ -90,7 +94,9 @@ void require_overwritten(Future<T>& future) {
     try {
         static_cast<void>(get_soon(future, soon));
         FAIL("it was not lost");
-    } catch (const Error& error) { CHECK(std::string(error.what()).find("has written where the pool kept it") != std::string::npos); }
+    } catch (const Error& error) {
+        CHECK(std::string(error.what()).find("has written where the pool kept it") != std::string::npos);
+    }
 }
 
 // ---- what workers cannot write
@@ -113,7 +119,8 @@ TEST_CASE("what parent and supervisor rely on cannot be written by workers") {
     };
     for (const auto& [name, place] : places) {
         INFO(name);
-        auto writer = pool.apply_async([](std::uintptr_t at) { *reinterpret_cast<volatile char*>(at) = 1; }, reinterpret_cast<std::uintptr_t>(place));
+        auto writer = pool.apply_async([](std::uintptr_t at) { *reinterpret_cast<volatile char*>(at) = 1; },
+                                       reinterpret_cast<std::uintptr_t>(place));
         CHECK_THROWS_AS(get_soon(writer, soon), WorkerDied);
     }
     require_works(pool);
@@ -123,8 +130,18 @@ TEST_CASE("what parent and supervisor rely on cannot be written by workers") {
 
 TEST_CASE("a pending task whose word is overwritten is lost and nothing else is") {
     constexpr std::uint64_t keeps = 0xffffffff00000000;
-    const std::pair<std::uint64_t, std::uint64_t> writes[] = {  // bits that stay, bits that come
-        {0, 0}, {0, ~std::uint64_t{0}}, {0, 0x4141414141414141}, {0, 3}, {0, 1}, {0, 0x12345678'00000003}, {keeps, 0}, {keeps, 6}, {keeps, 9}, {keeps, 0xffffffff},
+    const std::pair<std::uint64_t, std::uint64_t> writes[] = {
+        // bits that stay, bits that come
+        {0, 0},
+        {0, ~std::uint64_t{0}},
+        {0, 0x4141414141414141},
+        {0, 3},
+        {0, 1},
+        {0, 0x12345678'00000003},
+        {keeps, 0},
+        {keeps, 6},
+        {keeps, 9},
+        {keeps, 0xffffffff},
         {keeps, (std::uint64_t{0xfff} << 20) | 2},  // started by a seat that there is not
     };
     for (const auto& [stays, comes] : writes) {
@@ -172,12 +189,14 @@ TEST_CASE("a task is lost that no worker runs though its word says so") {
         task::Board& board = board_of(blocked.pool);
         const auto seat_that = [&](auto condition) {
             std::uint32_t found = task::SeatSet::nobody;
-            wait_until([&] {
-                for (std::uint32_t i = 0; i < board.seats().size(); ++i) {
-                    if (condition(board.seats()[i])) { found = i; }
-                }
-                return found != task::SeatSet::nobody;
-            }, "a seat");
+            wait_until(
+                [&] {
+                    for (std::uint32_t i = 0; i < board.seats().size(); ++i) {
+                        if (condition(board.seats()[i])) { found = i; }
+                    }
+                    return found != task::SeatSet::nobody;
+                },
+                "a seat");
             return found;
         };
         auto hurt = blocked.pool.apply_async(same, 2);
@@ -198,7 +217,8 @@ TEST_CASE("a task is lost that no worker runs though its word says so") {
             hurt = blocked.pool.apply_async(same, 3);
             hurt.wait();  // decided, so nobody runs it
         }
-        std::atomic<std::uint64_t>& word = board.all_slots()[slot_with(blocked.pool, runner == Runner::sleeping ? Phase::done : Phase::pending)].word;
+        std::atomic<std::uint64_t>& word =
+            board.all_slots()[slot_with(blocked.pool, runner == Runner::sleeping ? Phase::done : Phase::pending)].word;
         static_cast<void>(slot);
         word.store(Word{word.load()}.started_by(seat).bits());
         require_overwritten(hurt);
@@ -229,7 +249,8 @@ TEST_CASE("a worker that can never say that its task is done is replaced") {
 // ---- the queue
 
 TEST_CASE("heads of the queue that are overwritten hide no task") {
-    for (const std::uint64_t head : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{6}, std::uint64_t{7}, std::uint64_t{100}, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
+    for (const std::uint64_t head : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{6}, std::uint64_t{7},
+                                     std::uint64_t{100}, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
         CAPTURE(head);
         Blocked blocked{2};
         std::vector<Future<int>> futures;
@@ -240,7 +261,9 @@ TEST_CASE("heads of the queue that are overwritten hide no task") {
         blocked.open();
         for (int i = 0; i < 5; ++i) { CHECK(get_soon(futures[static_cast<std::size_t>(i)], soon) == i); }
         CHECK(get_soon(urgent, soon) == 7);
-        for (int i = 0; i < 300; ++i) { CHECK(get_soon(blocked.pool.apply_async(same, i), soon) == i); }  // round and round
+        for (int i = 0; i < 300; ++i) {
+            CHECK(get_soon(blocked.pool.apply_async(same, i), soon) == i);
+        }  // round and round
         require_works(blocked.pool);
     }
 }
@@ -257,7 +280,8 @@ TEST_CASE("a task that the queue has lost is offered again") {
 }
 
 TEST_CASE("mail that is no mail keeps neither workers nor the end of the pool") {
-    for (const std::uint64_t letter : {std::uint64_t{1}, std::uint64_t{40}, std::uint64_t{0xffffff}, ~std::uint64_t{0}}) {
+    for (const std::uint64_t letter :
+         {std::uint64_t{1}, std::uint64_t{40}, std::uint64_t{0xffffff}, ~std::uint64_t{0}}) {
         Pool pool{PoolOptions{.workers = 2, .queue_capacity = 64}};
         for (task::Mail& box : board_of(pool).mail()) { std::memcpy(static_cast<void*>(&box), &letter, sizeof letter); }
         CHECK(pool.broadcast([] { return 1; }) == std::vector{1, 1});
@@ -271,7 +295,9 @@ TEST_CASE("mail that is overwritten is delivered") {
     std::thread caller{[&] { answers = blocked.pool.broadcast([] { return 1; }); }};
     wait_until([&] { return board_of(blocked.pool).has_mail(); }, "mail");
     wait_until([&] { return blocked.pool.stats().submitted == 4; }, "mail for all");
-    for (task::Mail& box : board_of(blocked.pool).mail()) { std::memset(static_cast<void*>(&box), 0, sizeof(std::uint64_t)); }
+    for (task::Mail& box : board_of(blocked.pool).mail()) {
+        std::memset(static_cast<void*>(&box), 0, sizeof(std::uint64_t));
+    }
     blocked.open();
     caller.join();
     CHECK(answers == std::vector{1, 1});
@@ -288,7 +314,9 @@ TEST_CASE("workers whose sleep is overwritten wake for tasks and for the end") {
             CHECK(pool.apply(same, 1) == 1);
             task::Board& board = board_of(pool);
             wait_until([&] { return board.sleeping.was_size() == 2; }, "sleepers");
-            for (task::Seat& seat : board.seats()) { std::memcpy(static_cast<void*>(&seat.parker), &value, sizeof value); }
+            for (task::Seat& seat : board.seats()) {
+                std::memcpy(static_cast<void*>(&seat.parker), &value, sizeof value);
+            }
             if (!only_ends) { CHECK(get_soon(pool.apply_async(same, 2), soon) == 2); }
             pool.close();
             CHECK(pool.join_for(soon));
@@ -354,15 +382,20 @@ TEST_CASE("a chunk's report that cannot be is no report") {
             std::vector<int> in(1000);
             std::iota(in.begin(), in.end(), 0);
             const auto call = [&] {
-                pool.map(MapOptions{.chunk_size = 500}, [board, wrong, crashes](int n) {
-                    if (n != 700) { return n; }
-                    auto& there = *reinterpret_cast<task::Board*>(board);
-                    for (const task::Seat& seat : there.seats()) {
-                        if (seat.pid.load() == ::getpid()) { std::memcpy(there.results.window(seat.current.load() - 1).data(), &wrong, sizeof wrong); }
-                    }
-                    if (crashes) { ::raise(SIGSEGV); }
-                    return n;
-                }, in);
+                pool.map(
+                    MapOptions{.chunk_size = 500},
+                    [board, wrong, crashes](int n) {
+                        if (n != 700) { return n; }
+                        auto& there = *reinterpret_cast<task::Board*>(board);
+                        for (const task::Seat& seat : there.seats()) {
+                            if (seat.pid.load() == ::getpid()) {
+                                std::memcpy(there.results.window(seat.current.load() - 1).data(), &wrong, sizeof wrong);
+                            }
+                        }
+                        if (crashes) { ::raise(SIGSEGV); }
+                        return n;
+                    },
+                    in);
             };
             if (crashes) {
                 CHECK_THROWS_AS(call(), WorkerDied);
@@ -405,7 +438,8 @@ TEST_CASE("what is told of a task is no longer than it can be") {
     slot.word.store(0);
     board_of(blocked.pool).from_workers.reason.fill('x');
     board_of(blocked.pool).from_workers.reason_state.store(2);
-    CHECK(board_of(blocked.pool).from_workers.explanation().size() == board_of(blocked.pool).from_workers.reason.size());
+    CHECK(board_of(blocked.pool).from_workers.explanation().size() ==
+          board_of(blocked.pool).from_workers.reason.size());
     blocked.open();
     require_overwritten(hurt);
     require_works(blocked.pool);
@@ -433,7 +467,9 @@ TEST_CASE("the processes of workers are told by who forked them") {
 /// What workers write of a board.
 [[nodiscard]] std::vector<std::pair<std::uintptr_t, std::size_t>> open_places(task::Board& board) {
     std::vector<std::pair<std::uintptr_t, std::size_t>> places;
-    const auto add = [&](const auto* first, std::size_t bytes) { places.emplace_back(reinterpret_cast<std::uintptr_t>(first), bytes); };
+    const auto add = [&](const auto* first, std::size_t bytes) {
+        places.emplace_back(reinterpret_cast<std::uintptr_t>(first), bytes);
+    };
     add(&board.from_workers, offsetof(task::FromWorkers, reason));
     for (task::Seat& seat : board.seats()) { add(&seat, offsetof(task::Seat, crash)); }
     add(board.parkers().data(), board.parkers().size_bytes());
@@ -457,7 +493,17 @@ struct WildWriter {
             auto* const at = reinterpret_cast<void*>(begin + random() % (bytes / width) * width);
             std::uint64_t old = 0;
             std::memcpy(&old, at, width);
-            const std::array<std::uint64_t, 11> values{0, ~std::uint64_t{0}, random(), 0x4141414141414141, random() % 100, old ^ (std::uint64_t{1} << random() % (8 * width)), old + 1, old - 1, 1, 2, 3};
+            const std::array<std::uint64_t, 11> values{0,
+                                                       ~std::uint64_t{0},
+                                                       random(),
+                                                       0x4141414141414141,
+                                                       random() % 100,
+                                                       old ^ (std::uint64_t{1} << random() % (8 * width)),
+                                                       old + 1,
+                                                       old - 1,
+                                                       1,
+                                                       2,
+                                                       3};
             std::memcpy(at, &values[random() % values.size()], width);
         }
     }
@@ -475,9 +521,13 @@ struct WildWriter {
     const auto end_in_time = [&](auto& future) {
         if (future.wait_for(soon) != std::future_status::ready) { throw std::logic_error("a task hangs"); }
     };
-    Pool pool{PoolOptions{.workers = static_cast<std::size_t>(1 + seed % 3), .max_tasks_per_worker = static_cast<std::size_t>(seed % 5 == 4 ? 7 : 0), .queue_capacity = 64}};
+    Pool pool{PoolOptions{.workers = static_cast<std::size_t>(1 + seed % 3),
+                          .max_tasks_per_worker = static_cast<std::size_t>(seed % 5 == 4 ? 7 : 0),
+                          .queue_capacity = 64}};
     std::vector<Future<std::string>> before;
-    for (int i = 0; i < 12; ++i) { before.push_back(pool.apply_async([](int n) { return std::string(static_cast<std::size_t>(40 + n), 'a'); }, i)); }
+    for (int i = 0; i < 12; ++i) {
+        before.push_back(pool.apply_async([](int n) { return std::string(static_cast<std::size_t>(40 + n), 'a'); }, i));
+    }
     auto wild = pool.apply_async(WildWriter{seed, writes}, open_places(board_of(pool)));
     end_in_time(wild);
     may_fail("the wild task", [&] { return wild.get(), true; });

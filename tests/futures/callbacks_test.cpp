@@ -2,11 +2,11 @@
 #include "pool/engines.hpp"
 #include "pool/subprocess.hpp"
 
+#include <pthread.h>
 #include <atomic>
 #include <csignal>
 #include <memory>
 #include <numeric>
-#include <pthread.h>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -74,7 +74,9 @@ void added_in_every_state() {
             const Gate gate{page};
             P pool{1};
             Future<void> blocker;
-            if (has_workers<P>) { blocker = pool.apply_async([](Gate until) { until.wait(); }, gate); }
+            if (has_workers<P>) {
+                blocker = pool.apply_async([](Gate until) { until.wait(); }, gate);
+            }
             Future<int> future = pool.apply_async(end == Ends::error ? fail : same, 5);
             std::string seen;
             std::atomic<int> calls{0};
@@ -82,9 +84,9 @@ void added_in_every_state() {
                 seen = future.ready() ? "ready, " : "not ready, ";
                 try {
                     seen += std::to_string(future.get());
-                } catch (const std::out_of_range&) {
-                    seen += "error";
-                } catch (const TaskCancelled&) { seen += "cancelled"; }
+                } catch (const std::out_of_range&) { seen += "error"; } catch (const TaskCancelled&) {
+                    seen += "cancelled";
+                }
                 ++calls;
             };
             if (before) { future.on_done(callback); }
@@ -103,9 +105,15 @@ void added_in_every_state() {
         }
     }
 }
-TEST_CASE("API-18 callbacks added before and after success, failure and cancellation, processes") { added_in_every_state<Pool>(); }
-TEST_CASE("API-18 callbacks added before and after success, failure and cancellation, threads") { added_in_every_state<ThreadPool>(); }
-TEST_CASE("API-18 callbacks added before and after success, failure and cancellation, inline") { added_in_every_state<InlinePool>(); }
+TEST_CASE("API-18 callbacks added before and after success, failure and cancellation, processes") {
+    added_in_every_state<Pool>();
+}
+TEST_CASE("API-18 callbacks added before and after success, failure and cancellation, threads") {
+    added_in_every_state<ThreadPool>();
+}
+TEST_CASE("API-18 callbacks added before and after success, failure and cancellation, inline") {
+    added_in_every_state<InlinePool>();
+}
 
 template <class P>
 void throwing_callbacks() {
@@ -167,7 +175,10 @@ ON_EVERY_ENGINE("API-21 a callback terminates, kills, joins and destroys the poo
 template <class P>
 void continuations() {
     P pool{2};
-    CHECK(pool.apply_async(same, 3).then([](int n) { return n * 2; }).then([](int n) { return std::to_string(n); }).get() == "6");
+    CHECK(pool.apply_async(same, 3)
+              .then([](int n) { return n * 2; })
+              .then([](int n) { return std::to_string(n); })
+              .get() == "6");
     int seen = 0;
     pool.apply_async(same, 3).then([&](int n) { seen = n; }).then([&] { seen *= 10; }).get();
     CHECK(seen == 30);
@@ -177,14 +188,16 @@ void continuations() {
     Future<void> failed = pool.apply_async(fail, 4).then([&](int) { called = true; }).then([&] { called = true; });
     CHECK_THROWS_AS(get_soon(failed), std::out_of_range);
     CHECK_FALSE(called);
-    CHECK_THROWS_AS(get_soon(pool.apply_async(same, 1).then([](int) -> int { throw std::domain_error("no"); })), std::domain_error);
+    CHECK_THROWS_AS(get_soon(pool.apply_async(same, 1).then([](int) -> int { throw std::domain_error("no"); })),
+                    std::domain_error);
 
     // What may only be moved; the argument by value, by reference, or not at all.
     auto owner = std::make_unique<int>(5);
-    auto moved = pool.apply_async([] { return std::make_unique<int>(6); }).then([owner = std::move(owner)](std::unique_ptr<int> n) {
-        *n += *owner;
-        return n;
-    });
+    auto moved = pool.apply_async([] { return std::make_unique<int>(6); })
+                     .then([owner = std::move(owner)](std::unique_ptr<int> n) {
+                         *n += *owner;
+                         return n;
+                     });
     CHECK(*get_soon(moved) == 11);
     CHECK(get_soon(pool.apply_async(same, 7).then([](const int& n) { return n; })) == 7);
 
@@ -275,7 +288,8 @@ template <class P>
 void waiting_in_callbacks() {
     P pool{2};
     // Each of these needs another callback to run while this one waits.
-    const int got = get_soon(pool.apply_async(same, 1).then([&](int n) { return pool.apply_async(same, n + 1).then([](int m) { return m + 1; }).get(); }));
+    const int got = get_soon(pool.apply_async(same, 1).then(
+        [&](int n) { return pool.apply_async(same, n + 1).then([](int m) { return m + 1; }).get(); }));
     CHECK(got == 3);
     const std::size_t any = get_soon(pool.apply_async(same, 1).then([&](int) {
         std::vector<Future<int>> futures;
@@ -293,7 +307,8 @@ void waiting_in_callbacks() {
         int total = 0;
         for (const std::size_t at : as_completed(futures)) { total += futures[at].get(); }
         wait_all(std::vector<Future<int>>{});
-        // On this thread a future counts as ready before its functions have run; they run while it waits for something else.
+        // On this thread a future counts as ready before its functions have run; they run while it waits for something
+        // else.
         while (calls < 50) { pool.apply_async(same, 1).then(same).get(); }
         return total;
     }));
@@ -303,11 +318,15 @@ void waiting_in_callbacks() {
         return never.wait_for(20ms);
     }));
     CHECK(status == std::future_status::timeout);
-    const std::vector<int> mapped = get_soon(pool.apply_async(same, 1).then([&](int) { return pool.map(same, std::vector{1, 2, 3}); }));
+    const std::vector<int> mapped = get_soon(pool.apply_async(same, 1).then([&](int) {
+        return pool.map(same, std::vector{1, 2, 3});
+    }));
     CHECK(mapped == std::vector{1, 2, 3});
 
     // As deep as there are callbacks that wait.
-    std::function<int(int)> deep = [&](int left) { return left == 0 ? 0 : 1 + pool.apply_async(same, left - 1).then(deep).get(); };
+    std::function<int(int)> deep = [&](int left) {
+        return left == 0 ? 0 : 1 + pool.apply_async(same, left - 1).then(deep).get();
+    };
     CHECK(get_soon(pool.apply_async(same, 100).then(deep)) == 100);
 }
 ON_EVERY_ENGINE("waiting in a callback runs other callbacks", waiting_in_callbacks)
@@ -339,15 +358,18 @@ TEST_CASE("callbacks run on one thread, with all signals blocked, never in the c
 }
 
 TEST_CASE("the callback thread ends when it has nothing to do, and comes back", "[thread]") {
-    const auto threads = [] { return std::distance(std::filesystem::directory_iterator{"/proc/self/task"}, std::filesystem::directory_iterator{}); };
+    const auto threads = [] {
+        return std::distance(std::filesystem::directory_iterator{"/proc/self/task"},
+                             std::filesystem::directory_iterator{});
+    };
     ThreadPool pool{1};
     const auto without = threads();
     for (int round = 0; round < 3; ++round) {
         auto with = without;  // counted on that thread: a moment later it may have ended
         CHECK(get_soon(pool.apply_async(same, round).then([&](int n) {
-            with = threads();
-            return n;
-        })) == round);
+                  with = threads();
+                  return n;
+              })) == round);
         CHECK(with == without + 1);
         wait_until([&] { return threads() == without; }, "the thread's end");
     }

@@ -2,12 +2,12 @@
 #include "pool/engines.hpp"
 #include "pool/subprocess.hpp"
 
+#include <poll.h>
 #include <atomic>
 #include <coroutine>
 #include <exception>
 #include <future>
 #include <memory>
-#include <poll.h>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -16,7 +16,6 @@
 namespace {
 
 using namespace procpool_test;
-
 
 /// A coroutine that starts at once and gives its result to a std::future.
 template <class T>
@@ -31,7 +30,9 @@ struct Answer {
     };
     std::future<T> result;
     T get() {
-        if (result.wait_for(wait_limit) != std::future_status::ready) { throw std::runtime_error("a coroutine was not resumed"); }
+        if (result.wait_for(wait_limit) != std::future_status::ready) {
+            throw std::runtime_error("a coroutine was not resumed");
+        }
         return result.get();
     }
 };

@@ -70,17 +70,16 @@ std::string ending(Future<Fragile>& future) {
         return "value";
     } catch (const WorkerDied& death) {
         return death.exit_status().signaled() ? "killed" : "exited";
-    } catch (const std::out_of_range&) {
-        return "out_of_range";
-    } catch (const Error&) { return "error"; } catch (...) {
-        return "something else";
-    }
+    } catch (const std::out_of_range&) { return "out_of_range"; } catch (const Error&) {
+        return "error";
+    } catch (...) { return "something else"; }
 }
 
 TEST_CASE("DTH-25 a task that a callback submits takes its worker down in every way") {
     Pool pool{2};
     for (const Where where : {Where::task, Where::argument, Where::result}) {
-        for (const auto& [way, expected] : {std::pair{Way::crashes, "killed"}, std::pair{Way::exits, "exited"}, std::pair{Way::throws, "out_of_range"}}) {
+        for (const auto& [way, expected] : {std::pair{Way::crashes, "killed"}, std::pair{Way::exits, "exited"},
+                                            std::pair{Way::throws, "out_of_range"}}) {
             CAPTURE(static_cast<int>(where), static_cast<int>(way));
             // Waits for it in the callback, and by another callback.
             const std::string inside = get_soon(pool.apply_async(same, 1).then([&, to = way](int) {
@@ -89,7 +88,9 @@ TEST_CASE("DTH-25 a task that a callback submits takes its worker down in every 
             }));
             CHECK(inside == expected);
             const std::string outside = get_soon(pool.apply_async(same, 1)
-                                                     .then([&, to = way](int) { return pool.apply_async(return_fragile, Fragile{to, where}); })
+                                                     .then([&, to = way](int) {
+                                                         return pool.apply_async(return_fragile, Fragile{to, where});
+                                                     })
                                                      .then([](Future<Fragile> inner) { return ending(inner); }));
             CHECK(outside == expected);
             CHECK(get_soon(pool.apply_async(same, 5).then(same)) == 5);
@@ -112,7 +113,8 @@ void result_does_not_decode() {
             CHECK_THROWS_AS(get_soon(bad), int);
         }
         CHECK(calls == 1);
-        Future<void> continued = pool.apply_async(return_fragile, Fragile{way, Where::parent}).then([&](const Fragile&) { ++calls; });
+        Future<void> continued =
+            pool.apply_async(return_fragile, Fragile{way, Where::parent}).then([&](const Fragile&) { ++calls; });
         if (way == Way::throws) {
             CHECK_THROWS_AS(get_soon(continued), std::out_of_range);
         } else {

@@ -95,7 +95,8 @@ void cancelled_ones_are_ready() {
     for (std::size_t i = 0; i < 2; ++i) { CHECK(futures[i].get() == static_cast<int>(i)); }
     for (std::size_t i = 2; i < 5; ++i) { CHECK_THROWS_AS(futures[i].get(), TaskCancelled); }
 }
-ON_ENGINES_WITH_WORKERS("API-25 cancelled futures are ready for wait_all, wait_any and as_completed", cancelled_ones_are_ready)
+ON_ENGINES_WITH_WORKERS("API-25 cancelled futures are ready for wait_all, wait_any and as_completed",
+                        cancelled_ones_are_ready)
 
 template <class P>
 void released_while_registering() {
@@ -131,7 +132,8 @@ void released_while_registering() {
     }
     SUCCEED();
 }
-ON_ENGINES_WITH_WORKERS("API-25 a hundred futures are released while threads begin to wait for them", released_while_registering)
+ON_ENGINES_WITH_WORKERS("API-25 a hundred futures are released while threads begin to wait for them",
+                        released_while_registering)
 
 template <class P>
 void odd_ranges() {
@@ -197,7 +199,8 @@ void limited_time() {
         for (int i = 0; i < 4; ++i) { CHECK(get_soon(futures[static_cast<std::size_t>(i)]) == i); }
     }
 }
-ON_ENGINES_WITH_WORKERS("API-27 as_completed() with a time limit yields what is done, then throws with counts", limited_time)
+ON_ENGINES_WITH_WORKERS("API-27 as_completed() with a time limit yields what is done, then throws with counts",
+                        limited_time)
 
 template <class P>
 void asked_again_after_the_time() {
@@ -228,7 +231,8 @@ void asked_again_after_the_time() {
     CHECK(found == std::vector<std::size_t>{0, 1});
     CHECK(completed.begin() == completed.end());
 }
-ON_ENGINES_WITH_WORKERS("API-27 as_completed() whose time is over can be gone through again", asked_again_after_the_time)
+ON_ENGINES_WITH_WORKERS("API-27 as_completed() whose time is over can be gone through again",
+                        asked_again_after_the_time)
 
 template <class P>
 void in_the_order_of_completion() {
@@ -286,8 +290,12 @@ void passed_between_threads() {
     std::thread{take_four}.join();
     CHECK(order == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
 }
-TEST_CASE("as_completed() goes on on another thread, and on the callback thread, processes") { passed_between_threads<Pool>(); }
-TEST_CASE("as_completed() goes on on another thread, and on the callback thread, threads", "[thread]") { passed_between_threads<ThreadPool>(); }
+TEST_CASE("as_completed() goes on on another thread, and on the callback thread, processes") {
+    passed_between_threads<Pool>();
+}
+TEST_CASE("as_completed() goes on on another thread, and on the callback thread, threads", "[thread]") {
+    passed_between_threads<ThreadPool>();
+}
 
 template <class P>
 void more_than_the_queue() {
@@ -316,7 +324,9 @@ void swept_while_waited_for() {
             for (std::size_t round = 0; round < times(100); ++round) {
                 std::vector<Future<int>> futures;
                 for (int i = 0; i < 20; ++i) { futures.push_back(pool.apply_async(same, i)); }
-                if (round % 2 == 0) { futures[7].on_done([&] { ++found; }); }
+                if (round % 2 == 0) {
+                    futures[7].on_done([&] { ++found; });
+                }
                 found += positions(futures).size();
             }
         });

@@ -45,10 +45,15 @@ private:
     explicit JsonReader(std::string_view text) : rest_(text), size_(text.size()) {}
 
     void require(bool holds, const char* what) const {
-        if (!holds) { throw std::runtime_error("JSON: expected " + std::string{what} + " at " + std::to_string(size_ - rest_.size())); }
+        if (!holds) {
+            throw std::runtime_error("JSON: expected " + std::string{what} + " at " +
+                                     std::to_string(size_ - rest_.size()));
+        }
     }
     void skip_space() {
-        while (!rest_.empty() && std::string_view{" \t\r\n"}.find(rest_.front()) != std::string_view::npos) { rest_.remove_prefix(1); }
+        while (!rest_.empty() && std::string_view{" \t\r\n"}.find(rest_.front()) != std::string_view::npos) {
+            rest_.remove_prefix(1);
+        }
     }
     [[nodiscard]] bool take(std::string_view what) {
         if (!rest_.starts_with(what)) { return false; }
@@ -60,7 +65,9 @@ private:
         skip_space();
         require(!rest_.empty(), "a value");
         if (take("null")) { return {}; }
-        if (take("true") || take("false")) { return {.kind = Json::Kind::boolean, .text = {}, .items = {}, .members = {}}; }
+        if (take("true") || take("false")) {
+            return {.kind = Json::Kind::boolean, .text = {}, .items = {}, .members = {}};
+        }
         if (rest_.front() == '"') { return {.kind = Json::Kind::text, .text = string(), .items = {}, .members = {}}; }
         if (rest_.front() == '[') { return array(); }
         if (rest_.front() == '{') { return object(); }
@@ -108,11 +115,17 @@ private:
             digits();
         }
         const std::string text{start.substr(0, start.size() - rest_.size())};
-        return {.kind = Json::Kind::number, .number = std::strtod(text.c_str(), nullptr), .text = {}, .items = {}, .members = {}};
+        return {.kind = Json::Kind::number,
+                .number = std::strtod(text.c_str(), nullptr),
+                .text = {},
+                .items = {},
+                .members = {}};
     }
     void digits() {
         require(!rest_.empty() && std::isdigit(static_cast<unsigned char>(rest_.front())) != 0, "a digit");
-        while (!rest_.empty() && std::isdigit(static_cast<unsigned char>(rest_.front())) != 0) { rest_.remove_prefix(1); }
+        while (!rest_.empty() && std::isdigit(static_cast<unsigned char>(rest_.front())) != 0) {
+            rest_.remove_prefix(1);
+        }
     }
 
     std::string string() {

@@ -20,12 +20,15 @@ namespace {
 
 TEST_CASE("LOG-01 level and sink are inherited by the workers") {
     const Records records{LogLevel::warning};
-    Pool pool{PoolOptions{.workers = 2, .initializer = [] { log(LogLevel::error, "initializer of {}", this_worker::index()); }, .name = "painters"}};
+    Pool pool{PoolOptions{.workers = 2,
+                          .initializer = [] { log(LogLevel::error, "initializer of {}", this_worker::index()); },
+                          .name = "painters"}};
     CHECK(pool.apply(log_level) == LogLevel::warning);
     const auto [index, pid, task] = pool.apply(TaskOptions{.label = "red"}, [] {
         log(LogLevel::info, "not wanted");
         log(LogLevel::warning, "{} and {}", "wanted", 7);
-        return std::array<std::int64_t, 3>{static_cast<std::int64_t>(this_worker::index()), this_worker::pid(), static_cast<std::int64_t>(this_task::id())};
+        return std::array<std::int64_t, 3>{static_cast<std::int64_t>(this_worker::index()), this_worker::pid(),
+                                           static_cast<std::int64_t>(this_task::id())};
     });
     log(LogLevel::error, "the parent");
     pool.join();
@@ -63,7 +66,9 @@ TEST_CASE("LOG-01 nothing is printed by default, and whole lines with log_to_std
         Subprocess program{[loud] {
             if (loud) { log_to_stderr(LogLevel::info); }
             Pool pool{2};
-            if (pool.apply(log_level) != (loud ? LogLevel::info : LogLevel::off)) { throw std::runtime_error("another level"); }
+            if (pool.apply(log_level) != (loud ? LogLevel::info : LogLevel::off)) {
+                throw std::runtime_error("another level");
+            }
             try {
                 pool.apply(TaskOptions{.label = "two\nlines"}, [] {
                     log(LogLevel::info, "a\nb");
@@ -86,7 +91,9 @@ TEST_CASE("log_to_stderr() shows no control character that a task, a label or a 
     Subprocess program{[] {
         log_to_stderr(LogLevel::info);
         Pool pool{PoolOptions{.workers = 1, .name = "a\x1b[1mb"}};
-        pool.apply(TaskOptions{.label = "l\rm\x1b[2J"}, [] { log(LogLevel::warning, "x\r2026-01-01 forged\x1b]0;title\x07\x7f\xc2\x9b\xff gr\xc3\xbc\xc3\x9f"); });
+        pool.apply(TaskOptions{.label = "l\rm\x1b[2J"}, [] {
+            log(LogLevel::warning, "x\r2026-01-01 forged\x1b]0;title\x07\x7f\xc2\x9b\xff gr\xc3\xbc\xc3\x9f");
+        });
         flush_log();
         pool.join();
         set_log_sink({});
@@ -96,7 +103,8 @@ TEST_CASE("log_to_stderr() shows no control character that a task, a label or a 
     for (const char c : program.output()) { CHECK((static_cast<unsigned char>(c) >= 0x20 || c == '\n')); }
     CHECK(count_of(program.output(), "\n") == 1);
     CHECK(contains(program.output(), "a\\x1b[1mb:0["));
-    CHECK(contains(program.output(), "'l\\rm\\x1b[2J': x\\r2026-01-01 forged\\x1b]0;title\\x07\\x7f\\u009b\\xff gr\xc3\xbc\xc3\x9f\n"));
+    CHECK(contains(program.output(),
+                   "'l\\rm\\x1b[2J': x\\r2026-01-01 forged\\x1b]0;title\\x07\\x7f\\u009b\\xff gr\xc3\xbc\xc3\x9f\n"));
 }
 
 TEST_CASE("LOG-02 a crash produces one useful line, and what the task said before arrives") {
@@ -140,7 +148,9 @@ TEST_CASE("LOG-02 retries, timeouts, recycling and idle deaths produce one line 
         return 5;
     }) == 5);
     CHECK_THROWS_AS(pool.apply(TaskOptions{.timeout = 20ms}, [] { std::this_thread::sleep_for(100s); }), TaskTimedOut);
-    for (int i = 0; i < 5; ++i) { pool.apply([] {}); }
+    for (int i = 0; i < 5; ++i) {
+        pool.apply([] {});
+    }
     wait_until([&] { return pool.stats().workers_recycled == 1; }, "recycling");
     wait_until([&] { return !pool.workers().empty() && !pool.workers()[0].busy; }, "an idle worker");
     const auto victim = pool.workers()[0].pid;
@@ -151,7 +161,10 @@ TEST_CASE("LOG-02 retries, timeouts, recycling and idle deaths produce one line 
     CHECK(records.with("it is run again").size() == 1);
     CHECK(records.with("exceeded its timeout of 0.02 s").size() == 1);
     CHECK(records.with("was recycled after 4 items").size() == 1);
-    CHECK(records.with("worker 0, process " + std::to_string(victim) + ", was killed by signal 9 (SIGKILL) while it had no task").size() == 1);
+    CHECK(records
+              .with("worker 0, process " + std::to_string(victim) +
+                    ", was killed by signal 9 (SIGKILL) while it had no task")
+              .size() == 1);
     CHECK(records.all().size() == 4);
 }
 
@@ -235,11 +248,14 @@ TEST_CASE("LOG-03 threads and workers log at full speed while pools are created 
         }
         for (int round = 0; round < rounds; ++round) {
             Pool pool{PoolOptions{.workers = 2, .max_tasks_per_worker = 50}};
-            pool.for_each(MapOptions{.chunk_size = 5},
-                          [](std::size_t n) {
-                              for (int i = 0; i < per_worker; ++i) { log(LogLevel::warning, "<item {} {} {} {:=>200}>", ::getpid(), n, i, ""); }
-                          },
-                          std::views::iota(std::size_t{0}, tasks));
+            pool.for_each(
+                MapOptions{.chunk_size = 5},
+                [](std::size_t n) {
+                    for (int i = 0; i < per_worker; ++i) {
+                        log(LogLevel::warning, "<item {} {} {} {:=>200}>", ::getpid(), n, i, "");
+                    }
+                },
+                std::views::iota(std::size_t{0}, tasks));
             pool.join();
         }
         stop.store(true);
@@ -269,7 +285,9 @@ TEST_CASE("LOG-03 workers that are killed while they log tear no line and hold n
             std::this_thread::sleep_for(std::chrono::microseconds{deaths % 7 * 300});
             const auto kill_busy = [&] {  // which it is said to be a moment after it has taken the task
                 bool any = false;
-                for (const WorkerInfo& worker : pool.workers()) { any = (worker.busy && ::kill(worker.pid, SIGKILL) == 0) || any; }
+                for (const WorkerInfo& worker : pool.workers()) {
+                    any = (worker.busy && ::kill(worker.pid, SIGKILL) == 0) || any;
+                }
                 return any;
             };
             wait_until(kill_busy, "a busy worker");

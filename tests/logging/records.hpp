@@ -33,7 +33,8 @@ public:
         set_log_sink(
             [kept = kept_](const LogRecord& record) {
                 const std::lock_guard guard{kept->mutex};
-                kept->all.push_back({record.level, std::string{record.text}, record.pid, record.worker, record.task, std::string{record.label}, std::string{record.pool}});
+                kept->all.push_back({record.level, std::string{record.text}, record.pid, record.worker, record.task,
+                                     std::string{record.label}, std::string{record.pool}});
             },
             level);
     }

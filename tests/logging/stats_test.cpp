@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "pool/engines.hpp"
 
+#include <fmt/core.h>
 #include <atomic>
 #include <csignal>
-#include <fmt/core.h>
 #include <set>
 #include <string>
 #include <thread>
@@ -16,8 +16,18 @@ using namespace procpool_test;
 namespace {
 
 TEST_CASE("statistics are printable") {
-    const PoolStats stats{.submitted = 9, .completed = 1, .failed = 2, .cancelled = 3, .timed_out = 4, .retried = 5, .workers_started = 6, .workers_died = 7, .workers_recycled = 8};
-    CHECK(fmt::format("{}", stats) == "9 submitted, 1 completed, 2 failed, 3 cancelled, 4 timed out, 5 retried; workers: 6 started, 7 died, 8 recycled");
+    const PoolStats stats{.submitted = 9,
+                          .completed = 1,
+                          .failed = 2,
+                          .cancelled = 3,
+                          .timed_out = 4,
+                          .retried = 5,
+                          .workers_started = 6,
+                          .workers_died = 7,
+                          .workers_recycled = 8};
+    CHECK(fmt::format("{}", stats) ==
+          "9 submitted, 1 completed, 2 failed, 3 cancelled, 4 timed out, 5 retried; workers: 6 started, 7 died, 8 "
+          "recycled");
 }
 
 /// Looks at a pool from several threads until it is told to stop.
@@ -57,8 +67,10 @@ private:
         const auto took = since(start).count();
         if (took > slowest.load()) { slowest.store(took); }
         // Counters do not go back. A lost task counts as failed for a moment and then, perhaps, as killed.
-        bool good = now.submitted >= last.submitted && now.completed + pool.size() >= last.completed && now.cancelled >= last.cancelled && now.retried >= last.retried &&
-                    now.workers_started >= last.workers_started && now.workers_died >= last.workers_died && now.workers_recycled >= last.workers_recycled;
+        bool good = now.submitted >= last.submitted && now.completed + pool.size() >= last.completed &&
+                    now.cancelled >= last.cancelled && now.retried >= last.retried &&
+                    now.workers_started >= last.workers_started && now.workers_died >= last.workers_died &&
+                    now.workers_recycled >= last.workers_recycled;
         std::set<std::size_t> indices;
         for (const WorkerInfo& worker : workers) {
             indices.insert(worker.index);
@@ -81,8 +93,12 @@ TEST_CASE("LOG-04 statistics can be had at any time, from any thread, processes"
         const auto end = std::chrono::steady_clock::now() + 500ms;
         for (int round = 0; std::chrono::steady_clock::now() < end; ++round) {
             std::vector<Future<int>> futures;
-            for (int n = 0; n < 20; ++n) { futures.push_back(pool.apply_async([](int i) { return i; }, n)); }
-            if (round % 3 == 0) { CHECK_THROWS_AS(pool.apply([] { ::raise(SIGKILL); }), WorkerDied); }
+            for (int n = 0; n < 20; ++n) {
+                futures.push_back(pool.apply_async([](int i) { return i; }, n));
+            }
+            if (round % 3 == 0) {
+                CHECK_THROWS_AS(pool.apply([] { ::raise(SIGKILL); }), WorkerDied);
+            }
             for (int n = 0; n < 20; ++n) { CHECK(get_soon(futures[static_cast<std::size_t>(n)]) == n); }
         }
         CHECK(pool.stats().failed == pool.stats().workers_died);

@@ -30,7 +30,8 @@ void work(std::chrono::nanoseconds how_long) {
 
 /// A file's name for one test case; the file goes with it.
 struct ScratchFile {
-    std::filesystem::path path = std::filesystem::temp_directory_path() / ("procpool_trace_" + std::to_string(::getpid()) + ".json");
+    std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("procpool_trace_" + std::to_string(::getpid()) + ".json");
     ScratchFile() = default;
     ScratchFile(const ScratchFile&) = delete;
     ScratchFile& operator=(const ScratchFile&) = delete;
@@ -57,19 +58,23 @@ std::vector<Json> events(const Json& trace, const std::string& phase, const std:
 std::size_t overlaps(const Json& trace) {
     std::map<std::pair<double, double>, std::vector<std::pair<double, double>>> tracks;
     for (const Json& event : events(trace, "X")) {
-        tracks[{event["pid"].number, event["tid"].number}].emplace_back(event["ts"].number, event["ts"].number + event["dur"].number);
+        tracks[{event["pid"].number, event["tid"].number}].emplace_back(event["ts"].number,
+                                                                        event["ts"].number + event["dur"].number);
     }
     std::size_t count = 0;
     for (auto& [track, spans] : tracks) {
         std::ranges::sort(spans);
-        for (std::size_t i = 1; i < spans.size(); ++i) { count += spans[i].first < spans[i - 1].second - 0.002 ? 1U : 0U; }
+        for (std::size_t i = 1; i < spans.size(); ++i) {
+            count += spans[i].first < spans[i - 1].second - 0.002 ? 1U : 0U;
+        }
     }
     return count;
 }
 
 TEST_CASE("the reader of JSON is strict") {
     CHECK(JsonReader::read(R"( {"a":[1,-2.5e3,"x\n\u0001",true,null,{}],"b":[]} )")["a"].items.size() == 6);
-    for (const char* const wrong : {"", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "[01]", "[1] 2", "[\"\n\"]", "[\"\\x\"]", "[.5]", "[1.]", "{a:1}", "[nan]", "[\"a]"}) {
+    for (const char* const wrong : {"", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "[01]", "[1] 2", "[\"\n\"]",
+                                    "[\"\\x\"]", "[.5]", "[1.]", "{a:1}", "[nan]", "[\"a]"}) {
         CAPTURE(wrong);
         CHECK_THROWS_AS(JsonReader::read(wrong), std::runtime_error);
     }
@@ -83,11 +88,16 @@ void tasks_and_chunks() {
     {
         P pool{PoolOptions{.workers = 3, .name = "tra\"ced", .trace = true}};
         std::vector<Future<void>> futures;
-        for (int i = 0; i < tasks; ++i) { futures.push_back(pool.apply_async(TaskOptions{.label = "single"}, work, 200us)); }
+        for (int i = 0; i < tasks; ++i) {
+            futures.push_back(pool.apply_async(TaskOptions{.label = "single"}, work, 200us));
+        }
         for (auto& future : futures) { future.get(); }
-        CHECK_THROWS_AS(pool.apply(TaskOptions{.label = "throws"}, [] { throw std::runtime_error("no"); }), std::runtime_error);
-        pool.for_each(MapOptions{.chunk_size = 10, .label = "mapped"}, [](int) { work(20us); }, std::views::iota(0, 200));
-        pool.map(MapOptions{.chunk_size = 10}, [](int n) { return n; }, std::views::iota(0, 200));
+        CHECK_THROWS_AS(pool.apply(TaskOptions{.label = "throws"}, [] { throw std::runtime_error("no"); }),
+                        std::runtime_error);
+        pool.for_each(
+            MapOptions{.chunk_size = 10, .label = "mapped"}, [](int) { work(20us); }, std::views::iota(0, 200));
+        pool.map(
+            MapOptions{.chunk_size = 10}, [](int n) { return n; }, std::views::iota(0, 200));
         pool.write_trace(file.path);
         CHECK(events(file.read(), "X", "single").size() == tasks);
         const std::vector<TaskTiming> timings = pool.timings();
@@ -120,7 +130,8 @@ void tasks_and_chunks() {
         CHECK(task["args"]["cpu_us"].number <= task["dur"].number + 1000);
         CHECK(task["args"]["attempt"].number == 0);
         CHECK(task["args"]["process"].number > 0);
-        CHECK(task["ts"].number >= task["args"]["queued_us"].number - 0.002);  // the axis begins with the first submission
+        CHECK(task["ts"].number >=
+              task["args"]["queued_us"].number - 0.002);  // the axis begins with the first submission
         CHECK(task["tid"].number < 3);
     }
     REQUIRE(events(trace, "X", "throws").size() == 1);
@@ -132,7 +143,8 @@ void tasks_and_chunks() {
         CHECK(events(trace, "X", name).size() == 20);
     }
 }
-ON_EVERY_ENGINE("LOG traces tell every task and every chunk once, and those of one worker do not overlap", tasks_and_chunks)
+ON_EVERY_ENGINE("LOG traces tell every task and every chunk once, and those of one worker do not overlap",
+                tasks_and_chunks)
 
 TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and recycling") {
     clear_trace();
@@ -146,22 +158,30 @@ TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and r
         Pool pool{PoolOptions{.workers = 2, .max_tasks_per_worker = 100, .trace = true}};
         pool.apply(TaskOptions{.label = odd}, [] {});
         pool.apply(TaskOptions{.label = std::string(100, 'x')}, [] {});
-        CHECK_THROWS_AS(pool.apply(TaskOptions{.label = "dies"}, [] {
-            work(1ms);
-            std::raise(SIGKILL);
-        }), WorkerDied);
+        CHECK_THROWS_AS(pool.apply(TaskOptions{.label = "dies"},
+                                   [] {
+                                       work(1ms);
+                                       std::raise(SIGKILL);
+                                   }),
+                        WorkerDied);
         pool.apply(TaskOptions{.retries = 1, .label = "again"}, [] {
             if (this_task::attempt() == 0) { ::_exit(1); }
         });
-        CHECK_THROWS_AS(pool.apply(TaskOptions{.timeout = 20ms, .label = "slow"}, [] { std::this_thread::sleep_for(100s); }), TaskTimedOut);
-        auto killed = pool.apply_async(TaskOptions{.label = "killed"}, [](Counter counter) {
-            counter.add();
-            std::this_thread::sleep_for(100s);
-        }, begun);
+        CHECK_THROWS_AS(
+            pool.apply(TaskOptions{.timeout = 20ms, .label = "slow"}, [] { std::this_thread::sleep_for(100s); }),
+            TaskTimedOut);
+        auto killed = pool.apply_async(
+            TaskOptions{.label = "killed"},
+            [](Counter counter) {
+                counter.add();
+                std::this_thread::sleep_for(100s);
+            },
+            begun);
         begun.wait_for(1);
         CHECK(killed.kill());
         CHECK_THROWS_AS(killed.get(), TaskCancelled);
-        pool.for_each(MapOptions{.chunk_size = 20}, [](int) { work(10us); }, std::views::iota(0, 1000));
+        pool.for_each(
+            MapOptions{.chunk_size = 20}, [](int) { work(10us); }, std::views::iota(0, 1000));
         wait_until([&] { return pool.stats().workers_recycled > 0; }, "recycling");
     }
     write_trace(file.path);
@@ -188,7 +208,9 @@ TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and r
     CHECK(events(trace, "i", "timeout").size() == 1);
     CHECK(events(trace, "i", "started").size() >= 7);
     CHECK_FALSE(events(trace, "i", "recycled").empty());
-    CHECK(std::ranges::count_if(events(trace, "i", "ended"), [](const Json& event) { return event["args"]["text"].text == "was killed by signal 9 (SIGKILL)"; }) >= 3);
+    CHECK(std::ranges::count_if(events(trace, "i", "ended"), [](const Json& event) {
+              return event["args"]["text"].text == "was killed by signal 9 (SIGKILL)";
+          }) >= 3);
 }
 
 TEST_CASE("a trace of nothing is a file of nothing, and a file that cannot be written is an error") {
@@ -207,13 +229,27 @@ TEST_CASE("a task that ends while a trace is written, and began before all that 
     };
     struct File {
         std::vector<Entry> entries;
-        void add(const task::TraceRecord& record, std::int64_t start) { entries.push_back({record.task, record.begin - start}); }
+        void add(const task::TraceRecord& record, std::int64_t start) {
+            entries.push_back({record.task, record.begin - start});
+        }
     } file;
     const auto record = [](std::uint64_t number, std::int64_t queued, task::TraceKind kind = task::TraceKind::task) {
-        return task::TraceRecord{.begin = queued + 10, .end = queued + 20, .queued = queued, .cpu = 0, .task = number, .pid = 0, .pool = 0, .worker = 0, .items = 0,
-                                 .attempt = 0, .kind = kind, .ended = {}, .text = {}};
+        return task::TraceRecord{.begin = queued + 10,
+                                 .end = queued + 20,
+                                 .queued = queued,
+                                 .cpu = 0,
+                                 .task = number,
+                                 .pid = 0,
+                                 .pool = 0,
+                                 .worker = 0,
+                                 .items = 0,
+                                 .attempt = 0,
+                                 .kind = kind,
+                                 .ended = {},
+                                 .text = {}};
     };
-    std::vector<task::TraceRecord> records{record(0, -1'000'000, task::TraceKind::pool), record(1, 100'000), record(2, 200'000)};
+    std::vector<task::TraceRecord> records{record(0, -1'000'000, task::TraceKind::pool), record(1, 100'000),
+                                           record(2, 200'000)};
     int looks = 0;
     const std::uint64_t dropped = engine::add_all(file, [&](auto use) {
         for (const task::TraceRecord& known : records) { use(known); }
@@ -238,7 +274,21 @@ TEST_CASE("a full trace counts what it loses, and can be written while tasks run
     auto words = std::make_unique<task::Trace::Words>();
     auto trace = std::make_unique<task::Trace>();
     trace->attach({places.get(), 10}, *words);
-    for (std::uint64_t i = 1; i <= 25; ++i) { trace->add({.begin = 0, .end = 0, .queued = 0, .cpu = 0, .task = i, .pid = 0, .pool = 0, .worker = 0, .items = 0, .attempt = 0, .kind = {}, .ended = {}, .text = {}}); }
+    for (std::uint64_t i = 1; i <= 25; ++i) {
+        trace->add({.begin = 0,
+                    .end = 0,
+                    .queued = 0,
+                    .cpu = 0,
+                    .task = i,
+                    .pid = 0,
+                    .pool = 0,
+                    .worker = 0,
+                    .items = 0,
+                    .attempt = 0,
+                    .kind = {},
+                    .ended = {},
+                    .text = {}});
+    }
     std::uint64_t next = 1;
     CHECK(trace->for_each([&](const task::TraceRecord& record) { CHECK(record.task == next++); }) == 15);
     CHECK(next == 11);

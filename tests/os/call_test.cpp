@@ -4,9 +4,9 @@
 #include "os/refusal.hpp"
 #include "support/catch.hpp"
 
+#include <sys/types.h>
 #include <cerrno>
 #include <string>
-#include <sys/types.h>
 
 using namespace procpool;
 using procpool_test::Refusal;

@@ -4,13 +4,13 @@
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
 
+#include <sched.h>
+#include <unistd.h>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <sched.h>
 #include <string>
-#include <unistd.h>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -35,7 +35,9 @@ public:
     }
     [[nodiscard]] double cpus() const { return os::Limits{folder_}.cpu_quota(); }
     [[nodiscard]] std::uint64_t memory() const { return os::Limits{folder_}.available_memory(); }
-    [[nodiscard]] std::uint64_t memory(std::uint64_t enough) const { return os::Limits{folder_}.available_memory(enough); }
+    [[nodiscard]] std::uint64_t memory(std::uint64_t enough) const {
+        return os::Limits{folder_}.available_memory(enough);
+    }
 
 private:
     std::string folder_;
@@ -127,7 +129,8 @@ TEST_CASE("groups of version 1 count too, each in its own hierarchy") {
 
 TEST_CASE("available memory is the machine's or what a group has left") {
     const FakeRoot root;
-    root.write("/proc/meminfo", "MemTotal:       1000 kB\nHugePages_Total:       0\nMemAvailable:    400 kB\nDirectMap4k:   1 kB\n");
+    root.write("/proc/meminfo",
+               "MemTotal:       1000 kB\nHugePages_Total:       0\nMemAvailable:    400 kB\nDirectMap4k:   1 kB\n");
     CHECK(root.memory() == 400 * 1024);
     root.write("/proc/self/cgroup", "0::/here\n");
     root.write("/sys/fs/cgroup/here/memory.max", "max\n");
@@ -146,13 +149,17 @@ TEST_CASE("file pages of a group are available: the kernel gives them back at on
     root.write("/proc/self/cgroup", "0::/here\n");
     root.write("/sys/fs/cgroup/here/memory.max", "1000000\n");
     root.write("/sys/fs/cgroup/here/memory.current", "950000\n");
-    root.write("/sys/fs/cgroup/here/memory.stat", "anon 400000\nfile 500000\nshmem 100000\ninactive_anon 7\nactive_anon 8\ninactive_file 300000\nactive_file 100000\n");
+    root.write("/sys/fs/cgroup/here/memory.stat",
+               "anon 400000\nfile 500000\nshmem 100000\ninactive_anon 7\nactive_anon 8\ninactive_file "
+               "300000\nactive_file 100000\n");
     CHECK(root.memory() == 50000 + 400000);  // and not what shared memory has, which "file" includes
-    root.write("/sys/fs/cgroup/here/memory.stat", "inactive_file 300000\nactive_file 100000\nslab_reclaimable 20000\nslab 90000\n");
+    root.write("/sys/fs/cgroup/here/memory.stat",
+               "inactive_file 300000\nactive_file 100000\nslab_reclaimable 20000\nslab 90000\n");
     CHECK(root.memory() == 50000 + 400000 + 10000);
     root.write("/sys/fs/cgroup/here/memory.stat", "inactive_file 9000000\n");  // read a little later than the usage
     CHECK(root.memory() == 1000000);
-    root.write("/sys/fs/cgroup/here/memory.stat", "inactive_file\nactive_file many\nactive_file_too 5\ninactive_file -3\n");
+    root.write("/sys/fs/cgroup/here/memory.stat",
+               "inactive_file\nactive_file many\nactive_file_too 5\ninactive_file -3\n");
     CHECK(root.memory() == 50000);
     root.write("/sys/fs/cgroup/here/memory.max", "900000\n");  // over its limit, but for files
     root.write("/sys/fs/cgroup/here/memory.stat", "active_file 200000\ninactive_file 0");
@@ -164,7 +171,9 @@ TEST_CASE("file pages of groups of version 1 are available too, those of the gro
     root.write("/proc/self/cgroup", "12:memory:/m/deep\n0::/\n");
     root.write("/sys/fs/cgroup/memory/m/memory.limit_in_bytes", "5000");
     root.write("/sys/fs/cgroup/memory/m/memory.usage_in_bytes", "4000");
-    root.write("/sys/fs/cgroup/memory/m/memory.stat", "cache 3000\ninactive_file 10\nactive_file 20\ntotal_cache 3000\ntotal_inactive_file 1500\ntotal_active_file 700\n");
+    root.write("/sys/fs/cgroup/memory/m/memory.stat",
+               "cache 3000\ninactive_file 10\nactive_file 20\ntotal_cache 3000\ntotal_inactive_file "
+               "1500\ntotal_active_file 700\n");
     root.write("/sys/fs/cgroup/memory/m/deep/memory.limit_in_bytes", "9223372036854771712");
     root.write("/sys/fs/cgroup/memory/m/deep/memory.usage_in_bytes", "1000");
     CHECK(root.memory() == 1000 + 2200);
@@ -191,8 +200,8 @@ TEST_CASE("a group that would only be slowed down is not limited") {
 }
 
 TEST_CASE("malformed lists of groups limit nothing") {
-    const std::string text = GENERATE(as<std::string>{}, "", "\n\n", "0", "0:", "0::", "0::here", "::", "no colons at all", "0::/\n:::::\n",
-                                      "4:cpu:relative\n3:memory:a/b\n");
+    const std::string text = GENERATE(as<std::string>{}, "", "\n\n", "0", "0:", "0::", "0::here",
+                                      "::", "no colons at all", "0::/\n:::::\n", "4:cpu:relative\n3:memory:a/b\n");
     CAPTURE(text);
     const FakeRoot root;
     root.write("/proc/self/cgroup", text);
@@ -246,7 +255,8 @@ TEST_CASE("an empty PROCPOOL_WORKERS is none") {
 }
 
 TEST_CASE("a bad PROCPOOL_WORKERS is an error that quotes it") {
-    const std::string text = GENERATE(as<std::string>{}, "0", "-1", "many", "2x", "2 ", " ", "1e3", "2001", "99999999999999999999999");
+    const std::string text =
+        GENERATE(as<std::string>{}, "0", "-1", "many", "2x", "2 ", " ", "1e3", "2001", "99999999999999999999999");
     const Environment environment{text.c_str()};
     CHECK_THROWS_AS(usable_cpus(), std::invalid_argument);
     CHECK_THROWS_WITH(usable_cpus(), "procpool: PROCPOOL_WORKERS must be a number from 1 to 2000, not '" + text + "'");

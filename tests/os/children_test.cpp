@@ -5,10 +5,10 @@
 #include "support/catch.hpp"
 #include "support/events.hpp"
 
-#include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -128,12 +128,15 @@ TEST_CASE("waiting for several descriptors tells which are readable; none is nev
     const os::Event one;
     const os::Event two;
     const auto start = Clock::now();
-    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::after(20ms)) == std::array{false, false, false});
+    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::after(20ms)) ==
+          std::array{false, false, false});
     CHECK(Clock::now() - start >= 20ms);
     two.raise();
-    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::never()) == std::array{false, true, false});
+    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::never()) ==
+          std::array{false, true, false});
     one.raise();
-    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::immediately()) == std::array{true, true, false});
+    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::immediately()) ==
+          std::array{true, true, false});
 }
 
 TEST_CASE("a descriptor that is not open is never readable, and does not end the wait") {

@@ -9,15 +9,15 @@
 #include "os/refusal.hpp"
 #include "support/catch.hpp"
 
-#include <cerrno>
-#include <cstdio>
 #include <fcntl.h>
-#include <memory>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
 #include <utility>
 
 using namespace procpool;
@@ -120,7 +120,8 @@ TEST_CASE("no descriptor has the number of a standard stream that is closed") {
               for (const int stream : {0, 1, 2}) {
                   if (is_open(stream)) { return 1 + stream; }
               }
-              for (const int number : {event.number(), pipe.reading.number(), pipe.writing.number(), null.number(), signals.number(), ::fileno(file.get())}) {
+              for (const int number : {event.number(), pipe.reading.number(), pipe.writing.number(), null.number(),
+                                       signals.number(), ::fileno(file.get())}) {
                   if (!is_open(number) || (::fcntl(number, F_GETFD) & FD_CLOEXEC) == 0) { return 4; }
               }
               if (process && !is_open(process.number())) { return 5; }
@@ -146,8 +147,9 @@ TEST_CASE("a descriptor that cannot have another number is an error, and closed"
 }
 
 TEST_CASE("a descriptor that the program has closed is left alone, whatever has its number now") {
-    const auto opened = GENERATE(+[] { return open_null(); }, +[] { return ::open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600); },
-                                 +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }, +[] { return ::epoll_create1(EPOLL_CLOEXEC); });
+    const auto opened = GENERATE(
+        +[] { return open_null(); }, +[] { return ::open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600); },
+        +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }, +[] { return ::epoll_create1(EPOLL_CLOEXEC); });
     int number = -1;
     {
         const os::Event event;

@@ -5,11 +5,11 @@
 #include "support/catch.hpp"
 #include "support/events.hpp"
 
+#include <link.h>
+#include <unistd.h>
 #include <array>
 #include <cstdlib>
-#include <link.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace procpool;
 using namespace procpool_test;

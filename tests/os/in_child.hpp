@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// in_child(): runs a part of a test in a forked child, where it may ruin the process. Catch's assertions do not work there: return a
-/// number, and assert in the parent.
+/// in_child(): runs a part of a test in a forked child, where it may ruin the process. Catch's assertions do not work
+/// there: return a number, and assert in the parent.
 
 #include <chrono>
 #include <csignal>
@@ -44,9 +44,7 @@ pid_t start_child(Function function) {
         int code = 99;
         try {
             code = function();
-        } catch (const std::exception& e) {
-            std::fprintf(stderr, "in_child: %s\n", e.what());
-        }
+        } catch (const std::exception& e) { std::fprintf(stderr, "in_child: %s\n", e.what()); }
         ::_exit(code);
     }
     return child;

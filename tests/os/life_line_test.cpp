@@ -5,10 +5,10 @@
 #include "support/catch.hpp"
 #include "support/events.hpp"
 
-#include <csignal>
-#include <utility>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
+#include <utility>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Runs parent(child is watching) in a process with a line, whose child watches it and leaves with what it finds within 10 s: 1 the parent is
-/// gone, 2 it must be asked, 3 neither.
+/// Runs parent(child is watching) in a process with a line, whose child watches it and leaves with what it finds within
+/// 10 s: 1 the parent is gone, 2 it must be asked, 3 neither.
 struct Scene {
     SharedPage page;
     const Gate watching{page};

@@ -3,11 +3,11 @@
 
 #include "support/catch.hpp"
 
+#include <sys/mman.h>
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <sys/mman.h>
 #include <vector>
 
 using namespace procpool;
@@ -25,11 +25,16 @@ constexpr bool heap_is_the_c_librarys = true;
 constexpr std::size_t page_size = 4096;
 
 struct PagesToMark {
-    explicit PagesToMark(int protection) : begin(::mmap(nullptr, 16 * page_size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) { REQUIRE(begin != MAP_FAILED); }
+    explicit PagesToMark(int protection)
+        : begin(::mmap(nullptr, 16 * page_size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+        REQUIRE(begin != MAP_FAILED);
+    }
     PagesToMark(const PagesToMark&) = delete;
     PagesToMark& operator=(const PagesToMark&) = delete;
     ~PagesToMark() { ::munmap(begin, 16 * page_size); }
-    [[nodiscard]] const std::byte* at(std::size_t offset) const { return static_cast<const std::byte*>(begin) + offset; }
+    [[nodiscard]] const std::byte* at(std::size_t offset) const {
+        return static_cast<const std::byte*>(begin) + offset;
+    }
     void* begin;
 };
 
@@ -37,7 +42,8 @@ struct PagesToMark {
 [[gnu::noinline]] bool is_deep_variable_newer(const os::MemoryMark& mark, int depth) {
     volatile std::byte room[4096];
     room[0] = std::byte{1};
-    const bool newer = depth > 0 ? is_deep_variable_newer(mark, depth - 1) : mark.is_older_than(const_cast<std::byte*>(&room[0]));
+    const bool newer =
+        depth > 0 ? is_deep_variable_newer(mark, depth - 1) : mark.is_older_than(const_cast<std::byte*>(&room[0]));
     return newer && room[0] == std::byte{1};
 }
 
@@ -67,7 +73,9 @@ TEST_CASE("memory that was there is not newer than a mark") {
     CHECK_FALSE(mark.is_older_than(&of_the_program));
     CHECK_FALSE(mark.is_older_than(pages.at(0)));
     CHECK_FALSE(mark.is_older_than(pages.at(16 * page_size - 1)));
-    CHECK(std::ranges::none_of(blocks, [&](const auto& block) { return mark.is_older_than(block.get()) || mark.is_older_than(block.get() + 1); }));
+    CHECK(std::ranges::none_of(blocks, [&](const auto& block) {
+        return mark.is_older_than(block.get()) || mark.is_older_than(block.get() + 1);
+    }));
 }
 
 TEST_CASE("what is mapped or made readable after a mark is newer") {

@@ -5,6 +5,9 @@
 #include "support/catch.hpp"
 #include "support/memory_group.hpp"
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -14,9 +17,6 @@
 #include <optional>
 #include <sstream>
 #include <string>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -141,7 +141,9 @@ int map_after_mlockall(int flags) {
     const int in_grandchild = in_child([&] { return mapping.data()[5 * os::page_size] == std::byte{1} ? 0 : 3; });
     if (in_grandchild != 0) { return in_grandchild; }
     os::commit(mapping.data(), std::size_t{1} << 20);
-    if (!os::give_back(mapping.data(), mapping.size()) || mapping.data()[5 * os::page_size] != std::byte{0}) { return 4; }
+    if (!os::give_back(mapping.data(), mapping.size()) || mapping.data()[5 * os::page_size] != std::byte{0}) {
+        return 4;
+    }
     return 0;
 }
 }  // namespace
@@ -173,7 +175,8 @@ TEST_CASE("a reservation can be had where the program locks all it maps and may 
 }
 #endif
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need address space of their own without limit
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // they need address space of their own without limit
 TEST_CASE("a reservation halves until it fits, and gives up at the least") {
     CHECK(in_child([] {
               std::size_t used = 0;
@@ -188,7 +191,8 @@ TEST_CASE("a reservation halves until it fits, and gives up at the least") {
                   mapping.data()[mapping.size() - 1] = std::byte{1};
               }
               {
-                  const os::Mapping mapping = os::Mapping::reserve(0, std::size_t{5} << 20);  // never less than the least
+                  const os::Mapping mapping =
+                      os::Mapping::reserve(0, std::size_t{5} << 20);  // never less than the least
                   if (mapping.size() != std::size_t{5} << 20) { return 4; }
               }
               try {
@@ -280,7 +284,7 @@ TEST_CASE("in a group the sum of small pieces is refused before anybody is kille
                   if (wait_for_child(child) != 0) { return 1; }
               }
               if (next * piece < std::size_t{80} << 20) { return 2; }  // refused too early
-              budget.charge(mapping.data() + piece, piece);  // what is there already is not refused
+              budget.charge(mapping.data() + piece, piece);            // what is there already is not refused
               try {
                   os::commit(mapping.data() + (std::size_t{512} << 20), std::size_t{1} << 20);
                   return 3;
@@ -327,7 +331,9 @@ TEST_CASE("of a process and one that it forked, the latter gives way when memory
               os::give_way_when_memory_runs_out();
               const int second = score();
               if (before == 1000) { return first == 1000 && second == 1000 ? 0 : 1; }
-              return first > before && first >= before + (1000 - before) * 8 / 10 && second >= first && second <= 1000 ? 0 : 2;
+              return first > before && first >= before + (1000 - before) * 8 / 10 && second >= first && second <= 1000
+                         ? 0
+                         : 2;
           }) == 0);
     CHECK(score() == before);
 }

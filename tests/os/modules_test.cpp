@@ -3,10 +3,10 @@
 
 #include "support/catch.hpp"
 
+#include <sys/mman.h>
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <sys/mman.h>
 
 using namespace procpool;
 

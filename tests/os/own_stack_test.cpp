@@ -4,9 +4,9 @@
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
 
+#include <pthread.h>
 #include <cstddef>
 #include <cstdint>
-#include <pthread.h>
 
 using namespace procpool;
 using namespace procpool_test;

@@ -6,20 +6,20 @@
 #include "support/catch.hpp"
 #include "support/events.hpp"
 
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <optional>
-#include <string>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <thread>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -250,10 +250,12 @@ TEST_CASE("who leaves runs nothing that was registered") {
           }) == 7);
 }
 
-TEST_CASE("a child is watched and signalled although the program has closed its descriptor, whatever has the number now") {
-    const auto opened = GENERATE(+[] { return -1; }, +[] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); },
-                                 +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); },
-                                 +[] { return static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)); });
+TEST_CASE(
+    "a child is watched and signalled although the program has closed its descriptor, whatever has the number now") {
+    const auto opened = GENERATE(
+        +[] { return -1; }, +[] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); },
+        +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); },
+        +[] { return static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)); });
     SharedPage page;
     const Gate may_end{page};
     const pid_t pid = start_child([&] {

@@ -17,7 +17,9 @@ public:
         name_ = name;
         error_ = error;
         spared_ = spared;
-        procpool::os::refuse_call = [](const char* called) noexcept { return std::strcmp(called, name_) == 0 && --spared_ < 0 ? error_ : 0; };
+        procpool::os::refuse_call = [](const char* called) noexcept {
+            return std::strcmp(called, name_) == 0 && --spared_ < 0 ? error_ : 0;
+        };
     }
     Refusal(const Refusal&) = delete;
     Refusal& operator=(const Refusal&) = delete;

@@ -5,23 +5,23 @@
 #include "support/catch.hpp"
 #include "support/events.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <fcntl.h>
 #include <iostream>
 #include <sstream>
 #include <string>
 #include <thread>
-#include <unistd.h>
 
 using namespace procpool;
 using namespace procpool_test;
 
 namespace {
 
-/// Runs `function` in a child whose standard output and error go to a file; it leaves by exit(), which writes what is still buffered.
-/// Returns: what the file holds then.
+/// Runs `function` in a child whose standard output and error go to a file; it leaves by exit(), which writes what is
+/// still buffered. Returns: what the file holds then.
 template <class Function>
 std::string printed_by(Function function) {
     std::FILE* const file = std::tmpfile();
@@ -82,36 +82,38 @@ TEST_CASE("cout and clog with buffers of their own are printed once") {
 
 TEST_CASE("flushing does not wait for a stream that another thread holds") {
     std::FILE* const held = GENERATE(true, false) ? stdout : stderr;
-    CHECK(in_child([held] {
-              std::atomic<bool> holds{false};
-              std::thread{[&] {
-                  ::flockfile(held);
-                  holds = true;
-                  for (;;) { ::pause(); }
-              }}.detach();
-              while (!holds) { std::this_thread::yield(); }
-              os::flush_standard_streams();
-              os::flush_pending_output();
-              return 0;
-          },
-                   std::chrono::seconds{5}) == 0);
+    CHECK(in_child(
+              [held] {
+                  std::atomic<bool> holds{false};
+                  std::thread{[&] {
+                      ::flockfile(held);
+                      holds = true;
+                      for (;;) { ::pause(); }
+                  }}.detach();
+                  while (!holds) { std::this_thread::yield(); }
+                  os::flush_standard_streams();
+                  os::flush_pending_output();
+                  return 0;
+              },
+              std::chrono::seconds{5}) == 0);
 }
 
 TEST_CASE("flushing does not wait for a thread that reads from standard input") {
-    CHECK(in_child([] {
-              std::array<int, 2> ends{};
-              if (::pipe(ends.data()) != 0) { return 1; }
-              ::dup2(ends[0], STDIN_FILENO);
-              std::thread{[] { static_cast<void>(std::getchar()); }}.detach();
-              while (::ftrylockfile(stdin) == 0) {  // until it sits in getchar()
-                  ::funlockfile(stdin);
-                  std::this_thread::yield();
-              }
-              os::flush_standard_streams();
-              os::purge_standard_streams();
-              return 0;
-          },
-                   std::chrono::seconds{5}) == 0);
+    CHECK(in_child(
+              [] {
+                  std::array<int, 2> ends{};
+                  if (::pipe(ends.data()) != 0) { return 1; }
+                  ::dup2(ends[0], STDIN_FILENO);
+                  std::thread{[] { static_cast<void>(std::getchar()); }}.detach();
+                  while (::ftrylockfile(stdin) == 0) {  // until it sits in getchar()
+                      ::funlockfile(stdin);
+                      std::this_thread::yield();
+                  }
+                  os::flush_standard_streams();
+                  os::purge_standard_streams();
+                  return 0;
+              },
+              std::chrono::seconds{5}) == 0);
 }
 
 TEST_CASE("pending output is flushed, wherever it is buffered") {
@@ -153,19 +155,21 @@ TEST_CASE("a stream that throws does not stop a flush") {
 }
 
 TEST_CASE("standard input ends at once") {
-    CHECK(in_child([] {
-              std::array<int, 2> ends{};
-              if (::pipe(ends.data()) != 0) { return 1; }
-              ::dup2(ends[0], STDIN_FILENO);
-              os::close_standard_input();
-              return std::getchar() == EOF ? 0 : 2;
-          },
-                   std::chrono::seconds{5}) == 0);
-    CHECK(in_child([] {
-              ::close(STDIN_FILENO);
-              os::close_standard_input();
-              char byte = 0;
-              return ::read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 3;
-          },
-                   std::chrono::seconds{5}) == 0);
+    CHECK(in_child(
+              [] {
+                  std::array<int, 2> ends{};
+                  if (::pipe(ends.data()) != 0) { return 1; }
+                  ::dup2(ends[0], STDIN_FILENO);
+                  os::close_standard_input();
+                  return std::getchar() == EOF ? 0 : 2;
+              },
+              std::chrono::seconds{5}) == 0);
+    CHECK(in_child(
+              [] {
+                  ::close(STDIN_FILENO);
+                  os::close_standard_input();
+                  char byte = 0;
+                  return ::read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 3;
+              },
+              std::chrono::seconds{5}) == 0);
 }

@@ -45,7 +45,8 @@ void returns_the_value() {
     for (auto& future : five) { sum += future.get(); }
     CHECK(sum == 30);
     CHECK((pool.apply([] { return ::getpid(); }) == ::getpid()) == !has_processes<P>);
-    CHECK(pool.apply([] { return std::make_error_code(std::errc::io_error); }) == std::errc::io_error);  // returned, not thrown
+    CHECK(pool.apply([] { return std::make_error_code(std::errc::io_error); }) ==
+          std::errc::io_error);  // returned, not thrown
 }
 ON_EVERY_ENGINE("API-01 apply returns the function's value", returns_the_value)
 
@@ -70,7 +71,9 @@ struct Point {
 template <class P>
 void echoes_every_shape() {
     P pool{1};
-    const auto echo = [&](const auto& value) { return pool.apply([](auto arrived) { return arrived; }, value) == value; };
+    const auto echo = [&](const auto& value) {
+        return pool.apply([](auto arrived) { return arrived; }, value) == value;
+    };
     CHECK(echo(std::int8_t{-1}));
     CHECK(echo(std::numeric_limits<std::int64_t>::min()));
     CHECK(echo(std::numeric_limits<std::uint64_t>::max()));
@@ -88,8 +91,9 @@ void echoes_every_shape() {
     CHECK(echo(std::array<Point, 2>{Point{1, "one"}, Point{2, "two"}}));
     CHECK(*pool.apply([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(5)) == 5);  // cannot be copied
     CHECK(pool.apply([](const std::string& s) { return s.size(); }, "four") == 4);
-    CHECK(pool.apply([](std::string s, const std::vector<int>& v, int i) { return s + std::to_string(v.at(1)) + std::to_string(i); }, "a",
-                     std::vector<int>{1, 2}, 3) == "a23");
+    CHECK(pool.apply([](std::string s, const std::vector<int>& v,
+                        int i) { return s + std::to_string(v.at(1)) + std::to_string(i); },
+                     "a", std::vector<int>{1, 2}, 3) == "a23");
     CHECK(pool.apply([] { return 1; }) == 1);
     CHECK(pool.apply([](auto... all) { return (all + ...); }, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10) == 55);
     STATIC_REQUIRE(TaskCall<int (*)(int), int>);
@@ -247,11 +251,15 @@ TEST_CASE("API-30 the initializer runs once in every worker, before its first ta
                        made_by_initializer = 7;
                        runs.add();
                    }}};
-        for (int i = 0; i < 20; ++i) { CHECK(pool.apply([] { return made_by_initializer; }) == 7); }
+        for (int i = 0; i < 20; ++i) {
+            CHECK(pool.apply([] { return made_by_initializer; }) == 7);
+        }
         runs.wait_for(2);
         CHECK_THROWS_AS(pool.apply([] { ::_exit(1); }), WorkerDied);
         runs.wait_for(3);
-        for (int i = 0; i < 20; ++i) { CHECK(pool.apply([] { return made_by_initializer; }) == 7); }
+        for (int i = 0; i < 20; ++i) {
+            CHECK(pool.apply([] { return made_by_initializer; }) == 7);
+        }
     }
     CHECK(runs.value() == 3);
     CHECK(made_by_initializer == 0);
@@ -270,7 +278,8 @@ void initializes_and_finalizes_unused_workers() {
     CHECK(begun.value() == 1);
     CHECK(ended.value() == 1);
 }
-ON_EVERY_ENGINE("API-30 initializer and finalizer run in a pool without tasks", initializes_and_finalizes_unused_workers)
+ON_EVERY_ENGINE("API-30 initializer and finalizer run in a pool without tasks",
+                initializes_and_finalizes_unused_workers)
 
 TEST_CASE("API-31 workers see the memory of the parent as it was when they were forked, and keep theirs") {
     static int global = 1;
@@ -298,7 +307,9 @@ void knows_where_it_runs() {
     CHECK(pool.apply([] { return this_worker::index(); }) < pool.size());
     CHECK(pool.apply([] { return this_worker::pid() == ::getpid(); }));
     std::set<std::uint64_t> ids;
-    for (int i = 0; i < 10; ++i) { ids.insert(pool.apply([] { return this_task::id(); })); }
+    for (int i = 0; i < 10; ++i) {
+        ids.insert(pool.apply([] { return this_task::id(); }));
+    }
     CHECK(ids.size() == 10);
     CHECK_FALSE(in_worker());
 }
@@ -367,7 +378,9 @@ TEST_CASE("PROCPOOL_WORKERS beyond what a pool may have is an error for every en
             std::printf("; %zu", Pool{1}.size());
         }};
         CHECK(exited_with(program.wait(), 0));
-        CHECK(program.output() == std::string{"processes threads procpool: PROCPOOL_WORKERS must be a number from 1 to 2000, not '"} + many + "'; 1");
+        CHECK(program.output() ==
+              std::string{"processes threads procpool: PROCPOOL_WORKERS must be a number from 1 to 2000, not '"} +
+                  many + "'; 1");
     }
 }
 
@@ -383,7 +396,8 @@ void futures_wait_until_the_ends_of_time() {
     using System = std::chrono::system_clock;
     using Steady = std::chrono::steady_clock;
     using Hours = std::chrono::time_point<System, std::chrono::hours>;
-    for (const FutureBase* const one : {static_cast<const FutureBase*>(&future), static_cast<const FutureBase*>(&continued)}) {
+    for (const FutureBase* const one :
+         {static_cast<const FutureBase*>(&future), static_cast<const FutureBase*>(&continued)}) {
         CHECK(one->wait_until(System::time_point::min()) == std::future_status::timeout);
         CHECK(one->wait_until(Steady::time_point::min()) == std::future_status::timeout);
         CHECK(one->wait_until(Hours::min()) == std::future_status::timeout);
@@ -395,7 +409,8 @@ void futures_wait_until_the_ends_of_time() {
     threads.emplace_back([&] { ready += future.wait_until(System::time_point::max()) == std::future_status::ready; });
     threads.emplace_back([&] { ready += future.wait_until(Steady::time_point::max()) == std::future_status::ready; });
     threads.emplace_back([&] { ready += future.wait_until(Hours::max()) == std::future_status::ready; });
-    threads.emplace_back([&] { ready += continued.wait_until(System::time_point::max()) == std::future_status::ready; });
+    threads.emplace_back(
+        [&] { ready += continued.wait_until(System::time_point::max()) == std::future_status::ready; });
     CHECK(future.wait_until(Steady::now() + 1ms) == std::future_status::timeout);
     may_end.set();
     for (std::thread& thread : threads) { thread.join(); }
@@ -433,7 +448,7 @@ void futures_have_states() {
     CHECK_FALSE(running.valid());
     CHECK_FALSE(running.ready());
     CHECK_THROWS_AS(running.get(), std::future_error);  // once
-    running.wait();  // nothing to wait for
+    running.wait();                                     // nothing to wait for
     CHECK(running.wait_for(0s) == std::future_status::ready);
     CHECK_FALSE(running.cancel());
     CHECK_FALSE(running.kill());
@@ -455,7 +470,9 @@ void futures_in_every_state() {
         bool valid, ready, running;
         bool operator==(const State&) const = default;
     };
-    const auto state_of = [](const FutureBase& future) { return State{future.valid(), future.ready(), future.running()}; };
+    const auto state_of = [](const FutureBase& future) {
+        return State{future.valid(), future.ready(), future.running()};
+    };
     SharedPage page;
     const Gate runs{page};
     const Gate may_end{page};
@@ -464,11 +481,13 @@ void futures_in_every_state() {
     finished.wait();
     auto failed = pool.apply_async(fail, 2);
     failed.wait();
-    auto running = pool.apply_async([](Gate begun, Gate end) {
-        begun.set();
-        end.wait();
-        return 3;
-    }, runs, may_end);
+    auto running = pool.apply_async(
+        [](Gate begun, Gate end) {
+            begun.set();
+            end.wait();
+            return 3;
+        },
+        runs, may_end);
     runs.wait();
     auto pending = pool.apply_async(same, 4);
     auto to_be_killed = pool.apply_async(same, 5);
@@ -501,14 +520,19 @@ void futures_in_every_state() {
     } else {
         CHECK(running.get() == 3);
     }
-    for (Future<int>* const withdrawn : {&pending, &to_be_killed, &cancelled}) { CHECK_THROWS_AS(withdrawn->get(), TaskCancelled); }
+    for (Future<int>* const withdrawn : {&pending, &to_be_killed, &cancelled}) {
+        CHECK_THROWS_AS(withdrawn->get(), TaskCancelled);
+    }
     for (Future<int>* const used : {&finished, &failed, &running, &pending, &to_be_killed, &cancelled}) {
         CHECK(state_of(*used) == State{false, false, false});
         CHECK_FALSE(used->cancel());
         CHECK_FALSE(used->kill());
     }
 }
-ON_ENGINES_WITH_WORKERS("API-22 API-24 what a pending, running, finished, failed and cancelled future say, and answer to cancel() and kill()", futures_in_every_state)
+ON_ENGINES_WITH_WORKERS(
+    "API-22 API-24 what a pending, running, finished, failed and cancelled future say, and answer to cancel() and "
+    "kill()",
+    futures_in_every_state)
 
 template <class P>
 void futures_move() {
@@ -536,7 +560,7 @@ void waits_about_as_long_as_asked() {
     may_end.set();
     CHECK(waited >= 100ms);
     CHECK(waited < wait_limit / 2);  // the task would end after wait_limit
-    get_soon(future);  // the task was left alone
+    get_soon(future);                // the task was left alone
 }
 ON_ENGINES_WITH_WORKERS("TMO-01 wait_for() returns in time and leaves the task alone", waits_about_as_long_as_asked)
 
@@ -726,6 +750,7 @@ void unread_results_do_not_count() {
     for (auto& future : kept) { total += get_soon(future).size(); }
     CHECK(total == 999 * 1000 / 2);
 }
-ON_EVERY_ENGINE("BIG-05 finished tasks whose results nobody has read take no place in the queue", unread_results_do_not_count)
+ON_EVERY_ENGINE("BIG-05 finished tasks whose results nobody has read take no place in the queue",
+                unread_results_do_not_count)
 
 }  // namespace

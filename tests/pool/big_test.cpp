@@ -37,7 +37,9 @@ struct procpool::Codec<Flood> {
         const auto size = Codec<std::uint64_t>::decode(in);
         for (std::uint64_t i = 0; i < size / Flood::block; ++i) {
             const std::byte* const block = in.take(Flood::block);
-            if (std::memcmp(block, &i, sizeof i) != 0 || block[Flood::block - 1] != static_cast<std::byte>(i)) { throw CodecError("a wrong block"); }
+            if (std::memcmp(block, &i, sizeof i) != 0 || block[Flood::block - 1] != static_cast<std::byte>(i)) {
+                throw CodecError("a wrong block");
+            }
         }
         return Flood{size};
     }
@@ -61,9 +63,12 @@ template <class P>
 void every_size_survives() {
     P pool{2};
     std::size_t wrong = 0;
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{8}, std::size_t{9}, std::size_t{15}, std::size_t{16},
-                                   std::size_t{17}, std::size_t{4095}, std::size_t{4096}, std::size_t{4097}, std::size_t{65527}, std::size_t{65528},
-                                   std::size_t{65535}, std::size_t{65536}, std::size_t{65537}, std::size_t{262143}, std::size_t{262144},
+    for (const std::size_t size : {std::size_t{0},      std::size_t{1},       std::size_t{7},
+                                   std::size_t{8},      std::size_t{9},       std::size_t{15},
+                                   std::size_t{16},     std::size_t{17},      std::size_t{4095},
+                                   std::size_t{4096},   std::size_t{4097},    std::size_t{65527},
+                                   std::size_t{65528},  std::size_t{65535},   std::size_t{65536},
+                                   std::size_t{65537},  std::size_t{262143},  std::size_t{262144},
                                    std::size_t{262145}, std::size_t{1} << 20, (std::size_t{3} << 20) + 1}) {
         CAPTURE(size);
         const std::string text = pattern(size);
@@ -73,8 +78,11 @@ void every_size_survives() {
         }
         for (auto& future : futures) { wrong += get_soon(future) != text; }
         // With everything beside it, so that no part starts where a page does.
-        const auto mixed = pool.apply([](char a, std::string s, double d, std::vector<char> v) { return std::tuple{d, v, s, a}; }, 'a', text, 2.5,
-                                      std::vector<char>(text.begin(), text.end()));
+        const auto mixed = pool.apply(
+            [](char a, std::string s, double d, std::vector<char> v) {
+                return std::tuple{d, v, s, a};
+            },
+            'a', text, 2.5, std::vector<char>(text.begin(), text.end()));
         wrong += mixed != std::tuple{2.5, std::vector<char>(text.begin(), text.end()), text, 'a'};
         const auto thrown = [&]() -> std::string {
             try {
@@ -95,7 +103,9 @@ TEST_CASE("BIG-01 100 MB to a worker and back, twenty times, in the same memory"
     long resident_after_first = 0;
     const int rounds = under_sanitizer ? 4 : 20;
     for (int round = 0; round < rounds; ++round) {
-        if (get_soon(pool.apply_async([](std::string s) { return s; }, text)) != text) { FAIL("wrong in round " << round); }
+        if (get_soon(pool.apply_async([](std::string s) { return s; }, text)) != text) {
+            FAIL("wrong in round " << round);
+        }
         if (round == 1) {
             shared_after_first = shared_memory();
             resident_after_first = kilobytes_in("/proc/self/status", "VmRSS");
@@ -110,7 +120,9 @@ TEST_CASE("BIG-01 100 MB stay no longer in shared memory than they are needed", 
     {
         std::vector<Future<std::size_t>> futures;
         const std::string text = pattern(std::size_t{100} << 20);
-        for (int i = 0; i < 5; ++i) { futures.push_back(pool.apply_async([](const std::string& s) { return s.size(); }, text)); }
+        for (int i = 0; i < 5; ++i) {
+            futures.push_back(pool.apply_async([](const std::string& s) { return s.size(); }, text));
+        }
         for (auto& future : futures) { CHECK(get_soon(future) == text.size()); }
     }
     CHECK(shared_memory() < (400 << 10));
@@ -149,12 +161,14 @@ TEST_CASE("BIG-05 a thousand results of 1 MB, read only when all are there", "[s
     std::vector<Future<std::string>> futures;
     const auto count = static_cast<unsigned>(times(1000));
     for (unsigned i = 0; i < count; ++i) {
-        futures.push_back(pool.apply_async([](unsigned n) { return std::string(std::size_t{1} << 20, static_cast<char>('a' + n % 26)); }, i));
+        futures.push_back(pool.apply_async(
+            [](unsigned n) { return std::string(std::size_t{1} << 20, static_cast<char>('a' + n % 26)); }, i));
     }
     std::size_t right = 0;
     for (unsigned i = 0; i < count; ++i) {
         const std::string text = futures[i].get();
-        right += text.size() == std::size_t{1} << 20 && text.front() == static_cast<char>('a' + i % 26) && text.back() == text.front();
+        right += text.size() == std::size_t{1} << 20 && text.front() == static_cast<char>('a' + i % 26) &&
+                 text.back() == text.front();
     }
     CHECK(right == count);
 }
@@ -184,11 +198,15 @@ TEST_CASE("BIG-06 more in flight than memory for it: everything arrives, or says
         if (arrived + refused != 25) { std::printf("lost\n"); }
         if (arrived < 5) { std::printf("only %d arrived\n", arrived); }
         try {
-            static_cast<void>(pool.apply_async([](const std::string& s) { return s.size(); }, std::string(std::size_t{400} << 20, 'x')));
+            static_cast<void>(pool.apply_async([](const std::string& s) { return s.size(); },
+                                               std::string(std::size_t{400} << 20, 'x')));
             std::printf("accepted\n");
         } catch (const std::bad_alloc&) {}
         try {
-            pool.apply([] { return std::vector<char>(std::size_t{400} << 20).size() != 0 ? std::string(std::size_t{300} << 20, 'x') : ""; });
+            pool.apply([] {
+                return std::vector<char>(std::size_t{400} << 20).size() != 0 ? std::string(std::size_t{300} << 20, 'x')
+                                                                             : "";
+            });
             std::printf("returned\n");
         } catch (const std::bad_alloc&) {}
         if (get_soon(pool.apply_async([](int x) { return x; }, 5)) != 5) { std::printf("wrong\n"); }
@@ -255,14 +273,19 @@ void shared_objects() {
     pool.apply([](std::atomic<int>& counter) { counter += 10; }, std::ref(*before));
     CHECK(*before == 15);
 }
-TEST_CASE("BIG-09 one large read-only input for a hundred tasks, copied for none, processes", "[slow]") { one_input_for_many_tasks<Pool>(); }
-TEST_CASE("BIG-09 one large read-only input for a hundred tasks, copied for none, threads") { one_input_for_many_tasks<ThreadPool>(); }
+TEST_CASE("BIG-09 one large read-only input for a hundred tasks, copied for none, processes", "[slow]") {
+    one_input_for_many_tasks<Pool>();
+}
+TEST_CASE("BIG-09 one large read-only input for a hundred tasks, copied for none, threads") {
+    one_input_for_many_tasks<ThreadPool>();
+}
 ON_EVERY_ENGINE("SharedArray's sibling: one object that all tasks change", shared_objects)
 
 TEST_CASE("a span of private memory is copied, a reference to it refused") {
     Pool pool{1};
     std::vector<int> mine{1, 2, 3};
-    CHECK(pool.apply([](std::span<const int> all) { return std::accumulate(all.begin(), all.end(), 0); }, std::span<const int>{mine}) == 6);
+    CHECK(pool.apply([](std::span<const int> all) { return std::accumulate(all.begin(), all.end(), 0); },
+                     std::span<const int>{mine}) == 6);
     CHECK_THROWS_AS(pool.apply([](int& x) { x = 1; }, std::ref(mine[0])), CodecError);
     CHECK(mine[0] == 1);
 }

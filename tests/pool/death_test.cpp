@@ -168,7 +168,9 @@ TEST_CASE("workers() shows no process that is not there yet, and none whose deat
         } catch (const WorkerDied& died) { dead = died.pid(); }
         for (int look = 0; look < 200; ++look) {
             for (const WorkerInfo& worker : pool.workers()) {
-                if (worker.pid <= 1 || worker.pid == dead) { FAIL("shows " << worker.pid << " after the death of " << dead); }
+                if (worker.pid <= 1 || worker.pid == dead) {
+                    FAIL("shows " << worker.pid << " after the death of " << dead);
+                }
             }
         }
     }
@@ -197,12 +199,16 @@ template <>
 struct procpool::Codec<Mortal> {
     static void encode(Writer& out, const Mortal& value) {
         encode_plain(out, value);
-        for (std::size_t written = 0; written < value.after; written += 4096) { Codec<std::string>::encode(out, std::string(4096, 'x')); }
+        for (std::size_t written = 0; written < value.after; written += 4096) {
+            Codec<std::string>::encode(out, std::string(4096, 'x'));
+        }
         if (value.when == Die::encoding) { die(value.signal); }
     }
     static Mortal decode(Reader& in) {
         const auto value = decode_plain<Mortal>(in);
-        for (std::size_t read = 0; read < value.after; read += 4096) { static_cast<void>(Codec<std::string>::decode(in)); }
+        for (std::size_t read = 0; read < value.after; read += 4096) {
+            static_cast<void>(Codec<std::string>::decode(in));
+        }
         if (value.when == Die::decoding && in_worker()) { die(value.signal); }
         return value;
     }
@@ -237,19 +243,27 @@ TEST_CASE("DTH-07 death while a result is encoded leaves the others' results who
         for (const std::size_t after : {std::size_t{0}, std::size_t{64} << 10, std::size_t{1} << 20}) {
             std::vector<Future<std::string>> others;
             for (int i = 0; i < 20; ++i) {
-                others.push_back(pool.apply_async([](int n) { return std::string(300000, static_cast<char>('a' + n)); }, i));
+                others.push_back(
+                    pool.apply_async([](int n) { return std::string(300000, static_cast<char>('a' + n)); }, i));
             }
-            auto poison = pool.apply_async([](Die when, std::size_t bytes, int s) { return Mortal{when, bytes, s}; }, Die::encoding, after, signal);
+            auto poison = pool.apply_async(
+                [](Die when, std::size_t bytes, int s) {
+                    return Mortal{when, bytes, s};
+                },
+                Die::encoding, after, signal);
             CHECK(death_of([&] { get_soon(poison); }).signal() == signal);
             for (int i = 0; i < 20; ++i) {
-                if (get_soon(others[static_cast<std::size_t>(i)]) != std::string(300000, static_cast<char>('a' + i))) { FAIL("torn result"); }
+                if (get_soon(others[static_cast<std::size_t>(i)]) != std::string(300000, static_cast<char>('a' + i))) {
+                    FAIL("torn result");
+                }
             }
         }
     }
     check_works(pool);
 }
 
-TEST_CASE("DTH-08 workers killed in the middle of large results: whole or WorkerDied, and memory comes back", "[slow]") {
+TEST_CASE("DTH-08 workers killed in the middle of large results: whole or WorkerDied, and memory comes back",
+          "[slow]") {
     const unsigned seed = std::random_device{}();
     INFO("seed " << seed);
     std::mt19937 random{seed};
@@ -299,11 +313,14 @@ TEST_CASE("DTH-11 all idle workers are killed: the next tasks find replacements"
             const Barrier all_here{page, static_cast<std::int64_t>(n)};
             Pool pool{n};
             std::vector<Future<void>> ready;  // deaths before that could break the pool
-            for (std::size_t i = 0; i < n; ++i) { ready.push_back(pool.apply_async([](Barrier barrier) { barrier.arrive_and_wait(); }, all_here)); }
+            for (std::size_t i = 0; i < n; ++i) {
+                ready.push_back(pool.apply_async([](Barrier barrier) { barrier.arrive_and_wait(); }, all_here));
+            }
             for (auto& future : ready) { get_soon(future); }
             for (const WorkerInfo& worker : pool.workers()) { send_signal(worker.pid, SIGKILL); }
             if (settle) {
-                wait_until([&] { return pool.stats().workers_died == n && pool.workers().size() == n; }, "replacements");
+                wait_until([&] { return pool.stats().workers_died == n && pool.workers().size() == n; },
+                           "replacements");
             }
             for (int i = 0; i < 10; ++i) {
                 try {
@@ -328,11 +345,16 @@ TEST_CASE("DTH-11 a stopped worker that is killed later loses its task only") {
     std::vector<Future<int>> futures;
     for (int i = 0; i < 100; ++i) { futures.push_back(pool.apply_async(same, i)); }
     std::size_t ready = 0;
-    wait_until([&] {
-        for (const auto& future : futures) { static_cast<void>(future.wait_for(1ms)); }  // who waits sees to it that somebody works
-        ready = static_cast<std::size_t>(std::count_if(futures.begin(), futures.end(), [](const auto& f) { return f.ready(); }));
-        return ready >= 99;
-    }, "the other worker");
+    wait_until(
+        [&] {
+            for (const auto& future : futures) {
+                static_cast<void>(future.wait_for(1ms));
+            }  // who waits sees to it that somebody works
+            ready = static_cast<std::size_t>(
+                std::count_if(futures.begin(), futures.end(), [](const auto& f) { return f.ready(); }));
+            return ready >= 99;
+        },
+        "the other worker");
     send_signal(stopped, SIGKILL);
     std::size_t right = 0;
     std::size_t died = 0;
@@ -360,12 +382,14 @@ TEST_CASE("DTH-13 workers that die in their initializer break the pool after few
             for (int i = 0; i < 3; ++i) { futures.push_back(pool.apply_async(same, i)); }
         } catch (const PoolBroken&) {}
         for (auto& future : futures) { CHECK_THROWS_AS(get_soon(future), PoolBroken); }
-        wait_until([&] {
-            try {
-                static_cast<void>(pool.try_apply_async(same, 1));
-                return false;
-            } catch (const PoolBroken&) { return true; }
-        }, "the pool to break");
+        wait_until(
+            [&] {
+                try {
+                    static_cast<void>(pool.try_apply_async(same, 1));
+                    return false;
+                } catch (const PoolBroken&) { return true; }
+            },
+            "the pool to break");
         CHECK(pool.join_for(wait_limit));
         CHECK(attempts.value() >= 3);
         CHECK(attempts.value() <= 8);
@@ -396,7 +420,9 @@ TEST_CASE("DTH-14 a pool that cannot have all its workers throws, and leaves not
             try {
                 Pool pool{20};
                 std::printf("made\n");
-            } catch (const std::system_error& error) { std::printf("%d ", error.code() == std::errc::resource_unavailable_try_again); }
+            } catch (const std::system_error& error) {
+                std::printf("%d ", error.code() == std::errc::resource_unavailable_try_again);
+            }
             errno = 0;
             if (::waitpid(-1, nullptr, WNOHANG) != -1 || errno != ECHILD) { std::printf("a child is left\n"); }
         }
@@ -488,7 +514,8 @@ void broken_by_initializer() {
     CHECK(pool.join_for(wait_limit));
     CHECK(attempts.value() <= 3);
 }
-ON_ENGINES_WITH_WORKERS("DTH-16 an initializer that throws breaks the pool, which tells its message", broken_by_initializer)
+ON_ENGINES_WITH_WORKERS("DTH-16 an initializer that throws breaks the pool, which tells its message",
+                        broken_by_initializer)
 
 TEST_CASE("DTH-16 an initializer that throws in the inline pool throws from the constructor") {
     CHECK_THROWS_AS(InlinePool({.initializer = [] { throw std::out_of_range("no licence"); }}), PoolBroken);
@@ -537,12 +564,14 @@ TEST_CASE("DTH-17 an initializer that fails in replacements only") {
             get_soon(future);
         } catch (const PoolBroken&) { ++broken; }
     }
-    wait_until([&] {
-        try {
-            static_cast<void>(pool.try_apply_async(same, 1));
-            return false;
-        } catch (const PoolBroken&) { return true; }
-    }, "the pool to break");
+    wait_until(
+        [&] {
+            try {
+                static_cast<void>(pool.try_apply_async(same, 1));
+                return false;
+            } catch (const PoolBroken&) { return true; }
+        },
+        "the pool to break");
     CHECK(runs.value() <= 4);
 }
 
@@ -574,8 +603,11 @@ TEST_CASE("DTH-18 every task crashes over a large argument") {
     for (int i = 0; i < 10; ++i) {
         futures.push_back(pool.apply_async([](const std::string&) { ::raise(SIGSEGV); }, large));
     }
-    for (auto& future : futures) { CHECK(death_of([&] { get_soon(future); }).signal() == SIGSEGV); }
-    CHECK_THROWS_AS(pool.map([](const std::string&) -> int { std::abort(); }, std::vector<std::string>(10, large)), WorkerDied);
+    for (auto& future : futures) {
+        CHECK(death_of([&] { get_soon(future); }).signal() == SIGSEGV);
+    }
+    CHECK_THROWS_AS(pool.map([](const std::string&) -> int { std::abort(); }, std::vector<std::string>(10, large)),
+                    WorkerDied);
     check_works(pool);
 }
 
@@ -696,9 +728,7 @@ void futures_outlive_everything() {
     }
     for (int i = 0; i < 5; ++i) { CHECK(futures[static_cast<std::size_t>(i)].get() == i); }
     CHECK_THROWS_AS(futures[5].get(), std::out_of_range);
-    if (has_processes<P>) {
-        CHECK_THROWS_AS(futures[6].get(), WorkerDied);
-    }
+    if (has_processes<P>) { CHECK_THROWS_AS(futures[6].get(), WorkerDied); }
     futures.clear();  // the last one unread, after everything else
 }
 ON_EVERY_ENGINE("DTH-24 values, errors and deaths are there after the pool is gone", futures_outlive_everything)
@@ -712,7 +742,8 @@ TEST_CASE("DTH-26 a task that runs out of memory throws bad_alloc; one that runs
                    ::setrlimit(RLIMIT_AS, &limit);
                }}};
     const auto pid = pool.apply([] { return ::getpid(); });
-    CHECK_THROWS_AS(pool.apply([](std::size_t n) { return std::vector<char>(n).size(); }, std::size_t{1} << 42), std::bad_alloc);
+    CHECK_THROWS_AS(pool.apply([](std::size_t n) { return std::vector<char>(n).size(); }, std::size_t{1} << 42),
+                    std::bad_alloc);
     CHECK(pool.apply([] { return ::getpid(); }) == pid);
     struct Recurse {
         static int down(int n) {  // NOLINT
@@ -801,7 +832,8 @@ TEST_CASE("DTH-30 the pool reaps no child but its own") {
 
 TEST_CASE("DTH-31 a task that replaces or cripples its process") {
     Pool pool{1};
-    CHECK(death_of([&] { get_soon(pool.apply_async([] { ::execl("/bin/true", "true", nullptr); })); }) == ExitStatus::from_code(0));
+    CHECK(death_of([&] { get_soon(pool.apply_async([] { ::execl("/bin/true", "true", nullptr); })); }) ==
+          ExitStatus::from_code(0));
     const auto works = [&](auto task) {
         CHECK(get_soon(pool.apply_async(task)) == 1);
         check_works(pool);

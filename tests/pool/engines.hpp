@@ -15,8 +15,9 @@
 #include <string>
 #include <type_traits>
 
-/// Define test cases of a function template whose parameter is the type of the pool: one for every engine, or for those whose tasks run
-/// beside their caller. Each sanitizer gets those that it can tell something about, since it makes them slow to compile.
+/// Define test cases of a function template whose parameter is the type of the pool: one for every engine, or for those
+/// whose tasks run beside their caller. Each sanitizer gets those that it can tell something about, since it makes them
+/// slow to compile.
 #define ON_PROCESSES(name, test) \
     TEST_CASE(name ", processes") { test<procpool::Pool>(); }
 #define ON_THREADS(name, test) \
@@ -56,7 +57,9 @@ inline constexpr bool under_sanitizer = false;
 /// Throws when the future is not ready in time, so that a lost task is an error and no hang.
 template <class T>
 T get_soon(Future<T>& future, std::chrono::nanoseconds limit = wait_limit) {
-    if (future.wait_for(limit) != std::future_status::ready) { throw std::runtime_error("a future was not ready in time"); }
+    if (future.wait_for(limit) != std::future_status::ready) {
+        throw std::runtime_error("a future was not ready in time");
+    }
     return future.get();
 }
 template <class T>

@@ -63,7 +63,9 @@ void standard_types_survive() {
         CHECK(std::string{error.what()} == std::system_error(error.code(), "disk").what());
     }
     try {
-        pool.apply([] { throw std::filesystem::filesystem_error("open", "/a", std::make_error_code(std::errc::permission_denied)); });
+        pool.apply([] {
+            throw std::filesystem::filesystem_error("open", "/a", std::make_error_code(std::errc::permission_denied));
+        });
         CHECK(false);
     } catch (const std::filesystem::filesystem_error& error) {
         CHECK(error.code() == std::errc::permission_denied);
@@ -176,10 +178,12 @@ void one_event_for_many() {
     P pool{2};
     std::vector<Future<int>> futures;
     for (int i = 0; i < 2; ++i) {
-        static_cast<void>(pool.apply_async([](std::stop_token stop, Counter counter) {
-            counter.add();
-            wait_until([&] { return stop.stop_requested(); }, "a request to stop");
-        }, begun));
+        static_cast<void>(pool.apply_async(
+            [](std::stop_token stop, Counter counter) {
+                counter.add();
+                wait_until([&] { return stop.stop_requested(); }, "a request to stop");
+            },
+            begun));
     }
     begun.wait_for(2);
     for (int i = 0; i < 8; ++i) { futures.push_back(pool.apply_async(same, i)); }
@@ -212,7 +216,9 @@ void one_event_for_many() {
     for (std::thread& thread : threads) { thread.join(); }
     CHECK(objects.size() == futures.size());
 }
-ON_ENGINES_WITH_WORKERS("EXC-06 futures that end by one terminate() have exceptions of their own, which many threads rethrow", one_event_for_many)
+ON_ENGINES_WITH_WORKERS(
+    "EXC-06 futures that end by one terminate() have exceptions of their own, which many threads rethrow",
+    one_event_for_many)
 
 template <class P>
 void huge_exceptions_do_not_wedge() {
@@ -247,9 +253,15 @@ template <>
 struct procpool::Codec<Troubled> {
     static void encode(Writer& out, const Troubled& value) {
         Codec<Trouble>::encode(out, value.when);
-        if (value.when == Trouble::encode_late) { Codec<std::string>::encode(out, std::string(std::size_t{64} << 10, 'x')); }
-        if (value.when == Trouble::encode_very_late) { Codec<std::string>::encode(out, std::string(std::size_t{3} << 20, 'x')); }
-        if (value.when >= Trouble::encode_at_once && value.when <= Trouble::encode_very_late) { throw std::domain_error("refuses to leave"); }
+        if (value.when == Trouble::encode_late) {
+            Codec<std::string>::encode(out, std::string(std::size_t{64} << 10, 'x'));
+        }
+        if (value.when == Trouble::encode_very_late) {
+            Codec<std::string>::encode(out, std::string(std::size_t{3} << 20, 'x'));
+        }
+        if (value.when >= Trouble::encode_at_once && value.when <= Trouble::encode_very_late) {
+            throw std::domain_error("refuses to leave");
+        }
     }
     static Troubled decode(Reader& in) {
         const auto when = Codec<Trouble>::decode(in);
@@ -267,14 +279,16 @@ void arguments_may_refuse_to_leave() {
     P pool{{.workers = 1, .queue_capacity = 4}};
     for (int i = 0; i < 20; ++i) {  // more often than there is room for tasks
         for (const Trouble when : {Trouble::encode_at_once, Trouble::encode_late, Trouble::encode_very_late}) {
-            CHECK(text_of<std::domain_error>([&] { static_cast<void>(pool.apply_async([](const Troubled&) {}, Troubled{when})); }) ==
-                  "refuses to leave");
+            CHECK(text_of<std::domain_error>([&] {
+                      static_cast<void>(pool.apply_async([](const Troubled&) {}, Troubled{when}));
+                  }) == "refuses to leave");
         }
     }
     CHECK(pool.stats().submitted == 0);
     CHECK(pool.apply([] { return 1; }) == 1);
 }
-ON_EVERY_ENGINE("EXC-13 an argument that cannot be encoded throws at submission and queues nothing", arguments_may_refuse_to_leave)
+ON_EVERY_ENGINE("EXC-13 an argument that cannot be encoded throws at submission and queues nothing",
+                arguments_may_refuse_to_leave)
 
 template <class P>
 void arguments_may_refuse_to_arrive() {
@@ -308,14 +322,17 @@ void results_may_refuse_to_leave() {
     REQUIRE(after.size() == before.size());
     for (std::size_t i = 0; i < after.size(); ++i) { CHECK(after[i].pid == before[i].pid); }
 }
-ON_EVERY_ENGINE("EXC-12 a result that cannot be encoded fails its task and loses no worker", results_may_refuse_to_leave)
+ON_EVERY_ENGINE("EXC-12 a result that cannot be encoded fails its task and loses no worker",
+                results_may_refuse_to_leave)
 
 template <class P>
 void results_may_refuse_to_arrive() {
     P pool{2};
     std::vector<Future<int>> others;
     for (int round = 0; round < 10; ++round) {
-        for (int i = 0; i < 10; ++i) { others.push_back(pool.apply_async([](int n) { return n; }, i)); }
+        for (int i = 0; i < 10; ++i) {
+            others.push_back(pool.apply_async([](int n) { return n; }, i));
+        }
         auto broken = pool.apply_async([] { return Troubled{Trouble::decode}; });
         auto odd = pool.apply_async([] { return Troubled{Trouble::decode_odd}; });
         auto greedy = pool.apply_async([] { return Troubled{Trouble::read_too_much}; });
@@ -384,7 +401,8 @@ void categories_of_users_survive() {
         CHECK(error.code() == std::error_code(3, harbour));
         CHECK(error.what() == std::string{"boat: silted up"});
     }
-    CHECK(pool.apply([](std::error_code code) { return code; }, std::error_code(3, harbour)) == std::error_code(3, harbour));
+    CHECK(pool.apply([](std::error_code code) { return code; }, std::error_code(3, harbour)) ==
+          std::error_code(3, harbour));
 }
 ON_EVERY_ENGINE("an error category of the program comes back as itself", categories_of_users_survive)
 

@@ -107,7 +107,8 @@ TEST_CASE("FRK-02 workers are replaced all the time while eight threads submit",
     std::atomic<std::size_t> kills{0};
     std::thread killer{[&] {
         while (!stop) {
-            for (const WorkerInfo& worker : pool.workers()) {  // not those that start: too many of their deaths break the pool
+            for (const WorkerInfo& worker :
+                 pool.workers()) {  // not those that start: too many of their deaths break the pool
                 if (worker.tasks_done > 0) { kills += send_signal(worker.pid, SIGKILL); }
             }
             std::this_thread::sleep_for(5ms);
@@ -127,11 +128,12 @@ TEST_CASE("FRK-02 workers are replaced all the time while eight threads submit",
                         ++right;
                         continue;
                     }
-                    auto future = pool.apply_async([](const std::string& text) { return text.size(); }, std::string(static_cast<std::size_t>(i), 'x'));
+                    auto future = pool.apply_async([](const std::string& text) { return text.size(); },
+                                                   std::string(static_cast<std::size_t>(i), 'x'));
                     right += get_soon(future) == static_cast<std::size_t>(i);
-                } catch (const WorkerDied&) {
-                    ++died;
-                } catch (...) { ++wrong; }
+                } catch (const WorkerDied&) { ++died; } catch (...) {
+                    ++wrong;
+                }
             }
         });
     }
@@ -183,7 +185,8 @@ TEST_CASE("FRK-04 a pool made in a thread that has ended works on") {
 TEST_CASE("FRK-04 the main thread has ended, another one goes on") {
     Subprocess program{[] {
         std::thread{[] {
-            wait_until([] { return state_in("/proc/self/task/" + std::to_string(::getpid())) == 'Z'; }, "the main thread's end");
+            wait_until([] { return state_in("/proc/self/task/" + std::to_string(::getpid())) == 'Z'; },
+                       "the main thread's end");
             {
                 Pool pool{2};
                 std::printf("%d\n", get_soon(pool.apply_async(same, 5)));
@@ -209,11 +212,13 @@ TEST_CASE("FRK-06 descriptors 0, 1 and 2 are closed") {
             Pool pool{2};
             std::vector<int> numbers(100);
             std::iota(numbers.begin(), numbers.end(), 0);
-            const auto doubled = pool.map([](int n) {
-                std::printf("%d\n", n);
-                std::cout << n << std::endl;
-                return 2 * n;
-            }, numbers);
+            const auto doubled = pool.map(
+                [](int n) {
+                    std::printf("%d\n", n);
+                    std::cout << n << std::endl;
+                    return 2 * n;
+                },
+                numbers);
             right.add(doubled[99] == 198);
             try {
                 get_soon(pool.apply_async([] { std::abort(); }));
@@ -261,7 +266,8 @@ TEST_CASE("what the parent has buffered is printed once, and so is what workers 
     }};
     CHECK(exited_with(program.wait(), 0));
     const std::string& output = program.output();
-    for (const char* const line : {"parent's printf\n", "parent's cout\n", "parent's clog\n", "later in the parent\n", "task's cout\n", "task's cerr\n"}) {
+    for (const char* const line : {"parent's printf\n", "parent's cout\n", "parent's clog\n", "later in the parent\n",
+                                   "task's cout\n", "task's cerr\n"}) {
         CAPTURE(line);
         CHECK(count_of(output, line) == 1);
     }
@@ -276,10 +282,12 @@ TEST_CASE("what a task printed is there when its future is ready, also if the wo
     Subprocess program{[] {
         Pool pool{1};
         for (int i = 0; i < 50; ++i) {
-            const pid_t worker = get_soon(pool.apply_async([](int n) {
-                std::printf("line %d.\n", n);
-                return ::getpid();
-            }, i));
+            const pid_t worker = get_soon(pool.apply_async(
+                [](int n) {
+                    std::printf("line %d.\n", n);
+                    return ::getpid();
+                },
+                i));
             send_signal(worker, SIGKILL);
             wait_until([&] { return pool.stats().workers_died == static_cast<std::uint64_t>(i) + 1; }, "the death");
         }
@@ -294,14 +302,17 @@ TEST_CASE("what the parent has buffered is lost with no exit of a task, and doub
         Subprocess program{[how] {
             Pool pool{1};
             std::printf("buffered after the fork\n");
-            CHECK_THROWS_AS(pool.apply([](int h) {
-                std::printf("from the task\n");
-                if (h == 0) { std::exit(1); }
-                if (h == 1) { ::_exit(1); }
-                if (h == 2) { std::quick_exit(1); }
-                if (h == 3) { ::raise(SIGKILL); }
-                ::pthread_exit(nullptr);
-            }, how), WorkerDied);
+            CHECK_THROWS_AS(pool.apply(
+                                [](int h) {
+                                    std::printf("from the task\n");
+                                    if (h == 0) { std::exit(1); }
+                                    if (h == 1) { ::_exit(1); }
+                                    if (h == 2) { std::quick_exit(1); }
+                                    if (h == 3) { ::raise(SIGKILL); }
+                                    ::pthread_exit(nullptr);
+                                },
+                                how),
+                            WorkerDied);
             pool.apply([] { std::printf("from the replacement\n"); });
         }};
         CHECK(exited_with(program.wait(), 0));
@@ -460,9 +471,7 @@ TEST_CASE("SHD-18 an inherited future is never ready") {
     auto mine = pool.apply_async(same, 7);
     mine.wait();
     future = &mine;
-    Subprocess program{[] {
-        std::printf("%d\n", future->ready());
-    }};
+    Subprocess program{[] { std::printf("%d\n", future->ready()); }};
     CHECK(exited_with(program.wait(), 0));
     CHECK(program.output() == "0\n");
     CHECK(mine.get() == 7);
@@ -510,7 +519,9 @@ TEST_CASE("FRK-09 a worker is itself: process and thread number, directory, envi
     ::setenv("PROCPOOL_TEST_VALUE", "at the fork", 1);
     Pool pool{1};
     ::setenv("PROCPOOL_TEST_VALUE", "later", 1);
-    const auto ids = pool.apply([] { return std::vector<long>{::getpid(), ::syscall(SYS_getpid), ::gettid(), ::syscall(SYS_gettid)}; });
+    const auto ids = pool.apply([] {
+        return std::vector<long>{::getpid(), ::syscall(SYS_getpid), ::gettid(), ::syscall(SYS_gettid)};
+    });
     CHECK(std::all_of(ids.begin(), ids.end(), [&](long id) { return id == ids[0]; }));
     CHECK(ids[0] != ::getpid());
     CHECK(pool.apply([] { return std::string{::getenv("PROCPOOL_TEST_VALUE")}; }) == "at the fork");

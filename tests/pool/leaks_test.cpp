@@ -20,13 +20,18 @@ TEST_CASE("LEK-02 descriptors, threads and children are as before after 200 pool
     const std::size_t descriptors = open_descriptors();
     for (int round = 0; round < 200; ++round) {
         try {
-            Pool pool{{.workers = 4, .initializer = [round] {
-                           if (round % 5 == 4) { throw std::runtime_error("no"); }
-                       }, .terminate_grace = 0ms}};
+            Pool pool{{.workers = 4,
+                       .initializer =
+                           [round] {
+                               if (round % 5 == 4) { throw std::runtime_error("no"); }
+                           },
+                       .terminate_grace = 0ms}};
             auto future = pool.apply_async(same, 1);
             if (round % 5 == 0) { pool.apply(same, 1); }
             if (round % 5 == 1) { pool.terminate(); }
-            if (round % 5 == 2) { static_cast<void>(pool.apply_async([] { ::raise(SIGKILL); })); }
+            if (round % 5 == 2) {
+                static_cast<void>(pool.apply_async([] { ::raise(SIGKILL); }));
+            }
             if (round % 5 == 3) { pool.kill(); }
         } catch (const PoolBroken&) {}
         try {
@@ -43,7 +48,9 @@ std::map<std::string, std::string> descriptors_here() {
     std::map<std::string, std::string> found;
     for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
         const std::string target = link_target(entry.path());
-        if (!target.empty() && target.find("/proc/") == std::string::npos) { found.emplace(entry.path().filename(), target); }
+        if (!target.empty() && target.find("/proc/") == std::string::npos) {
+            found.emplace(entry.path().filename(), target);
+        }
     }
     return found;
 }
@@ -57,8 +64,8 @@ TEST_CASE("LEK-03 the descriptors of a worker do not depend on its siblings, pre
         CHECK_THROWS_AS(pool.apply([] { ::_exit(1); }), WorkerDied);
         CHECK(pool.apply(descriptors_here) == first);
     }
-    // What the parent had before it made the pool is all there is, but for the pipe that ends a worker with its supervisor; standard input reads
-    // nothing.
+    // What the parent had before it made the pool is all there is, but for the pipe that ends a worker with its
+    // supervisor; standard input reads nothing.
     Pool second{1};
     std::size_t own = 0;
     for (const auto& [number, target] : get_soon(pool.apply_async(descriptors_here))) {
@@ -78,7 +85,9 @@ TEST_CASE("LEK-03 the descriptors of a worker do not depend on its siblings, pre
         return text;
     });
     CHECK_FALSE(contains(listing, "eventfd"));
-    const auto piped = [&](const char* number) { return before.contains(number) && before.at(number).starts_with("pipe:") ? 1U : 0U; };
+    const auto piped = [&](const char* number) {
+        return before.contains(number) && before.at(number).starts_with("pipe:") ? 1U : 0U;
+    };
     CHECK(count_of(listing, "pipe:") <= 1 + piped("1") + piped("2"));  // popen()'s own, and what the test has
     CHECK_FALSE(contains(listing, "pidfd"));
     CHECK_FALSE(contains(listing, "signalfd"));
@@ -116,10 +125,12 @@ TEST_CASE("LEK-04 nothing in /dev/shm and /tmp has to do with a pool, however it
         static_cast<void>(program.wait());
         CHECK(program.output() == "");
     }
-    wait_until([&] {  // other tests have files of such names for a while
-        const std::vector<std::string> now = names();
-        return std::includes(before.begin(), before.end(), now.begin(), now.end());
-    }, "an end of what was left");
+    wait_until(
+        [&] {  // other tests have files of such names for a while
+            const std::vector<std::string> now = names();
+            return std::includes(before.begin(), before.end(), now.begin(), now.end());
+        },
+        "an end of what was left");
 }
 
 // ---- values
@@ -221,7 +232,9 @@ long growth_over_megabytes(bool dropped) {
     const std::size_t rounds = times(100);
     for (std::size_t round = 0; round < rounds; ++round) {
         std::vector<Future<std::string>> futures;
-        for (int i = 0; i < 10; ++i) { futures.push_back(pool.apply_async([](const std::string& s) { return s; }, megabyte)); }
+        for (int i = 0; i < 10; ++i) {
+            futures.push_back(pool.apply_async([](const std::string& s) { return s; }, megabyte));
+        }
         if (dropped) { futures.erase(futures.begin() + 1, futures.end()); }
         for (auto& future : futures) {
             if (get_soon(future).size() != megabyte.size()) { throw std::runtime_error("wrong size"); }
@@ -236,7 +249,8 @@ TEST_CASE("LEK-06 a thousand megabytes there and back: memory stays as it was af
     if (!under_sanitizer) { CHECK(growth < (64 << 10)); }
 }
 
-TEST_CASE("LEK-06 a thousand megabytes whose futures are dropped: memory stays as it was after the first ones", "[slow]") {
+TEST_CASE("LEK-06 a thousand megabytes whose futures are dropped: memory stays as it was after the first ones",
+          "[slow]") {
     const long growth = growth_over_megabytes(true);
     if (!under_sanitizer) { CHECK(growth < (64 << 10)); }
 }

@@ -57,7 +57,8 @@ void in_group(std::size_t limit, F f) {
 
 }  // namespace
 
-TEST_CASE("in a group many payloads of any size end in values or in SharedMemoryExhausted, and nobody is killed", "[serial]") {
+TEST_CASE("in a group many payloads of any size end in values or in SharedMemoryExhausted, and nobody is killed",
+          "[serial]") {
     if (under_sanitizer) { return; }
     const std::size_t size = GENERATE(std::size_t{3000}, std::size_t{60'000}, std::size_t{900} << 10);
     CAPTURE(size);
@@ -66,7 +67,9 @@ TEST_CASE("in a group many payloads of any size end in values or in SharedMemory
         std::vector<Future<std::vector<char>>> futures;
         bool refused = false;
         try {
-            while (futures.size() * size < 256 * mega) { futures.push_back(pool.apply_async(as_it_is, std::vector<char>(size, 'x'))); }
+            while (futures.size() * size < 256 * mega) {
+                futures.push_back(pool.apply_async(as_it_is, std::vector<char>(size, 'x')));
+            }
         } catch (const SharedMemoryExhausted&) { refused = true; }
         std::size_t arrived = 0;
         for (auto& future : futures) {
@@ -78,7 +81,9 @@ TEST_CASE("in a group many payloads of any size end in values or in SharedMemory
         if (!refused) { std::printf("nothing was refused\n"); }
         if (arrived * size < 5 * mega) { std::printf("only %zu arrived\n", arrived); }
         futures.clear();
-        if (pool.apply(as_it_is, std::vector<char>(size, 'y')) != std::vector<char>(size, 'y')) { std::printf("wrong afterwards\n"); }
+        if (pool.apply(as_it_is, std::vector<char>(size, 'y')) != std::vector<char>(size, 'y')) {
+            std::printf("wrong afterwards\n");
+        }
     });
 }
 
@@ -167,19 +172,26 @@ TEST_CASE("a task that takes all memory costs its worker, not a parent that has 
 
 TEST_CASE("files that were read leave room for payloads and arrays in a group", "[serial]") {
     if (under_sanitizer) { return; }
-    const std::string path = (std::filesystem::temp_directory_path() / ("procpool-files-" + std::to_string(::getpid()))).string();
-    struct statfs system{};
+    const std::string path =
+        (std::filesystem::temp_directory_path() / ("procpool-files-" + std::to_string(::getpid()))).string();
+    struct statfs system {};
     constexpr decltype(system.f_type) tmpfs = 0x01021994;
-    if (::statfs(std::filesystem::temp_directory_path().c_str(), &system) != 0 || system.f_type == tmpfs) { return; }  // its files are memory
+    if (::statfs(std::filesystem::temp_directory_path().c_str(), &system) != 0 || system.f_type == tmpfs) {
+        return;
+    }  // its files are memory
     in_group(128 * mega, [&](const MemoryGroup&) {
         std::vector<char> block(mega, 'x');
         {
             std::ofstream file{path, std::ios::binary};
             for (int i = 0; i < 200; ++i) { file.write(block.data(), static_cast<std::streamsize>(block.size())); }
         }
-        for (std::ifstream file{path, std::ios::binary}; file.read(block.data(), static_cast<std::streamsize>(block.size()));) {}
+        for (std::ifstream file{path, std::ios::binary};
+             file.read(block.data(), static_cast<std::streamsize>(block.size()));) {}
         Pool pool{1};
-        if (pool.apply([](const std::vector<char>& bytes) { return bytes.size(); }, std::vector<char>(3 * mega)) != 3 * mega) { std::printf("wrong\n"); }
+        if (pool.apply([](const std::vector<char>& bytes) { return bytes.size(); }, std::vector<char>(3 * mega)) !=
+            3 * mega) {
+            std::printf("wrong\n");
+        }
         const SharedArray<char> array{20 * mega};
         if (array.size() != 20 * mega) { std::printf("wrong array\n"); }
     });
@@ -195,11 +207,14 @@ TEST_CASE("a task that writes beyond a SharedArray harms neither the others nor 
     for (long beyond = 0; beyond < 8; ++beyond) {
         for (const long value : {0L, -1L, 0x4141414141414141L}) {
             for (const SharedArray<long>& array : arrays) {
-                pool.apply([](std::span<long> s, long at, long what) { s.data()[8 + at] = what; }, array, beyond, value);
+                pool.apply([](std::span<long> s, long at, long what) { s.data()[8 + at] = what; }, array, beyond,
+                           value);
             }
         }
     }
-    for (const SharedArray<long>& array : arrays) { CHECK(std::ranges::all_of(array, [](long one) { return one == 7; })); }
+    for (const SharedArray<long>& array : arrays) {
+        CHECK(std::ranges::all_of(array, [](long one) { return one == 7; }));
+    }
     arrays.clear();
     for (std::size_t i = 1; i < 50; ++i) {
         arrays.emplace_back(i * 10);

@@ -31,9 +31,7 @@ ON_EVERY_ENGINE("a pool can be moved with what it has been given", moves)
 template <class P>
 void moved_from() {
     P pool{1};
-    {
-        const P other = std::move(pool);
-    }
+    { const P other = std::move(pool); }
     CHECK_THROWS_AS(pool.apply(same, 1), std::logic_error);
     CHECK_THROWS_AS(pool.map(same, std::vector{1}), std::logic_error);
     CHECK_THROWS_AS(pool.map_async(same, std::vector{1}), std::logic_error);
@@ -44,7 +42,8 @@ void moved_from() {
     pool = P{1};
     CHECK(pool.apply(same, 1) == 1);
 }
-ON_EVERY_ENGINE("a pool that has been moved from can be assigned to and destroyed, and says what it is otherwise", moved_from)
+ON_EVERY_ENGINE("a pool that has been moved from can be assigned to and destroyed, and says what it is otherwise",
+                moved_from)
 
 template <class P>
 void assigned_to() {

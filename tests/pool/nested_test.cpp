@@ -15,12 +15,14 @@ namespace {
 TEST_CASE("a task may build a pool of its own") {
     Pool outer{2};
     const std::vector<int> numbers{1, 2, 3, 4, 5, 6};
-    CHECK(outer.map([](int n) {
-        Pool inner{2};
-        const std::vector<int> more{n, 10 * n};
-        const auto doubled = inner.map([](int m) { return 2 * m; }, more);
-        return doubled[0] + doubled[1];
-    }, numbers) == std::vector<int>{22, 44, 66, 88, 110, 132});
+    CHECK(outer.map(
+              [](int n) {
+                  Pool inner{2};
+                  const std::vector<int> more{n, 10 * n};
+                  const auto doubled = inner.map([](int m) { return 2 * m; }, more);
+                  return doubled[0] + doubled[1];
+              },
+              numbers) == std::vector<int>{22, 44, 66, 88, 110, 132});
 }
 
 TEST_CASE("shared memory made in a task serves the task's own pool") {
@@ -42,13 +44,15 @@ TEST_CASE("NST-03 an inner pool in scope, or leaked: its workers end with the ou
             std::vector<pid_t> inner_pids;
             {
                 Pool outer{1};
-                auto future = outer.apply_async([](bool leak) {
-                    auto* const inner = new Pool{2};
-                    std::vector<pid_t> pids{inner->apply([] { return ::getppid(); })};
-                    for (const WorkerInfo& worker : inner->workers()) { pids.push_back(worker.pid); }
-                    if (!leak) { delete inner; }
-                    return pids;
-                }, leaked);
+                auto future = outer.apply_async(
+                    [](bool leak) {
+                        auto* const inner = new Pool{2};
+                        std::vector<pid_t> pids{inner->apply([] { return ::getppid(); })};
+                        for (const WorkerInfo& worker : inner->workers()) { pids.push_back(worker.pid); }
+                        if (!leak) { delete inner; }
+                        return pids;
+                    },
+                    leaked);
                 inner_pids = get_soon(future);
                 CHECK(inner_pids.size() == 3);
                 for (const pid_t pid : inner_pids) { CHECK(is_alive(pid) == leaked); }
@@ -100,7 +104,8 @@ TEST_CASE("NST-06 EXC-15 an exception crosses two levels of pools as itself, a d
     CHECK_THROWS_AS(outer.apply([] {
         Pool inner{1};
         inner.apply([] { throw std::out_of_range("deep"); });
-    }), std::out_of_range);
+    }),
+                    std::out_of_range);
     try {
         outer.apply([] {
             Pool inner{1};

@@ -68,7 +68,8 @@ void everything_in_tasks() {
             const std::vector<int> items{1, 2, 3, n};
             std::vector<int> sums;
             sums.push_back(sum_of(mine.map(same, items)));
-            sums.push_back(sum_of(mine.map(MapOptions{.chunk_size = 1}, [](int i) { return own<P>->apply(same, i); }, items)));
+            sums.push_back(sum_of(mine.map(
+                MapOptions{.chunk_size = 1}, [](int i) { return own<P>->apply(same, i); }, items)));
             sums.push_back(sum_of(mine.map_async(same, items).get()));
             sums.push_back(mine.map_async(same, items).then(sum_of).get());
             sums.push_back(mine.map_reduce(same, std::plus<>{}, 0, items));
@@ -82,7 +83,9 @@ void everything_in_tasks() {
             for (const std::size_t at : as_completed(futures)) { sum += futures[at].get(); }
             sums.push_back(sum);
             futures.clear();
-            for (const int i : items) { futures.push_back(mine.apply_async(same, i).then([](int one) { return one; })); }
+            for (const int i : items) {
+                futures.push_back(mine.apply_async(same, i).then([](int one) { return one; }));
+            }
             static_cast<void>(wait_any(futures));
             wait_all(futures);
             sum = 0;
@@ -132,7 +135,10 @@ void no_room_at_all() {
     CHECK(is_deadlock([&] {
         static_cast<void>(pool->apply([] {
             const auto deeper = [](int) {
-                const auto another = [](int n) { return own<P>->apply([](int m) { return own<P>->apply([](int i) { return own<P>->apply(same, i); }, m); }, n); };
+                const auto another = [](int n) {
+                    return own<P>->apply(
+                        [](int m) { return own<P>->apply([](int i) { return own<P>->apply(same, i); }, m); }, n);
+                };
                 return own<P>->apply(another, 1);
             };
             return own<P>->map(MapOptions{.chunk_size = 1}, deeper, std::views::iota(0, 8));
@@ -163,11 +169,13 @@ TEST_CASE("a task that waits for itself is told so", "[thread]") {
     const Gate handed_over{page};
     static Future<bool> itself;
     OwnPool<ThreadPool> pool{{.workers = 2}};
-    itself = pool->apply_async([](Gate gate) {
-        gate.wait();
-        // Also from within another that runs here.
-        return is_deadlock([] { itself.wait(); }) && own<ThreadPool>->apply([] { return true; });
-    }, handed_over);
+    itself = pool->apply_async(
+        [](Gate gate) {
+            gate.wait();
+            // Also from within another that runs here.
+            return is_deadlock([] { itself.wait(); }) && own<ThreadPool>->apply([] { return true; });
+        },
+        handed_over);
     handed_over.set();
     CHECK(get_soon(itself));
     itself = {};
@@ -187,7 +195,8 @@ template <class P>
 void broadcast_in_a_task() {
     OwnPool<P> pool{{.workers = 2}};
     CHECK(get_soon(pool->apply_async([] { return is_deadlock([] { own<P>->broadcast([] {}); }); })));
-    CHECK(pool->broadcast([] { return is_deadlock([] { own<P>->broadcast([] {}); }); }) == std::vector<bool>(pool->size(), true));
+    CHECK(pool->broadcast([] { return is_deadlock([] { own<P>->broadcast([] {}); }); }) ==
+          std::vector<bool>(pool->size(), true));
     // Of another pool it is like any other call.
     CHECK(get_soon(pool->apply_async([] { return P{1}.broadcast([] { return 1; }); })) == std::vector{1});
 }
@@ -224,16 +233,21 @@ TEST_CASE("a task that waits is the same task afterwards, and hears of stop requ
     const Gate inner_runs{page};
     const Gate outer_stopped{page};
     OwnPool<ThreadPool> pool{{.workers = 1}};
-    auto outer = pool->apply_async([](std::stop_token stop, Gate runs, Gate stopped) {
-        const std::stop_callback on_stop{stop, [stopped] { stopped.set(); }};
-        const std::uint64_t id = this_task::id();
-        const bool inner = own<ThreadPool>->apply([](std::stop_token mine, Gate begun, Gate other, std::uint64_t outer_id) {
-            begun.set();
-            other.wait();
-            return !mine.stop_requested() && mine == this_task::stop_token() && this_task::id() != outer_id;
-        }, runs, stopped, id);
-        return inner && this_task::id() == id && this_task::stop_token() == stop && this_task::stop_token().stop_requested();
-    }, inner_runs, outer_stopped);
+    auto outer = pool->apply_async(
+        [](std::stop_token stop, Gate runs, Gate stopped) {
+            const std::stop_callback on_stop{stop, [stopped] { stopped.set(); }};
+            const std::uint64_t id = this_task::id();
+            const bool inner = own<ThreadPool>->apply(
+                [](std::stop_token mine, Gate begun, Gate other, std::uint64_t outer_id) {
+                    begun.set();
+                    other.wait();
+                    return !mine.stop_requested() && mine == this_task::stop_token() && this_task::id() != outer_id;
+                },
+                runs, stopped, id);
+            return inner && this_task::id() == id && this_task::stop_token() == stop &&
+                   this_task::stop_token().stop_requested();
+        },
+        inner_runs, outer_stopped);
     inner_runs.wait();
     CHECK(outer.running());
     CHECK_FALSE(outer.cancel());
@@ -246,17 +260,19 @@ TEST_CASE("a task of an InlinePool waits for one that was submitted after anothe
     const Gate entered{page};
     OwnPool<InlinePool> pool{{.workers = 1}};
     std::thread other;
-    const int sum = pool->apply([](Gate gate) {
-        gate.set();
-        wait_until([] { return own<InlinePool>->stats().submitted == 2; }, "the other thread's task");
-        return own<InlinePool>->apply(same, 5);  // the other's is the first one now
-    }, [&] {
-        other = std::thread{[&] {
-            entered.wait();
-            static_cast<void>(own<InlinePool>->apply(same, 1));
-        }};
-        return entered;
-    }());
+    const int sum = pool->apply(
+        [](Gate gate) {
+            gate.set();
+            wait_until([] { return own<InlinePool>->stats().submitted == 2; }, "the other thread's task");
+            return own<InlinePool>->apply(same, 5);  // the other's is the first one now
+        },
+        [&] {
+            other = std::thread{[&] {
+                entered.wait();
+                static_cast<void>(own<InlinePool>->apply(same, 1));
+            }};
+            return entered;
+        }());
     other.join();
     CHECK(sum == 5);
 }

@@ -66,7 +66,8 @@ void refuses_work_once_stopped() {
         CHECK(pool.size() == 1);
     }
 }
-ON_EVERY_ENGINE("SHD-01 every entry point refuses work after close, join, terminate and kill", refuses_work_once_stopped)
+ON_EVERY_ENGINE("SHD-01 every entry point refuses work after close, join, terminate and kill",
+                refuses_work_once_stopped)
 
 template <class P>
 void refuses_an_empty_map_too() {
@@ -192,13 +193,15 @@ void destructor_finishes() {
         {
             P pool{2};
             for (int i = 0; i < count; ++i) {
-                futures.push_back(pool.apply_async([](int n) { return std::string(static_cast<std::size_t>(n % 100), 'x'); }, i));
+                futures.push_back(
+                    pool.apply_async([](int n) { return std::string(static_cast<std::size_t>(n % 100), 'x'); }, i));
             }
         }
         int right = 0;
         for (int i = 0; i < count; ++i) {
             auto& future = futures[static_cast<std::size_t>(i)];
-            right += future.ready() && future.wait_for(0s) == std::future_status::ready && future.get().size() == static_cast<std::size_t>(i % 100);
+            right += future.ready() && future.wait_for(0s) == std::future_status::ready &&
+                     future.get().size() == static_cast<std::size_t>(i % 100);
         }
         CHECK(right == count);
     }
@@ -235,7 +238,8 @@ void destructor_terminates_while_unwinding() {
     CHECK(terminated >= 100);
     CHECK(finished.value() <= 1);
 }
-ON_ENGINES_WITH_WORKERS("SHD-08 the destructor terminates while an exception is unwinding through it", destructor_terminates_while_unwinding)
+ON_ENGINES_WITH_WORKERS("SHD-08 the destructor terminates while an exception is unwinding through it",
+                        destructor_terminates_while_unwinding)
 
 TEST_CASE("SHD-08 a pool in a destructor that runs while unwinding is closed, not terminated") {
     struct Cleanup {
@@ -320,7 +324,8 @@ void wakes_those_who_wait() {
     }
     CHECK(terminated >= 48);
 }
-ON_ENGINES_WITH_WORKERS("TMO-13 terminate() decides every future, and wakes those who wait for them", wakes_those_who_wait)
+ON_ENGINES_WITH_WORKERS("TMO-13 terminate() decides every future, and wakes those who wait for them",
+                        wakes_those_who_wait)
 
 TEST_CASE("SHD-13 terminate() stops running tasks, also those that ignore SIGTERM, and workers are gone") {
     for (const bool stubborn : {false, true}) {
@@ -493,7 +498,8 @@ void wakes_submitters_at_every_stop() {
     wakes_submitters<P>(Stop::terminate);
     wakes_submitters<P>(Stop::kill);
 }
-ON_ENGINES_WITH_WORKERS("apply_async() that waits for a place wakes when the pool is stopped", wakes_submitters_at_every_stop)
+ON_ENGINES_WITH_WORKERS("apply_async() that waits for a place wakes when the pool is stopped",
+                        wakes_submitters_at_every_stop)
 
 template <class P>
 void closes_beside_submitters() {
@@ -552,7 +558,8 @@ void terminates_beside_submitters() {
         CHECK(accepted == decided);
     }
 }
-ON_EVERY_ENGINE("terminate() beside three threads that submit: what was accepted is decided", terminates_beside_submitters)
+ON_EVERY_ENGINE("terminate() beside three threads that submit: what was accepted is decided",
+                terminates_beside_submitters)
 
 // ---- the program ends
 
@@ -594,10 +601,12 @@ TEST_CASE("SHD-11 close() without join, then main returns: the task is finished 
     const Counter ended{page};
     Subprocess program{[&] {
         Pool pool{1};
-        static_cast<void>(pool.apply_async([](Counter done) {
-            std::printf("apple\n");
-            done.add();
-        }, ended));
+        static_cast<void>(pool.apply_async(
+            [](Counter done) {
+                std::printf("apple\n");
+                done.add();
+            },
+            ended));
         pool.close();
     }};
     CHECK(exited_with(program.wait(), 0));
@@ -633,20 +642,20 @@ TEST_CASE("SHD-19 LEK-04 the parent is killed: supervisor and workers disappear,
         Subprocess program{[&] {
             Pool pool{{.workers = 4, .queue_capacity = 8}};
             for (int i = 0; i < 3; ++i) {
-                static_cast<void>(pool.apply_async(
-                    procpool::snapshot([ready, word = words[static_cast<std::size_t>(i)]](int which) {
-                        if (which == 1) { ::signal(SIGTERM, SIG_IGN); }
-                        if (which == 2) {  // by now out of the group, and without signals
-                            ::setsid();
-                            sigset_t all;
-                            ::sigfillset(&all);
-                            ::sigprocmask(SIG_BLOCK, &all, nullptr);
-                        }
-                        word->store(::getpid());
-                        ready.add();
-                        for (;;) {}
-                    }),
-                    i));
+                static_cast<void>(
+                    pool.apply_async(procpool::snapshot([ready, word = words[static_cast<std::size_t>(i)]](int which) {
+                                         if (which == 1) { ::signal(SIGTERM, SIG_IGN); }
+                                         if (which == 2) {  // by now out of the group, and without signals
+                                             ::setsid();
+                                             sigset_t all;
+                                             ::sigfillset(&all);
+                                             ::sigprocmask(SIG_BLOCK, &all, nullptr);
+                                         }
+                                         word->store(::getpid());
+                                         ready.add();
+                                         for (;;) {}
+                                     }),
+                                     i));
             }
             words[3]->store(pool.apply([] { return ::getppid(); }));
             ready.add();

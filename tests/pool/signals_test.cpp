@@ -7,11 +7,11 @@
 #include <thread>
 #include <vector>
 
-#include <csignal>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <csignal>
 
 using namespace procpool_test;
 
@@ -116,7 +116,8 @@ TEST_CASE("SIG-04 mask and handlers of the caller stay; workers start with sane 
         for (int number = 1; number < NSIG; ++number) {
             const auto [blocked, handled] = in_worker_now[static_cast<std::size_t>(number - 1)];
             const bool may_be = number == SIGINT || number == SIGTTOU ||  // ignored
-                                number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGABRT;
+                                number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL ||
+                                number == SIGABRT;
             if (blocked || (handled && !may_be)) { std::printf(" signal %d", number); }
         }
         static_cast<void>(pool.apply_async([] { std::this_thread::sleep_for(1h); }));
@@ -175,14 +176,17 @@ TEST_CASE("SIG-06 an alarm that a task leaves behind is the death of its worker 
             const itimerval soon{{0, 0}, {0, 50000}};
             ::setitimer(ITIMER_REAL, &soon, nullptr);
         });
-    } catch (const WorkerDied& died) { CHECK(died.exit_status() == ExitStatus::from_signal(SIGALRM)); }  // not left behind after all, on a busy machine
+    } catch (const WorkerDied& died) {
+        CHECK(died.exit_status() == ExitStatus::from_signal(SIGALRM));
+    }  // not left behind after all, on a busy machine
     wait_until([&] { return pool.stats().workers_died == 1; }, "the alarm");
     CHECK(get_soon(pool.apply_async(same, 5)) == 5);
     CHECK_THROWS_AS(get_soon(pool.apply_async([] {
-        const itimerval soon{{0, 0}, {0, 1000}};
-        ::setitimer(ITIMER_REAL, &soon, nullptr);
-        for (;;) { ::pause(); }
-    })), WorkerDied);
+                        const itimerval soon{{0, 0}, {0, 1000}};
+                        ::setitimer(ITIMER_REAL, &soon, nullptr);
+                        for (;;) { ::pause(); }
+                    })),
+                    WorkerDied);
 }
 
 TEST_CASE("SIG-02 a signal every millisecond disturbs nothing") {
@@ -194,14 +198,17 @@ TEST_CASE("SIG-02 a signal every millisecond disturbs nothing") {
         const itimerval every{{0, 1000}, {0, 1000}};
         ::setitimer(ITIMER_REAL, &every, nullptr);
         const auto start = std::chrono::steady_clock::now();
-        for (int round = 0; round < 20 || (ticks < 100 && since(start) < wait_limit); ++round) {  // a busy machine lets some out
+        for (int round = 0; round < 20 || (ticks < 100 && since(start) < wait_limit);
+             ++round) {  // a busy machine lets some out
             Pool pool{{.workers = 2, .queue_capacity = 8}};
             std::vector<Future<int>> futures;
             for (int i = 0; i < 200; ++i) {
-                futures.push_back(pool.apply_async([](int n) {
-                    std::this_thread::sleep_for(100us);
-                    return n;
-                }, i));
+                futures.push_back(pool.apply_async(
+                    [](int n) {
+                        std::this_thread::sleep_for(100us);
+                        return n;
+                    },
+                    i));
             }
             int sum = 0;
             for (auto& future : futures) { sum += get_soon(future); }

@@ -27,9 +27,15 @@ void submits_all_before_the_first_get() {
         CHECK(pool.stats().completed == count);
     }
 }
-TEST_CASE("SML-01 a million submissions before the first get, processes", "[slow]") { submits_all_before_the_first_get<Pool>(); }
-TEST_CASE("SML-01 a million submissions before the first get, threads", "[slow][thread]") { submits_all_before_the_first_get<ThreadPool>(); }
-TEST_CASE("SML-01 a million submissions before the first get, inline", "[slow]") { submits_all_before_the_first_get<InlinePool>(); }
+TEST_CASE("SML-01 a million submissions before the first get, processes", "[slow]") {
+    submits_all_before_the_first_get<Pool>();
+}
+TEST_CASE("SML-01 a million submissions before the first get, threads", "[slow][thread]") {
+    submits_all_before_the_first_get<ThreadPool>();
+}
+TEST_CASE("SML-01 a million submissions before the first get, inline", "[slow]") {
+    submits_all_before_the_first_get<InlinePool>();
+}
 
 template <class P>
 void reads_backwards() {
@@ -96,8 +102,8 @@ template <class P>
 void dispatch_matrix() {
     for (int round = 0; round < 5; ++round) {
         for (const auto& [tasks, workers, capacity, chunk] :
-             {Dispatch{53, 2, 4096, 1}, Dispatch{100, 4, 4, 10}, Dispatch{517, 2, 2, 0}, Dispatch{10, 2, 1, 10}, Dispatch{200, 12, 8, 4},
-              Dispatch{25, 12, 2, 1}, Dispatch{250, 12, 24, 7}, Dispatch{1450, 12, 1, 64}}) {
+             {Dispatch{53, 2, 4096, 1}, Dispatch{100, 4, 4, 10}, Dispatch{517, 2, 2, 0}, Dispatch{10, 2, 1, 10},
+              Dispatch{200, 12, 8, 4}, Dispatch{25, 12, 2, 1}, Dispatch{250, 12, 24, 7}, Dispatch{1450, 12, 1, 64}}) {
             P pool{{.workers = workers, .queue_capacity = capacity}};
             std::vector<std::uint64_t> numbers(tasks);
             std::iota(numbers.begin(), numbers.end(), 0);

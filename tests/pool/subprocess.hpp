@@ -19,11 +19,11 @@
 #include <utility>
 #include <vector>
 
-#include <csignal>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 namespace procpool_test {
 
@@ -74,7 +74,8 @@ inline void wait_until_gone(pid_t pid, std::chrono::nanoseconds limit = wait_lim
 }
 
 /// A forked child that runs a function; its standard output and error come back. Killed with the object.
-/// The function may end its process in any way; when it returns, the child leaves by _exit(0), by _exit(99) when it throws.
+/// The function may end its process in any way; when it returns, the child leaves by _exit(0), by _exit(99) when it
+/// throws.
 class Subprocess {
 public:
     template <class F>
@@ -85,7 +86,9 @@ public:
         pid_ = ::fork();
         if (pid_ == 0) {
             ::setpgid(0, 0);
-            for (const int number : {SIGTERM, SIGINT, SIGABRT, SIGFPE, SIGILL, SIGSEGV}) { ::signal(number, SIG_DFL); }  // Catch2 3 has handlers
+            for (const int number : {SIGTERM, SIGINT, SIGABRT, SIGFPE, SIGILL, SIGSEGV}) {
+                ::signal(number, SIG_DFL);
+            }  // Catch2 3 has handlers
             ::dup2(ends[1], STDOUT_FILENO);
             ::dup2(ends[1], STDERR_FILENO);
             ::close(ends[0]);
@@ -125,7 +128,9 @@ public:
         while (!output_ended_) {
             pollfd entry{output_end_, POLLIN, 0};
             if (::poll(&entry, 1, 10) > 0) { read_some(); }
-            if (std::chrono::steady_clock::now() > end) { throw std::runtime_error("a subprocess did not end in time; it printed: " + output_); }
+            if (std::chrono::steady_clock::now() > end) {
+                throw std::runtime_error("a subprocess did not end in time; it printed: " + output_);
+            }
         }
         int status = 0;
         wait_until([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; }, "a subprocess to end");
@@ -153,9 +158,13 @@ private:
 };
 
 [[nodiscard]] inline bool exited_with(int status, int code) { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
-[[nodiscard]] inline bool killed_by(int status, int signal) { return WIFSIGNALED(status) && WTERMSIG(status) == signal; }
+[[nodiscard]] inline bool killed_by(int status, int signal) {
+    return WIFSIGNALED(status) && WTERMSIG(status) == signal;
+}
 
-[[nodiscard]] inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+[[nodiscard]] inline bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 [[nodiscard]] inline std::size_t count_of(const std::string& text, const std::string& part) {
     std::size_t count = 0;
     for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) { ++count; }

@@ -75,10 +75,10 @@ TEST_CASE("a closure that refers to memory of its process does not come as an ar
     int number = 1;
     CHECK_THROWS_AS(pool.apply([](const auto& f) { return f(); }, [&number] { return number; }), CodecError);
     CHECK_THROWS_AS(pool.apply([] {
-                        static thread_local int own = 0;
-                        int* const pointer = &own;
-                        return [pointer] { return *pointer; };
-                    }),
+        static thread_local int own = 0;
+        int* const pointer = &own;
+        return [pointer] { return *pointer; };
+    }),
                     CodecError);
     CHECK(pool.apply(squared, 2) == 4);
 }
@@ -92,7 +92,8 @@ TEST_CASE("arrays that decay to pointers are refused where those mean nothing") 
     CHECK_THROWS_AS(pool.apply([](const int* p) { return *p; }, constants), CodecError);
     CHECK_THROWS_AS(pool.apply([](int(*p)[3]) { return p[0][0]; }, grid), CodecError);
     const char names[2][4] = {"ab", "cd"};
-    CHECK(pool.map([](const std::string& name) { return name + "!"; }, names) == std::vector<std::string>{"ab!", "cd!"});
+    CHECK(pool.map([](const std::string& name) { return name + "!"; }, names) ==
+          std::vector<std::string>{"ab!", "cd!"});
 }
 
 TEST_CASE("classes whose author says that they are plain are passed and returned") {

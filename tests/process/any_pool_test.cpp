@@ -21,7 +21,9 @@ namespace {
 /// The variable for one test.
 class Environment {
 public:
-    explicit Environment(const char* value) { value != nullptr ? ::setenv("PROCPOOL_ENGINE", value, 1) : ::unsetenv("PROCPOOL_ENGINE"); }
+    explicit Environment(const char* value) {
+        value != nullptr ? ::setenv("PROCPOOL_ENGINE", value, 1) : ::unsetenv("PROCPOOL_ENGINE");
+    }
     Environment(const Environment&) = delete;
     Environment& operator=(const Environment&) = delete;
     ~Environment() { ::unsetenv("PROCPOOL_ENGINE"); }
@@ -71,7 +73,9 @@ TEST_CASE("AnyPool: two of different kinds side by side") {
 TEST_CASE("AnyPool: what PROCPOOL_ENGINE cannot mean") {
     const Environment environment{"threads"};
     CHECK_THROWS_AS(AnyPool{}, std::invalid_argument);
-    CHECK_THROWS_WITH(AnyPool{}, "procpool: the environment variable PROCPOOL_ENGINE is 'threads'; it must be inline, thread or fork");
+    CHECK_THROWS_WITH(
+        AnyPool{},
+        "procpool: the environment variable PROCPOOL_ENGINE is 'threads'; it must be inline, thread or fork");
 }
 
 }  // namespace

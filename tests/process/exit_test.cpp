@@ -103,93 +103,124 @@ const std::vector<Way>& ways() {
     static const std::vector<Way> all{
         {"progress of map()", [](Pool& pool) { pool.map(leaves_by_progress(), slow, many); }},
         {"progress of for_each()", [](Pool& pool) { pool.for_each(leaves_by_progress(), slow, many); }},
-        {"progress of map_async()", [](Pool& pool) {
+        {"progress of map_async()",
+         [](Pool& pool) {
              auto future = pool.map_async(leaves_by_progress(), slow, many);
              wait_long();
          }},
-        {"progress of imap()", [](Pool& pool) {
+        {"progress of imap()",
+         [](Pool& pool) {
              for ([[maybe_unused]] int i : pool.imap(leaves_by_progress(), slow, many)) {}
          }},
-        {"a loop over imap()", [](Pool& pool) {
+        {"a loop over imap()",
+         [](Pool& pool) {
              for ([[maybe_unused]] int i : pool.imap(slow, many)) { leave(); }
          }},
-        {"a loop over imap_unordered()", [](Pool& pool) {
+        {"a loop over imap_unordered()",
+         [](Pool& pool) {
              for ([[maybe_unused]] const auto& i : pool.imap_unordered(slow, many)) { leave(); }
          }},
-        {"a loop over as_completed()", [](Pool& pool) {
+        {"a loop over as_completed()",
+         [](Pool& pool) {
              std::vector<Future<int>> futures;
              for (int i = 0; i < 20; ++i) { futures.push_back(pool.apply_async(slow, i)); }
              for ([[maybe_unused]] const std::size_t i : as_completed(futures)) { leave(); }
          }},
-        {"on_done()", [](Pool& pool) {
+        {"on_done()",
+         [](Pool& pool) {
              auto future = pool.apply_async(slow, 1);
              future.on_done(leave);
              wait_long();
          }},
-        {"then()", [](Pool& pool) {
+        {"then()",
+         [](Pool& pool) {
              auto future = pool.apply_async(slow, 1).then([](int) -> int { leave(); });
              static_cast<void>(future.get());
          }},
-        {"then() of map_async()", [](Pool& pool) {
+        {"then() of map_async()",
+         [](Pool& pool) {
              auto future = pool.map_async(slow, many).then([](const std::vector<int>&) -> int { leave(); });
              static_cast<void>(future.get());
          }},
-        {"a coroutine", [](Pool& pool) {
+        {"a coroutine",
+         [](Pool& pool) {
              leave_after(pool.apply_async(slow, 1));
              wait_long();
          }},
-        {"a completion queue", [](Pool& pool) {
+        {"a completion queue",
+         [](Pool& pool) {
              CompletionQueue queue;
              queue.add(pool.apply_async(slow, 1), [](Future<int>) { leave(); });
              for (;;) { queue.run_ready(); }
          }},
         {"a range of map()", [](Pool& pool) { pool.map(slow, leaving_range()); }},
         {"a range of map_async()", [](Pool& pool) { static_cast<void>(pool.map_async(slow, leaving_range())); }},
-        {"a range of imap()", [](Pool& pool) {
+        {"a range of imap()",
+         [](Pool& pool) {
              for ([[maybe_unused]] int i : pool.imap(slow, leaving_range())) {}
          }},
-        {"a Codec of an argument", [](Pool& pool) { static_cast<void>(pool.apply([](Leaving) { return 1; }, Leaving{true})); }},
-        {"a Codec of an item", [](Pool& pool) { pool.map([](Leaving) { return 1; }, std::vector<Leaving>{{false}, {true}}); }},
-        {"a Codec of an item of imap()", [](Pool& pool) {
-             for ([[maybe_unused]] int i : pool.imap([](Leaving) { return 1; }, std::vector<Leaving>{{false}, {true}})) {}
+        {"a Codec of an argument",
+         [](Pool& pool) { static_cast<void>(pool.apply([](Leaving) { return 1; }, Leaving{true})); }},
+        {"a Codec of an item",
+         [](Pool& pool) {
+             pool.map([](Leaving) { return 1; }, std::vector<Leaving>{{false}, {true}});
+         }},
+        {"a Codec of an item of imap()",
+         [](Pool& pool) {
+             for ([[maybe_unused]] int i :
+                  pool.imap([](Leaving) { return 1; }, std::vector<Leaving>{{false}, {true}})) {}
          }},
         {"a Codec of a result", [](Pool& pool) { static_cast<void>(pool.apply([] { return Leaving{}; })); }},
-        {"a Codec of a result of map()", [](Pool& pool) { static_cast<void>(pool.map([](int) { return Leaving{}; }, many)); }},
+        {"a Codec of a result of map()",
+         [](Pool& pool) { static_cast<void>(pool.map([](int) { return Leaving{}; }, many)); }},
         {"a Codec of broadcast()", [](Pool& pool) { static_cast<void>(pool.broadcast([] { return Leaving{}; })); }},
-        {"a function of map_reduce()", [](Pool& pool) {
+        {"a function of map_reduce()",
+         [](Pool& pool) {
              const pid_t self = ::getpid();
-             static_cast<void>(pool.map_reduce(slow, [self](int a, int b) {
-                 if (::getpid() == self) { leave(); }
-                 return a + b;
-             }, 0, many));
+             static_cast<void>(pool.map_reduce(
+                 slow,
+                 [self](int a, int b) {
+                     if (::getpid() == self) { leave(); }
+                     return a + b;
+                 },
+                 0, many));
          }},
-        {"a log sink", [](Pool&) {
+        {"a log sink",
+         [](Pool&) {
              set_log_sink([](const LogRecord&) { leave(); });
              log(LogLevel::error, "leave");
              wait_long();
          }},
-        {"a log sink that the end of a pool calls", [](Pool& pool) {
+        {"a log sink that the end of a pool calls",
+         [](Pool& pool) {
              set_log_sink([](const LogRecord&) { leave(); });
              log(LogLevel::error, "leave");
              pool.join();
              wait_long();
          }},
-        {"progress of fork_map()", [](Pool&) { fork_map(PoolOptions{.workers = 2}, leaves_by_progress(), slow, many); }},
-        {"a task of a ThreadPool", [](Pool&) {
+        {"progress of fork_map()",
+         [](Pool&) { fork_map(PoolOptions{.workers = 2}, leaves_by_progress(), slow, many); }},
+        {"a task of a ThreadPool",
+         [](Pool&) {
              static ThreadPool threads{2};
              threads.apply(leave);
          }},
-        {"an initializer of a ThreadPool", [](Pool&) {
+        {"an initializer of a ThreadPool",
+         [](Pool&) {
              static ThreadPool threads{PoolOptions{.workers = 2, .initializer = [] {
-                                                        if (this_worker::index() == 1) { leave(); }  // one alone: two at a time are undefined
-                                                    }}};
+                                                       if (this_worker::index() == 1) {
+                                                           leave();
+                                                       }  // one alone: two at a time are undefined
+                                                   }}};
              wait_long();
          }},
-        {"progress of map() of a ThreadPool", [](Pool&) {
+        {"progress of map() of a ThreadPool",
+         [](Pool&) {
              static ThreadPool threads{2};
              threads.map(leaves_by_progress(), slow, many);
          }},
-        {"a stop callback in a ThreadPool", [](Pool&) {
+        {"a stop callback in a ThreadPool",
+         [](Pool&) {
              static ThreadPool threads{2};
              static std::atomic<bool> runs{false};
              auto future = threads.apply_async([](const std::stop_token& stop) {
@@ -201,7 +232,8 @@ const std::vector<Way>& ways() {
              future.cancel();
              wait_long();
          }},
-        {"a task of an InlinePool", [](Pool&) {
+        {"a task of an InlinePool",
+         [](Pool&) {
              static InlinePool here{1};
              here.apply(leave);
          }},
@@ -211,7 +243,8 @@ const std::vector<Way>& ways() {
 
 enum class Place { static_object, static_pointer, automatic, other_thread };
 constexpr const char* name_of(Place place) {
-    constexpr const char* names[] = {"a static pool", "a static pointer to one", "an automatic one", "one in another thread"};
+    constexpr const char* names[] = {"a static pool", "a static pointer to one", "an automatic one",
+                                     "one in another thread"};
     return names[static_cast<int>(place)];
 }
 
@@ -293,22 +326,26 @@ TEST_CASE("exit() ends the program while another thread is in a call that never 
         wait_until([] { return reached.load(); }, "a call to read its range");
     };
     const std::vector<Way> callers{
-        {"the main thread", [&](Pool& pool) {
+        {"the main thread",
+         [&](Pool& pool) {
              call(pool);
              leave();
          }},
-        {"another thread", [&](Pool& pool) {
+        {"another thread",
+         [&](Pool& pool) {
              call(pool);
              std::thread{leave}.detach();
              wait_long();
          }},
-        {"the callback thread", [&](Pool& pool) {
+        {"the callback thread",
+         [&](Pool& pool) {
              call(pool);
              auto future = pool.apply_async(slow, 1);
              future.on_done(leave);
              wait_long();
          }},
-        {"the progress function of another call", [&](Pool& pool) {
+        {"the progress function of another call",
+         [&](Pool& pool) {
              call(pool);
              pool.map(leaves_by_progress(), slow, many);
          }},

@@ -156,7 +156,9 @@ TEST_CASE("tasks have the stack that ulimit allows although a thread with a smal
     const auto build = [](void* counter) -> void* {
         Pool pool{1};
         int local = 7;  // on the small stack
-        const auto sum = [&] { return fork_map([&](int n) { return n + local + use_a_megabyte(); }, std::vector{1})[0]; };
+        const auto sum = [&] {
+            return fork_map([&](int n) { return n + local + use_a_megabyte(); }, std::vector{1})[0];
+        };
         static_cast<const Counter*>(counter)->add(pool.apply(use_a_megabyte) + sum());
         pool.refork();
         static_cast<const Counter*>(counter)->add(pool.apply(use_a_megabyte));

@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -46,7 +46,8 @@ TEST_CASE("fork_map: f sees the caller's memory by reference, and only results t
     CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
 }
 
-TEST_CASE("fork_map: callables that can only be moved, items that cannot travel, ranges that can be read once, zipped") {
+TEST_CASE(
+    "fork_map: callables that can only be moved, items that cannot travel, ranges that can be read once, zipped") {
     struct Item {
         std::unique_ptr<int> value;
         std::string& name;
@@ -54,12 +55,13 @@ TEST_CASE("fork_map: callables that can only be moved, items that cannot travel,
     std::string name = "n";
     std::forward_list<Item> items;
     for (int i = 0; i < 4; ++i) { items.push_front({std::make_unique<int>(i), name}); }
-    const auto results = fork_map(three_workers,
-                                  [held = std::make_unique<int>(10)](Item& item, int single, char from_view) {
-                                      item.name = from_view;  // of the worker's copy
-                                      return item.name + std::to_string(*item.value + *held + single);
-                                  },
-                                  items, Generator{100}, std::views::iota('a'));
+    const auto results = fork_map(
+        three_workers,
+        [held = std::make_unique<int>(10)](Item& item, int single, char from_view) {
+            item.name = from_view;  // of the worker's copy
+            return item.name + std::to_string(*item.value + *held + single);
+        },
+        items, Generator{100}, std::views::iota('a'));
     CHECK(results == std::vector<std::string>{"a13", "b13", "c13", "d13"});
     CHECK(name == "n");
     CHECK_THROWS_AS(fork_map(square, Generator{100, 50}), std::domain_error);
@@ -84,19 +86,23 @@ TEST_CASE("fork_map: errors, deaths, timeouts and retries are those of map") {
     const Counter attempts{page};
     CHECK_THROWS_AS(run([](int i) -> int { throw std::out_of_range(std::to_string(i)); }), std::out_of_range);
     try {
-        run([](int i) {
-            if (i == 41 || i == 77) { ::raise(SIGKILL); }
-            return i;
-        }, {.on_error = OnError::wait_all, .label = "mine"});
+        run(
+            [](int i) {
+                if (i == 41 || i == 77) { ::raise(SIGKILL); }
+                return i;
+            },
+            {.on_error = OnError::wait_all, .label = "mine"});
         FAIL("nothing was thrown");
     } catch (const WorkerDied& died) {
         CHECK(died.exit_status() == ExitStatus::from_signal(SIGKILL));
         CHECK(died.label() == "mine, item 41");
     }
-    const std::vector<int> retried = run([&](int i) {
-        if (i == 41 && attempts.add() == 1) { ::raise(SIGSEGV); }
-        return i;
-    }, {.retries = 1});
+    const std::vector<int> retried = run(
+        [&](int i) {
+            if (i == 41 && attempts.add() == 1) { ::raise(SIGSEGV); }
+            return i;
+        },
+        {.retries = 1});
     CHECK(retried == first_numbers(100));
     CHECK(attempts.value() == 2);
     const auto start = std::chrono::steady_clock::now();
@@ -124,7 +130,9 @@ TEST_CASE("fork_map: the pool's options hold") {
     SharedPage page;
     const Counter started{page};
     const Counter ended{page};
-    const std::vector<int> results = fork_map({.workers = 2, .initializer = [&] { started.add(); }, .finalizer = [&] { ended.add(); }}, square, first_numbers(50));
+    const std::vector<int> results =
+        fork_map({.workers = 2, .initializer = [&] { started.add(); }, .finalizer = [&] { ended.add(); }}, square,
+                 first_numbers(50));
     CHECK(results[49] == 49 * 49);
     CHECK(started.value() == 2);
     CHECK(ended.value() == 2);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What a program does with its own descriptors, and with the libraries it loads, must not meet what the pool has of them.
+// What a program does with its own descriptors, and with the libraries it loads, must not meet what the pool has of
+// them.
 #include <procpool/procpool.hpp>
 
 #include "pool/subprocess.hpp"
@@ -47,7 +48,9 @@ TEST_CASE("a program without standard streams has none because of a pool, and op
         {
             Pool pool{2};
             Process process{[] { return 3; }};
-            for (const int stream : {0, 1, 2}) { require(!is_open(stream), "a descriptor of the library's is a standard stream"); }
+            for (const int stream : {0, 1, 2}) {
+                require(!is_open(stream), "a descriptor of the library's is a standard stream");
+            }
             std::fprintf(stdout, "text for nobody\n");
             std::fflush(stdout);
             const int null = ::open("/dev/null", O_RDWR);
@@ -73,7 +76,8 @@ TEST_CASE("a program without standard streams has none because of a pool, and op
 
 /// What a program may open after it has closed everything.
 const auto openers = {+[] { return -1; }, +[] { return ::open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600); },
-                      +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }, +[] { return ::epoll_create1(EPOLL_CLOEXEC); }};
+                      +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); },
+                      +[] { return ::epoll_create1(EPOLL_CLOEXEC); }};
 
 TEST_CASE("a program may close all descriptors but the standard streams, and open others") {
     for (const auto& open : openers) {
@@ -105,7 +109,8 @@ TEST_CASE("a program may close all descriptors but the standard streams, and ope
                 pool.refork();
                 require(pool.apply(same, 5) == 5, "a task after refork()");
                 const pid_t supervisor = pool.apply([] { return ::getppid(); });
-                wait_until([&] { return state_in("/proc/" + std::to_string(supervisor)) == 'S'; }, "the supervisor to sleep");
+                wait_until([&] { return state_in("/proc/" + std::to_string(supervisor)) == 'S'; },
+                           "the supervisor to sleep");
                 pool.close();
                 require(pool.join_for(20s), "close() was not heard");
             }
@@ -114,7 +119,8 @@ TEST_CASE("a program may close all descriptors but the standard streams, and ope
                 struct stat now {};
                 require(::fstat(number, &now) == 0, "a descriptor of the program's was closed");
                 std::uint64_t count = 0;
-                require(now.st_size == 0 && ::read(number, &count, sizeof count) <= 0, "something was written into a file of the program's");
+                require(now.st_size == 0 && ::read(number, &count, sizeof count) <= 0,
+                        "something was written into a file of the program's");
             }
             set_log_sink({});
         }};
@@ -143,7 +149,10 @@ TEST_CASE("workers have copies of one generator, and generators of their own if 
 TEST_CASE("a plugin that used the library may be unloaded, and what outlives its pool still runs") {
     for (const std::string way : {"callback", "process", "log", "map"}) {
         CAPTURE(way);
-        Subprocess program{[&] { ::execl(PROCPOOL_TEST_PROGRAM, PROCPOOL_TEST_PROGRAM, "unloads", PROCPOOL_TEST_LASTING_PLUGIN, way.c_str(), nullptr); }};
+        Subprocess program{[&] {
+            ::execl(PROCPOOL_TEST_PROGRAM, PROCPOOL_TEST_PROGRAM, "unloads", PROCPOOL_TEST_LASTING_PLUGIN, way.c_str(),
+                    nullptr);
+        }};
         CHECK(exited_with(program.wait(), 0));
         CHECK(program.output().empty());
     }

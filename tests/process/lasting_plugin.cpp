@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// A plugin that leaves everything of the library's that outlives a pool. It is built so that nothing but the library keeps it in memory.
+// A plugin that leaves everything of the library's that outlives a pool. It is built so that nothing but the library
+// keeps it in memory.
 #include <procpool/procpool.hpp>
 
 #include <string_view>
@@ -20,6 +21,8 @@ extern "C" [[gnu::visibility("default")]] int use_procpool(const char* what) {
     }
     Pool pool{1};
     auto future = pool.apply_async([] { return 6; });
-    if (way == "callback") { future.on_done([] {}); }
+    if (way == "callback") {
+        future.on_done([] {});
+    }
     return future.get();
 }

@@ -13,12 +13,12 @@
 #include <thread>
 #include <vector>
 
-#include <csignal>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -29,12 +29,17 @@ namespace {
 /// The processes that must be gone, written by the program.
 class Pids {
 public:
-    explicit Pids(SharedPage& page) : count_(page), words_{page.word(), page.word(), page.word(), page.word()}, complete_(page) {}
+    explicit Pids(SharedPage& page)
+        : count_(page),
+          words_{page.word(), page.word(), page.word(), page.word()},
+          complete_(page) {}
     void add(pid_t pid) const { words_.at(static_cast<std::size_t>(count_.add() - 1))->store(pid); }
     void complete() const { complete_.set(); }
     void wait_until_complete() const { complete_.wait(); }
     void wait_until_all_gone() const {
-        for (std::int64_t i = 0; i < count_.value(); ++i) { wait_until_gone(static_cast<pid_t>(words_.at(static_cast<std::size_t>(i))->load())); }
+        for (std::int64_t i = 0; i < count_.value(); ++i) {
+            wait_until_gone(static_cast<pid_t>(words_.at(static_cast<std::size_t>(i))->load()));
+        }
     }
 
 private:
@@ -49,7 +54,9 @@ private:
 }
 
 void become_nobody() {
-    if (::getuid() == 0 && (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0)) { throw std::runtime_error("setresuid"); }
+    if (::getuid() == 0 && (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0)) {
+        throw std::runtime_error("setresuid");
+    }
 }
 
 enum class ProgramEnd { killed, group_killed, executes };
@@ -82,7 +89,8 @@ void expect_nobody_left(ProgramEnd end, Program program) {
 
 TEST_CASE("no worker outlives its program") {
     const ProgramEnd end = GENERATE(ProgramEnd::killed, ProgramEnd::group_killed, ProgramEnd::executes);
-    const std::string what = GENERATE("nothing", "initializer changes the user", "supervisor is stopped", "task closes its descriptors");
+    const std::string what =
+        GENERATE("nothing", "initializer changes the user", "supervisor is stopped", "task closes its descriptors");
     CAPTURE(static_cast<int>(end), what);
     expect_nobody_left(end, [&](const Pids& pids, auto end_now) {
         PoolOptions options{.workers = 2};
@@ -99,7 +107,8 @@ TEST_CASE("no worker outlives its program") {
         }
         if (what == "supervisor is stopped") {
             ::kill(supervisor, SIGSTOP);
-            wait_until([=] { return state_in("/proc/" + std::to_string(supervisor)) == 'T'; }, "the supervisor to stop");
+            wait_until([=] { return state_in("/proc/" + std::to_string(supervisor)) == 'T'; },
+                       "the supervisor to stop");
         }
         end_now();
     });
@@ -136,7 +145,8 @@ TEST_CASE("no Process outlives its program") {
                 wait_until([&] { return state_in(folder) == 'T'; }, "a Process to stop");
             }
             if (what == "executes a program") {
-                wait_until([&] { return text_of_file(folder + "/comm") == "sleep\n"; }, "a Process to execute a program");
+                wait_until([&] { return text_of_file(folder + "/comm") == "sleep\n"; },
+                           "a Process to execute a program");
             }
             end_now();
         };

@@ -19,11 +19,11 @@
 #include <thread>
 #include <vector>
 
-#include <csignal>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -258,8 +258,11 @@ TEST_CASE("PRC-08 a child goes with the program, however that ends, but not with
     wait_until_gone(static_cast<pid_t>(child_pid.value()), 2s);
 }
 
-TEST_CASE("PRC-08 a child goes with a program that returns from main(), calls exit() or has no thread left, its Process static or leaked") {
-    const std::string way = GENERATE(as<std::string>{}, "return static", "return leaked", "exit static", "exit leaked", "main leaves nobody");
+TEST_CASE(
+    "PRC-08 a child goes with a program that returns from main(), calls exit() or has no thread left, its Process "
+    "static or leaked") {
+    const std::string way = GENERATE(as<std::string>{}, "return static", "return leaked", "exit static", "exit leaked",
+                                     "main leaves nobody");
     CAPTURE(way);
     Subprocess program{[&] { ::execl(PROCPOOL_TEST_PROGRAM, PROCPOOL_TEST_PROGRAM, way.c_str(), nullptr); }};
     CHECK(exited_with(program.wait(), 0));
@@ -278,10 +281,13 @@ TEST_CASE("a child that ends by an exception or a signal is reported, once; one 
     std::mutex mutex;
     set_log_sink([&](const LogRecord& record) {
         const std::lock_guard guard{mutex};
-        records.push_back(std::string{to_string(record.level)} + " " + std::to_string(record.pid) + ": " + std::string{record.text});
+        records.push_back(std::string{to_string(record.level)} + " " + std::to_string(record.pid) + ": " +
+                          std::string{record.text});
     });
     std::vector<std::string> expected;
-    const auto expect = [&](const Process& process, const std::string& text) { expected.push_back("error " + std::to_string(process.pid()) + ": " + text); };
+    const auto expect = [&](const Process& process, const std::string& text) {
+        expected.push_back("error " + std::to_string(process.pid()) + ": " + text);
+    };
     {
         Process throws{ProcessOptions{.name = "thrower"}, [] { throw std::runtime_error("no licence"); }};
         throws.join();
@@ -352,7 +358,8 @@ TEST_CASE("PRC-10 output is flushed, once, and broken streams cost nothing") {
     CHECK(count_of(program.output(), "and so\n") == 1);
     CHECK(count_of(program.output(), "from the child\n") == 1);
     CHECK(count_of(program.output(), "both of it\n") == 1);
-    CHECK(program.output().size() == std::string{"buffered by the parent\nand so\nfrom the child\nboth of it\n"}.size());
+    CHECK(program.output().size() ==
+          std::string{"buffered by the parent\nand so\nfrom the child\nboth of it\n"}.size());
 }
 
 TEST_CASE("PRC-11 the parent keeps neither callable nor arguments") {
@@ -452,7 +459,9 @@ TEST_CASE("PRC-13 others' children are left alone, and others may reap ours") {
         Process killed{sleep_long};
         killed.kill();
         killed.join();
-        if (killed.is_alive() || killed.exit_status() != ExitStatus{}) { throw std::runtime_error("who knows how it ended"); }
+        if (killed.is_alive() || killed.exit_status() != ExitStatus{}) {
+            throw std::runtime_error("who knows how it ended");
+        }
     }};
     CHECK(exited_with(program.wait(), 0));
     CHECK(program.output().empty());
@@ -469,7 +478,9 @@ TEST_CASE("PRC-13 many at a time, from many threads") {
             }
             for (int i = 0; i < 10; ++i) {
                 processes[static_cast<std::size_t>(i)].join();
-                if (processes[static_cast<std::size_t>(i)].exit_status() == ExitStatus::from_code(10 * t + i)) { ++right; }
+                if (processes[static_cast<std::size_t>(i)].exit_status() == ExitStatus::from_code(10 * t + i)) {
+                    ++right;
+                }
             }
         });
     }

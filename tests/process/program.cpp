@@ -5,14 +5,14 @@
 #include "pool/subprocess.hpp"
 #include "support/events.hpp"
 
+#include <dlfcn.h>
+#include <pthread.h>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <dlfcn.h>
 #include <filesystem>
 #include <iterator>
-#include <pthread.h>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -51,7 +51,8 @@ int main(int, char** arguments) {
         std::thread{[] {
             const std::string main_thread = "/proc/self/task/" + std::to_string(::getpid());
             wait_until([&] { return main_ends.load(); }, "main() to leave");
-            wait_until([&] { return state_in(main_thread) == 'Z' || state_in(main_thread) == 'S'; }, "its thread to be through");
+            wait_until([&] { return state_in(main_thread) == 'Z' || state_in(main_thread) == 'S'; },
+                       "its thread to be through");
             may_end.set();
             process.join();
             std::printf("%s\n", to_string(process.exit_status()).c_str());
@@ -63,14 +64,17 @@ int main(int, char** arguments) {
         print_pid(*leaked);
         ::pthread_exit(nullptr);
     }
-    if (way == "unloads") {  // a plugin that the rest tells; again and again, since a thread may need a moment to meet what is gone
+    if (way == "unloads") {  // a plugin that the rest tells; again and again, since a thread may need a moment to meet
+                             // what is gone
         for (int round = 0; round < 3; ++round) {
             void* const plugin = ::dlopen(arguments[2], RTLD_NOW | RTLD_LOCAL);
             if (plugin == nullptr) { return 77; }
             const int got = reinterpret_cast<int (*)(const char*)>(::dlsym(plugin, "use_procpool"))(arguments[3]);
             ::dlclose(plugin);
             if (got != 6) { return 1; }
-            const auto is_alone = [] { return std::distance(std::filesystem::directory_iterator{"/proc/self/task"}, {}) == 1; };
+            const auto is_alone = [] {
+                return std::distance(std::filesystem::directory_iterator{"/proc/self/task"}, {}) == 1;
+            };
             if (std::string_view{arguments[3]} != "log") { wait_until(is_alone, "the threads of the library to end"); }
         }
         if (std::string_view{arguments[3]} == "process") { ::pthread_exit(nullptr); }

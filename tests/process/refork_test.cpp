@@ -17,9 +17,9 @@
 #include <thread>
 #include <vector>
 
-#include <csignal>
 #include <dlfcn.h>
 #include <unistd.h>
+#include <csignal>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -47,9 +47,9 @@ End end_of(Future<int>& future, int expected) {
     if (future.wait_for(20s) != std::future_status::ready) { return End::hung; }
     try {
         return future.get() == expected ? End::value : End::wrong;
-    } catch (const WorkerDied&) {
-        return End::died;
-    } catch (const PoolTerminated&) { return End::ended_pool; }
+    } catch (const WorkerDied&) { return End::died; } catch (const PoolTerminated&) {
+        return End::ended_pool;
+    }
 }
 
 unsigned new_seed() {
@@ -95,9 +95,12 @@ TEST_CASE("refork: a snapshot of memory that is newer than the workers is refuse
     const auto newer_table = std::make_unique<int[]>(1'000'000);
     newer_table[7] = 3;
     std::vector<std::unique_ptr<int>> newer_numbers;
-    for (int i = 0; i != 100'000; ++i) { newer_numbers.push_back(std::make_unique<int>(i)); }  // so that free blocks are used up
+    for (int i = 0; i != 100'000; ++i) {
+        newer_numbers.push_back(std::make_unique<int>(i));
+    }  // so that free blocks are used up
 
-    const auto old = snapshot([t = table.data(), end = table.data() + table.size(), n = number.get()](int) { return t[7] + end[-1] + *n; });
+    const auto old = snapshot(
+        [t = table.data(), end = table.data() + table.size(), n = number.get()](int) { return t[7] + end[-1] + *n; });
     const auto from_table = snapshot([t = newer_table.get(), letter = 'x'](int) { return t[7] + letter - 'x'; });
     const auto from_number = snapshot([&n = *newer_numbers[99'999]](int) { return n; });
     const auto is_refused = [](auto call) {
@@ -105,7 +108,8 @@ TEST_CASE("refork: a snapshot of memory that is newer than the workers is refuse
             call();
         } catch (const CodecError& e) {
             const std::string text = e.what();
-            return text.find("newer than the workers") != std::string::npos && text.find("refork()") != std::string::npos;
+            return text.find("newer than the workers") != std::string::npos &&
+                   text.find("refork()") != std::string::npos;
         }
         return false;
     };
@@ -140,8 +144,9 @@ TEST_CASE("refork: what runs finishes where it is, what is queued runs on the ne
     auto reforked = std::async(std::launch::async, [&] { pool.refork(); });
     auto submitted_meanwhile = pool.apply_async(get_state);
     CHECK(reforked.wait_for(50ms) == std::future_status::timeout);
-    wait_until([&] { return board_of(pool).control.refork.load() == task::Refork::asked; }, "refork() to begin");  // a closed pool refuses it
-    CHECK_FALSE(pool.join_for(0s));  // closes it, too
+    wait_until([&] { return board_of(pool).control.refork.load() == task::Refork::asked; },
+               "refork() to begin");  // a closed pool refuses it
+    CHECK_FALSE(pool.join_for(0s));   // closes it, too
     may_end.set();
     reforked.get();
     CHECK(running.get() == 1);
@@ -205,9 +210,9 @@ TEST_CASE("refork: retried tasks, timeouts and kill() hold meanwhile") {
     const Counter attempts{page};
     Pool pool{2};
     auto retried = pool.apply_async({.retries = 50}, snapshot([attempts] {
-        if (attempts.add() < 20) { ::raise(SIGKILL); }
-        return 5;
-    }));
+                                        if (attempts.add() < 20) { ::raise(SIGKILL); }
+                                        return 5;
+                                    }));
     auto timed = pool.apply_async({.timeout = 100ms}, [] { ::sleep(1000); });
     for (int i = 0; i < 5; ++i) { pool.refork(); }
     CHECK(retried.get() == 5);

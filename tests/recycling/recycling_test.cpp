@@ -15,7 +15,9 @@ using namespace procpool_test;
 
 namespace {
 
-[[nodiscard]] PoolOptions recycled(std::size_t workers, std::size_t limit) { return {.workers = workers, .max_tasks_per_worker = limit}; }
+[[nodiscard]] PoolOptions recycled(std::size_t workers, std::size_t limit) {
+    return {.workers = workers, .max_tasks_per_worker = limit};
+}
 
 [[nodiscard]] std::vector<int> numbers(int count) {
     std::vector<int> all(static_cast<std::size_t>(count));
@@ -66,8 +68,10 @@ TEST_CASE("RCY-01 one worker and a limit: exactly every so many tasks another pr
 }
 
 TEST_CASE("RCY-06 a limit that is no number of tasks is refused") {
-    CHECK_THROWS_AS(Pool(PoolOptions{.workers = 1, .max_tasks_per_worker = static_cast<std::size_t>(-1)}), std::invalid_argument);
-    CHECK_THROWS_AS(ThreadPool(PoolOptions{.workers = 1, .max_tasks_per_worker = std::size_t{1} << 32}), std::invalid_argument);
+    CHECK_THROWS_AS(Pool(PoolOptions{.workers = 1, .max_tasks_per_worker = static_cast<std::size_t>(-1)}),
+                    std::invalid_argument);
+    CHECK_THROWS_AS(ThreadPool(PoolOptions{.workers = 1, .max_tasks_per_worker = std::size_t{1} << 32}),
+                    std::invalid_argument);
 }
 
 TEST_CASE("RCY-03 a backlog and recycling strand no task", "[slow]") {
@@ -77,7 +81,8 @@ TEST_CASE("RCY-03 a backlog and recycling strand no task", "[slow]") {
         int tasks;
     };
     for (const auto& [workers, limit, tasks] :
-         {Row{1, 2, 6}, Row{2, 2, 8}, Row{1, 1, static_cast<int>(times(1000))}, Row{4, 1, static_cast<int>(times(2000))}, Row{2, 3, static_cast<int>(times(2000))}}) {
+         {Row{1, 2, 6}, Row{2, 2, 8}, Row{1, 1, static_cast<int>(times(1000))},
+          Row{4, 1, static_cast<int>(times(2000))}, Row{2, 3, static_cast<int>(times(2000))}}) {
         Muster muster;
         Pool pool{recycled(workers, limit)};
         std::vector<Future<int>> futures;
@@ -127,7 +132,8 @@ TEST_CASE("RCY-04 a recycled pool is closed before it has finished") {
     }
 }
 
-TEST_CASE("RCY-07 planned exits are silent and leave nothing, and the initializer runs once in every process", "[slow]") {
+TEST_CASE("RCY-07 planned exits are silent and leave nothing, and the initializer runs once in every process",
+          "[slow]") {
     Muster muster;
     SharedPage page;
     static const Counter* made = nullptr;
@@ -172,7 +178,8 @@ TEST_CASE("items of a map count, not chunks: no worker runs more than its limit,
     for (const std::size_t limit : {1U, 3U, 7U, 10U}) {
         for (const std::size_t chunk : {0U, 1U, 4U, 10U, 64U}) {
             Pool pool{recycled(2, limit)};
-            const auto pids = pool.map(MapOptions{.chunk_size = chunk}, [](int) { return ::getpid(); }, numbers(60));
+            const auto pids = pool.map(
+                MapOptions{.chunk_size = chunk}, [](int) { return ::getpid(); }, numbers(60));
             std::size_t whole = 0;
             const auto counts = count_by_process(pids);
             for (const auto& [pid, count] : counts) {
@@ -248,7 +255,8 @@ TEST_CASE("indices stay unique and known to the workers through thousands of rep
     Muster muster;
     Pool pool{recycled(3, 2)};
     for (std::size_t round = 0; round < times(300); ++round) {
-        for (const std::size_t index : pool.map(MapOptions{.chunk_size = 1}, [](int) { return this_worker::index(); }, numbers(10))) {
+        for (const std::size_t index : pool.map(
+                 MapOptions{.chunk_size = 1}, [](int) { return this_worker::index(); }, numbers(10))) {
             if (index > 2) { FAIL("a worker had index " << index); }
         }
     }
@@ -275,10 +283,16 @@ TEST_CASE("the spare worker is killed, again and again, idle and under load") {
         const pid_t spare = spare_of(pool);
         std::vector<Future<int>> futures;
         if (round % 2 == 0) {
-            for (int i = 0; i < 20; ++i) { futures.push_back(pool.apply_async(TaskOptions{.retries = 1}, [](int n) { return n; }, i)); }
+            for (int i = 0; i < 20; ++i) {
+                futures.push_back(pool.apply_async(
+                    TaskOptions{.retries = 1}, [](int n) { return n; }, i));
+            }
         }
         ::kill(spare, SIGKILL);
-        for (int i = 0; i < 20; ++i) { futures.push_back(pool.apply_async(TaskOptions{.retries = 1}, [](int n) { return n; }, i)); }
+        for (int i = 0; i < 20; ++i) {
+            futures.push_back(pool.apply_async(
+                TaskOptions{.retries = 1}, [](int n) { return n; }, i));
+        }
         for (Future<int>& future : futures) { static_cast<void>(get_soon(future, recovery)); }
         wait_until_gone(spare, recovery);
     }
@@ -294,7 +308,9 @@ TEST_CASE("the spare worker is stopped: the pool goes on without it") {
         // Else it might still take a task, if it is no spare worker any more.
         wait_until([&] { return state_in("/proc/" + std::to_string(spare)) == 'T'; }, "the worker to stop", recovery);
         std::vector<Future<int>> futures;
-        for (int i = 0; i < 50; ++i) { futures.push_back(pool.apply_async([](int n) { return n; }, i)); }
+        for (int i = 0; i < 50; ++i) {
+            futures.push_back(pool.apply_async([](int n) { return n; }, i));
+        }
         for (Future<int>& future : futures) { static_cast<void>(get_soon(future, recovery)); }
         ::kill(spare, round % 2 == 0 ? SIGKILL : SIGCONT);
         wait_for_full_set(pool);
@@ -308,7 +324,9 @@ TEST_CASE("a worker that dies while it leaves costs nothing") {
     options.finalizer = [] { ::kill(::getpid(), SIGKILL); };
     Pool pool{options};
     std::vector<Future<int>> futures;
-    for (int i = 0; i < 200; ++i) { futures.push_back(pool.apply_async([](int n) { return n; }, i)); }
+    for (int i = 0; i < 200; ++i) {
+        futures.push_back(pool.apply_async([](int n) { return n; }, i));
+    }
     for (int i = 0; i < 200; ++i) { CHECK(get_soon(futures[static_cast<std::size_t>(i)]) == i); }
     futures.clear();
     require_whole(pool, muster);

@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/memory_group.hpp"
 
+#include <sys/mman.h>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -12,7 +13,6 @@
 #include <map>
 #include <random>
 #include <span>
-#include <sys/mman.h>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,11 +32,14 @@ bool all_are(std::span<const std::byte> bytes, std::byte value) {
 }
 
 std::size_t resident_bytes(std::span<std::byte> memory) {
-    auto* const begin = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(memory.data()), os::page_size));
+    auto* const begin =
+        reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(memory.data()), os::page_size));
     const std::size_t pages = static_cast<std::size_t>(memory.data() + memory.size() - begin) / os::page_size;
     std::vector<unsigned char> resident(pages);
     if (::mincore(begin, pages * os::page_size, resident.data()) != 0) { return 0; }
-    return static_cast<std::size_t>(std::ranges::count_if(resident, [](unsigned char page) { return (page & 1U) != 0; })) * os::page_size;
+    return static_cast<std::size_t>(
+               std::ranges::count_if(resident, [](unsigned char page) { return (page & 1U) != 0; })) *
+           os::page_size;
 }
 
 }  // namespace
@@ -49,8 +52,8 @@ TEST_CASE("the heap of a process is one, and it is its own") {
 
 TEST_CASE("memory is aligned to cache lines and zero, whatever its size") {
     Heap& heap = Heap::of_this_process();
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{65}, std::size_t{4097}, mega - 1, mega,
-                                   mega + 1, 3 * mega + 17}) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{65},
+                                   std::size_t{4097}, mega - 1, mega, mega + 1, 3 * mega + 17}) {
         CAPTURE(size);
         void* const memory = heap.allocate(size);
         CHECK(reinterpret_cast<std::uintptr_t>(memory) % cache_line == 0);
@@ -124,7 +127,9 @@ TEST_CASE("blocks of all sizes, freed in any order, do not overlap and leave not
     bool disjoint = true;
     bool zero = true;
     for (int i = 0; i < 5000; ++i) {
-        while (live.size() >= 50) { intact = free_one(std::next(live.begin(), static_cast<std::ptrdiff_t>(random() % live.size()))) && intact; }
+        while (live.size() >= 50) {
+            intact = free_one(std::next(live.begin(), static_cast<std::ptrdiff_t>(random() % live.size()))) && intact;
+        }
         const std::size_t size = std::min(static_cast<std::size_t>(sizes(random)), 2 * mega);
         auto* const memory = static_cast<std::byte*>(heap.allocate(size));
         zero = all_are({memory, size}, std::byte{0}) && zero;
@@ -132,7 +137,9 @@ TEST_CASE("blocks of all sizes, freed in any order, do not overlap and leave not
         std::memset(memory, static_cast<int>(mark), size);
         const auto [at, fresh] = live.emplace(memory, Block{size, mark});
         disjoint = disjoint && fresh && heap.holds(memory);
-        if (const auto next = std::next(at); next != live.end()) { disjoint = disjoint && memory + size <= next->first; }
+        if (const auto next = std::next(at); next != live.end()) {
+            disjoint = disjoint && memory + size <= next->first;
+        }
         if (at != live.begin()) {
             const auto before = std::prev(at);
             disjoint = disjoint && before->first + before->second.size <= memory;
@@ -148,7 +155,8 @@ TEST_CASE("blocks of all sizes, freed in any order, do not overlap and leave not
 TEST_CASE("blocks lie apart, so that what is written beyond one harms no other and not the heap") {
     Heap& heap = Heap::of_this_process();
     const std::size_t free_before = heap.free_bytes();
-    for (const std::size_t size : {std::size_t{8}, std::size_t{64}, std::size_t{1000}, std::size_t{64} << 10, mega, 3 * mega + 8}) {
+    for (const std::size_t size :
+         {std::size_t{8}, std::size_t{64}, std::size_t{1000}, std::size_t{64} << 10, mega, 3 * mega + 8}) {
         CAPTURE(size);
         const std::size_t apart = size < std::size_t{64} << 10 ? cache_line : os::page_size;
         std::vector<std::byte*> blocks;
@@ -164,7 +172,9 @@ TEST_CASE("blocks lie apart, so that what is written beyond one harms no other a
                   return 0;
               }) == 0);
         bool intact = true;
-        for (std::byte* const block : blocks) { intact = intact && (block == nullptr || all_are({block, size}, std::byte{1})); }
+        for (std::byte* const block : blocks) {
+            intact = intact && (block == nullptr || all_are({block, size}, std::byte{1}));
+        }
         CHECK(intact);
         for (std::byte*& block : blocks) {  // also where such a write has been
             if (block != nullptr) { heap.deallocate(block, size); }

@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 
+#include <pthread.h>
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -12,7 +13,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <pthread.h>
 #include <semaphore>
 #include <shared_mutex>
 #include <span>

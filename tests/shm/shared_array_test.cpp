@@ -113,7 +113,8 @@ TEST_CASE("an array of nothing is empty") {
 TEST_CASE("an array that cannot be had is an exception") {
     const std::size_t before = free_bytes();
     CHECK_THROWS_AS(SharedArray<double>{SIZE_MAX}, SharedMemoryExhausted);
-    CHECK_THROWS_AS(SharedArray<double>{SIZE_MAX / 8 + 1}, SharedMemoryExhausted);  // its size in bytes wraps to a small number
+    CHECK_THROWS_AS(SharedArray<double>{SIZE_MAX / 8 + 1},
+                    SharedMemoryExhausted);  // its size in bytes wraps to a small number
     CHECK_THROWS_AS(SharedArray<char>{SIZE_MAX / 2}, SharedMemoryExhausted);
     CHECK_THROWS_AS(SharedArray<double>{std::size_t{1} << 50}, SharedMemoryExhausted);
     CHECK(free_bytes() == before);

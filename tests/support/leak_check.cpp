@@ -71,7 +71,9 @@ std::map<std::string, std::string> children() {
 
 std::map<std::string, std::string> threads() {
     std::map<std::string, std::string> found;
-    for (const fs::path& path : entries("/proc/self/task")) { found.emplace(path.filename(), first_line(path / "comm")); }
+    for (const fs::path& path : entries("/proc/self/task")) {
+        found.emplace(path.filename(), first_line(path / "comm"));
+    }
     return found;
 }
 
@@ -114,8 +116,8 @@ std::set<std::string> signals() {
             found.insert(name + " is ignored");
         } else if (action.sa_handler != SIG_DFL) {
             std::ostringstream text;
-            text << name << " has the handler " << reinterpret_cast<void*>(action.sa_handler) << ", flags 0x" << std::hex
-                 << action.sa_flags;
+            text << name << " has the handler " << reinterpret_cast<void*>(action.sa_handler) << ", flags 0x"
+                 << std::hex << action.sa_flags;
             found.insert(text.str());
         }
     }
@@ -152,7 +154,9 @@ LeakCheck::State LeakCheck::look() {
 
 LeakCheck::LeakCheck() {
     [[maybe_unused]] static const bool warm = [] {
-        if (under_thread_sanitizer) { std::thread{[] {}}.join(); }  // its runtime starts a thread beside the first
+        if (under_thread_sanitizer) {
+            std::thread{[] {}}.join();
+        }  // its runtime starts a thread beside the first
         if (leak_check_warm_up != nullptr) { leak_check_warm_up(); }
         return true;
     }();

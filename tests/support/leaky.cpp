@@ -53,7 +53,9 @@ TEST_CASE("blocked signal") {
     CHECK(::pthread_sigmask(SIG_BLOCK, &one, nullptr) == 0);
 }
 TEST_CASE("ignored signal") { CHECK(std::signal(SIGUSR2, SIG_IGN) == SIG_DFL); }
-TEST_CASE("handled signal") { CHECK(std::signal(SIGUSR2, [](int) {}) == SIG_DFL); }
+TEST_CASE("handled signal") {
+    CHECK(std::signal(SIGUSR2, [](int) {}) == SIG_DFL);
+}
 TEST_CASE("file") {
     static const std::string name = "/procpool-leaky-" + std::to_string(::getpid());
     const int file = ::shm_open(name.c_str(), O_CREAT | O_RDWR, 0600);

@@ -18,8 +18,8 @@
 
 namespace procpool_test {
 
-/// Empty unless the program is root's, or has been given the right, and the memory controller is at hand; and under sanitizers. Tests that use it have the tag
-/// [serial], and are passed over without one.
+/// Empty unless the program is root's, or has been given the right, and the memory controller is at hand; and under
+/// sanitizers. Tests that use it have the tag [serial], and are passed over without one.
 class MemoryGroup {
 public:
     explicit MemoryGroup(std::uint64_t limit) {
@@ -27,13 +27,17 @@ public:
         if (limit != 0) { return; }  // what a sanitizer notes of each byte would count
 #endif
         const std::string name = "/procpool-test-" + std::to_string(::getpid());
-        if (!make("/sys/fs/cgroup/memory" + name, "/memory.limit_in_bytes", limit)) { make("/sys/fs/cgroup" + name, "/memory.max", limit); }
+        if (!make("/sys/fs/cgroup/memory" + name, "/memory.limit_in_bytes", limit)) {
+            make("/sys/fs/cgroup" + name, "/memory.max", limit);
+        }
     }
     MemoryGroup(const MemoryGroup&) = delete;
     MemoryGroup& operator=(const MemoryGroup&) = delete;
     ~MemoryGroup() {
         // Who was killed in it leaves it a little later.
-        for (int i = 0; !folder_.empty() && ::rmdir(folder_.c_str()) != 0 && i < 2000; ++i) { std::this_thread::sleep_for(std::chrono::milliseconds{1}); }
+        for (int i = 0; !folder_.empty() && ::rmdir(folder_.c_str()) != 0 && i < 2000; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        }
     }
 
     [[nodiscard]] explicit operator bool() const { return !folder_.empty(); }

@@ -16,11 +16,11 @@
 #include <system_error>
 #include <vector>
 
-#include <csignal>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 namespace {
 
@@ -93,12 +93,15 @@ void print_stacks(pid_t pid, bool with_gdb) {
     for (const pid_t thread : numbers_in(tasks)) {
         const fs::path task = tasks / std::to_string(thread);
         std::fprintf(stderr, "thread %d (%s), waits in %s, system call %s\n%s", thread, line_of(task / "comm").c_str(),
-                     line_of(task / "wchan").c_str(), line_of(task / "syscall").c_str(), text_of(task / "stack").c_str());
+                     line_of(task / "wchan").c_str(), line_of(task / "syscall").c_str(),
+                     text_of(task / "stack").c_str());
     }
     if (!with_gdb) { return; }
     std::fflush(stderr);
-    const std::string gdb = "timeout -k 1 15 gdb -nx -batch -iex 'set debuginfod enabled off' -ex 'set pagination off' "
-                            "-ex 'thread apply all bt 40' -p " + std::to_string(pid) + " </dev/null 1>&2 2>/dev/null";
+    const std::string gdb =
+        "timeout -k 1 15 gdb -nx -batch -iex 'set debuginfod enabled off' -ex 'set pagination off' "
+        "-ex 'thread apply all bt 40' -p " +
+        std::to_string(pid) + " </dev/null 1>&2 2>/dev/null";
     if (std::system(gdb.c_str()) != 0) { std::fprintf(stderr, "(gdb could not look at it)\n"); }
 }
 
@@ -150,8 +153,8 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: watch SECONDS PROGRAM [ARGUMENT...]\n");
         return 2;
     }
-    const auto limit = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                          std::chrono::duration<double>(std::atof(argv[1])));
+    const auto limit =
+        Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::atof(argv[1])));
     sigset_t mask, signals;
     sigemptyset(&signals);
     for (const int signal : {SIGCHLD, SIGINT, SIGTERM, SIGHUP}) { sigaddset(&signals, signal); }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/sync/biased_mutex.hpp>
 
-#include "support/catch.hpp"
 #include "pool/subprocess.hpp"
+#include "support/catch.hpp"
 #include "support/events.hpp"
 
 #include <atomic>
@@ -42,7 +42,8 @@ void check_that_another_waits(sync::BiasedMutex& mutex) {
     CHECK(value == 2);
 }
 
-TEST_CASE("a biased mutex: who locks it many times in a row has the favour, until another thread locks it", "[thread]") {
+TEST_CASE("a biased mutex: who locks it many times in a row has the favour, until another thread locks it",
+          "[thread]") {
     sync::BiasedMutex mutex;
     CHECK_FALSE(mutex.try_lock_as_favourite());
     if (!become_favourite(mutex)) { return; }
@@ -58,7 +59,8 @@ TEST_CASE("a biased mutex: who locks it many times in a row has the favour, unti
     CHECK(become_favourite(mutex));
 }
 
-TEST_CASE("a biased mutex that is locked for good excludes others like any other, and has no favourite afterwards", "[thread]") {
+TEST_CASE("a biased mutex that is locked for good excludes others like any other, and has no favourite afterwards",
+          "[thread]") {
     for (const bool with_favourite : {true, false}) {
         sync::BiasedMutex mutex;
         if (with_favourite) { static_cast<void>(become_favourite(mutex)); }

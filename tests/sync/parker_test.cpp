@@ -5,15 +5,15 @@
 #include "support/catch.hpp"
 #include "support/events.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
 #include <cstring>
 #include <random>
-#include <sys/mman.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -47,7 +47,9 @@ private:
 Deadline soon() { return Deadline::after(20s); }
 
 /// The word of a parker, its first member, for a test that plays a notifier who is killed between its two steps.
-std::atomic<std::uint32_t>& word_of(sync::Parker& parker) { return *reinterpret_cast<std::atomic<std::uint32_t>*>(&parker); }
+std::atomic<std::uint32_t>& word_of(sync::Parker& parker) {
+    return *reinterpret_cast<std::atomic<std::uint32_t>*>(&parker);
+}
 constexpr std::uint32_t word_parked = 1;
 constexpr std::uint32_t word_notified = 2;
 
@@ -164,13 +166,11 @@ TEST_CASE("a notification that races with a timeout is seen by this park or the 
 
 TEST_CASE("a notifier killed between its two steps leaves a sleeper that can be woken") {
     const Shared shared;
-    const pid_t child = start_child([&] {
-        return shared[0].park(Deadline::never()) ? 0 : 1;
-    });
+    const pid_t child = start_child([&] { return shared[0].park(Deadline::never()) ? 0 : 1; });
     wait_until([&] { return word_of(shared[0]).load() == word_parked; }, "a sleeper");
-    ::usleep(5000);  // asleep in its semaphore, most likely
+    ::usleep(5000);                                                    // asleep in its semaphore, most likely
     CHECK(word_of(shared[0]).exchange(word_notified) == word_parked);  // the first step
-    shared[0].notify();                                                // no other notification helps: it has been notified
+    shared[0].notify();  // no other notification helps: it has been notified
     ::usleep(20000);
     CHECK(::waitpid(child, nullptr, WNOHANG) == 0);
     shared[0].notify_again_if_interrupted();

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/sync/thread_mutex.hpp>
 
-#include "support/catch.hpp"
 #include "pool/subprocess.hpp"
+#include "support/catch.hpp"
 #include "support/events.hpp"
 
+#include <unistd.h>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 using namespace procpool;

@@ -19,7 +19,8 @@ using task::Cause;
 using task::Phase;
 using task::Word;
 
-// Worker processes that run the board's loop and are killed at random moments. The test plays parent and supervisor, in one thread.
+// Worker processes that run the board's loop and are killed at random moments. The test plays parent and supervisor, in
+// one thread.
 
 namespace {
 
@@ -49,7 +50,8 @@ public:
         for (const Worker& worker : workers_) { ::waitpid(worker.pid, nullptr, 0); }
     }
 
-    /// Kills one, settles what it leaves as Supervisor::settle() does, and puts a new one on another seat. Returns: how many tasks were lost.
+    /// Kills one, settles what it leaves as Supervisor::settle() does, and puts a new one on another seat. Returns: how
+    /// many tasks were lost.
     int kill(std::size_t which) {
         Worker& victim = workers_[which];
         ::kill(victim.pid, SIGKILL);
@@ -58,7 +60,9 @@ public:
         int lost = 0;
         for (std::uint32_t i = 0; i < board_->all_slots().size(); ++i) {
             const Word word = board_.word(i);
-            if (word.phase() == Phase::started && word.seat() == victim.seat) { lost += board_->lose(i, word.generation(), Cause::died) ? 1 : 0; }
+            if (word.phase() == Phase::started && word.seat() == victim.seat) {
+                lost += board_->lose(i, word.generation(), Cause::died) ? 1 : 0;
+            }
         }
         start(victim);
         return lost;
@@ -86,7 +90,9 @@ private:
                 if (size > buffer.size()) { buffer = store.grow(claim->slot, claim->generation, buffer, 0, size); }
                 const std::uint64_t value = answer(argument);
                 std::memcpy(buffer.data(), &value, sizeof value);
-                if (size > sizeof value) { std::memset(buffer.data() + sizeof value, static_cast<int>(argument & 0xff), size - sizeof value); }
+                if (size > sizeof value) {
+                    std::memset(buffer.data() + sizeof value, static_cast<int>(argument & 0xff), size - sizeof value);
+                }
                 store.seal(claim->slot, buffer, size);
                 if (!board_->finish(*claim, seat)) { return 1; }
             }
@@ -104,7 +110,8 @@ bool is_right(std::span<const std::byte> result, std::uint64_t argument) {
     if (result.size() != result_size(argument)) { return false; }
     std::memcpy(&value, result.data(), sizeof value);
     const auto mark = static_cast<std::byte>(argument & 0xff);
-    return value == answer(argument) && std::ranges::all_of(result.subspan(sizeof value), [mark](std::byte one) { return one == mark; });
+    return value == answer(argument) &&
+           std::ranges::all_of(result.subspan(sizeof value), [mark](std::byte one) { return one == mark; });
 }
 
 }  // namespace

@@ -12,12 +12,13 @@
 #include <unordered_set>
 #include <vector>
 
-// The protocol of the slot word as a model whose every interleaving is looked at. Each step below is one atomic access of Board::claim(),
-// finish(), withdraw(), lose(), Client::wait() or the supervisor; any process may pause before any of them, and one worker may die there.
-// What is checked: every task has exactly one outcome, a death costs at most one task, nobody is stuck.
+// The protocol of the slot word as a model whose every interleaving is looked at. Each step below is one atomic access
+// of Board::claim(), finish(), withdraw(), lose(), Client::wait() or the supervisor; any process may pause before any
+// of them, and one worker may die there. What is checked: every task has exactly one outcome, a death costs at most one
+// task, nobody is stuck.
 //
-// Two slots. Tasks 0 and 1 are published at the start, in slots 0 and 1; when task 0 is decided, the parent takes it and publishes task
-// 2 in slot 0: by then the ring may still show slot 0 for task 0.
+// Two slots. Tasks 0 and 1 are published at the start, in slots 0 and 1; when task 0 is decided, the parent takes it
+// and publishes task 2 in slot 0: by then the ring may still show slot 0 for task 0.
 
 namespace {
 
@@ -46,7 +47,20 @@ struct Slot {
     friend bool operator==(const Slot&, const Slot&) = default;
 };
 
-enum WorkerStep : Byte { read_head, read_entry, read_head_again, try_claim, help_after_claim, help, write_result, try_finish, notify, idle, refused, dead };
+enum WorkerStep : Byte {
+    read_head,
+    read_entry,
+    read_head_again,
+    try_claim,
+    help_after_claim,
+    help,
+    write_result,
+    try_finish,
+    notify,
+    idle,
+    refused,
+    dead
+};
 
 struct Worker {
     Byte step;
@@ -70,9 +84,9 @@ struct State {
     Byte parent;
     Byte canceller;
     Slot canceller_saw;
-    Byte waiter;    // of task 1
-    Byte notified;  // the waiter's parker
-    Byte condemner; // 0 not yet, 1 done
+    Byte waiter;     // of task 1
+    Byte notified;   // the waiter's parker
+    Byte condemner;  // 0 not yet, 1 done
     Byte settle;
     Byte settle_slot;
     Slot settle_saw;
@@ -107,15 +121,20 @@ public:
 private:
     static constexpr Byte as_byte(Phase phase) { return static_cast<Byte>(phase); }
     static bool is(const Slot& slot, Phase phase) { return slot.phase == as_byte(phase); }
-    static bool finished(const Slot& slot) { return is(slot, Phase::done) || is(slot, Phase::lost) || is(slot, Phase::cancelled); }
+    static bool finished(const Slot& slot) {
+        return is(slot, Phase::done) || is(slot, Phase::lost) || is(slot, Phase::cancelled);
+    }
 
     /// Two states that differ only in what nobody will look at are one.
     static void forget_the_past(State& s) {
         for (Worker& worker : s.workers) {
-            if (worker.step == read_head || worker.step == notify || worker.step == idle || worker.step == refused || worker.step == dead) {
+            if (worker.step == read_head || worker.step == notify || worker.step == idle || worker.step == refused ||
+                worker.step == dead) {
                 worker = {worker.step, 0, 0, 0, {}};
             }
-            if (worker.step == read_entry || worker.step == read_head_again) { worker = {worker.step, worker.position, 0, 0, {}}; }
+            if (worker.step == read_entry || worker.step == read_head_again) {
+                worker = {worker.step, worker.position, 0, 0, {}};
+            }
             if (worker.step != try_claim && worker.step != try_finish) { worker.expected = {}; }
         }
         if (s.canceller != cancel_exchange) { s.canceller_saw = {}; }
@@ -140,7 +159,9 @@ private:
         if (to == Phase::lost) { ++s.lost[task]; }
         if (to == Phase::done && s.result[slot] != task + 1) { fail("a task is done without its result"); }
         if (to == Phase::done && s.slots[slot].condemned != 0) { fail("a condemned task is done"); }
-        if (to != Phase::done && s.slots[slot].waited != 0 && slot == 1) { s.notified = 1; }  // finish() notifies in a step of its own
+        if (to != Phase::done && s.slots[slot].waited != 0 && slot == 1) {
+            s.notified = 1;
+        }  // finish() notifies in a step of its own
     }
 
     void expand(const State& s) {
@@ -187,7 +208,9 @@ private:
                     me.step = flaw_ == Flaw::head_first ? write_result : help_after_claim;
                 } else {
                     me.expected = n.slots[me.slot];
-                    if (!is(me.expected, Phase::pending) || me.expected.task != me.task) { me.step = flaw_ == Flaw::head_first ? read_head : help; }
+                    if (!is(me.expected, Phase::pending) || me.expected.task != me.task) {
+                        me.step = flaw_ == Flaw::head_first ? read_head : help;
+                    }
                 }
                 break;
             case help_after_claim:
@@ -257,7 +280,8 @@ private:
         State n = s;
         if (s.canceller == cancel_load) {
             n.canceller_saw = s.slots[0];
-            const bool wanted = is(s.slots[0], Phase::pending) && (s.slots[0].task == 0 || flaw_ == Flaw::any_generation);
+            const bool wanted =
+                is(s.slots[0], Phase::pending) && (s.slots[0].task == 0 || flaw_ == Flaw::any_generation);
             n.canceller = wanted ? cancel_exchange : cancel_done;
         } else if (s.canceller == cancel_exchange) {
             if (s.slots[0] == s.canceller_saw) {
@@ -345,7 +369,9 @@ private:
         const int published = s.parent == parent_done ? 3 : 2;
         int lost = 0;
         for (std::size_t task = 0; task < 3; ++task) {
-            if (static_cast<int>(task) < published && s.outcomes[task] != 1) { fail("task " + std::to_string(task) + " is never decided"); }
+            if (static_cast<int>(task) < published && s.outcomes[task] != 1) {
+                fail("task " + std::to_string(task) + " is never decided");
+            }
             lost += s.lost[task];
         }
         if (s.parent != parent_done) { fail("the parent is stuck"); }

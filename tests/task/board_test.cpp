@@ -80,7 +80,8 @@ TEST_CASE("a board fits into a region of any size that has room for its parts") 
     constexpr std::size_t largest = std::size_t{4} << 30;
     for (const std::uint32_t slots : {1U, 100U, 4096U, 65536U}) {
         for (const std::uint32_t seats : {1U, 6U, 10U, 66U}) {
-            for (std::size_t size = largest; size > (std::size_t{1} << 20) + (std::size_t{slots} << 14); size -= size / 16 + 12345) {
+            for (std::size_t size = largest; size > (std::size_t{1} << 20) + (std::size_t{slots} << 14);
+                 size -= size / 16 + 12345) {
                 os::Mapping part{size};
                 CAPTURE(slots, seats, size);
                 CHECK_NOTHROW(static_cast<void>(task::Board::create(part, {slots, seats, 64, 24})));

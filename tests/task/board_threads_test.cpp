@@ -17,8 +17,8 @@ using namespace procpool_test;
 using task::Phase;
 using task::Word;
 
-// One producer, some workers, a collector and perhaps somebody who withdraws, each a thread, over a board so small that they meet all
-// the time. ThreadSanitizer checks that the words order the payloads.
+// One producer, some workers, a collector and perhaps somebody who withdraws, each a thread, over a board so small that
+// they meet all the time. ThreadSanitizer checks that the words order the payloads.
 
 namespace {
 
@@ -164,7 +164,9 @@ void check(std::uint32_t slots, std::uint32_t workers, bool withdrawals) {
 
 TEST_CASE("one worker runs every task once, in order", "[thread][slow]") { check(GENERATE(4U, 64U), 1, false); }
 
-TEST_CASE("several workers run every task once", "[thread][slow]") { check(GENERATE(4U, 16U, 64U), GENERATE(2U, 4U), false); }
+TEST_CASE("several workers run every task once", "[thread][slow]") {
+    check(GENERATE(4U, 16U, 64U), GENERATE(2U, 4U), false);
+}
 
 TEST_CASE("a task that somebody withdraws is run or cancelled, never both, never neither", "[thread][slow]") {
     check(GENERATE(4U, 64U), GENERATE(1U, 3U), true);

@@ -29,17 +29,23 @@ constexpr std::size_t piece = Extents::extent_size;
 class Table {
 public:
     explicit Table(std::uint32_t count)
-        : count_(count), region_(round_up(2 * cache_line + sizeof(Extents) + count * 16 + sizeof(Extents::Use), os::page_size) + count * piece),
+        : count_(count),
+          region_(round_up(2 * cache_line + sizeof(Extents) + count * 16 + sizeof(Extents::Use), os::page_size) +
+                  count * piece),
           extents_(*reinterpret_cast<Extents*>(region_.data())) {
-        auto* const words = reinterpret_cast<std::atomic<std::uint64_t>*>(region_.data() + round_up(sizeof(Extents), cache_line));
+        auto* const words =
+            reinterpret_cast<std::atomic<std::uint64_t>*>(region_.data() + round_up(sizeof(Extents), cache_line));
         users_ = words + count;
-        extents_.attach(words, region_.data() + region_.size() - count * piece, count, *reinterpret_cast<Extents::Use*>(words + 2 * count));
+        extents_.attach(words, region_.data() + region_.size() - count * piece, count,
+                        *reinterpret_cast<Extents::Use*>(words + 2 * count));
     }
     Extents* operator->() const noexcept { return &extents_; }
     [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
     /// For a test's own book of who uses which extent.
     [[nodiscard]] std::atomic<std::uint64_t>& user(std::uint32_t extent) const noexcept { return users_[extent]; }
-    [[nodiscard]] std::span<std::byte> memory(Extents::Run run) const noexcept { return {extents_.address(run), run.count * piece}; }
+    [[nodiscard]] std::span<std::byte> memory(Extents::Run run) const noexcept {
+        return {extents_.address(run), run.count * piece};
+    }
 
 private:
     std::uint32_t count_;
@@ -48,7 +54,8 @@ private:
     std::atomic<std::uint64_t>* users_;
 };
 
-/// Takes and gives back runs of random sizes. Returns: how often two owners overlapped or contents were not as they were left.
+/// Takes and gives back runs of random sizes. Returns: how often two owners overlapped or contents were not as they
+/// were left.
 int churn(const Table& table, std::uint64_t seed, std::uint32_t me, int rounds) {
     std::mt19937_64 random{seed + me};
     struct Held {
@@ -103,7 +110,8 @@ TEST_CASE("a stamp tells tasks apart, and from what is free") {
 
 TEST_CASE("a run is as long as it must be") {
     const Table table{8};
-    const auto [size, count] = GENERATE(Catch::Generators::table<std::size_t, std::uint32_t>({{1, 1}, {piece, 1}, {piece + 1, 2}, {8 * piece, 8}}));
+    const auto [size, count] = GENERATE(
+        Catch::Generators::table<std::size_t, std::uint32_t>({{1, 1}, {piece, 1}, {piece + 1, 2}, {8 * piece, 8}}));
     const Extents::Run run = table->acquire(size, Extents::stamp(1, 1));
     CHECK(run.count == count);
     CHECK(table->was_owned() == count);
@@ -204,7 +212,8 @@ TEST_CASE("freed memory is kept up to a limit, and given back beyond it") {
     CHECK(table.memory(again)[0] == std::byte{3});  // there is room for it again
 }
 
-TEST_CASE("in a group many payloads are refused before anybody is killed; what is kept warm is no reason to refuse", "[serial]") {
+TEST_CASE("in a group many payloads are refused before anybody is killed; what is kept warm is no reason to refuse",
+          "[serial]") {
     const MemoryGroup group{std::size_t{128} << 20};
     if (!group) { return; }
     CHECK(in_child([&] {

@@ -42,7 +42,9 @@ std::vector<std::uint64_t> drained(Journal& journal) {
 
 TEST_CASE("all-zero memory is a journal that wants nothing") {
     auto journal = make();
-    for (const LogLevel level : {LogLevel::debug, LogLevel::error, LogLevel::off}) { CHECK_FALSE(journal->wants(level)); }
+    for (const LogLevel level : {LogLevel::debug, LogLevel::error, LogLevel::off}) {
+        CHECK_FALSE(journal->wants(level));
+    }
     CHECK(journal->level() == LogLevel::off);
     CHECK(drained(*journal).empty());
     journal->set_level(LogLevel::info);
@@ -56,7 +58,8 @@ TEST_CASE("all-zero memory is a journal that wants nothing") {
 TEST_CASE("records come once, in their order; a full journal loses the oldest and counts them") {
     auto journal = make();
     std::uint64_t next = 0;
-    for (const std::uint64_t count : {std::uint64_t{1}, std::uint64_t{100}, Journal::cells, Journal::cells + 7, 3 * Journal::cells}) {
+    for (const std::uint64_t count :
+         {std::uint64_t{1}, std::uint64_t{100}, Journal::cells, Journal::cells + 7, 3 * Journal::cells}) {
         const std::uint64_t dropped = journal->dropped();
         for (std::uint64_t i = 0; i < count; ++i) { say(*journal, next++); }
         const std::vector<std::uint64_t> numbers = drained(*journal);
@@ -74,7 +77,8 @@ TEST_CASE("a writer that is stopped or dies in the middle of a record holds nobo
     bool gone = false;
     std::vector<std::uint64_t> numbers;
     const auto drain = [&] {
-        return journal->drain([&](std::int32_t pid) { return gone && pid == 77; }, [&](const JournalEntry& entry) { numbers.push_back(entry.task); });
+        return journal->drain([&](std::int32_t pid) { return gone && pid == 77; },
+                              [&](const JournalEntry& entry) { numbers.push_back(entry.task); });
     };
     journal->write(77, [&](JournalEntry& entry) {
         say(*journal, 2);
@@ -102,7 +106,8 @@ TEST_CASE("a writer that is stopped or dies in the middle of a record holds nobo
     CHECK(journal->dropped() == dropped + 1);
 }
 
-TEST_CASE("many threads write while one reads: every record is whole and comes once, or is counted as lost", "[thread]") {
+TEST_CASE("many threads write while one reads: every record is whole and comes once, or is counted as lost",
+          "[thread]") {
     auto journal = make();
     constexpr std::uint64_t writers = 3;
     constexpr std::uint64_t each = 20'000;
@@ -133,7 +138,9 @@ TEST_CASE("many threads write while one reads: every record is whole and comes o
 }
 
 /// Overwrites 8 bytes of a journal, as a task may.
-void overwrite(Journal& journal, std::size_t offset, std::uint64_t value) { std::memcpy(reinterpret_cast<std::byte*>(&journal) + offset, &value, sizeof value); }
+void overwrite(Journal& journal, std::size_t offset, std::uint64_t value) {
+    std::memcpy(reinterpret_cast<std::byte*>(&journal) + offset, &value, sizeof value);
+}
 
 TEST_CASE("a journal that a task has overwritten holds nobody up, and has room for later records") {
     // Its words but those of the cells lie before them; of the cells, those at the start.
@@ -141,7 +148,8 @@ TEST_CASE("a journal that a task has overwritten holds nobody up, and has room f
     std::vector<std::size_t> places;
     for (std::size_t offset = 0; offset < cells_begin; offset += 8) { places.push_back(offset); }
     for (std::size_t cell = 0; cell < 25; ++cell) { places.push_back(cells_begin + cell * 1024); }
-    for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}, std::uint64_t{0x4141414141414141}, std::uint64_t{5000} << 24 | 1}) {
+    for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0},
+                                      std::uint64_t{0x4141414141414141}, std::uint64_t{5000} << 24 | 1}) {
         for (const std::size_t place : places) {
             CAPTURE(value, place);
             auto journal = make();

@@ -94,7 +94,8 @@ TEST_CASE("positions go on beyond 32 bits") {
     // What a ring looks like after 2^32 - 9 tasks; the tail lies after the entries' address and mask.
     Holder<4> holder;
     Ring& ring = holder.ring;
-    constexpr std::uint64_t start = (std::uint64_t{1} << 32) - 9;  // every entry is written before the lap that zeroed ones would be of
+    constexpr std::uint64_t start =
+        (std::uint64_t{1} << 32) - 9;  // every entry is written before the lap that zeroed ones would be of
     auto* const bytes = reinterpret_cast<std::byte*>(&ring);
     auto* const tail = reinterpret_cast<std::atomic<std::uint64_t>*>(bytes + procpool::apart);
     holder.head.store(start);
@@ -119,7 +120,8 @@ TEST_CASE("a head that a task has overwritten is mended, and no offer that is go
         if (i < 7) { ring.advance_past(ring.head()); }
     }
     CHECK(ring.head() == 7);
-    for (const std::uint64_t wrong : {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{11}, std::uint64_t{1} << 60, ~std::uint64_t{0}}) {
+    for (const std::uint64_t wrong :
+         {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{11}, std::uint64_t{1} << 60, ~std::uint64_t{0}}) {
         holder.head = wrong;
         CHECK(ring.mend() == 6);  // the oldest entry there is
         CHECK(ring.head() == 6);

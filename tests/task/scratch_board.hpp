@@ -16,7 +16,8 @@ namespace procpool_test {
 class ScratchBoard {
 public:
     explicit ScratchBoard(procpool::task::BoardSize size, std::size_t bytes = std::size_t{64} << 20)
-        : region_(bytes), board_(procpool::task::Board::create(region_, size)) {}
+        : region_(bytes),
+          board_(procpool::task::Board::create(region_, size)) {}
 
     procpool::task::Board* operator->() const noexcept { return &board_; }
     procpool::task::Board& operator*() const noexcept { return board_; }
@@ -26,7 +27,9 @@ public:
         return procpool::task::Word{slot(index).word.load(std::memory_order_acquire)};
     }
 
-    [[nodiscard]] procpool::task::Ring& ring() const noexcept { return board_.queue.ring(procpool::task::Queue::usual); }
+    [[nodiscard]] procpool::task::Ring& ring() const noexcept {
+        return board_.queue.ring(procpool::task::Queue::usual);
+    }
 
     /// Called by: the producer. Returns: the position, whose low half is the task's generation; its number is one more.
     std::uint64_t publish(std::uint32_t index, std::uint64_t argument, bool waited = false) const {
@@ -38,8 +41,12 @@ public:
         board_.publish({index, static_cast<std::uint32_t>(position)}, procpool::task::Queue::usual, waited);
         return position;
     }
-    [[nodiscard]] std::uint64_t argument(std::uint32_t index) const noexcept { return number(board_.arguments.payload(index)); }
-    [[nodiscard]] std::uint64_t result(std::uint32_t index) const noexcept { return number(board_.results.payload(index)); }
+    [[nodiscard]] std::uint64_t argument(std::uint32_t index) const noexcept {
+        return number(board_.arguments.payload(index));
+    }
+    [[nodiscard]] std::uint64_t result(std::uint32_t index) const noexcept {
+        return number(board_.results.payload(index));
+    }
     void write_result(std::uint32_t index, std::uint64_t value) const {
         const auto buffer = board_.results.first_buffer(index);
         std::memcpy(buffer.data(), &value, sizeof value);
@@ -51,7 +58,8 @@ public:
         procpool::task::Word seen = word(index);
         while (seen.finished()) {
             std::uint64_t bits = seen.bits();
-            if (slot(index).word.compare_exchange_weak(bits, seen.with(procpool::task::Phase::taken).bits(), std::memory_order_acq_rel)) {
+            if (slot(index).word.compare_exchange_weak(bits, seen.with(procpool::task::Phase::taken).bits(),
+                                                       std::memory_order_acq_rel)) {
                 return seen.phase();
             }
             seen = procpool::task::Word{bits};
@@ -59,7 +67,8 @@ public:
         return std::nullopt;
     }
     void free(std::uint32_t index) const noexcept {
-        slot(index).word.store(word(index).with(procpool::task::Phase::free).with_waited(false).bits(), std::memory_order_release);
+        slot(index).word.store(word(index).with(procpool::task::Phase::free).with_waited(false).bits(),
+                               std::memory_order_release);
     }
 
 private:

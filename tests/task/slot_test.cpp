@@ -9,7 +9,8 @@ using namespace procpool::task;
 
 namespace {
 
-const std::vector<Phase> phases{Phase::free, Phase::pending, Phase::started, Phase::done, Phase::lost, Phase::cancelled, Phase::taken};
+const std::vector<Phase> phases{Phase::free, Phase::pending,   Phase::started, Phase::done,
+                                Phase::lost, Phase::cancelled, Phase::taken};
 
 }  // namespace
 
@@ -26,7 +27,8 @@ TEST_CASE("the fields of a word do not touch each other") {
             for (const bool waited : {false, true}) {
                 for (const Verdict verdict : {Verdict::none, Verdict::timed_out, Verdict::killed}) {
                     for (const Phase phase : phases) {
-                        const Word word = Word::pending(generation, waited).started_by(seat).with_verdict(verdict).with(phase);
+                        const Word word =
+                            Word::pending(generation, waited).started_by(seat).with_verdict(verdict).with(phase);
                         REQUIRE(word.generation() == generation);
                         REQUIRE(word.seat() == seat);
                         REQUIRE(word.waited() == waited);
@@ -61,5 +63,7 @@ TEST_CASE("finished means decided and not taken") {
 }
 
 TEST_CASE("two tasks in one slot differ in every state") {
-    for (const Phase phase : phases) { CHECK(Word::pending(1, false).with(phase).bits() != Word::pending(2, false).with(phase).bits()); }
+    for (const Phase phase : phases) {
+        CHECK(Word::pending(1, false).with(phase).bits() != Word::pending(2, false).with(phase).bits());
+    }
 }

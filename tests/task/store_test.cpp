@@ -25,7 +25,8 @@ std::byte pattern(std::size_t i) { return static_cast<std::byte>(i * 7 + i / 251
 
 /// Writes `size` bytes as a Writer does, `step` at a time, and seals them. Returns: the last buffer.
 template <class Store>
-std::span<std::byte> write(Store& store, std::uint32_t slot, std::uint32_t generation, std::size_t size, std::size_t step) {
+std::span<std::byte> write(Store& store, std::uint32_t slot, std::uint32_t generation, std::size_t size,
+                           std::size_t step) {
     std::span<std::byte> buffer = store.first_buffer(slot);
     for (std::size_t used = 0; used < size;) {
         const std::size_t now = std::min(step, size - used);
@@ -49,20 +50,25 @@ void check_sizes(Store& store) {
     const std::size_t window = store.window(0).size();
     REQUIRE(window >= os::page_size);
     REQUIRE(store.window(1).data() == store.window(0).data() + window);
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, std::size_t{64}, os::page_size - 1,
-                                   os::page_size, os::page_size + 1, window - 1, window, window + 1, extent - 1, extent, extent + 1, 3 * extent,
-                                   5 * extent + 12345}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, std::size_t{64},
+          os::page_size - 1, os::page_size, os::page_size + 1, window - 1, window, window + 1, extent - 1, extent,
+          extent + 1, 3 * extent, 5 * extent + 12345}) {
         for (const std::size_t step : {size, std::size_t{1000}, std::size_t{7}}) {
             if (step == 0 || (step == 7 && size > window + 1)) { continue; }
             CAPTURE(size, step);
-            for (std::uint32_t slot = 0; slot < slots; ++slot) { write(store, slot, 9, size, step); }  // neighbours do not disturb each other
+            for (std::uint32_t slot = 0; slot < slots; ++slot) {
+                write(store, slot, 9, size, step);
+            }  // neighbours do not disturb each other
             for (std::uint32_t slot = 0; slot < slots; ++slot) {
                 const std::span<std::byte> payload = store.payload(slot);
                 REQUIRE(payload.size() == size);
                 REQUIRE(is_pattern(payload));
                 REQUIRE(store.is_large(slot) == (size > window));
                 if (size <= Slot::inline_bytes) { REQUIRE(payload.data() == store.first_buffer(slot).data()); }
-                if (size > Slot::inline_bytes && size <= window) { REQUIRE(payload.data() == store.window(slot).data()); }
+                if (size > Slot::inline_bytes && size <= window) {
+                    REQUIRE(payload.data() == store.window(slot).data());
+                }
             }
             REQUIRE((store.extents().was_owned() > 0) == (size > window));
             for (std::uint32_t slot = 0; slot < slots; ++slot) { store.release(slot); }
@@ -160,7 +166,8 @@ TEST_CASE("a large buffer with a small payload is found and freed") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->results;
     for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{100}}) {
-        std::span<std::byte> buffer = store.grow(1, 2, store.first_buffer(1), 0, 2 * extent);  // then an exception replaced the result
+        std::span<std::byte> buffer =
+            store.grow(1, 2, store.first_buffer(1), 0, 2 * extent);  // then an exception replaced the result
         for (std::size_t i = 0; i < size; ++i) { buffer[i] = pattern(i); }
         store.seal(1, buffer, size);
         CHECK(store.payload(1).size() == size);
@@ -215,7 +222,8 @@ TEST_CASE("a payload that names memory which is not its own is empty, and gives 
     const std::uint32_t owned = store.extents().was_owned();
     const std::uint64_t run = board.slot(1).large_result.run.load();
     const std::uint64_t size = board.slot(1).large_result.size;
-    for (const std::uint64_t wrong : {std::uint64_t{0}, board.slot(0).large_result.run.load(), run + 1, run + (std::uint64_t{1} << 32), ~std::uint64_t{0}}) {
+    for (const std::uint64_t wrong : {std::uint64_t{0}, board.slot(0).large_result.run.load(), run + 1,
+                                      run + (std::uint64_t{1} << 32), ~std::uint64_t{0}}) {
         board.slot(1).large_result.run.store(wrong);
         CHECK(store.payload(1).empty());
         CHECK(store.held(1).run.count == 0);

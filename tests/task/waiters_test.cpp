@@ -17,7 +17,11 @@ using procpool::task::Waiters;
 namespace {
 
 struct Sleepers {
-    Sleepers(std::uint32_t count, std::uint32_t tasks) : parkers(count), elsewhere(count), marks(count * Waiters::words_for(tasks)), sets(tasks) {
+    Sleepers(std::uint32_t count, std::uint32_t tasks)
+        : parkers(count),
+          elsewhere(count),
+          marks(count * Waiters::words_for(tasks)),
+          sets(tasks) {
         for (Parker& parker : parkers) { parker.reset(); }
         waiters.attach(parkers, elsewhere.data(), marks.data(), tasks);
     }

@@ -143,7 +143,8 @@ TEST_CASE("a task learns who runs it", "[thread]") {
     }};
     submit(board, 0, 0, nothing_code);
     submit(board, 1, 0, [](TaskFrame& frame) {
-        seen = {in_worker(), static_cast<std::uint32_t>(this_worker::index()), this_worker::pid(), this_task::attempt(), &frame.host};
+        seen = {in_worker(), static_cast<std::uint32_t>(this_worker::index()), this_worker::pid(), this_task::attempt(),
+                &frame.host};
         number = this_task::id();
         if (worker::identity.host != &frame.host) { throw std::logic_error("another host"); }
     });
@@ -176,7 +177,8 @@ TEST_CASE("a task is known by its number where its generation has been another's
         CHECK(loop.run_one());
         CHECK(id == number);
         CHECK_FALSE(stopped);
-        board->request_stop(0, task::Word::pending(7, false).started_by(0), number, board.slot(0).stop_request.load());  // comes late
+        board->request_stop(0, task::Word::pending(7, false).started_by(0), number,
+                            board.slot(0).stop_request.load());  // comes late
         CHECK(board.take(0) == Phase::done);
         board.free(0);
     }
@@ -209,7 +211,9 @@ TEST_CASE("a loop ends when the pool is closed and nothing is left, asleep or no
         for (std::uint32_t seat = 0; seat < 3; ++seat) {
             threads.emplace_back([&, seat] { Loop{*board, seat, host}.run(); });
         }
-        if (round % 3 == 0) { until([&] { return board->sleeping.was_size() == 3; }); }
+        if (round % 3 == 0) {
+            until([&] { return board->sleeping.was_size() == 3; });
+        }
         for (std::uint32_t i = 0; i < 8; ++i) { submit(board, i, i); }
         close(board);
         for (std::thread& thread : threads) { thread.join(); }
@@ -220,7 +224,8 @@ TEST_CASE("a loop ends when the pool is closed and nothing is left, asleep or no
     }
 }
 
-TEST_CASE("what was published before a close is run, also when both come between two looks of a worker", "[thread][slow]") {
+TEST_CASE("what was published before a close is run, also when both come between two looks of a worker",
+          "[thread][slow]") {
     // The worker starts its loop while the other side publishes and closes: at some offset it has just found nothing.
     const std::uint64_t seed = std::random_device{}();
     CAPTURE(seed);
@@ -247,7 +252,8 @@ TEST_CASE("what was published before a close is run, also when both come between
     }};
     int lost = 0;
     int played = 0;
-    const auto end = std::chrono::steady_clock::now() + 60s;  // a busy machine takes long for a round, in which both threads yield
+    const auto end =
+        std::chrono::steady_clock::now() + 60s;  // a busy machine takes long for a round, in which both threads yield
     for (int round = 1; round <= rounds && std::chrono::steady_clock::now() < end; ++round) {
         board->control.life.store(Life::open);
         begun = round;
@@ -287,7 +293,8 @@ TEST_CASE("sleeping workers are woken for every task", "[thread][slow]") {
     std::uint64_t submitted = 0;
     std::uint64_t right = 0;
     bool stuck = false;
-    const auto last = std::chrono::steady_clock::now() + 10s;  // a busy machine takes long for a burst: who spins yields many times
+    const auto last =
+        std::chrono::steady_clock::now() + 10s;  // a busy machine takes long for a burst: who spins yields many times
     for (int burst = 0; burst < 400 && !stuck && (burst == 0 || std::chrono::steady_clock::now() < last); ++burst) {
         const auto count = static_cast<std::uint32_t>(1 + random() % slots);
         for (std::uint32_t i = 0; i < count; ++i) {
@@ -305,7 +312,9 @@ TEST_CASE("sleeping workers are woken for every task", "[thread][slow]") {
         }
         submitted += count;
         // Until all sleep, or while they still spin, or in between.
-        if (random() % 3 == 0) { until([&] { return board->sleeping.was_size() == workers; }); }
+        if (random() % 3 == 0) {
+            until([&] { return board->sleeping.was_size() == workers; });
+        }
         if (random() % 3 == 1) { std::this_thread::sleep_for(std::chrono::microseconds{random() % 60}); }
     }
     close(board);

@@ -6,15 +6,15 @@
 #include "support/catch.hpp"
 #include "support/events.hpp"
 
+#include <sys/prctl.h>
+#include <unistd.h>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
-#include <sys/prctl.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace procpool;
 using namespace procpool_test;
@@ -33,10 +33,13 @@ std::string own_name() {
 template <class Ask>
 std::uint64_t asked(const ForkBench& bench, Ask) {
     static_assert(std::is_empty_v<Ask>);
-    return bench.submit(0, [](TaskFrame& frame) {
-        const std::uint64_t value = Ask{}();
-        frame.result.write(&value, sizeof value);
-    }).number();
+    return bench
+        .submit(0,
+                [](TaskFrame& frame) {
+                    const std::uint64_t value = Ask{}();
+                    frame.result.write(&value, sizeof value);
+                })
+        .number();
 }
 
 }  // namespace
@@ -66,7 +69,9 @@ TEST_CASE("a worker is set up as promised") {
     CHECK(asked(bench, [] { return own_name() == "named:0" ? 1U : 0U; }) == 1);
     CHECK(asked(bench, [] { return std::getchar() == EOF ? 1U : 0U; }) == 1);
     CHECK(asked(bench, [] { return ::getpgid(0) == ::getpid() ? 1U : 0U; }) == 1);
-    CHECK(asked(bench, [] { return in_worker() && this_worker::index() == 0 && this_worker::pid() == ::getpid() ? 1U : 0U; }) == 1);
+    CHECK(asked(bench, [] {
+              return in_worker() && this_worker::index() == 0 && this_worker::pid() == ::getpid() ? 1U : 0U;
+          }) == 1);
     CHECK(asked(bench, [] {
               struct sigaction interrupt {};
               struct sigaction terminate {};
@@ -74,14 +79,18 @@ TEST_CASE("a worker is set up as promised") {
               ::sigaction(SIGTERM, nullptr, &terminate);
               sigset_t blocked;
               ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
-              return interrupt.sa_handler == SIG_IGN && terminate.sa_handler == SIG_DFL && sigismember(&blocked, SIGTERM) == 0 ? 1U : 0U;
+              return interrupt.sa_handler == SIG_IGN && terminate.sa_handler == SIG_DFL &&
+                             sigismember(&blocked, SIGTERM) == 0
+                         ? 1U
+                         : 0U;
           }) == 1);
 }
 
 TEST_CASE("a worker cannot write where arguments lie") {
     const ForkBench bench{4, 1};
-    const auto ticket = bench->submit({.code = [](TaskFrame& frame) { const_cast<std::byte&>(frame.arguments[500]) = std::byte{1}; }},
-                                      [](Writer& out) { static_cast<void>(out.claim(1000)); });
+    const auto ticket =
+        bench->submit({.code = [](TaskFrame& frame) { const_cast<std::byte&>(frame.arguments[500]) = std::byte{1}; }},
+                      [](Writer& out) { static_cast<void>(out.claim(1000)); });
     CHECK(Task{*bench, *ticket}.loss().exit_status == ExitStatus::from_signal(SIGSEGV));
     CHECK(bench.submit(3).number() == answer(3));
 }
@@ -129,10 +138,13 @@ TEST_CASE("what a task prints is there before its result") {
 TEST_CASE("a task that forks and returns twice answers once") {
     const ForkBench bench{4, 1};
     for (std::uint64_t i = 0; i < 5; ++i) {
-        CHECK(bench.submit(i, [](TaskFrame& frame) {
-            static_cast<void>(::fork());
-            answer_code(frame);
-        }).number() == answer(i));
+        CHECK(bench
+                  .submit(i,
+                          [](TaskFrame& frame) {
+                              static_cast<void>(::fork());
+                              answer_code(frame);
+                          })
+                  .number() == answer(i));
     }
     CHECK(bench.submit(9).number() == answer(9));
 }

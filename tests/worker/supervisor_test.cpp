@@ -6,6 +6,7 @@
 #include "support/catch.hpp"
 #include "support/events.hpp"
 
+#include <unistd.h>
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -13,7 +14,6 @@
 #include <set>
 #include <stdexcept>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 using namespace procpool;
@@ -41,7 +41,9 @@ void raise_code(TaskFrame& frame) {
 
 std::uint32_t ready_workers(const ForkBench& bench) {
     std::uint32_t count = 0;
-    for (const task::Seat& seat : bench->board().seats()) { count += seat.state.load() == task::SeatState::ready ? 1U : 0U; }
+    for (const task::Seat& seat : bench->board().seats()) {
+        count += seat.state.load() == task::SeatState::ready ? 1U : 0U;
+    }
     return count;
 }
 
@@ -74,7 +76,8 @@ TEST_CASE("how a worker ended is known, and another takes its place") {
     CHECK(bench.submit(5).number() == answer(5));
     wait_until([&] { return ready_workers(bench) == 2; }, "replacements");
     CHECK(bench->board().control.workers_died.load() == 6);
-    wait_until([&] { return bench->board().control.workers_started.load() == 8; }, "the last start to be counted");  // after the fork
+    wait_until([&] { return bench->board().control.workers_started.load() == 8; },
+               "the last start to be counted");  // after the fork
     CHECK(bench->board().control.casualties.load() == 6);
     std::set<std::uint32_t> indices;
     for (const task::Seat& seat : bench->board().seats()) {
@@ -89,7 +92,8 @@ TEST_CASE("idle workers that are killed are replaced, and cost nothing") {
     for (int round = 0; round < 10; ++round) {
         const auto pid = static_cast<pid_t>(bench.submit(0, pid_code).number());
         ::kill(pid, SIGKILL);
-        wait_until([&] { return bench->board().control.deaths.load() == static_cast<std::uint32_t>(round) + 1; }, "a death");
+        wait_until([&] { return bench->board().control.deaths.load() == static_cast<std::uint32_t>(round) + 1; },
+                   "a death");
         CHECK(bench.submit(3).number() == answer(3));
     }
     CHECK(bench->board().control.casualties.load() == 0);

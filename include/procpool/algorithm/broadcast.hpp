@@ -21,7 +21,8 @@ namespace procpool {
 
 namespace algorithm {
 
-/// Returns: what the futures hold, in their order, when all of them are ready. Throws: the error of the first that holds one.
+/// Returns: what the futures hold, in their order, when all of them are ready. Throws: the error of the first that
+/// holds one.
 template <class Result>
 auto get_all(std::vector<Future<Result>>& futures) {
     for (const Future<Result>& future : futures) { future.wait(); }
@@ -44,18 +45,23 @@ auto ProcessPool<E>::broadcast(F f, Args&&... args) {
     if constexpr (TaskCall<F, Args...>) {
         using Result = task_result_t<F, Args...>;
         engine::Client& to = open_client();
-        if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { to.check_code(reinterpret_cast<std::uintptr_t>(f)); }
+        if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
+            to.check_code(reinterpret_cast<std::uintptr_t>(f));
+        }
         if constexpr (is_snapshot_v<F>) {
             check_snapshot(f, [&](const void* address) { return to.is_newer_than_workers(address); });
         }
-        if (to.is_in_task()) { engine::throw_deadlock("procpool: broadcast() in a task of the pool"); }  // which would have to end first
+        if (to.is_in_task()) {
+            engine::throw_deadlock("procpool: broadcast() in a task of the pool");
+        }                                                    // which would have to end first
         const std::lock_guard one_at_a_time{broadcasting_};  // a worker's mail holds one task
         std::vector<Future<Result>> futures;
         futures.reserve(size());
         try {
             for (std::uint32_t index = 0; index < size(); ++index) {
                 const engine::Order order{.code = call_code<F, Args...>, .addressee = index};
-                const auto ticket = to.submit(order, [&](Writer& out) { encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); });
+                const auto ticket = to.submit(
+                    order, [&](Writer& out) { encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); });
                 futures.emplace_back(TaskHandle{to, *ticket});
             }
         } catch (...) {  // the pool was closed meanwhile, or an argument's Codec threw

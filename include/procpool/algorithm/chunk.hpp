@@ -53,11 +53,14 @@ class ChunkRun {
         }
     }();
     static constexpr bool folds = results == Results::folded;
-    static constexpr std::uint64_t largest_block = 64;  // what a death may cost where items take next to nothing: a promise
+    static constexpr std::uint64_t largest_block =
+        64;  // what a death may cost where items take next to nothing: a promise
     /// Each item adds to the bytes of the result, so that how many count must be said with each that is counted.
-    static constexpr bool leaves_bytes = (results == Results::copied || results == Results::folded) && !std::is_void_v<Result> && !plain_results;
-    /// Results of one size are kept here until it is certain that this is the worker, and not a child that an item has forked: the loop stores
-    /// nothing that others see, so that it can be vectorized. Larger ones are looked at one by one.
+    static constexpr bool leaves_bytes =
+        (results == Results::copied || results == Results::folded) && !std::is_void_v<Result> && !plain_results;
+    /// Results of one size are kept here until it is certain that this is the worker, and not a child that an item has
+    /// forked: the loop stores nothing that others see, so that it can be vectorized. Larger ones are looked at one by
+    /// one.
     static constexpr bool stores_results = plain_results || (results == Results::shared && !std::is_void_v<Result>);
     static constexpr std::size_t largest_buffered = 64;
     static constexpr bool buffers = [] {
@@ -80,15 +83,18 @@ class ChunkRun {
         using type = Nothing;
     };
     template <Wrapper Folded>
-        requires folds
-    struct Folds<Folded> {
+    requires folds struct Folds<Folded> {
         using type = Accumulator<Folded>;
     };
 
 public:
     explicit ChunkRun(TaskFrame& frame)
-        : frame_(frame), in_(frame.arguments), head_(decode_plain<ChunkHead>(in_)), f_(decode_callable<F>(in_)),
-          items_(frame.arguments.data() + frame.arguments.size() - in_.remaining()), done_(head_.skip),
+        : frame_(frame),
+          in_(frame.arguments),
+          head_(decode_plain<ChunkHead>(in_)),
+          f_(decode_callable<F>(in_)),
+          items_(frame.arguments.data() + frame.arguments.size() - in_.remaining()),
+          done_(head_.skip),
           limit_(frame.host.wiped_word() != nullptr ? *frame.host.wiped_word() : own_limit_) {
         if constexpr (items != Items::in_place) {
             if constexpr (takes_stop_token_v<F, Item>) { stop_ = frame.host.stop_token(); }
@@ -127,8 +133,9 @@ public:
     }
 
 private:
-    /// Accounts for items block by block: one by one, or by up to 64 of them where they take under 100 ns. The clock is looked at every few
-    /// microseconds, after one block or several: it takes time itself, and waits for all memory accesses that are under way.
+    /// Accounts for items block by block: one by one, or by up to 64 of them where they take under 100 ns. The clock is
+    /// looked at every few microseconds, after one block or several: it takes time itself, and waits for all memory
+    /// accesses that are under way.
     void run_all() {
         constexpr std::uint64_t most_blocks = 32;
         constexpr std::chrono::nanoseconds cheap{100};
@@ -160,7 +167,8 @@ private:
             note_progress();
             const auto elapsed = now - last;
             if ((head_.flags & ChunkHead::exact) == 0) {
-                block = elapsed < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest_block) : 1;
+                block = elapsed < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest_block)
+                                                                                    : 1;
             }
             blocks = elapsed < often ? std::min(blocks * 2, most_blocks) : std::max(blocks / 2, std::uint64_t{1});
             if ((head_.flags & ChunkHead::brief) != 0 && now - start > longest_brief) { return; }
@@ -171,7 +179,9 @@ private:
     void run_blocks(std::uint64_t block, std::uint64_t end) {
         const bool cheapest = block == largest_block && !leaves_bytes;
         if constexpr (plain_results) {
-            if (cheapest && report_.error_at == 0) { seal(sizeof(ChunkReport) + (end - head_.skip) * sizeof(Result)); }  // as if all were there
+            if (cheapest && report_.error_at == 0) {
+                seal(sizeof(ChunkReport) + (end - head_.skip) * sizeof(Result));
+            }  // as if all were there
         }
         // Blocks end at multiples of their size, so that loops that the compiler vectorizes find their items aligned.
         for (std::uint64_t next = (done_ / block + 1) * block;; next += block) {
@@ -186,18 +196,21 @@ private:
         }
     }
 
-    /// Effects: the item that would have been next has failed. Its error lies behind all results there are, and, where room for all results
-    /// was claimed, behind that.
+    /// Effects: the item that would have been next has failed. Its error lies behind all results there are, and, where
+    /// room for all results was claimed, behind that.
     void note_failure(const std::exception_ptr& error) {
         leave_if_impostor();
         const bool more_results = plain_results && (head_.flags & ChunkHead::goes_on) != 0;
-        const std::size_t claimed = more_results ? static_cast<std::size_t>(head_.count - head_.skip) * sizeof_result() : 0;
+        const std::size_t claimed =
+            more_results ? static_cast<std::size_t>(head_.count - head_.skip) * sizeof_result() : 0;
         set_whole();
         const std::size_t at = std::max(whole_, sizeof(ChunkReport) + claimed);
         frame_.result.rewind(at);
         encode_exception(frame_.result, error);
         whole_ = frame_.result.size();
-        if constexpr (plain_results) { results_ = frame_.result.buffer().data() + sizeof(ChunkReport); }  // the buffer may have grown
+        if constexpr (plain_results) {
+            results_ = frame_.result.buffer().data() + sizeof(ChunkReport);
+        }  // the buffer may have grown
         report_.failed_item = done_;
         report_.error_at = at;
     }
@@ -231,11 +244,12 @@ private:
         frame_.result.rewind(size);
     }
 
-    /// Effects: so many bytes of the report are there. What else it says than `completed`, which is the first, changes only with a look at the
-    /// clock and with an error.
+    /// Effects: so many bytes of the report are there. What else it says than `completed`, which is the first, changes
+    /// only with a look at the clock and with an error.
     template <std::size_t bytes = sizeof(ChunkReport::completed)>
     void note_completed() noexcept {
-        std::atomic_signal_fence(std::memory_order_seq_cst);  // last: it must not speak of results that are not there if the worker dies
+        std::atomic_signal_fence(
+            std::memory_order_seq_cst);  // last: it must not speak of results that are not there if the worker dies
         report_.completed = done_;
         std::memcpy(frame_.result.buffer().data(), &report_, bytes);
         std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -335,10 +349,14 @@ private:
         if constexpr (items == Items::copied && !copied_plain) {
             for (; done_ < static_cast<std::uint64_t>(limit_); ++done_) {
                 if constexpr (is_caught_v<F>) {  // the Outcome holds what decoding throws, too
-                    finish_item(out, done_, [&] { return with_next_item([&](auto& arguments) { return Result(invoke_call<F, Item>(f_, arguments, stop_)); }); });
+                    finish_item(out, done_, [&] {
+                        return with_next_item(
+                            [&](auto& arguments) { return Result(invoke_call<F, Item>(f_, arguments, stop_)); });
+                    });
                 } else {
                     with_next_item([&](auto& arguments) {
-                        finish_item(out, done_, [&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
+                        finish_item(out, done_,
+                                    [&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
                     });
                 }
             }
@@ -354,8 +372,8 @@ private:
         }
     }
 
-    /// Effects: step(i) for each item before the limit. They are counted in a register, which nothing that an item writes can alias. The limit is
-    /// read for each item whose code the compiler does not see: that might fork.
+    /// Effects: step(i) for each item before the limit. They are counted in a register, which nothing that an item
+    /// writes can alias. The limit is read for each item whose code the compiler does not see: that might fork.
     template <class Step>
     void run_each(Step step) {
         const os::Wiped* const limit = &limit_;

@@ -31,16 +31,18 @@
 
 namespace procpool::algorithm {
 
-static_assert(sizeof(ChunkReport) > task::Slot::inline_bytes, "what a chunk has finished must be in shared memory if its worker dies");
+static_assert(sizeof(ChunkReport) > task::Slot::inline_bytes,
+              "what a chunk has finished must be in shared memory if its worker dies");
 
-/// A chunk is a task like any other, so a chunk that kills its worker costs no other chunk. What depends on types is left to Chunked, so that
-/// the compiler sees this once. Called by: one thread at a time.
+/// A chunk is a task like any other, so a chunk that kills its worker costs no other chunk. What depends on types is
+/// left to Chunked, so that the compiler sees this once. Called by: one thread at a time.
 class ChunkCall {
 public:
     ChunkCall(const ChunkCall&) = delete;
     ChunkCall& operator=(const ChunkCall&) = delete;
 
-    /// Throws: by OnError, the error of an item, or of the range, which counts as one at its place; when nothing of the call runs any more.
+    /// Throws: by OnError, the error of an item, or of the range, which counts as one at its place; when nothing of the
+    /// call runs any more.
     void run() {
         try {
             while (has_input()) {
@@ -80,7 +82,8 @@ public:
     /// Whether something that has been submitted is not settled.
     [[nodiscard]] bool in_flight() const noexcept { return !chunks_.empty() || !rest_.empty(); }
 
-    /// Effects: submits one more chunk, of at most that many items. Returns: false when there is no slot for it now. Requires: has_input().
+    /// Effects: submits one more chunk, of at most that many items. Returns: false when there is no slot for it now.
+    /// Requires: has_input().
     bool submit_next(std::size_t most = SIZE_MAX) {
         const std::size_t size = std::min(most, sizes_.wanted());
         SentChunk chunk{.first = submitted_};
@@ -108,13 +111,16 @@ public:
             if (pace_ != Pace::call) { lease_.park(deadline.or_sooner(Deadline::after(std::chrono::milliseconds{1}))); }
             return;
         }
-        const auto something = [&] { return orders_.has_news(obeyed_) || std::ranges::any_of(chunks_, &SentChunk::is_decided); };
+        const auto something = [&] {
+            return orders_.has_news(obeyed_) || std::ranges::any_of(chunks_, &SentChunk::is_decided);
+        };
         const bool soon = sizes_.time_of(chunks_.front().head.count) < std::chrono::microseconds{50};
         client_.wait_on(lease_, something, deadline.or_sooner(ticker_.next()), soon);
     }
 
-    /// Whether there is something for collect(). Chunks begin in the order in which they were sent, so that one that is decided has no more
-    /// before it than there are workers, old ones that are being replaced included: so few looks are enough, however many are in flight.
+    /// Whether there is something for collect(). Chunks begin in the order in which they were sent, so that one that is
+    /// decided has no more before it than there are workers, old ones that are being replaced included: so few looks
+    /// are enough, however many are in flight.
     [[nodiscard]] bool has_news() const {
         const std::size_t few = 2 * std::size_t{client_.board().control.workers};
         const std::span first{chunks_.data(), std::min(chunks_.size(), few)};
@@ -132,8 +138,11 @@ public:
         };
         {
             const Sweep sweep{chunks_};
-            // The last first: a chunk that was decided before one that is seen to be is seen to be, too. Then in the order in which they were sent.
-            for (auto chunk = chunks_.rbegin(); chunk != chunks_.rend(); ++chunk) { chunk->seen_decided = chunk->is_decided(); }
+            // The last first: a chunk that was decided before one that is seen to be is seen to be, too. Then in the
+            // order in which they were sent.
+            for (auto chunk = chunks_.rbegin(); chunk != chunks_.rend(); ++chunk) {
+                chunk->seen_decided = chunk->is_decided();
+            }
             for (SentChunk& chunk : chunks_) {
                 if (chunk.seen_decided) { take(std::move(chunk)); }
             }
@@ -183,19 +192,27 @@ public:
 
 protected:
     ChunkCall(engine::Client& client, const MapOptions& options, Pace pace, const Orders& orders, const ChunkPlan& plan)
-        : client_(client), options_(checked(options)), plan_(plan), pace_(pace), orders_(orders),
-          goes_on_(options.on_error == OnError::wait_all && !plan.keeps_errors), lease_(client.parkers().lease()),
-          sizes_(options.chunk_size, pace == Pace::lazy ? std::nullopt : plan.items, client.board().control.workers, plan.bytes_per_item),
+        : client_(client),
+          options_(checked(options)),
+          plan_(plan),
+          pace_(pace),
+          orders_(orders),
+          goes_on_(options.on_error == OnError::wait_all && !plan.keeps_errors),
+          lease_(client.parkers().lease()),
+          sizes_(options.chunk_size, pace == Pace::lazy ? std::nullopt : plan.items, client.board().control.workers,
+                 plan.bytes_per_item),
           most_in_flight_(chunks_per_worker * client.board().control.workers),
-          stays_(pace != Pace::lazy && client.board().all_slots().size() >= calls_within_calls * most_in_flight_), ticker_(options.progress, plan.items.value_or(0)) {
+          stays_(pace != Pace::lazy && client.board().all_slots().size() >= calls_within_calls * most_in_flight_),
+          ticker_(options.progress, plan.items.value_or(0)) {
         if (pace == Pace::call) { hold_.emplace(Hold{client, Hold::Until::returned}); }
         chunks_.reserve(most_in_flight_);
     }
     ~ChunkCall() = default;
 
     [[nodiscard]] virtual bool is_at_end() = 0;
-    /// Effects: writes the head, the callable and as many items as there are, up to `wanted`; sets the head's items and count.
-    /// Throws: what the range or a Codec throws at the first item; later, the chunk ends there, and take_input_error() tells.
+    /// Effects: writes the head, the callable and as many items as there are, up to `wanted`; sets the head's items and
+    /// count. Throws: what the range or a Codec throws at the first item; later, the chunk ends there, and
+    /// take_input_error() tells.
     virtual void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) = 0;
     [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
     /// Effects: decodes the results of that many items, if there are any behind the report; apart: see ChunkHead.
@@ -207,7 +224,8 @@ protected:
 
 private:
     static constexpr std::size_t chunks_per_worker = 4;
-    static constexpr std::size_t calls_within_calls = 4;  // by what a call runs of the user's in the caller: a range, or who is told the progress
+    static constexpr std::size_t calls_within_calls =
+        4;  // by what a call runs of the user's in the caller: a range, or who is told the progress
 
     [[nodiscard]] static const MapOptions& checked(const MapOptions& options) {  // before the range is begun
         check_task(options);
@@ -216,17 +234,19 @@ private:
 
     /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
     [[nodiscard]] engine::Order order() const {
-        return {.code = plan_.code,
-                .patience = chunks_.empty() && pace_ == Pace::call ? engine::Patience::wait : engine::Patience::try_once,
-                .timeout = options_.timeout,
-                .priority = options_.priority,
-                .label = options_.label,
-                .stays = stays_,
-                .waiter = lease_ ? lease_.index() : engine::Order::no_waiter,
-                .held = true};
+        return {
+            .code = plan_.code,
+            .patience = chunks_.empty() && pace_ == Pace::call ? engine::Patience::wait : engine::Patience::try_once,
+            .timeout = options_.timeout,
+            .priority = options_.priority,
+            .label = options_.label,
+            .stays = stays_,
+            .waiter = lease_ ? lease_.index() : engine::Order::no_waiter,
+            .held = true};
     }
 
-    /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not refused, but unfinished.
+    /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not
+    /// refused, but unfinished.
     template <class Encode>
     [[nodiscard]] std::optional<engine::Ticket> submit(Encode encode) {
         try {
@@ -249,12 +269,15 @@ private:
         }
     }
 
-    /// Items of one block are spread over several chunks where they take so long that whole blocks would leave workers idle. Their results are
-    /// folded here then, which is one thread: so not where that would take longer than what it saves.
-    /// Returns: how many items of about `size` the next chunk shall have; the head tells whether they are folded.
+    /// Items of one block are spread over several chunks where they take so long that whole blocks would leave workers
+    /// idle. Their results are folded here then, which is one thread: so not where that would take longer than what it
+    /// saves. Returns: how many items of about `size` the next chunk shall have; the head tells whether they are
+    /// folded.
     [[nodiscard]] std::size_t fit_to_blocks(std::size_t size, ChunkHead& head) const noexcept {
         const std::size_t into = submitted_ % fold_block;
-        if (into == 0 && (size >= fold_block || !is_worth_splitting())) { return ((std::min(size, SIZE_MAX / 2) - 1) / fold_block + 1) * fold_block; }
+        if (into == 0 && (size >= fold_block || !is_worth_splitting())) {
+            return ((std::min(size, SIZE_MAX / 2) - 1) / fold_block + 1) * fold_block;
+        }
         head.flags = ChunkHead::apart;
         return std::min(size, fold_block - into);
     }
@@ -266,7 +289,8 @@ private:
         constexpr auto block = static_cast<double>(fold_block);
         const auto left = static_cast<double>(*plan_.items - submitted_);
         const double rounds = std::ceil(std::ceil(left / block) / workers);  // of whole blocks, one for each worker
-        return left * std::max(folding_.cost(), item / workers) < rounds * std::min(left, block) * (item + folding_.cost());
+        return left * std::max(folding_.cost(), item / workers) <
+               rounds * std::min(left, block) * (item + folding_.cost());
     }
 
     void add(SentChunk&& chunk, engine::Ticket ticket) {
@@ -279,10 +303,13 @@ private:
         const bool exact = options_.timeout.count() > 0 || options_.retries > 0 || goes_on_ || plan_.keeps_errors;
         const bool framed = plan_.frames && (goes_on_ || plan_.keeps_errors);
         const bool brief = pace_ == Pace::lazy && !sizes_.is_fixed();
-        head.flags |= (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) | (framed ? ChunkHead::framed : 0) | (brief ? ChunkHead::brief : 0);
+        head.flags |= (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) |
+                      (framed ? ChunkHead::framed : 0) | (brief ? ChunkHead::brief : 0);
         encode_items(out, wanted, head);
         chunk.argument_bytes = out.size();
-        if (!stays_ && (head.count > 1 || options_.retries > 0)) { chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size()); }
+        if (!stays_ && (head.count > 1 || options_.retries > 0)) {
+            chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size());
+        }
     }
 
     /// Effects: the range gives no more items; `error` counts as one of the item that would have been next.
@@ -295,7 +322,9 @@ private:
     /// Effects: items from `index` have failed.
     void fail(std::size_t index, std::size_t count, const std::exception_ptr& error) {
         if (plan_.keeps_errors) {
-            for (std::size_t i = 0; i < count; ++i) { keep_error(index + i, i == 0 ? error : copy_exception(error)); }  // each to be thrown by itself
+            for (std::size_t i = 0; i < count; ++i) {
+                keep_error(index + i, i == 0 ? error : copy_exception(error));
+            }  // each to be thrown by itself
         } else {
             note(index, error);
             if (!goes_on_ && !stopped_) { stop(); }
@@ -316,16 +345,22 @@ private:
         const std::size_t skipped = chunk.head.skip;
         const std::size_t count = chunk.head.count;
         Reader in{taken.bytes(), client_.place_of()};
-        if (finished && taken.outcome() == task::Outcome::exception) {  // it got to no item, or there was no room for the results
+        if (finished &&
+            taken.outcome() == task::Outcome::exception) {  // it got to no item, or there was no room for the results
             fail(chunk.first + skipped, count - skipped, decode_exception(in));
             settled_ += count - skipped;
             return;
         }
         ChunkReport report{.completed = skipped, .nanoseconds = 0, .error_at = 0, .failed_item = 0};
-        if (in.remaining() >= sizeof report) { report = decode_plain<ChunkReport>(in); }  // or it died before it left one
-        if (!report.is_credible(chunk.head, taken.bytes().size())) { return lose_rest(chunk, taken, skipped); }  // nobody knows which items have run
+        if (in.remaining() >= sizeof report) {
+            report = decode_plain<ChunkReport>(in);
+        }  // or it died before it left one
+        if (!report.is_credible(chunk.head, taken.bytes().size())) {
+            return lose_rest(chunk, taken, skipped);
+        }  // nobody knows which items have run
         const bool failed = report.error_at != 0 && report.error_at < taken.bytes().size();
-        sizes_.measured(report.completed - skipped, std::chrono::nanoseconds{std::min<std::uint64_t>(report.nanoseconds, INT64_MAX)});
+        sizes_.measured(report.completed - skipped,
+                        std::chrono::nanoseconds{std::min<std::uint64_t>(report.nanoseconds, INT64_MAX)});
         take_results(chunk, failed ? report.failed_item : report.completed, in);
         std::size_t done = report.completed;
         if (failed) {
@@ -336,8 +371,10 @@ private:
         if (done < count && !finished) {
             done = settle_loss(chunk, taken, done);
         } else if (done < count && !stopped_) {
-            const bool in_block = plan_.folds && !chunk.is_apart() && !failed_before(chunk.first + done) && done % fold_block != 0;
-            run_again(chunk, taken, done, in_block ? std::span{taken.bytes()}.last(in.remaining()) : std::span<const std::byte>{});
+            const bool in_block =
+                plan_.folds && !chunk.is_apart() && !failed_before(chunk.first + done) && done % fold_block != 0;
+            run_again(chunk, taken, done,
+                      in_block ? std::span{taken.bytes()}.last(in.remaining()) : std::span<const std::byte>{});
         }
         settled_ += done - skipped;
     }
@@ -346,7 +383,8 @@ private:
         const std::size_t skipped = chunk.head.skip;
         if (end <= skipped || (plan_.folds && failed_before(chunk.first + skipped))) { return; }
         const bool blocks = plan_.folds && !chunk.is_apart();
-        const std::size_t from = blocks ? skipped - skipped % fold_block : skipped;  // the result of a block comes when all of it is folded
+        const std::size_t from =
+            blocks ? skipped - skipped % fold_block : skipped;  // the result of a block comes when all of it is folded
         const std::size_t to = blocks && end != chunk.head.count ? end - end % fold_block : end;
         if (from == to) { return; }
         try {
@@ -363,7 +401,8 @@ private:
         }
     }
 
-    /// The worker has died, or was stopped, before it was through. Returns: the item before which everything is settled.
+    /// The worker has died, or was stopped, before it was through. Returns: the item before which everything is
+    /// settled.
     std::size_t settle_loss(SentChunk& chunk, const engine::Client::Taken& taken, std::size_t at) {
         const task::Cause cause = taken.loss()->cause;
         const bool alone = cause == task::Cause::died || cause == task::Cause::timed_out;
@@ -372,7 +411,9 @@ private:
             client_.board().control.count_retry(cause == task::Cause::timed_out);
             chunk.casualty = at;
             chunk.attempt = attempts + 1;
-            const std::size_t from = plan_.folds && !chunk.is_apart() ? at - at % fold_block : at;  // nobody knows what was folded of the block
+            const std::size_t from = plan_.folds && !chunk.is_apart()
+                                         ? at - at % fold_block
+                                         : at;  // nobody knows what was folded of the block
             run_again(chunk, taken, from, {});
             return from;
         }
@@ -386,7 +427,8 @@ private:
     }
 
     /// Effects: the items of a chunk from `from` on will run. carry: what was folded of the block that item is in.
-    void run_again(SentChunk& chunk, const engine::Client::Taken& taken, std::size_t from, std::span<const std::byte> carry) {
+    void run_again(SentChunk& chunk, const engine::Client::Taken& taken, std::size_t from,
+                   std::span<const std::byte> carry) {
         if (!chunk.go_on_from(from, taken.arguments(), carry)) { return lose_rest(chunk, taken, from); }
         rest_.push_back(std::move(chunk));
     }
@@ -405,7 +447,8 @@ private:
             } catch (...) {
                 const SentChunk refused = std::move(chunk);
                 rest_.pop_back();
-                fail(refused.first + refused.head.skip, refused.head.count - refused.head.skip, std::current_exception());
+                fail(refused.first + refused.head.skip, refused.head.count - refused.head.skip,
+                     std::current_exception());
                 settled_ += refused.head.count - refused.head.skip;
                 continue;
             }
@@ -445,8 +488,8 @@ private:
     Ticker ticker_;
     std::vector<SentChunk> chunks_;  // in flight
     std::vector<SentChunk> rest_;    // to be run again, from an item on
-    std::size_t submitted_ = 0;  // items
-    std::size_t settled_ = 0;    // items
+    std::size_t submitted_ = 0;      // items
+    std::size_t settled_ = 0;        // items
     bool input_over_ = false;
     bool stopped_ = false;
     std::optional<std::size_t> failed_at_;

@@ -34,13 +34,16 @@ enum class Results : std::uint8_t {
 /// Blocks of so many items are folded by themselves, each from left to right.
 inline constexpr std::size_t fold_block = 256;
 
-/// What a chunk's arguments begin with; the callable follows, then the items, then what was folded of the block that `skip` is in.
+/// What a chunk's arguments begin with; the callable follows, then the items, then what was folded of the block that
+/// `skip` is in.
 struct ChunkHead {
     static constexpr std::uint64_t exact = 1;    ///< each item is accounted for by itself
     static constexpr std::uint64_t framed = 2;   ///< an item's size comes before it
     static constexpr std::uint64_t goes_on = 4;  ///< when an item fails
-    static constexpr std::uint64_t apart = 8;    ///< items are part of one block, which the parent folds: their results are not folded
-    static constexpr std::uint64_t brief = 16;   ///< somebody waits for results: where items take long, the rest is left for another chunk
+    static constexpr std::uint64_t apart =
+        8;  ///< items are part of one block, which the parent folds: their results are not folded
+    static constexpr std::uint64_t brief =
+        16;  ///< somebody waits for results: where items take long, the rest is left for another chunk
 
     std::uint64_t skip;     ///< items that have been dealt with before
     std::uint64_t count;    ///< items, those included
@@ -51,28 +54,31 @@ struct ChunkHead {
     std::uint64_t carry;    ///< bytes of what was folded
 };
 
-/// What a chunk's result begins with; the results of the items from `skip` to `completed` follow. If error_at is not 0, an item has failed:
-/// its exception is there, and results end before it. Where less is completed than asked for and nothing has failed, the chunk was asked to
-/// stop, or its worker may begin no more items, or died.
+/// What a chunk's result begins with; the results of the items from `skip` to `completed` follow. If error_at is not 0,
+/// an item has failed: its exception is there, and results end before it. Where less is completed than asked for and
+/// nothing has failed, the chunk was asked to stop, or its worker may begin no more items, or died.
 struct ChunkReport {
     std::uint64_t completed;
     std::uint64_t nanoseconds;
     std::uint64_t error_at;     ///< from the start of the report
     std::uint64_t failed_item;  ///< the first one that failed
 
-    /// Whether a chunk with that head can have left it, at the start of a result of so many bytes: a task may have written there.
+    /// Whether a chunk with that head can have left it, at the start of a result of so many bytes: a task may have
+    /// written there.
     [[nodiscard]] bool is_credible(const ChunkHead& head, std::size_t bytes) const noexcept {
         const auto is_one_of_it = [&](std::uint64_t item) { return item >= head.skip && item <= head.count; };
         // The error may be yet to come: where its worker died, the report may tell of more than was sealed.
-        return is_one_of_it(completed) && (error_at == 0 || error_at >= bytes || (error_at >= sizeof(ChunkReport) && is_one_of_it(failed_item) && failed_item < head.count));
+        return is_one_of_it(completed) &&
+               (error_at == 0 || error_at >= bytes ||
+                (error_at >= sizeof(ChunkReport) && is_one_of_it(failed_item) && failed_item < head.count));
     }
 };
 
 /// The size of an item that could not be encoded: the exception follows in its place.
 inline constexpr std::uint64_t poisoned = std::uint64_t{1} << 63;
 
-/// Effects: writes what `encode` does, or what it throws, behind its size. Throws: SharedMemoryExhausted, unless there is as much room as there
-/// will ever be.
+/// Effects: writes what `encode` does, or what it throws, behind its size. Throws: SharedMemoryExhausted, unless there
+/// is as much room as there will ever be.
 template <class Encode>
 void encode_framed(Writer& out, bool has_all_room, Encode encode) {
     const std::size_t start = out.size();
@@ -95,7 +101,8 @@ void encode_framed(Writer& out, bool has_all_room, Encode encode) {
     } catch (...) { encode_error(std::current_exception()); }
 }
 
-/// Returns: what decode(Reader&) makes of the next framed item, which is passed in any case. Throws: what stands in its place.
+/// Returns: what decode(Reader&) makes of the next framed item, which is passed in any case. Throws: what stands in its
+/// place.
 template <class Decode>
 decltype(auto) decode_framed(Reader& in, Decode decode) {
     const auto size = decode_plain<std::uint64_t>(in);
@@ -105,6 +112,8 @@ decltype(auto) decode_framed(Reader& in, Decode decode) {
     return decode(item);
 }
 
-inline void skip_framed(Reader& in) { static_cast<void>(in.take(static_cast<std::size_t>(decode_plain<std::uint64_t>(in) & ~poisoned))); }
+inline void skip_framed(Reader& in) {
+    static_cast<void>(in.take(static_cast<std::size_t>(decode_plain<std::uint64_t>(in) & ~poisoned)));
+}
 
 }  // namespace procpool::algorithm

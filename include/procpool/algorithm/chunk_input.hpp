@@ -26,8 +26,9 @@ namespace procpool::algorithm {
 /// Single pass: begin() is called once. Lifetime: the range outlives it.
 template <class Item, Items items, class Range>
 class ChunkInput {
-    static constexpr bool copies_block = items == Items::copied && std::ranges::contiguous_range<Range> && is_plain_v<Item> && !std::is_empty_v<Item> &&
-                                         std::is_same_v<Item, std::remove_cvref_t<std::iter_reference_t<std::ranges::iterator_t<Range>>>>;
+    static constexpr bool copies_block =
+        items == Items::copied && std::ranges::contiguous_range<Range> && is_plain_v<Item> && !std::is_empty_v<Item> &&
+        std::is_same_v<Item, std::remove_cvref_t<std::iter_reference_t<std::ranges::iterator_t<Range>>>>;
     using Difference = std::iter_difference_t<std::ranges::iterator_t<Range>>;
 
 public:

@@ -15,7 +15,8 @@ namespace procpool::algorithm {
 enum class Pace {
     call,  ///< run(), which returns when nothing of the call runs any more; the pool does not close before that
     held,  ///< likewise, on a thread of its own: who accepted the call holds the pool
-    lazy   ///< whoever wants results, now and then, and holds the pool until it is joined: chunks in flight keep nobody from submitting meanwhile
+    lazy   ///< whoever wants results, now and then, and holds the pool until it is joined: chunks in flight keep nobody
+           ///< from submitting meanwhile
 };
 
 /// What the items and results of a call make of it.

@@ -22,14 +22,18 @@ template <class Range>
     }
 }
 
-/// Guided self-scheduling (Polychronopoulos and Kuck, 1987): a share of what is left, so that all workers end together, but never so
-/// little that handing it over costs more than a few percent, which the measured cost of an item tells.
+/// Guided self-scheduling (Polychronopoulos and Kuck, 1987): a share of what is left, so that all workers end together,
+/// but never so little that handing it over costs more than a few percent, which the measured cost of an item tells.
 /// Called by: the thread that runs the map.
 class ChunkSize {
 public:
     /// fixed: 0 to adapt. total: nothing when unknown. bytes_per_item: 0 when nothing is copied.
-    ChunkSize(std::size_t fixed, std::optional<std::size_t> total, std::size_t workers, std::size_t bytes_per_item) noexcept
-        : fixed_(fixed), total_(total), workers_(workers), most_(bytes_per_item == 0 ? SIZE_MAX : std::max<std::size_t>(1, copied_bytes / bytes_per_item)) {}
+    ChunkSize(std::size_t fixed, std::optional<std::size_t> total, std::size_t workers,
+              std::size_t bytes_per_item) noexcept
+        : fixed_(fixed),
+          total_(total),
+          workers_(workers),
+          most_(bytes_per_item == 0 ? SIZE_MAX : std::max<std::size_t>(1, copied_bytes / bytes_per_item)) {}
 
     /// What the next chunk should have.
     [[nodiscard]] std::size_t wanted() const noexcept { return fixed_ != 0 ? fixed_ : adapted(); }
@@ -64,15 +68,19 @@ public:
     }
 
 private:
-    static constexpr double worthwhile = 50e3;                          // nanoseconds of work that hide what a chunk costs its worker
-    static constexpr double of_parent = 3e3;                            // nanoseconds that hide what it costs the parent, who serves all workers
+    static constexpr double worthwhile = 50e3;  // nanoseconds of work that hide what a chunk costs its worker
+    static constexpr double of_parent = 3e3;  // nanoseconds that hide what it costs the parent, who serves all workers
     static constexpr std::size_t copied_bytes = std::size_t{60} << 10;  // fits a slot's window and stays in cache
 
     [[nodiscard]] std::size_t adapted() const noexcept {
         if (samples_ == 0) { return 1; }
-        const double floor = std::max(1.0, std::max(worthwhile, of_parent * static_cast<double>(workers_)) / std::max(cost_, 0.01));
+        const double floor =
+            std::max(1.0, std::max(worthwhile, of_parent * static_cast<double>(workers_)) / std::max(cost_, 0.01));
         double size = floor;
-        if (total_) { size = std::max(floor, static_cast<double>(*total_ - handed_out_) / static_cast<double>(shares_per_worker * workers_)); }
+        if (total_) {
+            size = std::max(
+                floor, static_cast<double>(*total_ - handed_out_) / static_cast<double>(shares_per_worker * workers_));
+        }
         const double growth = static_cast<double>(samples_) * 64;  // do not trust a small sample too far
         const double most = static_cast<double>(std::min<std::size_t>(most_, std::size_t{1} << 48));
         const auto items = static_cast<std::size_t>(std::clamp(std::min(size, growth), 1.0, most));
@@ -80,7 +88,8 @@ private:
     }
 
     static constexpr std::size_t shares_per_worker = 4;
-    static constexpr std::size_t whole = 64;  // chunks beyond that are multiples of it, so that the next ones begin at aligned items
+    static constexpr std::size_t whole =
+        64;  // chunks beyond that are multiples of it, so that the next ones begin at aligned items
 
     std::size_t fixed_;
     std::optional<std::size_t> total_;

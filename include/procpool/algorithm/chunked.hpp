@@ -16,31 +16,43 @@
 namespace procpool::algorithm {
 
 /// One call of map() or its relatives.
-/// Sink: static constexpr Results mode; void* address(first) where mode is shared; take(first, count, Reader&) where it is copied or folded;
-/// take_apart(first, count, Reader&) and end() where it is folded; fail(index, exception_ptr) if it has static constexpr bool keeps_errors.
+/// Sink: static constexpr Results mode; void* address(first) where mode is shared; take(first, count, Reader&) where it
+/// is copied or folded; take_apart(first, count, Reader&) and end() where it is folded; fail(index, exception_ptr) if
+/// it has static constexpr bool keeps_errors.
 template <class F, class Item, Items items, class Range, class Sink>
 class Chunked final : public ChunkCall {
     using Input = ChunkInput<Item, items, Range>;
     static constexpr bool keeps_errors = requires { requires Sink::keeps_errors; };
 
 public:
-    /// Lifetime: the references outlive it. Throws: std::invalid_argument; as check_callable(); PoolClosed and its like.
-    Chunked(engine::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink, Pace pace = Pace::call, const Orders& orders = Orders::none())
+    /// Lifetime: the references outlive it. Throws: std::invalid_argument; as check_callable(); PoolClosed and its
+    /// like.
+    Chunked(engine::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink,
+            Pace pace = Pace::call, const Orders& orders = Orders::none())
         : ChunkCall(client, options, pace, orders,
-                    {.code = chunk_code<F, Item, items, Sink::mode>, .items = size_if_known(range), .bytes_per_item = items == Items::copied ? sizeof(Item) : 0,
-                     .keeps_errors = keeps_errors, .folds = Sink::mode == Results::folded, .frames = Input::frames}),
-          f_(f), sink_(sink), input_(range) {
+                    {.code = chunk_code<F, Item, items, Sink::mode>,
+                     .items = size_if_known(range),
+                     .bytes_per_item = items == Items::copied ? sizeof(Item) : 0,
+                     .keeps_errors = keeps_errors,
+                     .folds = Sink::mode == Results::folded,
+                     .frames = Input::frames}),
+          f_(f),
+          sink_(sink),
+          input_(range) {
         check_callable(client, f);
     }
 
 private:
     [[nodiscard]] bool is_at_end() override { return input_.is_at_end(); }
     void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) override {
-        if constexpr (Sink::mode == Results::shared) { head.results = reinterpret_cast<std::uint64_t>(sink_.address(submitted())); }
+        if constexpr (Sink::mode == Results::shared) {
+            head.results = reinterpret_cast<std::uint64_t>(sink_.address(submitted()));
+        }
         input_.encode(out, f_, wanted, head);
     }
     [[nodiscard]] std::exception_ptr take_input_error() noexcept override { return input_.take_error(); }
-    void take_values([[maybe_unused]] std::size_t first, [[maybe_unused]] std::size_t count, [[maybe_unused]] Reader& in, [[maybe_unused]] bool apart) override {
+    void take_values([[maybe_unused]] std::size_t first, [[maybe_unused]] std::size_t count,
+                     [[maybe_unused]] Reader& in, [[maybe_unused]] bool apart) override {
         if constexpr (Sink::mode == Results::folded) {
             if (apart) {
                 sink_.take_apart(first, count, in);

@@ -29,14 +29,16 @@ namespace procpool {
 
 namespace algorithm {
 
-/// The items of a range by their numbers. They stay where they are; those of a range that can be read only once are kept here.
+/// The items of a range by their numbers. They stay where they are; those of a range that can be read only once are
+/// kept here.
 template <class Range>
 class Numbered {
     using Iterator = std::ranges::iterator_t<Range>;
     static constexpr bool by_arithmetic = std::ranges::random_access_range<Range>;
     static constexpr bool by_iterator = std::ranges::forward_range<Range>;
-    using Kept = std::conditional_t<by_arithmetic, Iterator,
-                                    std::conditional_t<by_iterator, std::vector<Iterator>, std::deque<std::ranges::range_value_t<Range>>>>;
+    using Kept = std::conditional_t<
+        by_arithmetic, Iterator,
+        std::conditional_t<by_iterator, std::vector<Iterator>, std::deque<std::ranges::range_value_t<Range>>>>;
 
 public:
     static constexpr bool is_counted = by_arithmetic && (std::ranges::sized_range<Range> || is_endless_v<Range>);
@@ -64,7 +66,10 @@ public:
             } else if constexpr (!by_iterator) {
                 kept_.emplace_back(*it);
             }
-            if (read + 1 == most) { ++read; break; }  // an item behind the last one may take for ever
+            if (read + 1 == most) {
+                ++read;
+                break;
+            }  // an item behind the last one may take for ever
             ++it;
         }
         return read;
@@ -92,7 +97,8 @@ class NumberedCalls {
     using Item = decltype(std::declval<Numbered<Range>&>()[0]);
 
 public:
-    static constexpr bool takes_stop_token = !std::is_invocable_v<F&, Item<Ranges>...> && std::is_invocable_v<F&, std::stop_token, Item<Ranges>...>;
+    static constexpr bool takes_stop_token =
+        !std::is_invocable_v<F&, Item<Ranges>...> && std::is_invocable_v<F&, std::stop_token, Item<Ranges>...>;
     static constexpr bool can_be_made = takes_stop_token || std::is_invocable_v<F&, Item<Ranges>...>;
 
     NumberedCalls(F& f, Ranges&... ranges) : f_(f), items_(Numbered<Ranges>{ranges}...) {}
@@ -100,23 +106,25 @@ public:
     /// Effects: finds the items. Returns: the number of calls.
     [[nodiscard]] std::size_t read() {
         std::size_t count = SIZE_MAX;
-        std::apply([&](auto&... items) { (count_or_read(items, count, true), ...); (count_or_read(items, count, false), ...); }, items_);
+        std::apply(
+            [&](auto&... items) {
+                (count_or_read(items, count, true), ...);
+                (count_or_read(items, count, false), ...);
+            },
+            items_);
         return count;
     }
 
-    decltype(auto) operator()(std::size_t i)
-        requires(!takes_stop_token)
-    {
+    decltype(auto) operator()(std::size_t i) requires(!takes_stop_token) {
         return std::apply([&](auto&... items) -> decltype(auto) { return std::invoke(f_, items[i]...); }, items_);
     }
-    decltype(auto) operator()(const std::stop_token& stop, std::size_t i)
-        requires takes_stop_token
-    {
+    decltype(auto) operator()(const std::stop_token& stop, std::size_t i) requires takes_stop_token {
         return std::apply([&](auto&... items) -> decltype(auto) { return std::invoke(f_, stop, items[i]...); }, items_);
     }
 
 private:
-    /// Effects: `count` is no more than there are items; those that must be read are read when it is known from the others.
+    /// Effects: `count` is no more than there are items; those that must be read are read when it is known from the
+    /// others.
     template <class Range>
     static void count_or_read(Numbered<Range>& items, std::size_t& count, bool only_count) {
         if constexpr (Numbered<Range>::is_counted) {
@@ -142,29 +150,33 @@ template <class Calls>
 
 }  // namespace algorithm
 
-/// Returns: f(items...) for all items, in their order; nothing if f returns nothing. The workers are forked for this call, after the ranges have
-/// been read, and have a copy of the caller's memory as it is then: f may be any callable and capture anything, and neither it nor the items
-/// travel; results do. What f changes, it changes in its worker's copy; it gets items of ranges that can be read more than once as what their
-/// iterators refer to, in that copy, others as rvalues. Several ranges are zipped, to the shortest.
-/// Throws: as ProcessPool's constructor and map(); what a range throws, before anything runs.
+/// Returns: f(items...) for all items, in their order; nothing if f returns nothing. The workers are forked for this
+/// call, after the ranges have been read, and have a copy of the caller's memory as it is then: f may be any callable
+/// and capture anything, and neither it nor the items travel; results do. What f changes, it changes in its worker's
+/// copy; it gets items of ranges that can be read more than once as what their iterators refer to, in that copy, others
+/// as rvalues. Several ranges are zipped, to the shortest. Throws: as ProcessPool's constructor and map(); what a range
+/// throws, before anything runs.
 template <class F, class... Ranges>
-    requires(!std::same_as<std::remove_cvref_t<F>, PoolOptions>)
-auto fork_map(F&& f, Ranges&&... ranges) {
+requires(!std::same_as<std::remove_cvref_t<F>, PoolOptions>) auto fork_map(F&& f, Ranges&&... ranges) {
     return fork_map(PoolOptions{}, MapOptions{}, f, ranges...);
 }
 template <class F, class... Ranges>
-    requires(!std::same_as<std::remove_cvref_t<F>, MapOptions>)
-auto fork_map(PoolOptions pool_options, F&& f, Ranges&&... ranges) {
+requires(!std::same_as<std::remove_cvref_t<F>, MapOptions>) auto fork_map(PoolOptions pool_options, F&& f,
+                                                                          Ranges&&... ranges) {
     return fork_map(std::move(pool_options), MapOptions{}, f, ranges...);
 }
 template <class F, class... Ranges>
 auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges&&... ranges) {
     static_assert(sizeof...(Ranges) > 0, "procpool: a call over many items needs a range of them after its function");
-    static_assert((std::ranges::input_range<Ranges> && ...), "procpool: an argument after the function of fork_map() is no range (std::ranges::input_range); options come first");
-    static_assert(sizeof...(Ranges) == 0 || !(algorithm::is_repeat_v<std::remove_cvref_t<Ranges>> && ...), "procpool: all ranges of this call are procpool::repeat(), so that it would never end");
+    static_assert((std::ranges::input_range<Ranges> && ...),
+                  "procpool: an argument after the function of fork_map() is no range (std::ranges::input_range); "
+                  "options come first");
+    static_assert(sizeof...(Ranges) == 0 || !(algorithm::is_repeat_v<std::remove_cvref_t<Ranges>> && ...),
+                  "procpool: all ranges of this call are procpool::repeat(), so that it would never end");
     if constexpr (sizeof...(Ranges) > 0 && (std::ranges::input_range<Ranges> && ...)) {
         using Calls = algorithm::NumberedCalls<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...>;
-        static_assert(Calls::can_be_made, "procpool: fork_map() cannot call this function with the items of these ranges");
+        static_assert(Calls::can_be_made,
+                      "procpool: fork_map() cannot call this function with the items of these ranges");
         if constexpr (Calls::can_be_made) {
             check(pool_options);
             check_task(options);

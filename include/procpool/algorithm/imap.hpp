@@ -43,9 +43,13 @@ public:
         piece.reserve(count);
         for (std::size_t i = 0; i < count; ++i) { piece.emplace_back(Codec<Outcome<Result>>::decode(in)); }
     }
-    void fail(std::size_t index, const std::exception_ptr& error) { waiting_[index].emplace_back(Outcome<Result>::failed(error)); }
+    void fail(std::size_t index, const std::exception_ptr& error) {
+        waiting_[index].emplace_back(Outcome<Result>::failed(error));
+    }
 
-    [[nodiscard]] bool has_next() const noexcept { return given_ < front_.size() || (!waiting_.empty() && waiting_.begin()->first == next_); }
+    [[nodiscard]] bool has_next() const noexcept {
+        return given_ < front_.size() || (!waiting_.empty() && waiting_.begin()->first == next_);
+    }
     [[nodiscard]] Outcome<Result> pop() {
         if (given_ == front_.size()) {
             front_ = std::move(waiting_.extract(waiting_.begin()).mapped());
@@ -61,9 +65,9 @@ public:
 private:
     using Piece = std::vector<std::optional<Outcome<Result>>>;  // results of consecutive items
 
-    std::size_t next_ = 0;   // item
-    Piece front_;            // whose turn it is
-    std::size_t given_ = 0;  // of its results
+    std::size_t next_ = 0;                  // item
+    Piece front_;                           // whose turn it is
+    std::size_t given_ = 0;                 // of its results
     std::map<std::size_t, Piece> waiting_;  // by the first item
 };
 
@@ -98,10 +102,13 @@ private:
     std::deque<Outcome<Given>> waiting_;
 };
 
-/// Whether to read an item is to read memory, or to count. Anything else may take its time, or depend on what the consumer does with results.
+/// Whether to read an item is to read memory, or to count. Anything else may take its time, or depend on what the
+/// consumer does with results.
 template <class Range>
 inline constexpr bool reads_at_once_v = [] {
-    if constexpr (std::ranges::forward_range<Range>) { return std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>; }
+    if constexpr (std::ranges::forward_range<Range>) {
+        return std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>;
+    }
     return false;
 }();
 template <class W, class Bound>
@@ -118,8 +125,13 @@ class LazyCall final : public ResultSource<typename Queue::Given> {
 public:
     /// Effects: the first items are submitted.
     LazyCall(engine::Client& client, const MapOptions& options, F f, Input input)
-        : client_(client), hold_(client, Hold::Until::joined), options_(options), f_{input.call(std::move(f))}, input_(std::move(input)),
-          workers_(client.board().control.workers), call_(client, options_, f_, input_.range(), queue_, Pace::lazy) {
+        : client_(client),
+          hold_(client, Hold::Until::joined),
+          options_(options),
+          f_{input.call(std::move(f))},
+          input_(std::move(input)),
+          workers_(client.board().control.workers),
+          call_(client, options_, f_, input_.range(), queue_, Pace::lazy) {
         adapt();
         fill();
     }
@@ -146,7 +158,8 @@ public:
                     ++given_;
                     return queue_.pop();
                 }
-                if constexpr (!reads_at_once) {  // what may take long withholds no result that is there; so it looks for one after each chunk
+                if constexpr (!reads_at_once) {  // what may take long withholds no result that is there; so it looks
+                                                 // for one after each chunk
                     if (may_read(deadline) && call_.submit_next(chunk_)) { continue; }
                 }
                 if (!call_.in_flight() && !call_.has_input()) { return end(); }
@@ -175,8 +188,9 @@ private:
     static constexpr std::size_t most_ahead = 4096;     // items, where the window is ours and they take next to nothing
     static constexpr std::size_t most_single = 16;      // for each worker, likewise, where each item is a chunk
 
-    /// Effects: chunk and window are those of the options, or what suits the items that were measured. Where to read an item may take its time,
-    /// each is sent before the next is asked for: what the input waits for may be what that very item does.
+    /// Effects: chunk and window are those of the options, or what suits the items that were measured. Where to read an
+    /// item may take its time, each is sent before the next is asked for: what the input waits for may be what that
+    /// very item does.
     void adapt() noexcept {
         const std::size_t chunks = chunks_per_worker * workers_;
         if (options_.chunk_size != 0) {
@@ -195,7 +209,8 @@ private:
     /// How many items may be submitted now.
     [[nodiscard]] std::size_t room() const noexcept { return window_ - std::min(window_, call_.submitted() - given_); }
 
-    /// Whether to read on, until the window is full. Not when the time is over: a result of what is under way may come sooner than the next item.
+    /// Whether to read on, until the window is full. Not when the time is over: a result of what is under way may come
+    /// sooner than the next item.
     [[nodiscard]] bool may_read(Deadline deadline) {
         is_filling_ = room() >= (is_filling_ ? chunk_ : worthwhile_);
         return is_filling_ && !(deadline.passed() && call_.in_flight()) && call_.has_input();
@@ -233,7 +248,8 @@ private:
 
 template <class Queue, class Input, class F>
 ResultRange<typename Queue::Given> run_lazily(engine::Client& client, const MapOptions& options, F f, Input input) {
-    return ResultRange<typename Queue::Given>{std::make_unique<LazyCall<Input, F, Queue>>(client, options, std::move(f), std::move(input))};
+    return ResultRange<typename Queue::Given>{
+        std::make_unique<LazyCall<Input, F, Queue>>(client, options, std::move(f), std::move(input))};
 }
 
 }  // namespace algorithm
@@ -245,7 +261,8 @@ auto ProcessPool<E>::imap(const MapOptions& options, F f, Ranges&&... ranges) {
     algorithm::require_results<Input, F>();
     if constexpr (algorithm::gives_results_v<Input, F>) {
         using Result = typename Input::template Result<F>;
-        return algorithm::run_lazily<algorithm::OrderedResults<Result>>(open_client(), options, std::move(f), Input{std::forward<Ranges>(ranges)...});
+        return algorithm::run_lazily<algorithm::OrderedResults<Result>>(open_client(), options, std::move(f),
+                                                                        Input{std::forward<Ranges>(ranges)...});
     } else {
         return this_call_is_refused{};
     }
@@ -258,7 +275,8 @@ auto ProcessPool<E>::imap_unordered(const MapOptions& options, F f, Ranges&&... 
     algorithm::require_results<Input, F>();
     if constexpr (algorithm::gives_results_v<Input, F>) {
         using Result = typename Input::template Result<F>;
-        return algorithm::run_lazily<algorithm::UnorderedResults<Result>>(open_client(), options, std::move(f), Input{std::forward<Ranges>(ranges)...});
+        return algorithm::run_lazily<algorithm::UnorderedResults<Result>>(open_client(), options, std::move(f),
+                                                                          Input{std::forward<Ranges>(ranges)...});
     } else {
         return this_call_is_refused{};
     }

@@ -28,9 +28,9 @@ using item_t = stored_t<std::ranges::range_reference_t<Range>>;
 template <class Range>
 inline constexpr bool may_be_shared_v = false;
 template <std::ranges::contiguous_range Range>
-    requires std::ranges::sized_range<Range>
-inline constexpr bool may_be_shared_v<Range> =
-    std::is_trivially_copyable_v<std::ranges::range_value_t<Range>> && std::is_same_v<item_t<Range>, std::ranges::range_value_t<Range>>;
+requires std::ranges::sized_range<Range>
+inline constexpr bool may_be_shared_v<Range> = std::is_trivially_copyable_v<std::ranges::range_value_t<Range>> &&
+                                               std::is_same_v<item_t<Range>, std::ranges::range_value_t<Range>>;
 
 template <class Range>
 [[nodiscard]] bool is_shared(Range& range, PlaceOf place_of) {
@@ -49,7 +49,7 @@ struct argument_of {
     using type = std::ranges::range_reference_t<Range>;
 };
 template <class Range>
-    requires is_repeat_v<std::remove_cvref_t<Range>>
+requires is_repeat_v<std::remove_cvref_t<Range>>
 struct argument_of<Range> {
     using type = Repeated<std::ranges::range_value_t<Range>>;
 };
@@ -57,14 +57,16 @@ template <class Range>
 using argument_t = typename argument_of<Range>::type;
 
 template <class Range>
-using changed_t = std::conditional_t<is_repeat_v<std::remove_cv_t<Range>>, const std::ranges::range_value_t<Range>&, std::ranges::range_value_t<Range>&>;
+using changed_t = std::conditional_t<is_repeat_v<std::remove_cv_t<Range>>, const std::ranges::range_value_t<Range>&,
+                                     std::ranges::range_value_t<Range>&>;
 
 /// f wants a reference to the items of the only range, other than repeat()s, that it may change.
 template <class F, class... Ranges>
 inline constexpr bool want_in_place_v = [] {
-    if constexpr (((std::ranges::contiguous_range<Ranges> || is_repeat_v<std::remove_cv_t<Ranges>>) && ...) &&
+    if constexpr (((std::ranges::contiguous_range<Ranges> || is_repeat_v<std::remove_cv_t<Ranges>>)&&...) &&
                   (std::size_t{0} + ... + std::size_t{!is_repeat_v<std::remove_cv_t<Ranges>>}) == 1) {
-        return !std::is_invocable_v<F&, passed_t<stored_t<argument_t<Ranges>>>...> && std::is_invocable_v<F&, changed_t<Ranges>...>;
+        return !std::is_invocable_v<F&, passed_t<stored_t<argument_t<Ranges>>>...> &&
+               std::is_invocable_v<F&, changed_t<Ranges>...>;
     } else {
         return false;
     }
@@ -72,7 +74,8 @@ inline constexpr bool want_in_place_v = [] {
 
 /// A range of the caller's by reference, and one that is given away by value.
 template <class Range>
-using held_t = std::conditional_t<std::is_lvalue_reference_v<Range>, std::ranges::ref_view<std::remove_reference_t<Range>>, std::remove_cvref_t<Range>>;
+using held_t = std::conditional_t<std::is_lvalue_reference_v<Range>,
+                                  std::ranges::ref_view<std::remove_reference_t<Range>>, std::remove_cvref_t<Range>>;
 
 /// An Input tells, for a function F:
 ///   Item         what an item travels as
@@ -86,17 +89,23 @@ using held_t = std::conditional_t<std::is_lvalue_reference_v<Range>, std::ranges
 /// F: the function; Items: what it would be called with. As not_callable, for calls over many items.
 template <class Mistake, class F, class... Items>
 struct not_callable_with_items {
-    static_assert(never<F>, "procpool: this function cannot be called with the items of these ranges as rvalues (views of characters arrive as std::string)");
+    static_assert(never<F>,
+                  "procpool: this function cannot be called with the items of these ranges as rvalues (views of "
+                  "characters arrive as std::string)");
 };
 template <class F, class... Items>
 struct not_callable_with_items<TakesReference, F, Items...> {
-    static_assert(never<F>, "procpool: this function takes an item by reference (T&), but it would get a copy, in the worker: take it by value or const&, and return "
-                            "what comes of it; for_each() changes the elements of a SharedArray");
+    static_assert(never<F>,
+                  "procpool: this function takes an item by reference (T&), but it would get a copy, in the worker: "
+                  "take it by value or const&, and return "
+                  "what comes of it; for_each() changes the elements of a SharedArray");
 };
 template <std::size_t Given, std::size_t Wanted, class F, class... Items>
 struct not_callable_with_items<TooFew<Given, Wanted>, F, Items...> {
-    static_assert(never<F>, "procpool: too few ranges for this function, which gets an item of each: pass one for each parameter, procpool::repeat(value) where the "
-                            "value is the same for all items; starmap() takes a range of tuples");
+    static_assert(never<F>,
+                  "procpool: too few ranges for this function, which gets an item of each: pass one for each "
+                  "parameter, procpool::repeat(value) where the "
+                  "value is the same for all items; starmap() takes a range of tuples");
 };
 template <std::size_t Given, std::size_t Wanted, class F, class... Items>
 struct not_callable_with_items<TooMany<Given, Wanted>, F, Items...> {
@@ -108,8 +117,10 @@ struct not_callable_with_items<WrongType<Position, Given, Wanted>, F, Items...> 
 };
 template <class F>
 struct callable_once {
-    static_assert(never<F>, "procpool: this function takes away what it holds, so that it can be called once, but a call over many items calls it for each: take "
-                            "what is bound by const&");
+    static_assert(never<F>,
+                  "procpool: this function takes away what it holds, so that it can be called once, but a call over "
+                  "many items calls it for each: take "
+                  "what is bound by const&");
 };
 
 template <class F, class... Args>
@@ -182,7 +193,8 @@ template <class Items, class... Rs>
 struct items_only;
 template <class... Items, class R, class... Rs>
 struct items_only<TypeList<Items...>, R, Rs...>
-    : std::conditional_t<is_repeat_v<std::remove_cvref_t<R>>, items_only<TypeList<Items...>, Rs...>, items_only<TypeList<Items..., R>, Rs...>> {};
+    : std::conditional_t<is_repeat_v<std::remove_cvref_t<R>>, items_only<TypeList<Items...>, Rs...>,
+                         items_only<TypeList<Items..., R>, Rs...>> {};
 template <class... Items>
 struct items_only<TypeList<Items...>> {
     using type = Zipped<Items...>;
@@ -216,7 +228,8 @@ public:
     }
 
     explicit Repeating(Rs... ranges)
-        : values_(std::tuple_cat(value_of(ranges)...)), items_(std::make_from_tuple<Items>(std::tuple_cat(item_of<Rs>(ranges)...))) {}
+        : values_(std::tuple_cat(value_of(ranges)...)),
+          items_(std::make_from_tuple<Items>(std::tuple_cat(item_of<Rs>(ranges)...))) {}
     [[nodiscard]] Range& range() noexcept { return items_.range(); }
 
 private:
@@ -242,7 +255,9 @@ private:
 };
 
 template <class T>
-concept TupleLike = requires { std::tuple_size<T>::value; };
+concept TupleLike = requires {
+    std::tuple_size<T>::value;
+};
 
 /// One range whose items hold the arguments.
 template <class R, class Indices>
@@ -289,21 +304,28 @@ struct NoInput {
 
 template <class R>
 struct not_a_range {
-    static_assert(never<R>, "procpool: an argument after the function of a call over many items is no range (std::ranges::input_range): for one value with every item "
-                            "write procpool::repeat(value)");
+    static_assert(never<R>,
+                  "procpool: an argument after the function of a call over many items is no range "
+                  "(std::ranges::input_range): for one value with every item "
+                  "write procpool::repeat(value)");
 };
 template <class Options>
 struct options_after_function {
-    static_assert(never<Options>, "procpool: options come first, before the function: map(MapOptions{...}, f, ranges...)");
+    static_assert(never<Options>,
+                  "procpool: options come first, before the function: map(MapOptions{...}, f, ranges...)");
 };
 template <class... Rs>
 struct only_repeats {
-    static_assert(never<Rs...>, "procpool: all ranges of this call are procpool::repeat(), so that it would never end: pass a range that ends too, such as "
-                                "std::views::iota(0, n)");
+    static_assert(never<Rs...>,
+                  "procpool: all ranges of this call are procpool::repeat(), so that it would never end: pass a range "
+                  "that ends too, such as "
+                  "std::views::iota(0, n)");
 };
 template <class T>
 struct not_a_tuple {
-    static_assert(!std::is_same_v<T, T>, "procpool: starmap() takes a range of tuples, pairs or arrays, whose elements become the arguments: use map()");
+    static_assert(
+        !std::is_same_v<T, T>,
+        "procpool: starmap() takes a range of tuples, pairs or arrays, whose elements become the arguments: use map()");
 };
 template <class... Nothing>
 struct no_range {
@@ -314,8 +336,7 @@ struct no_range {
 template <class R, class... Rs>
 struct culprit : culprit<Rs...> {};
 template <class R, class... Rs>
-    requires(sizeof...(Rs) == 0 || !std::ranges::input_range<R>)
-struct culprit<R, Rs...> {
+requires(sizeof...(Rs) == 0 || !std::ranges::input_range<R>) struct culprit<R, Rs...> {
     using type = std::remove_cvref_t<R>;
 };
 
@@ -369,7 +390,8 @@ constexpr auto require_calls() {
 
 template <class Result>
 struct returns_nothing {
-    static_assert(!std::is_void_v<Result>, "procpool: this call collects results, and the function returns none: use for_each()");
+    static_assert(!std::is_void_v<Result>,
+                  "procpool: this call collects results, and the function returns none: use for_each()");
 };
 
 template <class Input, class F>

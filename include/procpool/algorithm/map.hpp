@@ -38,7 +38,8 @@ template <class Input, class F>
 auto run_map(engine::Client& client, const MapOptions& options, F f, Input input) {
     using Result = typename Input::template Result<F>;
     using Range = typename Input::Range;
-    using Sink = std::conditional_t<fits_plain_results_v<Result> && std::ranges::sized_range<Range>, PlainResults<Result>, DecodedResults<Result>>;
+    using Sink = std::conditional_t<fits_plain_results_v<Result> && std::ranges::sized_range<Range>,
+                                    PlainResults<Result>, DecodedResults<Result>>;
     using Called = typename Input::template Called<F>;
     Sink sink{size_if_known(input.range())};
     run_chunked<Called, typename Input::Item>(client, options, input.call(std::move(f)), input.range(), sink);
@@ -97,7 +98,9 @@ void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges
     if constexpr (algorithm::want_in_place_v<F, std::remove_reference_t<Ranges>...>) {
         require_sendable<F>();
         const auto require_repeated = []<class Range>(std::type_identity<Range>) {  // the items stay where they are
-            if constexpr (algorithm::is_repeat_v<std::remove_cvref_t<Range>>) { require_travels<stored_t<algorithm::argument_t<Range>>>(); }
+            if constexpr (algorithm::is_repeat_v<std::remove_cvref_t<Range>>) {
+                require_travels<stored_t<algorithm::argument_t<Range>>>();
+            }
         };
         (require_repeated(std::type_identity<Ranges>{}), ...);
         algorithm::zipped_t<Ranges&...> input{ranges...};
@@ -109,7 +112,8 @@ void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges
             using Called = typename Input::template Called<F>;
             Input input{ranges...};
             engine::Client& run_by = open_client();
-            algorithm::run_chunked<Called, typename Input::Item>(run_by, options, input.call(std::move(f)), input.range(), sink);
+            algorithm::run_chunked<Called, typename Input::Item>(run_by, options, input.call(std::move(f)),
+                                                                 input.range(), sink);
         }
     }
 }
@@ -123,9 +127,13 @@ void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Ra
     engine::Client& run_by = open_client();
     if (std::ranges::empty(range)) { return; }
     if (!algorithm::is_shared(range, run_by.place_of())) {
-        throw CodecError("procpool: for_each() with a function that changes its items needs them in shared memory: use a SharedArray, or map()");
+        throw CodecError(
+            "procpool: for_each() with a function that changes its items needs them in shared memory: use a "
+            "SharedArray, or map()");
     }
-    algorithm::Chunked<F, Item, algorithm::Items::in_place, Range, algorithm::NoResults>{run_by, options, f, range, sink}.run();
+    algorithm::Chunked<F, Item, algorithm::Items::in_place, Range, algorithm::NoResults>{run_by, options, f, range,
+                                                                                         sink}
+        .run();
 }
 
 template <Engine E>
@@ -137,10 +145,12 @@ void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Out
         using Item = typename Input::Item;
         using Element = std::ranges::range_value_t<Output>;
         using Result = task_result_t<F, Item>;
-        static_assert(std::is_assignable_v<Element&, Result>, "procpool: map_into() cannot assign what this function returns to the output's elements");
+        static_assert(std::is_assignable_v<Element&, Result>,
+                      "procpool: map_into() cannot assign what this function returns to the output's elements");
         engine::Client& run_by = open_client();
         if constexpr (std::ranges::sized_range<Range>) {
-            if (static_cast<std::size_t>(std::ranges::size(range)) != static_cast<std::size_t>(std::ranges::size(output))) {
+            if (static_cast<std::size_t>(std::ranges::size(range)) !=
+                static_cast<std::size_t>(std::ranges::size(output))) {
                 throw algorithm::AssignedResults<Result, Element>::too_small();
             }
             if constexpr (std::is_same_v<Result, Element> && std::is_trivially_copyable_v<Element>) {

@@ -50,8 +50,14 @@ class AsyncMap {
     using Sink = std::conditional_t<fits_plain_results_v<Result>, PlainResults<Result>, DecodedResults<Result>>;
 
 public:
-    AsyncMap(std::shared_ptr<Reins> reins, const MapOptions& options, Called f, Read items, Promise<std::vector<Result>> promise)
-        : reins_(std::move(reins)), hold_(*reins_->client), options_(options), f_(std::move(f)), items_(std::move(items)), promise_(std::move(promise)) {}
+    AsyncMap(std::shared_ptr<Reins> reins, const MapOptions& options, Called f, Read items,
+             Promise<std::vector<Result>> promise)
+        : reins_(std::move(reins)),
+          hold_(*reins_->client),
+          options_(options),
+          f_(std::move(f)),
+          items_(std::move(items)),
+          promise_(std::move(promise)) {}
 
     /// Effects: runs the call; its future is decided then, and not before nothing of it runs any more.
     void run() noexcept {
@@ -60,7 +66,9 @@ public:
         std::optional<std::vector<Result>> results;
         try {
             Sink sink{items_.size()};
-            Chunked<Called, Item, Items::copied, Read, Sink>{*reins_->client, options_, f_, items_, sink, Pace::held, reins_->orders}.run();
+            Chunked<Called, Item, Items::copied, Read, Sink>{*reins_->client, options_,      f_, items_, sink,
+                                                             Pace::held,      reins_->orders}
+                .run();
             results.emplace(std::move(sink).vector());
         } catch (...) { error = std::current_exception(); }
         if (reins_->orders.end() != Wish::go_on) { error = std::make_exception_ptr(TaskCancelled{}); }
@@ -82,14 +90,17 @@ private:
 };
 
 template <class Input, class F>
-Future<std::vector<typename Input::template Result<F>>> run_async(engine::Client& client, engine::Drivers& drivers, const MapOptions& options, F f, Input input) {
+Future<std::vector<typename Input::template Result<F>>> run_async(engine::Client& client, engine::Drivers& drivers,
+                                                                  const MapOptions& options, F f, Input input) {
     using Made = std::vector<typename Input::template Result<F>>;
     check_task(options);
     check_callable(client, f);
     ReadInput<typename Input::Item> items{input.range(), client.place_of()};
     auto reins = std::make_shared<Reins>(client);
-    DeferredEnds<Made> ends = make_deferred<Made>({.cancel = [reins] { return reins->give(Wish::cancel); }, .kill = [reins] { return reins->give(Wish::kill); }});
-    auto call = std::make_unique<AsyncMap<Input, F>>(std::move(reins), options, input.call(std::move(f)), std::move(items), std::move(ends.promise));
+    DeferredEnds<Made> ends = make_deferred<Made>(
+        {.cancel = [reins] { return reins->give(Wish::cancel); }, .kill = [reins] { return reins->give(Wish::kill); }});
+    auto call = std::make_unique<AsyncMap<Input, F>>(std::move(reins), options, input.call(std::move(f)),
+                                                     std::move(items), std::move(ends.promise));
     if (client.runs_here()) {
         call->run();
     } else {

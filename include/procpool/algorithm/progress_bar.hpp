@@ -7,12 +7,12 @@
 #include <procpool/os/terminal.hpp>
 #include <procpool/pool/progress.hpp>
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <fmt/core.h>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,7 +25,10 @@ namespace algorithm {
 /// One line of a terminal, drawn over and over. Nothing at all on what is no terminal.
 class ProgressBar {
 public:
-    ProgressBar(int descriptor, std::FILE* file) noexcept : descriptor_(descriptor), file_(file), visible_(os::is_terminal(descriptor)) {}
+    ProgressBar(int descriptor, std::FILE* file) noexcept
+        : descriptor_(descriptor),
+          file_(file),
+          visible_(os::is_terminal(descriptor)) {}
     ProgressBar(const ProgressBar&) = delete;
     ProgressBar& operator=(const ProgressBar&) = delete;
     ~ProgressBar() {
@@ -50,9 +53,11 @@ public:
         const double share = std::min(1.0, static_cast<double>(now.done) / static_cast<double>(now.total));
         const auto full = static_cast<std::size_t>(share * static_cast<double>(width));
         const bool over = now.last || now.done >= now.total;
-        const std::string time = over ? time_text(now.elapsed) : now.eta() == std::chrono::nanoseconds::max() ? "" : time_text(now.eta()) + " left";
-        return fmt::format("{:3}% [{}{}] {}/{}, {}{}{}", static_cast<int>(share * 100), std::string(full, '#'), std::string(width - full, '.'), now.done,
-                           now.total, rate, time.empty() ? "" : ", ", time);
+        const std::string time = over                                           ? time_text(now.elapsed)
+                                 : now.eta() == std::chrono::nanoseconds::max() ? ""
+                                                                                : time_text(now.eta()) + " left";
+        return fmt::format("{:3}% [{}{}] {}/{}, {}{}{}", static_cast<int>(share * 100), std::string(full, '#'),
+                           std::string(width - full, '.'), now.done, now.total, rate, time.empty() ? "" : ", ", time);
     }
 
 private:
@@ -84,13 +89,17 @@ private:
 
 }  // namespace algorithm
 
-/// Returns: for MapOptions::progress, a bar with rate and time left in one line of the terminal; the line is ended at the end of the call, or,
-/// where nobody waits for that, with the last copy of what this returns. Silent where the output is no terminal. Lifetime: the output outlives it.
+/// Returns: for MapOptions::progress, a bar with rate and time left in one line of the terminal; the line is ended at
+/// the end of the call, or, where nobody waits for that, with the last copy of what this returns. Silent where the
+/// output is no terminal. Lifetime: the output outlives it.
 [[nodiscard]] inline std::function<void(const Progress&)> progress_bar(std::FILE* out = stderr) {
-    return [bar = std::make_shared<algorithm::ProgressBar>(os::number_of(out), out)](const Progress& now) { bar->show(now); };
+    return [bar = std::make_shared<algorithm::ProgressBar>(os::number_of(out), out)](const Progress& now) {
+        bar->show(now);
+    };
 }
 [[nodiscard]] inline std::function<void(const Progress&)> progress_bar(int descriptor) {
-    return [bar = std::make_shared<algorithm::ProgressBar>(descriptor, nullptr)](const Progress& now) { bar->show(now); };
+    return
+        [bar = std::make_shared<algorithm::ProgressBar>(descriptor, nullptr)](const Progress& now) { bar->show(now); };
 }
 
 }  // namespace procpool

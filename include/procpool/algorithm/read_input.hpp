@@ -58,7 +58,9 @@ public:
             return *this;
         }
         void operator++(int) { ++at_; }
-        friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept { return it.at_ == it.from_->size(); }
+        friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept {
+            return it.at_ == it.from_->size();
+        }
 
     private:
         const ReadInput* from_ = nullptr;
@@ -82,12 +84,14 @@ private:
 
 /// Plain items side by side.
 template <class Item>
-    requires(is_plain_v<Item> && !std::is_empty_v<Item> && !std::is_same_v<Item, bool>)
-class ReadInput<Item> : public std::vector<Item> {
+requires(is_plain_v<Item> && !std::is_empty_v<Item> && !std::is_same_v<Item, bool>) class ReadInput<Item>
+    : public std::vector<Item> {
 public:
     template <class Range>
     ReadInput(Range& range, PlaceOf) {
-        if constexpr (std::ranges::sized_range<Range>) { this->reserve(static_cast<std::size_t>(std::ranges::size(range))); }
+        if constexpr (std::ranges::sized_range<Range>) {
+            this->reserve(static_cast<std::size_t>(std::ranges::size(range)));
+        }
         auto end = std::ranges::end(range);
         for (auto next = std::ranges::begin(range); next != end; ++next) { this->push_back(store(*next)); }
     }

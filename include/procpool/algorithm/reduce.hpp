@@ -25,7 +25,8 @@ namespace procpool {
 
 namespace algorithm {
 
-/// Folds what arrives in the order of the items, as soon as all before it is there: each block from left to right, then the blocks' results.
+/// Folds what arrives in the order of the items, as soon as all before it is there: each block from left to right, then
+/// the blocks' results.
 template <class G, class T, class Mapped>
 class FoldedResults {
 public:
@@ -85,7 +86,8 @@ private:
             block_.emplace(static_cast<T>(std::move(value)));
             return;
         }
-        T next = static_cast<T>(std::invoke(g_, std::move(*block_), std::move(value)));  // before the block goes, which it may refer to
+        T next = static_cast<T>(
+            std::invoke(g_, std::move(*block_), std::move(value)));  // before the block goes, which it may refer to
         block_.emplace(std::move(next));
     }
     void end_block() {
@@ -96,22 +98,30 @@ private:
 
     G& g_;
     std::optional<T> sum_;
-    std::optional<T> block_;  // what there is of the one that next_ is in
-    std::size_t next_ = 0;    // item
+    std::optional<T> block_;                // what there is of the one that next_ is in
+    std::size_t next_ = 0;                  // item
     std::map<std::size_t, Piece> waiting_;  // by their first items
 };
 
 template <class G, class T, class Mapped>
 constexpr void require_folding() {
-    static_assert(!std::is_void_v<Mapped>, "procpool: map_reduce() folds what the first function returns, and it returns nothing");
+    static_assert(!std::is_void_v<Mapped>,
+                  "procpool: map_reduce() folds what the first function returns, and it returns nothing");
     if constexpr (!std::is_void_v<Mapped>) {
         require_sendable<G>();
         require_encodable<T>();
-        static_assert(std::is_constructible_v<T, Mapped>, "procpool: map_reduce() begins each block with what the first function returns: it must convert to the type of init");
-        static_assert(std::is_invocable_r_v<T, G&, T, Mapped>, "procpool: the second function of map_reduce() cannot be called with (init, what the first function returns), "
-                                                               "or does not return what converts to the type of init");
-        static_assert(std::is_invocable_r_v<T, G&, T, T>, "procpool: the second function of map_reduce() cannot be called with two values of the type of init, which it gets for two blocks");
-        static_assert(outlives_reader_v<T>, "procpool: the sum of map_reduce() is a view, and what it views ends with its task");
+        static_assert(std::is_constructible_v<T, Mapped>,
+                      "procpool: map_reduce() begins each block with what the first function returns: it must convert "
+                      "to the type of init");
+        static_assert(std::is_invocable_r_v<T, G&, T, Mapped>,
+                      "procpool: the second function of map_reduce() cannot be called with (init, what the first "
+                      "function returns), "
+                      "or does not return what converts to the type of init");
+        static_assert(std::is_invocable_r_v<T, G&, T, T>,
+                      "procpool: the second function of map_reduce() cannot be called with two values of the type of "
+                      "init, which it gets for two blocks");
+        static_assert(outlives_reader_v<T>,
+                      "procpool: the sum of map_reduce() is a view, and what it views ends with its task");
     }
 }
 
@@ -125,7 +135,8 @@ T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, R
     if constexpr (Input::template calls<F>) {
         using Mapped = typename Input::template Result<F>;
         algorithm::require_folding<G, T, Mapped>();
-        if constexpr (Sendable<G> && Encodable<T> && std::is_constructible_v<T, Mapped> && std::is_invocable_r_v<T, G&, T, Mapped> && std::is_invocable_r_v<T, G&, T, T>) {
+        if constexpr (Sendable<G> && Encodable<T> && std::is_constructible_v<T, Mapped> &&
+                      std::is_invocable_r_v<T, G&, T, Mapped> && std::is_invocable_r_v<T, G&, T, T>) {
             using Folding = algorithm::Folding<F, G, T>;
             engine::Client& run_by = open_client();
             Folding folding{std::move(f), std::move(reduce)};

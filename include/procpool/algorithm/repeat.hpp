@@ -49,7 +49,9 @@ public:
         [[nodiscard]] friend iterator operator+(iterator it, difference_type n) noexcept { return it += n; }
         [[nodiscard]] friend iterator operator+(difference_type n, iterator it) noexcept { return it += n; }
         [[nodiscard]] friend iterator operator-(iterator it, difference_type n) noexcept { return it -= n; }
-        [[nodiscard]] friend difference_type operator-(const iterator& a, const iterator& b) noexcept { return a.at_ - b.at_; }
+        [[nodiscard]] friend difference_type operator-(const iterator& a, const iterator& b) noexcept {
+            return a.at_ - b.at_;
+        }
         [[nodiscard]] friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.at_ == b.at_; }
         [[nodiscard]] friend auto operator<=>(const iterator& a, const iterator& b) noexcept { return a.at_ <=> b.at_; }
 
@@ -66,9 +68,9 @@ private:
     std::shared_ptr<const T> value_;
 };
 
-/// Returns: an endless range of `value`, to be zipped with others: map(f, items, repeat(config)) calls f(item, config) for every item. The value is
-/// copied, or moved, into it, as what it arrives as (literals as std::string), and travels once a chunk of items, not with each; the function gets
-/// it as a const lvalue.
+/// Returns: an endless range of `value`, to be zipped with others: map(f, items, repeat(config)) calls f(item, config)
+/// for every item. The value is copied, or moved, into it, as what it arrives as (literals as std::string), and travels
+/// once a chunk of items, not with each; the function gets it as a const lvalue.
 template <class T>
 [[nodiscard]] Repeat<stored_t<T>> repeat(T&& value) {
     using Value = stored_t<T>;
@@ -86,13 +88,16 @@ inline constexpr bool is_repeat_v = false;
 template <class T>
 inline constexpr bool is_repeat_v<Repeat<T>> = true;
 
-/// Of a call's arguments: what travels for each item, which is a tuple unless it is one; and what is held for all of them.
+/// Of a call's arguments: what travels for each item, which is a tuple unless it is one; and what is held for all of
+/// them.
 template <class Singles, class Held, class... Args>
 struct separate;
 template <class... Singles, class... Held, class Arg, class... Args>
-struct separate<TypeList<Singles...>, TypeList<Held...>, Arg, Args...> : separate<TypeList<Singles..., stored_t<Arg>>, TypeList<Held...>, Args...> {};
+struct separate<TypeList<Singles...>, TypeList<Held...>, Arg, Args...>
+    : separate<TypeList<Singles..., stored_t<Arg>>, TypeList<Held...>, Args...> {};
 template <class... Singles, class... Held, class T, class... Args>
-struct separate<TypeList<Singles...>, TypeList<Held...>, Repeated<T>, Args...> : separate<TypeList<Singles...>, TypeList<Held..., T>, Args...> {};
+struct separate<TypeList<Singles...>, TypeList<Held...>, Repeated<T>, Args...>
+    : separate<TypeList<Singles...>, TypeList<Held..., T>, Args...> {};
 template <class... Singles, class... Held>
 struct separate<TypeList<Singles...>, TypeList<Held...>> {
     using Item = std::tuple<Singles...>;
@@ -104,8 +109,8 @@ struct separate<TypeList<Single>, TypeList<Held...>> {
     using Values = std::tuple<std::shared_ptr<const Held>...>;
 };
 
-/// Called with what travels for an item, calls f(args...), where the values of those that are Repeated<T> are held here. The other Args are types that
-/// arguments were passed as.
+/// Called with what travels for an item, calls f(args...), where the values of those that are Repeated<T> are held
+/// here. The other Args are types that arguments were passed as.
 template <class F, class... Args>
 struct Around {
     using Wrapped = F;
@@ -115,20 +120,17 @@ struct Around {
     F f;
     Values values;
 
-    task_result_t<F, Args...> operator()(Item&& item)
-        requires(call_t<F, Args...>::form != CallForm::impossible && !takes_stop_token_v<F, Args...>)
-    {
+    task_result_t<F, Args...> operator()(Item&& item) requires(call_t<F, Args...>::form != CallForm::impossible &&
+                                                               !takes_stop_token_v<F, Args...>) {
         return call(item, {}, every);
     }
-    task_result_t<F, Args...> operator()(std::stop_token stop, Item&& item)
-        requires takes_stop_token_v<F, Args...>
-    {
+    task_result_t<F, Args...> operator()(std::stop_token stop, Item&& item) requires takes_stop_token_v<F, Args...> {
         return call(item, stop, every);
     }
     /// f may change the item.
-    decltype(auto) operator()(Item& item)
-        requires(has_one_item && std::is_invocable_v<F&, std::conditional_t<is_repeated_v<Args>, passed_t<stored_t<Args>>, Item&>...>)
-    {
+    decltype(auto) operator()(Item& item) requires(
+        has_one_item&&
+            std::is_invocable_v<F&, std::conditional_t<is_repeated_v<Args>, passed_t<stored_t<Args>>, Item&>...>) {
         return change(item, every);
     }
 
@@ -161,7 +163,8 @@ private:
     template <std::size_t... At>
     task_result_t<F, Args...> call(Item& item, const std::stop_token& stop, std::index_sequence<At...>) {
         arguments_t<F, Args...> arguments{argument<At>(item)...};
-        return static_cast<task_result_t<F, Args...>>(invoke_call<F, Args...>(f, arguments, stop));  // which may point into these
+        return static_cast<task_result_t<F, Args...>>(
+            invoke_call<F, Args...>(f, arguments, stop));  // which may point into these
     }
 
     template <std::size_t At>
@@ -189,7 +192,9 @@ struct Codec<algorithm::Around<F, Args...>> {
         encode_callable<F>(out, called.f);
         std::apply([&](const auto&... values) { (encode_value(out, values), ...); }, called.values);
     }
-    static Called decode(Reader& in) { return {decode_callable<F>(in), decode_values(in, std::type_identity<typename Called::Values>{})}; }
+    static Called decode(Reader& in) {
+        return {decode_callable<F>(in), decode_values(in, std::type_identity<typename Called::Values>{})};
+    }
 
 private:
     template <class T>
@@ -197,7 +202,8 @@ private:
         Codec<T>::encode(out, *value);
     }
     template <class... T>
-    static std::tuple<std::shared_ptr<const T>...> decode_values(Reader& in, std::type_identity<std::tuple<std::shared_ptr<const T>...>>) {
+    static std::tuple<std::shared_ptr<const T>...> decode_values(
+        Reader& in, std::type_identity<std::tuple<std::shared_ptr<const T>...>>) {
         return {std::make_shared<const T>(Codec<T>::decode(in))...};
     }
 };

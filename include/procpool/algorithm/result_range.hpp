@@ -45,8 +45,9 @@ public:
 
 }  // namespace algorithm
 
-/// A move-only, single-pass std::ranges::input_range of T; also to be read by next(). Destroying it stops what has not started and forgets the
-/// rest; it may outlive its pool. Called by: one thread at a time. In a child that was forked with it, only the destructor.
+/// A move-only, single-pass std::ranges::input_range of T; also to be read by next(). Destroying it stops what has not
+/// started and forgets the rest; it may outlive its pool. Called by: one thread at a time. In a child that was forked
+/// with it, only the destructor.
 template <class T>
 class [[nodiscard]] ResultRange {
 public:
@@ -59,7 +60,8 @@ public:
         using iterator_concept = std::input_iterator_tag;
         iterator() = default;
         explicit iterator(algorithm::ResultSource<T>* source) noexcept : source_(source) {}
-        /// Throws: the error of the item; ++ goes on with the next. What the input throws stands where its next item would have been.
+        /// Throws: the error of the item; ++ goes on with the next. What the input throws stands where its next item
+        /// would have been.
         T& operator*() const { return source_->current->value(); }
         T* operator->() const { return &**this; }
         /// Blocks until the next result is there.
@@ -68,7 +70,9 @@ public:
             return *this;
         }
         void operator++(int) { ++*this; }
-        friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept { return !it.source_->current.has_value(); }
+        friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept {
+            return !it.source_->current.has_value();
+        }
 
     private:
         algorithm::ResultSource<T>* source_ = nullptr;
@@ -83,8 +87,8 @@ public:
 
     /// Blocks until the next result is there. Returns: it, or its error; nothing at the end, however often it is asked.
     [[nodiscard]] std::optional<Outcome<T>> next() { return source_->next(Deadline::never()); }
-    /// As next(), but also nothing when the time is over; is_over() tells which. An item that the input is slow to give is waited for, but not
-    /// begun to be when the time is over and others are under way.
+    /// As next(), but also nothing when the time is over; is_over() tells which. An item that the input is slow to give
+    /// is waited for, but not begun to be when the time is over and others are under way.
     template <class Rep, class Period>
     [[nodiscard]] std::optional<Outcome<T>> next_for(std::chrono::duration<Rep, Period> timeout) {
         return source_->next(Deadline::after(timeout));

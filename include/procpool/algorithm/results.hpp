@@ -27,8 +27,8 @@ struct NoResults {
     static constexpr Results mode = Results::none;
 };
 
-/// Results as a vector, where all are plain and their number is known: each chunk is copied to its place. The vector grows as they come, so that
-/// its pages are touched for the first time while the workers run.
+/// Results as a vector, where all are plain and their number is known: each chunk is copied to its place. The vector
+/// grows as they come, so that its pages are touched for the first time while the workers run.
 template <class Result>
 class PlainResults {
 public:
@@ -48,8 +48,8 @@ private:
 };
 
 template <class Result>
-inline constexpr bool fits_plain_results_v =
-    is_plain_v<Result> && std::is_default_constructible_v<Result> && !std::is_empty_v<Result> && !std::is_same_v<Result, bool>;
+inline constexpr bool fits_plain_results_v = is_plain_v<Result>&& std::is_default_constructible_v<Result> &&
+                                             !std::is_empty_v<Result> && !std::is_same_v<Result, bool>;
 
 /// Results as a vector, decoded one by one, each chunk apart until all are there.
 template <class Result>
@@ -84,7 +84,9 @@ class Outcomes : public DecodedResults<Outcome<Result>> {
 public:
     static constexpr bool keeps_errors = true;
     using DecodedResults<Outcome<Result>>::DecodedResults;
-    void fail(std::size_t index, const std::exception_ptr& error) { this->chunk(index).push_back(Outcome<Result>::failed(error)); }
+    void fail(std::size_t index, const std::exception_ptr& error) {
+        this->chunk(index).push_back(Outcome<Result>::failed(error));
+    }
 };
 
 /// Results assigned to the elements of a span.
@@ -94,7 +96,9 @@ public:
     static constexpr Results mode = Results::copied;
     explicit AssignedResults(std::span<Element> output) noexcept : output_(output) {}
     void take(std::size_t first, std::size_t count, Reader& in) {
-        if (first + count > output_.size()) { throw too_small(); }  // first may lie behind it too: chunks are on their way when it is found
+        if (first + count > output_.size()) {
+            throw too_small();
+        }  // first may lie behind it too: chunks are on their way when it is found
         for (std::size_t i = first; i < first + count; ++i) { output_[i] = Codec<Result>::decode(in); }
         taken_ += count;
     }

@@ -38,8 +38,9 @@ struct SentChunk {
         ticket = as;
         seen_decided = false;
     }
-    /// Effects: it is ready to be sent once more, for the items from `from` on. sent: the arguments as its slot has kept them. carry: what was folded
-    /// of the block that item is in. Returns: false when its slot has not kept them whole, since a task has written there.
+    /// Effects: it is ready to be sent once more, for the items from `from` on. sent: the arguments as its slot has
+    /// kept them. carry: what was folded of the block that item is in. Returns: false when its slot has not kept them
+    /// whole, since a task has written there.
     [[nodiscard]] bool go_on_from(std::size_t from, std::span<const std::byte> sent, std::span<const std::byte> carry) {
         if (arguments.empty()) { arguments.assign(sent.begin(), sent.end()); }  // its slot may be needed for it
         if (arguments.size() != argument_bytes) { return false; }
@@ -53,7 +54,8 @@ struct SentChunk {
         return true;
     }
     /// Returns: why it is lost, when a task has written where its slot is.
-    [[nodiscard]] std::exception_ptr error_of_overwritten(const engine::Client& client, const engine::Client::Taken& taken) const {
+    [[nodiscard]] std::exception_ptr error_of_overwritten(const engine::Client& client,
+                                                          const engine::Client::Taken& taken) const {
         try {
             const std::string where = "item " + std::to_string(first + head.skip);
             if (taken.phase() != task::Phase::done) { throw_loss(client, taken, where); }

@@ -22,10 +22,12 @@ namespace procpool::algorithm {
 
 /// Wrappers travel as what they wrap does, each by a Codec; their calls have been checked with the user's types.
 template <class F>
-concept Wrapper = requires { typename F::Wrapped; };
+concept Wrapper = requires {
+    typename F::Wrapped;
+};
 
-/// Throws: CodecError when `f`, or what it wraps, is code that the workers do not have, or has captured what only this process has, or is a snapshot
-/// of what is newer than they are.
+/// Throws: CodecError when `f`, or what it wraps, is code that the workers do not have, or has captured what only this
+/// process has, or is a snapshot of what is newer than they are.
 template <class F>
 void check_callable(const engine::Client& client, const F& f) {
     if constexpr (Wrapper<F>) {
@@ -47,14 +49,8 @@ struct Unpacked {
     using Stored = std::tuple<stored_t<Args>...>;
     F f;
 
-    decltype(auto) operator()(Stored&& stored)
-        requires(!takes_stop_token_v<F, Args...>)
-    {
-        return call(stored, {});
-    }
-    decltype(auto) operator()(std::stop_token stop, Stored&& stored)
-        requires takes_stop_token_v<F, Args...>
-    {
+    decltype(auto) operator()(Stored&& stored) requires(!takes_stop_token_v<F, Args...>) { return call(stored, {}); }
+    decltype(auto) operator()(std::stop_token stop, Stored&& stored) requires takes_stop_token_v<F, Args...> {
         return call(stored, stop);
     }
 
@@ -77,8 +73,8 @@ struct Caught {
     F f;
 
     template <class... Args>
-        requires std::is_invocable_v<F&, Args...>
-    Outcome<Result> operator()(Args&&... args) {
+    requires std::is_invocable_v<F&, Args...> Outcome<Result>
+    operator()(Args&&... args) {
         if constexpr (std::is_void_v<Result>) {
             static_cast<void>(std::invoke(f, std::forward<Args>(args)...));
             return {};
@@ -102,10 +98,8 @@ struct Folding {
     G g;
 
     template <class... Args>
-        requires std::is_invocable_v<F&, Args...>
-    decltype(auto) operator()(Args&&... args) {
-        return std::invoke(f, std::forward<Args>(args)...);
-    }
+    requires std::is_invocable_v<F&, Args...>
+    decltype(auto) operator()(Args&&... args) { return std::invoke(f, std::forward<Args>(args)...); }
 };
 
 /// What a worker has folded of the block it is at.
@@ -117,7 +111,8 @@ public:
     template <class Value>
     void add(F& f, Value&& value) {
         if (sum_) {
-            T next = static_cast<T>(std::invoke(f.g, std::move(*sum_), std::forward<Value>(value)));  // before the sum goes, which it may refer to
+            T next = static_cast<T>(std::invoke(
+                f.g, std::move(*sum_), std::forward<Value>(value)));  // before the sum goes, which it may refer to
             sum_.reset();
             sum_.emplace(std::move(next));
         } else {

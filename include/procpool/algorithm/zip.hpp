@@ -31,17 +31,20 @@ void encode_item(Writer& out, const Reference& reference) {
 template <class Item, class Elements>
 void encode_item(Writer& out, const Pack<Elements>& pack) {
     if constexpr (is_plain_v<Item>) {
-        Codec<Item>::encode(out, std::apply([](const auto&... elements) { return Item{store(elements)...}; }, pack.elements));
+        Codec<Item>::encode(
+            out, std::apply([](const auto&... elements) { return Item{store(elements)...}; }, pack.elements));
     } else {  // as the Codec of a tuple, without one: an element need not be copyable
-        std::apply([&](const auto&... elements) { (Codec<stored_t<decltype(elements)>>::encode(out, store(elements)), ...); }, pack.elements);
+        std::apply(
+            [&](const auto&... elements) { (Codec<stored_t<decltype(elements)>>::encode(out, store(elements)), ...); },
+            pack.elements);
     }
 }
 
 template <class Range>
 inline constexpr bool is_endless_v = std::is_same_v<std::ranges::sentinel_t<Range>, std::unreachable_sentinel_t>;
 
-/// The calls' n-th arguments come from the n-th range; over when the shortest is. Ranges are held by value: std::ranges::ref_view for those
-/// that are somebody else's. Single pass: begin() once.
+/// The calls' n-th arguments come from the n-th range; over when the shortest is. Ranges are held by value:
+/// std::ranges::ref_view for those that are somebody else's. Single pass: begin() once.
 template <class... Ranges>
 class Zip {
 public:
@@ -52,16 +55,21 @@ public:
         using difference_type = std::ptrdiff_t;
         using iterator_concept = std::input_iterator_tag;
         iterator() = default;
-        explicit iterator(Zip& from) : from_(&from), at_(std::apply([](auto&... each) { return Iterators{std::ranges::begin(each)...}; }, from.ranges_)) {}
+        explicit iterator(Zip& from)
+            : from_(&from),
+              at_(std::apply([](auto&... each) { return Iterators{std::ranges::begin(each)...}; }, from.ranges_)) {}
         [[nodiscard]] auto operator*() const {
-            return std::apply([](const auto&... each) { return Pack<std::tuple<decltype(*each)...>>{{*each...}}; }, at_);
+            return std::apply([](const auto&... each) { return Pack<std::tuple<decltype(*each)...>>{{*each...}}; },
+                              at_);
         }
         iterator& operator++() {
             std::apply([](auto&... each) { (static_cast<void>(++each), ...); }, at_);
             return *this;
         }
         void operator++(int) { ++*this; }
-        friend bool operator==(const iterator& it, std::default_sentinel_t) { return it.is_over(std::index_sequence_for<Ranges...>{}); }
+        friend bool operator==(const iterator& it, std::default_sentinel_t) {
+            return it.is_over(std::index_sequence_for<Ranges...>{});
+        }
 
     private:
         using Iterators = std::tuple<std::ranges::iterator_t<Ranges>...>;
@@ -77,9 +85,8 @@ public:
     [[nodiscard]] iterator begin() { return iterator{*this}; }
     [[nodiscard]] static std::default_sentinel_t end() noexcept { return {}; }
 
-    [[nodiscard]] std::size_t size()
-        requires((std::ranges::sized_range<Ranges> || is_endless_v<Ranges>) && ...) && (std::ranges::sized_range<Ranges> || ...)
-    {
+    [[nodiscard]] std::size_t size() requires((std::ranges::sized_range<Ranges> || is_endless_v<Ranges>)&&...) &&
+        (std::ranges::sized_range<Ranges> || ...) {
         return std::apply([](auto&... each) { return std::min({size_of(each)...}); }, ranges_);
     }
 
@@ -114,7 +121,9 @@ public:
             return *this;
         }
         void operator++(int) { ++at_; }
-        friend bool operator==(const iterator& it, std::default_sentinel_t) { return it.at_ == std::ranges::end(*it.range_); }
+        friend bool operator==(const iterator& it, std::default_sentinel_t) {
+            return it.at_ == std::ranges::end(*it.range_);
+        }
 
     private:
         Range* range_ = nullptr;
@@ -123,9 +132,7 @@ public:
 
     [[nodiscard]] iterator begin() { return iterator{range_}; }
     [[nodiscard]] static std::default_sentinel_t end() noexcept { return {}; }
-    [[nodiscard]] std::size_t size()
-        requires std::ranges::sized_range<Range>
-    {
+    [[nodiscard]] std::size_t size() requires std::ranges::sized_range<Range> {
         return static_cast<std::size_t>(std::ranges::size(range_));
     }
 

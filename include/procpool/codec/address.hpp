@@ -18,7 +18,8 @@ namespace procpool {
 
 /// What a CodecError about an address says its reader can do instead.
 inline constexpr const char* ways_out =
-    "capture by value, pass it as an argument, bind it with procpool::bind_front(f, values...), put it in shared memory "
+    "capture by value, pass it as an argument, bind it with procpool::bind_front(f, values...), put it in shared "
+    "memory "
     "(SharedArray, Shared), use fork_map, or wrap the function in procpool::snapshot()";
 
 /// Throws: CodecError, unless `address` is null or in memory that the receiver shares.
@@ -54,8 +55,7 @@ template <class T>
 }
 
 template <class T>
-    requires(std::is_object_v<T> || std::is_void_v<T>)
-struct Codec<T*> {
+requires(std::is_object_v<T> || std::is_void_v<T>) struct Codec<T*> {
     using parts = TypeList<>;
 
     static void encode(Writer& out, T* const& pointer) { encode_address<T*>(out, pointer); }
@@ -64,7 +64,7 @@ struct Codec<T*> {
 
 /// Code is where it is in every process of the program.
 template <class Function>
-    requires std::is_function_v<Function>
+requires std::is_function_v<Function>
 struct Codec<Function*> {
     using parts = TypeList<>;
 

@@ -63,11 +63,15 @@ inline constexpr std::size_t most_fields = 32;
 /// Whether T{{}, {}, ...} takes Count empty braces, each for a whole field or base, and an `Extra` behind them.
 template <class T, std::size_t Count, class... Extra>
 consteval bool takes_empty_braces() {
-#define PROCPOOL_TAKES(count) \
-    if constexpr (Count == count) { return requires { T{PROCPOOL_LIST_##count(PROCPOOL_BRACES), Extra{}...}; }; }
+#define PROCPOOL_TAKES(count)                                                       \
+    if constexpr (Count == count) {                                                 \
+        return requires { T{PROCPOOL_LIST_##count(PROCPOOL_BRACES), Extra{}...}; }; \
+    }
     PROCPOOL_FOR_EACH_COUNT(PROCPOOL_TAKES)
 #undef PROCPOOL_TAKES
-    if constexpr (Count == 0) { return requires { T{Extra{}...}; }; }
+    if constexpr (Count == 0) {
+        return requires { T{Extra{}...}; };
+    }
     return false;
 }
 
@@ -80,7 +84,8 @@ consteval std::size_t count_empty_braces() {
     }
 }
 
-/// How many fields and bases T has, when all can be initialised by {}; 0 otherwise. Tells of fields that are large arrays.
+/// How many fields and bases T has, when all can be initialised by {}; 0 otherwise. Tells of fields that are large
+/// arrays.
 template <AggregateClass T>
 inline constexpr std::size_t empty_braces_v = count_empty_braces<T>();
 
@@ -89,8 +94,8 @@ consteval bool has_wanted_behind_braces(std::index_sequence<Before...>) {
     return (takes_empty_braces<T, Before, AnyFieldThat<T, Wanted>>() || ...);
 }
 
-/// Whether Wanted::holds<U> for the type U of any field or base of T, of an element of an array, or of what a reference refers to. True
-/// also where the fields cannot be told.
+/// Whether Wanted::holds<U> for the type U of any field or base of T, of an element of an array, or of what a reference
+/// refers to. True also where the fields cannot be told.
 template <AggregateClass T, class Wanted>
 consteval bool may_have_field_that() {
     if constexpr (initialisers_v<T> == 0) {
@@ -99,7 +104,8 @@ consteval bool may_have_field_that() {
         return has_field_that_v<T, Wanted>;
     } else if constexpr (empty_braces_v<T> != 0) {
         return has_wanted_behind_braces<T, Wanted>(std::make_index_sequence<empty_braces_v<T>>{});
-    } else if constexpr (constexpr std::size_t count = count_initialisers<T, most_initialisers_ever, most_initialisers, true>();
+    } else if constexpr (constexpr std::size_t count =
+                             count_initialisers<T, most_initialisers_ever, most_initialisers, true>();
                          count <= most_initialisers_ever) {
         return has_field_that_v<T, Wanted, count>;
     } else {

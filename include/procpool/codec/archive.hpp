@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// The archives that functions written for cereal or Boost.Serialization are called with: serialize(), or save() and load(), members of a class or
-/// functions beside it, with a version or without.
+/// The archives that functions written for cereal or Boost.Serialization are called with: serialize(), or save() and
+/// load(), members of a class or functions beside it, with a version or without.
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/type_text.hpp>
@@ -31,22 +31,30 @@ template <class T>
 struct Codec;
 
 template <template <class...> class Version, class T>
-concept HasVersion = requires { Version<T>::version; };
+concept HasVersion = requires {
+    Version<T>::version;
+};
 template <template <class...> class Version, class T>
 [[nodiscard]] unsigned version_in() {
     return Version<T>::version;
 }
 
-/// Returns: what T's functions get as their version: the one that the program gives it, so that no member of a later one stays behind.
+/// Returns: what T's functions get as their version: the one that the program gives it, so that no member of a later
+/// one stays behind.
 template <class T>
 [[nodiscard]] unsigned class_version() {
     unsigned version = 0;
-    if constexpr (requires { boost::serialization::version<T>::value; }) { version = static_cast<unsigned>(boost::serialization::version<T>::value); }
-    if constexpr (HasVersion<cereal::detail::Version, T>) { version = std::max(version, version_in<cereal::detail::Version, T>()); }
+    if constexpr (requires { boost::serialization::version<T>::value; }) {
+        version = static_cast<unsigned>(boost::serialization::version<T>::value);
+    }
+    if constexpr (HasVersion<cereal::detail::Version, T>) {
+        version = std::max(version, version_in<cereal::detail::Version, T>());
+    }
     return version;
 }
 
-/// Calls what may be private, in classes that say `friend struct procpool::Access;`: the members, and the default constructor.
+/// Calls what may be private, in classes that say `friend struct procpool::Access;`: the members, and the default
+/// constructor.
 struct Access {
     template <class Archive, class T>
     static auto serialize(Archive& archive, T& value) -> decltype(void(value.serialize(archive))) {
@@ -78,33 +86,45 @@ struct Access {
     }
 };
 
-/// Converts to those that T is derived from: a function that takes one was not written for T, and would leave T's own members behind.
+/// Converts to those that T is derived from: a function that takes one was not written for T, and would leave T's own
+/// members behind.
 template <class T>
 struct AsBaseOf {
     template <class Base>
-        requires(std::is_base_of_v<Base, T> && !std::is_same_v<std::remove_cv_t<Base>, T>)
-    operator Base&() const noexcept;
+    requires(std::is_base_of_v<Base, T> && !std::is_same_v<std::remove_cv_t<Base>, T>) operator Base&() const noexcept;
 };
 /// Converts to T and nothing else.
 template <class T>
 struct AsExactly {
     template <class Same>
-        requires std::is_same_v<std::remove_cv_t<Same>, T>
+    requires std::is_same_v<std::remove_cv_t<Same>, T>
     operator Same&() const noexcept;
 };
 
 template <class Archive, class T>
-concept HasFreeSerialize = requires(Archive& archive, T& value) { serialize(archive, value); };
+concept HasFreeSerialize = requires(Archive& archive, T& value) {
+    serialize(archive, value);
+};
 template <class Archive, class T>
-concept HasFreeSerializeVersioned = requires(Archive& archive, T& value) { serialize(archive, value, 0u); };
+concept HasFreeSerializeVersioned = requires(Archive& archive, T& value) {
+    serialize(archive, value, 0u);
+};
 template <class Archive, class T>
-concept HasFreeSave = requires(Archive& archive, const T& value) { save(archive, value); };
+concept HasFreeSave = requires(Archive& archive, const T& value) {
+    save(archive, value);
+};
 template <class Archive, class T>
-concept HasFreeLoad = requires(Archive& archive, T& value) { load(archive, value); };
+concept HasFreeLoad = requires(Archive& archive, T& value) {
+    load(archive, value);
+};
 template <class Archive, class T>
-concept HasFreeSaveVersioned = requires(Archive& archive, const T& value) { save(archive, value, 0u); };
+concept HasFreeSaveVersioned = requires(Archive& archive, const T& value) {
+    save(archive, value, 0u);
+};
 template <class Archive, class T>
-concept HasFreeLoadVersioned = requires(Archive& archive, T& value) { load(archive, value, 0u); };
+concept HasFreeLoadVersioned = requires(Archive& archive, T& value) {
+    load(archive, value, 0u);
+};
 
 /// How a class is written to archives and read from them; members come before functions beside it, as they know more.
 enum class Archiving {
@@ -121,22 +141,36 @@ enum class Archiving {
 
 template <class T, class Save, class Load>
 consteval Archiving find_archiving() {
-    if constexpr (requires(Save& out, Load& in, T& value) { Access::serialize(out, value), Access::serialize(in, value); }) {
+    if constexpr (requires(Save & out, Load & in, T & value) {
+                      Access::serialize(out, value), Access::serialize(in, value);
+                  }) {
         return Archiving::member;
-    } else if constexpr (requires(Save& out, Load& in, T& value) { Access::serialize_versioned(out, value), Access::serialize_versioned(in, value); }) {
+    } else if constexpr (requires(Save & out, Load & in, T & value) {
+                             Access::serialize_versioned(out, value), Access::serialize_versioned(in, value);
+                         }) {
         return Archiving::member_versioned;
-    } else if constexpr (requires(Save& out, Load& in, T& value) { Access::save(out, value), Access::load(in, value); }) {
+    } else if constexpr (requires(Save & out, Load & in, T & value) {
+                             Access::save(out, value), Access::load(in, value);
+                         }) {
         return Archiving::member_pair;
-    } else if constexpr (requires(Save& out, Load& in, T& value) { Access::save_versioned(out, value), Access::load_versioned(in, value); }) {
+    } else if constexpr (requires(Save & out, Load & in, T & value) {
+                             Access::save_versioned(out, value), Access::load_versioned(in, value);
+                         }) {
         return Archiving::member_pair_versioned;
     } else if constexpr (HasFreeSerialize<Save, T> && HasFreeSerialize<Load, T>) {
-        return HasFreeSerialize<Load, AsBaseOf<T>> && !HasFreeSerialize<Load, AsExactly<T>> ? Archiving::none : Archiving::beside;
+        return HasFreeSerialize<Load, AsBaseOf<T>> && !HasFreeSerialize<Load, AsExactly<T>> ? Archiving::none
+                                                                                            : Archiving::beside;
     } else if constexpr (HasFreeSerializeVersioned<Save, T> && HasFreeSerializeVersioned<Load, T>) {
-        return HasFreeSerializeVersioned<Load, AsBaseOf<T>> && !HasFreeSerializeVersioned<Load, AsExactly<T>> ? Archiving::none : Archiving::beside_versioned;
+        return HasFreeSerializeVersioned<Load, AsBaseOf<T>> && !HasFreeSerializeVersioned<Load, AsExactly<T>>
+                   ? Archiving::none
+                   : Archiving::beside_versioned;
     } else if constexpr (HasFreeSave<Save, T> && HasFreeLoad<Load, T>) {
-        return HasFreeLoad<Load, AsBaseOf<T>> && !HasFreeLoad<Load, AsExactly<T>> ? Archiving::none : Archiving::beside_pair;
+        return HasFreeLoad<Load, AsBaseOf<T>> && !HasFreeLoad<Load, AsExactly<T>> ? Archiving::none
+                                                                                  : Archiving::beside_pair;
     } else if constexpr (HasFreeSaveVersioned<Save, T> && HasFreeLoadVersioned<Load, T>) {
-        return HasFreeLoadVersioned<Load, AsBaseOf<T>> && !HasFreeLoadVersioned<Load, AsExactly<T>> ? Archiving::none : Archiving::beside_pair_versioned;
+        return HasFreeLoadVersioned<Load, AsBaseOf<T>> && !HasFreeLoadVersioned<Load, AsExactly<T>>
+                   ? Archiving::none
+                   : Archiving::beside_pair_versioned;
     } else {
         return Archiving::none;
     }
@@ -147,7 +181,7 @@ class LoadArchive;
 
 /// T's own functions write and read it.
 template <class T>
-concept HasSerialize = std::is_class_v<T> && (find_archiving<T, SaveArchive, LoadArchive>() != Archiving::none);
+concept HasSerialize = std::is_class_v<T> &&(find_archiving<T, SaveArchive, LoadArchive>() != Archiving::none);
 
 /// Effects: T's own functions write or read the value.
 template <class Archive, class T>
@@ -192,11 +226,20 @@ concept NamedByCall = requires(const T& pair) {
 
 /// Others of cereal's: base_class() and virtual_base_class(), make_size_tag(), binary_data().
 template <class T>
-concept NamesBase = requires(T& value) { *value.base_ptr; } && type_text<T>().starts_with("cereal::");
+concept NamesBase = requires(T& value) {
+    *value.base_ptr;
+}
+&&type_text<T>().starts_with("cereal::");
 template <class T>
-concept HoldsSize = requires(T& value) { value.size; } && type_text<T>().starts_with("cereal::SizeTag<");
+concept HoldsSize = requires(T& value) {
+    value.size;
+}
+&&type_text<T>().starts_with("cereal::SizeTag<");
 template <class T>
-concept NamesBytes = requires(T& value) { value.data, value.size; } && type_text<T>().starts_with("cereal::BinaryData<");
+concept NamesBytes = requires(T& value) {
+    value.data, value.size;
+}
+&&type_text<T>().starts_with("cereal::BinaryData<");
 
 /// What both archives share: how values are handed to them, and how deep they reach.
 template <class Archive>

@@ -44,7 +44,8 @@ struct BoundCall {
     static consteval bool takes_first(TypeList<>) { return false; }
     template <class Stop, class... Args>
     static consteval bool takes_first(TypeList<Stop, Args...>) {
-        return std::is_same_v<std::remove_cvref_t<Stop>, std::stop_token> && std::is_invocable_v<F, Stop, Values..., Args...>;
+        return std::is_same_v<std::remove_cvref_t<Stop>, std::stop_token> &&
+               std::is_invocable_v<F, Stop, Values..., Args...>;
     }
     template <class... Args>
     static constexpr bool is_possible = takes<Args...>() || takes_first(TypeList<Args...>{});
@@ -55,15 +56,16 @@ struct BoundCall {
             return std::invoke(std::forward<F>(f), std::forward<Values>(values)..., std::forward<Args>(args)...);
         } else {
             return [&](auto&& stop, auto&&... rest) -> decltype(auto) {
-                return std::invoke(std::forward<F>(f), std::forward<decltype(stop)>(stop), std::forward<Values>(values)...,
-                                   std::forward<decltype(rest)>(rest)...);
+                return std::invoke(std::forward<F>(f), std::forward<decltype(stop)>(stop),
+                                   std::forward<Values>(values)..., std::forward<decltype(rest)>(rest)...);
             }(std::forward<Args>(args)...);
         }
     }
 };
 
-/// Calls f(values..., args...). It travels as f and the values do. The function gets the values as const lvalues, so that each call finds them as
-/// they were bound; one that takes them away, as by a std::unique_ptr or T&&, can be called once.
+/// Calls f(values..., args...). It travels as f and the values do. The function gets the values as const lvalues, so
+/// that each call finds them as they were bound; one that takes them away, as by a std::unique_ptr or T&&, can be
+/// called once.
 template <class F, class... Values>
 struct BoundFront {
     using Wrapped = F;
@@ -71,19 +73,20 @@ struct BoundFront {
     std::tuple<Values...> values;
 
     template <class... Args>
-        requires(BoundCall<F&, const Values&...>::template is_possible<Args...> || BoundCall<F&, as_text_t<const Values&>...>::template is_possible<Args...>)
-    constexpr decltype(auto) operator()(Args&&... args) & {
+    requires(BoundCall<F&, const Values&...>::template is_possible<Args...> ||
+             BoundCall<F&, as_text_t<const Values&>...>::template is_possible<Args...>) constexpr decltype(auto)
+    operator()(Args&&... args) & {
         return call<F&, const Values&...>(f, values, std::forward<Args>(args)...);
     }
     template <class... Args>
-        requires(BoundCall<const F&, const Values&...>::template is_possible<Args...> ||
-                 BoundCall<const F&, as_text_t<const Values&>...>::template is_possible<Args...>)
-    constexpr decltype(auto) operator()(Args&&... args) const& {
+    requires(BoundCall<const F&, const Values&...>::template is_possible<Args...> ||
+             BoundCall<const F&, as_text_t<const Values&>...>::template is_possible<Args...>) constexpr decltype(auto)
+    operator()(Args&&... args) const& {
         return call<const F&, const Values&...>(f, values, std::forward<Args>(args)...);
     }
     template <class... Args>
-        requires BoundCall<F&&, Values&&...>::template is_possible<Args...>
-    constexpr decltype(auto) operator()(Args&&... args) && {
+    requires BoundCall<F&&, Values&&...>::template is_possible<Args...> constexpr decltype(auto) operator()(
+        Args&&... args) && {
         return call<F&&, Values&&...>(f, values, std::forward<Args>(args)...);
     }
 
@@ -93,9 +96,11 @@ private:
         return std::apply(
             [&](auto&... each) -> decltype(auto) {
                 if constexpr (BoundCall<Callee, Passed...>::template is_possible<Args...>) {
-                    return BoundCall<Callee, Passed...>::template call<Args...>(static_cast<Callee>(f), static_cast<Passed>(each)..., std::forward<Args>(args)...);
+                    return BoundCall<Callee, Passed...>::template call<Args...>(
+                        static_cast<Callee>(f), static_cast<Passed>(each)..., std::forward<Args>(args)...);
                 } else {
-                    return BoundCall<Callee, as_text_t<Passed>...>::template call<Args...>(static_cast<Callee>(f), as_text<Passed>(each)..., std::forward<Args>(args)...);
+                    return BoundCall<Callee, as_text_t<Passed>...>::template call<Args...>(
+                        static_cast<Callee>(f), as_text<Passed>(each)..., std::forward<Args>(args)...);
                 }
             },
             values);
@@ -120,21 +125,25 @@ struct mistake<BoundFront<F, Values...>, Passed...> : mistake<F, const Values&..
 
 template <class Argument>
 struct not_copied {
-    static_assert(never<Argument>, "procpool: bind_front() was given a value by name that cannot be copied: std::move() it");
+    static_assert(never<Argument>,
+                  "procpool: bind_front() was given a value by name that cannot be copied: std::move() it");
 };
 template <class Argument>
 struct not_owned {
-    static_assert(never<Argument>, "procpool: bind_front() was given memory to share that ends with this expression: give it a name");
+    static_assert(never<Argument>,
+                  "procpool: bind_front() was given memory to share that ends with this expression: give it a name");
 };
 
 /// It arrives as a view of memory that goes with it.
 template <class Argument>
 inline constexpr bool is_lost_v =
-    is_span_v<stored_t<Argument>> && !std::is_same_v<stored_t<Argument>, std::remove_cvref_t<Argument>> && !std::is_lvalue_reference_v<Argument>;
+    is_span_v<stored_t<Argument>> && !std::is_same_v<stored_t<Argument>, std::remove_cvref_t<Argument>> &&
+    !std::is_lvalue_reference_v<Argument>;
 
 template <class Argument>
 inline constexpr bool can_be_bound_v = Encodable<stored_t<Argument>> && !is_lost_v<Argument> &&
-                                       (!std::is_same_v<stored_t<Argument>, std::remove_cvref_t<Argument>> || std::is_constructible_v<stored_t<Argument>, Argument>);
+                                       (!std::is_same_v<stored_t<Argument>, std::remove_cvref_t<Argument>> ||
+                                        std::is_constructible_v<stored_t<Argument>, Argument>);
 
 /// Does not compile, and says why, unless the argument can be bound.
 template <class Argument>
@@ -158,16 +167,18 @@ template <class Argument>
     }
 }
 
-/// Returns: a function object that calls f(values..., args...) for any args. The values may be of any encodable type, where a closure may only
-/// capture trivially copyable ones; they arrive as arguments do: literals and std::string_views as std::string, a SharedArray as a span of it. What
-/// is passed as an rvalue is moved. Throws: what copying or moving the values throws; CodecError for a null pointer to characters.
+/// Returns: a function object that calls f(values..., args...) for any args. The values may be of any encodable type,
+/// where a closure may only capture trivially copyable ones; they arrive as arguments do: literals and
+/// std::string_views as std::string, a SharedArray as a span of it. What is passed as an rvalue is moved. Throws: what
+/// copying or moving the values throws; CodecError for a null pointer to characters.
 template <class F, class... Values>
 [[nodiscard]] auto bind_front(F&& f, Values&&... values) {
     using Function = std::decay_t<F>;
     require_sendable<Function>();
     (require_bound<Values&&>(), ...);
     if constexpr (Sendable<Function> && (can_be_bound_v<Values&&> && ...)) {
-        return BoundFront<Function, stored_t<Values>...>{std::forward<F>(f), std::tuple<stored_t<Values>...>{bind_value<Values&&>(values)...}};
+        return BoundFront<Function, stored_t<Values>...>{
+            std::forward<F>(f), std::tuple<stored_t<Values>...>{bind_value<Values&&>(values)...}};
     } else {
         return this_call_is_refused{};
     }

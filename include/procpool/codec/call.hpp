@@ -28,8 +28,9 @@ struct returned {
     using type = Value;
 };
 template <class T, class C>
-    requires Character<std::remove_const_t<C>>
-struct returned<T, C*> : stored<C*> {};
+requires Character<std::remove_const_t<C>>
+struct returned<T, C*> : stored<C*> {
+};
 template <class T, class C, class Traits>
 struct returned<T, std::basic_string_view<C, Traits>> : stored<std::basic_string_view<C, Traits>> {};
 
@@ -52,8 +53,8 @@ struct this_call_is_refused {
     operator T() const noexcept;
 };
 
-/// The call of a decayed F with arguments that were passed as Args: of an lvalue, since it may be called more than once, or of an rvalue where only
-/// that can be called.
+/// The call of a decayed F with arguments that were passed as Args: of an lvalue, since it may be called more than
+/// once, or of an rvalue where only that can be called.
 template <class F, class... Args>
 struct Call {
     template <class Callee>
@@ -137,15 +138,16 @@ template <class F, class... Args>
 struct not_callable<TakesReference, F, Args...> {
     static_assert(
         never<F>,
-        "procpool: this function takes an argument by reference (T&), but it would get a copy, in the worker: take it by value or const&, and "
+        "procpool: this function takes an argument by reference (T&), but it would get a copy, in the worker: take it "
+        "by value or const&, and "
         "return what comes of it; or pass what lies in shared memory, as std::ref(*shared) or a span of a SharedArray");
 };
 template <std::size_t Given, std::size_t Wanted, class F, class... Args>
 struct not_callable<TooFew<Given, Wanted>, F, Args...> {
-    static_assert(
-        never<F>,
-        "procpool: too few arguments for this function: pass one for each parameter (a pointer to a function does not know default arguments: "
-        "call it in a lambda)");
+    static_assert(never<F>,
+                  "procpool: too few arguments for this function: pass one for each parameter (a pointer to a function "
+                  "does not know default arguments: "
+                  "call it in a lambda)");
 };
 template <std::size_t Given, std::size_t Wanted, class F, class... Args>
 struct not_callable<TooMany<Given, Wanted>, F, Args...> {
@@ -153,19 +155,21 @@ struct not_callable<TooMany<Given, Wanted>, F, Args...> {
 };
 template <std::size_t Position, class Given, class Wanted, class F, class... Args>
 struct not_callable<WrongType<Position, Given, Wanted>, F, Args...> {
-    static_assert(
-        never<F>,
-        "procpool: an argument does not convert to the type that this function takes (char arrays and string_views arrive as std::string)");
+    static_assert(never<F>,
+                  "procpool: an argument does not convert to the type that this function takes (char arrays and "
+                  "string_views arrive as std::string)");
 };
 
-/// Does not compile, and says why, unless TaskCall<F, Args...>. NotCallable: says what is wrong with the call itself, as not_callable.
+/// Does not compile, and says why, unless TaskCall<F, Args...>. NotCallable: says what is wrong with the call itself,
+/// as not_callable.
 template <template <class...> class NotCallable, class F, class... Args>
 constexpr auto require_call() {
     require_sendable<F>();
     (require_travels<stored_t<Args>>(), ...);
     if constexpr (call_t<F, Args...>::form == CallForm::impossible) {
         if constexpr (may_be_function_v<std::decay_t<F>>) {  // or else it has been told
-            static_cast<void>(sizeof(NotCallable<mistake_t<std::decay_t<F>, passed_t<stored_t<Args>>...>, std::decay_t<F>, passed_t<stored_t<Args>>...>));
+            static_cast<void>(sizeof(NotCallable<mistake_t<std::decay_t<F>, passed_t<stored_t<Args>>...>,
+                                                 std::decay_t<F>, passed_t<stored_t<Args>>...>));
         }
     } else if constexpr (!std::is_void_v<task_result_t<F, Args...>>) {
         require_travels<task_result_t<F, Args...>>();
@@ -185,8 +189,7 @@ constexpr auto require_task_call() {
 template <class F, class... Args>
 inline constexpr bool is_plain_call_v =
     (callable_kind_v<F> == CallableKind::nothing || callable_kind_v<F> == CallableKind::bytes ||
-     std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>) &&
-    (is_plain_v<stored_t<Args>> && ...);
+     std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>)&&(is_plain_v<stored_t<Args>>&&...);
 
 /// Effects: writes the callable, then the arguments. Throws: CodecError, and what Codecs throw.
 template <class F, class... Args>
@@ -207,8 +210,8 @@ template <class F, class... Args>
     return decode_tuple(in, std::type_identity<arguments_t<F, Args...>>{});
 }
 
-/// Returns: f(args...), with `stop` before them if f wants it, the arguments as rvalues unless they are Repeated. A reference may be to an
-/// argument.
+/// Returns: f(args...), with `stop` before them if f wants it, the arguments as rvalues unless they are Repeated. A
+/// reference may be to an argument.
 template <class F, class... Args>
 decltype(auto) invoke_call(F& f, arguments_t<F, Args...>& arguments, const std::stop_token& stop) {
     using Callee = typename call_t<F, Args...>::Callee;

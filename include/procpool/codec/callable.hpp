@@ -31,10 +31,10 @@ public:
     explicit Snapshot(F function) noexcept : function_(std::move(function)) {}
 
     template <class... Args>
-        requires std::is_invocable_v<F&, Args...>
+    requires std::is_invocable_v<F&, Args...>
     decltype(auto) operator()(Args&&... args) { return std::invoke(function_, std::forward<Args>(args)...); }
     template <class... Args>
-        requires std::is_invocable_v<const F&, Args...>
+    requires std::is_invocable_v<const F&, Args...>
     decltype(auto) operator()(Args&&... args) const { return std::invoke(function_, std::forward<Args>(args)...); }
 
 private:
@@ -47,9 +47,9 @@ template <class F>
 inline const bool uses_snapshot = (snapshots_are_used = true);  // while the program, or its library, is loaded
 
 /// Returns: f, allowed to refer to memory that workers have only a copy of: right for tables that were loaded before
-/// the pool was built, wrong for what changes after that, or lies on the stack of a function that has returned. Memory that
-/// is certain to be newer than the workers is refused when the task is submitted; memory that was freed before they were
-/// forked, and is used again, cannot be told from what it was.
+/// the pool was built, wrong for what changes after that, or lies on the stack of a function that has returned. Memory
+/// that is certain to be newer than the workers is refused when the task is submitted; memory that was freed before
+/// they were forked, and is used again, cannot be told from what it was.
 template <class F>
 [[nodiscard]] auto snapshot(F&& f) {
     using Function = std::decay_t<F>;
@@ -66,13 +66,15 @@ inline constexpr bool is_snapshot_v = false;
 template <class F>
 inline constexpr bool is_snapshot_v<Snapshot<F>> = true;
 
-/// Classes whose bytes are searched for addresses when they are sent, as a task's function or as a value: closures; what std::bind and its
-/// like return; what names something static in the program; and snapshots, which are excepted from the search.
+/// Classes whose bytes are searched for addresses when they are sent, as a task's function or as a value: closures;
+/// what std::bind and its like return; what names something static in the program; and snapshots, which are excepted
+/// from the search.
 template <class T>
-concept Searched = std::is_class_v<T> && !std::is_aggregate_v<T> && !std::is_empty_v<T> && CopiedAsBytes<T> &&
-                   (is_closure_v<T> || is_snapshot_v<T> || std::is_bind_expression_v<T> || type_text<T>().starts_with("std::_Bind") ||
-                    type_text<T>().starts_with("std::_Mem_fn<") || type_text<T>().starts_with("std::_Not_fn<") ||
-                    type_text<T>() == "std::type_index" || type_text<T>() == "std::source_location");
+concept Searched =
+    std::is_class_v<T> && !std::is_aggregate_v<T> && !std::is_empty_v<T> && CopiedAsBytes<T> &&
+    (is_closure_v<T> || is_snapshot_v<T> || std::is_bind_expression_v<T> || type_text<T>().starts_with("std::_Bind") ||
+     type_text<T>().starts_with("std::_Mem_fn<") || type_text<T>().starts_with("std::_Not_fn<") ||
+     type_text<T>() == "std::type_index" || type_text<T>() == "std::source_location");
 
 /// How a callable travels.
 enum class CallableKind {
@@ -109,35 +111,38 @@ concept Sendable = (callable_kind_v<F> != CallableKind::cannot);
 
 template <class F>
 struct not_sendable {
-    static_assert(
-        never<F>,
-        "procpool: this function object cannot travel: make it an aggregate of encodable members with an operator(), give it a "
-        "serialize(Archive&) member, specialise procpool::Codec<T> for it, or write procpool::bind_front(f, values...)");
+    static_assert(never<F>,
+                  "procpool: this function object cannot travel: make it an aggregate of encodable members with an "
+                  "operator(), give it a "
+                  "serialize(Archive&) member, specialise procpool::Codec<T> for it, or write procpool::bind_front(f, "
+                  "values...)");
 };
 template <class F>
-    requires is_closure_v<F>
+requires is_closure_v<F>
 struct not_sendable<F> {
-    static_assert(
-        never<F>,
-        "procpool: this closure cannot travel: it may capture trivially copyable values only, and captures a string, a container or the "
-        "like. Write procpool::bind_front(f, values...), which carries values of any kind; or a struct with an operator(), whose members "
-        "travel; or pass the values as arguments, with procpool::repeat(value) in a call over many items. Of a SharedArray capture the "
-        "span(), of a Shared get(); a pool stays where it is");
+    static_assert(never<F>,
+                  "procpool: this closure cannot travel: it may capture trivially copyable values only, and captures a "
+                  "string, a container or the "
+                  "like. Write procpool::bind_front(f, values...), which carries values of any kind; or a struct with "
+                  "an operator(), whose members "
+                  "travel; or pass the values as arguments, with procpool::repeat(value) in a call over many items. Of "
+                  "a SharedArray capture the "
+                  "span(), of a Shared get(); a pool stays where it is");
 };
 template <class R, class... Args>
 struct not_sendable<std::function<R(Args...)>> {
-    static_assert(
-        never<R>,
-        "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function or the lambda itself, or bind "
-        "values to it by procpool::bind_front(f, values...)");
+    static_assert(never<R>,
+                  "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function or the "
+                  "lambda itself, or bind "
+                  "values to it by procpool::bind_front(f, values...)");
 };
 template <class F>
-    requires std::is_bind_expression_v<F>
+requires std::is_bind_expression_v<F>
 struct not_sendable<F> {
-    static_assert(
-        never<F>,
-        "procpool: a std::bind() holds what cannot travel, such as a string or container: write procpool::bind_front(f, values...), "
-        "or pass the values as arguments");
+    static_assert(never<F>,
+                  "procpool: a std::bind() holds what cannot travel, such as a string or container: write "
+                  "procpool::bind_front(f, values...), "
+                  "or pass the values as arguments");
 };
 template <class F>
 struct not_a_function {
@@ -163,7 +168,8 @@ constexpr auto require_sendable() {
 
 /// What a refusal adds where numbers and addresses look alike.
 inline constexpr const char* if_it_is_a_number =
-    "; or, if it is a number that only looks like such an address, pass it as an argument or through procpool::bind_front()";
+    "; or, if it is a number that only looks like such an address, pass it as an argument or through "
+    "procpool::bind_front()";
 
 /// Returns: whether one of f's members may be an address of which `is_wrong` holds.
 template <class F, class Is>
@@ -179,8 +185,8 @@ template <class F, class Is>
 }
 
 /// Throws: CodecError when a word within `f` is an address on this process's stack or heap: something captured by
-/// reference, or `this`. Nothing is looked at in an F that holds no address. In others, a number that happens to be such an
-/// address is taken for one, unless numbers_are_told_apart. `place_of` is a PlaceOf, or something like it.
+/// reference, or `this`. Nothing is looked at in an F that holds no address. In others, a number that happens to be
+/// such an address is taken for one, unless numbers_are_told_apart. `place_of` is a PlaceOf, or something like it.
 template <class F, class Where>
 void check_captures([[maybe_unused]] const F& f, [[maybe_unused]] const Where& place_of) {
     if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F>) {
@@ -197,7 +203,8 @@ template <class F, class Is>
 void check_snapshot(const Snapshot<F>& f, const Is& is_newer) {
     if (may_have_captured(f, is_newer)) {
         throw CodecError("procpool: " + type_name<F>() +
-                         ", given to procpool::snapshot(), refers to memory that is newer than the workers: build the pool after that memory "
+                         ", given to procpool::snapshot(), refers to memory that is newer than the workers: build the "
+                         "pool after that memory "
                          "has been filled, or call refork() then");
     }
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What the compiler knows of the members of a class that cannot be taken apart, such as a closure: whether there may be
-/// an address among them, and whether a certain word is one.
+/// What the compiler knows of the members of a class that cannot be taken apart, such as a closure: whether there may
+/// be an address among them, and whether a certain word is one.
 
 #include <procpool/codec/plain.hpp>
 
@@ -35,12 +35,11 @@ struct FilledBytes {
     }
 };
 
-/// Whether bytes can become a T while the compiler runs. They cannot if a member of T, or of its members, is a pointer, a
-/// reference or a union.
+/// Whether bytes can become a T while the compiler runs. They cannot if a member of T, or of its members, is a pointer,
+/// a reference or a union.
 template <class T, unsigned char Fill>
 concept MadeOfBytes = requires {
-    typename std::bool_constant<(
-        static_cast<void>(__builtin_bit_cast(T, FilledBytes<sizeof(T)>::with(Fill))), true)>;
+    typename std::bool_constant<(static_cast<void>(__builtin_bit_cast(T, FilledBytes<sizeof(T)>::with(Fill))), true)>;
 };
 
 struct ArrayOfPointers {
@@ -51,20 +50,23 @@ inline constexpr bool arrays_are_looked_into = !MadeOfBytes<ArrayOfPointers, 0>;
 
 template <auto>
 struct TemplateArgument;
-/// Whether a T of these bytes can be a template argument. GCC before 14 takes closures for one, and does not overlook that
-/// an element of an array would be a pointer to nothing.
+/// Whether a T of these bytes can be a template argument. GCC before 14 takes closures for one, and does not overlook
+/// that an element of an array would be a pointer to nothing.
 template <class T, unsigned char Fill>
-concept MadeTemplateArgument =
-    requires { typename TemplateArgument<__builtin_bit_cast(T, FilledBytes<sizeof(T)>::with(Fill))>; };
+concept MadeTemplateArgument = requires {
+    typename TemplateArgument<__builtin_bit_cast(T, FilledBytes<sizeof(T)>::with(Fill))>;
+};
 inline constexpr std::size_t largest_template_argument = 512;  // each byte takes the compiler's time
 
-/// Whether F is known to hold no pointer and no reference. Of some classes that hold none this cannot be known: those with
-/// an optional or another union, a pair or tuple, a class without constexpr constructor; with GCC before 14 private members.
+/// Whether F is known to hold no pointer and no reference. Of some classes that hold none this cannot be known: those
+/// with an optional or another union, a pair or tuple, a class without constexpr constructor; with GCC before 14
+/// private members.
 template <class F>
 consteval bool holds_no_address() {
     if constexpr (std::is_empty_v<F> || sizeof(F) < sizeof(void*) || alignof(F) < alignof(void*)) {
         return true;
-    } else if constexpr (!__is_trivially_copyable(F)) {  // the builtin, for GCC 12 takes another view of closures once a std::tuple held one
+    } else if constexpr (!__is_trivially_copyable(
+                             F)) {  // the builtin, for GCC 12 takes another view of closures once a std::tuple held one
         return false;
     } else if constexpr (!MadeOfBytes<F, 0>) {
         return false;
@@ -90,7 +92,9 @@ class MemberSearch {
 public:
     /// Requires: `word` is one of the `size` bytes at `begin`, and as many as a pointer follow it there.
     MemberSearch(const void* begin, std::size_t size, const std::byte* word) noexcept
-        : begin_(begin), end_(static_cast<const std::byte*>(begin) + size), word_(word) {
+        : begin_(begin),
+          end_(static_cast<const std::byte*>(begin) + size),
+          word_(word) {
         std::memcpy(&address_, word, sizeof(address_));
     }
 
@@ -136,7 +140,7 @@ private:
                 return;
             } else if constexpr (std::is_array_v<T>) {
                 for (auto& element : *member) { look_at_member(std::addressof(element)); }
-            } else if constexpr ((std::is_class_v<T> || std::is_union_v<T>) && CopiedAsBytes<Element>) {
+            } else if constexpr ((std::is_class_v<T> || std::is_union_v<T>)&&CopiedAsBytes<Element>) {
                 if (covers_word(*member)) { visit_members(*member); }
             } else {
                 found_ = found_ || covers_word(*member);

@@ -35,8 +35,7 @@ struct Codec<std::optional<T>> {
 /// Null stays null. Throws: CodecError when it points to an object of a class derived from T, which would arrive cut
 /// down to a T.
 template <class T>
-    requires(!std::is_array_v<T> && !std::is_abstract_v<T>)
-struct Codec<std::unique_ptr<T>> {
+requires(!std::is_array_v<T> && !std::is_abstract_v<T>) struct Codec<std::unique_ptr<T>> {
     using parts = TypeList<std::remove_cv_t<T>>;
 
     static void encode(Writer& out, const std::unique_ptr<T>& pointer) {

@@ -22,7 +22,8 @@ inline constexpr bool is_small_union_v = std::is_union_v<T> && sizeof(T) < sizeo
 
 struct NotPlain {
     template <class T>
-    static constexpr bool holds = !is_plain_v<T> && !(is_small_union_v<T> && is_unnamed_union_v<T>);  // which GCC takes for immovable
+    static constexpr bool holds =
+        !is_plain_v<T> && !(is_small_union_v<T> && is_unnamed_union_v<T>);  // which GCC takes for immovable
 };
 
 template <class... Fields>
@@ -44,7 +45,8 @@ consteval bool may_hold_reference() {
 
 template <class T>
 consteval bool looks_plain() {
-    if constexpr (std::is_pointer_v<T> || std::is_array_v<T> || !std::is_trivially_copyable_v<T> || !std::is_move_constructible_v<T>) {
+    if constexpr (std::is_pointer_v<T> || std::is_array_v<T> || !std::is_trivially_copyable_v<T> ||
+                  !std::is_move_constructible_v<T>) {
         return false;
     } else if constexpr (HasSerialize<T> || RefersElsewhere<T>) {
         return false;
@@ -105,7 +107,7 @@ consteval bool travels() {
     } else if constexpr (requires { typename Codec<T>::parts; }) {
         return all_travel(typename Codec<T>::parts{}, TypeList<T, Seen...>{});
     } else {
-        return requires(Writer& out, Reader& in, const T& value) {
+        return requires(Writer & out, Reader & in, const T& value) {
             Codec<T>::encode(out, value);
             { Codec<T>::decode(in) } -> std::convertible_to<T>;
         };
@@ -140,23 +142,25 @@ consteval bool holds_view() {
 
 /// Why a type does not travel that is no composition of others, or one that cannot be taken apart.
 enum class Obstacle {
-    no_codec,     ///< nothing is known of it
-    reference,    ///< it is a reference
-    refers,       ///< it is an iterator, a view or the like of a pointer
-    hidden,       ///< its bytes can be copied, but may hide a pointer
-    closure,      ///< what it captured cannot be copied as bytes
-    not_visitable ///< it is an aggregate whose fields cannot be told
+    no_codec,      ///< nothing is known of it
+    reference,     ///< it is a reference
+    refers,        ///< it is an iterator, a view or the like of a pointer
+    hidden,        ///< its bytes can be copied, but may hide a pointer
+    closure,       ///< what it captured cannot be copied as bytes
+    not_visitable  ///< it is an aggregate whose fields cannot be told
 };
 
 template <class T>
 consteval Obstacle find_obstacle() {
     if constexpr (std::is_reference_v<T>) {
         return Obstacle::reference;
-    } else if constexpr ((RefersElsewhere<T> && (!PointerLike<T> || std::is_trivially_copyable_v<T>)) || LooksLikeView<T>) {
+    } else if constexpr ((RefersElsewhere<T> && (!PointerLike<T> || std::is_trivially_copyable_v<T>)) ||
+                         LooksLikeView<T>) {
         return Obstacle::refers;  // a std::shared_ptr and its like may get a Codec
     } else if constexpr (is_closure_v<T>) {
         return Obstacle::closure;
-    } else if constexpr ((std::is_class_v<T> || std::is_union_v<T>) && std::is_trivially_copyable_v<T> && std::is_move_constructible_v<T>) {
+    } else if constexpr ((std::is_class_v<T> || std::is_union_v<T>)&&std::is_trivially_copyable_v<T> &&
+                         std::is_move_constructible_v<T>) {
         return Obstacle::hidden;
     } else if constexpr (AggregateClass<T>) {
         return Obstacle::not_visitable;
@@ -175,29 +179,31 @@ struct not_encodable {
     static_assert(
         obstacle != Obstacle::reference,
         "procpool: a reference cannot travel between processes, for it means nothing to another one: use a value");
-    static_assert(
-        obstacle != Obstacle::refers,
-        "procpool: an iterator, a view or a pointer-like type cannot travel between processes, for what it refers to stays behind: "
-        "give the elements themselves, as a std::vector or std::string, or a std::span or SharedArray of them; a type that only looks "
-        "like one of those needs a procpool::Codec<T>");
-    static_assert(
-        obstacle != Obstacle::hidden,
-        "procpool: this type cannot travel between processes as it is, for nobody can look into it, and it may hide a pointer: "
-        "if it holds no pointer or reference, write "
-        "template <> inline constexpr bool procpool::enable_plain<T> = true; with this type for T; "
-        "otherwise specialise procpool::Codec<T> for it, or give it a serialize(Archive&) member");
-    static_assert(
-        obstacle != Obstacle::closure,
-        "procpool: this closure cannot travel between processes: capture trivially copyable values only and pass the rest as arguments");
-    static_assert(
-        obstacle != Obstacle::not_visitable,
-        "procpool: this aggregate cannot travel between processes, for it cannot be taken apart, with a base class, a reference, an "
-        "unnamed union, or more than 32 members that are not trivially copyable: specialise procpool::Codec<T> for it, or give it a "
-        "serialize(Archive&) member");
+    static_assert(obstacle != Obstacle::refers,
+                  "procpool: an iterator, a view or a pointer-like type cannot travel between processes, for what it "
+                  "refers to stays behind: "
+                  "give the elements themselves, as a std::vector or std::string, or a std::span or SharedArray of "
+                  "them; a type that only looks "
+                  "like one of those needs a procpool::Codec<T>");
+    static_assert(obstacle != Obstacle::hidden,
+                  "procpool: this type cannot travel between processes as it is, for nobody can look into it, and it "
+                  "may hide a pointer: "
+                  "if it holds no pointer or reference, write "
+                  "template <> inline constexpr bool procpool::enable_plain<T> = true; with this type for T; "
+                  "otherwise specialise procpool::Codec<T> for it, or give it a serialize(Archive&) member");
+    static_assert(obstacle != Obstacle::closure,
+                  "procpool: this closure cannot travel between processes: capture trivially copyable values only and "
+                  "pass the rest as arguments");
+    static_assert(obstacle != Obstacle::not_visitable,
+                  "procpool: this aggregate cannot travel between processes, for it cannot be taken apart, with a base "
+                  "class, a reference, an "
+                  "unnamed union, or more than 32 members that are not trivially copyable: specialise "
+                  "procpool::Codec<T> for it, or give it a "
+                  "serialize(Archive&) member");
 };
 
-/// How a type was met: path<Outer, member<2, std::vector<Inner>>, part<1, Inner>> is the elements of Outer's second member. Compilers
-/// print it.
+/// How a type was met: path<Outer, member<2, std::vector<Inner>>, part<1, Inner>> is the elements of Outer's second
+/// member. Compilers print it.
 template <class Outermost, class... Steps>
 struct path {};
 /// A member of an aggregate, counted from 1.
@@ -220,7 +226,8 @@ consteval auto find_culprit_in(path<Steps...>, TypeList<Seen...>, TypeList<Part,
         return Culprit<T, path<Steps...>>{};
     } else if constexpr (!travels<Part, T, Seen...>()) {
         using Bare = std::remove_cv_t<std::remove_all_extents_t<Part>>;
-        using Step = std::conditional_t<AggregateClass<T> && requires { Codec<T>::by_member; }, member<Number, Part>, part<Number, Part>>;
+        using Step = std::conditional_t < AggregateClass<T>&& requires { Codec<T>::by_member; }
+        , member<Number, Part>, part < Number, Part >> ;
         return find_culprit<Bare, path<Steps..., Step>, T, Seen...>();
     } else {
         return find_culprit_in<T, Number + 1>(path<Steps...>{}, TypeList<Seen...>{}, TypeList<Parts...>{});

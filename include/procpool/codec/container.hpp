@@ -163,7 +163,8 @@ struct Codec<std::multimap<K, T, Less, A>> : MapCodec<std::multimap<K, T, Less, 
 template <class K, class T, Stateless Hash, Stateless Equal, class A>
 struct Codec<std::unordered_map<K, T, Hash, Equal, A>> : MapCodec<std::unordered_map<K, T, Hash, Equal, A>> {};
 template <class K, class T, Stateless Hash, Stateless Equal, class A>
-struct Codec<std::unordered_multimap<K, T, Hash, Equal, A>> : MapCodec<std::unordered_multimap<K, T, Hash, Equal, A>> {};
+struct Codec<std::unordered_multimap<K, T, Hash, Equal, A>> : MapCodec<std::unordered_multimap<K, T, Hash, Equal, A>> {
+};
 
 /// Adaptors travel as the container within, which is protected: a heap stays the heap it is.
 template <class Adaptor>

@@ -97,7 +97,9 @@ private:
     const auto address_of = [](const std::type_info& type) { return reinterpret_cast<std::uintptr_t>(&type); };
     const auto single_base = word_in_module(address_of(typeid(std::logic_error)));
     const auto table = word_in_module(address);
-    if (!table || word_in_module(*table - 2 * sizeof(void*)) != std::uintptr_t{0}) { return false; }  // the object's own offset
+    if (!table || word_in_module(*table - 2 * sizeof(void*)) != std::uintptr_t{0}) {
+        return false;
+    }                                                               // the object's own offset
     for (std::uintptr_t function = 0; function != 3; ++function) {  // two destructors and name()
         const auto code = word_in_module(*table + function * sizeof(void*));
         if (!code || !os::is_code(reinterpret_cast<const void*>(*code))) { return false; }

@@ -8,10 +8,10 @@
 #include <procpool/codec/standard_exceptions.hpp>
 #include <procpool/core/type_name.hpp>
 
+#include <cxxabi.h>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cxxabi.h>
 #include <exception>
 #include <ios>
 #include <span>
@@ -82,10 +82,8 @@ template <class IsIt>
 [[nodiscard]] inline std::string thrown_text(bool value) { return value ? "true" : "false"; }
 [[nodiscard]] inline std::string thrown_text(char value) { return {value}; }
 template <class Number>
-    requires std::is_arithmetic_v<Number>
-[[nodiscard]] std::string thrown_text(Number value) {
-    return std::to_string(value);
-}
+requires std::is_arithmetic_v<Number>
+[[nodiscard]] std::string thrown_text(Number value) { return std::to_string(value); }
 
 /// Effects: appends the value to `text` if its type is among Ts. Compares types, since a handler of pointers catches
 /// nullptr too.
@@ -103,9 +101,7 @@ template <class... Ts>
 [[nodiscard]] inline std::string text_of(const std::exception_ptr& thrown, const std::type_info& type) {
     try {
         std::rethrow_exception(thrown);
-    } catch (const std::exception& e) {
-        return thrown_text(e.what());
-    } catch (...) {
+    } catch (const std::exception& e) { return thrown_text(e.what()); } catch (...) {
         std::string text = "procpool: the task threw an object of type " + type_name(type);
         append_value<int, unsigned, long, unsigned long, long long, unsigned long long, float, double, bool, char,
                      const char*, char*, std::string>(text, thrown, type);
@@ -116,9 +112,9 @@ template <class... Ts>
 [[nodiscard]] inline std::exception_ptr nested_in(const std::exception_ptr& thrown) {
     try {
         std::rethrow_exception(thrown);
-    } catch (const std::nested_exception& e) {
-        return e.nested_ptr();
-    } catch (...) { return nullptr; }
+    } catch (const std::nested_exception& e) { return e.nested_ptr(); } catch (...) {
+        return nullptr;
+    }
 }
 
 /// Effects: writes `thrown` without what is nested in it.
@@ -137,7 +133,8 @@ inline void encode_thrown(Writer& out, const std::exception_ptr& thrown) {
     }
 }
 
-/// Effects: writes how many exceptions are nested in `thrown`, a byte each, then the innermost one first, `thrown` last.
+/// Effects: writes how many exceptions are nested in `thrown`, a byte each, then the innermost one first, `thrown`
+/// last.
 inline void encode_chain(Writer& out, const std::exception_ptr& thrown) {
     std::vector<std::exception_ptr> chain{thrown};
     while (chain.size() <= deepest_nesting) {
@@ -201,14 +198,13 @@ inline void encode_exception(Writer& out, const std::exception_ptr& thrown) {
     const std::string problem = "procpool: what the task threw could not be decoded";
     try {
         return decode_chain(in);
-    } catch (const CodecError&) {
-        return std::current_exception();
-    } catch (const std::exception& e) {
+    } catch (const CodecError&) { return std::current_exception(); } catch (const std::exception& e) {
         return std::make_exception_ptr(CodecError(problem + ": " + e.what()));
     } catch (...) { return std::make_exception_ptr(CodecError(problem)); }
 }
 
-/// Returns: another object that says the same, as far as it travels: what several threads rethrow they should not share.
+/// Returns: another object that says the same, as far as it travels: what several threads rethrow they should not
+/// share.
 [[nodiscard]] inline std::exception_ptr copy_exception(const std::exception_ptr& thrown) {
     std::vector<std::byte> bytes;
     const auto grow = [](void* self, std::span<std::byte>, std::size_t, std::size_t need) {

@@ -23,8 +23,8 @@ struct ExceptionType {
     /// Effects: writes `thrown`, which holds an exception of this type or one derived from it, without what is nested
     /// in it.
     void (*encode)(Writer& out, const std::exception_ptr& thrown);
-    /// Effects: throws the exception, with the one being handled nested in it if that is wanted. `decoded` tells a caller that it was this
-    /// exception, and not one of decoding it.
+    /// Effects: throws the exception, with the one being handled nested in it if that is wanted. `decoded` tells a
+    /// caller that it was this exception, and not one of decoding it.
     void (*raise)(Reader& in, bool nested, bool& decoded);
 };
 
@@ -40,13 +40,11 @@ void with_exception(const std::exception_ptr& thrown, const Use& use) {
     using Caught = std::conditional_t<std::is_pointer_v<E>, E, const E&>;
     try {
         std::rethrow_exception(thrown);
-    } catch (Caught e) {
-        use(e);
-    }
+    } catch (Caught e) { use(e); }
 }
 
-/// Effects: as ExceptionType::raise, for an exception that is decoded. Cold, as all that is made for each type here: programs get dozens
-/// of these, and seldom use one.
+/// Effects: as ExceptionType::raise, for an exception that is decoded. Cold, as all that is made for each type here:
+/// programs get dozens of these, and seldom use one.
 template <class E>
 [[noreturn, gnu::cold]] void raise_decoded(E& e, bool nested, bool& decoded) {
     decoded = true;
@@ -55,7 +53,8 @@ template <class E>
 }
 
 /// Returns: the exception that was encoded, with `nested` inside unless that is null. Throws: what decoding throws.
-[[nodiscard]] inline std::exception_ptr decode_as(const ExceptionType& how, Reader& in, const std::exception_ptr& nested) {
+[[nodiscard]] inline std::exception_ptr decode_as(const ExceptionType& how, Reader& in,
+                                                  const std::exception_ptr& nested) {
     bool decoded = false;
     try {
         if (nested == nullptr) { how.raise(in, false, decoded); }

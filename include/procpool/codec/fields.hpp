@@ -24,8 +24,7 @@ inline constexpr std::size_t most_initialisers_ever = 256;
 template <class T>
 struct AnyField {
     template <class U>
-        requires(!std::is_same_v<U, T> && !std::is_array_v<U>)
-    operator U() const noexcept {
+    requires(!std::is_same_v<U, T> && !std::is_array_v<U>) operator U() const noexcept {
         __builtin_unreachable();  // defined for the sake of constructors that compilers look into
     }
 };
@@ -34,28 +33,21 @@ struct AnyField {
 template <class T>
 struct AnyLvalue {
     template <class U>
-        requires(!std::is_same_v<U, T>)
-    operator U&() const noexcept {
-        __builtin_unreachable();
-    }
+    requires(!std::is_same_v<U, T>) operator U&() const noexcept { __builtin_unreachable(); }
 };
 
 /// Initialises a base of T and nothing else.
 template <class T>
 struct AnyBase {
     template <class U>
-        requires(std::is_base_of_v<U, T> && !std::is_same_v<U, T>)
-    operator U() const noexcept {
-        __builtin_unreachable();
-    }
+    requires(std::is_base_of_v<U, T> && !std::is_same_v<U, T>) operator U() const noexcept { __builtin_unreachable(); }
 };
 
 /// Initialises the fields of T that Wanted::holds<field>, and no other.
 template <class T, class Wanted>
 struct AnyFieldThat {
     template <class U>
-        requires(!std::is_same_v<U, T> && !std::is_array_v<U> && Wanted::template holds<U>)
-    operator U() const noexcept {
+    requires(!std::is_same_v<U, T> && !std::is_array_v<U> && Wanted::template holds<U>) operator U() const noexcept {
         __builtin_unreachable();
     }
 };
@@ -69,7 +61,9 @@ concept AggregateClass = std::is_class_v<T> && std::is_aggregate_v<T>;
 
 /// An aggregate whose initialisers correspond to fields, and to fields only.
 template <class T>
-concept PlainStruct = AggregateClass<T> && !requires { T{AnyBase<T>{}}; };
+concept PlainStruct = AggregateClass<T> && !requires {
+    T{AnyBase<T>{}};
+};
 
 template <class T, std::size_t... At>
 consteval bool takes_initialisers(std::index_sequence<At...>) {
@@ -87,10 +81,12 @@ consteval std::size_t count_initialisers() {
     }
 }
 
-/// Whether T has a field behind those of its first initialisers: one that AnyField does not initialise, but that need not be initialised.
+/// Whether T has a field behind those of its first initialisers: one that AnyField does not initialise, but that need
+/// not be initialised.
 template <class T, std::size_t... At>
 consteval bool takes_more(std::index_sequence<At...>) {
-    return requires { T{Each<At, AnyField<T>>{}..., {}}; } || requires { T{Each<At, AnyField<T>>{}..., AnyLvalue<T>{}}; };
+    return requires { T{Each<At, AnyField<T>>{}..., {}}; }
+    || requires { T{Each<At, AnyField<T>>{}..., AnyLvalue<T>{}}; };
 }
 
 template <class T>
@@ -116,11 +112,13 @@ consteval bool takes_wanted(std::index_sequence<Before...>, std::index_sequence<
 
 template <class T, class Wanted, std::size_t... At>
 consteval bool has_wanted(std::index_sequence<At...>) {
-    return (takes_wanted<T, Wanted>(std::make_index_sequence<At>{}, std::make_index_sequence<sizeof...(At) - At - 1>{}) ||
-            ...);
+    return (
+        takes_wanted<T, Wanted>(std::make_index_sequence<At>{}, std::make_index_sequence<sizeof...(At) - At - 1>{}) ||
+        ...);
 }
 
-/// Whether Wanted::holds<U> for the type U of any field or base, or of what a reference refers to. Requires: T takes `Count` initialisers.
+/// Whether Wanted::holds<U> for the type U of any field or base, or of what a reference refers to. Requires: T takes
+/// `Count` initialisers.
 template <class T, class Wanted, std::size_t Count = initialisers_v<T>>
 inline constexpr bool has_field_that_v = has_wanted<T, Wanted>(std::make_index_sequence<Count>{});
 

@@ -35,15 +35,17 @@ template <class R, class... P> struct parameters<R(P...) &&> { using type = Type
 template <class R, class... P> struct parameters<R(P...) && noexcept> { using type = TypeList<P...>; };
 // clang-format on
 template <class F>
-    requires std::is_function_v<F>
-struct parameters<F*> : parameters<F> {};
+requires std::is_function_v<F>
+struct parameters<F*> : parameters<F> {
+};
 template <class Member>
 struct parameters_of_member : parameters<void> {};
 template <class C, class F>
-    requires std::is_function_v<F>
-struct parameters_of_member<F C::*> : parameters<F> {};
+requires std::is_function_v<F>
+struct parameters_of_member<F C::*> : parameters<F> {
+};
 template <class F>
-    requires requires { &F::operator(); }
+requires requires { &F::operator(); }
 struct parameters<F> : parameters_of_member<decltype(&F::operator())> {};
 template <class Object, class List>
 struct after_object : parameters<void> {};
@@ -53,8 +55,9 @@ struct after_object<Object, TypeList<P...>> {
 };
 /// A pointer to a member function gets its object first.
 template <class C, class F>
-    requires std::is_function_v<F>
-struct parameters<F C::*> : after_object<const C&, typename parameters<F>::type> {};
+requires std::is_function_v<F>
+struct parameters<F C::*> : after_object<const C&, typename parameters<F>::type> {
+};
 
 struct NotAFunction {};
 struct TakesReference {};  ///< T&, to what is a copy in the worker
@@ -80,12 +83,14 @@ consteval auto find_wrong_type(TypeList<Given, Givens...>, TypeList<Wanted, Want
 template <class... Passed>
 inline constexpr bool begins_with_stop_token_v = false;
 template <class First, class... Passed>
-inline constexpr bool begins_with_stop_token_v<First, Passed...> = std::is_same_v<std::remove_cvref_t<First>, std::stop_token>;
+inline constexpr bool begins_with_stop_token_v<First, Passed...> =
+    std::is_same_v<std::remove_cvref_t<First>, std::stop_token>;
 
 template <class... Passed, class Wanted, class... Wanteds>
 consteval auto compare_parameters(TypeList<Passed...> passed, TypeList<Wanted, Wanteds...>) {
     constexpr std::size_t wanted = sizeof...(Wanteds) + 1;
-    if constexpr (std::is_same_v<std::remove_cvref_t<Wanted>, std::stop_token> && !begins_with_stop_token_v<Passed...>) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<Wanted>, std::stop_token> &&
+                  !begins_with_stop_token_v<Passed...>) {
         return compare_parameters(passed, TypeList<Wanteds...>{});
     } else if constexpr (sizeof...(Passed) < wanted) {
         return TooFew<sizeof...(Passed), wanted>{};
@@ -105,10 +110,11 @@ consteval auto compare_parameters(TypeList<Passed...>, TypeList<>) {
 }
 
 template <class F>
-inline constexpr bool may_be_function_v =
-    std::is_class_v<F> || std::is_union_v<F> || std::is_member_pointer_v<F> || std::is_function_v<std::remove_pointer_t<F>>;
+inline constexpr bool may_be_function_v = std::is_class_v<F> || std::is_union_v<F> || std::is_member_pointer_v<F> ||
+                                          std::is_function_v<std::remove_pointer_t<F>>;
 
-/// Why an F cannot be called with what is Passed, as one of the types above. Specialised for function objects that pass calls on.
+/// Why an F cannot be called with what is Passed, as one of the types above. Specialised for function objects that pass
+/// calls on.
 template <class F, class... Passed>
 struct mistake {
     static consteval auto find() {

@@ -17,9 +17,9 @@
 
 namespace procpool {
 
-/// Says of a trivially copyable class or union that its bytes are everything there is to it: no pointer, no reference, and nothing else
-/// that means something to its own process only. Nobody can look into a class that is no aggregate, so it travels only if its author
-/// says this:
+/// Says of a trivially copyable class or union that its bytes are everything there is to it: no pointer, no reference,
+/// and nothing else that means something to its own process only. Nobody can look into a class that is no aggregate, so
+/// it travels only if its author says this:
 ///     template <> inline constexpr bool procpool::enable_plain<Mine> = true;
 template <class T>
 inline constexpr bool enable_plain = false;
@@ -35,7 +35,9 @@ struct Codec;
 /// Whether the bytes of a T are everything: no pointer, view or reference can be in it, and no Codec or serialize() of
 /// the user's says otherwise.
 template <class T>
-inline constexpr bool is_plain_v = requires { requires Codec<T>::plain; };
+inline constexpr bool is_plain_v = requires {
+    requires Codec<T>::plain;
+};
 
 template <class T>
 concept Pointer = std::is_pointer_v<T>;
@@ -57,14 +59,15 @@ concept PointerLike = std::is_class_v<T> && requires(T& t) {
     t.operator->();
 } && !requires(const T& t) { t.has_value(); };
 
-/// Iterators, views that borrow what they view, classes used like pointers: with whatever enable_plain says of them, they refer to memory
-/// of one process.
+/// Iterators, views that borrow what they view, classes used like pointers: with whatever enable_plain says of them,
+/// they refer to memory of one process.
 template <class T>
 concept RefersElsewhere = std::is_class_v<T> && !std::is_empty_v<T> &&
-                          (std::input_or_output_iterator<T> || std::ranges::enable_borrowed_range<T> || is_initializer_list_v<T> ||
-                           PointerLike<T>);
+                          (std::input_or_output_iterator<T> || std::ranges::enable_borrowed_range<T> ||
+                           is_initializer_list_v<T> || PointerLike<T>);
 
-/// A class with data() and size() where data() gives a const object the same rights as any other: it does not hold what it gives.
+/// A class with data() and size() where data() gives a const object the same rights as any other: it does not hold what
+/// it gives.
 template <class T>
 concept LooksLikeView = std::is_class_v<T> && CopiedAsBytes<T> && requires(T& t, const T& constant) {
     { t.data() } -> Pointer;

@@ -17,7 +17,8 @@ namespace procpool {
 
 struct NothingToSay {};
 
-/// Why a T cannot travel and what to write instead. Specialise it with a `check` that asserts, for types that many reach for.
+/// Why a T cannot travel and what to write instead. Specialise it with a `check` that asserts, for types that many
+/// reach for.
 template <class T>
 struct why_refused {
     template <class Type>
@@ -28,8 +29,10 @@ template <class T>
 struct why_refused<std::shared_ptr<T>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>, "procpool: a std::shared_ptr cannot travel, since processes do not share what it points to: pass the object itself or a "
-                                   "std::unique_ptr, which are copied, or put it in shared memory (SharedArray, Shared)");
+        static_assert(never<Type>,
+                      "procpool: a std::shared_ptr cannot travel, since processes do not share what it points to: pass "
+                      "the object itself or a "
+                      "std::unique_ptr, which are copied, or put it in shared memory (SharedArray, Shared)");
     };
 };
 template <class T>
@@ -39,7 +42,9 @@ template <>
 struct why_refused<std::any> {
     template <class Type>
     struct check {
-        static_assert(never<Type>, "procpool: a std::any cannot travel, since nobody knows what is in it: use a std::variant of the types that may be");
+        static_assert(never<Type>,
+                      "procpool: a std::any cannot travel, since nobody knows what is in it: use a std::variant of the "
+                      "types that may be");
     };
 };
 
@@ -47,34 +52,38 @@ template <class R, class... Args>
 struct why_refused<std::function<R(Args...)>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>, "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function, the lambda or "
-                                   "procpool::bind_front(f, values...) itself");
+        static_assert(never<Type>,
+                      "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function, "
+                      "the lambda or "
+                      "procpool::bind_front(f, values...) itself");
     };
 };
 
 /// The class of what it points to does not travel.
 template <class T, class Deleter>
-    requires std::is_polymorphic_v<T>
+requires std::is_polymorphic_v<T>
 struct why_refused<std::unique_ptr<T, Deleter>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>, "procpool: a std::unique_ptr to a base class cannot travel, since nobody knows which class it points to: pass a "
-                                   "std::variant of the derived classes, or what one of them is made from");
+        static_assert(never<Type>,
+                      "procpool: a std::unique_ptr to a base class cannot travel, since nobody knows which class it "
+                      "points to: pass a "
+                      "std::variant of the derived classes, or what one of them is made from");
     };
 };
 
 template <class T>
-    requires(type_text<T>().starts_with("Eigen::"))
-struct why_refused<T> {
+requires(type_text<T>().starts_with("Eigen::")) struct why_refused<T> {
     template <class Type>
     struct check {
-        static_assert(never<Type>, "procpool: Eigen's matrices and arrays travel once procpool/eigen.hpp is included; an expression does not: return "
-                                   "(...).eval(), or give the function a return type");
+        static_assert(never<Type>,
+                      "procpool: Eigen's matrices and arrays travel once procpool/eigen.hpp is included; an expression "
+                      "does not: return "
+                      "(...).eval(), or give the function a return type");
     };
 };
 template <class T>
-    requires(type_text<T>().starts_with("nlohmann::"))
-struct why_refused<T> {
+requires(type_text<T>().starts_with("nlohmann::")) struct why_refused<T> {
     template <class Type>
     struct check {
         static_assert(never<Type>, "procpool: nlohmann::json travels once procpool/json.hpp is included");
@@ -98,7 +107,8 @@ consteval auto find_refusal_in(TypeList<Part, Parts...>) {
     }
 }
 
-/// The check of T, or of the first part of it that has one and does not travel, as a std::type_identity; or NothingToSay.
+/// The check of T, or of the first part of it that has one and does not travel, as a std::type_identity; or
+/// NothingToSay.
 template <class T, class... Seen>
 consteval auto find_refusal() {
     if constexpr (std::is_void_v<T> || (std::is_same_v<T, Seen> || ...)) {
@@ -114,8 +124,8 @@ consteval auto find_refusal() {
     }
 }
 
-/// Does not compile, and says why, unless T is Encodable. As all of its kind, it returns `auto`, so that compilers look into it at once, before they
-/// meet what follows from its error.
+/// Does not compile, and says why, unless T is Encodable. As all of its kind, it returns `auto`, so that compilers look
+/// into it at once, before they meet what follows from its error.
 template <class T>
 constexpr auto require_travels() {
     if constexpr (!Encodable<T>) {

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// passed<T>: how a decoded argument is passed to its function. Repeated<T>: an argument that several calls have in common.
+/// passed<T>: how a decoded argument is passed to its function. Repeated<T>: an argument that several calls have in
+/// common.
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/stored.hpp>

@@ -18,7 +18,8 @@
 namespace procpool {
 
 /// Lifetime: unless it lies in shared memory, what is decoded views memory of the Reader. Elements that cannot be
-/// moved, such as atomics, and those that do not travel themselves but may be in a SharedArray, can be in shared memory only.
+/// moved, such as atomics, and those that do not travel themselves but may be in a SharedArray, can be in shared memory
+/// only.
 template <class T, std::size_t Extent>
 struct Codec<std::span<T, Extent>> {
     using Span = std::span<T, Extent>;

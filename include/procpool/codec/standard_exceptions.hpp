@@ -80,8 +80,7 @@ private:
 
 /// The constructors append the code's message to the text, which is why that is set afterwards.
 template <class E>
-    requires(std::is_same_v<E, std::system_error> || std::is_same_v<E, std::ios_base::failure>)
-struct ExceptionCodec<E> {
+requires(std::is_same_v<E, std::system_error> || std::is_same_v<E, std::ios_base::failure>) struct ExceptionCodec<E> {
     static void encode(Writer& out, const E& e) {
         Codec<std::error_code>::encode(out, e.code());
         Codec<std::string>::encode(out, e.what());
@@ -213,7 +212,7 @@ template <class E>
 inline constexpr ExceptionType by_nothing = WordlessExceptionType<E>::value;
 
 /// Every type that comes back as itself without being registered. A position here is the type's number in the bytes.
-inline constexpr std::array standard_exceptions{
+inline constexpr std::array standard_exceptions {
     // clang-format off
     by_text<std::logic_error>,
     by_text<std::invalid_argument>,

@@ -29,7 +29,7 @@ struct stored {
 
 /// Text arrives as a string of its own. Throws: CodecError when there is none.
 template <class C>
-    requires Character<std::remove_const_t<C>>
+requires Character<std::remove_const_t<C>>
 struct stored<C*> {
     using type = std::basic_string<std::remove_const_t<C>>;
     static type from(const C* text) {
@@ -56,7 +56,8 @@ struct stored<std::vector<bool>::reference> {
 template <class Argument>
 using stored_t = typename stored<std::decay_t<Argument>>::type;
 
-/// Returns: the argument as what it travels as, by reference where that is what it is. An array or function decays, so by value.
+/// Returns: the argument as what it travels as, by reference where that is what it is. An array or function decays, so
+/// by value.
 template <class Argument>
 [[nodiscard]] decltype(auto) store(const Argument& argument) {
     if constexpr (std::is_array_v<Argument>) {

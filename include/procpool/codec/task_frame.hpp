@@ -30,7 +30,8 @@ public:
 
     // For tasks that call a function for many items:
 
-    /// Returns: a word for this task's use that a child which an item has forked finds to be 0; null where such a child is not told from its parent.
+    /// Returns: a word for this task's use that a child which an item has forked finds to be 0; null where such a child
+    /// is not told from its parent.
     [[nodiscard]] virtual os::Wiped* wiped_word() const noexcept = 0;
     /// Effects: ends a process that is not the worker, but was forked by a task that came back in it.
     virtual void leave_if_impostor() = 0;
@@ -38,8 +39,9 @@ public:
     [[nodiscard]] virtual std::uint64_t item_budget() const noexcept = 0;
     /// Effects: the first item that begins now has been tried so many times before, and the others not at all.
     virtual void start_items(unsigned attempt) noexcept = 0;
-    /// Effects: `done` items are finished, and their results are what `result` holds: that is what is left of them if the worker dies.
-    /// Where the next item has a time limit, its time starts now. Does not return if the item before has exceeded its own.
+    /// Effects: `done` items are finished, and their results are what `result` holds: that is what is left of them if
+    /// the worker dies. Where the next item has a time limit, its time starts now. Does not return if the item before
+    /// has exceeded its own.
     virtual void finish_items(std::uint64_t done, const Writer& result) = 0;
 
 protected:

@@ -13,7 +13,7 @@
 namespace procpool {
 
 template <class C, class Traits, class Allocator>
-    requires is_plain_v<C>
+requires is_plain_v<C>
 struct Codec<std::basic_string<C, Traits, Allocator>> {
     using Text = std::basic_string<C, Traits, Allocator>;
     using parts = TypeList<>;
@@ -24,7 +24,7 @@ struct Codec<std::basic_string<C, Traits, Allocator>> {
 
 /// Its characters travel. Lifetime: what is decoded views memory of the Reader.
 template <class C, class Traits>
-    requires is_plain_v<C>
+requires is_plain_v<C>
 struct Codec<std::basic_string_view<C, Traits>> {
     using View = std::basic_string_view<C, Traits>;
     using parts = TypeList<>;

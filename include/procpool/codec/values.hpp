@@ -84,13 +84,12 @@ consteval bool is_of_random(std::string_view name) {
     return stem.starts_with("std::") && (stem.ends_with("_engine") || stem.ends_with("_distribution"));
 }
 template <class T>
-    requires(std::is_class_v<T> && !std::is_aggregate_v<T> && is_of_random(type_text<T>()))
-inline constexpr bool enable_plain<T> = true;
+requires(std::is_class_v<T> && !std::is_aggregate_v<T> &&
+         is_of_random(type_text<T>())) inline constexpr bool enable_plain<T> = true;
 
 /// A range of numbers refers to nothing, though its iterators may outlive it.
 template <class First, class Last>
-    requires(is_plain_v<First> && is_plain_v<Last>)
-struct Codec<std::ranges::iota_view<First, Last>> {
+requires(is_plain_v<First>&& is_plain_v<Last>) struct Codec<std::ranges::iota_view<First, Last>> {
     using Numbers = std::ranges::iota_view<First, Last>;
     static constexpr bool plain = true;
     using parts = TypeList<>;

@@ -23,7 +23,8 @@ public:
     [[nodiscard]] static Deadline after(std::chrono::duration<Rep, Period> timeout) {
         const Clock::time_point now = Clock::now();
         using Wide = std::chrono::duration<long double>;
-        if (std::chrono::duration_cast<Wide>(timeout) >= std::chrono::duration_cast<Wide>(Clock::time_point::max() - now)) {
+        if (std::chrono::duration_cast<Wide>(timeout) >=
+            std::chrono::duration_cast<Wide>(Clock::time_point::max() - now)) {
             return never();
         }
         if (timeout <= timeout.zero()) { return Deadline{now}; }

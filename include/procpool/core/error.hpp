@@ -66,7 +66,8 @@ private:
 class WaitTimedOut : public Error {
 public:
     WaitTimedOut(std::size_t unfinished, std::size_t total)
-        : Error("procpool: " + std::to_string(unfinished) + " of " + std::to_string(total) + " futures unfinished"), unfinished_(unfinished) {}
+        : Error("procpool: " + std::to_string(unfinished) + " of " + std::to_string(total) + " futures unfinished"),
+          unfinished_(unfinished) {}
     [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_; }
 
 private:
@@ -90,7 +91,10 @@ public:
     WorkerDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {})
         : Error("procpool: worker " + std::to_string(pid) + " " + to_string(status) + " while it ran " +
                 (label.empty() ? "a task" : "task '" + label + "'") + hint(status)),
-          status_(status), pid_(pid), label_(std::move(label)), backtrace_(std::move(backtrace)) {}
+          status_(status),
+          pid_(pid),
+          label_(std::move(label)),
+          backtrace_(std::move(backtrace)) {}
 
     [[nodiscard]] ExitStatus exit_status() const noexcept { return status_; }
     [[nodiscard]] std::int32_t pid() const noexcept { return pid_; }

@@ -13,7 +13,9 @@ class ExitStatus {
 public:
     constexpr ExitStatus() noexcept = default;
     [[nodiscard]] static constexpr ExitStatus from_code(int code) noexcept { return ExitStatus{Kind::exited, code}; }
-    [[nodiscard]] static constexpr ExitStatus from_signal(int signal) noexcept { return ExitStatus{Kind::signaled, signal}; }
+    [[nodiscard]] static constexpr ExitStatus from_signal(int signal) noexcept {
+        return ExitStatus{Kind::signaled, signal};
+    }
 
     [[nodiscard]] constexpr bool exited() const noexcept { return kind_ == Kind::exited; }
     [[nodiscard]] constexpr bool signaled() const noexcept { return kind_ == Kind::signaled; }

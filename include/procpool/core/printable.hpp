@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// append_printable(): text of anybody's, for a terminal: what it contains can neither end the line nor drive what shows it.
+/// append_printable(): text of anybody's, for a terminal: what it contains can neither end the line nor drive what
+/// shows it.
 
 #include <algorithm>
 #include <cstddef>
@@ -17,13 +18,20 @@ namespace procpool::core {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     if (text.empty()) { return 0; }
     const unsigned char lead = byte(0);
-    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    const std::size_t length = lead < 0x80                   ? 1
+                               : lead >= 0xc2 && lead < 0xe0 ? 2
+                               : lead >= 0xe0 && lead < 0xf0 ? 3
+                               : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                             : 0;
     if (length > text.size()) { return 0; }
     for (std::size_t i = 1; i < length; ++i) {
         if ((byte(i) & 0xc0) != 0x80) { return 0; }
     }
     // Overlong forms, surrogates, and what lies beyond the last character.
-    if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) >= 0xa0) || (lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) >= 0x90)) { return 0; }
+    if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) >= 0xa0) || (lead == 0xf0 && byte(1) < 0x90) ||
+        (lead == 0xf4 && byte(1) >= 0x90)) {
+        return 0;
+    }
     return length;
 }
 
@@ -36,20 +44,22 @@ namespace procpool::core {
     return code;
 }
 
-/// Whether a character in UTF-8 is none to be seen, but does something to others: it ends a line, moves the cursor, begins a command of the
-/// terminal, or makes text run the other way.
+/// Whether a character in UTF-8 is none to be seen, but does something to others: it ends a line, moves the cursor,
+/// begins a command of the terminal, or makes text run the other way.
 [[nodiscard]] constexpr bool is_control(std::string_view character) noexcept {
     if (character.size() > 3) { return false; }
     const std::uint32_t code = code_of(character);
     const auto within = [code](std::uint32_t first, std::uint32_t last) { return code >= first && code <= last; };
-    return code < 0x20 || within(0x7f, 0x9f) || within(0x200e, 0x200f) || code == 0x061c || within(0x2028, 0x202e) || within(0x2066, 0x2069);
+    return code < 0x20 || within(0x7f, 0x9f) || within(0x200e, 0x200f) || code == 0x061c || within(0x2028, 0x202e) ||
+           within(0x2066, 0x2069);
 }
 
 inline void append_hexadecimal(std::string& to, std::uint32_t number, int digits) {
     for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) { to += "0123456789abcdef"[(number >> shift) & 15]; }
 }
 
-/// Effects: appends the text with control characters, and bytes that are no UTF-8, as \n, \r, \t, \x1b or \u009b: one line.
+/// Effects: appends the text with control characters, and bytes that are no UTF-8, as \n, \r, \t, \x1b or \u009b: one
+/// line.
 inline void append_printable(std::string& to, std::string_view text) {
     while (!text.empty()) {
         const std::size_t length = utf8_length(text);

@@ -4,8 +4,8 @@
 /// \file
 /// type_name(), demangle(): types and functions as a person would write it.
 
-#include <cstdlib>
 #include <cxxabi.h>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <typeinfo>
@@ -15,7 +15,8 @@ namespace procpool {
 /// Returns: a name as the source has it, or as it is when it is not mangled.
 [[nodiscard]] inline std::string demangle(const char* mangled) {
     int status = 0;
-    const std::unique_ptr<char, void (*)(void*)> name{abi::__cxa_demangle(mangled, nullptr, nullptr, &status), std::free};
+    const std::unique_ptr<char, void (*)(void*)> name{abi::__cxa_demangle(mangled, nullptr, nullptr, &status),
+                                                      std::free};
     return status == 0 ? name.get() : mangled;
 }
 

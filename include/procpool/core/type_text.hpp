@@ -29,7 +29,9 @@ consteval bool is_closure_of_gcc(std::string_view name) {
     std::size_t depth = 0;
     for (std::size_t at = name.size(); at-- != 0;) {
         if (name[at] == '>' && at != 0 && name[at - 1] != '-') { ++depth; }
-        if (name[at] == '<' && --depth == 0) { return name.substr(at).starts_with("<lambda(") && (at == 0 || name[at - 1] == ':'); }
+        if (name[at] == '<' && --depth == 0) {
+            return name.substr(at).starts_with("<lambda(") && (at == 0 || name[at - 1] == ':');
+        }
     }
     return false;
 }
@@ -37,7 +39,8 @@ consteval bool is_closure_of_gcc(std::string_view name) {
 /// Whether `name` ends in "(lambda at file.cpp:1:2)", as Clang calls closure types.
 consteval bool is_closure_of_clang(std::string_view name) {
     const std::size_t at = name.rfind("(lambda at ");
-    return name.ends_with(')') && at != std::string_view::npos && name.find("(unnamed ", at) == std::string_view::npos &&
+    return name.ends_with(')') && at != std::string_view::npos &&
+           name.find("(unnamed ", at) == std::string_view::npos &&
            name.find("(anonymous ", at) == std::string_view::npos;
 }
 
@@ -45,14 +48,15 @@ consteval bool is_closure_of_clang(std::string_view name) {
 template <class T>
 inline constexpr bool is_closure_v = false;
 template <class T>
-    requires(std::is_class_v<T> && !std::is_aggregate_v<T>)
-inline constexpr bool is_closure_v<T> = is_closure_of_gcc(type_text<T>()) || is_closure_of_clang(type_text<T>());
+requires(std::is_class_v<T> &&
+         !std::is_aggregate_v<T>) inline constexpr bool is_closure_v<T> = is_closure_of_gcc(type_text<T>()) ||
+                                                                          is_closure_of_clang(type_text<T>());
 
 /// A union without a name, and so perhaps without a name of the member that it is.
 template <class T>
 inline constexpr bool is_unnamed_union_v = false;
 template <class T>
-    requires std::is_union_v<T>
+requires std::is_union_v<T>
 inline constexpr bool is_unnamed_union_v<T> = type_text<T>().ends_with("<unnamed union>") ||
                                               type_text<T>().find("(unnamed union at ") != std::string_view::npos ||
                                               type_text<T>().find("(anonymous union at ") != std::string_view::npos;

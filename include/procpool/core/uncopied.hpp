@@ -4,8 +4,8 @@
 /// \file
 /// PROCPOOL_UNCOPIED: a copy constructor that is not there, and says what to write instead.
 
-// A deleted function cannot give its reason yet (C++26), but Clang gives that of an unavailable one, and GCC the parameters of a deleted one.
-// Remedy: a class whose name says it.
+// A deleted function cannot give its reason yet (C++26), but Clang gives that of an unavailable one, and GCC the
+// parameters of a deleted one. Remedy: a class whose name says it.
 #if defined(__clang__)
 #define PROCPOOL_UNCOPIED(Class, Remedy, text) __attribute__((unavailable(text))) Class(const Class&);
 #else

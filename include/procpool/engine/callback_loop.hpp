@@ -29,7 +29,8 @@ public:
     virtual bool run_one() = 0;
     /// Whether run_one() may do something. Memory order: none; it is asked again and again.
     [[nodiscard]] virtual bool may_run() const noexcept = 0;
-    /// Effects: what is waited for is decided even if whoever should do it has been killed. Called by: who has slept for a while.
+    /// Effects: what is waited for is decided even if whoever should do it has been killed. Called by: who has slept
+    /// for a while.
     virtual void check_crews() noexcept = 0;
     /// What the thread sleeps on when run_one() returned false.
     [[nodiscard]] virtual const Parkers::Lease& sleeper() const noexcept = 0;

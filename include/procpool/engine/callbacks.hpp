@@ -26,16 +26,16 @@
 
 namespace procpool::engine {
 
-/// The thread starts when a completion gets its first function, with all signals blocked, and ends a moment after the last function has
-/// returned. Only the process that started it has it: a forked child makes an object, and a thread, of its own.
-/// Called by: any thread, unless said otherwise.
+/// The thread starts when a completion gets its first function, with all signals blocked, and ends a moment after the
+/// last function has returned. Only the process that started it has it: a forked child makes an object, and a thread,
+/// of its own. Called by: any thread, unless said otherwise.
 class Callbacks final : public CallbackLoop {
 public:
     /// Throws: SharedMemoryExhausted, std::bad_alloc; at the first call only.
     [[nodiscard]] static Callbacks& of_this_process();
 
-    /// Effects: there is a thread until end(). Called by: a completion, when it has functions to be called; a lock of it may be held.
-    /// Throws: std::system_error when the thread cannot be had.
+    /// Effects: there is a thread until end(). Called by: a completion, when it has functions to be called; a lock of
+    /// it may be held. Throws: std::system_error when the thread cannot be had.
     void begin() {
         const std::lock_guard guard{mutex_};
         if (!has_thread_) {
@@ -63,8 +63,8 @@ public:
         watcher_.wake();
     }
 
-    /// Effects: the completion is decided when the task is. Between begin() and end() of it. Requires: the caller's ticket is not released
-    /// meanwhile; later it may be. Throws: std::bad_alloc.
+    /// Effects: the completion is decided when the task is. Between begin() and end() of it. Requires: the caller's
+    /// ticket is not released meanwhile; later it may be. Throws: std::bad_alloc.
     void watch(Client& client, Ticket ticket, Counted<Completion> completion) {
         {
             const std::lock_guard guard{mutex_};
@@ -89,7 +89,9 @@ public:
         return inner.find(deadline);
     }
     inline bool run_one() override;  // inline here too, or every source that includes this compiles the class
-    [[nodiscard]] bool may_run() const noexcept override { return has_work_.load(std::memory_order_relaxed) || watcher_.may_find(); }
+    [[nodiscard]] bool may_run() const noexcept override {
+        return has_work_.load(std::memory_order_relaxed) || watcher_.may_find();
+    }
     void check_crews() noexcept override { watcher_.check_crews(); }
     [[nodiscard]] const Parkers::Lease& sleeper() const noexcept override { return watcher_.sleeper(); }
 
@@ -142,8 +144,11 @@ private:
             Client::release_ticket(one.client);
         }
         std::vector<Watcher::Key> keys;
-        watcher_.look(keys);  // what is found is no longer kept: a pool's memory may be gone before its callbacks have run
-        for (const Watcher::Key key : keys) { Counted<Completion>{reinterpret_cast<Completion*>(key)}->decide(); }
+        watcher_.look(
+            keys);  // what is found is no longer kept: a pool's memory may be gone before its callbacks have run
+        for (const Watcher::Key key : keys) {
+            Counted<Completion> { reinterpret_cast<Completion*>(key) } -> decide();
+        }
         return !incoming.empty() || !keys.empty();
     }
 
@@ -158,12 +163,15 @@ private:
 };
 
 inline Callbacks& Callbacks::of_this_process() {
-    static constinit std::atomic<Callbacks*> newest{nullptr};  // never destroyed: the thread may run until the program ends
+    static constinit std::atomic<Callbacks*> newest{
+        nullptr};  // never destroyed: the thread may run until the program ends
     Callbacks* seen = newest.load(std::memory_order_acquire);
     while (seen == nullptr || !seen->is_mine()) {
         auto fresh = std::make_unique<Callbacks>();
         // acq_rel: publishes what was made; a loser's was never seen by anybody.
-        if (newest.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel, std::memory_order_acquire)) { return *fresh.release(); }
+        if (newest.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel, std::memory_order_acquire)) {
+            return *fresh.release();
+        }
     }
     return *seen;
 }
@@ -179,7 +187,7 @@ inline bool Callbacks::run_one() {
         has_work_.store(first_ready_ != nullptr || !incoming_.empty(), std::memory_order_relaxed);
     }
     if (first == nullptr) { return found; }
-    Counted<Completion>{first}->run_next();
+    Counted<Completion> { first } -> run_next();
     return true;
 }
 

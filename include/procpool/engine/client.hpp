@@ -50,8 +50,9 @@ struct Order {
     std::uint32_t retries = 0;
     int priority = 0;
     std::string_view label = {};
-    bool plain = false;                ///< encoding runs no code of the user's and takes no time
-    bool stays = false;                ///< a decided task keeps its slot until it is taken; whoever submits it must not wait for slots then
+    bool plain = false;  ///< encoding runs no code of the user's and takes no time
+    bool stays =
+        false;  ///< a decided task keeps its slot until it is taken; whoever submits it must not wait for slots then
     std::uint32_t waiter = no_waiter;  ///< to be called when the task is decided
     static constexpr std::uint32_t no_waiter = 0xffffffff;
     std::uint32_t addressee = anybody;  ///< index of the worker that shall run it; its last such task is decided
@@ -82,7 +83,8 @@ public:
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
     [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
-    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; what `encode` throws. Nothing is queued then.
+    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; what `encode` throws.
+    // Nothing is queued then.
 
     /// Hands over a task whose payload `encode(Writer&)` writes.
     template <class Encode>
@@ -110,7 +112,9 @@ public:
         }
         return is_decided(ticket);
     }
-    [[nodiscard]] bool is_running(Ticket ticket) const noexcept { return word_of(ticket).phase() == task::Phase::started; }
+    [[nodiscard]] bool is_running(Ticket ticket) const noexcept {
+        return word_of(ticket).phase() == task::Phase::started;
+    }
 
     /// Returns: how many items a task that runs has finished, a moment ago; 0 for any other.
     [[nodiscard]] std::uint64_t items_done(Ticket ticket) const noexcept {
@@ -127,17 +131,23 @@ public:
         return (ticket.serial != submitted() && is_decided(ticket)) || wait_longer(ticket, deadline);
     }
 
-    /// Blocks until `ready()`. Returns: false when the deadline came first. The lease's parker must be notified when it may have become
-    /// true: it is the waiter of the tasks concerned. soon: it is expected before a sleep would have paid for itself; otherwise workers have
-    /// better use for the processor at once.
+    /// Blocks until `ready()`. Returns: false when the deadline came first. The lease's parker must be notified when it
+    /// may have become true: it is the waiter of the tasks concerned. soon: it is expected before a sleep would have
+    /// paid for itself; otherwise workers have better use for the processor at once.
     template <class Ready>
     bool wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline, bool soon);
 
     /// A decided task's result, where it lies; freed with this object.
     class Taken {
     public:
-        Taken(Client& client, std::uint32_t slot, Parcel&& parcel) noexcept : client_(&client), slot_(slot), parcel_(std::move(parcel)) {}
-        Taken(Taken&& other) noexcept : client_(std::exchange(other.client_, nullptr)), slot_(other.slot_), parcel_(std::move(other.parcel_)) {}
+        Taken(Client& client, std::uint32_t slot, Parcel&& parcel) noexcept
+            : client_(&client),
+              slot_(slot),
+              parcel_(std::move(parcel)) {}
+        Taken(Taken&& other) noexcept
+            : client_(std::exchange(other.client_, nullptr)),
+              slot_(other.slot_),
+              parcel_(std::move(other.parcel_)) {}
         Taken& operator=(Taken&&) = delete;
         ~Taken() {
             if (client_ != nullptr && slot_ != in_parcel) { client_->give_back(slot_, parcel_.phase()); }
@@ -171,7 +181,8 @@ public:
     bool withdraw(Ticket ticket) noexcept;
     /// Effects: a task that runs can learn that it shall stop.
     void request_stop(Ticket ticket) noexcept;
-    /// Effects: a task that is not decided will be cancelled; its worker, if it has one, is killed. Returns: false when it was decided.
+    /// Effects: a task that is not decided will be cancelled; its worker, if it has one, is killed. Returns: false when
+    /// it was decided.
     bool kill(Ticket ticket) noexcept;
 
     /// As those of Crew.
@@ -181,8 +192,8 @@ public:
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
     /// Called by: who has waited for a while. Effects: tasks are decided even if whoever should do it has been killed.
     void check_crew() noexcept;
-    /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for, and one that another task's
-    /// wild writes have hidden or overwritten is offered again, or lost.
+    /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for, and
+    /// one that another task's wild writes have hidden or overwritten is offered again, or lost.
     void after_long_sleep() noexcept;
 
     // ---- life
@@ -202,15 +213,18 @@ public:
         return callers_ != 0;
     }
     /// Whether new tasks are accepted.
-    [[nodiscard]] bool is_open() const noexcept { return life() == task::Life::open && !closing_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool is_open() const noexcept {
+        return life() == task::Life::open && !closing_.load(std::memory_order_relaxed);
+    }
 
     /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
-    /// Effects: nobody holds the pool until joined any more. Returns: false when the deadline came before the end of the workers.
+    /// Effects: nobody holds the pool until joined any more. Returns: false when the deadline came before the end of
+    /// the workers.
     [[nodiscard]] bool join(Deadline deadline);
-    /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its like, also when the pool is
-    /// stopped meanwhile; std::system_error, and the pool is broken then.
+    /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its
+    /// like, also when the pool is stopped meanwhile; std::system_error, and the pool is broken then.
     void refork();
     [[nodiscard]] std::uint64_t submitted() const noexcept { return submitted_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
@@ -218,7 +232,8 @@ public:
 
     // ---- lifetime: each ticket is one reference, and so is the pool
 
-    /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile, or while the pool lives.
+    /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile, or while the pool
+    /// lives.
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     static void release_ticket(Client* client) noexcept {
         if (client->mutex_.try_lock_as_favourite()) {  // so the pool is not gone
@@ -228,8 +243,8 @@ public:
             delete client;
         }
     }
-    /// Called by: the pool's destructor, as its last use of the client. Until now tickets were only counted as they went: the issued ones
-    /// are added here in one step, so that issuing a ticket costs nothing.
+    /// Called by: the pool's destructor, as its last use of the client. Until now tickets were only counted as they
+    /// went: the issued ones are added here in one step, so that issuing a ticket costs nothing.
     static void release_pool(Client* client) noexcept {
         std::int64_t issued = 0;
         {
@@ -237,7 +252,9 @@ public:
             const std::lock_guard guard{client->mutex_, std::adopt_lock};
             issued = client->issued_ - client->released_;
         }
-        if (client->references_.fetch_add(issued - the_pool, std::memory_order_acq_rel) + issued == the_pool) { delete client; }
+        if (client->references_.fetch_add(issued - the_pool, std::memory_order_acq_rel) + issued == the_pool) {
+            delete client;
+        }
     }
 
 private:
@@ -246,7 +263,9 @@ private:
 
     using Lock = std::unique_lock<sync::BiasedMutex>;
 
-    [[nodiscard]] bool accepts(const Order& order) const noexcept { return order.held ? life() == task::Life::open : is_open(); }
+    [[nodiscard]] bool accepts(const Order& order) const noexcept {
+        return order.held ? life() == task::Life::open : is_open();
+    }
 
     /// What the parent alone knows of a slot. All-zero memory is the valid initial state.
     struct Holder {
@@ -256,7 +275,8 @@ private:
         bool stays;                          ///< see Order; written under mutex_
     };
 
-    /// While there is one, this thread has a slot of the client whose arguments are being encoded, by code of the user's maybe.
+    /// While there is one, this thread has a slot of the client whose arguments are being encoded, by code of the
+    /// user's maybe.
     class Encoding {
     public:
         explicit Encoding(const Client& client) noexcept : client_(client), outer_(std::exchange(innermost_, this)) {}
@@ -265,7 +285,9 @@ private:
         ~Encoding() { innermost_ = outer_; }
         [[nodiscard]] static std::size_t slots_of(const Client& client) noexcept {
             std::size_t open = 0;
-            for (const Encoding* one = innermost_; one != nullptr; one = one->outer_) { open += &one->client_ == &client ? 1U : 0U; }
+            for (const Encoding* one = innermost_; one != nullptr; one = one->outer_) {
+                open += &one->client_ == &client ? 1U : 0U;
+            }
             return open;
         }
 
@@ -275,12 +297,16 @@ private:
         static inline constinit thread_local const Encoding* innermost_ = nullptr;
     };
 
-    [[nodiscard]] task::Ring& ring_for(const Order& order) noexcept { return board_.queue.ring(task::Queue::level_of(order.priority)); }
+    [[nodiscard]] task::Ring& ring_for(const Order& order) noexcept {
+        return board_.queue.ring(task::Queue::level_of(order.priority));
+    }
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.all_slots()[index]; }
-    [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept { return task::Word{slot(index).word.load(std::memory_order_acquire)}; }
+    [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept {
+        return task::Word{slot(index).word.load(std::memory_order_acquire)};
+    }
     /// Returns: a word of phase free when the task is not in its slot any more.
-    /// Memory order: acquire; the word first: if the slot is still the ticket's afterwards, the word was the ticket's too, since a slot's serial
-    /// is written before the word of its next task.
+    /// Memory order: acquire; the word first: if the slot is still the ticket's afterwards, the word was the ticket's
+    /// too, since a slot's serial is written before the word of its next task.
     [[nodiscard, gnu::always_inline]] task::Word word_of(Ticket ticket) const noexcept {
         const task::Word word = word_of(ticket.slot);
         return holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
@@ -294,7 +320,8 @@ private:
     /// Whether a decided task's result may be kept elsewhere. Requires: mutex_ is held.
     [[nodiscard]] bool may_leave(std::uint32_t index) const noexcept {
         const Holder& holder = holders_[index];
-        return !holder.stays || holder.dropped.load(std::memory_order_relaxed) == holder.serial.load(std::memory_order_relaxed) + 1;
+        return !holder.stays ||
+               holder.dropped.load(std::memory_order_relaxed) == holder.serial.load(std::memory_order_relaxed) + 1;
     }
     [[nodiscard]] bool take_fresh();
     void take_returned() noexcept;
@@ -309,7 +336,9 @@ private:
     void lose_overwritten(std::uint32_t index) noexcept;
     void offer_forgotten();
     /// Never 0, which stands for none.
-    [[nodiscard]] std::uint32_t next_generation() noexcept { return ++last_generation_ != 0 ? last_generation_ : ++last_generation_; }
+    [[nodiscard]] std::uint32_t next_generation() noexcept {
+        return ++last_generation_ != 0 ? last_generation_ : ++last_generation_;
+    }
     void arm(Deadline expires) noexcept;
     Ticket publish(Lock& lock, std::uint32_t index, const Order& order);
     void request_stop_of_all() noexcept;
@@ -342,39 +371,43 @@ private:
     const os::Token owner_;
     const PlaceOf place_of_;
     mutable std::mutex modules_mutex_;
-    std::optional<os::Modules> modules_;                  // the code that the workers have, where that may differ from ours
-    WorkersMemory memory_;                                // looked at where there is modules_
-    mutable std::atomic<std::uintptr_t> known_code_{0};   // the last address that was found in it
+    std::optional<os::Modules> modules_;  // the code that the workers have, where that may differ from ours
+    WorkersMemory memory_;                // looked at where there is modules_
+    mutable std::atomic<std::uintptr_t> known_code_{0};  // the last address that was found in it
     Parkers parkers_;
 
-    sync::BiasedMutex mutex_;              // producers: what follows, unless it says otherwise, and the rings' tails
-    std::uint32_t free_ = no_slot;         // a stack, through Holder::next: last in, first out, so that few slots' memory stays warm
-    std::uint32_t fresh_ = 0;              // this slot and those after it have not been used yet
-    std::uint32_t hand_ = 0;               // where the next sweep continues
+    sync::BiasedMutex mutex_;  // producers: what follows, unless it says otherwise, and the rings' tails
+    std::uint32_t free_ =
+        no_slot;  // a stack, through Holder::next: last in, first out, so that few slots' memory stays warm
+    std::uint32_t fresh_ = 0;  // this slot and those after it have not been used yet
+    std::uint32_t hand_ = 0;   // where the next sweep continues
     std::int64_t issued_ = 0;
-    std::int64_t released_ = 0;            // references, by the favourite of mutex_; more than are issued, where some were retained
+    std::int64_t released_ =
+        0;  // references, by the favourite of mutex_; more than are issued, where some were retained
     std::uint32_t holds_ = 0;
-    std::uint32_t callers_ = 0;            // of those holds
+    std::uint32_t callers_ = 0;  // of those holds
     std::uint32_t holds_until_join_ = 0;
-    bool joined_ = false;                  // somebody waits, or has waited, for the workers' end
-    std::atomic<bool> closing_{false};     // written under mutex_; the board learns of it when there are no holds
+    bool joined_ = false;               // somebody waits, or has waited, for the workers' end
+    std::atomic<bool> closing_{false};  // written under mutex_; the board learns of it when there are no holds
     std::uint32_t last_generation_ = 0;
-    ParcelStore kept_;                     // results that had to leave their slots
-    std::vector<Ticket> detached_;         // dropped before they were decided: what they leave is nobody's
-    std::size_t next_detached_ = 0;        // where the next look at them continues
+    ParcelStore kept_;               // results that had to leave their slots
+    std::vector<Ticket> detached_;   // dropped before they were decided: what they leave is nobody's
+    std::size_t next_detached_ = 0;  // where the next look at them continues
 
-    std::span<Holder> holders_;                        // one for each slot
+    std::span<Holder> holders_;  // one for each slot
     mutable std::mutex label_mutex_;
-    std::vector<std::string> labels_;                  // of the slots that are labelled; made with the first one
-    std::atomic<std::uint64_t> submitted_{0};          // written under mutex_
+    std::vector<std::string> labels_;          // of the slots that are labelled; made with the first one
+    std::atomic<std::uint64_t> submitted_{0};  // written under mutex_
     std::atomic<std::uint64_t> cancelled_{0};
     std::atomic<std::uint32_t> polls_{0};
-    std::atomic<std::int64_t> next_audit_{0};          // steady clock, nanoseconds
-    std::atomic<int> pause_{0};                        // how long spin_for() does not look
-    std::atomic<std::uint32_t> returned_{no_slot};     // slots that were given back, in a stack that submitters empty at once
+    std::atomic<std::int64_t> next_audit_{0};  // steady clock, nanoseconds
+    std::atomic<int> pause_{0};                // how long spin_for() does not look
+    std::atomic<std::uint32_t> returned_{
+        no_slot};  // slots that were given back, in a stack that submitters empty at once
 
-    std::mutex capacity_mutex_;            // one submitter at a time waits for capacity
-    static constexpr std::int64_t the_pool = std::int64_t{1} << 62;  // more than there are tickets to be released before the pool is
+    std::mutex capacity_mutex_;  // one submitter at a time waits for capacity
+    static constexpr std::int64_t the_pool = std::int64_t{1}
+                                             << 62;  // more than there are tickets to be released before the pool is
     std::atomic<std::int64_t> references_{the_pool};
 };
 

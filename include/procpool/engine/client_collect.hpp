@@ -30,8 +30,8 @@ bool Client::spin(Ready ready, Deadline deadline) {
     return false;
 }
 
-/// As spin(), for one task. Each look takes the slot's line from the worker that is about to write there, and it has to get it back: so
-/// none is taken while the task is not expected to have ended, going by the last ones.
+/// As spin(), for one task. Each look takes the slot's line from the worker that is about to write there, and it has to
+/// get it back: so none is taken while the task is not expected to have ended, going by the last ones.
 inline bool Client::spin_for(Ticket ticket, Deadline deadline) {
     constexpr int longest = 32;
     const int pause = pause_.load(std::memory_order_relaxed);  // a guess, and any thread's is as good
@@ -83,15 +83,18 @@ inline void Client::after_long_sleep() noexcept {
     audit();
 }
 
-/// Whether the word of a task that has not been given back cannot be its own. Requires, for a yes that is certain: mutex_ is held.
+/// Whether the word of a task that has not been given back cannot be its own. Requires, for a yes that is certain:
+/// mutex_ is held.
 [[gnu::cold]] inline bool Client::is_overwritten(std::uint32_t index) const noexcept {
-    // acquire: clear() takes the number away before it makes the word free, and mutex_ keeps the next number from coming before its word.
+    // acquire: clear() takes the number away before it makes the word free, and mutex_ keeps the next number from
+    // coming before its word.
     const std::uint64_t serial = holders_[index].serial.load(std::memory_order_acquire);
-    return serial != no_serial && !board_.is_plausible(index, word_of(index)) && holders_[index].serial.load(std::memory_order_acquire) == serial;
+    return serial != no_serial && !board_.is_plausible(index, word_of(index)) &&
+           holders_[index].serial.load(std::memory_order_acquire) == serial;
 }
 
-/// Whether a look at everything might find that a task has overwritten something. A no is certain where nothing changes any more; a right
-/// pool says yes while it has fewer workers than tasks, for a moment.
+/// Whether a look at everything might find that a task has overwritten something. A no is certain where nothing changes
+/// any more; a right pool says yes while it has fewer workers than tasks, for a moment.
 [[gnu::cold]] inline bool Client::is_something_odd() const noexcept {
     std::uint32_t started = 0;
     bool is_pending = false;
@@ -111,9 +114,9 @@ inline void Client::after_long_sleep() noexcept {
     return is_pending && started < board_.control.workers;
 }
 
-/// Effects: what another task's wild writes have done to a task that waits or runs is undone, or costs it, but no more: a pending task is offered
-/// to workers that look, and one whose word nobody will ever change is lost, soon. Only where workers have memory of their own: elsewhere a task
-/// can write anywhere.
+/// Effects: what another task's wild writes have done to a task that waits or runs is undone, or costs it, but no more:
+/// a pending task is offered to workers that look, and one whose word nobody will ever change is lost, soon. Only where
+/// workers have memory of their own: elsewhere a task can write anywhere.
 [[gnu::cold]] inline void Client::audit() noexcept {
     constexpr std::int64_t seldom = std::chrono::nanoseconds{std::chrono::milliseconds{200}}.count();
     if (!crew_->can_kill()) { return; }
@@ -149,21 +152,25 @@ inline void Client::after_long_sleep() noexcept {
     }
 }
 
-/// Effects: pending tasks that no entry of the queue offers, at its head or later, have one. It is no matter if the supervisor was about to put one
-/// there: that entry is no longer good then. One that gets lost again and again has been claimed, and something has made it pending: it is lost.
-/// Requires: mutex_ is held. Throws: std::bad_alloc.
+/// Effects: pending tasks that no entry of the queue offers, at its head or later, have one. It is no matter if the
+/// supervisor was about to put one there: that entry is no longer good then. One that gets lost again and again has
+/// been claimed, and something has made it pending: it is lost. Requires: mutex_ is held. Throws: std::bad_alloc.
 [[gnu::cold]] inline void Client::offer_forgotten() {
     std::vector<bool> is_offered(board_.used_slots().size());
     for (std::uint32_t level = 0; level < task::Queue::levels; ++level) {
         const task::Ring& ring = board_.queue.ring(level);
         for (std::uint64_t position = std::max(ring.head(), ring.oldest()); position < ring.tail(); ++position) {
             const std::optional<task::Offer> offer = ring.at(position);
-            if (offer && offer->slot < is_offered.size() && word_of(offer->slot).generation() == offer->generation) { is_offered[offer->slot] = true; }
+            if (offer && offer->slot < is_offered.size() && word_of(offer->slot).generation() == offer->generation) {
+                is_offered[offer->slot] = true;
+            }
         }
     }
     for (std::uint32_t index = 0; index < is_offered.size(); ++index) {
         const task::Word word = word_of(index);
-        if (is_offered[index] || word.phase() != task::Phase::pending || !board_.is_plausible(index, word)) { continue; }
+        if (is_offered[index] || word.phase() != task::Phase::pending || !board_.is_plausible(index, word)) {
+            continue;
+        }
         const task::Offer offer{index, word.generation()};
         if (board_.issue(index).again == offer.generation) {
             lose_overwritten(index);
@@ -183,15 +190,16 @@ inline void Client::after_long_sleep() noexcept {
     }
 }
 
-/// Effects: a decided task's slot belongs to the caller. Returns: how it was decided; free when it is not, or another thread was faster: the
-/// slot may have another task by now.
+/// Effects: a decided task's slot belongs to the caller. Returns: how it was decided; free when it is not, or another
+/// thread was faster: the slot may have another task by now.
 inline task::Phase Client::try_take(Ticket ticket) noexcept {
     for (;;) {
         const task::Word word = word_of(ticket);
         if (!word.finished() || !board_.is_of_issue(ticket.slot, word)) { return task::Phase::free; }
         std::uint64_t bits = word.bits();
         const std::uint64_t taken = word.with(task::Phase::taken).bits();
-        // A word is never the same again once the slot has another task, so the slot is still this one's. acquire: sees the result.
+        // A word is never the same again once the slot has another task, so the slot is still this one's. acquire: sees
+        // the result.
         if (os::is_single_threaded()) {  // no other process changes a finished word; word_of() has acquired it
             slot(ticket.slot).word.store(taken, std::memory_order_relaxed);
         } else if (!slot(ticket.slot).word.compare_exchange_weak(bits, taken, std::memory_order_acq_rel)) {
@@ -205,9 +213,12 @@ inline task::Phase Client::try_take(Ticket ticket) noexcept {
 
 inline Parcel Client::describe_loss(std::uint32_t index, task::Phase phase) const {
     const task::Slot& task = slot(index);
-    const task::Cause cause = std::min(task.cause.load(std::memory_order_relaxed), task::Cause::overwritten);  // whatever is written there
+    const task::Cause cause =
+        std::min(task.cause.load(std::memory_order_relaxed), task::Cause::overwritten);  // whatever is written there
     Loss loss{cause, task.pid, task.exit_status, {}, {}, {}};
-    if (loss.cause == task::Cause::died) { loss.crash = board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed)); }
+    if (loss.cause == task::Cause::died) {
+        loss.crash = board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed));
+    }
     const task::Issue& issue = board_.issue(index);
     if (issue.is_timed()) { loss.timeout = issue.time_limit(); }
     if (issue.has(task::Slot::labelled)) {
@@ -231,9 +242,13 @@ inline Client::Taken Client::take(Ticket ticket) {
             const std::lock_guard guard{mutex_};
             if (Parcel parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(parcel)}; }
             // Or another task has written into its word, which says that it is decided: it is, soon.
-            if (word_of(ticket).phase() == task::Phase::taken || is_overwritten(ticket.slot)) { lose_overwritten(ticket.slot); }
+            if (word_of(ticket).phase() == task::Phase::taken || is_overwritten(ticket.slot)) {
+                lose_overwritten(ticket.slot);
+            }
         }
-        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) { return Taken{*this, ticket.slot, describe(ticket.slot, phase)}; }
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
+            return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
+        }
         check_crew();
         os::nap();
     }
@@ -241,10 +256,11 @@ inline Client::Taken Client::take(Ticket ticket) {
 
 inline void Client::drop(Ticket ticket) noexcept {
     if (holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial) {
-        // seq_cst: marked before the look at the word; a sweep takes the word before it looks at the mark. The slot may have another task by
-        // now, which may have been dropped too: the mark is a number, and does not go back.
+        // seq_cst: marked before the look at the word; a sweep takes the word before it looks at the mark. The slot may
+        // have another task by now, which may have been dropped too: the mark is a number, and does not go back.
         std::uint64_t mark = holders_[ticket.slot].dropped.load(std::memory_order_relaxed);
-        while (mark <= ticket.serial && !holders_[ticket.slot].dropped.compare_exchange_weak(mark, ticket.serial + 1, std::memory_order_seq_cst)) {}
+        while (mark <= ticket.serial && !holders_[ticket.slot].dropped.compare_exchange_weak(
+                                            mark, ticket.serial + 1, std::memory_order_seq_cst)) {}
         const task::Word word{slot(ticket.slot).word.load(std::memory_order_seq_cst)};
         const bool ours = holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial;
         if (ours && (word.phase() == task::Phase::pending || word.phase() == task::Phase::started)) {
@@ -275,7 +291,8 @@ inline bool Client::withdraw(Ticket ticket) noexcept {
 }
 
 inline void Client::request_stop(Ticket ticket) noexcept {
-    // The request first: if the slot is still the ticket's afterwards, nobody has asked its next task to stop yet, and that request stays.
+    // The request first: if the slot is still the ticket's afterwards, nobody has asked its next task to stop yet, and
+    // that request stays.
     const std::uint64_t seen = slot(ticket.slot).stop_request.load(std::memory_order_acquire);
     board_.request_stop(ticket.slot, word_of(ticket), ticket.serial, seen);
 }
@@ -318,7 +335,9 @@ inline void Client::release_payloads(std::uint32_t index, task::Phase phase) noe
 inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
     task::Slot& task = slot(index);
     const task::Word word{task.word.load(std::memory_order_relaxed)};
-    if (phase == task::Phase::lost || board_.arguments.is_large(index) || board_.results.is_large(index)) { release_payloads(index, phase); }
+    if (phase == task::Phase::lost || board_.arguments.is_large(index) || board_.results.is_large(index)) {
+        release_payloads(index, phase);
+    }
     task.has_extents = false;
     if (word.waited()) { task.waiters.store(0, std::memory_order_relaxed); }  // released by the word
     holders_[index].serial.store(no_serial, std::memory_order_release);
@@ -342,7 +361,8 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     board_.notify_capacity_waiter();
 }
 
-/// Effects: memory that no task has is given back, so that others can have it. Returns: whether there was any. Requires: the lock is held.
+/// Effects: memory that no task has is given back, so that others can have it. Returns: whether there was any.
+/// Requires: the lock is held.
 [[gnu::cold]] inline bool Client::shed() noexcept {
     constexpr std::uint64_t nobody = task::Extents::stamp(0x7ffffffe, 0);  // of no slot that there is
     bool any = board_.arguments.extents().shed(nobody);

@@ -74,13 +74,15 @@ std::optional<Ticket> Client::submit(const Order& order, Encode encode) {
     return publish(lock, index, order);
 }
 
-/// Returns: a free slot, or no_slot when there is none and the caller has no patience. Requires: the lock is held; it may be released between.
+/// Returns: a free slot, or no_slot when there is none and the caller has no patience. Requires: the lock is held; it
+/// may be released between.
 inline std::uint32_t Client::acquire(Lock& lock, const Order& order) {
     task::Ring& ring = ring_for(order);
     for (int attempt = 0;; ++attempt) {
         if (!accepts(order)) { throw_ended(); }
         if (!detached_.empty()) { free_dropped(); }
-        // Large arguments go where the last ones were, which is still in cache; for others a look at each would cost more.
+        // Large arguments go where the last ones were, which is still in cache; for others a look at each would cost
+        // more.
         if (free_ == no_slot || !order.plain) { take_returned(); }
         if ((free_ != no_slot || take_fresh() || sweep()) && (!ring.is_full() || make_room(ring))) {
             const std::uint32_t index = std::exchange(free_, holders_[free_].next);
@@ -91,7 +93,9 @@ inline std::uint32_t Client::acquire(Lock& lock, const Order& order) {
         lock.unlock();
         constexpr int looks_before_sleep = 100;
         if (attempt == 0 && Encoding::slots_of(*this) == holders_.size()) {
-            throw_deadlock("procpool: what encodes an argument, or an input that a call over many items reads, needs room in the pool's queue, and has all of it");
+            throw_deadlock(
+                "procpool: what encodes an argument, or an input that a call over many items reads, needs room in the "
+                "pool's queue, and has all of it");
         }
         if (attempt < looks_before_sleep) {
             for (int i = 0; i < 32; ++i) { relax(); }
@@ -103,12 +107,13 @@ inline std::uint32_t Client::acquire(Lock& lock, const Order& order) {
     }
 }
 
-/// Effects: one slot more is in use: memory is touched as it is needed. Returns: false when all are. Throws: SharedMemoryExhausted.
-/// Requires: the lock is held.
+/// Effects: one slot more is in use: memory is touched as it is needed. Returns: false when all are. Throws:
+/// SharedMemoryExhausted. Requires: the lock is held.
 inline bool Client::take_fresh() {
     if (fresh_ == holders_.size()) { return false; }
     constexpr std::uint32_t together = 64;
-    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::Tag) + sizeof(Holder) + 2 * sizeof(std::uint64_t);  // and two places in a ring
+    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::Tag) + sizeof(Holder) +
+                                  2 * sizeof(std::uint64_t);  // and two places in a ring
     if (fresh_ % together == 0) { os::own_budget.charge(together * bytes); }
     add_free(fresh_++);
     return true;
@@ -127,8 +132,8 @@ inline void Client::take_returned() noexcept {
     free_ = top;
 }
 
-/// Effects: drops the offers of a full ring that are no longer good, which cancelled tasks leave behind: every task that is still pending
-/// moves to the end, in the same order. Requires: mutex_ is held.
+/// Effects: drops the offers of a full ring that are no longer good, which cancelled tasks leave behind: every task
+/// that is still pending moves to the end, in the same order. Requires: mutex_ is held.
 [[gnu::cold]] inline bool Client::make_room(task::Ring& ring) noexcept {
     const std::uint64_t end = ring.tail();
     for (std::uint64_t position = ring.mend(); position < end; ++position) {
@@ -155,8 +160,10 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& orde
     }
     const bool labelled = !order.label.empty();
     const bool traced = board_.control.number != 0;
-    const int traits = (special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) | (traced ? task::Slot::traced : 0) |
-                       (order.addressee != Order::anybody ? task::Slot::mailed : 0) | (order.stays ? task::Slot::staying : 0);
+    const int traits = (special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) |
+                       (traced ? task::Slot::traced : 0) |
+                       (order.addressee != Order::anybody ? task::Slot::mailed : 0) |
+                       (order.stays ? task::Slot::staying : 0);
     task.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     issue.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     if (traced) [[unlikely]] {
@@ -185,10 +192,11 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& orde
         board_.publish({index, generation}, task::Queue::level_of(order.priority), waited);
     }
     lock.unlock();
-    // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the pool moves life first
-    // and then looks at the words, so one of the two decides the task.
+    // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the
+    // pool moves life first and then looks at the words, so one of the two decides the task.
     if (life() > task::Life::closing) {
-        board_.lose_pending(index, generation, life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
+        board_.lose_pending(index, generation,
+                            life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
     }
     if (for_one) {
         board_.wake_seats();
@@ -203,7 +211,9 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& orde
 /// Effects: somebody will look in time at a task that has been published and expires then at the earliest.
 inline void Client::arm(Deadline expires) noexcept {
     // seq_cst: published before this look; the supervisor writes `armed` and then looks at the slots.
-    if (expires.when().time_since_epoch().count() < board_.control.armed.load(std::memory_order_seq_cst)) { crew_->ring(); }
+    if (expires.when().time_since_epoch().count() < board_.control.armed.load(std::memory_order_seq_cst)) {
+        crew_->ring();
+    }
 }
 
 /// Blocks until a slot may have become free, or something else worth a look happens.
@@ -211,13 +221,18 @@ inline void Client::wait_for_capacity(const Order& order) {
     if (crew_->make_room()) { return; }
     const std::lock_guard guard{capacity_mutex_};
     const Parkers::Lease lease = parkers_.lease();
-    // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a registration.
+    // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a
+    // registration.
     if (lease) { board_.from_workers.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
     const auto something_to_do = [&] {
         const std::lock_guard look{mutex_};
-        if (!accepts(order) || free_ != no_slot || returned_.load(std::memory_order_seq_cst) != no_slot) { return true; }
+        if (!accepts(order) || free_ != no_slot || returned_.load(std::memory_order_seq_cst) != no_slot) {
+            return true;
+        }
         for (std::uint32_t index = 0; index < board_.used_slots().size(); ++index) {
-            if (task::Word{slot(index).word.load(std::memory_order_seq_cst)}.finished() && may_leave(index)) { return true; }
+            if (task::Word{slot(index).word.load(std::memory_order_seq_cst)}.finished() && may_leave(index)) {
+                return true;
+            }
         }
         return false;
     };
@@ -228,8 +243,8 @@ inline void Client::wait_for_capacity(const Order& order) {
     board_.from_workers.capacity_waiter.store(0, std::memory_order_relaxed);
 }
 
-/// Effects: frees slots whose tasks are decided; results that somebody may ask for are kept elsewhere. Returns: whether there is a free
-/// slot now. Requires: mutex_ is held.
+/// Effects: frees slots whose tasks are decided; results that somebody may ask for are kept elsewhere. Returns: whether
+/// there is a free slot now. Requires: mutex_ is held.
 inline bool Client::sweep() {
     constexpr std::uint32_t enough = 256;
     const auto count = static_cast<std::uint32_t>(holders_.size());
@@ -267,7 +282,8 @@ inline void Client::free_dropped() noexcept {
     }
 }
 
-/// Effects: the result of a taken slot is in kept_. Throws: std::bad_alloc; the slot is as it was before it was taken then.
+/// Effects: the result of a taken slot is in kept_. Throws: std::bad_alloc; the slot is as it was before it was taken
+/// then.
 inline void Client::keep(std::uint32_t index, std::uint64_t serial, task::Phase phase) {
     bool added = false;
     try {
@@ -322,7 +338,9 @@ inline void Client::close_if_unheld() noexcept {
     {
         const std::lock_guard guard{mutex_};
         const bool held = holds_ != 0 || (holds_until_join_ != 0 && !joined_);
-        if (held || !closing_.load(std::memory_order_relaxed) || !board_.control.advance(task::Life::closing)) { return; }
+        if (held || !closing_.load(std::memory_order_relaxed) || !board_.control.advance(task::Life::closing)) {
+            return;
+        }
     }
     look_at_life();
 }
@@ -374,7 +392,8 @@ inline void Client::check_crew() noexcept {
     {
         const std::lock_guard guard{mutex_};
         if (board_.control.advance(task::Life::broken)) {
-            worker::report(LogLevel::error, {.pool = board_.control.name.data()}, "the pool is broken: {}", board_.from_workers.explanation());
+            worker::report(LogLevel::error, {.pool = board_.control.name.data()}, "the pool is broken: {}",
+                           board_.from_workers.explanation());
         }
     }
     board_.lose_all(task::Cause::broken);
@@ -385,7 +404,9 @@ inline void Client::check_crew() noexcept {
 inline void Client::check_new_code(std::uintptr_t address) const {
     const std::lock_guard guard{modules_mutex_};
     if (modules_ && !modules_->contain(address)) {
-        throw CodecError("procpool: this task's code was loaded after the workers were forked: build the pool later, or call refork()");
+        throw CodecError(
+            "procpool: this task's code was loaded after the workers were forked: build the pool later, or call "
+            "refork()");
     }
     known_code_.store(address, std::memory_order_relaxed);
 }
@@ -396,7 +417,8 @@ inline void Client::throw_ended() const {
         case task::Life::closing: break;
         case task::Life::terminated:
         case task::Life::killed: throw PoolClosed("procpool: the pool has been terminated");
-        case task::Life::broken: throw PoolBroken("procpool: the pool is broken: " + std::string(board_.from_workers.explanation()));
+        case task::Life::broken:
+            throw PoolBroken("procpool: the pool is broken: " + std::string(board_.from_workers.explanation()));
     }
     throw PoolClosed{};
 }

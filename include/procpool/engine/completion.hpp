@@ -80,7 +80,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Who wants to know when completions are over. Called by: the thread that decides one, with a lock of the completion held.
+/// Who wants to know when completions are over. Called by: the thread that decides one, with a lock of the completion
+/// held.
 class Subscriber {
 public:
     virtual void is_over(std::uint64_t key) noexcept = 0;
@@ -89,9 +90,9 @@ protected:
     ~Subscriber() = default;
 };
 
-/// Decided: what it was waited for is there. Over: decided, and its functions have run. Lives until the last Counted<> of it is gone.
-/// Called by: any thread of the process that made it. In a child that was forked with it: is_mine() only, and Counted<>'s destructor,
-/// which does nothing there: a thread that the child has not may hold a lock of it.
+/// Decided: what it was waited for is there. Over: decided, and its functions have run. Lives until the last Counted<>
+/// of it is gone. Called by: any thread of the process that made it. In a child that was forked with it: is_mine()
+/// only, and Counted<>'s destructor, which does nothing there: a thread that the child has not may hold a lock of it.
 class Completion {
 public:
     Completion() : owner_(os::process_token()) {}
@@ -103,7 +104,9 @@ public:
     /// Memory order: acquire: what its decider did before decide() is visible.
     [[nodiscard]] bool is_decided() const noexcept { return decided_.load(std::memory_order_acquire); }
     /// Memory order: acquire: what its functions did is visible too.
-    [[nodiscard]] bool is_over() const noexcept { return is_decided() && unfinished_.load(std::memory_order_acquire) == 0; }
+    [[nodiscard]] bool is_over() const noexcept {
+        return is_decided() && unfinished_.load(std::memory_order_acquire) == 0;
+    }
 
     /// Effects: it is decided; its functions will be called, and then whoever waits goes on.
     /// Called by: whoever has stored what it was decided to; once.
@@ -113,14 +116,15 @@ public:
     /// Throws: std::system_error when that thread cannot be had.
     void add(std::unique_ptr<Callback> function);
 
-    /// Blocks until it is over; on the callback thread, where that may be a matter of the caller's return, until it is decided.
-    /// Returns: false when the deadline came first.
+    /// Blocks until it is over; on the callback thread, where that may be a matter of the caller's return, until it is
+    /// decided. Returns: false when the deadline came first.
     bool wait(Deadline deadline) {
         if (CallbackLoop* const loop = callback_loop()) { return is_decided() || loop->wait(*this, deadline); }
         if (is_over()) { return true; }
         const auto over = [this] { return is_over(); };
         if (Crew* const crew = deadline.is_never() ? crew_at_work() : nullptr) {
-            // It may depend on tasks that nobody else is there to run; whoever submits such a task does not wake this thread.
+            // It may depend on tasks that nobody else is there to run; whoever submits such a task does not wake this
+            // thread.
             constexpr std::chrono::milliseconds until_next_look{1};
             while (!is_over()) {
                 if (crew->run_any_if_all_wait()) { continue; }
@@ -159,8 +163,8 @@ public:
 
     // ---- for the callback thread
 
-    /// Effects: calls the next function, with another one already in the callback thread's list. What it throws is ignored.
-    /// Requires: it is decided, and there is one.
+    /// Effects: calls the next function, with another one already in the callback thread's list. What it throws is
+    /// ignored. Requires: it is decided, and there is one.
     void run_next() noexcept;
 
     Completion* next_ready = nullptr;  ///< link of the callback thread's list; owned by it
@@ -209,7 +213,7 @@ private:
     std::atomic<bool> taken_{false};
     std::mutex mutex_;
     std::condition_variable changed_;
-    CallbackList functions_;                    // not called yet; a decided one that has some is in the callback thread's list
+    CallbackList functions_;  // not called yet; a decided one that has some is in the callback thread's list
     std::vector<Subscription> subscriptions_;
 };
 

@@ -15,9 +15,10 @@ namespace procpool::engine {
 
 using os::InProgramCode;
 
-/// Whether waiting for the end of a pool could last for ever, because exit() is called: by what the library called, so that the call never goes on;
-/// or while another thread is in a call over many items, which may depend on what has been suspended. The workers are killed when the program has
-/// ended, as those of a pool that nobody destroys. Called by: the pool's destructor.
+/// Whether waiting for the end of a pool could last for ever, because exit() is called: by what the library called, so
+/// that the call never goes on; or while another thread is in a call over many items, which may depend on what has been
+/// suspended. The workers are killed when the program has ended, as those of a pool that nobody destroys. Called by:
+/// the pool's destructor.
 [[nodiscard]] inline bool is_cut_off_by_exit(Client& client) noexcept {
     try {
         return (InProgramCode::is_here() || client.has_callers()) && os::is_exiting_here();

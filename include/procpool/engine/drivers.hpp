@@ -15,7 +15,8 @@
 
 namespace procpool::engine {
 
-/// A pool's. They end with the calls they are for. In a forked child it must not be destroyed: the threads are not there.
+/// A pool's. They end with the calls they are for. In a forked child it must not be destroyed: the threads are not
+/// there.
 class Drivers {
 public:
     Drivers() = default;
@@ -26,8 +27,8 @@ public:
         for (Driver& driver : drivers_) { driver.thread.join(); }
     }
 
-    /// Effects: run() is called on a thread of its own, with all signals blocked; it throws nothing. Called by: any thread.
-    /// Throws: std::system_error when no thread can be had.
+    /// Effects: run() is called on a thread of its own, with all signals blocked; it throws nothing. Called by: any
+    /// thread. Throws: std::system_error when no thread can be had.
     template <class Run>
     void start(Run run) {
         const std::lock_guard guard{mutex_};

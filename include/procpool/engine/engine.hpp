@@ -31,18 +31,18 @@ namespace procpool {
 ///   place_of           what an address in an argument means to a worker
 ///   most_workers       that make sense
 ///   prepare()          makes what must exist before the crew
-/// Everything above (futures, chunking, encoding, exceptions) knows engine::Client only: hand over a task, wait for it up to a time, take
-/// what it left, withdraw it before it starts, stop.
+/// Everything above (futures, chunking, encoding, exceptions) knows engine::Client only: hand over a task, wait for it
+/// up to a time, take what it left, withdraw it before it starts, stop.
 template <class E>
 concept KnownEngine = std::derived_from<typename E::Crew, engine::Crew> &&
-                 std::constructible_from<typename E::Crew, engine::Client&, worker::Setup> && requires {
-                     { E::shares_memory } -> std::convertible_to<bool>;
-                     { E::inherits_state } -> std::convertible_to<bool>;
-                     { E::contains_crashes } -> std::convertible_to<bool>;
-                     { E::most_workers } -> std::convertible_to<std::size_t>;
-                     { E::place_of } -> std::convertible_to<PlaceOf>;
-                     { E::prepare() } -> std::same_as<void>;
-                 };
+    std::constructible_from<typename E::Crew, engine::Client&, worker::Setup> && requires {
+    { E::shares_memory } -> std::convertible_to<bool>;
+    { E::inherits_state } -> std::convertible_to<bool>;
+    { E::contains_crashes } -> std::convertible_to<bool>;
+    { E::most_workers } -> std::convertible_to<std::size_t>;
+    { E::place_of } -> std::convertible_to<PlaceOf>;
+    { E::prepare() } -> std::same_as<void>;
+};
 
 static_assert(KnownEngine<ForkEngine> && KnownEngine<ThreadEngine> && KnownEngine<InlineEngine>);
 
@@ -58,7 +58,11 @@ struct Traits {
     std::unique_ptr<Crew> (*make_crew)(Client&, worker::Setup);
 };
 template <KnownEngine E>
-inline constexpr Traits traits_of{E::shares_memory, E::contains_crashes, E::most_workers, E::place_of, E::prepare,
+inline constexpr Traits traits_of{E::shares_memory,
+                                  E::contains_crashes,
+                                  E::most_workers,
+                                  E::place_of,
+                                  E::prepare,
                                   [](Client& client, worker::Setup setup) -> std::unique_ptr<Crew> {
                                       return std::make_unique<typename E::Crew>(client, std::move(setup));
                                   }};
@@ -74,7 +78,8 @@ struct AnyEngine {
         if (name.empty() || name == "fork") { return engine::traits_of<ForkEngine>; }
         if (name == "thread") { return engine::traits_of<ThreadEngine>; }
         if (name == "inline") { return engine::traits_of<InlineEngine>; }
-        throw std::invalid_argument("procpool: the environment variable PROCPOOL_ENGINE is '" + std::string(name) + "'; it must be inline, thread or fork");
+        throw std::invalid_argument("procpool: the environment variable PROCPOOL_ENGINE is '" + std::string(name) +
+                                    "'; it must be inline, thread or fork");
     }
 };
 

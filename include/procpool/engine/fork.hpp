@@ -51,7 +51,9 @@ class ForkCrew final : public Crew {
 public:
     /// Effects: forks the supervisor, and returns when it has forked all workers.
     /// Throws: std::system_error when a process cannot be had; nobody and nothing is left then.
-    ForkCrew(Client& client, worker::Setup setup) : client_(client), board_(client.board()), setup_(std::move(setup)) { supervisor_ = start(); }
+    ForkCrew(Client& client, worker::Setup setup) : client_(client), board_(client.board()), setup_(std::move(setup)) {
+        supervisor_ = start();
+    }
 
     ~ForkCrew() override {
         if (reaped_) { return; }
@@ -71,10 +73,13 @@ public:
             const std::lock_guard guard{mutex_};
             if (bell_.raise()) { return; }
         }
-        // The supervisor's own copy is still open, but nobody can raise that. What wakes it when a child of its own has ended does as well.
+        // The supervisor's own copy is still open, but nobody can raise that. What wakes it when a child of its own has
+        // ended does as well.
         if (!told_.exchange(true, std::memory_order_relaxed)) {
-            worker::report(LogLevel::warning, {.pool = board_.control.name.data()},
-                           "the program has closed descriptor {}, an eventfd of the pool: its supervisor is woken by signals now", bell_.number());
+            worker::report(
+                LogLevel::warning, {.pool = board_.control.name.data()},
+                "the program has closed descriptor {}, an eventfd of the pool: its supervisor is woken by signals now",
+                bell_.number());
         }
         current().first->signal(SIGCHLD);
     }
@@ -106,8 +111,9 @@ public:
         }
     }
 
-    /// The supervisor cannot fork what it does not see, so it is replaced too: the old one leaves when its workers have, and the board is the
-    /// next one's from then on. Never two at a time: a seat, the deadlines and the bell have one supervisor.
+    /// The supervisor cannot fork what it does not see, so it is replaced too: the old one leaves when its workers
+    /// have, and the board is the next one's from then on. Never two at a time: a seat, the deadlines and the bell have
+    /// one supervisor.
     void refork() override {
         const std::lock_guard one_at_a_time{reforking_};
         const Change change{*this};
@@ -173,7 +179,8 @@ private:
         const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
         line_ = os::LifeLine::lease();
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-        setup_.on_first_stack = true;  // a child cannot make threads safely: other threads may have held locks of the sanitizer's when it was forked
+        setup_.on_first_stack = true;  // a child cannot make threads safely: other threads may have held locks of the
+                                       // sanitizer's when it was forked
 #else
         setup_.on_first_stack = os::on_first_stack();
 #endif
@@ -204,7 +211,8 @@ private:
             if (control.start_error.load(std::memory_order_acquire) != 0 || (supervisor.has_ended() && !is_up())) {
                 static_cast<void>(supervisor.wait_for_end(Deadline::never()));
                 supervisor.reap();
-                const int error = control.start_error.load(std::memory_order_acquire);  // again: it may have said why between the two looks
+                const int error = control.start_error.load(
+                    std::memory_order_acquire);  // again: it may have said why between the two looks
                 os::throw_error(error != 0 ? error : ECHILD, "cannot fork as many workers as were asked for");
             }
             lease.park(Deadline::after(std::chrono::milliseconds{100}));
@@ -215,14 +223,14 @@ private:
     task::Board& board_;
     worker::Setup setup_;
     os::LifeLine::Lease line_;
-    os::Event bell_;                          // raised and written under mutex_
-    std::atomic<bool> told_{false};           // that the program has closed it
+    os::Event bell_;                 // raised and written under mutex_
+    std::atomic<bool> told_{false};  // that the program has closed it
     std::mutex reforking_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    Supervisor supervisor_;                   // written under mutex_
-    std::atomic<std::uint64_t> changes_{0};   // written under mutex_
-    std::atomic<bool> reaped_{false};         // set under mutex_ or while is_reforking()
+    Supervisor supervisor_;                  // written under mutex_
+    std::atomic<std::uint64_t> changes_{0};  // written under mutex_
+    std::atomic<bool> reaped_{false};        // set under mutex_ or while is_reforking()
 };
 
 }  // namespace engine
@@ -230,14 +238,14 @@ private:
 /// Workers are processes: a task that crashes, leaks, hangs or exits costs that task.
 struct ForkEngine {
     using Crew = engine::ForkCrew;
-    static constexpr bool shares_memory = false;     // spans and references outside shared memory do not travel
-    static constexpr bool inherits_state = true;     // workers see the program's memory as it was when they were forked
+    static constexpr bool shares_memory = false;  // spans and references outside shared memory do not travel
+    static constexpr bool inherits_state = true;  // workers see the program's memory as it was when they were forked
     static constexpr bool contains_crashes = true;
     static constexpr std::size_t most_workers = SIZE_MAX;
     static constexpr PlaceOf place_of = engine::place_for_workers;
     /// What must exist before workers are forked.
-    /// Throws: std::logic_error in a worker of the deepest pool there may be: a task that builds a pool for itself must not end in as many
-    /// processes as the system can hold.
+    /// Throws: std::logic_error in a worker of the deepest pool there may be: a task that builds a pool for itself must
+    /// not end in as many processes as the system can hold.
     static void prepare() {
         if (worker::depth >= worker::deepest) {
             throw std::logic_error("procpool: a pool within " + std::to_string(worker::depth) + " others is too deep");

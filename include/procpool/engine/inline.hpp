@@ -33,7 +33,10 @@ class InlineCrew final : public Crew {
 public:
     /// Effects: runs the initializer. Throws: PoolBroken when it fails.
     InlineCrew(Client& client, worker::Setup setup)
-        : client_(client), board_(client.board()), setup_(std::move(setup)), loop_(board_, 0, thread_host) {
+        : client_(client),
+          board_(client.board()),
+          setup_(std::move(setup)),
+          loop_(board_, 0, thread_host) {
         task::Seat& seat = board_.seats()[0];
         seat.pid.store(os::this_process(), std::memory_order_relaxed);
         seat.state.store(task::SeatState::ready, std::memory_order_relaxed);
@@ -44,12 +47,15 @@ public:
         try {
             setup_.initializer();
         } catch (...) {
-            throw PoolBroken("procpool: the pool is broken: the initializer threw " + worker::describe_current_exception());
+            throw PoolBroken("procpool: the pool is broken: the initializer threw " +
+                             worker::describe_current_exception());
         }
     }
 
     void ring() noexcept override {}
-    [[nodiscard]] bool has_ended() noexcept override { return board_.control.ended.load(std::memory_order_acquire) != 0; }
+    [[nodiscard]] bool has_ended() noexcept override {
+        return board_.control.ended.load(std::memory_order_acquire) != 0;
+    }
 
     bool join(Deadline deadline) override {
         // Calls of other threads would wait for the caller's task.
@@ -76,7 +82,9 @@ public:
         loop_.run_one_within(true);
     }
 
-    [[nodiscard]] bool is_in_task() const noexcept override { return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+    [[nodiscard]] bool is_in_task() const noexcept override {
+        return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    }
 
     // Another thread's task may have been first when the task was submitted that the caller waits for.
     bool run_awaited(std::uint32_t slot, task::Word word) override {
@@ -84,20 +92,24 @@ public:
         if (word.phase() == task::Phase::started) { throw_deadlock("procpool: a task waits for its own end"); }
         return word.phase() == task::Phase::pending && loop_.run_within({slot, word.generation()});
     }
-    bool run_awaited_by(std::uint32_t waiter) override {
-        return is_in_task() && loop_.run_within_for(waiter);
-    }
+    bool run_awaited_by(std::uint32_t waiter) override { return is_in_task() && loop_.run_within_for(waiter); }
     bool make_room() override {
         if (!is_in_task()) { return false; }
         if (loop_.run_one_within(false)) { return true; }
-        const auto has_started = [](const task::Slot& slot) { return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started; };
-        if (std::ranges::all_of(board_.all_slots(), has_started)) { throw_deadlock("procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it"); }
+        const auto has_started = [](const task::Slot& slot) {
+            return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started;
+        };
+        if (std::ranges::all_of(board_.all_slots(), has_started)) {
+            throw_deadlock(
+                "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
+        }
         os::nap();  // results that other threads are about to take
         return true;
     }
 
 private:
-    /// Blocks until there is nothing more to come. Returns: false when the deadline came first. Requires: the pool was closed, at least.
+    /// Blocks until there is nothing more to come. Returns: false when the deadline came first. Requires: the pool was
+    /// closed, at least.
     [[nodiscard]] bool wait_for_calls(Deadline deadline) {
         const Parkers::Lease lease = client_.parkers().lease();
         while (client_.life() == task::Life::open) {
@@ -110,7 +122,9 @@ private:
     /// The caller's thread runs tasks for a while; maybe it did before.
     class Running {
     public:
-        explicit Running(InlineCrew& crew) noexcept : runner_(crew.runner_), before_(runner_.exchange(std::this_thread::get_id(), std::memory_order_relaxed)) {}
+        explicit Running(InlineCrew& crew) noexcept
+            : runner_(crew.runner_),
+              before_(runner_.exchange(std::this_thread::get_id(), std::memory_order_relaxed)) {}
         Running(const Running&) = delete;
         Running& operator=(const Running&) = delete;
         ~Running() { runner_.store(before_, std::memory_order_relaxed); }
@@ -124,7 +138,9 @@ private:
     class AsWorker {
     public:
         explicit AsWorker(const task::Board& board) noexcept
-            : before_(std::exchange(worker::identity, {.in_worker = true, .pid = os::this_process(), .pool = board.control.name.data()})) {}
+            : before_(
+                  std::exchange(worker::identity,
+                                {.in_worker = true, .pid = os::this_process(), .pool = board.control.name.data()})) {}
         AsWorker(const AsWorker&) = delete;
         AsWorker& operator=(const AsWorker&) = delete;
         ~AsWorker() { worker::identity = before_; }

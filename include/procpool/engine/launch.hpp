@@ -42,13 +42,15 @@
 
 namespace procpool::engine {
 
-/// What the child leaves for its parent, at the start of a page that both have. All-zero memory is the valid initial state.
+/// What the child leaves for its parent, at the start of a page that both have. All-zero memory is the valid initial
+/// state.
 struct Farewell {
     std::atomic<std::uint32_t> exit_code;   // plus 1, once it has come to exit()
     std::atomic<std::uint32_t> error_size;  // bytes behind this that tell the exception it ended by; 0: none
     static constexpr std::size_t most = std::size_t{1} << 20;
 };
-static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "a lock of the library's own would be private to each process");
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free,
+              "a lock of the library's own would be private to each process");
 
 /// The child's side.
 class Launch {
@@ -66,7 +68,8 @@ public:
         void* what;
     };
 
-    /// Effects: is the child from the fork to its end, in the process group of its parent. Called by: the child, with all signals blocked.
+    /// Effects: is the child from the fork to its end, in the process group of its parent. Called by: the child, with
+    /// all signals blocked.
     [[noreturn]] static void live(Start& start) noexcept {
         os::reset_all_signals();
         self_ = os::this_process();
@@ -94,28 +97,35 @@ public:
 private:
     /// exit(), called by anybody: what the child gave to atexit() has run by now, what its parent gave must not.
     static void leave_on_exit(int status, bool quick) noexcept {
-        if (os::this_process() == self_) { farewell_->exit_code.store((static_cast<std::uint32_t>(status) & 0xff) + 1, std::memory_order_release); }
+        if (os::this_process() == self_) {
+            farewell_->exit_code.store((static_cast<std::uint32_t>(status) & 0xff) + 1, std::memory_order_release);
+        }
         if (!quick) { os::flush_standard_streams(); }
         os::leave(status);
     }
 
     static void report(const std::string& name, const std::exception_ptr& thrown) noexcept {
-        // Null: pthread_exit(), which unwinds the thread and must not come further; or a child of the child that came out of the function here.
+        // Null: pthread_exit(), which unwinds the thread and must not come further; or a child of the child that came
+        // out of the function here.
         if (!thrown || os::this_process() != self_) { std::exit(thrown ? EXIT_FAILURE : EXIT_SUCCESS); }
-        log(LogLevel::error, "process '{}' ended by an exception that nobody caught: {}", name, worker::describe_current_exception());
-        constexpr auto no_more_room = [](void*, std::span<std::byte>, std::size_t, std::size_t) -> std::span<std::byte> {
+        log(LogLevel::error, "process '{}' ended by an exception that nobody caught: {}", name,
+            worker::describe_current_exception());
+        constexpr auto no_more_room = [](void*, std::span<std::byte>, std::size_t,
+                                         std::size_t) -> std::span<std::byte> {
             throw CodecError("procpool: there is no room for so long an exception");
         };
         try {
-            Writer out{{reinterpret_cast<std::byte*>(farewell_ + 1), Farewell::most - sizeof(Farewell)}, no_more_room, nullptr};
+            Writer out{{reinterpret_cast<std::byte*>(farewell_ + 1), Farewell::most - sizeof(Farewell)},
+                       no_more_room,
+                       nullptr};
             encode_exception(out, thrown);
             farewell_->error_size.store(static_cast<std::uint32_t>(out.size()), std::memory_order_release);
         } catch (...) {  // the exit code says that there was one
         }
     }
 
-    /// Effects: the kernel wakes this process at its parent's end if it is stopped, and ends what it may be executing by then. Once it executes
-    /// another program, SIGIO has its default action.
+    /// Effects: the kernel wakes this process at its parent's end if it is stopped, and ends what it may be executing
+    /// by then. Once it executes another program, SIGIO has its default action.
     static void stay_with_parent(const os::LifeLine::Watch& watch) noexcept {
         os::SignalsAtEnd::ask(watch.pipe(), SIGCONT);
         watch_ = &watch;
@@ -148,7 +158,8 @@ private:
 /// The parent's side. Called by: any thread of the process that launched it, unless said otherwise.
 class Launched {
 public:
-    /// Effects: forks a child that calls run(what). Throws: std::system_error, SharedMemoryExhausted; there is no child then.
+    /// Effects: forks a child that calls run(what). Throws: std::system_error, SharedMemoryExhausted; there is no child
+    /// then.
     Launched(std::string name, Launch::Run run, void* what) : name_(std::move(name)), page_(Farewell::most) {
         prepare_log();
         os::ThreadLocals::prepare();
@@ -178,7 +189,9 @@ public:
     [[nodiscard]] pid_t pid() const noexcept { return child_.pid(); }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     /// Readable when it has ended; without pidfds, when its own children have ended too.
-    [[nodiscard]] int descriptor() const noexcept { return child_.descriptor() >= 0 ? child_.descriptor() : life_line_.number(); }
+    [[nodiscard]] int descriptor() const noexcept {
+        return child_.descriptor() >= 0 ? child_.descriptor() : life_line_.number();
+    }
 
     /// Effects: gives back what the system keeps of a child that has ended.
     [[nodiscard]] bool has_ended() noexcept {
@@ -189,8 +202,11 @@ public:
             const ExitStatus said = left != 0 ? ExitStatus::from_code(static_cast<int>(left - 1)) : ExitStatus{};
             status_ = child_.reap().value_or(said);
             ended_ = true;
-            const bool as_asked = was_asked_ && status_.signaled() && (status_.signal() == SIGTERM || status_.signal() == SIGKILL);
-            if (status_.signaled() && !as_asked) { worker::report(LogLevel::error, {.pid = child_.pid()}, "process '{}' {}", name_, to_string(status_)); }
+            const bool as_asked =
+                was_asked_ && status_.signaled() && (status_.signal() == SIGTERM || status_.signal() == SIGKILL);
+            if (status_.signaled() && !as_asked) {
+                worker::report(LogLevel::error, {.pid = child_.pid()}, "process '{}' {}", name_, to_string(status_));
+            }
         }
         return ended_;
     }
@@ -201,13 +217,15 @@ public:
         const auto longest = std::chrono::milliseconds{100};
         while (!has_ended()) {
             if (deadline.passed()) { return false; }
-            static_cast<void>(child_.wait_for_end(child_.descriptor() >= 0 ? deadline : deadline.or_sooner(Deadline::after(longest))));
+            static_cast<void>(child_.wait_for_end(
+                child_.descriptor() >= 0 ? deadline : deadline.or_sooner(Deadline::after(longest))));
         }
         settle_log();
         return true;
     }
 
-    /// Effects: none when it has ended. Returns: false when the system refuses, because this process may not signal the child's user, say.
+    /// Effects: none when it has ended. Returns: false when the system refuses, because this process may not signal the
+    /// child's user, say.
     [[nodiscard]] bool ask_to_end() noexcept { return signal(SIGTERM); }
     [[nodiscard]] bool kill() noexcept { return signal(SIGKILL); }
 
@@ -229,7 +247,8 @@ public:
     [[nodiscard]] std::exception_ptr error() const {
         const std::lock_guard guard{mutex_};
         // What the child has written there counts as far as it can be.
-        const std::size_t size = std::min<std::size_t>(farewell().error_size.load(std::memory_order_acquire), Farewell::most - sizeof(Farewell));
+        const std::size_t size = std::min<std::size_t>(farewell().error_size.load(std::memory_order_acquire),
+                                                       Farewell::most - sizeof(Farewell));
         if (!ended_ || size == 0) { return nullptr; }
         Reader in{{page_.data() + sizeof(Farewell), size}};
         return decode_exception(in);

@@ -36,8 +36,8 @@ using LogFunction = std::function<void(const LogRecord&)>;
 
 namespace engine {
 
-/// The sink of one process, and the thread that gives it the records; there is none without a sink. Never destroyed. In a forked child it is
-/// not touched: a thread that the child has not may hold a lock of it.
+/// The sink of one process, and the thread that gives it the records; there is none without a sink. Never destroyed. In
+/// a forked child it is not touched: a thread that the child has not may hold a lock of it.
 class LogSink {
 public:
     /// Returns: the sink of this process; null when none was ever set.
@@ -86,8 +86,8 @@ public:
         }
     }
 
-    /// Effects: the sink has got all that was logged before, unless it does not return from a record before the deadline. Does nothing within a
-    /// sink.
+    /// Effects: the sink has got all that was logged before, unless it does not return from a record before the
+    /// deadline. Does nothing within a sink.
     void flush(Deadline deadline) noexcept {
         if (delivering_) { return; }
         if (const auto lock = lock_until(deadline)) { drain(); }
@@ -109,7 +109,8 @@ private:
         }
     }
 
-    /// The standard library has no timed mutex on the steady clock under ThreadSanitizer, and this is rare: a sink that takes long.
+    /// The standard library has no timed mutex on the steady clock under ThreadSanitizer, and this is rare: a sink that
+    /// takes long.
     [[nodiscard]] std::unique_lock<std::mutex> lock_until(Deadline deadline) noexcept {
         std::unique_lock lock{mutex_, std::defer_lock};
         if (deadline.is_never()) {
@@ -122,7 +123,8 @@ private:
 
     void serve() noexcept {
         os::name_process("procpool:log");  // the thread, that is
-        // Who is to notify it may be killed in between, and a record may come late because its writer is stopped, so it looks again.
+        // Who is to notify it may be killed in between, and a record may come late because its writer is stopped, so it
+        // looks again.
         constexpr std::chrono::milliseconds now_and_then{100};
         while (!stop_.load(std::memory_order_relaxed)) {
             {
@@ -137,16 +139,28 @@ private:
     void drain() noexcept {
         const os::InProgramCode here;
         delivering_ = true;
-        chronicle_.journal.drain([](std::int32_t pid) { return os::is_gone(pid); }, [this](const task::JournalEntry& entry) {
-            const std::chrono::nanoseconds since_epoch{entry.time};
-            deliver({.level = entry.level,
-                     .time = std::chrono::system_clock::time_point{std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch)},
-                     .text = entry.text.view(), .pid = entry.pid, .worker = entry.worker, .task = entry.task,
-                     .label = entry.label.view(), .pool = entry.pool.view()});
-        });
+        chronicle_.journal.drain(
+            [](std::int32_t pid) { return os::is_gone(pid); },
+            [this](const task::JournalEntry& entry) {
+                const std::chrono::nanoseconds since_epoch{entry.time};
+                deliver({.level = entry.level,
+                         .time =
+                             std::chrono::system_clock::time_point{
+                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch)},
+                         .text = entry.text.view(),
+                         .pid = entry.pid,
+                         .worker = entry.worker,
+                         .task = entry.task,
+                         .label = entry.label.view(),
+                         .pool = entry.pool.view()});
+            });
         if (const std::uint64_t dropped = chronicle_.journal.dropped(); dropped != told_dropped_) {
-            const std::string text = std::to_string(dropped - std::exchange(told_dropped_, dropped)) + " log records were lost";
-            deliver({.level = LogLevel::warning, .time = std::chrono::system_clock::now(), .text = text, .pid = os::this_process()});
+            const std::string text =
+                std::to_string(dropped - std::exchange(told_dropped_, dropped)) + " log records were lost";
+            deliver({.level = LogLevel::warning,
+                     .time = std::chrono::system_clock::now(),
+                     .text = text,
+                     .pid = os::this_process()});
         }
         delivering_ = false;
     }
@@ -175,14 +189,16 @@ private:
 /// Effects: processes forked from now on can log; a sink may be set later. Throws: SharedMemoryExhausted.
 inline void prepare_log() { static_cast<void>(task::Chronicle::ensure()); }
 
-/// "2026-01-31 14:05:09.120 warning procpool:3[4711] task 17 'resize': text", on one line: what tasks and labels contain cannot end it.
+/// "2026-01-31 14:05:09.120 warning procpool:3[4711] task 17 'resize': text", on one line: what tasks and labels
+/// contain cannot end it.
 [[nodiscard]] inline std::string line_of(const LogRecord& record) {
     const std::time_t seconds = std::chrono::system_clock::to_time_t(record.time);
     std::tm local{};
     ::localtime_r(&seconds, &local);
     std::array<char, 32> date{};
     const std::size_t size = std::strftime(date.data(), date.size(), "%Y-%m-%d %H:%M:%S", &local);
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(record.time.time_since_epoch()).count() % 1000;
+    const auto milliseconds =
+        std::chrono::duration_cast<std::chrono::milliseconds>(record.time.time_since_epoch()).count() % 1000;
     std::string line{date.data(), size};
     line.append(".").append(std::to_string(1000 + milliseconds), 1);
     line.append(" ").append(to_string(record.level)).append(" ");
@@ -203,14 +219,17 @@ inline void prepare_log() { static_cast<void>(task::Chronicle::ensure()); }
 
 }  // namespace engine
 
-/// Effects: the sink gets every record of at least this level: what tasks and the program give to log(), and what happens to workers: debug
-/// when one starts, info when one is recycled, warning when a task is lost with its worker, is run again or exceeds its timeout, and when a worker
-/// cannot be replaced for now, error when a pool breaks, a callback throws or a Process ends by an exception or a signal. It is called by one
-/// thread at a time: by one of the library's, or by who joins a pool or sets another sink, and has got a pool's or Process's records when join()
-/// or the destructor returns. What it throws is ignored; it must not set a sink, nor wait for a thread that may join a pool. An empty sink ends
-/// it. A forked child, a worker included, has its parent's sink until it sets its own.
-/// Throws: SharedMemoryExhausted; std::system_error when no thread can be had; std::logic_error in a sink.
-inline void set_log_sink(LogFunction sink, LogLevel level = LogLevel::info) { engine::LogSink::of_this_process().set(std::move(sink), level); }
+/// Effects: the sink gets every record of at least this level: what tasks and the program give to log(), and what
+/// happens to workers: debug when one starts, info when one is recycled, warning when a task is lost with its worker,
+/// is run again or exceeds its timeout, and when a worker cannot be replaced for now, error when a pool breaks, a
+/// callback throws or a Process ends by an exception or a signal. It is called by one thread at a time: by one of the
+/// library's, or by who joins a pool or sets another sink, and has got a pool's or Process's records when join() or the
+/// destructor returns. What it throws is ignored; it must not set a sink, nor wait for a thread that may join a pool.
+/// An empty sink ends it. A forked child, a worker included, has its parent's sink until it sets its own. Throws:
+/// SharedMemoryExhausted; std::system_error when no thread can be had; std::logic_error in a sink.
+inline void set_log_sink(LogFunction sink, LogLevel level = LogLevel::info) {
+    engine::LogSink::of_this_process().set(std::move(sink), level);
+}
 
 /// Effects: the sink has got all that was logged before, by this process and by workers. Does nothing within a sink.
 inline void flush_log() noexcept {
@@ -226,14 +245,15 @@ inline void settle_log() noexcept {
 
 }  // namespace engine
 
-/// Effects: sets a sink that writes each record to standard error: a line, in one piece, with control characters as \n, \x1b or \u009b.
-/// off: no sink. Throws: as set_log_sink().
+/// Effects: sets a sink that writes each record to standard error: a line, in one piece, with control characters as \n,
+/// \x1b or \u009b. off: no sink. Throws: as set_log_sink().
 inline void log_to_stderr(LogLevel level = LogLevel::info) {
     if (level == LogLevel::off) {
         set_log_sink({});
         return;
     }
-    set_log_sink([](const LogRecord& record) { os::write_text(os::number_of(stderr), engine::line_of(record)); }, level);
+    set_log_sink([](const LogRecord& record) { os::write_text(os::number_of(stderr), engine::line_of(record)); },
+                 level);
 }
 
 }  // namespace procpool

@@ -33,15 +33,22 @@ struct Loss {
     task::Crash crash{};
 };
 
-/// Small results lie in it, larger ones on the heap; extents stay where they are and change their owner. Half a line, since a program may
-/// leave a million of them.
+/// Small results lie in it, larger ones on the heap; extents stay where they are and change their owner. Half a line,
+/// since a program may leave a million of them.
 class Parcel {
 public:
     /// Nothing.
     Parcel() noexcept : kind_(Kind::nothing) {}
-    Parcel(task::Phase phase, task::Outcome outcome) noexcept : kind_(Kind::in_place), small_size_(0), outcome_(outcome), phase_(phase) {}
+    Parcel(task::Phase phase, task::Outcome outcome) noexcept
+        : kind_(Kind::in_place),
+          small_size_(0),
+          outcome_(outcome),
+          phase_(phase) {}
     explicit Parcel(task::Phase phase, std::unique_ptr<const Loss> loss) noexcept
-        : rest_(const_cast<Loss*>(loss.release())), kind_(Kind::loss), outcome_(task::Outcome::value), phase_(phase) {}
+        : rest_(const_cast<Loss*>(loss.release())),
+          kind_(Kind::loss),
+          outcome_(task::Outcome::value),
+          phase_(phase) {}
 
     /// Throws: SharedMemoryExhausted, std::bad_alloc. Requires: it holds no bytes.
     void copy(std::span<const std::byte> bytes) {
@@ -78,7 +85,9 @@ public:
     [[nodiscard]] task::Phase phase() const noexcept { return phase_; }
     [[nodiscard]] task::Outcome outcome() const noexcept { return outcome_; }
     /// Null unless the task is lost or cancelled.
-    [[nodiscard]] const Loss* loss() const noexcept { return kind_ == Kind::loss ? static_cast<const Loss*>(rest_) : nullptr; }
+    [[nodiscard]] const Loss* loss() const noexcept {
+        return kind_ == Kind::loss ? static_cast<const Loss*>(rest_) : nullptr;
+    }
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
         switch (kind_) {
             case Kind::in_place: return {place_.data(), small_size_};
@@ -137,8 +146,8 @@ private:
 
 static_assert(sizeof(Parcel) == 32);
 
-/// Keeps parcels by the serial number of their task. Numbers come nearly in order, so neighbours share a page, and there is one
-/// allocation for many parcels. Not thread-safe.
+/// Keeps parcels by the serial number of their task. Numbers come nearly in order, so neighbours share a page, and
+/// there is one allocation for many parcels. Not thread-safe.
 class ParcelStore {
 public:
     /// Returns: where the parcel lies now. Requires: there is none with this number. Throws: std::bad_alloc.
@@ -176,7 +185,9 @@ private:
         return last_;
     }
     [[nodiscard]] Page& page_of(std::uint64_t number) {
-        if (find(number) == pages_.end()) { last_ = pages_.emplace(number, std::make_unique_for_overwrite<Page>()).first; }
+        if (find(number) == pages_.end()) {
+            last_ = pages_.emplace(number, std::make_unique_for_overwrite<Page>()).first;
+        }
         return *last_->second;
     }
 

@@ -32,13 +32,17 @@ public:
         Lease(Lease&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), index_(other.index_) {}
         Lease& operator=(Lease&&) = delete;
         ~Lease() {
-            if (owner_ != nullptr && index_ != none) { owner_->free_.fetch_or(std::uint64_t{1} << index_, std::memory_order_acq_rel); }
+            if (owner_ != nullptr && index_ != none) {
+                owner_->free_.fetch_or(std::uint64_t{1} << index_, std::memory_order_acq_rel);
+            }
         }
         /// False when more threads wait at once than there are parkers; park() naps then.
         [[nodiscard]] explicit operator bool() const noexcept { return index_ != none; }
         [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
         /// Returns: null when there is none.
-        [[nodiscard]] sync::Parker* parker() const noexcept { return index_ != none ? &owner_->parkers_[index_] : nullptr; }
+        [[nodiscard]] sync::Parker* parker() const noexcept {
+            return index_ != none ? &owner_->parkers_[index_] : nullptr;
+        }
         /// May return early; a notification meant for an earlier lessee is one cause.
         void park(Deadline deadline) const noexcept {
             if (index_ != none) {
@@ -53,8 +57,8 @@ public:
         std::uint32_t index_;
     };
 
-    /// Returns: parkers that the workers of all pools of this process can notify, for threads that wait for tasks of several pools.
-    /// They lie in the program heap, which is there before the first worker, and are never given back.
+    /// Returns: parkers that the workers of all pools of this process can notify, for threads that wait for tasks of
+    /// several pools. They lie in the program heap, which is there before the first worker, and are never given back.
     /// Throws: SharedMemoryExhausted, std::bad_alloc.
     [[nodiscard]] static Parkers& of_this_process();
 
@@ -63,7 +67,10 @@ public:
         while (seen != 0) {
             const auto lowest = static_cast<std::uint32_t>(__builtin_ctzll(seen));
             // acq_rel both ways: the parker's sleeper changes, and the next one continues where the last one stopped.
-            if (free_.compare_exchange_weak(seen, seen & (seen - 1), std::memory_order_acq_rel, std::memory_order_relaxed)) { return {*this, lowest}; }
+            if (free_.compare_exchange_weak(seen, seen & (seen - 1), std::memory_order_acq_rel,
+                                            std::memory_order_relaxed)) {
+                return {*this, lowest};
+            }
         }
         return {*this, none};
     }
@@ -90,7 +97,9 @@ inline Parkers& Parkers::of_this_process() {
         for (std::uint32_t i = 0; i < count; ++i) { memory[i].reset(); }
         auto* const fresh = new Owned{os::process_token(), Parkers{{memory, count}}};
         // acq_rel: publishes what was made; a loser's was never seen by anybody.
-        if (newest.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) { return fresh->parkers; }
+        if (newest.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
+            return fresh->parkers;
+        }
         delete fresh;
         heap.deallocate(memory, size);
     }

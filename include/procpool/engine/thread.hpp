@@ -39,7 +39,12 @@ inline constexpr worker::Host thread_host{place_in_this_process, [] {}, [] {}, [
 class ThreadCrew final : public Crew {
 public:
     /// Throws: std::system_error when a thread cannot be had; none is left then.
-    ThreadCrew(Client& client, worker::Setup setup) : client_(client), board_(client.board()), setup_(std::move(setup)), posts_(std::make_unique<Post[]>(setup_.workers)), alive_(setup_.workers) {
+    ThreadCrew(Client& client, worker::Setup setup)
+        : client_(client),
+          board_(client.board()),
+          setup_(std::move(setup)),
+          posts_(std::make_unique<Post[]>(setup_.workers)),
+          alive_(setup_.workers) {
         board_.control.armed.store(Deadline::never().when().time_since_epoch().count(), std::memory_order_relaxed);
         const os::AllSignalsBlocked inherited_by_the_threads;
         threads_.reserve(setup_.workers);
@@ -75,7 +80,9 @@ public:
         }
         rang_.notify_one();
     }
-    [[nodiscard]] bool has_ended() noexcept override { return board_.control.ended.load(std::memory_order_acquire) != 0; }
+    [[nodiscard]] bool has_ended() noexcept override {
+        return board_.control.ended.load(std::memory_order_acquire) != 0;
+    }
 
     /// Throws: std::system_error when a worker waits for itself.
     bool join(Deadline deadline) override {
@@ -98,7 +105,9 @@ public:
     bool run_awaited(std::uint32_t slot, task::Word word) override {
         const Post* const here = own_post();
         if (here == nullptr) { return false; }
-        if (word.phase() == task::Phase::started && word.seat() == here->loop->number()) { throw_deadlock("procpool: a task waits for its own end"); }
+        if (word.phase() == task::Phase::started && word.seat() == here->loop->number()) {
+            throw_deadlock("procpool: a task waits for its own end");
+        }
         return word.phase() == task::Phase::pending && here->loop->run_within({slot, word.generation()});
     }
 
@@ -117,7 +126,9 @@ public:
     bool run_any_if_all_wait() override {
         Post* const here = own_post();
         if (here == nullptr || here->loop->waiting() >= deepest) { return false; }
-        const auto waits = [&](const Post& post) { return &post == here || post.waits.load(std::memory_order_relaxed) || post.stuck.load(); };
+        const auto waits = [&](const Post& post) {
+            return &post == here || post.waits.load(std::memory_order_relaxed) || post.stuck.load();
+        };
         return std::ranges::all_of(std::span{posts_.get(), setup_.workers}, waits) && here->loop->run_newest_within();
     }
 
@@ -131,7 +142,10 @@ public:
         } const stuck{here->stuck};
         // seq_cst: of two that get stuck at once, one sees the other.
         here->stuck.store(true);
-        if (nobody_makes_room()) { throw_deadlock("procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it"); }
+        if (nobody_makes_room()) {
+            throw_deadlock(
+                "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
+        }
         os::nap();
         return true;
     }
@@ -147,14 +161,18 @@ private:
 
     /// A worker, as others see it.
     struct Post {
-        worker::Loop* loop = nullptr;            ///< its own thread alone uses it
-        std::atomic<bool> waits{false};          ///< see Crew::Waiting
-        std::atomic<bool> stuck{false};          ///< its task waits for room in the queue, and there is nothing else that it could run
-        std::atomic<std::uint32_t> collects{0};  ///< a set, see Waiters: results for these keep their slots until its task goes on
+        worker::Loop* loop = nullptr;    ///< its own thread alone uses it
+        std::atomic<bool> waits{false};  ///< see Crew::Waiting
+        std::atomic<bool> stuck{
+            false};  ///< its task waits for room in the queue, and there is nothing else that it could run
+        std::atomic<std::uint32_t> collects{
+            0};  ///< a set, see Waiters: results for these keep their slots until its task goes on
     };
 
     /// Returns: the caller's, if it is a worker of this crew that runs tasks.
-    [[nodiscard]] Post* own_post() const noexcept { return is_in_task() && post_of_thread_->loop != nullptr ? post_of_thread_ : nullptr; }
+    [[nodiscard]] Post* own_post() const noexcept {
+        return is_in_task() && post_of_thread_->loop != nullptr ? post_of_thread_ : nullptr;
+    }
 
     /// Whether every slot belongs to a task that waits for a slot, or to what such a task will go on with.
     [[nodiscard]] bool nobody_makes_room() const noexcept {
@@ -171,7 +189,8 @@ private:
             const task::Word word{slot.word.load(std::memory_order_acquire)};
             if (word.phase() == task::Phase::pending) { return all_stuck; }
             if (word.phase() == task::Phase::started) { return posts_[word.seat()].stuck.load(); }
-            return word.finished() && slot.stays() && word.waited() && (slot.waiters.load(std::memory_order_relaxed) & uncollected) != 0;
+            return word.finished() && slot.stays() && word.waited() &&
+                   (slot.waiters.load(std::memory_order_relaxed) & uncollected) != 0;
         });
     }
 
@@ -192,7 +211,8 @@ private:
             const Clock::time_point next = deadlines.arm([&] {
                 return deadlines.look(
                     [&](std::uint32_t slot, task::Word word) {
-                        board_.request_stop_if(slot, [&](task::Word now) { return now.generation() == word.generation(); });
+                        board_.request_stop_if(slot,
+                                               [&](task::Word now) { return now.generation() == word.generation(); });
                     },
                     [](task::Word) {});
             });
@@ -220,7 +240,8 @@ private:
             ~Leave() { crew.leave(); }
         } const leave{*this};
         const os::InProgramCode here;
-        worker::identity = {.in_worker = true, .index = index, .pid = os::this_process(), .pool = board_.control.name.data()};
+        worker::identity = {
+            .in_worker = true, .index = index, .pid = os::this_process(), .pool = board_.control.name.data()};
         crew_of_thread = this;
         post_of_thread_ = &posts_[index];
         task::Seat& seat = board_.seats()[index];
@@ -243,8 +264,11 @@ private:
             setup_.initializer();
             return true;
         } catch (...) {
-            board_.from_workers.explain("the initializer of worker " + std::to_string(index) + " threw " + worker::describe_current_exception());
-            if (board_.control.advance(task::Life::broken)) { log(LogLevel::error, "the pool is broken: {}", board_.from_workers.explanation()); }
+            board_.from_workers.explain("the initializer of worker " + std::to_string(index) + " threw " +
+                                        worker::describe_current_exception());
+            if (board_.control.advance(task::Life::broken)) {
+                log(LogLevel::error, "the pool is broken: {}", board_.from_workers.explanation());
+            }
             board_.lose_all_pending(task::Cause::broken);
             board_.wake_all();
             board_.notify_parent();
@@ -257,7 +281,8 @@ private:
         try {
             setup_.finalizer();
         } catch (...) {  // the worker ends anyway, and no task is left to fail
-            log(LogLevel::warning, "the finalizer of worker {} threw {}", worker::identity.index, worker::describe_current_exception());
+            log(LogLevel::warning, "the finalizer of worker {} threw {}", worker::identity.index,
+                worker::describe_current_exception());
         }
     }
 
@@ -265,7 +290,8 @@ private:
         // acq_rel: the last one sees all that the others did.
         if (alive_.fetch_sub(1, std::memory_order_acq_rel) != 1) { return; }
         board_.control.advance(task::Life::closing);
-        board_.lose_all(board_.control.life.load() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
+        board_.lose_all(board_.control.life.load() == task::Life::broken ? task::Cause::broken
+                                                                         : task::Cause::terminated);
         board_.control.ended.store(1, std::memory_order_release);
         board_.notify_parent();
     }

@@ -25,8 +25,9 @@ struct TaskTiming {
     Clock::time_point queued;
     Clock::time_point started;
     Clock::time_point finished;
-    std::optional<std::chrono::nanoseconds> cpu_time;  ///< of the thread that ran it; nothing when that is not known, as after a death
-    std::size_t worker = 0;                            ///< index
+    std::optional<std::chrono::nanoseconds>
+        cpu_time;            ///< of the thread that ran it; nothing when that is not known, as after a death
+    std::size_t worker = 0;  ///< index
     std::int32_t pid = 0;
     unsigned attempt = 0;   ///< from 0
     std::size_t items = 0;  ///< of a chunk, that were finished; 0: a single task

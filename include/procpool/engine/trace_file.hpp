@@ -9,6 +9,7 @@
 #include <procpool/os/process.hpp>
 #include <procpool/task/chronicle.hpp>
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <cerrno>
 #include <concepts>
@@ -16,7 +17,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <fmt/core.h>
 #include <memory>
 #include <set>
 #include <string>
@@ -40,7 +40,8 @@ namespace engine {
     return record.pool;
 }
 
-/// Returns: the text as a string of JSON, quotes included, with control characters escaped. Bytes that are no UTF-8 become replacement characters.
+/// Returns: the text as a string of JSON, quotes included, with control characters escaped. Bytes that are no UTF-8
+/// become replacement characters.
 [[nodiscard]] inline std::string json_string(std::string_view text) {
     std::string quoted = "\"";
     while (!text.empty()) {
@@ -60,8 +61,8 @@ namespace engine {
     return quoted + '"';
 }
 
-/// One file in Chrome's trace format: each pool is a process, each worker a thread of it. A template so that only programs that write one
-/// spend time on its compilation.
+/// One file in Chrome's trace format: each pool is a process, each worker a thread of it. A template so that only
+/// programs that write one spend time on its compilation.
 template <std::convertible_to<std::filesystem::path> Path>
 class TraceFile {
 public:
@@ -74,23 +75,28 @@ public:
     /// start: of the time axis, which viewers show from 0. Requires: the record is of nothing that began before.
     void add(const task::TraceRecord& record, std::int64_t start) {
         if (record.kind == task::TraceKind::pool) {
-            event(fmt::format(R"("ph":"M","name":"process_name","pid":{},"tid":0,"args":{{"name":{}}})", record.pool, json_string(record.text.view())));
+            event(fmt::format(R"("ph":"M","name":"process_name","pid":{},"tid":0,"args":{{"name":{}}})", record.pool,
+                              json_string(record.text.view())));
             return;
         }
         if (tracks_.emplace(record.pool, record.worker).second) {
-            event(fmt::format(R"("ph":"M","name":"thread_name","pid":{},"tid":{},"args":{{"name":"worker {}"}})", record.pool, record.worker, record.worker));
+            event(fmt::format(R"("ph":"M","name":"thread_name","pid":{},"tid":{},"args":{{"name":"worker {}"}})",
+                              record.pool, record.worker, record.worker));
         }
-        const std::string where = fmt::format(R"("pid":{},"tid":{},"ts":{})", record.pool, record.worker, microseconds(record.begin - start));
+        const std::string where =
+            fmt::format(R"("pid":{},"tid":{},"ts":{})", record.pool, record.worker, microseconds(record.begin - start));
         if (record.kind == task::TraceKind::task) {
             const std::string_view label = record.text.view();
-            event(fmt::format(R"("ph":"X","cat":"task","name":{},{},"dur":{},"args":{{"task":{},"attempt":{},"process":{},"ended":"{}","queued_us":{}{}{}}})",
-                              json_string(label.empty() ? std::string_view{record.items == 0 ? "task" : "chunk"} : label), where, microseconds(record.end - record.begin),
-                              record.task, record.attempt, record.pid, name_of(record.ended), microseconds(std::max<std::int64_t>(0, record.begin - record.queued)),
-                              record.cpu < 0 ? std::string{} : ",\"cpu_us\":" + microseconds(record.cpu),
-                              record.items == 0 ? std::string{} : fmt::format(",\"items\":{}", record.items)));
+            event(fmt::format(
+                R"("ph":"X","cat":"task","name":{},{},"dur":{},"args":{{"task":{},"attempt":{},"process":{},"ended":"{}","queued_us":{}{}{}}})",
+                json_string(label.empty() ? std::string_view{record.items == 0 ? "task" : "chunk"} : label), where,
+                microseconds(record.end - record.begin), record.task, record.attempt, record.pid, name_of(record.ended),
+                microseconds(std::max<std::int64_t>(0, record.begin - record.queued)),
+                record.cpu < 0 ? std::string{} : ",\"cpu_us\":" + microseconds(record.cpu),
+                record.items == 0 ? std::string{} : fmt::format(",\"items\":{}", record.items)));
         } else {
-            event(fmt::format(R"("ph":"i","s":"t","cat":"worker","name":"{}",{},"args":{{"process":{},"text":{}}})", name_of(record.kind), where, record.pid,
-                              json_string(record.text.view())));
+            event(fmt::format(R"("ph":"i","s":"t","cat":"worker","name":"{}",{},"args":{{"process":{},"text":{}}})",
+                              name_of(record.kind), where, record.pid, json_string(record.text.view())));
         }
     }
 
@@ -116,7 +122,9 @@ private:
         put("}");
     }
 
-    [[nodiscard]] static std::string microseconds(std::int64_t nanoseconds) { return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000); }
+    [[nodiscard]] static std::string microseconds(std::int64_t nanoseconds) {
+        return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
+    }
     [[nodiscard]] static std::string_view name_of(task::TraceEnd end) noexcept {
         switch (end) {
             case task::TraceEnd::value: return "value";
@@ -150,8 +158,9 @@ private:
     return record.kind == task::TraceKind::task ? std::min(record.begin, record.queued) : record.begin;
 }
 
-/// Effects: adds the records that each(use) gives to use(), which is called twice: first to learn where the time axis starts. A task that
-/// ended between the two looks may have begun before that: it is left out, like those that still run. Returns: what each() returned.
+/// Effects: adds the records that each(use) gives to use(), which is called twice: first to learn where the time axis
+/// starts. A task that ended between the two looks may have begun before that: it is left out, like those that still
+/// run. Returns: what each() returned.
 template <class File, class Each>
 std::uint64_t add_all(File& file, Each each) {
     std::int64_t start = INT64_MAX;
@@ -180,11 +189,12 @@ void write_trace(const Path& path, std::uint32_t pool) {
 
 }  // namespace engine
 
-/// Effects: writes when which task ran on which worker into a file that Perfetto (ui.perfetto.dev) and chrome://tracing open: of all pools so
-/// far whose PoolOptions::trace is set, those that are gone included. A track for each worker; a task's time in the queue, its time on a
-/// processor, its attempt, items and end are its arguments; starts and ends of workers and timeouts are instants. A million records are kept, less
-/// where the address space is limited; how many there was no room for is written too. A task that runs is missing.
-/// Throws: std::system_error. Called by: any thread, at any time.
+/// Effects: writes when which task ran on which worker into a file that Perfetto (ui.perfetto.dev) and chrome://tracing
+/// open: of all pools so far whose PoolOptions::trace is set, those that are gone included. A track for each worker; a
+/// task's time in the queue, its time on a processor, its attempt, items and end are its arguments; starts and ends of
+/// workers and timeouts are instants. A million records are kept, less where the address space is limited; how many
+/// there was no room for is written too. A task that runs is missing. Throws: std::system_error. Called by: any thread,
+/// at any time.
 template <std::convertible_to<std::filesystem::path> Path>
 void write_trace(const Path& path) {
     engine::write_trace(path, 0);

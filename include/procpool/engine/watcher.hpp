@@ -27,8 +27,8 @@
 
 namespace procpool::engine {
 
-/// Everything watched has a key, which is found once. Tasks may be of several pools; their pools' memory is kept until they are found.
-/// Called by: one thread at a time; wake() by any.
+/// Everything watched has a key, which is found once. Tasks may be of several pools; their pools' memory is kept until
+/// they are found. Called by: one thread at a time; wake() by any.
 class Watcher final : private Subscriber {
 public:
     using Key = std::uint64_t;
@@ -100,7 +100,9 @@ public:
     /// Blocks until something is found, whose keys are appended; on the callback thread it runs callbacks meanwhile.
     /// Returns: false when the deadline came first. Throws: std::logic_error in a forked child.
     bool find(std::vector<Key>& keys, Deadline deadline) {
-        if (!os::is_process(owner_)) { throw std::logic_error("procpool: what is waited for belongs to another process"); }
+        if (!os::is_process(owner_)) {
+            throw std::logic_error("procpool: what is waited for belongs to another process");
+        }
         for (;;) {
             look(keys);
             if (!keys.empty()) { return true; }
@@ -124,8 +126,8 @@ public:
         return find(keys, deadline);
     }
 
-    /// Effects: spins, then sleeps, until look() may find something, the callback thread has something to do if this is it, or the
-    /// deadline; may return early. Not for ever: then it looks after the pools.
+    /// Effects: spins, then sleeps, until look() may find something, the callback thread has something to do if this is
+    /// it, or the deadline; may return early. Not for ever: then it looks after the pools.
     void sleep(Deadline deadline) {
         CallbackLoop* const loop = callback_loop();
         const auto may_stop = [&] { return may_find() || (loop != nullptr && loop->may_run()); };
@@ -134,7 +136,8 @@ public:
             bind(bed.parker());
             return;
         }
-        if (!bed || std::ranges::any_of(crowds_, [&](const auto& crowd) { return is_blind(*crowd); })) {  // nobody would wake this
+        if (!bed || std::ranges::any_of(
+                        crowds_, [&](const auto& crowd) { return is_blind(*crowd); })) {  // nobody would wake this
             os::nap();
             check_crews();
             return;
@@ -163,17 +166,19 @@ public:
     /// What sleep() uses on any thread but the callback thread.
     [[nodiscard]] const Parkers::Lease& sleeper() const noexcept { return own_; }
 
-    /// Effects: tasks are decided even if whoever should do it has been killed. Called by: who has slept for a while, elsewhere.
+    /// Effects: tasks are decided even if whoever should do it has been killed. Called by: who has slept for a while,
+    /// elsewhere.
     void check_crews() noexcept {
         for (auto& crowd : crowds_) { crowd->client->after_long_sleep(); }
     }
     /// Whether look() is worth it. Memory order: none; it is asked again and again.
     [[nodiscard]] bool may_find() const noexcept {
-        return !found_.empty() || was_told_.load(std::memory_order_relaxed) || std::ranges::any_of(crowds_, [&](const auto& crowd) {
-            const task::Board& board = crowd->client->board();
-            return crowd->look_at_all || board.control.deaths.load(std::memory_order_relaxed) != crowd->deaths ||
-                   (!is_blind(*crowd) && board.waiters.has_marks(crowd->waiter.index()));
-        });
+        return !found_.empty() || was_told_.load(std::memory_order_relaxed) ||
+               std::ranges::any_of(crowds_, [&](const auto& crowd) {
+                   const task::Board& board = crowd->client->board();
+                   return crowd->look_at_all || board.control.deaths.load(std::memory_order_relaxed) != crowd->deaths ||
+                          (!is_blind(*crowd) && board.waiters.has_marks(crowd->waiter.index()));
+               });
     }
 
 private:
@@ -188,7 +193,12 @@ private:
 
     /// What is watched of one pool.
     struct Crowd {
-        explicit Crowd(Client& of) : client(&of), waiter(of.parkers().lease()), deaths(of.board().control.deaths.load(std::memory_order_seq_cst)) { of.retain(); }
+        explicit Crowd(Client& of)
+            : client(&of),
+              waiter(of.parkers().lease()),
+              deaths(of.board().control.deaths.load(std::memory_order_seq_cst)) {
+            of.retain();
+        }
         ~Crowd() {
             if (waiter) { client->board().waiters.redirect(waiter.index(), nullptr); }
         }
@@ -209,8 +219,8 @@ private:
         wake();
     }
 
-    /// Effects: a task among those watched, or that a completion may depend on, is run here, if nobody else may be there to do it.
-    /// Returns: whether one was.
+    /// Effects: a task among those watched, or that a completion may depend on, is run here, if nobody else may be
+    /// there to do it. Returns: whether one was.
     bool run_awaited(Crew* crew) {
         for (const auto& crowd : crowds_) {
             if (crowd->waiter && crowd->client->run_awaited_by(crowd->waiter.index())) { return true; }
@@ -219,7 +229,8 @@ private:
     }
 
     Crowd& crowd_of(Client& client) {
-        const auto known = std::ranges::find_if(crowds_, [&](const auto& crowd) { return crowd->client.get() == &client; });
+        const auto known =
+            std::ranges::find_if(crowds_, [&](const auto& crowd) { return crowd->client.get() == &client; });
         if (known != crowds_.end()) { return **known; }
         crowds_.push_back(std::make_unique<Crowd>(client));
         redirect(*crowds_.back());
@@ -227,7 +238,9 @@ private:
     }
 
     void redirect(Crowd& crowd) noexcept {
-        if (crowd.waiter) { crowd.client->board().waiters.redirect(crowd.waiter.index(), bound_.load(std::memory_order_relaxed)); }
+        if (crowd.waiter) {
+            crowd.client->board().waiters.redirect(crowd.waiter.index(), bound_.load(std::memory_order_relaxed));
+        }
     }
 
     /// Effects: this parker is notified from now on; what was decided before is looked for.
@@ -239,7 +252,9 @@ private:
         }
     }
 
-    [[nodiscard]] bool is_blind(const Crowd& crowd) const noexcept { return !crowd.waiter || bound_.load(std::memory_order_relaxed) == nullptr; }
+    [[nodiscard]] bool is_blind(const Crowd& crowd) const noexcept {
+        return !crowd.waiter || bound_.load(std::memory_order_relaxed) == nullptr;
+    }
 
     void look_at(Crowd& crowd, bool at_all, std::vector<Key>& keys) {
         task::Board& board = crowd.client->board();
@@ -249,7 +264,8 @@ private:
         crowd.deaths = deaths;
         keys.reserve(keys.size() + crowd.tasks.size() + crowd.twins.size());  // so that no mark is taken in vain
         if (at_all) {
-            std::erase_if(crowd.tasks, [&](const auto& task) { return is_found(crowd, task.first, task.second, keys); });
+            std::erase_if(crowd.tasks,
+                          [&](const auto& task) { return is_found(crowd, task.first, task.second, keys); });
         }
         if (!crowd.waiter) { return; }
         board.waiters.take_marks(crowd.waiter.index(), [&](std::uint32_t slot) {
@@ -277,7 +293,7 @@ private:
     Clock::time_point next_look_at_all_ = Clock::now() + longest_sleep;
     std::vector<Key> found_;  // in add()
     std::mutex mutex_;
-    std::vector<Key> told_;   // by completions; guarded by mutex_
+    std::vector<Key> told_;  // by completions; guarded by mutex_
     std::atomic<bool> was_told_{false};
 };
 

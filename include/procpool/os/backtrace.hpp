@@ -4,21 +4,21 @@
 /// \file
 /// capture_backtrace(): where this thread is. on_crash(): calls a function before the process dies of a crash.
 
+#include <signal.h>
+#include <sys/mman.h>
+#include <unwind.h>
 #include <array>
 #include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <signal.h>
 #include <span>
-#include <sys/mman.h>
-#include <unwind.h>
 
 namespace procpool::os {
 
-/// Effects: stores return addresses, innermost first. Returns: how many. Async-signal-safe with glibc 2.35 and GCC 12 or later, whose
-/// unwinder takes no lock, after prepare_backtraces().
+/// Effects: stores return addresses, innermost first. Returns: how many. Async-signal-safe with glibc 2.35 and GCC 12
+/// or later, whose unwinder takes no lock, after prepare_backtraces().
 [[nodiscard]] inline std::size_t capture_backtrace(std::span<std::uintptr_t> frames) noexcept {
     struct State {
         std::span<std::uintptr_t> frames;
@@ -31,7 +31,8 @@ namespace procpool::os {
             int before_instruction = 0;
             const std::uintptr_t address = ::_Unwind_GetIPInfo(context, &before_instruction);
             if (address == 0) { return _URC_END_OF_STACK; }
-            into.frames[into.count++] = before_instruction != 0 ? address : address - 1;  // the call, not what follows it
+            into.frames[into.count++] =
+                before_instruction != 0 ? address : address - 1;  // the call, not what follows it
             return _URC_NO_REASON;
         },
         &state);
@@ -40,7 +41,8 @@ namespace procpool::os {
 
 /// Effects: the first call, which may load a library, is made now; children inherit what it leaves.
 inline void prepare_backtraces() noexcept {
-    static constinit std::atomic<bool> done{false};  // no guard, which a child forked meanwhile would wait for; twice does no harm
+    static constinit std::atomic<bool> done{
+        false};  // no guard, which a child forked meanwhile would wait for; twice does no harm
     // acquire, release: who finds it done forks children that have what it left.
     if (done.load(std::memory_order_acquire)) { return; }
     std::uintptr_t frame[1];
@@ -62,13 +64,15 @@ inline const std::array<struct sigaction, std::size(crash_signals)> sanitizer_ha
 }();
 #endif
 
-/// Effects: `handler` runs, on a stack of its own, when this thread crashes; then the process dies of the signal as if there were no handler,
-/// core dump included. A sanitizer's handlers are installed instead, where there are any, since their report says more.
-/// Called by: worker, once, from its main thread.
+/// Effects: `handler` runs, on a stack of its own, when this thread crashes; then the process dies of the signal as if
+/// there were no handler, core dump included. A sanitizer's handlers are installed instead, where there are any, since
+/// their report says more. Called by: worker, once, from its main thread.
 inline void on_crash(CrashHandler handler) noexcept {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     static_cast<void>(handler);
-    for (std::size_t i = 0; i < sanitizer_handlers.size(); ++i) { ::sigaction(crash_signals[i], &sanitizer_handlers[i], nullptr); }
+    for (std::size_t i = 0; i < sanitizer_handlers.size(); ++i) {
+        ::sigaction(crash_signals[i], &sanitizer_handlers[i], nullptr);
+    }
 #else
     crash_handler = handler;
     constexpr std::size_t size = 64 << 10;
@@ -83,7 +87,8 @@ inline void on_crash(CrashHandler handler) noexcept {
     action.sa_flags = static_cast<int>(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER);
     action.sa_sigaction = [](int signal, siginfo_t* info, void*) {
         crash_handler(signal, info->si_addr);
-        // The default action is back. An instruction that crashed does so again; a signal that was sent must be sent again.
+        // The default action is back. An instruction that crashed does so again; a signal that was sent must be sent
+        // again.
         if (info->si_code <= 0) { ::raise(signal); }
     };
     for (const int signal : crash_signals) { ::sigaction(signal, &action, nullptr); }

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// What a process with many children needs: to sleep until one ends, to see which, to reap it. For a process that is all ours.
+/// What a process with many children needs: to sleep until one ends, to see which, to reap it. For a process that is
+/// all ours.
 
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/exit_status.hpp>
@@ -10,16 +11,16 @@
 #include <procpool/os/process.hpp>
 #include <procpool/os/yield.hpp>
 
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <ctime>
 #include <functional>
-#include <poll.h>
-#include <signal.h>
 #include <optional>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 
 namespace procpool::os {
 
@@ -36,7 +37,8 @@ inline void drain_signals(const Descriptor& from) noexcept {
     while (::read(from.number(), &drained, sizeof drained) > 0) {}
 }
 
-/// Sleeps until one of the descriptors is readable, or the deadline; may return early. Returns: which are; what is not open never is.
+/// Sleeps until one of the descriptors is readable, or the deadline; may return early. Returns: which are; what is not
+/// open never is.
 template <std::size_t n>
 [[nodiscard]] std::array<bool, n> wait_any_readable(const std::array<int, n>& descriptors, Deadline deadline) noexcept {
     std::array<pollfd, n> entries{};

@@ -2,26 +2,27 @@
 #pragma once
 
 /// \file
-/// Descriptor: owns one file descriptor. Event: a counter one process waits for and others raise. Pipe: tells when all who hold an end have gone.
+/// Descriptor: owns one file descriptor. Event: a counter one process waits for and others raise. Pipe: tells when all
+/// who hold an end have gone.
 
 #include <procpool/os/call.hpp>
 
-#include <atomic>
-#include <cerrno>
-#include <cstdint>
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
 #include <utility>
 
 namespace procpool::os {
 
 /// Every descriptor that the library opens goes through here.
-/// Its number is above those of the standard streams: a program may run with some of these closed, and what it prints, or opens in their place
-/// later, must not meet a file of the library's.
-/// A program may close descriptors that it has not opened, as daemons do by closefrom(3), and get the number again for a file of its own:
-/// is_intact() tells, and nothing is done to such a file.
+/// Its number is above those of the standard streams: a program may run with some of these closed, and what it prints,
+/// or opens in their place later, must not meet a file of the library's. A program may close descriptors that it has
+/// not opened, as daemons do by closefrom(3), and get the number again for a file of its own: is_intact() tells, and
+/// nothing is done to such a file.
 class Descriptor {
 public:
     Descriptor() noexcept = default;
@@ -41,7 +42,8 @@ public:
     [[nodiscard]] int number() const noexcept { return number_; }
     [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
 
-    /// Whether the number still is that of the file that was taken over. Not for the way of a task: it costs two system calls.
+    /// Whether the number still is that of the file that was taken over. Not for the way of a task: it costs two system
+    /// calls.
     [[nodiscard]] bool is_intact() const noexcept {
         struct stat now {};
         return number_ >= 0 && ::fstat(number_, &now) == 0 && now.st_dev == mark_.device && now.st_ino == mark_.inode &&
@@ -59,8 +61,9 @@ public:
     }
 
 private:
-    /// What the kernel says of the file that was taken over. All eventfds, and pidfds before Linux 6.9, are one inode, so there is a tag too: the
-    /// signal that the file would send if asynchronous notification were on, which stays off. Other files have 0 there.
+    /// What the kernel says of the file that was taken over. All eventfds, and pidfds before Linux 6.9, are one inode,
+    /// so there is a tag too: the signal that the file would send if asynchronous notification were on, which stays
+    /// off. Other files have 0 there.
     struct Mark {
         dev_t device = 0;
         ino_t inode = 0;

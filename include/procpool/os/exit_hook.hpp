@@ -2,38 +2,46 @@
 #pragma once
 
 /// \file
-/// hook_exits(): a child decides what exit() and quick_exit() do in it, although its C library holds what its ancestors registered.
+/// hook_exits(): a child decides what exit() and quick_exit() do in it, although its C library holds what its ancestors
+/// registered.
 
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/single_threaded.hpp>
 
-#include <atomic>
-#include <csignal>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <link.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
+#include <atomic>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
 
 extern "C" int __cxa_at_quick_exit(void (*)(void*), void*) noexcept;
 
 namespace procpool::os {
 
-/// Returns: the word that the interrupted thread sleeps on, waiting until it is no longer `value`; null when it does something else.
-/// Requires: the handler has SA_RESTART, so that the registers are those before the call.
-[[nodiscard]] inline std::atomic<std::uint32_t>* futex_slept_on([[maybe_unused]] const ucontext_t& interrupted) noexcept {
+/// Returns: the word that the interrupted thread sleeps on, waiting until it is no longer `value`; null when it does
+/// something else. Requires: the handler has SA_RESTART, so that the registers are those before the call.
+[[nodiscard]] inline std::atomic<std::uint32_t>* futex_slept_on(
+    [[maybe_unused]] const ucontext_t& interrupted) noexcept {
 #if defined(__x86_64__)
     const auto& registers = interrupted.uc_mcontext.gregs;
-    if (registers[REG_RAX] != SYS_futex || std::memcmp(reinterpret_cast<const void*>(registers[REG_RIP]), "\x0f\x05", 2) != 0) { return nullptr; }
+    if (registers[REG_RAX] != SYS_futex ||
+        std::memcmp(reinterpret_cast<const void*>(registers[REG_RIP]), "\x0f\x05", 2) != 0) {
+        return nullptr;
+    }
     auto* const word = reinterpret_cast<std::atomic<std::uint32_t>*>(registers[REG_RDI]);
     const auto value = static_cast<std::uint32_t>(registers[REG_RDX]);
 #elif defined(__aarch64__)
     const auto& context = interrupted.uc_mcontext;
-    if (context.regs[8] != SYS_futex || std::memcmp(reinterpret_cast<const void*>(context.pc), "\x01\x00\x00\xd4", 4) != 0) { return nullptr; }
+    if (context.regs[8] != SYS_futex ||
+        std::memcmp(reinterpret_cast<const void*>(context.pc), "\x01\x00\x00\xd4", 4) != 0) {
+        return nullptr;
+    }
     auto* const word = reinterpret_cast<std::atomic<std::uint32_t>*>(context.regs[0]);
     const auto value = static_cast<std::uint32_t>(context.regs[2]);
 #else
@@ -43,11 +51,12 @@ namespace procpool::os {
     return word != nullptr && word->load(std::memory_order_relaxed) == value ? word : nullptr;
 }
 
-/// While it lives, the only thread of a forked process gets locks of the C library that are held by threads which did not come along. fork() resets
-/// most locks; not the one of the list of exit functions, which atexit(), dlopen(), dlclose() and the first use of a static take, nor the one of
-/// the list of modules. Every millisecond a signal looks whether this thread sleeps on a word; nobody but an absent thread could wake it, so the
-/// lock is opened. What the absent thread was changing it changes in steps of one word, each of which leaves a list.
-/// The one of exit functions is a word; that of modules is a recursive mutex, which begins with its word.
+/// While it lives, the only thread of a forked process gets locks of the C library that are held by threads which did
+/// not come along. fork() resets most locks; not the one of the list of exit functions, which atexit(), dlopen(),
+/// dlclose() and the first use of a static take, nor the one of the list of modules. Every millisecond a signal looks
+/// whether this thread sleeps on a word; nobody but an absent thread could wake it, so the lock is opened. What the
+/// absent thread was changing it changes in steps of one word, each of which leaves a list. The one of exit functions
+/// is a word; that of modules is a recursive mutex, which begins with its word.
 class AbsentThreadsLocks {
 public:
     AbsentThreadsLocks() noexcept {
@@ -71,7 +80,8 @@ public:
 private:
     static void open(std::atomic<std::uint32_t>* word) noexcept {
         auto& mutex = reinterpret_cast<pthread_mutex_t*>(word)->__data;
-        if (mutex.__kind == PTHREAD_MUTEX_RECURSIVE_NP && mutex.__owner > 0 && mutex.__count > 0 && mutex.__nusers > 0) {
+        if (mutex.__kind == PTHREAD_MUTEX_RECURSIVE_NP && mutex.__owner > 0 && mutex.__count > 0 &&
+            mutex.__nusers > 0) {
             mutex.__owner = 0;
             mutex.__count = 0;
             mutex.__nusers = 0;
@@ -94,9 +104,9 @@ private:
 using ExitHook = void (*)(int status, bool quick) noexcept;
 inline constinit ExitHook exit_hook = nullptr;
 
-/// Effects: `hook` runs in this process and in those forked from it when exit() or quick_exit() is called, after what they registered themselves
-/// and before what their ancestors did.
-/// Called by: a child, right after its fork and before user code, with all signals blocked and no handlers.
+/// Effects: `hook` runs in this process and in those forked from it when exit() or quick_exit() is called, after what
+/// they registered themselves and before what their ancestors did. Called by: a child, right after its fork and before
+/// user code, with all signals blocked and no handlers.
 inline void hook_exits(ExitHook hook) noexcept {
     exit_hook = hook;
     constexpr void (*quick)(void*, int) = [](void*, int status) { exit_hook(status, true); };

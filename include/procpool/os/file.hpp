@@ -7,12 +7,12 @@
 #include <procpool/os/call.hpp>
 #include <procpool/os/descriptor.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <array>
 #include <cstddef>
 #include <cstdio>
-#include <fcntl.h>
 #include <string>
-#include <unistd.h>
 
 namespace procpool::os {
 
@@ -29,10 +29,12 @@ namespace procpool::os {
     }
 }
 
-/// Returns: a new, empty file for writing, which is closed when a program is executed; null, with errno set, when it cannot be had.
+/// Returns: a new, empty file for writing, which is closed when a program is executed; null, with errno set, when it
+/// cannot be had.
 [[nodiscard]] inline std::FILE* create_file(const char* path) noexcept {
     constexpr mode_t all_may_read_and_write = 0666;  // as far as the umask allows
-    Descriptor file{try_call("open", [&] { return ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, all_may_read_and_write); })};
+    Descriptor file{try_call(
+        "open", [&] { return ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, all_may_read_and_write); })};
     if (!file) { return nullptr; }
     std::FILE* const stream = ::fdopen(file.number(), "wb");
     if (stream != nullptr) { static_cast<void>(file.release()); }

@@ -19,15 +19,17 @@ namespace procpool::os {
     return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WNOTHREAD) == 0;
 }
 
-/// Whether this process has threads besides the caller, as far as /proc tells: each has a folder, which is a link to the one above.
+/// Whether this process has threads besides the caller, as far as /proc tells: each has a folder, which is a link to
+/// the one above.
 [[nodiscard]] inline bool has_other_threads() noexcept {
     struct ::stat threads {};
     return ::stat("/proc/self/task", &threads) == 0 && threads.st_nlink > 3;
 }
 
-/// Effects: when the caller ends by pthread_exit(), as main() may to leave the program to other threads, it stays as long as it has children and
-/// there are such threads: the kernel would send its children the signal that they asked for (PR_SET_PDEATHSIG) in case their parent ends.
-/// exit() and the return of main() do not wait. Called by: the first thread, before it forks such a child.
+/// Effects: when the caller ends by pthread_exit(), as main() may to leave the program to other threads, it stays as
+/// long as it has children and there are such threads: the kernel would send its children the signal that they asked
+/// for (PR_SET_PDEATHSIG) in case their parent ends. exit() and the return of main() do not wait. Called by: the first
+/// thread, before it forks such a child.
 inline void outlive_children() {
     static const pthread_key_t at_its_end = [] {
         pthread_key_t key{};

@@ -7,17 +7,18 @@
 #include <procpool/os/call.hpp>
 #include <procpool/os/pinned_module.hpp>
 
+#include <sys/mman.h>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <sys/mman.h>
 
 namespace procpool::os {
 
 using Token = std::uint64_t;
 
-/// A word that every forked child finds to be 0. A type of its own: a compiler knows that nothing a loop writes of another type changes it.
+/// A word that every forked child finds to be 0. A type of its own: a compiler knows that nothing a loop writes of
+/// another type changes it.
 enum class Wiped : std::uint64_t {};
 
 /// A page that the kernel wipes in every forked child; null until the first use.
@@ -25,11 +26,12 @@ inline constinit std::atomic<std::atomic<Token>*> token_page{nullptr};
 /// The newest token this process or an ancestor of it took. A child inherits its value and counts on.
 inline constinit std::atomic<Token> newest_token{0};
 
-/// Returns: a number, never 0, that this process shares with no process it was forked from or has forked. getpid() would be a
+/// Returns: a number, never 0, that this process shares with no process it was forked from or has forked. getpid()
+/// would be a
 ///          system call each time, and a process number comes back.
-/// Effects: the first call, which comes before anything of the library that may outlive a pool, keeps the library's code in memory.
-/// Throws: std::system_error at the program's first call only.
-/// Memory order: a token says nothing about other memory, so relaxed, but for the page's address (release, acquire: the page is mapped).
+/// Effects: the first call, which comes before anything of the library that may outlive a pool, keeps the library's
+/// code in memory. Throws: std::system_error at the program's first call only. Memory order: a token says nothing about
+/// other memory, so relaxed, but for the page's address (release, acquire: the page is mapped).
 [[nodiscard]] inline Token process_token() {
     std::atomic<Token>* page = token_page.load(std::memory_order_acquire);
     if (page == nullptr) {
@@ -42,7 +44,8 @@ inline constinit std::atomic<Token> newest_token{0};
             throw_error(error, "madvise(MADV_WIPEONFORK)");
         }
         pin_this_module();
-        if (token_page.compare_exchange_strong(page, static_cast<std::atomic<Token>*>(fresh), std::memory_order_acq_rel)) {
+        if (token_page.compare_exchange_strong(page, static_cast<std::atomic<Token>*>(fresh),
+                                               std::memory_order_acq_rel)) {
             page = static_cast<std::atomic<Token>*>(fresh);
         } else {
             ::munmap(fresh, size);

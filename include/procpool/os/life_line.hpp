@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// LifeLine: how the children of a process learn that it has ended or executes another program, whatever else has happened to them.
+/// LifeLine: how the children of a process learn that it has ended or executes another program, whatever else has
+/// happened to them.
 
 #include <procpool/os/call.hpp>
 #include <procpool/os/descriptor.hpp>
@@ -10,16 +11,16 @@
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_lock.hpp>
 
-#include <array>
-#include <csignal>
-#include <cstddef>
-#include <cstdio>
 #include <fcntl.h>
-#include <mutex>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <array>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <mutex>
 #include <utility>
 
 namespace procpool::os {
@@ -42,19 +43,22 @@ enum class Exec : bool { ends_it, keeps_it };
 /// Signals that the kernel sends this process at the end of a pipe.
 class SignalsAtEnd {
 public:
-    /// Asks for `signal` when nobody has the writing end any more. That holds while the process is stopped, after it has changed its user, when it
-    /// executes a program if that `keeps_it`, and until it closes its descriptors: one of its own stays open for that.
-    /// Called by: a child, for itself.
+    /// Asks for `signal` when nobody has the writing end any more. That holds while the process is stopped, after it
+    /// has changed its user, when it executes a program if that `keeps_it`, and until it closes its descriptors: one of
+    /// its own stays open for that. Called by: a child, for itself.
     static void ask(int reading, int signal, Exec exec = Exec::ends_it) noexcept {
         if (count_ == open_.size()) { return; }
         const int own = Descriptor{reopen(reading)}.release();
         if (own < 0) { return; }
         if (exec == Exec::keeps_it) { ::fcntl(own, F_SETFD, 0); }
         open_[count_++] = {own, signal};
-        if (::fcntl(own, F_SETSIG, signal) == 0 && ::fcntl(own, F_SETOWN, this_process()) == 0) { ::fcntl(own, F_SETFL, O_ASYNC | O_NONBLOCK); }
+        if (::fcntl(own, F_SETSIG, signal) == 0 && ::fcntl(own, F_SETOWN, this_process()) == 0) {
+            ::fcntl(own, F_SETFL, O_ASYNC | O_NONBLOCK);
+        }
     }
 
-    /// Effects: closes what the process that this one was forked from has asked for. Called by: a child, right after its fork.
+    /// Effects: closes what the process that this one was forked from has asked for. Called by: a child, right after
+    /// its fork.
     static void forget() noexcept {
         for (; count_ > 0; --count_) {
             const auto [number, signal] = open_[count_ - 1];
@@ -72,9 +76,10 @@ private:
 };
 
 /// Held by a process for its children, one for all of them. It has two strands.
-/// A pipe: its writing end is the parent's alone and closed when the parent ends or executes a program; then the kernel signals the children.
-/// A lock on an anonymous file, which the parent holds by a mapping that no child inherits: it is free once the parent has ended or executes
-/// a program, and tells that from a parent that has closed all its descriptors.
+/// A pipe: its writing end is the parent's alone and closed when the parent ends or executes a program; then the kernel
+/// signals the children. A lock on an anonymous file, which the parent holds by a mapping that no child inherits: it is
+/// free once the parent has ended or executes a program, and tells that from a parent that has closed all its
+/// descriptors.
 class LifeLine {
 public:
     /// As long as one lives the line does.
@@ -96,7 +101,8 @@ public:
         LifeLine* line_ = nullptr;
     };
 
-    /// Throws: std::system_error. Called by: the parent, before it forks a child, while it keeps others from forking theirs.
+    /// Throws: std::system_error. Called by: the parent, before it forks a child, while it keeps others from forking
+    /// theirs.
     [[nodiscard]] static Lease lease() {
         const std::lock_guard guard{lock_};
         if (current_ != nullptr && is_process(current_->owner_) && current_->is_intact()) {
@@ -115,16 +121,21 @@ public:
     public:
         Watch() noexcept = default;
 
-        /// Readable when is_gone() should be asked: the pipe, and the process; -1 where there is none, or this process has closed it.
-        [[nodiscard]] int pipe() const noexcept { return line_ != nullptr && !at_end_ ? usable(line_->pipe_.reading) : -1; }
+        /// Readable when is_gone() should be asked: the pipe, and the process; -1 where there is none, or this process
+        /// has closed it.
+        [[nodiscard]] int pipe() const noexcept {
+            return line_ != nullptr && !at_end_ ? usable(line_->pipe_.reading) : -1;
+        }
         [[nodiscard]] int process() const noexcept { return usable(alive_); }
         /// Whether there is something that the kernel does not tell: then is_gone() should be asked ten times a second.
         [[nodiscard]] bool must_ask() const noexcept { return pipe() < 0 || process() < 0; }
 
-        /// Whether the parent has ended or executes another program. If its pipe is at the end and its lock is held, it has only closed its
-        /// descriptors. Called by: the child, one thread.
+        /// Whether the parent has ended or executes another program. If its pipe is at the end and its lock is held, it
+        /// has only closed its descriptors. Called by: the child, one thread.
         [[nodiscard]] bool is_gone() noexcept {
-            if (const int alive = process(); alive >= 0 && wait_readable(alive, Deadline::immediately())) { return true; }
+            if (const int alive = process(); alive >= 0 && wait_readable(alive, Deadline::immediately())) {
+                return true;
+            }
             if (parent_process() != parent_) { return true; }
             if (line_ == nullptr || (!at_end_ && (pipe() < 0 || !is_at_end(pipe())))) { return false; }
             if (has_let_go()) { return true; }
@@ -140,7 +151,9 @@ public:
 
     private:
         friend LifeLine;
-        [[nodiscard]] int usable(const Descriptor& descriptor) const noexcept { return !beside_user_code_ || descriptor.is_intact() ? descriptor.number() : -1; }
+        [[nodiscard]] int usable(const Descriptor& descriptor) const noexcept {
+            return !beside_user_code_ || descriptor.is_intact() ? descriptor.number() : -1;
+        }
 
         const LifeLine* line_ = nullptr;
         bool beside_user_code_ = false;
@@ -149,8 +162,9 @@ public:
         pid_t parent_ = parent_process();  // as it was after the fork; 0 outside this process's PID namespace
     };
 
-    /// Effects: this process no longer holds the writing end. alive: a pidfd of the parent, opened by itself before the fork; may be none.
-    /// beside_user_code: somebody may close the descriptors. Called by: each child of the library that outlives no parent, right after its fork.
+    /// Effects: this process no longer holds the writing end. alive: a pidfd of the parent, opened by itself before the
+    /// fork; may be none. beside_user_code: somebody may close the descriptors. Called by: each child of the library
+    /// that outlives no parent, right after its fork.
     [[nodiscard]] static Watch watch_parent(Descriptor alive, bool beside_user_code) noexcept {
         SignalsAtEnd::forget();
         Watch watch;
@@ -160,7 +174,8 @@ public:
         if (current_ != nullptr) { current_->pipe_.writing.close(); }
         return watch;
     }
-    /// Effects: this process has nothing to do with the line of its parent's parent. Called by: a worker, right after its fork.
+    /// Effects: this process has nothing to do with the line of its parent's parent. Called by: a worker, right after
+    /// its fork.
     static void forget() noexcept {
         SignalsAtEnd::forget();
         if (current_ == nullptr) { return; }
@@ -178,7 +193,9 @@ private:
     static void release(LifeLine* line) noexcept {
         const std::lock_guard guard{lock_};
         if (!is_process(line->owner_) || --line->users_ != 0) { return; }
-        if (current_ == line) { current_ = nullptr; }  // first: a child forked now closes nothing that is another's by then
+        if (current_ == line) {
+            current_ = nullptr;
+        }  // first: a child forked now closes nothing that is another's by then
         delete line;
     }
 
@@ -188,7 +205,8 @@ private:
         if (!file || ::ftruncate(file.number(), page) != 0) { return; }
         Descriptor other{reopen(file.number())};
         if (!other || ::flock(file.number(), LOCK_EX | LOCK_NB) != 0) { return; }
-        void* const mapped = ::mmap(nullptr, page, PROT_READ, MAP_SHARED, file.number(), 0);  // keeps the file open without a descriptor
+        void* const mapped =
+            ::mmap(nullptr, page, PROT_READ, MAP_SHARED, file.number(), 0);  // keeps the file open without a descriptor
         if (mapped == MAP_FAILED) { return; }
         ::madvise(mapped, page, MADV_DONTFORK);
         held_ = mapped;

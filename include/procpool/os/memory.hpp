@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Mapping: address space that forked children share, committed on use. Budget: keeps the sum of what is committed within what there is.
+/// Mapping: address space that forked children share, committed on use. Budget: keeps the sum of what is committed
+/// within what there is.
 
 #include <procpool/core/error.hpp>
 #include <procpool/core/platform.hpp>
@@ -11,6 +12,10 @@
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/identity.hpp>
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -18,18 +23,15 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 #include <utility>
 
 namespace procpool::os {
 
-inline constexpr std::size_t page_size = 4096;  // every range below is rounded to the kernel's pages by the kernel or to 64 KiB by us
+inline constexpr std::size_t page_size =
+    4096;  // every range below is rounded to the kernel's pages by the kernel or to 64 KiB by us
 
-/// Where the library's own mappings are, as far as there is room to note it. Nobody's data but ours is there, so a number that happens to be
-/// an address there is no pointer of a user's.
+/// Where the library's own mappings are, as far as there is room to note it. Nobody's data but ours is there, so a
+/// number that happens to be an address there is no pointer of a user's.
 class Reservations {
 public:
     void add(std::uintptr_t begin, std::size_t size) noexcept {
@@ -50,7 +52,8 @@ public:
     }
     [[nodiscard]] bool hold(const void* address) const noexcept {
         for (const auto& range : ranges_) {
-            if (reinterpret_cast<std::uintptr_t>(address) - range.begin.load(std::memory_order_relaxed) < range.size.load(std::memory_order_relaxed)) {
+            if (reinterpret_cast<std::uintptr_t>(address) - range.begin.load(std::memory_order_relaxed) <
+                range.size.load(std::memory_order_relaxed)) {
                 return true;
             }
         }
@@ -70,22 +73,24 @@ inline constinit Reservations reservations{};
 class Mapping {
 public:
     Mapping() noexcept = default;
-    /// Reserves `size` bytes of address space; memory is used page by page as it is written, and reads as zero before, also where the program
-    /// has asked by mlockall(MCL_FUTURE) that all it maps be there at once.
-    /// Throws: SharedMemoryExhausted.
+    /// Reserves `size` bytes of address space; memory is used page by page as it is written, and reads as zero before,
+    /// also where the program has asked by mlockall(MCL_FUTURE) that all it maps be there at once. Throws:
+    /// SharedMemoryExhausted.
     explicit Mapping(std::size_t size) : size_(size) {
         if (!map(size)) { throw SharedMemoryExhausted{size}; }
     }
     Mapping(Mapping&& other) noexcept
-        : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)), owner_(std::exchange(other.owner_, 0)) {}
+        : address_(std::exchange(other.address_, nullptr)),
+          size_(std::exchange(other.size_, 0)),
+          owner_(std::exchange(other.owner_, 0)) {}
     Mapping& operator=(Mapping&& other) noexcept {
         std::swap(address_, other.address_);
         std::swap(size_, other.size_);
         std::swap(owner_, other.owner_);
         return *this;
     }
-    /// Effects: in the process that made it, its memory is given back at once: pages of shared memory live as long as any process that has
-    /// inherited the mapping, and that may be a child of another pool.
+    /// Effects: in the process that made it, its memory is given back at once: pages of shared memory live as long as
+    /// any process that has inherited the mapping, and that may be a child of another pool.
     ~Mapping() {
         if (address_ == nullptr) { return; }
         if (is_process(owner_)) { ::madvise(address_, size_, MADV_REMOVE); }
@@ -116,7 +121,8 @@ private:
         owner_ = process_token();
         // Nothing can be touched before it is unlocked: locked memory that can be touched is populated at once.
         std::intptr_t address = try_call("mmap", [size] {
-            return reinterpret_cast<std::intptr_t>(::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+            return reinterpret_cast<std::intptr_t>(
+                ::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
         });
         if (address == -1 && errno == EAGAIN) { address = map_unlocked(size); }
         if (address == -1) { return false; }
@@ -132,11 +138,13 @@ private:
         return true;
     }
 
-    /// Where all mappings are locked from the start, one beyond RLIMIT_MEMLOCK cannot be made; but a small one can be unlocked, and grows then.
-    /// Returns: its address, -1 when it cannot be had.
+    /// Where all mappings are locked from the start, one beyond RLIMIT_MEMLOCK cannot be made; but a small one can be
+    /// unlocked, and grows then. Returns: its address, -1 when it cannot be had.
     [[nodiscard, gnu::noinline]] static std::intptr_t map_unlocked(std::size_t size) noexcept {
         rlimit largest_file{};
-        if (::getrlimit(RLIMIT_FSIZE, &largest_file) != 0 || size > largest_file.rlim_cur) { return -1; }  // ftruncate() would send SIGXFSZ
+        if (::getrlimit(RLIMIT_FSIZE, &largest_file) != 0 || size > largest_file.rlim_cur) {
+            return -1;
+        }  // ftruncate() would send SIGXFSZ
         const Descriptor file{try_call("memfd_create", [] { return ::memfd_create("procpool", MFD_CLOEXEC); })};
         if (!file || ::ftruncate(file.number(), static_cast<off_t>(size)) != 0) { return -1; }
         void* const small = ::mmap(nullptr, page_size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, file.number(), 0);
@@ -152,7 +160,8 @@ private:
     Token owner_ = 0;
 };
 
-/// Effects: whoever touches so much memory for the first time has hundreds of times fewer page faults, if the system allows it.
+/// Effects: whoever touches so much memory for the first time has hundreds of times fewer page faults, if the system
+/// allows it.
 inline void advise_large_pages(void* address, std::size_t size) noexcept {
     constexpr std::size_t large = std::size_t{2} << 20;
     if (size < 2 * large) { return; }
@@ -170,9 +179,13 @@ inline void advise_large_pages(void* address, std::size_t size) noexcept {
     std::uint64_t most = std::uint64_t{256} << 30;
     const long pages = ::sysconf(_SC_PHYS_PAGES);
     const long bytes = ::sysconf(_SC_PAGESIZE);
-    if (pages > 0 && bytes > 0) { most = std::min(most, 4 * static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(bytes)); }
+    if (pages > 0 && bytes > 0) {
+        most = std::min(most, 4 * static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(bytes));
+    }
     rlimit limit{};
-    if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) { most = std::min<std::uint64_t>(most, limit.rlim_cur / 4); }
+    if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        most = std::min<std::uint64_t>(most, limit.rlim_cur / 4);
+    }
     return static_cast<std::size_t>(most) & ~(page_size - 1);
 #endif
 }
@@ -194,19 +207,22 @@ inline constexpr std::uint64_t spare_memory = std::uint64_t{16} << 20;
     while (at < end) {
         const std::size_t bytes = std::min(end - at, at_a_time * page_size);
         if (::mincore(reinterpret_cast<void*>(at), bytes, present.data()) != 0) { return absent + (end - at); }
-        absent += page_size * static_cast<std::size_t>(std::count_if(present.data(), present.data() + bytes / page_size, [](unsigned char one) { return (one & 1U) == 0; }));
+        absent +=
+            page_size * static_cast<std::size_t>(std::count_if(present.data(), present.data() + bytes / page_size,
+                                                               [](unsigned char one) { return (one & 1U) == 0; }));
         at += bytes;
     }
     return absent;
 }
 
-/// Counts memory that is about to be used for the first time, in pieces of any size, and looks at what is left before their sum can exceed it:
-/// a page that is touched when nothing is left ends a process, and not always the one that touched it.
-/// All-zero memory is the valid initial state. One in shared memory counts for all processes that use it, and none that writes there wildly
-/// can make it allow more than `most` without a look.
+/// Counts memory that is about to be used for the first time, in pieces of any size, and looks at what is left before
+/// their sum can exceed it: a page that is touched when nothing is left ends a process, and not always the one that
+/// touched it. All-zero memory is the valid initial state. One in shared memory counts for all processes that use it,
+/// and none that writes there wildly can make it allow more than `most` without a look.
 class Budget {
 public:
-    /// Requires: size is not large; what is goes through commit(). Throws: SharedMemoryExhausted when not enough is left.
+    /// Requires: size is not large; what is goes through commit(). Throws: SharedMemoryExhausted when not enough is
+    /// left.
     [[gnu::noinline]] void charge(std::size_t size) {
         if (!spend(size) && !look(size)) { refuse(size); }
     }
@@ -219,11 +235,13 @@ public:
 
     void note_refusal() noexcept { refused_.store(true, std::memory_order_relaxed); }
     /// Returns: whether something has been refused since the last call.
-    [[nodiscard]] bool take_refusal() noexcept { return refused_.load(std::memory_order_relaxed) && refused_.exchange(false, std::memory_order_relaxed); }
+    [[nodiscard]] bool take_refusal() noexcept {
+        return refused_.load(std::memory_order_relaxed) && refused_.exchange(false, std::memory_order_relaxed);
+    }
 
 private:
     static constexpr std::int64_t most = std::int64_t{4} << 20;  // several budgets must fit into what is spare
-    static constexpr std::uint64_t share = 64;                   // of what is left, that much may be used without a look
+    static constexpr std::uint64_t share = 64;  // of what is left, that much may be used without a look
 
     [[nodiscard]] bool spend(std::size_t size) noexcept {
         const auto cost = static_cast<std::int64_t>(size);
@@ -254,11 +272,12 @@ private:
 inline constinit Budget own_budget{};
 
 /// Effects: makes the pages of [address, address + size) usable, so that touching them cannot fail.
-/// Throws: SharedMemoryExhausted when the machine or a cgroup has not that much left; never lets the kernel kill somebody for it. Some of it
-/// may be there then.
+/// Throws: SharedMemoryExhausted when the machine or a cgroup has not that much left; never lets the kernel kill
+/// somebody for it. Some of it may be there then.
 [[gnu::noinline]] inline void commit(std::byte* address, std::size_t size) {
     constexpr std::uint64_t least_piece = std::uint64_t{256} << 10;
-    constexpr std::uint64_t share = 64;  // others may do the same at the same time, so no more than that of what is left without another look
+    constexpr std::uint64_t share =
+        64;  // others may do the same at the same time, so no more than that of what is left without another look
     const auto end = round_up(reinterpret_cast<std::uintptr_t>(address) + size, page_size);
     for (auto at = reinterpret_cast<std::uintptr_t>(address) & ~(page_size - 1); at < end;) {
         const std::uint64_t available = Limits{}.available_memory(end - at + spare_memory + (std::uint64_t{1} << 30));
@@ -266,7 +285,8 @@ inline constinit Budget own_budget{};
         const std::uint64_t piece = std::max(least_piece, ((available - spare_memory) / share) & ~(least_piece - 1));
         const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(end - at, piece));
 #ifdef MADV_POPULATE_WRITE
-        if (::madvise(reinterpret_cast<void*>(at), bytes, MADV_POPULATE_WRITE) != 0 && (errno == ENOMEM || errno == EFAULT)) {
+        if (::madvise(reinterpret_cast<void*>(at), bytes, MADV_POPULATE_WRITE) != 0 &&
+            (errno == ENOMEM || errno == EFAULT)) {
             throw SharedMemoryExhausted{size};
         }
 #endif
@@ -285,8 +305,8 @@ inline bool give_back(std::byte* address, std::size_t size) noexcept {
 /// Effects: this process can no longer write there. Best effort.
 inline void make_read_only(std::byte* address, std::size_t size) noexcept { ::mprotect(address, size, PROT_READ); }
 
-/// Effects: when memory runs out, the kernel ends this process before the one that forked it, almost whatever their sizes. Best effort.
-/// Called by: worker, before user code; takes no lock and allocates nothing.
+/// Effects: when memory runs out, the kernel ends this process before the one that forked it, almost whatever their
+/// sizes. Best effort. Called by: worker, before user code; takes no lock and allocates nothing.
 inline void give_way_when_memory_runs_out() noexcept {
     const Descriptor file{::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC)};
     std::array<char, 16> text{};
@@ -296,7 +316,8 @@ inline void give_way_when_memory_runs_out() noexcept {
     if (size <= 0 || std::from_chars(text.data(), text.data() + size, score).ec != std::errc{}) { return; }
     score += ((first_of_all - score) * 9 + 9) / 10;  // each pool within a pool leaves room for another
     const char* const end = std::to_chars(text.data(), text.data() + text.size(), score).ptr;
-    [[maybe_unused]] const ssize_t written = ::pwrite(file.number(), text.data(), static_cast<std::size_t>(end - text.data()), 0);
+    [[maybe_unused]] const ssize_t written =
+        ::pwrite(file.number(), text.data(), static_cast<std::size_t>(end - text.data()), 0);
 }
 
 }  // namespace procpool::os

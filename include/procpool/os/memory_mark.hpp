@@ -6,6 +6,9 @@
 
 #include <procpool/os/descriptor.hpp>
 
+#include <fcntl.h>
+#include <malloc.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -15,18 +18,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
-#include <fcntl.h>
 #include <iterator>
-#include <malloc.h>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 #include <vector>
 
 namespace procpool::os {
 
-/// Tells memory that is certainly newer: what was mapped later, what the heap has grown by, and what the first thread's stack has grown by. Memory that
-/// was freed before and is used again cannot be told from what it was.
+/// Tells memory that is certainly newer: what was mapped later, what the heap has grown by, and what the first thread's
+/// stack has grown by. Memory that was freed before and is used again cannot be told from what it was.
 class MemoryMark {
 public:
     /// Knows nothing, so takes nothing for newer.
@@ -69,7 +69,9 @@ private:
             if (begins != std::errc{} || dash == end) { continue; }
             const auto [space, ends] = std::from_chars(dash + 1, end, range.end, 16);
             if (ends != std::errc{} || end - space < 2 || space[1] != 'r') { continue; }
-            if (line.ends_with(" [stack]") && range.begin <= stack_pointer && stack_pointer < range.end) { unused_stack_ = {range.begin, stack_pointer}; }
+            if (line.ends_with(" [stack]") && range.begin <= stack_pointer && stack_pointer < range.end) {
+                unused_stack_ = {range.begin, stack_pointer};
+            }
             if (!mappings_.empty() && mappings_.back().end == range.begin) {
                 mappings_.back().end = range.end;
             } else {
@@ -91,11 +93,13 @@ private:
         }
     }
 
-    /// The C library cuts new blocks from the end of the heap if none of those that were freed will do. So its newest block tells where that end
-    /// begins, if it was cut from there: then what follows it is as long as the C library has written behind the block, up to the end. Where another
-    /// allocator is in use, or another heap in this thread, nothing is found.
+    /// The C library cuts new blocks from the end of the heap if none of those that were freed will do. So its newest
+    /// block tells where that end begins, if it was cut from there: then what follows it is as long as the C library
+    /// has written behind the block, up to the end. Where another allocator is in use, or another heap in this thread,
+    /// nothing is found.
     void find_end_of_heap() noexcept {
-        for (const std::size_t size : {std::size_t{4096}, std::size_t{100'000}}) {  // no freed block may be as large as the second
+        for (const std::size_t size :
+             {std::size_t{4096}, std::size_t{100'000}}) {  // no freed block may be as large as the second
             std::byte* const block = new_block(size);
             const auto begin = reinterpret_cast<std::uintptr_t>(block);
             const auto end = reinterpret_cast<std::uintptr_t>(::sbrk(0));
@@ -103,7 +107,9 @@ private:
             if (block != nullptr && begin < end && end - begin < most) {
                 const std::size_t length = ::malloc_usable_size(block);
                 std::size_t rest = 0;
-                if (length >= size && length + sizeof(rest) < end - begin) { std::memcpy(&rest, block + length, sizeof(rest)); }
+                if (length >= size && length + sizeof(rest) < end - begin) {
+                    std::memcpy(&rest, block + length, sizeof(rest));
+                }
                 constexpr std::size_t flags = 7;
                 if (begin + length - sizeof(rest) + (rest & ~flags) == end) { unused_heap_ = {begin, end}; }
             }

@@ -2,15 +2,16 @@
 #pragma once
 
 /// \file
-/// What an address of this process is: the program's code and constants, memory of this process alone, or no memory at all.
+/// What an address of this process is: the program's code and constants, memory of this process alone, or no memory at
+/// all.
 
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
 #include <link.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace procpool::os {
@@ -72,7 +73,9 @@ private:
 }
 
 /// Whether `address` lies in a module loaded now.
-[[nodiscard]] inline bool in_loaded_module(const void* address) noexcept { return in_part_of_module(address, PF_R | PF_W | PF_X); }
+[[nodiscard]] inline bool in_loaded_module(const void* address) noexcept {
+    return in_part_of_module(address, PF_R | PF_W | PF_X);
+}
 /// Whether `address` lies among the instructions of one.
 [[nodiscard]] inline bool is_code(const void* address) noexcept { return in_part_of_module(address, PF_X); }
 

@@ -2,18 +2,19 @@
 #pragma once
 
 /// \file
-/// run_on_own_stack(): user code has the stack that `ulimit -s` allows, also in a child that was forked by a thread with a small one.
+/// run_on_own_stack(): user code has the stack that `ulimit -s` allows, also in a child that was forked by a thread
+/// with a small one.
 
 #include <procpool/os/call.hpp>
 #include <procpool/os/process.hpp>
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 
 extern "C" void* __libc_stack_end;
 
@@ -24,18 +25,21 @@ namespace procpool::os {
     rlimit limit{};
     if (!in_first_thread() || ::getrlimit(RLIMIT_STACK, &limit) != 0) { return false; }
     const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-    return reinterpret_cast<std::uintptr_t>(__libc_stack_end) - here < limit.rlim_cur;  // a coroutine's stack is elsewhere
+    return reinterpret_cast<std::uintptr_t>(__libc_stack_end) - here <
+           limit.rlim_cur;  // a coroutine's stack is elsewhere
 }
 
-/// Effects: calls run(what) on a thread with a stack of its own, while the calling thread waits: its stack holds what the function may refer to.
-/// The thread begins without thread_local objects. Returns: only if there is no memory for a stack, or no thread.
-/// Called by: a child, right after its fork, with all signals blocked; run() unblocks them for its thread.
+/// Effects: calls run(what) on a thread with a stack of its own, while the calling thread waits: its stack holds what
+/// the function may refer to. The thread begins without thread_local objects. Returns: only if there is no memory for a
+/// stack, or no thread. Called by: a child, right after its fork, with all signals blocked; run() unblocks them for its
+/// thread.
 inline void run_on_own_stack(void (*run)(void*), void* what) noexcept {
     constexpr std::size_t page = 4096;
     constexpr std::size_t least = std::size_t{8} << 20;
     constexpr std::size_t most = std::size_t{256} << 20;  // for `ulimit -s unlimited`
     rlimit limit{};
-    const std::size_t allowed = ::getrlimit(RLIMIT_STACK, &limit) == 0 ? std::min<std::size_t>(limit.rlim_cur, most) : least;
+    const std::size_t allowed =
+        ::getrlimit(RLIMIT_STACK, &limit) == 0 ? std::min<std::size_t>(limit.rlim_cur, most) : least;
     const std::size_t size = (std::max<std::size_t>(allowed, PTHREAD_STACK_MIN) + page - 1) & ~(page - 1);
     // Not glibc's own choice: it would take the stack of a thread of the parent, to which captured references may lead.
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;

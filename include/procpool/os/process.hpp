@@ -9,18 +9,18 @@
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/yield.hpp>
 
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <climits>
-#include <csignal>
-#include <optional>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <optional>
 
 namespace procpool::os {
 
@@ -49,7 +49,8 @@ namespace procpool::os {
     }
 }
 
-/// One child of this process. It may be reaped by somebody else (a loop over waitpid(-1), or SIGCHLD ignored): then it has ended.
+/// One child of this process. It may be reaped by somebody else (a loop over waitpid(-1), or SIGCHLD ignored): then it
+/// has ended.
 class Child {
 public:
     Child() noexcept = default;
@@ -66,13 +67,16 @@ public:
     }
 
     [[nodiscard]] bool wait_for_end(Deadline deadline) const noexcept {
-        constexpr std::chrono::seconds longest{1};  // the program may close a descriptor, and take its number, while this waits for it
+        constexpr std::chrono::seconds longest{
+            1};  // the program may close a descriptor, and take its number, while this waits for it
         while (!has_ended()) {
             if (deadline.passed()) { return false; }
             const Deadline next = deadline.or_sooner(Deadline::after(longest));
             if (pidfd_ && pidfd_.is_intact()) {
                 static_cast<void>(wait_readable(pidfd_.number(), next));
-            } else if (const Descriptor other = pidfd_ ? open_pidfd(pid_) : Descriptor{}) {  // for this wait; has_ended() has seen whose number it is
+            } else if (const Descriptor other =
+                           pidfd_ ? open_pidfd(pid_)
+                                  : Descriptor{}) {  // for this wait; has_ended() has seen whose number it is
                 static_cast<void>(wait_readable(other.number(), next));
             } else {
                 nap();
@@ -95,11 +99,16 @@ public:
     [[nodiscard]] int descriptor() const noexcept { return pidfd_.is_intact() ? pidfd_.number() : -1; }
 
     /// Sends a signal to exactly this process, also if its number has a new owner.
-    /// Returns: false when the system refuses, because the child has changed its user, say. A child that has ended is none to refuse.
+    /// Returns: false when the system refuses, because the child has changed its user, say. A child that has ended is
+    /// none to refuse.
     bool signal(int number) const noexcept {
         if (pidfd_.is_intact()) {
-            const auto sent = try_call("pidfd_send_signal", [&] { return ::syscall(SYS_pidfd_send_signal, pidfd_.number(), number, nullptr, 0); });
-            if (sent == 0 || errno == ESRCH) { return true; }  // otherwise a filter of system calls may know only the older one
+            const auto sent = try_call("pidfd_send_signal", [&] {
+                return ::syscall(SYS_pidfd_send_signal, pidfd_.number(), number, nullptr, 0);
+            });
+            if (sent == 0 || errno == ESRCH) {
+                return true;
+            }  // otherwise a filter of system calls may know only the older one
         }
         return has_ended() || try_call("kill", [&] { return ::kill(pid_, number); }) == 0 || errno == ESRCH;
     }
@@ -138,8 +147,8 @@ inline void name_process(const char* name) noexcept { ::prctl(PR_SET_NAME, name)
     return try_call("fork", [] { return ::fork(); });
 }
 
-/// Effects: the caller is killed when the thread that forked it ends, until it changes its user. Called by: a child whose parent has one thread or
-/// forked it in its first; again after user code that may have changed the user.
+/// Effects: the caller is killed when the thread that forked it ends, until it changes its user. Called by: a child
+/// whose parent has one thread or forked it in its first; again after user code that may have changed the user.
 /// Returns: false when `parent` was gone before, or is in another PID namespace.
 [[nodiscard]] inline bool die_with_parent(pid_t parent) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -15,13 +15,14 @@ namespace procpool::os {
 
 class ProcessBarrier {
 public:
-    /// Returns: whether pass() may be called from now on in this process. The first time it takes microseconds in a process of one thread,
-    /// tens of milliseconds in another.
+    /// Returns: whether pass() may be called from now on in this process. The first time it takes microseconds in a
+    /// process of one thread, tens of milliseconds in another.
     [[nodiscard]] static bool prepare() noexcept { return command(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED); }
 
     /// Effects: every thread of this process has passed a full barrier between the call and the return.
     static void pass() noexcept {
-        // Refused after prepare(), by a filter of system calls that came later, say: then time has to do, in which any store becomes visible.
+        // Refused after prepare(), by a filter of system calls that came later, say: then time has to do, in which any
+        // store becomes visible.
         if (!command(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) { nap(); }
     }
 

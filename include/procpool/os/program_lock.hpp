@@ -11,8 +11,9 @@
 
 namespace procpool::os {
 
-/// A lock for rare and slow steps. It names the process that holds it: a forked child finds the name of its ancestor, none of whose
-/// threads lives there, and takes it over. (A std::mutex would stay locked in the child for ever.) Lockable as std::mutex is.
+/// A lock for rare and slow steps. It names the process that holds it: a forked child finds the name of its ancestor,
+/// none of whose threads lives there, and takes it over. (A std::mutex would stay locked in the child for ever.)
+/// Lockable as std::mutex is.
 class ProgramLock {
 public:
     void lock() {
@@ -32,7 +33,8 @@ private:
     std::atomic<Token> holder_{free};
 };
 
-/// Held while the library opens what a child of its own is to inherit, and forks it: no other child of the library's inherits that.
+/// Held while the library opens what a child of its own is to inherit, and forks it: no other child of the library's
+/// inherits that.
 inline constinit ProgramLock forking{};
 
 }  // namespace procpool::os

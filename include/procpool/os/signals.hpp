@@ -4,13 +4,14 @@
 /// \file
 /// Signals: blocked around a fork, and as a worker shall find them.
 
-#include <csignal>
 #include <pthread.h>
 #include <signal.h>
+#include <csignal>
 
 namespace procpool::os {
 
-/// Blocks all signals of this thread while it lives, so that no handler of the program runs in a child before it is set up.
+/// Blocks all signals of this thread while it lives, so that no handler of the program runs in a child before it is set
+/// up.
 class AllSignalsBlocked {
 public:
     AllSignalsBlocked() noexcept {
@@ -29,10 +30,12 @@ private:
 inline void reset_signal(int number, void (*action)(int)) noexcept {
     struct sigaction sa = {};
     sa.sa_handler = action;
-    ::sigaction(number, &sa, nullptr);  // refused for SIGKILL, SIGSTOP and the threading library's own: none of them has a handler
+    ::sigaction(number, &sa,
+                nullptr);  // refused for SIGKILL, SIGSTOP and the threading library's own: none of them has a handler
 }
 
-/// Effects: forgets every handler of the parent. Called by: a child that was forked by the program, before it unblocks anything.
+/// Effects: forgets every handler of the parent. Called by: a child that was forked by the program, before it unblocks
+/// anything.
 inline void reset_all_signals() noexcept {
     for (int number = 1; number < NSIG; ++number) { reset_signal(number, SIG_DFL); }
 }

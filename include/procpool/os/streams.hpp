@@ -4,12 +4,12 @@
 /// \file
 /// Standard streams around a fork: what the parent has buffered is written once, by the parent.
 
-#include <cstdio>
 #include <fcntl.h>
-#include <iostream>
 #include <stdio_ext.h>
-#include <streambuf>
 #include <unistd.h>
+#include <cstdio>
+#include <iostream>
+#include <streambuf>
 
 namespace procpool::os {
 
@@ -18,10 +18,13 @@ struct PendingOutput : std::streambuf {
     [[nodiscard]] static bool in(const std::streambuf& buffer) noexcept {
         return (buffer.*&PendingOutput::pptr)() > (buffer.*&PendingOutput::pbase)();
     }
-    [[nodiscard]] static bool in(const std::ostream& stream) noexcept { return stream.rdbuf() != nullptr && in(*stream.rdbuf()); }
+    [[nodiscard]] static bool in(const std::ostream& stream) noexcept {
+        return stream.rdbuf() != nullptr && in(*stream.rdbuf());
+    }
 };
 
-/// Effects: flushes the standard streams, except one that another thread holds locked: waiting for it could last for ever
+/// Effects: flushes the standard streams, except one that another thread holds locked: waiting for it could last for
+/// ever
 ///          (fflush(nullptr) does, while a thread sits in getchar()).
 inline void flush_standard_streams() noexcept {
     // One without a buffer of its own writes into stdout or stderr, and its flush() would wait for their locks.
@@ -48,7 +51,8 @@ inline void purge_standard_streams() noexcept {
 
 /// As flush_standard_streams(), for a caller with nothing to flush most of the time: then it costs a few loads.
 inline void flush_pending_output() noexcept {
-    const bool pending = ::__fpending(stdout) != 0 || ::__fpending(stderr) != 0 || PendingOutput::in(std::cout) || PendingOutput::in(std::clog);
+    const bool pending = ::__fpending(stdout) != 0 || ::__fpending(stderr) != 0 || PendingOutput::in(std::cout) ||
+                         PendingOutput::in(std::clog);
     if (pending) { flush_standard_streams(); }
 }
 

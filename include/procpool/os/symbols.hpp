@@ -7,18 +7,18 @@
 #include <procpool/core/type_name.hpp>
 #include <procpool/os/descriptor.hpp>
 
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <elf.h>
-#include <fcntl.h>
-#include <link.h>
 #include <span>
 #include <string>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 namespace procpool::os {
 
@@ -29,8 +29,11 @@ public:
         const Descriptor file{::open(path, O_RDONLY | O_CLOEXEC)};
         struct stat status = {};
         if (!file || ::fstat(file.number(), &status) != 0 || status.st_size <= 0) { return; }
-        void* const address = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.number(), 0);
-        if (address != MAP_FAILED) { bytes_ = {static_cast<const std::byte*>(address), static_cast<std::size_t>(status.st_size)}; }
+        void* const address =
+            ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.number(), 0);
+        if (address != MAP_FAILED) {
+            bytes_ = {static_cast<const std::byte*>(address), static_cast<std::size_t>(status.st_size)};
+        }
     }
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
@@ -55,11 +58,14 @@ private:
     if (header.empty() || std::memcmp(header[0].e_ident, ELFMAG, SELFMAG) != 0) { return {}; }
     const auto sections = file.array<ElfW(Shdr)>(header[0].e_shoff, header[0].e_shnum);
     for (const auto& section : sections) {
-        if ((section.sh_type != SHT_SYMTAB && section.sh_type != SHT_DYNSYM) || section.sh_link >= sections.size()) { continue; }
+        if ((section.sh_type != SHT_SYMTAB && section.sh_type != SHT_DYNSYM) || section.sh_link >= sections.size()) {
+            continue;
+        }
         const auto names = file.array<char>(sections[section.sh_link].sh_offset, sections[section.sh_link].sh_size);
         for (const auto& symbol : file.array<ElfW(Sym)>(section.sh_offset, section.sh_size / sizeof(ElfW(Sym)))) {
             const bool is_function = (symbol.st_info & 0xf) == STT_FUNC && symbol.st_shndx != SHN_UNDEF;
-            if (is_function && address >= symbol.st_value && address < symbol.st_value + symbol.st_size && symbol.st_name < names.size()) {
+            if (is_function && address >= symbol.st_value && address < symbol.st_value + symbol.st_size &&
+                symbol.st_name < names.size()) {
                 return {&names[symbol.st_name], ::strnlen(&names[symbol.st_name], names.size() - symbol.st_name)};
             }
         }
@@ -84,7 +90,9 @@ struct CodePlace {
             for (int i = 0; i < info->dlpi_phnum; ++i) {
                 const auto& header = info->dlpi_phdr[i];
                 const std::uintptr_t begin = info->dlpi_addr + header.p_vaddr;
-                if (header.p_type != PT_LOAD || wanted.offset < begin || wanted.offset >= begin + header.p_memsz) { continue; }
+                if (header.p_type != PT_LOAD || wanted.offset < begin || wanted.offset >= begin + header.p_memsz) {
+                    continue;
+                }
                 wanted.offset -= info->dlpi_addr;
                 wanted.path = info->dlpi_name[0] != '\0' ? info->dlpi_name : CodePlace::program;
                 return 1;
@@ -101,7 +109,8 @@ struct CodePlace {
     return place.path.empty() ? std::string{} : find_function(MappedFile{place.path.c_str()}, place.offset);
 }
 
-/// Returns: "function at module+0x1234", without what cannot be found. Requires: the module is still loaded where it was.
+/// Returns: "function at module+0x1234", without what cannot be found. Requires: the module is still loaded where it
+/// was.
 [[nodiscard]] inline std::string describe_address(std::uintptr_t address) {
     const CodePlace place = place_of_code(address);
     char offset[32];

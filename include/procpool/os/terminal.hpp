@@ -6,9 +6,9 @@
 
 #include <procpool/os/call.hpp>
 
+#include <unistd.h>
 #include <cstdio>
 #include <string_view>
-#include <unistd.h>
 
 namespace procpool::os {
 

@@ -12,8 +12,8 @@ namespace procpool::os {
 
 inline void yield() noexcept { ::sched_yield(); }
 
-/// Who spins looks so often, then yields, so many times: in all about as long as going to sleep and being woken would cost. Few looks before a
-/// yield: who has just been woken may need this very processor.
+/// Who spins looks so often, then yields, so many times: in all about as long as going to sleep and being woken would
+/// cost. Few looks before a yield: who has just been woken may need this very processor.
 inline constexpr int looks_per_round = 16;
 inline constexpr int spin_rounds = 64;
 

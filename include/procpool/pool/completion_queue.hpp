@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// CompletionQueue: lets an event loop (epoll, poll, Boost.Asio, Qt …) learn from a file descriptor that futures are ready.
+/// CompletionQueue: lets an event loop (epoll, poll, Boost.Asio, Qt …) learn from a file descriptor that futures are
+/// ready.
 
 #include <procpool/engine/completion.hpp>
 #include <procpool/engine/ready_queue.hpp>
@@ -26,7 +27,8 @@ public:
     /// What has not been called by then never is; tasks run on.
     ~CompletionQueue() = default;
 
-    /// A descriptor to poll for readability; it is readable as long as run_ready() has something to call. Not to be read, nor closed.
+    /// A descriptor to poll for readability; it is readable as long as run_ready() has something to call. Not to be
+    /// read, nor closed.
     [[nodiscard]] int native_handle() const noexcept { return ready_->descriptor(); }
 
     /// Effects: run_ready() calls f(future) once the future is ready: its get() returns or throws at once then.
@@ -34,7 +36,8 @@ public:
     template <class T, std::invocable<Future<T>> F>
     void add(Future<T> future, F f) {
         auto shared = std::make_shared<Future<T>>(std::move(future));
-        auto call = engine::make_callback([shared, f = std::move(f)]() mutable { static_cast<void>(f(std::move(*shared))); });
+        auto call =
+            engine::make_callback([shared, f = std::move(f)]() mutable { static_cast<void>(f(std::move(*shared))); });
         shared->on_done([ready = ready_, call = std::move(call)]() mutable { ready->push(std::move(call)); });
     }
 
@@ -43,7 +46,8 @@ public:
     void post(F f) {
         ready_->push(engine::make_callback(std::move(f)));
     }
-    /// Returns: what calls post(), for Future::resume_on(): co_await pool.apply_async(...).resume_on(queue.executor()). May outlive the queue.
+    /// Returns: what calls post(), for Future::resume_on(): co_await pool.apply_async(...).resume_on(queue.executor()).
+    /// May outlive the queue.
     [[nodiscard]] auto executor() const {
         return [ready = ready_](auto f) { ready->push(engine::make_callback(std::move(f))); };
     }

@@ -20,10 +20,12 @@
 
 namespace procpool {
 
-/// What the members of a deferred future do. Each may be empty. Called by: any thread, several at once, also when the future is decided
-/// meanwhile, but not when it was decided before; they are destroyed soon after that, so they may hold what holds the promise.
+/// What the members of a deferred future do. Each may be empty. Called by: any thread, several at once, also when the
+/// future is decided meanwhile, but not when it was decided before; they are destroyed soon after that, so they may
+/// hold what holds the promise.
 struct DeferredHooks {
-    std::function<bool()> cancel = {};   ///< as Future::cancel(): true when it will not run; the promise is set all the same. Empty: false
+    std::function<bool()> cancel =
+        {};  ///< as Future::cancel(): true when it will not run; the promise is set all the same. Empty: false
     std::function<bool()> kill = {};     ///< as Future::kill(); empty: cancel
     std::function<bool()> running = {};  ///< as Future::running(); empty: until it is decided
 };
@@ -93,8 +95,8 @@ private:
     std::shared_ptr<const DeferredHooks> hooks_;  // null once it is about to be decided
 };
 
-/// Decides a future that no task stands behind. Move-only; one that goes without having been set leaves std::future_error
-/// (broken_promise). Called by: one thread of the process that made it, once.
+/// Decides a future that no task stands behind. Move-only; one that goes without having been set leaves
+/// std::future_error (broken_promise). Called by: one thread of the process that made it, once.
 template <class T>
 class Promise {
 public:
@@ -112,8 +114,8 @@ public:
         }
     }
 
-    /// Effects: the future is ready. set_value() without an argument where T is void. The promise is empty afterwards; if constructing the
-    /// value throws, it is not.
+    /// Effects: the future is ready. set_value() without an argument where T is void. The promise is empty afterwards;
+    /// if constructing the value throws, it is not.
     template <class... V>
     void set_value(V&&... value) {
         require();

@@ -28,14 +28,15 @@
 namespace procpool {
 
 /// What all futures have. The result is a task's, in its slot, or a Deferred's.
-/// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run concurrently with each other
-/// and with one get() on the same future; so, once a get() has the result, wait*() return at once, and ready(), running(), cancel() and kill()
-/// false, while all others throw std::future_error. All but valid(), ready() and running() throw that when the future was made empty or moved
-/// from, and std::logic_error in a child that was forked with it.
+/// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run
+/// concurrently with each other and with one get() on the same future; so, once a get() has the result, wait*() return
+/// at once, and ready(), running(), cancel() and kill() false, while all others throw std::future_error. All but
+/// valid(), ready() and running() throw that when the future was made empty or moved from, and std::logic_error in a
+/// child that was forked with it.
 class FutureBase {
 public:
-    /// Blocks until the task has ended and the future's on_done() functions have run; on the callback thread, where one of those may be the
-    /// caller, until the task has ended, and other callbacks that are ready run meanwhile.
+    /// Blocks until the task has ended and the future's on_done() functions have run; on the callback thread, where one
+    /// of those may be the caller, until the task has ended, and other callbacks that are ready run meanwhile.
     void wait() const { static_cast<void>(wait_until_deadline(Deadline::never())); }
 
     template <class Rep, class Period>
@@ -45,7 +46,8 @@ public:
 
     template <class AnyClock, class Duration>
     std::future_status wait_until(std::chrono::time_point<AnyClock, Duration> when) const {
-        using Wide = std::chrono::duration<long double, std::nano>;  // has room for the difference of any two points in time
+        using Wide =
+            std::chrono::duration<long double, std::nano>;  // has room for the difference of any two points in time
         for (;;) {
             const Wide left = Wide{when.time_since_epoch()} - Wide{AnyClock::now().time_since_epoch()};
             const std::future_status status = wait_for(left);
@@ -55,7 +57,9 @@ public:
     }
 
     /// Whether get() may be called.
-    [[nodiscard]] bool valid() const noexcept { return task_.has_task() ? task_.valid() : completion_ && !completion_->is_taken(); }
+    [[nodiscard]] bool valid() const noexcept {
+        return task_.has_task() ? task_.valid() : completion_ && !completion_->is_taken();
+    }
     /// Whether get() would not block. False without a task, and in a child.
     [[nodiscard]] bool ready() const noexcept {
         if (!completion_) { return task_.is_ready(); }
@@ -66,17 +70,18 @@ public:
     [[nodiscard]] bool running() const noexcept {
         return task_.has_task() ? task_.is_running() : valid() && completion_->is_mine() && completion_->is_running();
     }
-    /// Effects: a task that has not started will not run. One that runs can learn from its stop_token that it shall stop.
-    /// Returns: whether it will not run; get() throws TaskCancelled then.
+    /// Effects: a task that has not started will not run. One that runs can learn from its stop_token that it shall
+    /// stop. Returns: whether it will not run; get() throws TaskCancelled then.
     bool cancel() { return task_.has_task() ? task_.cancel() : completion().cancel(); }
-    /// Effects: as cancel(), but a task that runs is stopped too: its worker is killed and replaced. A thread cannot be killed: there, kill()
-    /// is cancel(). Returns: false when the task had ended.
+    /// Effects: as cancel(), but a task that runs is stopped too: its worker is killed and replaced. A thread cannot be
+    /// killed: there, kill() is cancel(). Returns: false when the task had ended.
     bool kill() { return task_.has_task() ? task_.kill() : completion().kill(); }
 
-    /// Effects: f() is called on the callback thread once the task has ended, however it ended, soon if it has already; after the functions
-    /// added before. What f throws is ignored. It is called also if this future is dropped or its pool gone by then, but not once the program
-    /// ends. f may do anything but wait for what only its own return brings about. Not concurrently with other members.
-    /// Throws: std::system_error when the callback thread cannot be started.
+    /// Effects: f() is called on the callback thread once the task has ended, however it ended, soon if it has already;
+    /// after the functions added before. What f throws is ignored. It is called also if this future is dropped or its
+    /// pool gone by then, but not once the program ends. f may do anything but wait for what only its own return brings
+    /// about. Not concurrently with other members. Throws: std::system_error when the callback thread cannot be
+    /// started.
     template <std::invocable F>
     void on_done(F f) {
         add_callback(engine::make_callback(std::move(f)));
@@ -138,8 +143,9 @@ protected:
         return completion_;
     }
 
-    TaskHandle task_;                                  // none where the result is a Deferred's
-    engine::Counted<engine::Completion> completion_;  // the Deferred; or what calls the task's functions, once there are any
+    TaskHandle task_;  // none where the result is a Deferred's
+    engine::Counted<engine::Completion>
+        completion_;  // the Deferred; or what calls the task's functions, once there are any
 };
 
 template <class T, class Executor>
@@ -154,28 +160,31 @@ public:
 
     Future() noexcept = default;
     explicit Future(TaskHandle task) noexcept : FutureBase(std::move(task)) {}
-    explicit Future(engine::Counted<Deferred<T>> state) noexcept : FutureBase(engine::Counted<engine::Completion>{std::move(state)}) {}
+    explicit Future(engine::Counted<Deferred<T>> state) noexcept
+        : FutureBase(engine::Counted<engine::Completion>{std::move(state)}) {}
 
-    /// Blocks until wait() would return. Returns: the result, once: the future is invalid afterwards. Throws: what the task ended with.
+    /// Blocks until wait() would return. Returns: the result, once: the future is invalid afterwards. Throws: what the
+    /// task ended with.
     T get() {
         wait();
         return take();
     }
 
-    /// Effects: f(result), or f() where T is void, is called on the callback thread once the task has ended with a value, after the functions
-    /// given to on_done() before; this future is invalid from now on. Returns: the future of what f returns; an exception of the task passes
-    /// f by and ends there, like one of f. Its cancel(), kill() and running() are those of this future. Throws: as on_done(); this future
-    /// is what it was then.
+    /// Effects: f(result), or f() where T is void, is called on the callback thread once the task has ended with a
+    /// value, after the functions given to on_done() before; this future is invalid from now on. Returns: the future of
+    /// what f returns; an exception of the task passes f by and ends there, like one of f. Its cancel(), kill() and
+    /// running() are those of this future. Throws: as on_done(); this future is what it was then.
     template <class F>
     auto then(F f);
 
-    /// co_await pool.apply_async(...): suspends until the task has ended and goes on on the callback thread, with what get() returns or
-    /// throws. Never goes on in the caller, also if the task has ended already.
+    /// co_await pool.apply_async(...): suspends until the task has ended and goes on on the callback thread, with what
+    /// get() returns or throws. Never goes on in the caller, also if the task has ended already.
     auto operator co_await() && noexcept;
 
-    /// co_await pool.apply_async(...).resume_on(executor): as above, but goes on where executor(std::coroutine_handle<>) calls the handle,
-    /// which is a function without arguments that may be moved and copied; executor itself is called on the callback thread.
-    /// For Boost.Asio: [&](auto resume) { boost::asio::post(io, resume); }
+    /// co_await pool.apply_async(...).resume_on(executor): as above, but goes on where
+    /// executor(std::coroutine_handle<>) calls the handle, which is a function without arguments that may be moved and
+    /// copied; executor itself is called on the callback thread. For Boost.Asio: [&](auto resume) {
+    /// boost::asio::post(io, resume); }
     template <std::invocable<std::coroutine_handle<>> Executor>
     auto resume_on(Executor executor) &&;
 
@@ -191,7 +200,8 @@ private:
         } else if constexpr (Encodable<T>) {
             return task_.take_value([](Reader& in) { return Codec<T>::decode(in); });
         } else {
-            throw std::logic_error("procpool: a task cannot have such a result");  // and none has: the compiler has seen to that
+            throw std::logic_error(
+                "procpool: a task cannot have such a result");  // and none has: the compiler has seen to that
         }
     }
 };
@@ -217,8 +227,10 @@ template <class F>
 auto Future<T>::then(F f) {
     constexpr bool no_argument = std::is_void_v<T>;
     using Call = std::conditional_t<no_argument, std::is_invocable<F>, std::is_invocable<F, T>>;
-    static_assert(Call::value, "procpool: the function given to then() must take the future's result, or nothing if that is void");
-    using Result = std::decay_t<typename std::conditional_t<no_argument, std::invoke_result<F>, std::invoke_result<F, T>>::type>;
+    static_assert(Call::value,
+                  "procpool: the function given to then() must take the future's result, or nothing if that is void");
+    using Result =
+        std::decay_t<typename std::conditional_t<no_argument, std::invoke_result<F>, std::invoke_result<F, T>>::type>;
     require_valid();
     auto source = std::make_shared<Future<T>>();
     DeferredEnds<Result> ends = make_deferred<Result>({.cancel = [source] { return source->cancel(); },
@@ -249,9 +261,7 @@ auto Future<T>::then(F f) {
                 } else {
                     call(source->take());
                 }
-            } catch (...) {
-                error = std::current_exception();
-            }
+            } catch (...) { error = std::current_exception(); }
             // Before whoever waits for the result goes on: nothing of the step is left.
             source.reset();
             f.reset();
@@ -278,7 +288,8 @@ struct OnCallbackThread {
     void operator()(std::coroutine_handle<> resume) const { resume(); }
 };
 
-/// What co_await of a future waits with. Requires: the coroutine is not destroyed while it waits; a future is ready some time.
+/// What co_await of a future waits with. Requires: the coroutine is not destroyed while it waits; a future is ready
+/// some time.
 template <class T, class Executor>
 class [[nodiscard]] FutureAwaiter {
 public:
@@ -289,7 +300,8 @@ public:
         // The coroutine may go on, and end, before add_callback() returns, and this object with it.
         auto shared = std::make_shared<Future<T>>(std::move(future_));
         shared_ = shared;
-        shared->add_callback(engine::make_callback([waiting, executor = std::move(executor_)]() mutable { executor(waiting); }));
+        shared->add_callback(
+            engine::make_callback([waiting, executor = std::move(executor_)]() mutable { executor(waiting); }));
     }
     T await_resume() { return std::exchange(shared_, nullptr)->take(); }
 

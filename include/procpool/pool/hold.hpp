@@ -11,14 +11,16 @@
 
 namespace procpool {
 
-/// What has been accepted as one and is submitted bit by bit holds its pool: closed meanwhile, it goes on until nobody does, or is joined, as each
-/// wishes. In a forked child it does nothing at its end.
+/// What has been accepted as one and is submitted bit by bit holds its pool: closed meanwhile, it goes on until nobody
+/// does, or is joined, as each wishes. In a forked child it does nothing at its end.
 class Hold {
 public:
     using Until = engine::Client::HoldUntil;
 
     /// Throws: as a submission.
-    explicit Hold(engine::Client& client, Until until = Until::released) : client_(&client), until_(until) { client.hold(until); }
+    explicit Hold(engine::Client& client, Until until = Until::released) : client_(&client), until_(until) {
+        client.hold(until);
+    }
     Hold(Hold&& other) noexcept : client_(std::exchange(other.client_, nullptr)), until_(other.until_) {}
     Hold& operator=(Hold&&) = delete;
     ~Hold() { release(); }
@@ -34,8 +36,9 @@ private:
     Until until_;
 };
 
-/// Whoever waits for the end of a pool, on a thread that is in such a call, would wait for himself: in the call's progress function, or in a
-/// continuation that the callback thread runs while it waits in another. Made and destroyed by one thread, the last one first.
+/// Whoever waits for the end of a pool, on a thread that is in such a call, would wait for himself: in the call's
+/// progress function, or in a continuation that the callback thread runs while it waits in another. Made and destroyed
+/// by one thread, the last one first.
 class HeldCall {
 public:
     explicit HeldCall(Hold hold) noexcept : hold_(std::move(hold)), outer_(std::exchange(innermost_, this)) {}
@@ -43,7 +46,8 @@ public:
     HeldCall& operator=(const HeldCall&) = delete;
     ~HeldCall() { innermost_ = outer_; }
 
-    /// Effects: the calls that this thread is in hold that pool no longer: once it is closed, what they have not submitted is refused.
+    /// Effects: the calls that this thread is in hold that pool no longer: once it is closed, what they have not
+    /// submitted is refused.
     static void release_all(const engine::Client& client) noexcept {
         for (HeldCall* call = innermost_; call != nullptr; call = call->outer_) {
             if (call->hold_.is_of(client)) { call->hold_.release(); }

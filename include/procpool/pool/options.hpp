@@ -25,7 +25,8 @@ struct PoolOptions {
     std::function<void()> finalizer = {};
     /// A worker is replaced when it has run this many; 0: never. Counts items, not chunks. Threads are not replaced.
     std::size_t max_tasks_per_worker = 0;
-    /// An initializer may take this long; then the pool is broken. Threads cannot be stopped, so it holds for processes only.
+    /// An initializer may take this long; then the pool is broken. Threads cannot be stopped, so it holds for processes
+    /// only.
     std::chrono::milliseconds start_timeout{60000};
     /// Tasks accepted and not finished; beyond it apply_async() waits. At least 1.
     std::size_t queue_capacity = 4096;
@@ -48,7 +49,8 @@ inline void check(const PoolOptions& options) {
     require(options.workers <= PoolOptions::max_workers, "procpool: PoolOptions::workers must be from 0 to 2000");
     require(options.queue_capacity >= 1 && options.queue_capacity <= PoolOptions::max_queue_capacity,
             "procpool: PoolOptions::queue_capacity must be from 1 to 1048576");
-    require(options.max_tasks_per_worker <= 0xffffffff, "procpool: PoolOptions::max_tasks_per_worker must be from 0 to 4294967295");
+    require(options.max_tasks_per_worker <= 0xffffffff,
+            "procpool: PoolOptions::max_tasks_per_worker must be from 0 to 4294967295");
     require(options.start_timeout.count() > 0, "procpool: PoolOptions::start_timeout must be positive");
     require(options.terminate_grace.count() >= 0, "procpool: PoolOptions::terminate_grace must not be negative");
 }
@@ -73,11 +75,13 @@ enum class OnError {
 
 /// How a call over many items is run.
 struct MapOptions {
-    /// Items a worker takes at once; 0: chosen and adapted by the pool. For imap() and its relatives, 0 is one item at first, and more where items
-    /// are measured to take less than about 50 µs and the input is memory or numbers; an item of any other input is sent before the next is read.
+    /// Items a worker takes at once; 0: chosen and adapted by the pool. For imap() and its relatives, 0 is one item at
+    /// first, and more where items are measured to take less than about 50 µs and the input is memory or numbers; an
+    /// item of any other input is sent before the next is read.
     std::size_t chunk_size = 0;
-    /// For imap() and imap_unordered(): items taken from the input and not yet given to the consumer; 0: four chunks for each worker, where the
-    /// pool chooses them at most 4096 items, or 16 for each worker of an input that may take its time.
+    /// For imap() and imap_unordered(): items taken from the input and not yet given to the consumer; 0: four chunks
+    /// for each worker, where the pool chooses them at most 4096 items, or 16 for each worker of an input that may take
+    /// its time.
     std::size_t window = 0;
     /// imap() and map_outcomes() tell every item's error anyway.
     OnError on_error = OnError::fail_fast;
@@ -87,8 +91,8 @@ struct MapOptions {
     /// As in TaskOptions.
     int priority = 0;
     std::string label = {};
-    /// Called at most every 100 ms, and once at the end of a call that succeeds, by the thread that made the call and waits in it. What it
-    /// throws stops the call as an error would, and comes out.
+    /// Called at most every 100 ms, and once at the end of a call that succeeds, by the thread that made the call and
+    /// waits in it. What it throws stops the call as an error would, and comes out.
     std::function<void(const Progress&)> progress = {};
 };
 
@@ -96,7 +100,9 @@ struct MapOptions {
 template <class Options>
 void check_task(const Options& options) {
     if (options.timeout.count() < 0) { throw std::invalid_argument("procpool: a timeout must not be negative"); }
-    if (options.priority < -4 || options.priority > 3) { throw std::invalid_argument("procpool: a priority must be from -4 to 3"); }
+    if (options.priority < -4 || options.priority > 3) {
+        throw std::invalid_argument("procpool: a priority must be from -4 to 3");
+    }
     if (options.retries > 65535) { throw std::invalid_argument("procpool: retries must be from 0 to 65535"); }
 }
 

@@ -23,13 +23,14 @@ class [[nodiscard]] Outcome {
     using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 public:
-    Outcome()
-        requires std::is_void_v<T>
-        : state_(std::in_place_index<0>) {}
+    Outcome() requires std::is_void_v<T> : state_(std::in_place_index<0>) {}
     template <class U = Value>
-        requires(!std::is_void_v<T> && !std::is_same_v<std::remove_cvref_t<U>, Outcome> && std::is_constructible_v<Value, U>)
-    explicit(!std::is_convertible_v<U, Value>) Outcome(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
-    [[nodiscard]] static Outcome failed(std::exception_ptr error) noexcept { return Outcome(Failed{}, std::move(error)); }
+    requires(!std::is_void_v<T> && !std::is_same_v<std::remove_cvref_t<U>, Outcome> &&
+             std::is_constructible_v<Value, U>) explicit(!std::is_convertible_v<U, Value>) Outcome(U&& value)
+        : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+    [[nodiscard]] static Outcome failed(std::exception_ptr error) noexcept {
+        return Outcome(Failed{}, std::move(error));
+    }
 
     [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
@@ -41,16 +42,8 @@ public:
     decltype(auto) operator*() & { return get(*this); }
     decltype(auto) operator*() const& { return get(*this); }
     decltype(auto) operator*() && { return get(std::move(*this)); }
-    auto operator->()
-        requires(!std::is_void_v<T>)
-    {
-        return &get(*this);
-    }
-    auto operator->() const
-        requires(!std::is_void_v<T>)
-    {
-        return &get(*this);
-    }
+    auto operator->() requires(!std::is_void_v<T>) { return &get(*this); }
+    auto operator->() const requires(!std::is_void_v<T>) { return &get(*this); }
 
     /// Returns: null if there is a value.
     [[nodiscard]] std::exception_ptr error() const noexcept { return has_value() ? nullptr : *std::get_if<1>(&state_); }
@@ -71,7 +64,8 @@ private:
 /// Its size comes first, so that a value that does not decode costs no other.
 template <class T>
 struct Codec<Outcome<T>> {
-    using parts = std::conditional_t<std::is_void_v<T>, TypeList<>, TypeList<std::conditional_t<std::is_void_v<T>, int, T>>>;
+    using parts =
+        std::conditional_t<std::is_void_v<T>, TypeList<>, TypeList<std::conditional_t<std::is_void_v<T>, int, T>>>;
 
     /// Throws: what the value's Codec throws; the writer is as before then, but for its size.
     static void encode(Writer& out, const Outcome<T>& outcome) {

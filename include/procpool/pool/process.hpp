@@ -28,32 +28,39 @@ struct ProcessOptions {
     std::chrono::milliseconds terminate_grace{3000};
 };
 
-/// A child process that calls f(args...) and ends. It is a copy of this one as it is now, so nothing is encoded: f may be any callable and
-/// capture anything; what it changes, it changes in its copy. The child
-///   ends with exit code 0; with the one that f returns, if that is an int; with 1 when f throws, and error() tells what
-///   has default signal handling, /dev/null as its input, and its parent's process group
-///   writes its standard output and error when it ends, nothing that its parent had not written yet, and runs no atexit() function of its parent's
-///   is killed when its parent ends in any way; a main() that leaves the program to other threads, by pthread_exit(), is no such end.
-/// An exception that comes out of f, and a death by a signal that its owner did not send, are logged as errors: see set_log_sink(). The latter is
-/// noticed by who joins it, asks for its status, or destroys it.
-/// It may be reaped by others (SIGCHLD ignored, waitpid(-1)): exit_status() is known then if the child ended by itself.
-/// Called by: any thread of the process that made it, each member concurrently with the others; but for the assignment and the destructor.
-/// In a forked child of that process an inherited Process is inert: its destructor does nothing, its other members throw std::logic_error.
+/// A child process that calls f(args...) and ends. It is a copy of this one as it is now, so nothing is encoded: f may
+/// be any callable and capture anything; what it changes, it changes in its copy. The child
+///   ends with exit code 0; with the one that f returns, if that is an int; with 1 when f throws, and error() tells
+///   what has default signal handling, /dev/null as its input, and its parent's process group writes its standard
+///   output and error when it ends, nothing that its parent had not written yet, and runs no atexit() function of its
+///   parent's is killed when its parent ends in any way; a main() that leaves the program to other threads, by
+///   pthread_exit(), is no such end.
+/// An exception that comes out of f, and a death by a signal that its owner did not send, are logged as errors: see
+/// set_log_sink(). The latter is noticed by who joins it, asks for its status, or destroys it. It may be reaped by
+/// others (SIGCHLD ignored, waitpid(-1)): exit_status() is known then if the child ended by itself. Called by: any
+/// thread of the process that made it, each member concurrently with the others; but for the assignment and the
+/// destructor. In a forked child of that process an inherited Process is inert: its destructor does nothing, its other
+/// members throw std::logic_error.
 class Process {
 public:
     /// No process: valid() is false, all else throws std::logic_error. So it is after a move.
     Process() noexcept = default;
 
-    /// The arguments are passed on as they are, lvalues as lvalues. Throws: std::system_error, SharedMemoryExhausted; nobody is left then.
+    /// The arguments are passed on as they are, lvalues as lvalues. Throws: std::system_error, SharedMemoryExhausted;
+    /// nobody is left then.
     template <class F, class... Args>
-        requires(!std::same_as<std::remove_cvref_t<F>, Process> && !std::same_as<std::remove_cvref_t<F>, ProcessOptions>)
-    explicit Process(F&& f, Args&&... args) : Process(ProcessOptions{}, std::forward<F>(f), std::forward<Args>(args)...) {}
+    requires(!std::same_as<std::remove_cvref_t<F>, Process> &&
+             !std::same_as<std::remove_cvref_t<F>, ProcessOptions>) explicit Process(F&& f, Args&&... args)
+        : Process(ProcessOptions{}, std::forward<F>(f), std::forward<Args>(args)...) {}
 
     /// Throws: also std::invalid_argument.
     template <class F, class... Args>
     explicit Process(ProcessOptions options, F&& f, Args&&... args) : grace_(options.terminate_grace) {
-        static_assert(std::is_invocable_v<F, Args...>, "procpool: a Process cannot call this function with these arguments");
-        if (grace_.count() < 0) { throw std::invalid_argument("procpool: ProcessOptions::terminate_grace must not be negative"); }
+        static_assert(std::is_invocable_v<F, Args...>,
+                      "procpool: a Process cannot call this function with these arguments");
+        if (grace_.count() < 0) {
+            throw std::invalid_argument("procpool: ProcessOptions::terminate_grace must not be negative");
+        }
         if constexpr (std::is_invocable_v<F, Args...>) {
             auto call = [&]() -> int {
                 if constexpr (std::is_same_v<std::invoke_result_t<F, Args...>, int>) {
@@ -63,7 +70,8 @@ public:
                     return 0;
                 }
             };
-            launched_ = std::make_unique<engine::Launched>(std::move(options.name), [](void* what) { return (*static_cast<decltype(call)*>(what))(); }, &call);
+            launched_ = std::make_unique<engine::Launched>(
+                std::move(options.name), [](void* what) { return (*static_cast<decltype(call)*>(what))(); }, &call);
         }
     }
 
@@ -76,8 +84,9 @@ public:
         grace_ = other.grace_;
         return *this;
     }
-    /// Asks the child to end (SIGTERM), waits for that, and kills it when it takes longer than terminate_grace. One that it may not kill, since
-    /// the program has given up its rights meanwhile, goes on by itself, which the log tells.
+    /// Asks the child to end (SIGTERM), waits for that, and kills it when it takes longer than terminate_grace. One
+    /// that it may not kill, since the program has given up its rights meanwhile, goes on by itself, which the log
+    /// tells.
     ~Process() { end(); }
 
     [[nodiscard]] bool valid() const noexcept { return launched_ != nullptr; }
@@ -107,7 +116,8 @@ public:
         static_cast<void>(get().has_ended());
         return get().error();
     }
-    /// Readable when the child has ended, from then on. A pidfd; where there are none, a pipe, which the child's own children hold open too.
+    /// Readable when the child has ended, from then on. A pidfd; where there are none, a pipe, which the child's own
+    /// children hold open too.
     [[nodiscard]] int native_handle() const { return get().descriptor(); }
 
 private:

@@ -26,8 +26,10 @@ struct Progress {
         if (total != 0 && done >= total) { return std::chrono::nanoseconds{0}; }
         const double each = done == 0 ? 0 : static_cast<double>(elapsed.count()) / static_cast<double>(done);
         const double left = each * static_cast<double>(total > done ? total - done : 0);
-        const bool known = total != 0 && done != 0 && left < static_cast<double>(std::chrono::nanoseconds::max().count());
-        return known ? std::chrono::nanoseconds{static_cast<std::chrono::nanoseconds::rep>(left)} : std::chrono::nanoseconds::max();
+        const bool known =
+            total != 0 && done != 0 && left < static_cast<double>(std::chrono::nanoseconds::max().count());
+        return known ? std::chrono::nanoseconds{static_cast<std::chrono::nanoseconds::rep>(left)}
+                     : std::chrono::nanoseconds::max();
     }
 };
 

@@ -4,10 +4,10 @@
 /// \file
 /// What a pool tells about itself: snapshots, taken word by word while the pool goes on.
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <fmt/core.h>
 #include <string>
 
 namespace procpool {
@@ -19,11 +19,13 @@ struct WorkerInfo {
     bool busy = false;
 };
 
-/// Since the pool was built. A map counts as the tasks it was cut into; where an item of it is retried, what is left of its task is submitted anew.
+/// Since the pool was built. A map counts as the tasks it was cut into; where an item of it is retried, what is left of
+/// its task is submitted anew.
 struct PoolStats {
     std::uint64_t submitted = 0;
-    std::uint64_t completed = 0;  ///< returned a value; one may be taken back, whose worker was killed when it had returned
-    std::uint64_t failed = 0;     ///< threw, or lost their worker; likewise
+    std::uint64_t completed =
+        0;  ///< returned a value; one may be taken back, whose worker was killed when it had returned
+    std::uint64_t failed = 0;  ///< threw, or lost their worker; likewise
     std::uint64_t cancelled = 0;
     std::uint64_t timed_out = 0;
     std::uint64_t retried = 0;
@@ -36,14 +38,17 @@ struct PoolStats {
 
 template <>
 struct fmt::formatter<procpool::PoolStats> {
-    static constexpr auto parse(fmt::format_parse_context& context) -> decltype(context.begin()) { return context.begin(); }
+    static constexpr auto parse(fmt::format_parse_context& context) -> decltype(context.begin()) {
+        return context.begin();
+    }
 
     template <class Context>
     auto format(const procpool::PoolStats& stats, Context& context) const -> decltype(context.out()) {
         const std::string text = fmt::format(
-            "{} submitted, {} completed, {} failed, {} cancelled, {} timed out, {} retried; workers: {} started, {} died, {} recycled",
-            stats.submitted, stats.completed, stats.failed, stats.cancelled, stats.timed_out, stats.retried, stats.workers_started,
-            stats.workers_died, stats.workers_recycled);
+            "{} submitted, {} completed, {} failed, {} cancelled, {} timed out, {} retried; workers: {} started, {} "
+            "died, {} recycled",
+            stats.submitted, stats.completed, stats.failed, stats.cancelled, stats.timed_out, stats.retried,
+            stats.workers_started, stats.workers_died, stats.workers_recycled);
         return std::copy(text.begin(), text.end(), context.out());
     }
 };

@@ -21,21 +21,27 @@ namespace procpool {
 template <class F, class... Args>
 void call_code(TaskFrame& frame) {
     Reader in{frame.arguments};
-    run_call<F, Args...>(in, frame.result, takes_stop_token_v<F, Args...> ? frame.host.stop_token() : std::stop_token{});
+    run_call<F, Args...>(in, frame.result,
+                         takes_stop_token_v<F, Args...> ? frame.host.stop_token() : std::stop_token{});
 }
 
 template <class T>
 inline constexpr bool is_options_v =
-    std::same_as<std::remove_cvref_t<T>, TaskOptions> || std::same_as<std::remove_cvref_t<T>, MapOptions> || std::same_as<std::remove_cvref_t<T>, PoolOptions>;
+    std::same_as<std::remove_cvref_t<T>, TaskOptions> || std::same_as<std::remove_cvref_t<T>, MapOptions> ||
+    std::same_as<std::remove_cvref_t<T>, PoolOptions>;
 
 template <class Given>
 struct wrong_options {
-    static_assert(never<Given>, "procpool: these options are of the wrong kind: apply(), apply_async() and try_apply_async() take TaskOptions, calls over many "
-                                "items MapOptions, the constructor PoolOptions, and broadcast() none");
+    static_assert(never<Given>,
+                  "procpool: these options are of the wrong kind: apply(), apply_async() and try_apply_async() take "
+                  "TaskOptions, calls over many "
+                  "items MapOptions, the constructor PoolOptions, and broadcast() none");
 };
 template <class F>
 struct options_not_first {
-    static_assert(never<F>, "procpool: options come first, before the function: apply(TaskOptions{...}, f, args...), map(MapOptions{...}, f, ranges...)");
+    static_assert(never<F>,
+                  "procpool: options come first, before the function: apply(TaskOptions{...}, f, args...), "
+                  "map(MapOptions{...}, f, ranges...)");
 };
 
 template <Engine E>
@@ -54,7 +60,9 @@ template <class T>
 struct why_refused<Future<T>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>, "procpool: a Future cannot travel: pass what it gives, get(), or submit the task in a function given to then()");
+        static_assert(never<Type>,
+                      "procpool: a Future cannot travel: pass what it gives, get(), or submit the task in a function "
+                      "given to then()");
     };
 };
 

@@ -25,11 +25,13 @@
 namespace procpool {
 
 [[noreturn]] inline void throw_overwritten(const std::string& label) {
-    throw Error("procpool: " + (label.empty() ? "a task" : "task '" + label + "'") + " is lost: a task has written where the pool kept it");
+    throw Error("procpool: " + (label.empty() ? "a task" : "task '" + label + "'") +
+                " is lost: a task has written where the pool kept it");
 }
 
 /// Throws: what a lost or cancelled task ends with. where: of the task, for people, or nothing.
-[[noreturn]] inline void throw_loss(const engine::Client& client, const engine::Client::Taken& taken, const std::string& where = {}) {
+[[noreturn]] inline void throw_loss(const engine::Client& client, const engine::Client::Taken& taken,
+                                    const std::string& where = {}) {
     if (taken.phase() == task::Phase::cancelled) { throw TaskCancelled{}; }
     const engine::Loss& loss = *taken.loss();
     const std::string label = loss.label + (loss.label.empty() || where.empty() ? "" : ", ") + where;
@@ -45,14 +47,20 @@ namespace procpool {
 }
 
 /// One task, as long as somebody may ask for its result. Move-only; dropping it detaches the task.
-/// Called by: all but take(), moves and the destructor concurrently with each other and with one take(); so the task's client is kept until
-/// the end, and a task whose result was taken is decided, for good.
+/// Called by: all but take(), moves and the destructor concurrently with each other and with one take(); so the task's
+/// client is kept until the end, and a task whose result was taken is decided, for good.
 class TaskHandle {
 public:
     TaskHandle() noexcept = default;
-    TaskHandle(engine::Client& client, engine::Ticket ticket) noexcept : client_(&client), serial_(ticket.serial), slot_(ticket.slot) {}
+    TaskHandle(engine::Client& client, engine::Ticket ticket) noexcept
+        : client_(&client),
+          serial_(ticket.serial),
+          slot_(ticket.slot) {}
     TaskHandle(TaskHandle&& other) noexcept
-        : client_(std::exchange(other.client_, nullptr)), serial_(other.serial_), slot_(other.slot_), taken_(other.was_taken()) {}
+        : client_(std::exchange(other.client_, nullptr)),
+          serial_(other.serial_),
+          slot_(other.slot_),
+          taken_(other.was_taken()) {}
     TaskHandle& operator=(TaskHandle&& other) noexcept {
         if (this == &other) { return *this; }
         if (client_ != nullptr) { release(); }
@@ -71,11 +79,15 @@ public:
     [[nodiscard]] bool valid() const noexcept { return client_ != nullptr && !was_taken(); }
     [[nodiscard]] bool is_decided() const { return client().is_decided(ticket()); }
     bool wait(Deadline deadline) const { return client().wait(ticket(), deadline); }
-    /// Whether take() could be called now; for callers that may ask again and again. False without a task, and in a child.
+    /// Whether take() could be called now; for callers that may ask again and again. False without a task, and in a
+    /// child.
     [[nodiscard]] bool is_ready() const noexcept { return valid() && client_->is_mine() && client_->poll(ticket()); }
     /// False without a task, and in a child.
-    [[nodiscard]] bool is_running() const noexcept { return valid() && client_->is_mine() && client_->is_running(ticket()); }
-    /// Effects: a task that has not started will not run; one that runs is asked to stop. Returns: whether it will not run.
+    [[nodiscard]] bool is_running() const noexcept {
+        return valid() && client_->is_mine() && client_->is_running(ticket());
+    }
+    /// Effects: a task that has not started will not run; one that runs is asked to stop. Returns: whether it will not
+    /// run.
     bool cancel() const {
         if (client().withdraw(ticket())) { return true; }
         client().request_stop(ticket());
@@ -93,7 +105,8 @@ public:
     }
     void watch(engine::Watcher& watcher, engine::Watcher::Key key) const { watcher.add(client(), ticket(), key); }
 
-    /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires: is_decided().
+    /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires:
+    /// is_decided().
     [[nodiscard]] engine::Client::Taken take() {
         engine::Client& from = client();
         if (was_taken()) { throw_no_state(); }
@@ -101,7 +114,8 @@ public:
         return from.take(ticket());
     }
 
-    /// Returns: what `decode(Reader&)` makes of the result. Throws: what the task ended with, or what decoding throws. Otherwise as take().
+    /// Returns: what `decode(Reader&)` makes of the result. Throws: what the task ended with, or what decoding throws.
+    /// Otherwise as take().
     template <class Decode>
     auto take_value(Decode decode) {
         const engine::Client::Taken taken = take();
@@ -112,7 +126,8 @@ public:
     }
 
 private:
-    /// Memory order: relaxed: who moves, takes or drops has the handle to itself; who only asks may learn it a moment later.
+    /// Memory order: relaxed: who moves, takes or drops has the handle to itself; who only asks may learn it a moment
+    /// later.
     [[nodiscard]] bool was_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
     [[nodiscard]] engine::Ticket ticket() const noexcept { return {serial_, slot_}; }
     [[nodiscard]] engine::Client& client() const {
@@ -125,7 +140,9 @@ private:
         std::rethrow_exception(decode_exception(in));
     }
     [[noreturn]] static void throw_no_state() { throw std::future_error(std::future_errc::no_state); }
-    [[noreturn]] static void throw_not_mine() { throw std::logic_error("procpool: this future belongs to another process"); }
+    [[noreturn]] static void throw_not_mine() {
+        throw std::logic_error("procpool: this future belongs to another process");
+    }
 
     void release() noexcept {
         if (!client_->is_mine()) { return; }  // in a forked child there is nothing to give back

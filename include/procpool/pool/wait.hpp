@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// wait_all(), wait_any() and as_completed(): waiting for many futures, of any pools, at a cost per future that does not grow with their
-/// number.
+/// wait_all(), wait_any() and as_completed(): waiting for many futures, of any pools, at a cost per future that does
+/// not grow with their number.
 
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
@@ -25,12 +25,15 @@
 
 namespace procpool {
 
-/// Returns: the future that an element of a range is, or refers to by a pointer of any kind or a std::reference_wrapper.
+/// Returns: the future that an element of a range is, or refers to by a pointer of any kind or a
+/// std::reference_wrapper.
 template <class Element>
 [[nodiscard]] const FutureBase& future_in(const Element& element) {
     if constexpr (std::derived_from<Element, FutureBase>) {
         return element;
-    } else if constexpr (requires { { element.get() } -> std::convertible_to<const FutureBase&>; }) {
+    } else if constexpr (requires {
+                             { element.get() } -> std::convertible_to<const FutureBase&>;
+                         }) {
         return element.get();
     } else {
         return *element;
@@ -43,7 +46,8 @@ concept FutureRange = std::ranges::input_range<Range> && requires(std::ranges::r
     { future_in(element) } -> std::same_as<const FutureBase&>;
 };
 
-/// Blocks until all futures are ready, or their results taken. Throws: as FutureBase::wait(); nothing that a task ended with.
+/// Blocks until all futures are ready, or their results taken. Throws: as FutureBase::wait(); nothing that a task ended
+/// with.
 template <FutureRange Range>
 void wait_all(Range&& futures) {
     for (auto&& future : futures) { future_in(future).wait(); }
@@ -60,8 +64,8 @@ template <FutureRange Range, class Rep, class Period>
     return true;
 }
 
-/// The positions of futures as they become ready; a single pass. The futures may be used and dropped meanwhile, and are not needed any more.
-/// Called by: one thread at a time.
+/// The positions of futures as they become ready; a single pass. The futures may be used and dropped meanwhile, and are
+/// not needed any more. Called by: one thread at a time.
 class AsCompleted {
 public:
     template <FutureRange Range>
@@ -89,8 +93,8 @@ public:
         AsCompleted* of_ = nullptr;
     };
 
-    /// Blocks until one is ready, as ++ does. Throws: WaitTimedOut, when none is and the time is over; the range can be gone through further
-    /// after that.
+    /// Blocks until one is ready, as ++ does. Throws: WaitTimedOut, when none is and the time is over; the range can be
+    /// gone through further after that.
     [[nodiscard]] Iterator begin() {
         find();
         return Iterator{*this};
@@ -124,7 +128,9 @@ private:
         if (has_current() || is_at_end()) { return; }
         state_->found.clear();
         state_->next = 0;
-        if (!state_->watcher.find(state_->found, state_->deadline)) { throw WaitTimedOut(state_->total - state_->yielded, state_->total); }
+        if (!state_->watcher.find(state_->found, state_->deadline)) {
+            throw WaitTimedOut(state_->total - state_->yielded, state_->total);
+        }
     }
 
     std::unique_ptr<State> state_;
@@ -132,21 +138,23 @@ private:
 
 static_assert(std::ranges::input_range<AsCompleted>);
 
-/// Returns: a range of the positions of all futures, in the order in which they become ready, those that are already first. A future that
-/// is in there twice comes twice. Throws: std::future_error when one is invalid; SharedMemoryExhausted.
+/// Returns: a range of the positions of all futures, in the order in which they become ready, those that are already
+/// first. A future that is in there twice comes twice. Throws: std::future_error when one is invalid;
+/// SharedMemoryExhausted.
 template <FutureRange Range>
 [[nodiscard]] AsCompleted as_completed(Range&& futures) {
     return AsCompleted{futures, Deadline::never()};
 }
-/// As above; what is not ready when the timeout is over, counted from this call, makes its ++ or begin() throw WaitTimedOut, after all that
-/// are. The futures stay valid, and the range can be asked again: then it does not wait, but finds what has become ready.
+/// As above; what is not ready when the timeout is over, counted from this call, makes its ++ or begin() throw
+/// WaitTimedOut, after all that are. The futures stay valid, and the range can be asked again: then it does not wait,
+/// but finds what has become ready.
 template <FutureRange Range, class Rep, class Period>
 [[nodiscard]] AsCompleted as_completed(Range&& futures, std::chrono::duration<Rep, Period> timeout) {
     return AsCompleted{futures, Deadline::after(timeout)};
 }
 
-/// Blocks until a future is ready. Returns: the position of one that is. To wait for one after the other, as_completed() costs less.
-/// Throws: std::invalid_argument when there is none; as as_completed().
+/// Blocks until a future is ready. Returns: the position of one that is. To wait for one after the other,
+/// as_completed() costs less. Throws: std::invalid_argument when there is none; as as_completed().
 template <FutureRange Range>
 [[nodiscard]] std::size_t wait_any(Range&& futures) {
     if constexpr (std::ranges::forward_range<Range>) {
@@ -159,7 +167,9 @@ template <FutureRange Range>
     }
     AsCompleted completed{futures, Deadline::never()};
     const auto first = completed.begin();
-    if (first == std::default_sentinel) { throw std::invalid_argument("procpool: wait_any() needs a future to wait for"); }
+    if (first == std::default_sentinel) {
+        throw std::invalid_argument("procpool: wait_any() needs a future to wait for");
+    }
     return *first;
 }
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// The program heap: shared memory reserved before the first pool forks, at one address in all processes of the program.
+/// The program heap: shared memory reserved before the first pool forks, at one address in all processes of the
+/// program.
 
 #include <procpool/core/error.hpp>
 #include <procpool/core/platform.hpp>
@@ -22,15 +23,17 @@
 
 namespace procpool::shm {
 
-/// Blocks in one mapping; belongs to the process that made it. Which of them are taken is noted in that process's own memory, and no two touch,
-/// so a task that writes beyond a block harms nobody. In a child forked later the heap's contents can be read and written, but frees are
-/// ignored there, and what the child allocates comes from a heap of the child's own.
+/// Blocks in one mapping; belongs to the process that made it. Which of them are taken is noted in that process's own
+/// memory, and no two touch, so a task that writes beyond a block harms nobody. In a child forked later the heap's
+/// contents can be read and written, but frees are ignored there, and what the child allocates comes from a heap of the
+/// child's own.
 class Heap {
 public:
     /// Returns: the heap of this process, made at the first call. Throws: SharedMemoryExhausted, std::system_error.
     [[nodiscard]] static Heap& of_this_process();
 
-    /// Returns: zeroed memory, aligned to cache lines. Throws: SharedMemoryExhausted, std::bad_alloc. Called by: any thread of the owner.
+    /// Returns: zeroed memory, aligned to cache lines. Throws: SharedMemoryExhausted, std::bad_alloc. Called by: any
+    /// thread of the owner.
     [[nodiscard, gnu::noinline]] void* allocate(std::size_t size) {
         if (size > mapping_.size()) { throw SharedMemoryExhausted{size}; }  // also what would wrap when rounded up
         size = round_up(size == 0 ? 1 : size, cache_line);
@@ -92,7 +95,8 @@ public:
         return space_.free_bytes();
     }
 
-    /// Freed small blocks keep their memory for the next ones up to about this much, since fresh pages cost ten times as much as used ones.
+    /// Freed small blocks keep their memory for the next ones up to about this much, since fresh pages cost ten times
+    /// as much as used ones.
     static constexpr std::size_t keep_warm = std::size_t{64} << 20;
 
 private:
@@ -111,9 +115,13 @@ private:
             each_word(within(offset, size), [&](std::size_t word, std::uint64_t bits) { words_[word] &= ~bits; });
         }
         /// Returns: how many bytes of the pages that the range touches are there.
-        [[nodiscard]] std::size_t bytes_touched(std::size_t offset, std::size_t size) const noexcept { return count(touched(offset, size)); }
+        [[nodiscard]] std::size_t bytes_touched(std::size_t offset, std::size_t size) const noexcept {
+            return count(touched(offset, size));
+        }
         /// As above, of the pages that lie within the range.
-        [[nodiscard]] std::size_t bytes_within(std::size_t offset, std::size_t size) const noexcept { return count(within(offset, size)); }
+        [[nodiscard]] std::size_t bytes_within(std::size_t offset, std::size_t size) const noexcept {
+            return count(within(offset, size));
+        }
 
     private:
         struct Range {
@@ -128,7 +136,9 @@ private:
         }
         [[nodiscard]] std::size_t count(Range range) const noexcept {
             std::size_t pages = 0;
-            each_word(range, [&](std::size_t word, std::uint64_t bits) { pages += static_cast<std::size_t>(std::popcount(words_[word] & bits)); });
+            each_word(range, [&](std::size_t word, std::uint64_t bits) {
+                pages += static_cast<std::size_t>(std::popcount(words_[word] & bits));
+            });
             return pages * os::page_size;
         }
         template <class F>
@@ -144,19 +154,26 @@ private:
     };
 
     Heap()
-        : mapping_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)), space_(mapping_.size()), owner_(os::process_token()) {}
+        : mapping_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
+          space_(mapping_.size()),
+          owner_(os::process_token()) {}
 
-    /// Behind a large block lies a page that belongs to nobody, so that a loop which runs a little too far meets no other block. It is not
-    /// protected: the workers that there are would not see that, and those forked while it is would see it when it is part of a block.
+    /// Behind a large block lies a page that belongs to nobody, so that a loop which runs a little too far meets no
+    /// other block. It is not protected: the workers that there are would not see that, and those forked while it is
+    /// would see it when it is part of a block.
     [[nodiscard]] static std::size_t gap_behind(std::size_t size) noexcept {
         constexpr std::size_t large = std::size_t{64} << 10;
         return size < large ? cache_line : os::page_size;
     }
-    [[nodiscard]] std::size_t offset_of(const std::byte* memory) const noexcept { return static_cast<std::size_t>(memory - mapping_.data()); }
+    [[nodiscard]] std::size_t offset_of(const std::byte* memory) const noexcept {
+        return static_cast<std::size_t>(memory - mapping_.data());
+    }
 
-    /// Effects: what of a small block is not there yet may be touched. Throws: SharedMemoryExhausted. Requires: mutex_ is held.
+    /// Effects: what of a small block is not there yet may be touched. Throws: SharedMemoryExhausted. Requires: mutex_
+    /// is held.
     void charge(std::size_t offset, std::size_t size) {
-        const std::size_t fresh = round_up(offset + size, os::page_size) - offset / os::page_size * os::page_size - pages_.bytes_touched(offset, size);
+        const std::size_t fresh = round_up(offset + size, os::page_size) - offset / os::page_size * os::page_size -
+                                  pages_.bytes_touched(offset, size);
         if (fresh == 0) { return; }
         try {
             os::own_budget.charge(fresh);
@@ -210,22 +227,23 @@ private:
             std::memset(memory, 0, size);
             return;
         }
-        const std::size_t head = round_up(reinterpret_cast<std::uintptr_t>(memory), os::page_size) - reinterpret_cast<std::uintptr_t>(memory);
+        const std::size_t head = round_up(reinterpret_cast<std::uintptr_t>(memory), os::page_size) -
+                                 reinterpret_cast<std::uintptr_t>(memory);
         const std::size_t tail = (reinterpret_cast<std::uintptr_t>(memory) + size) % os::page_size;
         std::memset(memory, 0, head);
         std::memset(memory + size - tail, 0, tail);
     }
 
     os::Mapping mapping_;
-    std::mutex mutex_;       // of the owner's threads only: no other process allocates here; guards what follows
+    std::mutex mutex_;  // of the owner's threads only: no other process allocates here; guards what follows
     Space space_;
     Pages pages_;
     std::size_t freed_ = 0;  // since the last look at what is warm
     os::Token owner_;
     Heap* inherited_ = newest_;
 
-    /// The newest heap of this process or an ancestor; the others follow by inherited_. Heaps are never destroyed: statics of the
-    /// program may use them to the end, and the kernel takes the memory with the last process.
+    /// The newest heap of this process or an ancestor; the others follow by inherited_. Heaps are never destroyed:
+    /// statics of the program may use them to the end, and the kernel takes the memory with the last process.
     static inline constinit std::atomic<Heap*> newest_{nullptr};
 };
 
@@ -233,8 +251,11 @@ inline Heap& Heap::of_this_process() {
     Heap* heap = newest_.load(std::memory_order_acquire);
     while (heap == nullptr || !heap->is_mine()) {
         Heap* const fresh = new Heap;
-        // acq_rel: publishes the heap's construction to whoever loads newest_; a loser's heap was never seen by anybody.
-        if (newest_.compare_exchange_strong(heap, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) { return *fresh; }
+        // acq_rel: publishes the heap's construction to whoever loads newest_; a loser's heap was never seen by
+        // anybody.
+        if (newest_.compare_exchange_strong(heap, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
+            return *fresh;
+        }
         delete fresh;
     }
     return *heap;

@@ -16,8 +16,8 @@
 
 namespace procpool {
 
-/// Says of a class that other processes can use an object of it in shared memory: that all it refers to is shared memory or the same in
-/// every process, and that locks in it are made for several processes:
+/// Says of a class that other processes can use an object of it in shared memory: that all it refers to is shared
+/// memory or the same in every process, and that locks in it are made for several processes:
 ///     template <> inline constexpr bool procpool::enable_shared<Mine> = true;
 template <class T>
 inline constexpr bool enable_shared = false;
@@ -57,12 +57,13 @@ consteval bool can_be_shared() {
 template <class T>
 concept Shareable = can_be_shared<std::remove_cv_t<T>>();
 
-/// A lock or the like of the standard library, told by its name so that its header need not be included. They sleep and wake within one
-/// process.
+/// A lock or the like of the standard library, told by its name so that its header need not be included. They sleep and
+/// wake within one process.
 consteval bool is_lock_of_threads(std::string_view name) {
     if (!name.starts_with("std::")) { return false; }
     const std::string_view stem = name.substr(0, name.find('<'));
-    for (const std::string_view ending : {"mutex", "::condition_variable", "::condition_variable_any", "::once_flag", "::counting_semaphore", "::latch", "::barrier"}) {
+    for (const std::string_view ending : {"mutex", "::condition_variable", "::condition_variable_any", "::once_flag",
+                                          "::counting_semaphore", "::latch", "::barrier"}) {
         if (stem.ends_with(ending)) { return true; }
     }
     return false;
@@ -77,7 +78,7 @@ consteval Hindrance find_hindrance() {
         return Hindrance::not_lock_free;
     } else if constexpr (std::is_class_v<T> && is_lock_of_threads(type_text<T>())) {
         return Hindrance::lock;
-    } else if constexpr (requires(T& t) {
+    } else if constexpr (requires(T & t) {
                              t.begin();
                              t.end();
                          }) {
@@ -92,21 +93,26 @@ struct not_shareable {
     static constexpr Hindrance hindrance = find_hindrance<T>();
     static_assert(
         hindrance != Hindrance::lock,
-        "procpool: a std::mutex or another lock of the standard library works among the threads of one process only: share atomics, or a "
+        "procpool: a std::mutex or another lock of the standard library works among the threads of one process only: "
+        "share atomics, or a "
         "lock made for several processes, such as a pthread_mutex_t with PTHREAD_PROCESS_SHARED, in a class with "
         "template <> inline constexpr bool procpool::enable_shared<T> = true;");
     static_assert(
         hindrance != Hindrance::container,
-        "procpool: a string or container keeps its elements in memory of one process, so that it means nothing to others: give it to the "
-        "task as an argument, or share the elements in a procpool::SharedArray; for a container that keeps them in itself or in shared "
+        "procpool: a string or container keeps its elements in memory of one process, so that it means nothing to "
+        "others: give it to the "
+        "task as an argument, or share the elements in a procpool::SharedArray; for a container that keeps them in "
+        "itself or in shared "
         "memory, write template <> inline constexpr bool procpool::enable_shared<T> = true; with this type for T");
-    static_assert(hindrance != Hindrance::not_lock_free,
-                  "procpool: a std::atomic that is not lock-free has a lock of one process: share one that is, or several");
     static_assert(
-        hindrance != Hindrance::unknown,
-        "procpool: this type may refer to what other processes have not, so it is not shared as it is: share trivially copyable types, "
-        "lock-free atomics and aggregates of these, give it to the task as an argument, or, if all it refers to is shared memory, write "
-        "template <> inline constexpr bool procpool::enable_shared<T> = true; with this type for T");
+        hindrance != Hindrance::not_lock_free,
+        "procpool: a std::atomic that is not lock-free has a lock of one process: share one that is, or several");
+    static_assert(hindrance != Hindrance::unknown,
+                  "procpool: this type may refer to what other processes have not, so it is not shared as it is: share "
+                  "trivially copyable types, "
+                  "lock-free atomics and aggregates of these, give it to the task as an argument, or, if all it refers "
+                  "to is shared memory, write "
+                  "template <> inline constexpr bool procpool::enable_shared<T> = true; with this type for T");
 };
 
 template <class T>

@@ -17,14 +17,14 @@ namespace procpool {
 
 /// Owns one T in shared memory, at the same address in every process: capture or pass get(), or std::ref(*shared).
 /// Lifetime: must outlive the tasks that use it. Made before or after the pool, in the process that builds the pool.
-/// T is Shareable: trivially copyable, a lock-free atomic, an aggregate of such, or something that enable_shared is said of. It must need no
-/// destructor's work in other processes: they see one object, and its owner alone destroys it.
+/// T is Shareable: trivially copyable, a lock-free atomic, an aggregate of such, or something that enable_shared is
+/// said of. It must need no destructor's work in other processes: they see one object, and its owner alone destroys it.
 template <class T>
 class Shared {
 public:
     /// Throws: SharedMemoryExhausted; what T's constructor throws.
     template <class... Args>
-        requires std::constructible_from<T, Args...>
+    requires std::constructible_from<T, Args...>
     explicit Shared(Args&&... args) : heap_(&shm::Heap::of_this_process()), object_(heap_->allocate(sizeof(T))) {
         require_shareable<T>();
         static_assert(alignof(T) <= cache_line, "procpool: Shared<T> aligns to cache lines at most");

@@ -16,15 +16,18 @@
 
 namespace procpool {
 
-/// An array of n elements in shared memory, at the same address in every process; given to a task it arrives as std::span<T> and
-/// nothing is copied. A contiguous range.
-/// Lifetime: must outlive the tasks that use it. Made before or after the pool, in the process that builds the pool.
+/// An array of n elements in shared memory, at the same address in every process; given to a task it arrives as
+/// std::span<T> and nothing is copied. A contiguous range. Lifetime: must outlive the tasks that use it. Made before or
+/// after the pool, in the process that builds the pool.
 template <class T>
 class SharedArray {
-    static_assert(std::is_trivially_copyable_v<T>, "procpool: a SharedArray holds trivially copyable elements, since no process runs constructors for another: "
-                                                   "share the characters of strings and the elements of containers, or give them to the task as arguments");
-    static_assert(!std::is_trivially_copyable_v<T> || Shareable<T>, "procpool: a SharedArray holds elements that mean the same to every process: "
-                                                                    "neither locks of the standard library nor atomics that are not lock-free");
+    static_assert(
+        std::is_trivially_copyable_v<T>,
+        "procpool: a SharedArray holds trivially copyable elements, since no process runs constructors for another: "
+        "share the characters of strings and the elements of containers, or give them to the task as arguments");
+    static_assert(!std::is_trivially_copyable_v<T> || Shareable<T>,
+                  "procpool: a SharedArray holds elements that mean the same to every process: "
+                  "neither locks of the standard library nor atomics that are not lock-free");
     static_assert(alignof(T) <= cache_line, "procpool: a SharedArray aligns to cache lines at most");
 
 public:
@@ -38,9 +41,12 @@ public:
         elements_ = static_cast<T*>(heap_->allocate(n * sizeof(T)));
     }
     PROCPOOL_UNCOPIED(SharedArray, a_SharedArray_is_not_copied__capture_its_span_or_pass_it_as_an_argument,
-                      "procpool: a SharedArray is not copied: let a closure capture its span(), or pass the array as an argument, which arrives as a std::span")
+                      "procpool: a SharedArray is not copied: let a closure capture its span(), or pass the array as "
+                      "an argument, which arrives as a std::span")
     SharedArray(SharedArray&& other) noexcept
-        : heap_(other.heap_), elements_(std::exchange(other.elements_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+        : heap_(other.heap_),
+          elements_(std::exchange(other.elements_, nullptr)),
+          size_(std::exchange(other.size_, 0)) {}
     SharedArray& operator=(SharedArray&& other) noexcept {
         std::swap(heap_, other.heap_);
         std::swap(elements_, other.elements_);

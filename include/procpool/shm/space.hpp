@@ -13,7 +13,8 @@
 
 namespace procpool::shm {
 
-/// Divides [0, size) into pieces. Knows offsets only, so nothing that is written to the pieces can harm it. Not thread-safe.
+/// Divides [0, size) into pieces. Knows offsets only, so nothing that is written to the pieces can harm it. Not
+/// thread-safe.
 class Space {
 public:
     /// Throws: std::bad_alloc.
@@ -23,8 +24,8 @@ public:
         pieces_.emplace(0, Piece{size, {}});
     }
 
-    /// Returns: where a piece of `size` bytes was free and is taken now: the one that fits best, and of those the first; nothing when there is none.
-    /// Throws: std::bad_alloc; nothing has changed then. Requires: size is not 0.
+    /// Returns: where a piece of `size` bytes was free and is taken now: the one that fits best, and of those the
+    /// first; nothing when there is none. Throws: std::bad_alloc; nothing has changed then. Requires: size is not 0.
     [[nodiscard, gnu::noinline]] std::optional<std::size_t> take(std::size_t size) {
         const auto best = by_size_.lower_bound({size, 0});
         if (best == by_size_.end()) { return std::nullopt; }

@@ -13,8 +13,8 @@
 
 namespace procpool::sync {
 
-/// One sleeper, many notifiers; lives in shared memory and outlives any of them. All-zero memory is a valid one. It is one word, on which its
-/// sleeper sleeps in the kernel: whatever a task has written there, rouse() wakes it.
+/// One sleeper, many notifiers; lives in shared memory and outlives any of them. All-zero memory is a valid one. It is
+/// one word, on which its sleeper sleeps in the kernel: whatever a task has written there, rouse() wakes it.
 class Parker {
 public:
     /// notify() wakes the sleeper, or makes its next park() return at once; no system call unless it sleeps.
@@ -38,13 +38,17 @@ public:
         return word_.exchange(empty, std::memory_order_acq_rel) == notified;
     }
 
-    /// Repairs what a notifier left that was killed between the two steps of notify(). Called by: supervisor, after a death.
-    /// Memory order: acquire: a notifier that found the word parked had seen the sleeper's release of it, and so the mark before.
+    /// Repairs what a notifier left that was killed between the two steps of notify(). Called by: supervisor, after a
+    /// death. Memory order: acquire: a notifier that found the word parked had seen the sleeper's release of it, and so
+    /// the mark before.
     void notify_again_if_interrupted() noexcept {
-        if (word_.load(std::memory_order_acquire) == notified && asleep_.load(std::memory_order_relaxed) != 0) { os::futex_wake(word_); }
+        if (word_.load(std::memory_order_acquire) == notified && asleep_.load(std::memory_order_relaxed) != 0) {
+            os::futex_wake(word_);
+        }
     }
 
-    /// notify(), and whoever sleeps wakes though the word may not say that anybody does. Called by: who looks for damage.
+    /// notify(), and whoever sleeps wakes though the word may not say that anybody does. Called by: who looks for
+    /// damage.
     void rouse() noexcept {
         word_.store(notified, std::memory_order_release);
         os::futex_wake(word_);

@@ -12,9 +12,9 @@
 
 namespace procpool::sync {
 
-/// As std::mutex, but inline, free of locked instructions in a program of one thread, and looking around for about as long as it costs to go to
-/// sleep and be woken, which is a hundred times what a holder needs.
-/// The three states are those of U. Drepper, Futexes Are Tricky.
+/// As std::mutex, but inline, free of locked instructions in a program of one thread, and looking around for about as
+/// long as it costs to go to sleep and be woken, which is a hundred times what a holder needs. The three states are
+/// those of U. Drepper, Futexes Are Tricky.
 class ThreadMutex {
 public:
     void lock() noexcept {
@@ -44,15 +44,17 @@ private:
     }
 
     [[gnu::noinline]] void lock_slowly() noexcept {
-        // Ever longer pauses: the holder gets on undisturbed, and is likely to be back before this thread looks again, so that what the mutex
-        // protects changes its processor less often.
+        // Ever longer pauses: the holder gets on undisturbed, and is likely to be back before this thread looks again,
+        // so that what the mutex protects changes its processor less often.
         constexpr int first_pause = 8;
         constexpr int last_pause = 512;
         for (int pause = first_pause; pause <= last_pause; pause *= 2) {
             for (int i = 0; i < pause; ++i) { relax(); }
             if (state_.load(std::memory_order_relaxed) == unheld && try_lock()) { return; }
         }
-        while (state_.exchange(awaited, std::memory_order_acquire) != unheld) { state_.wait(awaited, std::memory_order_relaxed); }
+        while (state_.exchange(awaited, std::memory_order_acquire) != unheld) {
+            state_.wait(awaited, std::memory_order_relaxed);
+        }
     }
 
     std::atomic<std::uint32_t> state_{unheld};

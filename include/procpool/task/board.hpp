@@ -36,7 +36,8 @@ struct BoardSize {
     std::uint32_t slot_count;
     std::uint32_t seats;
     std::uint32_t parkers;  // of the parent's threads, at most Waiters::most
-    std::uint32_t notes = sizeof(std::uint64_t);  // bytes for each slot that only the parent writes; the number of the slot's task comes first
+    std::uint32_t notes = sizeof(
+        std::uint64_t);  // bytes for each slot that only the parent writes; the number of the slot's task comes first
 };
 
 /// A task that a worker has claimed.
@@ -45,9 +46,9 @@ struct Claim {
     std::uint32_t generation;
 };
 
-/// Lies at the start of its region, and its pointers point into the region and mean the same in every process of the pool, since all of them
-/// inherited the mapping. Workers cannot write it, but for its last member: see guard(). So parent and supervisor rely on its pointers and sizes,
-/// on Control and on the rings, and check what else they read.
+/// Lies at the start of its region, and its pointers point into the region and mean the same in every process of the
+/// pool, since all of them inherited the mapping. Workers cannot write it, but for its last member: see guard(). So
+/// parent and supervisor rely on its pointers and sizes, on Control and on the rings, and check what else they read.
 class alignas(os::page_size) Board {
 public:
     /// Returns: the board of a fresh mapping. Throws: SharedMemoryExhausted when the mapping is too small.
@@ -55,7 +56,8 @@ public:
 
     Control control;
     SeatSet sleeping;  // seats whose worker waits in park(); whoever takes one out must notify it
-    SeatSet spinning;  // seats whose worker looks for work without sleeping; it looks once more after it has left the set
+    SeatSet
+        spinning;  // seats whose worker looks for work without sleeping; it looks once more after it has left the set
     Queue queue;
     Waiters waiters;  // threads of the parent that wait for tasks
     ArgumentStore arguments;
@@ -64,36 +66,46 @@ public:
 
     [[nodiscard]] std::span<Slot> all_slots() const noexcept { return {slots_, size_.slot_count}; }
     /// Those that have ever had a task: who looks at all tasks touches no memory for the others.
-    /// Memory order: seq_cst: a submitter adds a slot here before it publishes its first task and looks at what others have written (life,
-    /// armed); who writes one of those and then looks here finds the task, or the submitter finds what was written.
-    [[nodiscard]] std::span<Slot> used_slots() const noexcept { return {slots_, control.slots_used.load(std::memory_order_seq_cst)}; }
+    /// Memory order: seq_cst: a submitter adds a slot here before it publishes its first task and looks at what others
+    /// have written (life, armed); who writes one of those and then looks here finds the task, or the submitter finds
+    /// what was written.
+    [[nodiscard]] std::span<Slot> used_slots() const noexcept {
+        return {slots_, control.slots_used.load(std::memory_order_seq_cst)};
+    }
     [[nodiscard]] Tag& tag(std::uint32_t slot) const noexcept { return tags_[slot]; }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
     /// The seat that a word or another worker's note names; null when there is none of that number.
-    [[nodiscard]] Seat* seat_of(std::uint32_t number) const noexcept { return number < size_.seats ? seats_ + number : nullptr; }
+    [[nodiscard]] Seat* seat_of(std::uint32_t number) const noexcept {
+        return number < size_.seats ? seats_ + number : nullptr;
+    }
     [[nodiscard]] Issue& issue(std::uint32_t slot) const noexcept { return issues_[slot]; }
-    /// The process that sits there, as the supervisor knows it: 0: as the seat says, nobody: nobody that is not reaped. Workers cannot write it.
+    /// The process that sits there, as the supervisor knows it: 0: as the seat says, nobody: nobody that is not reaped.
+    /// Workers cannot write it.
     [[nodiscard]] std::atomic<std::int32_t>& sitter(std::uint32_t seat) const noexcept { return sitters_[seat]; }
     static constexpr std::int32_t nobody = -1;
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
     /// By worker index; those beyond Control::workers stay empty.
     [[nodiscard]] std::span<Mail> mail() const noexcept { return {mail_, size_.seats}; }
     [[nodiscard]] bool has_mail() const noexcept {
-        return std::any_of(mail().begin(), mail().begin() + control.workers, [](const Mail& box) { return !box.was_empty(); });
+        return std::any_of(mail().begin(), mail().begin() + control.workers,
+                           [](const Mail& box) { return !box.was_empty(); });
     }
     /// BoardSize::notes for each slot: they cost memory only for slots in use. Part of the argument side.
     [[nodiscard]] std::byte* notes() const noexcept { return notes_; }
-    /// The number of the task in a slot, which no other task of the pool ever has, where a generation comes back after 2^32 of them; 0 when there
-    /// is none. Workers cannot write it. Requires, for an answer that stays true: the caller runs, settles or has taken the task.
-    /// Memory order: release before the word says pending: whoever has seen that word finds the number of its task or of a later one.
+    /// The number of the task in a slot, which no other task of the pool ever has, where a generation comes back after
+    /// 2^32 of them; 0 when there is none. Workers cannot write it. Requires, for an answer that stays true: the caller
+    /// runs, settles or has taken the task. Memory order: release before the word says pending: whoever has seen that
+    /// word finds the number of its task or of a later one.
     [[nodiscard]] std::atomic<std::uint64_t>& number_of(std::uint32_t slot) const noexcept {
         return *reinterpret_cast<std::atomic<std::uint64_t>*>(notes() + std::size_t{slot} * size_.notes);
     }
-    /// The memory behind the board that only parent and supervisor write: arguments, the entries of the queue, what is known of the tasks.
+    /// The memory behind the board that only parent and supervisor write: arguments, the entries of the queue, what is
+    /// known of the tasks.
     [[nodiscard]] std::span<std::byte> argument_side() const noexcept { return argument_side_; }
     /// The part of the board itself that only they write: all but its last member.
     [[nodiscard]] std::span<std::byte> constant_side() noexcept;
-    /// Effects: this process cannot write what parent and supervisor rely on. Called by: worker, before it runs code of the user's.
+    /// Effects: this process cannot write what parent and supervisor rely on. Called by: worker, before it runs code of
+    /// the user's.
     void guard() noexcept;
 
     /// Effects: offers a task whose code and arguments are written. Wakes nobody: see wake_for_new_task().
@@ -109,16 +121,20 @@ public:
         mail_[index].put(offer);
     }
 
-    /// Effects: a pending task has another generation, so that no entry of a ring offers it any more. Returns: false when it is not
-    /// pending with this generation. Called by: parent, under its producers' mutex.
+    /// Effects: a pending task has another generation, so that no entry of a ring offers it any more. Returns: false
+    /// when it is not pending with this generation. Called by: parent, under its producers' mutex.
     bool take_from_ring(Offer offer, std::uint32_t generation) noexcept {
-        if (!change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.with_generation(generation); })) { return false; }
+        if (!change(offer.slot, offer.generation, Phase::pending,
+                    [&](Word word) { return word.with_generation(generation); })) {
+            return false;
+        }
         issues_[offer.slot].generation.store(generation, std::memory_order_relaxed);
         return true;
     }
 
-    /// Effects: makes sure that some worker will look at the ring. One system call for each worker that sleeps, none otherwise.
-    /// Called by: whoever published or saw more work than it takes. A spinning worker will look by itself, and wakes the next.
+    /// Effects: makes sure that some worker will look at the ring. One system call for each worker that sleeps, none
+    /// otherwise. Called by: whoever published or saw more work than it takes. A spinning worker will look by itself,
+    /// and wakes the next.
     void wake_for_new_task() noexcept {
         if (spinning.was_empty()) { wake_one(); }
     }
@@ -129,21 +145,28 @@ public:
         }
     }
     void wake_all() noexcept {
-        for (std::uint32_t number = sleeping.take_one(); number != SeatSet::nobody; number = sleeping.take_one()) { notify(number); }
-        if (const std::uint32_t spare = from_workers.spare.load(std::memory_order_seq_cst); spare != 0) { notify(spare - 1); }
+        for (std::uint32_t number = sleeping.take_one(); number != SeatSet::nobody; number = sleeping.take_one()) {
+            notify(number);
+        }
+        if (const std::uint32_t spare = from_workers.spare.load(std::memory_order_seq_cst); spare != 0) {
+            notify(spare - 1);
+        }
         wake_retiree();
     }
     void wake_retiree() noexcept {
-        if (const std::uint32_t retiree = from_workers.retiree.load(std::memory_order_seq_cst); retiree != 0) { notify(retiree - 1); }
+        if (const std::uint32_t retiree = from_workers.retiree.load(std::memory_order_seq_cst); retiree != 0) {
+            notify(retiree - 1);
+        }
     }
 
-    /// Effects: every worker looks at its mail before it sleeps again. All seats, and whether or not they are among the sleepers: an index may
-    /// move to another seat meanwhile, and a notification that was not needed costs one look.
+    /// Effects: every worker looks at its mail before it sleeps again. All seats, and whether or not they are among the
+    /// sleepers: an index may move to another seat meanwhile, and a notification that was not needed costs one look.
     void wake_seats() noexcept {
         for (Seat& seat : seats()) { seat.parker.notify(); }
     }
 
-    /// Returns: the task in the mail, now started by this seat; nothing when there is none, or it is no longer good. Called by: worker.
+    /// Returns: the task in the mail, now started by this seat; nothing when there is none, or it is no longer good.
+    /// Called by: worker.
     [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
         if (mail_[index].was_empty()) { return std::nullopt; }
         const Offer offer = mail_[index].look();
@@ -152,10 +175,12 @@ public:
         return claimed;
     }
 
-    /// Returns: that very task, now started by this seat; nothing when it is not pending any more. A ring that has it too is found to be no
-    /// longer good there. Called by: a worker that shares the parent's memory.
+    /// Returns: that very task, now started by this seat; nothing when it is not pending any more. A ring that has it
+    /// too is found to be no longer good there. Called by: a worker that shares the parent's memory.
     [[nodiscard]] std::optional<Claim> claim_offered(Offer offer, std::uint32_t seat) noexcept {
-        if (!change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.started_by(seat); })) { return std::nullopt; }
+        if (!change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.started_by(seat); })) {
+            return std::nullopt;
+        }
         reach(FaultPoint::after_claim);
         return Claim{offer.slot, offer.generation};
     }
@@ -173,18 +198,22 @@ public:
         return std::nullopt;
     }
 
-    /// Effects: makes a claimed task done, with the result that was sealed. Returns: false when a verdict has been passed on it: then
-    /// the worker publishes nothing more and waits to be killed. Called by: the worker that claimed it.
+    /// Effects: makes a claimed task done, with the result that was sealed. Returns: false when a verdict has been
+    /// passed on it: then the worker publishes nothing more and waits to be killed. Called by: the worker that claimed
+    /// it.
     [[nodiscard]] bool finish(Claim claim, std::uint32_t seat) noexcept {
         Slot& slot = slots_[claim.slot];
         Word expected = Word::pending(claim.generation, false).started_by(seat);
         for (;;) {
             std::uint64_t bits = expected.bits();
-            // release: the result comes before done. seq_cst: done comes before the look at capacity_waiter below, while a submitter
-            // sets capacity_waiter before it looks at the words: one of the two sees the other.
-            if (slot.word.compare_exchange_strong(bits, expected.with(Phase::done).bits(), std::memory_order_seq_cst)) { break; }
+            // release: the result comes before done. seq_cst: done comes before the look at capacity_waiter below,
+            // while a submitter sets capacity_waiter before it looks at the words: one of the two sees the other.
+            if (slot.word.compare_exchange_strong(bits, expected.with(Phase::done).bits(), std::memory_order_seq_cst)) {
+                break;
+            }
             expected = Word{bits};
-            // A task has written there, and who waits for this one will find out. It is nothing of this worker's any more.
+            // A task has written there, and who waits for this one will find out. It is nothing of this worker's any
+            // more.
             if (expected.generation() != claim.generation) [[unlikely]] { return true; }
             if (expected.phase() != Phase::started || expected.verdict() != Verdict::none) { return false; }
         }
@@ -199,16 +228,17 @@ public:
         if (waiter - 1 < size_.parkers) { parkers()[waiter - 1].notify(); }
     }
 
-    /// Effects: the waiter is called when the task in this slot is decided; unless it is decided already, so look at it afterwards.
-    /// Called by: parent.
+    /// Effects: the waiter is called when the task in this slot is decided; unless it is decided already, so look at it
+    /// afterwards. Called by: parent.
     void wait_for(std::uint32_t slot, std::uint32_t waiter) noexcept {
         waiters.add(slots_[slot].waiters, waiter);
         // seq_cst: the waiter is added before the flag; whoever decides the task after this sees both (see finish()).
         slots_[slot].word.fetch_or(Word::waited_bit, std::memory_order_seq_cst);
     }
 
-    /// Effects: the task of that number, which `word` says is running, can learn that it shall stop. seen: the slot's request, read before the
-    /// word. One that comes late stays unheard: numbers are never used again. Called by: parent.
+    /// Effects: the task of that number, which `word` says is running, can learn that it shall stop. seen: the slot's
+    /// request, read before the word. One that comes late stays unheard: numbers are never used again. Called by:
+    /// parent.
     void request_stop(std::uint32_t slot, Word word, std::uint64_t number, std::uint64_t seen) noexcept {
         if (word.phase() != Phase::started) { return; }
         // relaxed: it carries nothing but itself.
@@ -216,7 +246,8 @@ public:
         if (Seat* const seat = seat_of(word.seat())) { seat->stopper.notify(); }
     }
 
-    /// Effects: as above, for the task that runs in this slot, if meant(word). Called by: parent, and the thread engine's timer.
+    /// Effects: as above, for the task that runs in this slot, if meant(word). Called by: parent, and the thread
+    /// engine's timer.
     template <class Meant>
     void request_stop_if(std::uint32_t slot, Meant meant) noexcept {
         for (;;) {
@@ -235,22 +266,26 @@ public:
         return decide(slot, generation, Phase::pending, Phase::cancelled);
     }
 
-    /// Effects: a task that runs shall not be finished: its worker publishes nothing, and the verdict is what it ends with when the worker
-    /// is dead; `killed` overrules `timed_out`, which may mean another attempt. Returns: false when it is not running, or condemned
-    /// already. Called by: parent and supervisor; the supervisor kills.
+    /// Effects: a task that runs shall not be finished: its worker publishes nothing, and the verdict is what it ends
+    /// with when the worker is dead; `killed` overrules `timed_out`, which may mean another attempt. Returns: false
+    /// when it is not running, or condemned already. Called by: parent and supervisor; the supervisor kills.
     bool condemn(std::uint32_t slot, std::uint32_t generation, Verdict verdict) noexcept {
         return change(slot, generation, Phase::started, [&](Word word) {
-            const bool may = word.verdict() == Verdict::none || (word.verdict() == Verdict::timed_out && verdict == Verdict::killed);
+            const bool may =
+                word.verdict() == Verdict::none || (word.verdict() == Verdict::timed_out && verdict == Verdict::killed);
             return may ? word.with_verdict(verdict) : word;
         });
     }
 
-    /// Effects: a task whose worker is dead is offered again. Returns: false when its word has changed. Called by: supervisor.
+    /// Effects: a task whose worker is dead is offered again. Returns: false when its word has changed. Called by:
+    /// supervisor.
     bool requeue(std::uint32_t slot, Word started) noexcept {
         if (queue.ring(Queue::requeued).is_full()) { return false; }
         const Word pending = started.with_verdict(Verdict::none).with_seat(0).with(Phase::pending);
         std::uint64_t bits = started.bits();
-        if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) { return false; }
+        if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) {
+            return false;
+        }
         queue.push(Queue::requeued, {slot, started.generation()});
         return true;
     }
@@ -259,19 +294,24 @@ public:
     bool lose_started(std::uint32_t slot, Word started, Cause cause) noexcept {
         slots_[slot].cause.store(cause, std::memory_order_relaxed);
         std::uint64_t bits = started.bits();
-        if (!slots_[slot].word.compare_exchange_strong(bits, started.with(Phase::lost).bits(), std::memory_order_seq_cst)) { return false; }
+        if (!slots_[slot].word.compare_exchange_strong(bits, started.with(Phase::lost).bits(),
+                                                       std::memory_order_seq_cst)) {
+            return false;
+        }
         announce(slot, started);
         return true;
     }
 
-    /// Effects: an unfinished task is lost for `cause`. Called by: whoever knows that no worker runs it, or that no result of it may count.
+    /// Effects: an unfinished task is lost for `cause`. Called by: whoever knows that no worker runs it, or that no
+    /// result of it may count.
     bool lose(std::uint32_t slot, std::uint32_t generation, Cause cause) noexcept {
         return lose_pending(slot, generation, cause) || decide(slot, generation, Phase::started, Phase::lost);
     }
 
     /// Effects: as lose(), but only a task that has not started.
     bool lose_pending(std::uint32_t slot, std::uint32_t generation, Cause cause) noexcept {
-        slots_[slot].cause.store(cause, std::memory_order_relaxed);  // counts once the word says lost, which releases it
+        slots_[slot].cause.store(cause,
+                                 std::memory_order_relaxed);  // counts once the word says lost, which releases it
         return decide(slot, generation, Phase::pending, Phase::lost);
     }
 
@@ -283,8 +323,8 @@ public:
         }
     }
 
-    /// Effects: every unfinished task is lost for `cause`. Called by: whoever ends the pool, when life is beyond closing and no worker
-    /// lives; a task published later is lost by its submitter, who looks at life afterwards.
+    /// Effects: every unfinished task is lost for `cause`. Called by: whoever ends the pool, when life is beyond
+    /// closing and no worker lives; a task published later is lost by its submitter, who looks at life afterwards.
     void lose_all(Cause cause) noexcept {
         for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
             for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
@@ -300,7 +340,8 @@ public:
 
     // ---- mending what a task has overwritten. Called by: who has waited for a while
 
-    /// Effects: no head of the queue is where none can be, and no level is taken for empty that is not. Called by: parent, supervisor.
+    /// Effects: no head of the queue is where none can be, and no level is taken for empty that is not. Called by:
+    /// parent, supervisor.
     void mend_queue() noexcept;
 
     /// Effects: every worker looks for work, and nobody is relied on to look who does not.
@@ -312,16 +353,18 @@ public:
         return word.generation() == issues_[slot].generation.load(std::memory_order_relaxed);
     }
 
-    /// Effects: the supervisor is to settle a task whose word cannot be right. Called by: parent, under its producers' mutex.
+    /// Effects: the supervisor is to settle a task whose word cannot be right. Called by: parent, under its producers'
+    /// mutex.
     void mark_overwritten(std::uint32_t slot) noexcept {
-        issues_[slot].overwritten.store(issues_[slot].generation.load(std::memory_order_relaxed), std::memory_order_seq_cst);
+        issues_[slot].overwritten.store(issues_[slot].generation.load(std::memory_order_relaxed),
+                                        std::memory_order_seq_cst);
     }
     [[nodiscard]] bool is_marked(std::uint32_t slot) const noexcept;
-    /// Whether a marked task is still to be settled: its worker may have put its word right. One that is plausible has been marked because it is
-    /// pending, and was offered before, or because it is taken, and nobody has taken it.
+    /// Whether a marked task is still to be settled: its worker may have put its word right. One that is plausible has
+    /// been marked because it is pending, and was offered before, or because it is taken, and nobody has taken it.
     [[nodiscard]] bool is_overwritten(std::uint32_t slot) const noexcept;
-    /// Effects: a marked task is lost, unless its word has been put right. Called by: supervisor, when no worker runs it; parent, when there is no
-    /// supervisor.
+    /// Effects: a marked task is lost, unless its word has been put right. Called by: supervisor, when no worker runs
+    /// it; parent, when there is no supervisor.
     void lose_overwritten(std::uint32_t slot) noexcept;
 
 private:
@@ -351,7 +394,9 @@ private:
     void make_pending(Offer offer, std::uint32_t place, bool waited) noexcept {
         issues_[offer.slot].generation.store(offer.generation, std::memory_order_relaxed);
         issues_[offer.slot].place.store(place, std::memory_order_relaxed);
-        if (offer.slot >= control.slots_used.load(std::memory_order_relaxed)) { control.slots_used.store(offer.slot + 1, std::memory_order_seq_cst); }
+        if (offer.slot >= control.slots_used.load(std::memory_order_relaxed)) {
+            control.slots_used.store(offer.slot + 1, std::memory_order_seq_cst);
+        }
         slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
     }
 
@@ -364,17 +409,20 @@ private:
                 if (ring.head() == position) { return std::nullopt; }
                 continue;
             }
-            // The word is known unless somebody waits for the task, so try without loading it: its line comes over once, not twice.
+            // The word is known unless somebody waits for the task, so try without loading it: its line comes over
+            // once, not twice.
             Word expected = Word::pending(offer->generation, false);
             do {
                 std::uint64_t bits = expected.bits();
                 // acquire: sees the payload that was written before the word became pending.
-                if (slots_[offer->slot].word.compare_exchange_strong(bits, expected.started_by(seat).bits(), std::memory_order_acq_rel,
-                                                                     std::memory_order_acquire)) {
+                if (slots_[offer->slot].word.compare_exchange_strong(
+                        bits, expected.started_by(seat).bits(), std::memory_order_acq_rel, std::memory_order_acquire)) {
                     reach(FaultPoint::after_claim);
                     ring.advance_past(position);
                     // The line of the task that this worker is likely to claim next comes over while this one runs.
-                    if (const std::optional<Offer> next = ring.at(position + control.workers)) { prefetch_for_write(&slots_[next->slot]); }
+                    if (const std::optional<Offer> next = ring.at(position + control.workers)) {
+                        prefetch_for_write(&slots_[next->slot]);
+                    }
                     return Claim{offer->slot, offer->generation};
                 }
                 expected = Word{bits};
@@ -383,15 +431,18 @@ private:
         }
     }
 
-    /// Effects: the word becomes what `next(word)` says, as long as it has this phase and generation. Returns: whether it changed.
-    /// Memory order: seq_cst, since what follows a decision is a look at those who wait for one (see finish()).
+    /// Effects: the word becomes what `next(word)` says, as long as it has this phase and generation. Returns: whether
+    /// it changed. Memory order: seq_cst, since what follows a decision is a look at those who wait for one (see
+    /// finish()).
     template <class Next>
     bool change(std::uint32_t index, std::uint32_t generation, Phase from, Next next) noexcept {
         std::uint64_t bits = slots_[index].word.load(std::memory_order_acquire);
         for (;;) {
             const Word seen{bits};
             if (seen.phase() != from || seen.generation() != generation || next(seen).bits() == bits) { return false; }
-            if (slots_[index].word.compare_exchange_weak(bits, next(seen).bits(), std::memory_order_seq_cst)) { return true; }
+            if (slots_[index].word.compare_exchange_weak(bits, next(seen).bits(), std::memory_order_seq_cst)) {
+                return true;
+            }
         }
     }
 
@@ -404,8 +455,8 @@ private:
 
     /// Effects: whoever waits for a task whose word has just been decided looks again.
     void announce(std::uint32_t index, Word decided) noexcept {
-        // After the decision: whoever registered as waiter before it is seen here. If the slot has been taken meanwhile, its taker has
-        // called those waiters, and this calls the next ones for nothing.
+        // After the decision: whoever registered as waiter before it is seen here. If the slot has been taken
+        // meanwhile, its taker has called those waiters, and this calls the next ones for nothing.
         if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
         notify_capacity_waiter();
     }

@@ -15,15 +15,19 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
         if (bytes > region.size() - std::min(used, region.size())) { throw SharedMemoryExhausted{used + bytes}; }
         return region.data() + std::exchange(used, used + bytes);
     };
-    const auto words = [&](std::size_t count) { return reinterpret_cast<std::atomic<std::uint64_t>*>(place(count * 8, apart)); };
+    const auto words = [&](std::size_t count) {
+        return reinterpret_cast<std::atomic<std::uint64_t>*>(place(count * 8, apart));
+    };
 
-    // All-zero memory is the valid initial state of everything below but the parkers, so construction touches almost nothing.
+    // All-zero memory is the valid initial state of everything below but the parkers, so construction touches almost
+    // nothing.
     auto& board = *reinterpret_cast<Board*>(place(sizeof(Board), os::page_size));
     board.size_ = size;
     board.sleeping.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.spinning.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
-    const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)), size.parkers};
+    const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)),
+                            size.parkers};
     auto* const marks = words(size.parkers * Waiters::words_for(size.slot_count));
     board.mail_ = reinterpret_cast<Mail*>(place(size.seats * sizeof(Mail), apart));
     board.slots_ = reinterpret_cast<Slot*>(place(size.slot_count * sizeof(Slot), apart));
@@ -32,9 +36,12 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
 
     // From here on to the results: what only parent and supervisor write.
     std::byte* const guarded = place(0, os::page_size);
-    auto* const elsewhere = reinterpret_cast<std::atomic<sync::Parker*>*>(place(size.parkers * sizeof(sync::Parker*), apart));
+    auto* const elsewhere =
+        reinterpret_cast<std::atomic<sync::Parker*>*>(place(size.parkers * sizeof(sync::Parker*), apart));
     board.waiters.attach(parkers, elsewhere, marks, size.slot_count);
-    for (sync::Parker& parker : board.parkers()) { parker.reset(); }  // those of the seats are reset when a worker gets one
+    for (sync::Parker& parker : board.parkers()) {
+        parker.reset();
+    }  // those of the seats are reset when a worker gets one
     const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slot_count);
     board.queue.attach(board.from_workers.queue, ring_capacity, [&](std::uint32_t) { return words(ring_capacity); });
     board.issues_ = reinterpret_cast<Issue*>(place(size.slot_count * sizeof(Issue), apart));
@@ -44,19 +51,24 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
 
     // A quarter of what is left becomes windows, the rest extents; both halves alike.
     const std::size_t side = (region.size() - used) / 2;
-    const std::size_t window = std::clamp(std::bit_floor(side / 4 / size.slot_count), os::page_size, std::size_t{64} << 10);
+    const std::size_t window =
+        std::clamp(std::bit_floor(side / 4 / size.slot_count), os::page_size, std::size_t{64} << 10);
     const std::size_t windows = window * size.slot_count;
     const std::size_t rest = side - std::min(side, windows + 3 * os::page_size);
-    const auto extents = static_cast<std::uint32_t>(std::min<std::size_t>(rest / (Extents::extent_size + 8), UINT32_MAX - 1));
+    const auto extents =
+        static_cast<std::uint32_t>(std::min<std::size_t>(rest / (Extents::extent_size + 8), UINT32_MAX - 1));
     auto* const argument_words = words(extents);
     std::byte* const argument_windows = place(windows, os::page_size);
     board.arguments.attach(board.slots_, argument_windows, window, touched_arguments);
-    board.arguments.extents().attach(argument_words, place(extents * Extents::extent_size, os::page_size), extents, board.use_of_arguments_);
+    board.arguments.extents().attach(argument_words, place(extents * Extents::extent_size, os::page_size), extents,
+                                     board.use_of_arguments_);
     board.argument_side_ = {guarded, static_cast<std::size_t>(region.data() + used - guarded)};
-    auto* const result_words = reinterpret_cast<std::atomic<std::uint64_t>*>(place(extents * sizeof(std::uint64_t), os::page_size));
+    auto* const result_words =
+        reinterpret_cast<std::atomic<std::uint64_t>*>(place(extents * sizeof(std::uint64_t), os::page_size));
     std::byte* const result_windows = place(windows, os::page_size);
     board.results.attach(board.slots_, result_windows, window, touched_results);
-    board.results.extents().attach(result_words, place(extents * Extents::extent_size, os::page_size), extents, board.from_workers.use_of_results);
+    board.results.extents().attach(result_words, place(extents * Extents::extent_size, os::page_size), extents,
+                                   board.from_workers.use_of_results);
     return board;
 }
 
@@ -74,14 +86,17 @@ inline void Board::rouse_workers() noexcept {
 }
 
 inline bool Board::is_plausible(std::uint32_t slot, Word word) const noexcept {
-    const bool has_seat = word.phase() == Phase::pending ? word.seat() == 0 : word.phase() != Phase::started || seat_of(word.seat()) != nullptr;
+    const bool has_seat = word.phase() == Phase::pending
+                              ? word.seat() == 0
+                              : word.phase() != Phase::started || seat_of(word.seat()) != nullptr;
     return word.phase() > Phase::free && word.phase() <= Phase::taken && has_seat && is_of_issue(slot, word);
 }
 
 inline void Board::lose_overwritten(std::uint32_t slot) noexcept {
     std::uint64_t bits = slots_[slot].word.load(std::memory_order_seq_cst);
     if (is_overwritten(slot)) {
-        const Word lost = Word::pending(issues_[slot].generation.load(std::memory_order_relaxed), true).with(Phase::lost);
+        const Word lost =
+            Word::pending(issues_[slot].generation.load(std::memory_order_relaxed), true).with(Phase::lost);
         slots_[slot].cause.store(Cause::overwritten, std::memory_order_relaxed);
         control.casualties.fetch_add(1, std::memory_order_relaxed);  // first, for who learns of it from the word
         if (!slots_[slot].word.compare_exchange_strong(bits, lost.bits(), std::memory_order_seq_cst)) {
@@ -106,7 +121,8 @@ inline void Board::guard() noexcept {
 
 inline bool Board::is_overwritten(std::uint32_t slot) const noexcept {
     const Word word{slots_[slot].word.load(std::memory_order_seq_cst)};
-    return is_marked(slot) && (!is_plausible(slot, word) || word.phase() == Phase::pending || word.phase() == Phase::taken);
+    return is_marked(slot) &&
+           (!is_plausible(slot, word) || word.phase() == Phase::pending || word.phase() == Phase::taken);
 }
 
 inline bool Board::is_marked(std::uint32_t slot) const noexcept {

@@ -15,9 +15,9 @@
 
 namespace procpool::task {
 
-/// Made before the first pool forks, so that a sink or a trace that is asked for later finds workers that have it. Never destroyed:
-/// statics of the program may log to the end. It costs address space until it is used. Each process has its own copy of where things are, so
-/// that no task changes that for others.
+/// Made before the first pool forks, so that a sink or a trace that is asked for later finds workers that have it.
+/// Never destroyed: statics of the program may log to the end. It costs address space until it is used. Each process
+/// has its own copy of where things are, so that no task changes that for others.
 struct Chronicle {
     Journal& journal;
     Trace trace;
@@ -47,15 +47,19 @@ private:
             Trace::Words trace;
         };
         constexpr std::size_t least = round_up(sizeof(Shared), os::page_size) + (std::size_t{1} << 20);
-        os::Mapping region = os::Mapping::reserve(std::max(least, std::min(trace_bytes, os::generous_reservation())), least);
+        os::Mapping region =
+            os::Mapping::reserve(std::max(least, std::min(trace_bytes, os::generous_reservation())), least);
         auto& shared = *reinterpret_cast<Shared*>(region.data());
         constexpr std::size_t used = round_up(sizeof(Shared), apart);
         std::unique_ptr<Chronicle> fresh{new Chronicle{shared.journal, Trace{}, os::process_token()}};
         fresh->journal.reader.reset();
-        fresh->trace.attach({reinterpret_cast<Trace::Place*>(region.data() + used), (region.size() - used) / sizeof(Trace::Place)}, shared.trace);
+        fresh->trace.attach(
+            {reinterpret_cast<Trace::Place*>(region.data() + used), (region.size() - used) / sizeof(Trace::Place)},
+            shared.trace);
         // acq_rel: publishes what was made; a loser's was never seen by anybody.
         const Chronicle* const before = seen;
-        while (!newest_.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel, std::memory_order_acquire)) {
+        while (
+            !newest_.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel, std::memory_order_acquire)) {
             if (seen != before) { return *seen; }
         }
         region.leave();

@@ -19,7 +19,8 @@
 
 namespace procpool::task {
 
-/// Returns: the text in a place of fixed size that another process may have written: it ends there, whether or not a zero says so before.
+/// Returns: the text in a place of fixed size that another process may have written: it ends there, whether or not a
+/// zero says so before.
 template <std::size_t size>
 [[nodiscard]] std::string_view text_within(const std::array<char, size>& place) noexcept {
     return {place.data(), ::strnlen(place.data(), size)};
@@ -41,35 +42,37 @@ enum class Refork : std::uint32_t {
     done    // they have left, and their supervisor leaves the board to the next one
 };
 
-/// Written by the parent and the supervisor, read by all: it lies on pages that workers cannot write, so what it says can be relied on.
-/// All-zero memory is the valid initial state.
+/// Written by the parent and the supervisor, read by all: it lies on pages that workers cannot write, so what it says
+/// can be relied on. All-zero memory is the valid initial state.
 struct Control {
     std::atomic<Life> life;
-    /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. Whoever submits a task that could expire
-    /// earlier rings.
+    /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. Whoever submits a task that
+    /// could expire earlier rings.
     std::atomic<std::int64_t> armed;
-    std::atomic<std::uint32_t> slots_used;  // the first so many have had tasks; written by the parent, under its producers' mutex
+    std::atomic<std::uint32_t>
+        slots_used;  // the first so many have had tasks; written by the parent, under its producers' mutex
 
-    alignas(apart) std::atomic<std::uint32_t> workers_up;        // forked so far, of the first generation
-    std::atomic<std::int32_t> start_error;                       // errno of a first-generation fork that failed
-    std::atomic<std::uint32_t> ended;                            // nobody runs tasks any more, and every task is decided
-    std::atomic<std::uint32_t> deaths;                           // confirmed and settled; marks may be missing (see Waiters)
-    std::atomic<std::uint32_t> audits;                           // how often the parent has asked the supervisor for one; see Auditor
-    std::uint32_t workers;                                       // that shall live; written once
-    std::uint32_t spinners;                                      // that may spin at once; written once
-    std::uint32_t items_per_worker;                              // then it is recycled; 0: never; written once
-    std::atomic<Refork> refork;                                  // asked and reset by the parent, done by the supervisor
-    std::uint32_t number;                                        // of the pool in traces; 0: it is not traced; written once
-    std::array<char, 32> name;                                   // of the pool, cut to fit; written once
+    alignas(apart) std::atomic<std::uint32_t> workers_up;  // forked so far, of the first generation
+    std::atomic<std::int32_t> start_error;                 // errno of a first-generation fork that failed
+    std::atomic<std::uint32_t> ended;                      // nobody runs tasks any more, and every task is decided
+    std::atomic<std::uint32_t> deaths;                     // confirmed and settled; marks may be missing (see Waiters)
+    std::atomic<std::uint32_t> audits;  // how often the parent has asked the supervisor for one; see Auditor
+    std::uint32_t workers;              // that shall live; written once
+    std::uint32_t spinners;             // that may spin at once; written once
+    std::uint32_t items_per_worker;     // then it is recycled; 0: never; written once
+    std::atomic<Refork> refork;         // asked and reset by the parent, done by the supervisor
+    std::uint32_t number;               // of the pool in traces; 0: it is not traced; written once
+    std::array<char, 32> name;          // of the pool, cut to fit; written once
     std::atomic<std::uint64_t> workers_started;
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
-    std::atomic<std::uint64_t> casualties;                       // tasks lost with their worker
+    std::atomic<std::uint64_t> casualties;  // tasks lost with their worker
     std::atomic<std::uint64_t> timed_out;
     std::atomic<std::uint64_t> retried;
 
     /// Effects: life is `to`, unless it is there or beyond. Returns: whether this call moved it.
-    /// Memory order: seq_cst: a submitter publishes and then looks at life, whoever ends the pool moves life and then looks at the slots.
+    /// Memory order: seq_cst: a submitter publishes and then looks at life, whoever ends the pool moves life and then
+    /// looks at the slots.
     bool advance(Life to) noexcept {
         Life seen = life.load(std::memory_order_seq_cst);
         while (seen < to) {
@@ -78,19 +81,24 @@ struct Control {
         return false;
     }
 
-    /// Effects: a task that was lost, and counted as that, has only been interrupted: the parent submits what is left of it once more.
+    /// Effects: a task that was lost, and counted as that, has only been interrupted: the parent submits what is left
+    /// of it once more.
     void count_retry(bool after_timeout) noexcept {
         (after_timeout ? timed_out : casualties).fetch_sub(1, std::memory_order_relaxed);
         retried.fetch_add(1, std::memory_order_relaxed);
     }
 
     /// Whether whoever has nothing to do waits for more.
-    /// Memory order: seq_cst: a sleeper registers and then looks here, whoever moves one of the two then wakes the sleepers.
+    /// Memory order: seq_cst: a sleeper registers and then looks here, whoever moves one of the two then wakes the
+    /// sleepers.
     [[nodiscard]] bool goes_on() const noexcept {
-        return life.load(std::memory_order_seq_cst) == Life::open && refork.load(std::memory_order_seq_cst) == Refork::none;
+        return life.load(std::memory_order_seq_cst) == Life::open &&
+               refork.load(std::memory_order_seq_cst) == Refork::none;
     }
 
-    void set_name(std::string_view text) noexcept { std::memcpy(name.data(), text.data(), std::min(text.size(), name.size() - 1)); }
+    void set_name(std::string_view text) noexcept {
+        std::memcpy(name.data(), text.data(), std::min(text.size(), name.size() - 1));
+    }
 };
 
 /// Words that workers write too, so that whoever reads one checks what it says: a task may have written anything there.
@@ -101,11 +109,11 @@ struct FromWorkers {
     QueueHeads queue;
 
     alignas(apart) Extents::Use use_of_results;
-    std::atomic<std::uint32_t> spare;          // seat + 1 of a worker that waits for an index; who takes it gives it one
-    std::atomic<std::uint32_t> retiree;        // seat + 1 of a worker that has to leave and waits for that spare one
-    std::atomic<std::uint32_t> times_ready;    // how often a worker's initializer has returned
+    std::atomic<std::uint32_t> spare;        // seat + 1 of a worker that waits for an index; who takes it gives it one
+    std::atomic<std::uint32_t> retiree;      // seat + 1 of a worker that has to leave and waits for that spare one
+    std::atomic<std::uint32_t> times_ready;  // how often a worker's initializer has returned
 
-    std::atomic<std::uint32_t> reason_state;   // 0 free, 1 being written, 2 written
+    std::atomic<std::uint32_t> reason_state;  // 0 free, 1 being written, 2 written
     std::array<char, 1000> reason;
 
     /// Effects: keeps the first reason given, cut to fit. Called by: anybody.
@@ -122,8 +130,10 @@ struct FromWorkers {
     }
 };
 
-static_assert(std::is_standard_layout_v<FromWorkers> && std::is_trivially_destructible_v<FromWorkers>, "processes share the bytes; nobody destroys them");
+static_assert(std::is_standard_layout_v<FromWorkers> && std::is_trivially_destructible_v<FromWorkers>,
+              "processes share the bytes; nobody destroys them");
 
-static_assert(std::is_standard_layout_v<Control> && std::is_trivially_destructible_v<Control>, "processes share the bytes; nobody destroys them");
+static_assert(std::is_standard_layout_v<Control> && std::is_trivially_destructible_v<Control>,
+              "processes share the bytes; nobody destroys them");
 
 }  // namespace procpool::task

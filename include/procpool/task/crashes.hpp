@@ -13,7 +13,8 @@
 
 namespace procpool::task {
 
-/// For whoever asks for the task, by its number, soon enough: later records take the place of earlier ones. All-zero memory is the valid initial state.
+/// For whoever asks for the task, by its number, soon enough: later records take the place of earlier ones. All-zero
+/// memory is the valid initial state.
 class Crashes {
 public:
     /// Called by: supervisor, before the task's word says lost.

@@ -14,10 +14,10 @@
 
 namespace procpool::task {
 
-/// A table of equal pieces of memory with one word each: free, or the stamp of its owner. A run of neighbours holds one payload. A
-/// process that dies leaves stamped words behind and nothing else; whoever frees the slot they name frees them.
-/// All-zero memory is a valid table but for what attach() sets. Workers write the words of results, so a task may have written anything there:
-/// a run is believed as far as its words say that it belongs to the slot that names it.
+/// A table of equal pieces of memory with one word each: free, or the stamp of its owner. A run of neighbours holds one
+/// payload. A process that dies leaves stamped words behind and nothing else; whoever frees the slot they name frees
+/// them. All-zero memory is a valid table but for what attach() sets. Workers write the words of results, so a task may
+/// have written anything there: a run is believed as far as its words say that it belongs to the slot that names it.
 class Extents {
 public:
     struct Run {
@@ -26,13 +26,15 @@ public:
     };
 
     static constexpr std::size_t extent_size = std::size_t{256} << 10;
-    /// Freed memory is kept for the next payload up to this much, since fresh pages cost ten times as much as used ones.
+    /// Freed memory is kept for the next payload up to this much, since fresh pages cost ten times as much as used
+    /// ones.
     static constexpr std::uint64_t keep_warm = std::uint64_t{256} << 20;
 
     /// What those who take and release extents count together. All-zero memory is the valid initial state.
     struct Use {
-        std::atomic<std::uint64_t> warm_bytes;  ///< an estimate: workers that die between two of its steps may leave it off
-        os::Budget budget;                      ///< what its owners are about to touch for the first time
+        std::atomic<std::uint64_t>
+            warm_bytes;     ///< an estimate: workers that die between two of its steps may leave it off
+        os::Budget budget;  ///< what its owners are about to touch for the first time
     };
 
     void attach(std::atomic<std::uint64_t>* words, std::byte* memory, std::uint32_t count, Use& use) noexcept {
@@ -47,8 +49,8 @@ public:
         return (std::uint64_t{generation} << 32) | (std::uint64_t{slot} + 1) << 1;
     }
 
-    /// Returns: a run of at least `size` bytes that can be touched. Throws: SharedMemoryExhausted; nothing is held then.
-    /// Called by: parent for arguments, worker for results; any thread.
+    /// Returns: a run of at least `size` bytes that can be touched. Throws: SharedMemoryExhausted; nothing is held
+    /// then. Called by: parent for arguments, worker for results; any thread.
     [[nodiscard]] Run acquire(std::size_t size, std::uint64_t owner) {
         const std::size_t pieces = size / extent_size + (size % extent_size != 0 ? 1 : 0);
         if (pieces > count_) { throw SharedMemoryExhausted{size}; }
@@ -68,7 +70,8 @@ public:
     /// Called by: whoever frees the slot.
     void release(Run run) noexcept {
         const std::uint64_t bytes = run.count * extent_size;
-        const bool keep = use_->warm_bytes.load(std::memory_order_relaxed) + bytes <= keep_warm || !os::give_back(address(run), bytes);
+        const bool keep = use_->warm_bytes.load(std::memory_order_relaxed) + bytes <= keep_warm ||
+                          !os::give_back(address(run), bytes);
         if (keep) { use_->warm_bytes.fetch_add(bytes, std::memory_order_relaxed); }
         for (std::uint32_t i = 0; i < run.count; ++i) {
             // release: our accesses to the memory come before those of the next owner, whose take() acquires.
@@ -76,12 +79,15 @@ public:
         }
     }
 
-    /// Whether there is such a run and all of it was taken for a task of that slot. Called by: who frees the run, or reads what is there.
+    /// Whether there is such a run and all of it was taken for a task of that slot. Called by: who frees the run, or
+    /// reads what is there.
     [[nodiscard]] bool is_of(Run run, std::uint32_t slot) const noexcept {
         if (run.count == 0 || run.first >= count_ || run.count > count_ - run.first) { return false; }
         for (std::uint32_t i = 0; i < run.count; ++i) {
             const std::uint64_t owner = words_[run.first + i].load(std::memory_order_relaxed);
-            if ((static_cast<std::uint32_t>(owner) & ~warm_bit) != static_cast<std::uint32_t>(stamp(slot, 0))) { return false; }
+            if ((static_cast<std::uint32_t>(owner) & ~warm_bit) != static_cast<std::uint32_t>(stamp(slot, 0))) {
+                return false;
+            }
         }
         return true;
     }
@@ -93,14 +99,17 @@ public:
         }
     }
 
-    /// Effects: the memory of what is free is given back. owner: has each of them for a moment, so that its death does not lose one.
-    /// Returns: whether there was any.
+    /// Effects: the memory of what is free is given back. owner: has each of them for a moment, so that its death does
+    /// not lose one. Returns: whether there was any.
     [[gnu::cold]] bool shed(std::uint64_t owner) noexcept {
         bool any = false;
         for (std::uint32_t i = 0; i < count_ && use_->warm_bytes.load(std::memory_order_relaxed) >= extent_size; ++i) {
             std::uint64_t seen = free_warm;
             if (words_[i].load(std::memory_order_relaxed) != seen) { continue; }
-            if (!words_[i].compare_exchange_strong(seen, owner | warm_bit, std::memory_order_acquire, std::memory_order_relaxed)) { continue; }
+            if (!words_[i].compare_exchange_strong(seen, owner | warm_bit, std::memory_order_acquire,
+                                                   std::memory_order_relaxed)) {
+                continue;
+            }
             const bool gone = os::give_back(address({i, 1}), extent_size);
             if (gone) { use_->warm_bytes.fetch_sub(extent_size, std::memory_order_relaxed); }
             words_[i].store(gone ? free_cold : free_warm, std::memory_order_release);
@@ -114,7 +123,9 @@ public:
     /// How many extents were owned when looked at, one after the other.
     [[nodiscard]] std::uint32_t was_owned() const noexcept {
         std::uint32_t owned = 0;
-        for (std::uint32_t i = 0; i < count_; ++i) { owned += words_[i].load(std::memory_order_relaxed) > free_warm ? 1U : 0U; }
+        for (std::uint32_t i = 0; i < count_; ++i) {
+            owned += words_[i].load(std::memory_order_relaxed) > free_warm ? 1U : 0U;
+        }
         return owned;
     }
 
@@ -123,7 +134,8 @@ private:
     static constexpr std::uint64_t free_cold = 0;
     static constexpr std::uint64_t free_warm = warm_bit;
 
-    [[nodiscard]] static bool take(std::atomic<std::uint64_t>& word, std::uint64_t owner, std::uint64_t& warm) noexcept {
+    [[nodiscard]] static bool take(std::atomic<std::uint64_t>& word, std::uint64_t owner,
+                                   std::uint64_t& warm) noexcept {
         std::uint64_t seen = word.load(std::memory_order_relaxed);
         while (seen <= free_warm) {
             // acquire: pairs with release() by the owner before.
@@ -159,8 +171,8 @@ private:
         throw SharedMemoryExhausted{size};
     }
 
-    /// Effects: the run's memory is there, but for the last extent's, which is counted: the payload may need only a little of it, and another one
-    /// that had it before may have needed only a little.
+    /// Effects: the run's memory is there, but for the last extent's, which is counted: the payload may need only a
+    /// little of it, and another one that had it before may have needed only a little.
     void commit_or_release(Run run, std::size_t size) {
         const std::uint32_t last = run.count - 1;
         try {
@@ -176,11 +188,15 @@ private:
             use_->budget.charge(address({run.first + last, 1}), extent_size);
         } catch (const SharedMemoryExhausted&) {
             os::give_back(address(run), run.count * extent_size);
-            for (std::uint32_t i = 0; i < run.count; ++i) { words_[run.first + i].store(free_cold, std::memory_order_release); }
+            for (std::uint32_t i = 0; i < run.count; ++i) {
+                words_[run.first + i].store(free_cold, std::memory_order_release);
+            }
             throw SharedMemoryExhausted{size};
         }
     }
-    [[nodiscard]] bool is_warm(std::uint32_t extent) const noexcept { return (words_[extent].load(std::memory_order_relaxed) & warm_bit) != 0; }
+    [[nodiscard]] bool is_warm(std::uint32_t extent) const noexcept {
+        return (words_[extent].load(std::memory_order_relaxed) & warm_bit) != 0;
+    }
 
     std::atomic<std::uint64_t>* words_;
     std::byte* memory_;

@@ -13,24 +13,34 @@
 
 namespace procpool::task {
 
-/// What the parent has said of a slot's task when it published it, for whoever doubts what the slot says. Written by the parent, under its
-/// producers' mutex, read by the supervisor; on pages that workers cannot write. All-zero memory is the valid initial state.
+/// What the parent has said of a slot's task when it published it, for whoever doubts what the slot says. Written by
+/// the parent, under its producers' mutex, read by the supervisor; on pages that workers cannot write. All-zero memory
+/// is the valid initial state.
 struct Issue {
-    std::atomic<std::uint32_t> generation;   // that the slot's word has until the task is taken
-    std::atomic<std::uint32_t> place;        // where it was offered: a level of the queue, or `mailed` and the index of a worker
-    std::atomic<std::uint32_t> overwritten;  // the generation, when the parent has found that the word cannot be right; settled by the supervisor
+    std::atomic<std::uint32_t> generation;  // that the slot's word has until the task is taken
+    std::atomic<std::uint32_t>
+        place;  // where it was offered: a level of the queue, or `mailed` and the index of a worker
+    std::atomic<std::uint32_t> overwritten;  // the generation, when the parent has found that the word cannot be right;
+                                             // settled by the supervisor
     static constexpr std::uint32_t mailed = std::uint32_t{1} << 31;
-    std::uint32_t again;                     // the generation with which a task was offered once more that the queue had lost; of the parent
-    std::atomic<std::uint8_t> traits;        // those of the slot
-    std::uint16_t retries;                   // left; of the supervisor when its worker has died
-    std::atomic<std::int64_t> timeout;       // nanoseconds, 0: none
+    std::uint32_t
+        again;  // the generation with which a task was offered once more that the queue had lost; of the parent
+    std::atomic<std::uint8_t> traits;   // those of the slot
+    std::uint16_t retries;              // left; of the supervisor when its worker has died
+    std::atomic<std::int64_t> timeout;  // nanoseconds, 0: none
 
-    // relaxed: whoever looks at deadlines may see those of the slot's next task, and finds by the word that they are not what it looks for.
-    [[nodiscard]] bool has(std::uint8_t trait) const noexcept { return (traits.load(std::memory_order_relaxed) & trait) != 0; }
+    // relaxed: whoever looks at deadlines may see those of the slot's next task, and finds by the word that they are
+    // not what it looks for.
+    [[nodiscard]] bool has(std::uint8_t trait) const noexcept {
+        return (traits.load(std::memory_order_relaxed) & trait) != 0;
+    }
     [[nodiscard]] bool is_timed() const noexcept { return has(Slot::special) && time_limit().count() != 0; }
-    [[nodiscard]] std::chrono::nanoseconds time_limit() const noexcept { return std::chrono::nanoseconds{timeout.load(std::memory_order_relaxed)}; }
+    [[nodiscard]] std::chrono::nanoseconds time_limit() const noexcept {
+        return std::chrono::nanoseconds{timeout.load(std::memory_order_relaxed)};
+    }
 };
 
-static_assert(std::is_standard_layout_v<Issue> && std::is_trivially_destructible_v<Issue>, "processes share the bytes; nobody destroys them");
+static_assert(std::is_standard_layout_v<Issue> && std::is_trivially_destructible_v<Issue>,
+              "processes share the bytes; nobody destroys them");
 
 }  // namespace procpool::task

@@ -29,7 +29,9 @@ struct ShortText {
         size = static_cast<std::uint16_t>(std::min(text.size(), bytes));
         if (!text.empty()) { std::memcpy(characters.data(), text.data(), size); }
     }
-    [[nodiscard]] std::string_view view() const noexcept { return {characters.data(), std::min<std::size_t>(size, bytes)}; }
+    [[nodiscard]] std::string_view view() const noexcept {
+        return {characters.data(), std::min<std::size_t>(size, bytes)};
+    }
 };
 
 struct JournalEntry {
@@ -44,10 +46,10 @@ struct JournalEntry {
     ShortText<most_text> text;
 };
 
-/// A ring of cells in shared memory; all-zero memory is the empty one. Writers take no lock and wait for nobody: a full ring loses its
-/// oldest record. Each cell says who writes it, so that a writer may be killed between any two steps: its cell is free again once the
-/// reader has seen that the process is gone, and until then writers pass it by. A task may have written anything there: that costs records, and
-/// neither writers nor the reader look for ever, or elsewhere.
+/// A ring of cells in shared memory; all-zero memory is the empty one. Writers take no lock and wait for nobody: a full
+/// ring loses its oldest record. Each cell says who writes it, so that a writer may be killed between any two steps:
+/// its cell is free again once the reader has seen that the process is gone, and until then writers pass it by. A task
+/// may have written anything there: that costs records, and neither writers nor the reader look for ever, or elsewhere.
 class Journal {
 public:
     static constexpr std::uint64_t cells = 2048;
@@ -55,16 +57,21 @@ public:
     /// Whether somebody wants records of this level.
     /// Memory order: relaxed; a new level takes effect soon.
     [[nodiscard]] bool wants(LogLevel level) const noexcept {
-        return static_cast<std::uint32_t>(level) + loudness_.load(std::memory_order_relaxed) >= static_cast<std::uint32_t>(LogLevel::off) && level < LogLevel::off;
+        return static_cast<std::uint32_t>(level) + loudness_.load(std::memory_order_relaxed) >=
+                   static_cast<std::uint32_t>(LogLevel::off) &&
+               level < LogLevel::off;
     }
     [[nodiscard]] LogLevel level() const noexcept {
-        return static_cast<LogLevel>(static_cast<std::uint32_t>(LogLevel::off) - loudness_.load(std::memory_order_relaxed));
+        return static_cast<LogLevel>(static_cast<std::uint32_t>(LogLevel::off) -
+                                     loudness_.load(std::memory_order_relaxed));
     }
     void set_level(LogLevel least) noexcept {
-        loudness_.store(static_cast<std::uint32_t>(LogLevel::off) - static_cast<std::uint32_t>(least), std::memory_order_relaxed);
+        loudness_.store(static_cast<std::uint32_t>(LogLevel::off) - static_cast<std::uint32_t>(least),
+                        std::memory_order_relaxed);
     }
 
-    /// Effects: fill(JournalEntry&) writes a record, which the reader is told of. pid: of the caller. Called by: any process, any thread.
+    /// Effects: fill(JournalEntry&) writes a record, which the reader is told of. pid: of the caller. Called by: any
+    /// process, any thread.
     template <class Fill>
     void write(std::int32_t pid, Fill fill) noexcept {
         Cell* const cell = claim(pid);
@@ -74,13 +81,14 @@ public:
         }
         fill(cell->entry);
         // release: the record comes before the word that says so.
-        cell->word.store(Word{State::written, 0, Word::of(cell->word.load(std::memory_order_relaxed)).number}.bits(), std::memory_order_release);
+        cell->word.store(Word{State::written, 0, Word::of(cell->word.load(std::memory_order_relaxed)).number}.bits(),
+                         std::memory_order_release);
         reader.notify();
     }
 
-    /// Effects: take(const JournalEntry&) gets every record that is whole, in the order in which they were begun; one that takes long to be
-    /// written comes later, and one whose writer `is_gone(pid)` never. Returns: whether nothing is left that could still come.
-    /// Called by: the reader; one thread at a time.
+    /// Effects: take(const JournalEntry&) gets every record that is whole, in the order in which they were begun; one
+    /// that takes long to be written comes later, and one whose writer `is_gone(pid)` never. Returns: whether nothing
+    /// is left that could still come. Called by: the reader; one thread at a time.
     template <class IsGone, class Take>
     bool drain(IsGone is_gone, Take take) {
         const std::uint64_t end = last_number();
@@ -107,8 +115,12 @@ private:
         std::uint64_t pid;
         std::uint64_t number;
 
-        [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return number << 24 | (pid & 0x3fffff) << 2 | static_cast<std::uint64_t>(state); }
-        [[nodiscard]] static constexpr Word of(std::uint64_t bits) noexcept { return {static_cast<State>(bits & 3), bits >> 2 & 0x3fffff, bits >> 24}; }
+        [[nodiscard]] constexpr std::uint64_t bits() const noexcept {
+            return number << 24 | (pid & 0x3fffff) << 2 | static_cast<std::uint64_t>(state);
+        }
+        [[nodiscard]] static constexpr Word of(std::uint64_t bits) noexcept {
+            return {static_cast<State>(bits & 3), bits >> 2 & 0x3fffff, bits >> 24};
+        }
     };
 
     struct alignas(apart) Cell {
@@ -119,8 +131,8 @@ private:
 
     [[nodiscard]] Cell& cell_of(std::uint64_t number) noexcept { return ring_[number % cells]; }
 
-    /// Effects: a cell is the caller's. A number is taken in two steps, the cell's word and then last_: whoever finds the first one done
-    /// does the second. Returns: null when all cells belong to writers that have not finished.
+    /// Effects: a cell is the caller's. A number is taken in two steps, the cell's word and then last_: whoever finds
+    /// the first one done does the second. Returns: null when all cells belong to writers that have not finished.
     [[nodiscard]] Cell* claim(std::int32_t pid) noexcept {
         std::uint64_t outrun = 0;
         for (std::uint64_t passed = 0; passed <= cells && outrun <= cells;) {
@@ -165,9 +177,10 @@ private:
         return last;
     }
 
-    /// Effects: takes what the cell of that number holds, also an older record that was passed by while it was written, and closes the number:
-    /// a writer that was about to claim it, while others passed it by, gets another one. `done` is less than a number that is yet to come.
-    /// Returns: false when the cell has changed meanwhile. Called by: the reader.
+    /// Effects: takes what the cell of that number holds, also an older record that was passed by while it was written,
+    /// and closes the number: a writer that was about to claim it, while others passed it by, gets another one. `done`
+    /// is less than a number that is yet to come. Returns: false when the cell has changed meanwhile. Called by: the
+    /// reader.
     template <class IsGone, class Take>
     [[nodiscard]] bool settle(std::uint64_t number, std::uint64_t& done, const IsGone& is_gone, Take& take) {
         Cell& cell = cell_of(number);
@@ -180,10 +193,14 @@ private:
         if (word.number > number) { return true; }  // it comes with its own number
         const std::uint64_t closed = Word{State::free, 0, number}.bits();
         if (word.state != State::written) {
-            return word.state == State::free && (word.number == number || cell.word.compare_exchange_strong(seen, closed, std::memory_order_acq_rel));
+            return word.state == State::free && (word.number == number || cell.word.compare_exchange_strong(
+                                                                              seen, closed, std::memory_order_acq_rel));
         }
         // acquire: sees the record. It is the reader's until the word says free.
-        if (!cell.word.compare_exchange_strong(seen, Word{State::read, 0, word.number}.bits(), std::memory_order_acquire)) { return false; }
+        if (!cell.word.compare_exchange_strong(seen, Word{State::read, 0, word.number}.bits(),
+                                               std::memory_order_acquire)) {
+            return false;
+        }
         const JournalEntry entry = cell.entry;
         cell.word.store(closed, std::memory_order_release);  // the copy is made before the next writer's claim
         take(entry);
@@ -200,7 +217,8 @@ private:
             if (word.number > number || word.state != State::writing) { return false; }
             if (i + 1 == looks && is_gone(static_cast<std::int32_t>(word.pid))) {
                 // It may have finished and then ended; if not, nobody else will.
-                if (cell.word.compare_exchange_strong(seen, Word{State::free, 0, word.number}.bits(), std::memory_order_acq_rel)) {
+                if (cell.word.compare_exchange_strong(seen, Word{State::free, 0, word.number}.bits(),
+                                                      std::memory_order_acq_rel)) {
                     dropped_.fetch_add(1, std::memory_order_relaxed);
                 }
                 return false;
@@ -217,6 +235,7 @@ private:
     std::array<Cell, cells> ring_;
 };
 
-static_assert(std::is_trivially_destructible_v<Journal> && std::is_trivially_copyable_v<JournalEntry>, "nobody destroys what processes share");
+static_assert(std::is_trivially_destructible_v<Journal> && std::is_trivially_copyable_v<JournalEntry>,
+              "nobody destroys what processes share");
 
 }  // namespace procpool::task

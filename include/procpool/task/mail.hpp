@@ -13,15 +13,17 @@
 
 namespace procpool::task {
 
-/// One box for each index; holds one offer, or nothing. Like an entry of a ring it only says where to look: the slot's word decides who runs
-/// the task, so one that stays here after its worker has died is found to be no longer good by the next. Written by the parent when the
-/// last task in it is decided; a line of its own, which workers share as long as nobody writes. All-zero memory is an empty box.
+/// One box for each index; holds one offer, or nothing. Like an entry of a ring it only says where to look: the slot's
+/// word decides who runs the task, so one that stays here after its worker has died is found to be no longer good by
+/// the next. Written by the parent when the last task in it is decided; a line of its own, which workers share as long
+/// as nobody writes. All-zero memory is an empty box.
 class alignas(cache_line) Mail {
 public:
     /// Called by: parent, when it has published the slot's word. The worker is yet to be notified.
-    /// Memory order: release is enough for the worker, who looks here before every park(), and whose parker is notified after this. If it took
-    /// that notification before it looked, the look sees what came before the notification; if not, its park() returns at once. seq_cst: the
-    /// slot's word is published before the parent's look at life, as by Ring::push().
+    /// Memory order: release is enough for the worker, who looks here before every park(), and whose parker is notified
+    /// after this. If it took that notification before it looked, the look sees what came before the notification; if
+    /// not, its park() returns at once. seq_cst: the slot's word is published before the parent's look at life, as by
+    /// Ring::push().
     void put(Offer offer) noexcept { word_.store(bits(offer), std::memory_order_seq_cst); }
 
     /// Memory order: acquire: sees the slot's word as it was published.
@@ -33,15 +35,17 @@ public:
         return {static_cast<std::uint32_t>(found), static_cast<std::uint32_t>(found >> 32)};
     }
 
-    /// Effects: the box is empty, unless it holds something else by now. Called by: worker, when the offer is no longer good.
-    /// Memory order: acq_rel, as Ring::advance_past().
+    /// Effects: the box is empty, unless it holds something else by now. Called by: worker, when the offer is no longer
+    /// good. Memory order: acq_rel, as Ring::advance_past().
     void remove(Offer offer) noexcept {
         std::uint64_t expected = bits(offer);
         word_.compare_exchange_strong(expected, 0, std::memory_order_acq_rel, std::memory_order_relaxed);
     }
 
 private:
-    [[nodiscard]] static constexpr std::uint64_t bits(Offer offer) noexcept { return (std::uint64_t{offer.generation} << 32 | offer.slot) + 1; }
+    [[nodiscard]] static constexpr std::uint64_t bits(Offer offer) noexcept {
+        return (std::uint64_t{offer.generation} << 32 | offer.slot) + 1;
+    }
 
     std::atomic<std::uint64_t> word_;
 };

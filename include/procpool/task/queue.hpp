@@ -24,9 +24,9 @@ struct QueueHeads {
     alignas(apart) std::atomic<std::uint32_t> in_use;
 };
 
-/// Level 0 holds tasks that run again after their worker died, put there by the supervisor; the others hold priorities 3 to -4, put there
-/// by the parent. A task of priority 0 costs a worker one load more than if there were no other. All-zero memory is a valid empty queue
-/// but for what attach() sets.
+/// Level 0 holds tasks that run again after their worker died, put there by the supervisor; the others hold priorities
+/// 3 to -4, put there by the parent. A task of priority 0 costs a worker one load more than if there were no other.
+/// All-zero memory is a valid empty queue but for what attach() sets.
 class Queue {
 public:
     static constexpr std::uint32_t levels = QueueHeads::levels;
@@ -38,10 +38,13 @@ public:
         return static_cast<std::uint32_t>(highest_priority - priority) + 1;
     }
 
-    /// entries(level): where those of a ring of that capacity are; on pages that workers cannot write, as the queue itself.
+    /// entries(level): where those of a ring of that capacity are; on pages that workers cannot write, as the queue
+    /// itself.
     template <class Entries>
     void attach(QueueHeads& heads, std::uint32_t capacity, Entries entries) {
-        for (std::uint32_t level = 0; level < levels; ++level) { rings_[level].attach(entries(level), heads.heads[level].position, capacity); }
+        for (std::uint32_t level = 0; level < levels; ++level) {
+            rings_[level].attach(entries(level), heads.heads[level].position, capacity);
+        }
         in_use_ = &heads.in_use;
     }
 
@@ -54,15 +57,18 @@ public:
         if (level != usual) { in_use_->fetch_or(bit(level), std::memory_order_seq_cst); }
     }
 
-    /// The levels but the usual one that may hold something. Relaxed: a level that is missed is seen before going to sleep.
+    /// The levels but the usual one that may hold something. Relaxed: a level that is missed is seen before going to
+    /// sleep.
     [[nodiscard]] std::uint32_t was_in_use() const noexcept { return in_use_->load(std::memory_order_relaxed); }
     [[nodiscard]] static constexpr std::uint32_t bit(std::uint32_t level) noexcept { return std::uint32_t{1} << level; }
 
-    /// Effects: a level that was found empty is not looked at until something is put there. Returns: false if that has happened meanwhile.
-    /// Then somebody may have looked while it was not marked, and gone to sleep: the caller must wake one. Called by: worker.
+    /// Effects: a level that was found empty is not looked at until something is put there. Returns: false if that has
+    /// happened meanwhile. Then somebody may have looked while it was not marked, and gone to sleep: the caller must
+    /// wake one. Called by: worker.
     [[nodiscard]] bool leave_alone(std::uint32_t level) noexcept {
         reach(FaultPoint::level_empty);
-        // seq_cst: cleared before this look at the ring; a producer writes the ring before it sets the bit, so a task is never overlooked.
+        // seq_cst: cleared before this look at the ring; a producer writes the ring before it sets the bit, so a task
+        // is never overlooked.
         in_use_->fetch_and(~bit(level), std::memory_order_seq_cst);
         reach(FaultPoint::level_cleared);
         if (rings_[level].was_empty()) { return true; }

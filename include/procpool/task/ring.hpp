@@ -13,23 +13,25 @@
 
 namespace procpool::task {
 
-/// A pending task as the ring names it: the slot may have another task by the time somebody reads this, which its generation shows.
+/// A pending task as the ring names it: the slot may have another task by the time somebody reads this, which its
+/// generation shows.
 struct Offer {
     std::uint32_t slot;
     std::uint32_t generation;
 };
 
-/// One producer at a time; any number of consumers read the entry at head, claim its slot by the slot's own word, and only then help head
-/// forward: nobody owns a position, so nobody can die with one. An entry is generation 32 bits, lap 12, slot 20; the lap says that it was
-/// written for this time round. All-zero memory is a valid empty ring but for what attach() sets.
-/// Only head is written by workers: ring and entries lie on pages that they cannot write. A head that a task has overwritten says at worst that
-/// other entries come next: see mend() and Client::offer_forgotten().
+/// One producer at a time; any number of consumers read the entry at head, claim its slot by the slot's own word, and
+/// only then help head forward: nobody owns a position, so nobody can die with one. An entry is generation 32 bits, lap
+/// 12, slot 20; the lap says that it was written for this time round. All-zero memory is a valid empty ring but for
+/// what attach() sets. Only head is written by workers: ring and entries lie on pages that they cannot write. A head
+/// that a task has overwritten says at worst that other entries come next: see mend() and Client::offer_forgotten().
 class Ring {
 public:
     static constexpr std::uint32_t most_slots = std::uint32_t{1} << 20;
 
     /// capacity: a power of two.
-    void attach(std::atomic<std::uint64_t>* entries, std::atomic<std::uint64_t>& head, std::uint32_t capacity) noexcept {
+    void attach(std::atomic<std::uint64_t>* entries, std::atomic<std::uint64_t>& head,
+                std::uint32_t capacity) noexcept {
         entries_ = entries;
         head_ = &head;
         capacity_ = capacity;
@@ -37,15 +39,16 @@ public:
     }
 
     /// Requires: not is_full(). Called by: the producer, when it has published the slot's word.
-    /// Memory order: seq_cst, because the producer looks at the sleepers next, and a worker looks here after it made itself a sleeper:
-    /// in the one order of these four accesses, at least one of the two sees the other.
+    /// Memory order: seq_cst, because the producer looks at the sleepers next, and a worker looks here after it made
+    /// itself a sleeper: in the one order of these four accesses, at least one of the two sees the other.
     [[gnu::always_inline]] void push(Offer offer) noexcept {
         const std::uint64_t position = tail_.load(std::memory_order_relaxed);
         entries_[position & (capacity_ - 1)].store(entry(position, offer), std::memory_order_seq_cst);
         tail_.store(position + 1, std::memory_order_relaxed);
     }
 
-    /// Called by: the producer. The head as it was seen last is enough for a no: it only grows, and its line belongs to the consumers.
+    /// Called by: the producer. The head as it was seen last is enough for a no: it only grows, and its line belongs to
+    /// the consumers.
     [[nodiscard]] bool is_full() noexcept {
         const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
         if (tail - known_head_ < capacity_) { return false; }
@@ -60,12 +63,15 @@ public:
         return tail > capacity_ ? tail - capacity_ : 0;
     }
 
-    /// Effects: a head where none can be, which a task has overwritten, is the oldest one that can: what is no longer good there is passed by.
-    /// Returns: head. Called by: parent, supervisor.
+    /// Effects: a head where none can be, which a task has overwritten, is the oldest one that can: what is no longer
+    /// good there is passed by. Returns: head. Called by: parent, supervisor.
     std::uint64_t mend() noexcept {
         std::uint64_t seen = head_->load(std::memory_order_acquire);
         const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
-        if (tail - seen <= capacity_ || !head_->compare_exchange_strong(seen, oldest(), std::memory_order_acq_rel, std::memory_order_acquire)) { return seen; }
+        if (tail - seen <= capacity_ ||
+            !head_->compare_exchange_strong(seen, oldest(), std::memory_order_acq_rel, std::memory_order_acquire)) {
+            return seen;
+        }
         return oldest();
     }
     [[nodiscard]] std::uint64_t tail() const noexcept { return tail_.load(std::memory_order_relaxed); }
@@ -95,7 +101,9 @@ private:
     static constexpr std::uint64_t lap_mask = 0xfff;
 
     /// Never 0 in the first lap, which zeroed memory would pass for.
-    [[nodiscard]] std::uint64_t lap(std::uint64_t position) const noexcept { return ((position >> lap_shift_) + 1) & lap_mask; }
+    [[nodiscard]] std::uint64_t lap(std::uint64_t position) const noexcept {
+        return ((position >> lap_shift_) + 1) & lap_mask;
+    }
     [[nodiscard]] std::uint64_t entry(std::uint64_t position, Offer offer) const noexcept {
         return (std::uint64_t{offer.generation} << 32) | (lap(position) << slot_bits) | offer.slot;
     }

@@ -21,7 +21,7 @@ struct Crash {
     static constexpr std::size_t most_frames = 30;
     std::uint32_t count;  // of frames; 0: it did not crash
     std::int32_t signal;
-    std::int32_t pid;     // of the process that did
+    std::int32_t pid;  // of the process that did
     std::array<std::uintptr_t, most_frames> frames;
 };
 
@@ -29,18 +29,21 @@ struct Crash {
 struct alignas(apart) Seat {
     sync::Parker parker;
     std::atomic<SeatState> state;
-    std::atomic<std::uint32_t> index;      // of the worker
+    std::atomic<std::uint32_t> index;  // of the worker
     std::atomic<std::int32_t> pid;
-    std::atomic<std::uint32_t> current;    // slot + 1 of the task that runs, 0 when idle; a hint for those who look
-    static constexpr std::uint32_t counted = 0xffffffff;    // current, while a task that is counted below is not done yet
-    static constexpr std::uint32_t condemned = 0xfffffffe;  // current, when it is counted, will never be done, and its worker waits to be killed
+    std::atomic<std::uint32_t> current;  // slot + 1 of the task that runs, 0 when idle; a hint for those who look
+    static constexpr std::uint32_t counted = 0xffffffff;  // current, while a task that is counted below is not done yet
+    static constexpr std::uint32_t condemned =
+        0xfffffffe;  // current, when it is counted, will never be done, and its worker waits to be killed
     std::atomic<std::int64_t> started_at;  // steady clock, nanoseconds: when the process was forked
 
-    std::atomic<std::int64_t> task_started;  // of the timed task that runs, or of the item of it; may lag behind the word
+    std::atomic<std::int64_t>
+        task_started;  // of the timed task that runs, or of the item of it; may lag behind the word
     std::atomic<std::uint32_t> items_done;  // since the worker was made; what max_tasks_per_worker counts
-    std::atomic<std::uint64_t> progress;    // generation of the task that runs, 32 bits; items of it that are finished; for those who look
-    /// Generation of the timed task whose stamp that is, 32 bits; which item of it runs, times two; odd: the supervisor has condemned
-    /// that item, and the worker must not go on.
+    std::atomic<std::uint64_t>
+        progress;  // generation of the task that runs, 32 bits; items of it that are finished; for those who look
+    /// Generation of the timed task whose stamp that is, 32 bits; which item of it runs, times two; odd: the supervisor
+    /// has condemned that item, and the worker must not go on.
     std::atomic<std::uint64_t> item;
     sync::Parker stopper;  // of the thread that tells tasks to stop
 
@@ -51,10 +54,11 @@ struct alignas(apart) Seat {
     Crash crash;  // written by the worker's signal handler, which nothing follows
 };
 
-static_assert(std::is_standard_layout_v<Seat> && std::is_trivially_destructible_v<Seat>, "processes share the bytes; nobody destroys them");
+static_assert(std::is_standard_layout_v<Seat> && std::is_trivially_destructible_v<Seat>,
+              "processes share the bytes; nobody destroys them");
 
-/// A set of seats that any process adds to, removes from and takes one out of, in single steps. All-zero memory is the empty set. A task may
-/// have put seats in that there are not: see Board::seat_of().
+/// A set of seats that any process adds to, removes from and takes one out of, in single steps. All-zero memory is the
+/// empty set. A task may have put seats in that there are not: see Board::seat_of().
 class SeatSet {
 public:
     static constexpr std::uint32_t words_for(std::uint32_t seats) noexcept { return (seats + 63) / 64; }
@@ -64,8 +68,8 @@ public:
         count_ = words_for(seats);
     }
 
-    // seq_cst throughout: a sleeper adds itself and then looks for work, a submitter publishes work and then looks here. Without one
-    // order of all four, each could miss the other; x86 reorders a store with a later load too.
+    // seq_cst throughout: a sleeper adds itself and then looks for work, a submitter publishes work and then looks
+    // here. Without one order of all four, each could miss the other; x86 reorders a store with a later load too.
 
     void add(std::uint32_t seat) noexcept { words_[seat / 64].fetch_or(bit(seat), std::memory_order_seq_cst); }
 
@@ -74,7 +78,9 @@ public:
         return (words_[seat / 64].fetch_and(~bit(seat), std::memory_order_seq_cst) & bit(seat)) != 0;
     }
 
-    [[nodiscard]] bool contains(std::uint32_t seat) const noexcept { return (words_[seat / 64].load(std::memory_order_seq_cst) & bit(seat)) != 0; }
+    [[nodiscard]] bool contains(std::uint32_t seat) const noexcept {
+        return (words_[seat / 64].load(std::memory_order_seq_cst) & bit(seat)) != 0;
+    }
 
     /// Effects: nobody is in the set.
     void clear() noexcept {
@@ -90,7 +96,9 @@ public:
 
     [[nodiscard]] std::uint32_t was_size() const noexcept {
         int members = 0;
-        for (std::uint32_t i = 0; i < count_; ++i) { members += __builtin_popcountll(words_[i].load(std::memory_order_relaxed)); }
+        for (std::uint32_t i = 0; i < count_; ++i) {
+            members += __builtin_popcountll(words_[i].load(std::memory_order_relaxed));
+        }
         return static_cast<std::uint32_t>(members);
     }
 
@@ -110,7 +118,9 @@ public:
     }
 
 private:
-    [[nodiscard]] static constexpr std::uint64_t bit(std::uint32_t seat) noexcept { return std::uint64_t{1} << (seat % 64); }
+    [[nodiscard]] static constexpr std::uint64_t bit(std::uint32_t seat) noexcept {
+        return std::uint64_t{1} << (seat % 64);
+    }
 
     std::atomic<std::uint64_t>* words_;
     std::uint32_t count_;

@@ -29,9 +29,9 @@ enum class Phase : std::uint32_t { free, pending, started, done, lost, cancelled
 /// Why a worker shall not publish its result: the verdict that the supervisor reads after the worker's death.
 enum class Verdict : std::uint32_t { none, timed_out, killed };
 
-/// One value of a slot's word: generation 32 bits, seat 12, flags 8 to 12, phase 4. Every publication has a generation of its own, so
-/// what was meant for one task in a slot never reaches another. Generations begin anew after 2^32 tasks: what is kept for longer than a step
-/// takes names a task by its number, see Board::number_of().
+/// One value of a slot's word: generation 32 bits, seat 12, flags 8 to 12, phase 4. Every publication has a generation
+/// of its own, so what was meant for one task in a slot never reaches another. Generations begin anew after 2^32 tasks:
+/// what is kept for longer than a step takes names a task by its number, see Board::number_of().
 class Word {
 public:
     constexpr Word() noexcept = default;
@@ -41,11 +41,17 @@ public:
     }
 
     [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return bits_; }
-    [[nodiscard]] constexpr std::uint32_t generation() const noexcept { return static_cast<std::uint32_t>(bits_ >> 32); }
-    [[nodiscard]] constexpr std::uint32_t seat() const noexcept { return static_cast<std::uint32_t>(bits_ >> seat_shift) & most_seats; }
+    [[nodiscard]] constexpr std::uint32_t generation() const noexcept {
+        return static_cast<std::uint32_t>(bits_ >> 32);
+    }
+    [[nodiscard]] constexpr std::uint32_t seat() const noexcept {
+        return static_cast<std::uint32_t>(bits_ >> seat_shift) & most_seats;
+    }
     [[nodiscard]] constexpr Phase phase() const noexcept { return static_cast<Phase>(bits_ & phase_mask); }
     [[nodiscard]] constexpr bool waited() const noexcept { return (bits_ & waited_bit) != 0; }
-    [[nodiscard]] constexpr Verdict verdict() const noexcept { return static_cast<Verdict>((bits_ >> verdict_shift) & 3); }
+    [[nodiscard]] constexpr Verdict verdict() const noexcept {
+        return static_cast<Verdict>((bits_ >> verdict_shift) & 3);
+    }
     /// Decided: no process will change it again, but for the parent.
     [[nodiscard]] constexpr bool finished() const noexcept {
         return phase() == Phase::done || phase() == Phase::lost || phase() == Phase::cancelled;
@@ -54,7 +60,9 @@ public:
     [[nodiscard]] constexpr Word with(Phase phase) const noexcept {
         return Word{(bits_ & ~phase_mask) | static_cast<std::uint64_t>(phase)};
     }
-    [[nodiscard]] constexpr Word with_waited(bool waited) const noexcept { return Word{waited ? bits_ | waited_bit : bits_ & ~waited_bit}; }
+    [[nodiscard]] constexpr Word with_waited(bool waited) const noexcept {
+        return Word{waited ? bits_ | waited_bit : bits_ & ~waited_bit};
+    }
     [[nodiscard]] constexpr Word with_verdict(Verdict verdict) const noexcept {
         constexpr std::uint64_t verdict_mask = std::uint64_t{3} << verdict_shift;
         return Word{(bits_ & ~verdict_mask) | (static_cast<std::uint64_t>(verdict) << verdict_shift)};
@@ -66,7 +74,9 @@ public:
         constexpr std::uint64_t seat_mask = std::uint64_t{most_seats} << seat_shift;
         return Word{(bits_ & ~seat_mask) | (std::uint64_t{seat} << seat_shift)};
     }
-    [[nodiscard]] constexpr Word started_by(std::uint32_t seat) const noexcept { return with_seat(seat).with(Phase::started); }
+    [[nodiscard]] constexpr Word started_by(std::uint32_t seat) const noexcept {
+        return with_seat(seat).with(Phase::started);
+    }
 
     static constexpr std::uint32_t most_seats = 0xfff;
     static constexpr std::uint64_t waited_bit = 1 << 4;
@@ -92,38 +102,41 @@ enum class Cause : std::uint8_t {
     overwritten  // another task has written where the pool keeps this one
 };
 
-/// A payload too large for its window: its exact size, and its run of extents (first 32 bits, count 32), which changes in one step so that
-/// a dead worker's slot never names memory it has given back.
+/// A payload too large for its window: its exact size, and its run of extents (first 32 bits, count 32), which changes
+/// in one step so that a dead worker's slot never names memory it has given back.
 struct Large {
     std::uint64_t size;
     std::atomic<std::uint64_t> run;
 };
 
-/// Two lines: a small task and its result need the first one only. Workers can write all of it, so a task may have written anything there: who
-/// does not run the task relies on its Issue, and checks what is here.
+/// Two lines: a small task and its result need the first one only. Workers can write all of it, so a task may have
+/// written anything there: who does not run the task relies on its Issue, and checks what is here.
 struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
     static constexpr std::size_t inline_bytes = 16;
     static constexpr std::uint8_t special = 1;   // timeout, retries and attempt count
     static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its tag has the beginning of it
-    static constexpr std::uint8_t traced = 4;    // its tag tells when it was submitted; who runs it adds it to the trace
-    static constexpr std::uint8_t mailed = 8;    // for one worker only
+    static constexpr std::uint8_t traced = 4;  // its tag tells when it was submitted; who runs it adds it to the trace
+    static constexpr std::uint8_t mailed = 8;  // for one worker only
     static constexpr std::uint8_t staying = 16;  // it keeps its slot until its result is taken
 
     std::atomic<std::uint64_t> word;
     std::uintptr_t code;           // what to run: the address of a task_code function; written by the parent while free
     std::uint32_t argument_bytes;  // `large`: see large_argument
     std::uint32_t result_bytes;    // written by the owner while started
-    std::atomic<std::uint32_t> waiters; // a set: see Waiters; written by the parent before it sets WAITED
-    Outcome outcome;                    // of the owner while started
-    std::atomic<Cause> cause;           // why it is lost; written before the word says so
-    std::atomic<std::uint8_t> traits;   // which of the following apply; written by the parent while free
-    bool has_extents;                   // the result may have taken extents; of the owner while started, then of who clears the slot
+    std::atomic<std::uint32_t> waiters;  // a set: see Waiters; written by the parent before it sets WAITED
+    Outcome outcome;                     // of the owner while started
+    std::atomic<Cause> cause;            // why it is lost; written before the word says so
+    std::atomic<std::uint8_t> traits;    // which of the following apply; written by the parent while free
+    bool has_extents;  // the result may have taken extents; of the owner while started, then of who clears the slot
     std::array<std::byte, inline_bytes> argument;
     std::array<std::byte, inline_bytes> result;
 
-    // relaxed: whoever looks at deadlines may see those of the slot's next task, and finds by the word that they are not what it looks for.
-    [[nodiscard]] bool has(std::uint8_t trait) const noexcept { return (traits.load(std::memory_order_relaxed) & trait) != 0; }
+    // relaxed: whoever looks at deadlines may see those of the slot's next task, and finds by the word that they are
+    // not what it looks for.
+    [[nodiscard]] bool has(std::uint8_t trait) const noexcept {
+        return (traits.load(std::memory_order_relaxed) & trait) != 0;
+    }
     [[nodiscard]] bool is_special() const noexcept { return has(special); }
     [[nodiscard]] bool is_labelled() const noexcept { return has(labelled); }
     [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
@@ -132,7 +145,8 @@ struct alignas(apart) Slot {
 
     alignas(cache_line) Large large_argument;
     Large large_result;
-    std::atomic<std::uint64_t> stop_request;  // the number of the task that shall stop, see Board::number_of(); written by the parent at any time
+    std::atomic<std::uint64_t> stop_request;  // the number of the task that shall stop, see Board::number_of(); written
+                                              // by the parent at any time
     std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below
     std::uint16_t attempt;                    // from 0
     ExitStatus exit_status;
@@ -150,10 +164,12 @@ struct alignas(cache_line) Tag {
         label[size] = '\0';
     }
 };
-static_assert(sizeof(Tag) == cache_line && std::is_trivially_destructible_v<Tag>, "one line each, and nobody destroys them");
+static_assert(sizeof(Tag) == cache_line && std::is_trivially_destructible_v<Tag>,
+              "one line each, and nobody destroys them");
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would be private to one process");
-static_assert(std::is_standard_layout_v<Slot> && std::is_trivially_destructible_v<Slot>, "processes share the bytes; nobody destroys them");
+static_assert(std::is_standard_layout_v<Slot> && std::is_trivially_destructible_v<Slot>,
+              "processes share the bytes; nobody destroys them");
 static_assert(offsetof(Slot, result) + Slot::inline_bytes == cache_line, "a small task lives in one line");
 static_assert(sizeof(Slot) == apart, "slots of different owners do not share lines");
 

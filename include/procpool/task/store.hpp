@@ -17,7 +17,8 @@
 
 namespace procpool::task {
 
-/// One side of all slots, arguments or results. Memory follows the slot: whoever owns the slot owns its payload's memory.
+/// One side of all slots, arguments or results. Memory follows the slot: whoever owns the slot owns its payload's
+/// memory.
 template <bool is_result>
 class Store {
 public:
@@ -35,11 +36,14 @@ public:
     [[nodiscard]] std::span<std::byte> first_buffer(std::uint32_t slot) const noexcept { return inlined(slots_[slot]); }
 
     /// The buffer for payloads beyond the slot's own line.
-    [[nodiscard]] std::span<std::byte> window(std::uint32_t slot) const noexcept { return {windows_ + slot * window_size_, window_size_}; }
+    [[nodiscard]] std::span<std::byte> window(std::uint32_t slot) const noexcept {
+        return {windows_ + slot * window_size_, window_size_};
+    }
 
-    /// Returns: a buffer of at least `need` bytes that starts with the first `used` of `current`. Throws: SharedMemoryExhausted.
-    [[nodiscard]] std::span<std::byte> grow(std::uint32_t slot, std::uint32_t generation, std::span<std::byte> current, std::size_t used,
-                                            std::size_t need) {
+    /// Returns: a buffer of at least `need` bytes that starts with the first `used` of `current`. Throws:
+    /// SharedMemoryExhausted.
+    [[nodiscard]] std::span<std::byte> grow(std::uint32_t slot, std::uint32_t generation, std::span<std::byte> current,
+                                            std::size_t used, std::size_t need) {
         if (need <= window_size_) {
             const std::span<std::byte> ready = touch(slot, need);
             if (current.data() != ready.data()) { std::memcpy(ready.data(), current.data(), used); }
@@ -48,7 +52,9 @@ public:
         Large& record = large(slots_[slot]);
         const bool was_large = current.size() > window_size_;
         const std::size_t wanted = was_large ? std::max(need, current.size() * 2) : need;
-        if constexpr (is_result) { slots_[slot].has_extents = true; }  // first, since its worker may die at any instruction
+        if constexpr (is_result) {
+            slots_[slot].has_extents = true;
+        }  // first, since its worker may die at any instruction
         const Extents::Run run = acquire(wanted, need, Extents::stamp(slot, generation));
         std::memcpy(extents_.address(run), current.data(), used);
         reach(FaultPoint::result_grown);
@@ -59,8 +65,8 @@ public:
         return {extents_.address(run), run.count * Extents::extent_size};
     }
 
-    /// Effects: notes that the payload is the first `size` bytes of `buffer`, which first_buffer(), window() or grow() gave; of the caller's own, if they
-    /// fit into the slot's line.
+    /// Effects: notes that the payload is the first `size` bytes of `buffer`, which first_buffer(), window() or grow()
+    /// gave; of the caller's own, if they fit into the slot's line.
     void seal(std::uint32_t index, std::span<const std::byte> buffer, std::size_t size) noexcept {
         Slot& slot = slots_[index];
         if (buffer.size() > window_size_) {
@@ -69,7 +75,9 @@ public:
             return;
         }
         const auto inside = inlined(slot);
-        if (size != 0 && size <= Slot::inline_bytes && buffer.data() != inside.data()) { std::memcpy(inside.data(), buffer.data(), size); }
+        if (size != 0 && size <= Slot::inline_bytes && buffer.data() != inside.data()) {
+            std::memcpy(inside.data(), buffer.data(), size);
+        }
         bytes(slot) = static_cast<std::uint32_t>(size);
     }
 
@@ -91,7 +99,9 @@ public:
     [[nodiscard, gnu::noinline]] Held held(std::uint32_t index) const noexcept {
         const Extents::Run run = run_of(slots_[index]);
         const std::uint64_t size = large(slots_[index]).size;
-        if (!is_large(index) || size > run.count * Extents::extent_size || !extents_.is_of(run, index)) { return {{0, 0}, 0}; }
+        if (!is_large(index) || size > run.count * Extents::extent_size || !extents_.is_of(run, index)) {
+            return {{0, 0}, 0};
+        }
         return {run, size};
     }
 
@@ -99,7 +109,9 @@ public:
 
     /// Effects: the slot has no payload, and extents that a dead worker took for it, noted or not, are free.
     void release_after_death(std::uint32_t index, std::uint32_t generation) noexcept {
-        if (slots_[index].has_extents) { extents_.release_all_of(Extents::stamp(index, generation)); }  // the table is long
+        if (slots_[index].has_extents) {
+            extents_.release_all_of(Extents::stamp(index, generation));
+        }  // the table is long
         slots_[index].has_extents = false;
         bytes(slots_[index]) = 0;
     }
@@ -110,7 +122,8 @@ public:
         bytes(slots_[index]) = 0;
     }
 
-    /// Effects: the memory of the window is given back. Returns: whether there was any. Requires: the slot is free, and the caller's own.
+    /// Effects: the memory of the window is given back. Returns: whether there was any. Requires: the slot is free, and
+    /// the caller's own.
     bool shed_window(std::uint32_t index) noexcept {
         if (touched_[index] == 0 || !os::give_back(window(index).data(), touched_bytes(index))) { return false; }
         touched_[index] = 0;
@@ -164,7 +177,9 @@ private:
         return need <= ready ? window(slot).first(ready) : touch_more(slot, ready, need);
     }
     /// Another worker may have written anything there.
-    [[nodiscard]] std::size_t touched_bytes(std::uint32_t slot) const noexcept { return std::min(touched_[slot] * os::page_size, window_size_); }
+    [[nodiscard]] std::size_t touched_bytes(std::uint32_t slot) const noexcept {
+        return std::min(touched_[slot] * os::page_size, window_size_);
+    }
     [[gnu::noinline]] std::span<std::byte> touch_more(std::uint32_t slot, std::size_t ready, std::size_t need) {
         const std::size_t more = std::bit_ceil(round_up(need, os::page_size));
         extents_.budget().charge(window(slot).data() + ready, more - ready);
@@ -177,8 +192,7 @@ private:
         if (wanted > need) {
             try {
                 return extents_.acquire(wanted, owner);
-            } catch (const SharedMemoryExhausted&) {
-            }
+            } catch (const SharedMemoryExhausted&) {}
         }
         return extents_.acquire(need, owner);
     }
@@ -186,7 +200,8 @@ private:
     Slot* slots_;
     std::byte* windows_;
     std::size_t window_size_;
-    std::uint8_t* touched_;  // of each slot's window, so many pages from its start have been counted; of the slot's owner
+    std::uint8_t*
+        touched_;  // of each slot's window, so many pages from its start have been counted; of the slot's owner
     Extents extents_;
 };
 

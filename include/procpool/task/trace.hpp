@@ -37,8 +37,8 @@ struct TraceRecord {
     ShortText<47> text;  // label of the task, name of the pool
 };
 
-/// Where records are; the records themselves and Words are in shared memory, where any task may have written. All-zero memory is one without
-/// room. What does not fit is counted and lost. Called by: any process, any thread.
+/// Where records are; the records themselves and Words are in shared memory, where any task may have written. All-zero
+/// memory is one without room. What does not fit is counted and lost. Called by: any process, any thread.
 class Trace {
 public:
     /// All-zero memory is the valid initial state.
@@ -83,10 +83,14 @@ public:
     }
 
     /// Effects: forgets the records there are. Requires: no traced pool is at work, or a record of it may be lost.
-    void clear() noexcept { words_->cleared.store(words_->last.load(std::memory_order_relaxed), std::memory_order_relaxed); }
+    void clear() noexcept {
+        words_->cleared.store(words_->last.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    }
 
     /// Returns: a number that no other pool of this program has.
-    [[nodiscard]] std::uint32_t next_pool() noexcept { return words_->pools.fetch_add(1, std::memory_order_relaxed) + 1; }
+    [[nodiscard]] std::uint32_t next_pool() noexcept {
+        return words_->pools.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
 
 private:
     Place* places_;
@@ -94,6 +98,7 @@ private:
     Words* words_;
 };
 
-static_assert(std::is_trivially_destructible_v<Trace::Words> && std::is_trivially_copyable_v<TraceRecord>, "nobody destroys what processes share");
+static_assert(std::is_trivially_destructible_v<Trace::Words> && std::is_trivially_copyable_v<TraceRecord>,
+              "nobody destroys what processes share");
 
 }  // namespace procpool::task

@@ -16,18 +16,22 @@
 
 namespace procpool::task {
 
-/// A waiter is a number. One that waits for a single task is woken by its parker. One that waits for many has them marked: whoever
-/// decides a task that it waits for sets the slot's bit among its marks before it wakes it, so that it looks at those slots only. A mark is
-/// a hint: it may be there for nothing, and a process that is killed before it has set one never does; Control::deaths tells of that.
-/// All-zero memory is one without parkers; written by attach() before anybody is forked.
+/// A waiter is a number. One that waits for a single task is woken by its parker. One that waits for many has them
+/// marked: whoever decides a task that it waits for sets the slot's bit among its marks before it wakes it, so that it
+/// looks at those slots only. A mark is a hint: it may be there for nothing, and a process that is killed before it has
+/// set one never does; Control::deaths tells of that. All-zero memory is one without parkers; written by attach()
+/// before anybody is forked.
 class Waiters {
 public:
     static constexpr std::uint32_t most = 64;
 
     /// How many words attach() needs for each waiter.
-    static constexpr std::size_t words_for(std::uint32_t slot_count) noexcept { return round_up(leaves_for(slot_count) + summaries_for(slot_count), apart / 8); }
+    static constexpr std::size_t words_for(std::uint32_t slot_count) noexcept {
+        return round_up(leaves_for(slot_count) + summaries_for(slot_count), apart / 8);
+    }
 
-    void attach(std::span<sync::Parker> parkers, std::atomic<sync::Parker*>* elsewhere, std::atomic<std::uint64_t>* marks, std::uint32_t slot_count) noexcept {
+    void attach(std::span<sync::Parker> parkers, std::atomic<sync::Parker*>* elsewhere,
+                std::atomic<std::uint64_t>* marks, std::uint32_t slot_count) noexcept {
         parkers_ = parkers.data();
         count_ = static_cast<std::uint32_t>(parkers.size());
         elsewhere_ = elsewhere;
@@ -37,11 +41,15 @@ public:
 
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return {parkers_, count_}; }
 
-    // ---- sets of waiters, one for each slot: 32 bits, each of which stands for a waiter of the lower half and one of the upper
+    // ---- sets of waiters, one for each slot: 32 bits, each of which stands for a waiter of the lower half and one of
+    // the upper
 
-    [[nodiscard]] static constexpr std::uint32_t bit(std::uint32_t waiter) noexcept { return std::uint32_t{1} << (waiter % half); }
+    [[nodiscard]] static constexpr std::uint32_t bit(std::uint32_t waiter) noexcept {
+        return std::uint32_t{1} << (waiter % half);
+    }
 
-    /// Effects: the set holds this waiter, and perhaps another. Called by: parent, before it sets WAITED in the slot's word.
+    /// Effects: the set holds this waiter, and perhaps another. Called by: parent, before it sets WAITED in the slot's
+    /// word.
     void add(std::atomic<std::uint32_t>& set, std::uint32_t waiter) noexcept {
         use(waiter);
         set.fetch_or(bit(waiter), std::memory_order_relaxed);  // whoever reads it has read WAITED, which releases it
@@ -74,22 +82,27 @@ public:
 
     // ---- waiting for many. Called by: the thread of the parent that has the number now
 
-    /// Effects: from the next task it is added to, its tasks are marked and `parker` is notified; null: neither, and its own parker is.
-    /// The parker must be shared memory of the program that is never given back: somebody may be late.
-    void redirect(std::uint32_t waiter, sync::Parker* parker) noexcept { elsewhere_[waiter].store(parker, std::memory_order_release); }
+    /// Effects: from the next task it is added to, its tasks are marked and `parker` is notified; null: neither, and
+    /// its own parker is. The parker must be shared memory of the program that is never given back: somebody may be
+    /// late.
+    void redirect(std::uint32_t waiter, sync::Parker* parker) noexcept {
+        elsewhere_[waiter].store(parker, std::memory_order_release);
+    }
 
     /// Calls look(slot) for every mark, which is gone then.
-    /// Memory order: what was decided before the mark was set is visible. A summary bit is set after its mark and taken before it: a mark
-    /// that is not seen here comes with a summary bit that is seen next time.
+    /// Memory order: what was decided before the mark was set is visible. A summary bit is set after its mark and taken
+    /// before it: a mark that is not seen here comes with a summary bit that is seen next time.
     template <class Look>
-    void take_marks(std::uint32_t waiter, Look look)  {
+    void take_marks(std::uint32_t waiter, Look look) {
         std::atomic<std::uint64_t>* const leaves = marks_of(waiter);
         std::atomic<std::uint64_t>* const summaries = leaves + leaves_for(slots_);
         for (std::uint32_t i = 0; i < summaries_for(slots_); ++i) {
             if (summaries[i].load(std::memory_order_relaxed) == 0) { continue; }
-            for (std::uint64_t summary = summaries[i].exchange(0, std::memory_order_acq_rel); summary != 0; summary &= summary - 1) {
+            for (std::uint64_t summary = summaries[i].exchange(0, std::memory_order_acq_rel); summary != 0;
+                 summary &= summary - 1) {
                 const std::uint32_t leaf = i * 64 + static_cast<std::uint32_t>(__builtin_ctzll(summary));
-                for (std::uint64_t marks = leaves[leaf].exchange(0, std::memory_order_acq_rel); marks != 0; marks &= marks - 1) {
+                for (std::uint64_t marks = leaves[leaf].exchange(0, std::memory_order_acq_rel); marks != 0;
+                     marks &= marks - 1) {
                     look(leaf * 64 + static_cast<std::uint32_t>(__builtin_ctzll(marks)));
                 }
             }
@@ -108,17 +121,24 @@ public:
 private:
     static constexpr std::uint32_t half = 32;
 
-    [[nodiscard]] static constexpr std::uint32_t leaves_for(std::uint32_t slot_count) noexcept { return (slot_count + 63) / 64; }
-    [[nodiscard]] static constexpr std::uint32_t summaries_for(std::uint32_t slot_count) noexcept { return (leaves_for(slot_count) + 63) / 64; }
+    [[nodiscard]] static constexpr std::uint32_t leaves_for(std::uint32_t slot_count) noexcept {
+        return (slot_count + 63) / 64;
+    }
+    [[nodiscard]] static constexpr std::uint32_t summaries_for(std::uint32_t slot_count) noexcept {
+        return (leaves_for(slot_count) + 63) / 64;
+    }
 
-    [[nodiscard]] std::atomic<std::uint64_t>* marks_of(std::uint32_t waiter) const noexcept { return marks_ + waiter * words_for(slots_); }
+    [[nodiscard]] std::atomic<std::uint64_t>* marks_of(std::uint32_t waiter) const noexcept {
+        return marks_ + waiter * words_for(slots_);
+    }
 
     void use(std::uint32_t waiter) noexcept {
         if (waiter >= half) { upper_half_used_.store(1, std::memory_order_relaxed); }  // released as the set is
     }
 
     void call_one(std::uint32_t waiter, std::uint32_t slot) noexcept {
-        // acquire: the parker there has been made. Set before the waiter was added to the set, so whoever decides its task sees it.
+        // acquire: the parker there has been made. Set before the waiter was added to the set, so whoever decides its
+        // task sees it.
         sync::Parker* const other = elsewhere_[waiter].load(std::memory_order_acquire);
         if (other == nullptr) {
             parkers_[waiter].notify();
@@ -127,7 +147,8 @@ private:
         std::atomic<std::uint64_t>* const leaves = marks_of(waiter);
         leaves[slot / 64].fetch_or(std::uint64_t{1} << (slot % 64), std::memory_order_acq_rel);
         reach(FaultPoint::marked);
-        leaves[leaves_for(slots_) + slot / 4096].fetch_or(std::uint64_t{1} << (slot / 64 % 64), std::memory_order_acq_rel);
+        leaves[leaves_for(slots_) + slot / 4096].fetch_or(std::uint64_t{1} << (slot / 64 % 64),
+                                                          std::memory_order_acq_rel);
         other->notify();
     }
 
@@ -139,7 +160,8 @@ private:
     std::atomic<std::uint32_t> upper_half_used_;
 };
 
-static_assert(std::is_standard_layout_v<Waiters> && std::is_trivially_destructible_v<Waiters>, "processes share the bytes; nobody destroys them");
+static_assert(std::is_standard_layout_v<Waiters> && std::is_trivially_destructible_v<Waiters>,
+              "processes share the bytes; nobody destroys them");
 static_assert(std::atomic<sync::Parker*>::is_always_lock_free, "a lock would be private to one process");
 
 }  // namespace procpool::task

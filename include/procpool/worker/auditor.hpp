@@ -15,14 +15,18 @@
 
 namespace procpool::worker {
 
-/// Acts on proofs only, none of which a right program can bring about, however slow, stopped or often killed its workers are. Who waits long for
-/// a task asks for a look (Control::audits). Called by: supervisor, which has reaped and settled everybody who is not `occupied`.
+/// Acts on proofs only, none of which a right program can bring about, however slow, stopped or often killed its
+/// workers are. Who waits long for a task asks for a look (Control::audits). Called by: supervisor, which has reaped
+/// and settled everybody who is not `occupied`.
 class Auditor {
 public:
     explicit Auditor(task::Board& board) : board_(board), seats_(board.seats().size()) {}
 
-    /// ending: workers are to leave, so that nobody may wait for tasks any more who would ask. Returns: when to look unasked.
-    [[nodiscard]] Clock::time_point next_time(bool ending) const noexcept { return ending || waits_for_answer() ? next_ : Clock::time_point::max(); }
+    /// ending: workers are to leave, so that nobody may wait for tasks any more who would ask. Returns: when to look
+    /// unasked.
+    [[nodiscard]] Clock::time_point next_time(bool ending) const noexcept {
+        return ending || waits_for_answer() ? next_ : Clock::time_point::max();
+    }
 
     /// Effects: looks, when the parent has asked or it is time. occupied, kill: as for look().
     template <class Occupied, class Kill>
@@ -53,19 +57,27 @@ public:
             const task::Word word = word_of(slot);
             if (word.phase() != task::Phase::started || !board_.is_plausible(slot, word)) { continue; }
             if (!occupied(word.seat()) || is_elsewhere(slot, word)) {
-                board_.control.casualties.fetch_add(1, std::memory_order_relaxed);  // first, for who learns of it from the word
-                if (!board_.lose_started(slot, word, task::Cause::overwritten)) { board_.control.casualties.fetch_sub(1, std::memory_order_relaxed); }
+                board_.control.casualties.fetch_add(
+                    1, std::memory_order_relaxed);  // first, for who learns of it from the word
+                if (!board_.lose_started(slot, word, task::Cause::overwritten)) {
+                    board_.control.casualties.fetch_sub(1, std::memory_order_relaxed);
+                }
             }
         }
         // A verdict that a task has written, or a word that is none, keeps a worker from saying that its task is done.
         for (std::uint32_t seat = 0; seat < seats_.size(); ++seat) {
-            if (occupied(seat) && board_.seats()[seat].current.load(std::memory_order_relaxed) == task::Seat::condemned) { kill(seat); }
+            if (occupied(seat) &&
+                board_.seats()[seat].current.load(std::memory_order_relaxed) == task::Seat::condemned) {
+                kill(seat);
+            }
         }
     }
 
 private:
     /// Whether a worker has been asked whether it sleeps: its answer takes no time, if it can give one.
-    [[nodiscard]] bool waits_for_answer() const noexcept { return std::any_of(seats_.begin(), seats_.end(), [](const Look& seat) { return seat.asks; }); }
+    [[nodiscard]] bool waits_for_answer() const noexcept {
+        return std::any_of(seats_.begin(), seats_.end(), [](const Look& seat) { return seat.asks; });
+    }
 
     /// What was seen of a seat.
     struct Look {
@@ -83,7 +95,9 @@ private:
         if (!board_.is_marked(slot)) { return; }
         bool runs = false;
         for (std::uint32_t seat = 0; seat < seats_.size() && board_.is_overwritten(slot); ++seat) {
-            if (!occupied(seat) || board_.seats()[seat].current.load(std::memory_order_relaxed) != slot + 1) { continue; }
+            if (!occupied(seat) || board_.seats()[seat].current.load(std::memory_order_relaxed) != slot + 1) {
+                continue;
+            }
             kill(seat);
             runs = true;
         }
@@ -95,18 +109,24 @@ private:
         task::Seat& seat = board_.seats()[word.seat()];
         const std::uint32_t current = seat.current.load(std::memory_order_acquire);
         if (current == slot + 1) { return false; }
-        // A worker claims tasks between saying that it is ready and that it leaves; a spare one when it has an index, or the pool is not open any more.
-        const bool has_index = seat.index.load(std::memory_order_acquire) < board_.control.workers || !board_.control.goes_on();
+        // A worker claims tasks between saying that it is ready and that it leaves; a spare one when it has an index,
+        // or the pool is not open any more.
+        const bool has_index =
+            seat.index.load(std::memory_order_acquire) < board_.control.workers || !board_.control.goes_on();
         const bool claims = seat.state.load(std::memory_order_acquire) == task::SeatState::ready && has_index;
         if (!claims) { return word_of(slot).bits() == word.bits(); }
         if (current - 1 < board_.used_slots().size()) {  // a worker claims a task when its last one is decided
             const task::Word other = word_of(current - 1);
-            const bool runs = other.phase() == task::Phase::started && other.seat() == word.seat() && board_.is_plausible(current - 1, other);
+            const bool runs = other.phase() == task::Phase::started && other.seat() == word.seat() &&
+                              board_.is_plausible(current - 1, other);
             return runs && word_of(slot).bits() == word.bits() && word_of(current - 1).bits() == other.bits() &&
                    seat.current.load(std::memory_order_acquire) == current;
         }
-        // A sleeper says so itself, and takes it back before it claims anything. Taken out of the set in the last look, so what is there is its own word.
-        if (seats_[word.seat()].is_asked && board_.sleeping.contains(word.seat())) { return word_of(slot).bits() == word.bits(); }
+        // A sleeper says so itself, and takes it back before it claims anything. Taken out of the set in the last look,
+        // so what is there is its own word.
+        if (seats_[word.seat()].is_asked && board_.sleeping.contains(word.seat())) {
+            return word_of(slot).bits() == word.bits();
+        }
         board_.sleeping.remove(word.seat());
         seat.parker.rouse();
         seats_[word.seat()].asks = true;

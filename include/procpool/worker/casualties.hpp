@@ -18,13 +18,14 @@
 
 namespace procpool::worker {
 
-/// Called by: supervisor, which has seen the worker's end and not yet given its seat away: nobody but the parent, which may condemn or
-/// count, touches a started task's word or slot meanwhile.
+/// Called by: supervisor, which has seen the worker's end and not yet given its seat away: nobody but the parent, which
+/// may condemn or count, touches a started task's word or slot meanwhile.
 class Casualties {
 public:
     explicit Casualties(task::Board& board) noexcept : board_(board) {}
 
-    /// Effects: each task that the dead worker ran runs again, if it may, and is lost otherwise. Returns: whether there was one.
+    /// Effects: each task that the dead worker ran runs again, if it may, and is lost otherwise. Returns: whether there
+    /// was one.
     bool settle(std::uint32_t seat, const os::EndedChild& ended) noexcept {
         const auto used = board_.used_slots();
         bool any = false;
@@ -40,9 +41,11 @@ public:
     }
 
 private:
-    /// Whether the worker died of that crash: the seat may have the one of another process, or of a worker that was killed over it.
+    /// Whether the worker died of that crash: the seat may have the one of another process, or of a worker that was
+    /// killed over it.
     [[nodiscard]] static bool is_of(const task::Crash& crash, const os::EndedChild& ended) noexcept {
-        return crash.count != 0 && crash.pid == ended.pid && ended.status.signaled() && ended.status.signal() == crash.signal;
+        return crash.count != 0 && crash.pid == ended.pid && ended.status.signaled() &&
+               ended.status.signal() == crash.signal;
     }
 
     /// A worker counts a task before it says that it is done. It is dead, so nobody else writes what it counted with.
@@ -61,12 +64,14 @@ private:
             const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
             if (word.phase() != task::Phase::started || board_.seat_of(word.seat()) == nullptr) { return; }
             const task::Cause cause = cause_of(word);
-            if (issue.has(task::Slot::special) && issue.retries > 0 && (cause == task::Cause::died || cause == task::Cause::timed_out)) {
+            if (issue.has(task::Slot::special) && issue.retries > 0 &&
+                (cause == task::Cause::died || cause == task::Cause::timed_out)) {
                 board_.results.release_after_death(index, word.generation());
                 if (!std::exchange(told, true)) { tell(index, word, ended, cause, true); }
                 --issue.retries;
                 ++slot.attempt;
-                board_.control.retried.fetch_add(1, std::memory_order_relaxed);  // first, for who learns of it from the task's end
+                board_.control.retried.fetch_add(
+                    1, std::memory_order_relaxed);  // first, for who learns of it from the task's end
                 if (board_.requeue(index, word)) {
                     board_.wake_for_new_task();
                     return;
@@ -89,32 +94,55 @@ private:
         }
     }
 
-    /// Effects: log and trace have what became of the task, and with it of its worker. Before anybody learns of it from the task's word.
-    void tell(std::uint32_t index, task::Word word, const os::EndedChild& ended, task::Cause cause, bool runs_again) noexcept {
+    /// Effects: log and trace have what became of the task, and with it of its worker. Before anybody learns of it from
+    /// the task's word.
+    void tell(std::uint32_t index, task::Word word, const os::EndedChild& ended, task::Cause cause,
+              bool runs_again) noexcept {
         const task::Slot& slot = board_.all_slots()[index];
         const std::uint32_t worker = board_.seats()[word.seat()].index.load(std::memory_order_relaxed);
         if (slot.is_traced()) {
             const std::uint64_t progress = board_.seats()[word.seat()].progress.load(std::memory_order_relaxed);
             const std::uint32_t items = progress >> 32 == word.generation() ? static_cast<std::uint32_t>(progress) : 0;
-            trace_task(board_, index, {.begin = 0, .end = 0, .queued = 0, .cpu = -1, .task = number_of(index), .pid = ended.pid, .pool = 0, .worker = worker,
-                                       .items = items, .attempt = 0, .kind = {}, .ended = trace_end_of(cause), .text = {}});
-            if (cause == task::Cause::timed_out) { trace_event(board_, task::TraceKind::timed_out, worker, ended.pid, label_of(board_, index)); }
+            trace_task(board_, index,
+                       {.begin = 0,
+                        .end = 0,
+                        .queued = 0,
+                        .cpu = -1,
+                        .task = number_of(index),
+                        .pid = ended.pid,
+                        .pool = 0,
+                        .worker = worker,
+                        .items = items,
+                        .attempt = 0,
+                        .kind = {},
+                        .ended = trace_end_of(cause),
+                        .text = {}});
+            if (cause == task::Cause::timed_out) {
+                trace_event(board_, task::TraceKind::timed_out, worker, ended.pid, label_of(board_, index));
+            }
         }
-        const LogLevel level = cause == task::Cause::died || cause == task::Cause::timed_out ? LogLevel::warning : LogLevel::debug;
+        const LogLevel level =
+            cause == task::Cause::died || cause == task::Cause::timed_out ? LogLevel::warning : LogLevel::debug;
         if (!is_logged(level)) { return; }
-        const LogSubject subject{worker, ended.pid, number_of(index), label_of(board_, index), board_.control.name.data()};
+        const LogSubject subject{worker, ended.pid, number_of(index), label_of(board_, index),
+                                 board_.control.name.data()};
         const std::string_view again = runs_again ? "; it is run again" : "";
         if (cause == task::Cause::timed_out) {
-            report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}", worker, ended.pid, subject.task,
-                   std::chrono::duration<double>(board_.issue(index).time_limit()).count(), again);
+            report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}", worker,
+                   ended.pid, subject.task, std::chrono::duration<double>(board_.issue(index).time_limit()).count(),
+                   again);
         } else if (cause == task::Cause::killed) {
-            report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker, ended.pid, subject.task);
+            report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker,
+                   ended.pid, subject.task);
         } else {
-            report(level, subject, "worker {}, process {}, {} while it ran task {}{}", worker, ended.pid, to_string(ended.status), subject.task, again);
+            report(level, subject, "worker {}, process {}, {} while it ran task {}{}", worker, ended.pid,
+                   to_string(ended.status), subject.task, again);
         }
     }
 
-    [[nodiscard]] std::uint64_t number_of(std::uint32_t index) const noexcept { return board_.number_of(index).load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t number_of(std::uint32_t index) const noexcept {
+        return board_.number_of(index).load(std::memory_order_relaxed);
+    }
 
     [[nodiscard]] static task::TraceEnd trace_end_of(task::Cause cause) noexcept {
         switch (cause) {

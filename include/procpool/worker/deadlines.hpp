@@ -20,8 +20,8 @@ class Deadlines {
 public:
     explicit Deadlines(task::Board& board) : board_(board), watches_(board.seats().size()) {}
 
-    /// Calls expired(slot, word) for tasks past their timeout, and condemned(word) for those with a verdict. Returns: when to look again:
-    /// not before a running task expires, nor before one that is accepted now could.
+    /// Calls expired(slot, word) for tasks past their timeout, and condemned(word) for those with a verdict. Returns:
+    /// when to look again: not before a running task expires, nor before one that is accepted now could.
     template <class Expired, class Condemned>
     [[nodiscard]] Clock::time_point look(Expired expired, Condemned condemned) noexcept {
         Clock::time_point next = Clock::time_point::max();
@@ -35,7 +35,8 @@ public:
                 condemned(word);
             } else if ((started || word.phase() == task::Phase::pending) && board_.issue(i).is_timed()) {
                 const std::chrono::nanoseconds timeout = board_.issue(i).time_limit();
-                const Clock::time_point expires = started ? later(start_of(i, word, now), timeout) : later(now, timeout);
+                const Clock::time_point expires =
+                    started ? later(start_of(i, word, now), timeout) : later(now, timeout);
                 if (expires <= now && may_condemn(word)) {
                     expired(i, word);
                 } else {
@@ -46,8 +47,8 @@ public:
         return next;
     }
 
-    /// Returns: what find() returns, which calls look(), once nothing submitted meanwhile could expire earlier without whoever submits it
-    /// ringing.
+    /// Returns: what find() returns, which calls look(), once nothing submitted meanwhile could expire earlier without
+    /// whoever submits it ringing.
     template <class Find>
     [[nodiscard]] Clock::time_point arm(Find find) noexcept {
         Clock::time_point next = find();
@@ -77,22 +78,27 @@ private:
         return timeout > Clock::time_point::max() - from ? Clock::time_point::max() : from + timeout;
     }
 
-    [[nodiscard]] static bool is_stamped(task::Word word, std::uint64_t item) noexcept { return item >> 32 == word.generation(); }
+    [[nodiscard]] static bool is_stamped(task::Word word, std::uint64_t item) noexcept {
+        return item >> 32 == word.generation();
+    }
 
     /// The worker's stamp, or, when it was stopped before it wrote one, when the task was first seen running.
     [[nodiscard]] Clock::time_point start_of(std::uint32_t slot, task::Word word, Clock::time_point now) noexcept {
         const task::Seat& seat = board_.seats()[word.seat()];
         Watch& watch = watches_[word.seat()];
-        // Where the slot has another task by now, its number is newer than the word: that only puts off what is not to be stopped any more.
-        if (const std::uint64_t number = board_.number_of(slot).load(std::memory_order_acquire); watch.task != number) { watch = {number, now}; }
+        // Where the slot has another task by now, its number is newer than the word: that only puts off what is not to
+        // be stopped any more.
+        if (const std::uint64_t number = board_.number_of(slot).load(std::memory_order_acquire); watch.task != number) {
+            watch = {number, now};
+        }
         item_ = seat.item.load(std::memory_order_seq_cst);
         if (!is_stamped(word, item_)) { return watch.seen; }
         const Clock::time_point stamp{Clock::duration{seat.task_started.load(std::memory_order_seq_cst)}};
         return stamp >= Clock::time_point{} && stamp <= Clock::now() ? stamp : watch.seen;
     }
 
-    /// The item that start_of() saw the stamp of still runs, and will not be followed by another: the worker stamps the next one before it
-    /// steps to it, and finds that it must not step.
+    /// The item that start_of() saw the stamp of still runs, and will not be followed by another: the worker stamps the
+    /// next one before it steps to it, and finds that it must not step.
     [[nodiscard]] bool may_condemn(task::Word word) noexcept {
         std::atomic<std::uint64_t>& item = board_.seats()[word.seat()].item;
         if (!is_stamped(word, item_)) { return !is_stamped(word, item.load(std::memory_order_seq_cst)); }

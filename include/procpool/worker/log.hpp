@@ -9,12 +9,12 @@
 #include <procpool/task/chronicle.hpp>
 #include <procpool/worker/this_worker.hpp>
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <fmt/core.h>
 #include <string_view>
 
 namespace procpool {
@@ -36,7 +36,8 @@ struct LogSubject {
 };
 
 /// Called by: who has asked is_logged().
-inline void write_log(LogLevel level, const LogSubject& subject, fmt::string_view format, fmt::format_args arguments) noexcept {
+inline void write_log(LogLevel level, const LogSubject& subject, fmt::string_view format,
+                      fmt::format_args arguments) noexcept {
     // Formatted first: that may run code of the user's, which may log, throw or die.
     constexpr std::size_t most = task::JournalEntry::most_text;
     std::array<char, most> text;
@@ -55,7 +56,9 @@ inline void write_log(LogLevel level, const LogSubject& subject, fmt::string_vie
     }
     const std::int32_t self = os::this_process();
     task::Chronicle::current()->journal.write(self, [&](task::JournalEntry& entry) {
-        entry.time = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+        entry.time =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+                .count();
         entry.task = subject.task;
         entry.pid = subject.pid != 0 ? subject.pid : self;
         entry.worker = subject.worker;
@@ -68,7 +71,8 @@ inline void write_log(LogLevel level, const LogSubject& subject, fmt::string_vie
 
 /// Effects: logs something about the subject.
 template <class... Args>
-void report(LogLevel level, const LogSubject& subject, fmt::format_string<Args...> format, const Args&... args) noexcept {
+void report(LogLevel level, const LogSubject& subject, fmt::format_string<Args...> format,
+            const Args&... args) noexcept {
     if (is_logged(level)) { write_log(level, subject, format, fmt::make_format_args(args...)); }
 }
 
@@ -82,12 +86,15 @@ void report(LogLevel level, const LogSubject& subject, fmt::format_string<Args..
 
 }  // namespace worker
 
-/// Effects: the program's sink gets the formatted text as one record, soon, also if the caller's process dies right afterwards; see
-/// set_log_sink(). Nothing is formatted when nobody wants records of this level. A full journal loses its oldest records; the sink is told
-/// how many. Called by: tasks, initializers, finalizers, the parent, and what they fork; any thread.
+/// Effects: the program's sink gets the formatted text as one record, soon, also if the caller's process dies right
+/// afterwards; see set_log_sink(). Nothing is formatted when nobody wants records of this level. A full journal loses
+/// its oldest records; the sink is told how many. Called by: tasks, initializers, finalizers, the parent, and what they
+/// fork; any thread.
 template <class... Args>
 void log(LogLevel level, fmt::format_string<Args...> format, const Args&... args) noexcept {
-    if (worker::is_logged(level)) { worker::write_log(level, worker::log_subject(), format, fmt::make_format_args(args...)); }
+    if (worker::is_logged(level)) {
+        worker::write_log(level, worker::log_subject(), format, fmt::make_format_args(args...));
+    }
 }
 
 /// The least level that reaches a sink; `off` without one. The same in the parent and in its workers.

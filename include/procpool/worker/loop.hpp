@@ -7,11 +7,11 @@
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/codec/task_frame.hpp>
+#include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/os/yield.hpp>
-#include <procpool/core/deadline.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/stop_watcher.hpp>
 #include <procpool/worker/this_worker.hpp>
@@ -31,11 +31,11 @@ namespace procpool::worker {
 
 /// What differs between workers that are processes and workers that are threads.
 struct Host {
-    PlaceOf place_of;              ///< of addresses in results
-    void (*before_result)();       ///< before a result is written to shared memory, if it is while the task runs
-    void (*after_task)();          ///< before a result is published, when its arguments are gone
-    void (*condemned)();           ///< a verdict has been passed on the task: waits to be killed, where that can be
-    void (*thread_ended)();        ///< the task ended the thread it runs on: ends the process, where the worker is one
+    PlaceOf place_of;         ///< of addresses in results
+    void (*before_result)();  ///< before a result is written to shared memory, if it is while the task runs
+    void (*after_task)();     ///< before a result is published, when its arguments are gone
+    void (*condemned)();      ///< a verdict has been passed on the task: waits to be killed, where that can be
+    void (*thread_ended)();   ///< the task ended the thread it runs on: ends the process, where the worker is one
     os::Wiped* (*wiped_word)() noexcept = nullptr;  ///< see TaskHost::wiped_word(); null where it is
 };
 
@@ -43,8 +43,13 @@ struct Host {
 class Loop final : private TaskHost {
 public:
     Loop(task::Board& board, std::uint32_t seat, const Host& host) noexcept
-        : board_(board), seat_(board.seats()[seat]), number_(seat), index_(seat_.index.load(std::memory_order_relaxed)), mail_(board.mail()[index_]),
-          host_(host), watcher_(seat_.stopper) {}
+        : board_(board),
+          seat_(board.seats()[seat]),
+          number_(seat),
+          index_(seat_.index.load(std::memory_order_relaxed)),
+          mail_(board.mail()[index_]),
+          host_(host),
+          watcher_(seat_.stopper) {}
 
     /// Effects: runs tasks until the pool is closed and nothing is left, or until it is stopped.
     void run() {
@@ -70,7 +75,8 @@ public:
 
     // ---- in a task of this worker that waits, and goes on afterwards
 
-    /// Effects: as run_one(). mail: whether a task may be one for this worker only, which is not to run in the middle of another.
+    /// Effects: as run_one(). mail: whether a task may be one for this worker only, which is not to run in the middle
+    /// of another.
     bool run_one_within(bool mail) {
         const std::optional<task::Claim> claim = mail ? next() : board_.claim(number_);
         if (claim) { run_nested(*claim); }
@@ -88,12 +94,16 @@ public:
         const auto used = board_.used_slots();
         for (std::uint32_t i = 0; i < used.size(); ++i) {
             const task::Word word{used[i].word.load(std::memory_order_acquire)};
-            const bool waited_for = word.waited() && (used[i].waiters.load(std::memory_order_relaxed) & task::Waiters::bit(waiter)) != 0;
-            if (waited_for && word.phase() == task::Phase::pending && run_within({i, word.generation()})) { return true; }
+            const bool waited_for =
+                word.waited() && (used[i].waiters.load(std::memory_order_relaxed) & task::Waiters::bit(waiter)) != 0;
+            if (waited_for && word.phase() == task::Phase::pending && run_within({i, word.generation()})) {
+                return true;
+            }
         }
         return false;
     }
-    /// Effects: runs the pending task that was submitted last, which is most likely what the caller waits for. Returns: false when there is none.
+    /// Effects: runs the pending task that was submitted last, which is most likely what the caller waits for. Returns:
+    /// false when there is none.
     bool run_newest_within() {
         const auto used = board_.used_slots();
         std::optional<task::Offer> newest;
@@ -114,13 +124,20 @@ public:
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
 
 private:
-    /// What belongs to the task that waits, while another one runs. Its clock goes on; who looks at deadlines may learn of it later.
+    /// What belongs to the task that waits, while another one runs. Its clock goes on; who looks at deadlines may learn
+    /// of it later.
     class Waiting {
     public:
         explicit Waiting(Loop& loop) noexcept
-            : loop_(loop), identity_(identity), claim_(loop.claim_), items_(loop.items_), took_token_(std::exchange(loop.took_token_, false)),
-              current_(loop.seat_.current.load(std::memory_order_relaxed)), task_started_(loop.seat_.task_started.load(std::memory_order_relaxed)),
-              item_(loop.seat_.item.load(std::memory_order_relaxed)), progress_(loop.seat_.progress.load(std::memory_order_relaxed)) {
+            : loop_(loop),
+              identity_(identity),
+              claim_(loop.claim_),
+              items_(loop.items_),
+              took_token_(std::exchange(loop.took_token_, false)),
+              current_(loop.seat_.current.load(std::memory_order_relaxed)),
+              task_started_(loop.seat_.task_started.load(std::memory_order_relaxed)),
+              item_(loop.seat_.item.load(std::memory_order_relaxed)),
+              progress_(loop.seat_.progress.load(std::memory_order_relaxed)) {
             ++loop.waiting_;
         }
         Waiting(const Waiting&) = delete;
@@ -168,9 +185,13 @@ private:
     [[nodiscard]] bool must_leave() const noexcept { return !board_.control.goes_on(); }
 
     /// What is left is for others.
-    [[nodiscard]] bool must_make_room() const noexcept { return is_being_replaced() || (board_.control.items_per_worker != 0 && item_budget() == 0); }
+    [[nodiscard]] bool must_make_room() const noexcept {
+        return is_being_replaced() || (board_.control.items_per_worker != 0 && item_budget() == 0);
+    }
     /// Memory order: relaxed: one task more or less is all the same; who sleeps has looked by goes_on().
-    [[nodiscard]] bool is_being_replaced() const noexcept { return board_.control.refork.load(std::memory_order_relaxed) != task::Refork::none; }
+    [[nodiscard]] bool is_being_replaced() const noexcept {
+        return board_.control.refork.load(std::memory_order_relaxed) != task::Refork::none;
+    }
 
     void run_task(task::Claim claim) {
         task::Slot& slot = board_.all_slots()[claim.slot];
@@ -210,10 +231,14 @@ private:
         slot.outcome = outcome;
         board_.results.seal(claim.slot, out.buffer(), out.size());
         auto& count = outcome == task::Outcome::value ? seat_.completed : seat_.failed;
-        count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // this worker alone writes it, as long as it lives
+        count.store(count.load(std::memory_order_relaxed) + 1,
+                    std::memory_order_relaxed);  // this worker alone writes it, as long as it lives
         count_items(items_ == 0 ? 1 : 0);
         seat_.current.store(task::Seat::counted, std::memory_order_relaxed);
-        if (run) [[unlikely]] { run->end(id(), index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome == task::Outcome::exception); }
+        if (run) [[unlikely]] {
+            run->end(id(), index_, seat_.pid.load(std::memory_order_relaxed), items_,
+                     outcome == task::Outcome::exception);
+        }
         reach(FaultPoint::before_done);
         if (!board_.finish(claim, number_)) {
             seat_.current.store(task::Seat::condemned, std::memory_order_relaxed);
@@ -224,14 +249,15 @@ private:
         if (timed || items_ != 0) { forget_items(); }
     }
 
-    /// Effects: what this task has left on the seat is not taken for a task's of the same generation, 2^32 later. Requires: it is decided, or what
-    /// watches its deadline would miss its stamp.
+    /// Effects: what this task has left on the seat is not taken for a task's of the same generation, 2^32 later.
+    /// Requires: it is decided, or what watches its deadline would miss its stamp.
     void forget_items() noexcept {
         seat_.item.store(0, std::memory_order_relaxed);
         seat_.progress.store(0, std::memory_order_relaxed);
     }
 
-    /// Effects: the result is what was thrown; or that there is no memory to tell it, which needs no more than the slot's first line.
+    /// Effects: the result is what was thrown; or that there is no memory to tell it, which needs no more than the
+    /// slot's first line.
     static void encode_error(Writer& out, const std::exception_ptr& thrown) {
         out.rewind(0);
         try {
@@ -244,7 +270,8 @@ private:
 
     void start_clock() noexcept {
         seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
-        seat_.item.store(std::uint64_t{claim_.generation} << 32, std::memory_order_release);  // the stamp above is this task's
+        seat_.item.store(std::uint64_t{claim_.generation} << 32,
+                         std::memory_order_release);  // the stamp above is this task's
     }
 
     void count_items(std::uint64_t items) noexcept {
@@ -267,10 +294,14 @@ private:
     }
 
     // relaxed: it was written before the task was claimed, and stays until it is decided.
-    [[nodiscard]] std::uint64_t id() const noexcept override { return board_.number_of(claim_.slot).load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t id() const noexcept override {
+        return board_.number_of(claim_.slot).load(std::memory_order_relaxed);
+    }
     [[nodiscard]] std::string_view label() const noexcept override { return label_of(board_, claim_.slot); }
 
-    [[nodiscard]] os::Wiped* wiped_word() const noexcept override { return host_.wiped_word == nullptr ? nullptr : host_.wiped_word(); }
+    [[nodiscard]] os::Wiped* wiped_word() const noexcept override {
+        return host_.wiped_word == nullptr ? nullptr : host_.wiped_word();
+    }
     void leave_if_impostor() override { host_.before_result(); }
 
     [[nodiscard]] std::uint64_t item_budget() const noexcept override {
@@ -289,17 +320,22 @@ private:
         board_.results.seal(claim_.slot, result.buffer(), result.size());
         count_items(done - items_);
         items_ = done;
-        seat_.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done), std::memory_order_relaxed);
+        seat_.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done),
+                             std::memory_order_relaxed);
         reach(FaultPoint::item_done);
         if (!board_.all_slots()[claim_.slot].is_special() || !board_.issue(claim_.slot).is_timed()) { return; }
-        // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the stamp.
+        // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the
+        // stamp.
         seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_seq_cst);
         std::uint64_t item = seat_.item.load(std::memory_order_relaxed);
         const std::uint64_t next = (item & ~std::uint64_t{0xffffffff}) | static_cast<std::uint32_t>(item + 2);
-        if ((item & 1) != 0 || !seat_.item.compare_exchange_strong(item, next, std::memory_order_seq_cst)) { host_.condemned(); }
+        if ((item & 1) != 0 || !seat_.item.compare_exchange_strong(item, next, std::memory_order_seq_cst)) {
+            host_.condemned();
+        }
     }
 
-    /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is woken.
+    /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is
+    /// woken.
     void search_or_sleep() {
         const task::Control& control = board_.control;
         const bool alone = control.workers == 1;  // then nobody relies on it to look, so it need not say that it does
@@ -346,7 +382,8 @@ private:
         return false;
     }
 
-    /// Lets a result grow into its slot's memory; one that fits into the slot's first line is copied there when the task has ended.
+    /// Lets a result grow into its slot's memory; one that fits into the slot's first line is copied there when the
+    /// task has ended.
     struct Results {
         task::Board& board;
         task::Claim claim;

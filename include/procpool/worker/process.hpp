@@ -37,13 +37,15 @@ inline constinit os::Token worker_token = 0;
 /// The code that the parent had when it forked this process; null in a program that nobody forked.
 inline constinit const os::Modules* parents_code = nullptr;
 
-/// Where a result's address lies for the parent: what this worker allocates in shared memory after the fork, the parent does not have, nor
-/// the code that it loads.
+/// Where a result's address lies for the parent: what this worker allocates in shared memory after the fork, the parent
+/// does not have, nor the code that it loads.
 [[nodiscard]] inline Place place_for_parent(const void* address) {
     if (!os::may_be_address(address)) { return Place::common; }
     if (shm::is_shared_with_parent(address)) { return Place::shared; }
     if (os::reservations.hold(address)) { return Place::common; }
-    if (parents_code != nullptr && parents_code->contain(reinterpret_cast<std::uintptr_t>(address))) { return Place::common; }
+    if (parents_code != nullptr && parents_code->contain(reinterpret_cast<std::uintptr_t>(address))) {
+        return Place::common;
+    }
     return os::is_readable(address) ? Place::private_ : Place::common;
 }
 
@@ -88,11 +90,14 @@ inline void name_process(const std::string& name, std::uint32_t index) noexcept 
 /// Blocks until a retiring worker gives its index to this one, or the pool is closed or reforked.
 inline void wait_for_index(task::Board& board, std::uint32_t seat_number) {
     task::Seat& seat = board.seats()[seat_number];
-    // seq_cst: offered before the look at life; whoever closes the pool moves life first and then notifies the spare worker. Offered again whenever
-    // it is woken, since a task may have written there; if somebody gives it an index between, the second offer is found to be no longer good.
+    // seq_cst: offered before the look at life; whoever closes the pool moves life first and then notifies the spare
+    // worker. Offered again whenever it is woken, since a task may have written there; if somebody gives it an index
+    // between, the second offer is found to be no longer good.
     const auto must_wait = [&] {
         std::uint32_t index = seat.index.load(std::memory_order_acquire);
-        if (index > board.control.workers) { seat.index.compare_exchange_strong(index, board.control.workers, std::memory_order_acq_rel); }  // nobody's
+        if (index > board.control.workers) {
+            seat.index.compare_exchange_strong(index, board.control.workers, std::memory_order_acq_rel);
+        }  // nobody's
         return index >= board.control.workers && board.control.goes_on();
     };
     do {
@@ -107,44 +112,52 @@ inline void wait_for_index(task::Board& board, std::uint32_t seat_number) {
 inline bool give_index_to_spare(task::Board& board, const task::Seat& retiring) noexcept {
     const std::uint32_t spare = board.from_workers.spare.exchange(0, std::memory_order_seq_cst);
     if (spare == 0) { return false; }
-    // It may have died and another worker may sit there, or it may have an index already: an index that is given is never changed.
+    // It may have died and another worker may sit there, or it may have an index already: an index that is given is
+    // never changed.
     std::uint32_t none = board.control.workers;
     task::Seat* const seat = board.seat_of(spare - 1);
-    if (seat == nullptr || !seat->index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed), std::memory_order_acq_rel)) {
+    if (seat == nullptr || !seat->index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed),
+                                                                std::memory_order_acq_rel)) {
         return false;
     }
     seat->parker.notify();
     return true;
 }
 
-/// Effects: another worker has this one's index before it ends. One worker at a time waits for that as long as a worker may take to start;
-/// those that come meanwhile leave at once and are replaced when they have ended, so that several are replaced at a time.
-inline void replace_by_spare(task::Board& board, std::uint32_t seat_number, std::chrono::milliseconds longest) noexcept {
+/// Effects: another worker has this one's index before it ends. One worker at a time waits for that as long as a worker
+/// may take to start; those that come meanwhile leave at once and are replaced when they have ended, so that several
+/// are replaced at a time.
+inline void replace_by_spare(task::Board& board, std::uint32_t seat_number,
+                             std::chrono::milliseconds longest) noexcept {
     constexpr std::chrono::milliseconds now_and_then{100};
     const task::Control& control = board.control;
     task::FromWorkers& from_workers = board.from_workers;
     const Deadline deadline = Deadline::after(longest);
     std::uint32_t nobody = 0;
-    // seq_cst: registered before the look at spare and life; a spare worker offers itself, and whoever closes the pool moves life, before
-    // they look for a retiree. Who is to notify it may die in between, so it looks again now and then.
+    // seq_cst: registered before the look at spare and life; a spare worker offers itself, and whoever closes the pool
+    // moves life, before they look for a retiree. Who is to notify it may die in between, so it looks again now and
+    // then.
     const bool waits = from_workers.retiree.compare_exchange_strong(nobody, seat_number + 1, std::memory_order_seq_cst);
     while (control.goes_on() && !give_index_to_spare(board, board.seats()[seat_number])) {
         if (!waits || deadline.passed()) { break; }
         board.seats()[seat_number].parker.park(deadline.or_sooner(Deadline::after(now_and_then)));
     }
-    // relaxed: it says nothing about other memory. Only this worker writes it while it holds its seat; after its death, the supervisor.
+    // relaxed: it says nothing about other memory. Only this worker writes it while it holds its seat; after its death,
+    // the supervisor.
     if (waits) { from_workers.retiree.store(0, std::memory_order_relaxed); }
 }
 
 inline constinit task::Seat* crashing_seat = nullptr;
 
-/// Effects: when this process crashes, its seat tells where. What it forks inherits the handler, and the seat, but does not write there.
-/// Requires: worker_token and identity are this process's.
+/// Effects: when this process crashes, its seat tells where. What it forks inherits the handler, and the seat, but does
+/// not write there. Requires: worker_token and identity are this process's.
 inline void record_crashes(task::Seat& seat) noexcept {
     crashing_seat = &seat;
     os::on_crash([](int signal, const void*) noexcept {
         // The number too: a child made by vfork() has all of this memory.
-        if (!os::is_process(worker_token) || os::this_process() != crashing_seat->pid.load(std::memory_order_relaxed)) { return; }
+        if (!os::is_process(worker_token) || os::this_process() != crashing_seat->pid.load(std::memory_order_relaxed)) {
+            return;
+        }
         task::Crash& crash = crashing_seat->crash;
         crash.signal = signal;
         crash.pid = os::this_process();
@@ -153,10 +166,11 @@ inline void record_crashes(task::Seat& seat) noexcept {
 }
 
 /// Effects: is worker `index` on `seat` until the pool ends, and never returns.
-/// Called by: supervisor, in the child it has just forked, with all signals blocked and no handlers; see Supervisor::run() for what it has prepared.
-/// Everything here that runs before user code is boring on purpose: no lock, no static with a constructor, nothing a thread of the parent may have
-/// held when it forked.
-[[noreturn]] inline void run_process(task::Board& board, const Setup& setup, std::uint32_t seat_number, std::uint32_t index, pid_t supervisor) {
+/// Called by: supervisor, in the child it has just forked, with all signals blocked and no handlers; see
+/// Supervisor::run() for what it has prepared. Everything here that runs before user code is boring on purpose: no
+/// lock, no static with a constructor, nothing a thread of the parent may have held when it forked.
+[[noreturn]] inline void run_process(task::Board& board, const Setup& setup, std::uint32_t seat_number,
+                                     std::uint32_t index, pid_t supervisor) {
     if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }
     reach(FaultPoint::after_fork);
     os::lead_group(0);  // what a task starts ends with its worker
@@ -180,7 +194,8 @@ inline void record_crashes(task::Seat& seat) noexcept {
         try {
             setup.initializer();
         } catch (...) {
-            board.from_workers.explain("the initializer of worker " + std::to_string(index) + " threw " + describe_current_exception());
+            board.from_workers.explain("the initializer of worker " + std::to_string(index) + " threw " +
+                                       describe_current_exception());
             seat.state.store(task::SeatState::failed, std::memory_order_release);
             std::exit(EXIT_FAILURE);
         }

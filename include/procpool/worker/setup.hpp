@@ -23,16 +23,15 @@ struct Setup {
     std::chrono::milliseconds terminate_grace;
     std::string name;
     bool recycles = false;  ///< workers are replaced after some items, so one more is kept ready
-    bool on_first_stack = true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
+    bool on_first_stack =
+        true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
 };
 
 /// Text for people about the exception being handled. Called by: a catch block.
 [[nodiscard]] inline std::string describe_current_exception() {
     try {
         throw;
-    } catch (const std::exception& error) {
-        return type_name(typeid(error)) + ": " + error.what();
-    } catch (...) {
+    } catch (const std::exception& error) { return type_name(typeid(error)) + ": " + error.what(); } catch (...) {
         return "something that is no std::exception";
     }
 }

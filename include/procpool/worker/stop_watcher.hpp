@@ -19,8 +19,8 @@
 
 namespace procpool::worker {
 
-/// Belongs to one worker. Its thread starts with the first task that wants a token and sleeps until somebody notifies the seat's stopper.
-/// A task that waits may have another run meanwhile: each has a token of its own.
+/// Belongs to one worker. Its thread starts with the first task that wants a token and sleeps until somebody notifies
+/// the seat's stopper. A task that waits may have another run meanwhile: each has a token of its own.
 class StopWatcher {
 public:
     explicit StopWatcher(sync::Parker& stopper) noexcept : stopper_(stopper) {}
@@ -37,7 +37,9 @@ public:
     [[nodiscard]] std::stop_token token(const std::atomic<std::uint64_t>& request, std::uint64_t task) {
         {
             const std::lock_guard guard{mutex_};
-            if (tokens_.empty() || tokens_.back().request != &request || tokens_.back().task != task) { tokens_.push_back({{}, &request, task}); }
+            if (tokens_.empty() || tokens_.back().request != &request || tokens_.back().task != task) {
+                tokens_.push_back({{}, &request, task});
+            }
         }
         if (!thread_.joinable()) {
             const os::AllSignalsBlocked inherited_by_the_thread;
@@ -48,7 +50,8 @@ public:
         return tokens_.back().source.get_token();
     }
 
-    /// The task has ended: a request that comes now reaches nobody. Called by: the worker after each task that took a token.
+    /// The task has ended: a request that comes now reaches nobody. Called by: the worker after each task that took a
+    /// token.
     void end_of_task() {
         const std::lock_guard guard{mutex_};
         tokens_.pop_back();
@@ -65,14 +68,18 @@ private:
         const os::InProgramCode here;
         while (!ending_.load(std::memory_order_acquire)) {
             stopper_.park(Deadline::never());
-            while (std::optional<std::stop_source> source = next_to_stop()) { source->request_stop(); }  // runs stop callbacks, so not under the mutex
+            while (std::optional<std::stop_source> source = next_to_stop()) {
+                source->request_stop();
+            }  // runs stop callbacks, so not under the mutex
         }
     }
 
     [[nodiscard]] std::optional<std::stop_source> next_to_stop() {
         const std::lock_guard guard{mutex_};
         for (const Token& token : tokens_) {
-            if (!token.source.stop_requested() && token.request->load(std::memory_order_relaxed) == token.task) { return token.source; }
+            if (!token.source.stop_requested() && token.request->load(std::memory_order_relaxed) == token.task) {
+                return token.source;
+            }
         }
         return std::nullopt;
     }

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Supervisor: the process that forks the workers and their replacements, reaps them, and settles what the dead leave behind.
+/// Supervisor: the process that forks the workers and their replacements, reaps them, and settles what the dead leave
+/// behind.
 
 #include <procpool/core/deadline.hpp>
 #include <procpool/os/children.hpp>
@@ -34,22 +35,31 @@
 
 namespace procpool::worker {
 
-/// Made in the parent, used in its child: one thread, all signals blocked, no user code, no allocation in its loop. Children end in SIGCHLD,
-/// read from a descriptor: unlike a pidfd for each of them it needs one descriptor for any number of workers and every kernel has it.
+/// Made in the parent, used in its child: one thread, all signals blocked, no user code, no allocation in its loop.
+/// Children end in SIGCHLD, read from a descriptor: unlike a pidfd for each of them it needs one descriptor for any
+/// number of workers and every kernel has it.
 class Supervisor {
 public:
     /// bell: raised by the parent when Control changed. parent: readable when the parent has ended, or none.
     Supervisor(task::Board& board, const Setup& setup, os::Event& bell, os::Descriptor& parent)
-        : board_(board), setup_(setup), bell_(bell), parent_(parent), workers_(setup.workers + (setup.recycles ? 1 : 0)), deadlines_(board), casualties_(board), auditor_(board) {}
+        : board_(board),
+          setup_(setup),
+          bell_(bell),
+          parent_(parent),
+          workers_(setup.workers + (setup.recycles ? 1 : 0)),
+          deadlines_(board),
+          casualties_(board),
+          auditor_(board) {}
 
-    /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all signals blocked.
+    /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all
+    /// signals blocked.
     [[noreturn]] void run() {
         os::reset_all_signals();
         os::lead_group(0);  // a signal to the program's group leaves it to end the workers
         os::ThreadLocals::forget();
         watch_ = os::LifeLine::watch_parent(std::move(parent_), false);
         os::SignalsAtEnd::ask(watch_.pipe(), SIGCONT);  // to see the end also when it is stopped
-        os::hook_exits(leave_on_exit);  // for its workers
+        os::hook_exits(leave_on_exit);                  // for its workers
         name_process(setup_.name + "+", 0);
         children_ = os::watch_children();
         if (!children_) { fail_to_start(errno); }
@@ -67,7 +77,9 @@ public:
             reap_all();
             relieve_stopped();
             check_start_times();
-            auditor_.audit(is_ending(), [this](std::uint32_t seat) { return is_occupied(seat); }, [this](std::uint32_t seat) { kill_worker_on(seat); });
+            auditor_.audit(
+                is_ending(), [this](std::uint32_t seat) { return is_occupied(seat); },
+                [this](std::uint32_t seat) { kill_worker_on(seat); });
             spawn_what_is_due();
         }
         if (stopping() || !reforking()) {
@@ -89,13 +101,16 @@ private:
 
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
     [[nodiscard]] bool stopping() const noexcept { return life() > task::Life::closing; }
-    [[nodiscard]] bool reforking() const noexcept { return board_.control.refork.load(std::memory_order_seq_cst) != task::Refork::none; }
+    [[nodiscard]] bool reforking() const noexcept {
+        return board_.control.refork.load(std::memory_order_seq_cst) != task::Refork::none;
+    }
 
     // ---- forking
 
     /// Whether a worker sits there that has not been reaped; the seat's own state is what its worker says.
     [[nodiscard]] bool is_occupied(std::uint32_t seat) const noexcept {
-        return std::any_of(workers_.begin(), workers_.end(), [seat](const Worker& worker) { return worker.pid != 0 && worker.seat == seat; });
+        return std::any_of(workers_.begin(), workers_.end(),
+                           [seat](const Worker& worker) { return worker.pid != 0 && worker.seat == seat; });
     }
 
     [[nodiscard]] std::optional<std::uint32_t> vacant_seat() noexcept {
@@ -119,10 +134,12 @@ private:
         seat.crash.count = 0;
         seat.index.store(index, std::memory_order_relaxed);
         seat.current.store(0, std::memory_order_relaxed);
-        seat.before.store(seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        seat.before.store(seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed),
+                          std::memory_order_relaxed);
         const Clock::time_point now = Clock::now();
         seat.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-        seat.pid.store(0, std::memory_order_relaxed);  // not its predecessor's: somebody may signal what workers() shows
+        seat.pid.store(0,
+                       std::memory_order_relaxed);  // not its predecessor's: somebody may signal what workers() shows
         board_.sitter(*number).store(0, std::memory_order_relaxed);
         seat.state.store(task::SeatState::starting, std::memory_order_release);
         const pid_t self = os::this_process();
@@ -151,8 +168,8 @@ private:
         [[noreturn]] void run() const { run_process(board, setup, seat, index, supervisor); }
     };
 
-    /// The child's side of spawn(). The kernel kills it when its supervisor ends, in two ways: die_with_parent(), which a change of the user takes
-    /// away, and the end of life_, which closing all descriptors takes away.
+    /// The child's side of spawn(). The kernel kills it when its supervisor ends, in two ways: die_with_parent(), which
+    /// a change of the user takes away, and the end of life_, which closing all descriptors takes away.
     [[noreturn]] void live(Start start) noexcept {
         children_.close();
         bell_.close();
@@ -179,9 +196,13 @@ private:
 
     void spawn_what_is_due() noexcept {
         const Clock::time_point now = Clock::now();
-        // Workers of a closed pool leave when nothing is left, and then a task may be put back that its last worker died over.
-        const auto is_gone = [](const Worker& worker) { return worker.pid == 0 && worker.respawn_at == Clock::time_point::max(); };
-        const bool all_gone = workers_.back().pid == 0 && std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
+        // Workers of a closed pool leave when nothing is left, and then a task may be put back that its last worker
+        // died over.
+        const auto is_gone = [](const Worker& worker) {
+            return worker.pid == 0 && worker.respawn_at == Clock::time_point::max();
+        };
+        const bool all_gone =
+            workers_.back().pid == 0 && std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
         if (all_gone && needs_workers()) { workers_.front().respawn_at = now; }
         for (std::uint32_t index = 0; index < workers_.size(); ++index) {
             Worker& worker = workers_[index];
@@ -199,17 +220,21 @@ private:
     }
 
     [[nodiscard]] bool needs_workers() const noexcept {
-        return !reforking() && (life() == task::Life::open || (life() == task::Life::closing && !board_.queue.was_empty()));
+        return !reforking() &&
+               (life() == task::Life::open || (life() == task::Life::closing && !board_.queue.was_empty()));
     }
 
     /// A task waits for this worker and no other.
-    [[nodiscard]] bool has_mail(std::uint32_t index) const noexcept { return !stopping() && !reforking() && !board_.mail()[index].was_empty(); }
+    [[nodiscard]] bool has_mail(std::uint32_t index) const noexcept {
+        return !stopping() && !reforking() && !board_.mail()[index].was_empty();
+    }
 
     // ---- waiting
 
     void sleep() noexcept {
-        const auto readable = os::wait_any_readable<4>({children_.number(), bell_.number(), watch_.process(), watch_.pipe()},
-                                                       Deadline{deadlines_.arm([this] { return std::min(next_time(), next_deadline()); })});
+        const auto readable = os::wait_any_readable<4>(
+            {children_.number(), bell_.number(), watch_.process(), watch_.pipe()},
+            Deadline{deadlines_.arm([this] { return std::min(next_time(), next_deadline()); })});
         if ((readable[2] || readable[3] || watch_.must_ask()) && watch_.is_gone()) {
             kill_all(SIGKILL);
             os::leave(EXIT_FAILURE);
@@ -232,17 +257,22 @@ private:
 
     [[nodiscard]] Clock::time_point start_deadline(const Worker& worker) const noexcept {
         const task::Seat& seat = board_.seats()[worker.seat];
-        if (stopping() || seat.state.load(std::memory_order_acquire) != task::SeatState::starting) { return Clock::time_point::max(); }
+        if (stopping() || seat.state.load(std::memory_order_acquire) != task::SeatState::starting) {
+            return Clock::time_point::max();
+        }
         const Clock::time_point started = worker.started_at;  // the seat's own is what its worker could say
-        const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - started);  // in the units of the timeout: it may be huge
+        const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() -
+                                                              started);  // in the units of the timeout: it may be huge
         return setup_.start_timeout > longest ? Clock::time_point::max() : started + setup_.start_timeout;
     }
 
     void check_start_times() noexcept {
         for (const Worker& worker : workers_) {
             if (worker.pid == 0 || start_deadline(worker) > Clock::now()) { continue; }
-            break_pool("a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) + " ms",
-                       subject_of(board_, board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
+            break_pool(
+                "a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) +
+                    " ms",
+                subject_of(board_, board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
         }
     }
 
@@ -268,7 +298,9 @@ private:
 
     void break_pool(const std::string& reason, const LogSubject& about) noexcept {
         board_.from_workers.explain(reason);
-        if (board_.control.advance(task::Life::broken)) { report(LogLevel::error, about, "the pool is broken: {}", board_.from_workers.explanation()); }
+        if (board_.control.advance(task::Life::broken)) {
+            report(LogLevel::error, about, "the pool is broken: {}", board_.from_workers.explanation());
+        }
         follow_orders();
     }
 
@@ -299,8 +331,10 @@ private:
     }
 
     [[nodiscard]] bool may_end() const noexcept {
-        const bool anybody = std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.pid != 0; });
-        return !anybody && (stopping() || reforking() || (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
+        const bool anybody =
+            std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.pid != 0; });
+        return !anybody && (stopping() || reforking() ||
+                            (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
     }
 
     /// Nobody runs any more: every task that is not decided is lost.
@@ -314,28 +348,32 @@ private:
 
     void reap_all() noexcept {
         while (const std::optional<os::EndedChild> ended = os::ended_child()) {
-            os::signal_group(ended->pid, SIGKILL);  // what it started; the zombie keeps the number from being used again
-            const auto dead = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == ended->pid; });
+            os::signal_group(ended->pid,
+                             SIGKILL);  // what it started; the zombie keeps the number from being used again
+            const auto dead = std::find_if(workers_.begin(), workers_.end(),
+                                           [&](const Worker& worker) { return worker.pid == ended->pid; });
             if (dead != workers_.end()) { settle(*dead, *ended); }
             os::reap(ended->pid);
         }
     }
 
-    /// Effects: nobody relies on a worker that was stopped to look for work; its own task waits for it, the others do not.
+    /// Effects: nobody relies on a worker that was stopped to look for work; its own task waits for it, the others do
+    /// not.
     void relieve_stopped() noexcept {
         for (pid_t pid = os::stopped_child(); pid != 0; pid = os::stopped_child()) {
-            const auto stopped = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == pid; });
+            const auto stopped =
+                std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == pid; });
             if (stopped == workers_.end()) { continue; }
             board_.spinning.remove(stopped->seat);
             board_.sleeping.remove(stopped->seat);
             notify_again();
-            board_.queue.look_everywhere();                 // it may have marked a priority as empty, and not looked again
+            board_.queue.look_everywhere();  // it may have marked a priority as empty, and not looked again
             if (!board_.queue.was_empty()) { board_.wake_one(); }
         }
     }
 
-    /// Effects: who sleeps and was to be notified by one that died or was stopped between a step and the notification that belongs to it
-    /// looks again: notify() has two, and wake_one() and replace_by_spare() have one before.
+    /// Effects: who sleeps and was to be notified by one that died or was stopped between a step and the notification
+    /// that belongs to it looks again: notify() has two, and wake_one() and replace_by_spare() have one before.
     void notify_again() noexcept {
         for (std::uint32_t i = 0; i < board_.seats().size(); ++i) {
             sync::Parker& parker = board_.seats()[i].parker;
@@ -371,12 +409,15 @@ private:
         vacant.pid = 0;
         vacant.respawn_at = Clock::now();
         board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
-        if (state == task::SeatState::leaving && board_.control.goes_on()) { board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed); }
+        if (state == task::SeatState::leaving && board_.control.goes_on()) {
+            board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed);
+        }
         if (unasked) { count_death(vacant, state, ended); }
         board_.notify_parent();
     }
 
-    /// Effects: if a retiring worker has given its index to the spare one, the two change places here: the spare is due again, not the index.
+    /// Effects: if a retiring worker has given its index to the spare one, the two change places here: the spare is due
+    /// again, not the index.
     void seat_spare(Worker& dead) noexcept {
         Worker& spare = workers_.back();
         if (&dead == &spare || spare.pid == 0) { return; }
@@ -386,7 +427,8 @@ private:
             std::swap(dead.seat, spare.seat);
             std::swap(dead.pid, spare.pid);
             std::swap(dead.started_at, spare.started_at);
-        } else if (seat.index.load(std::memory_order_acquire) == setup_.workers && seat.state.load(std::memory_order_acquire) == task::SeatState::ready) {
+        } else if (seat.index.load(std::memory_order_acquire) == setup_.workers &&
+                   seat.state.load(std::memory_order_acquire) == task::SeatState::ready) {
             // The dead one may have taken it and got no further. seq_cst: as wait_for_index(); it looks at life again.
             board_.from_workers.spare.store(spare.seat + 1, std::memory_order_seq_cst);
             seat.parker.notify();
@@ -406,11 +448,14 @@ private:
         ready_at_last_death_ = ready;
         if (state == task::SeatState::ready) { return; }
         ++deaths_before_ready_;
-        // Without an initializer no code of the program's runs before a worker is ready: somebody kills them from outside, and may stop.
+        // Without an initializer no code of the program's runs before a worker is ready: somebody kills them from
+        // outside, and may stop.
         const std::size_t most = setup_.initializer ? std::max<std::size_t>(3, workers_.size()) : 30 + workers_.size();
         if (deaths_before_ready_ >= most) {
-            break_pool(std::to_string(deaths_before_ready_) + " workers in a row died before they were ready; the last one, " + std::to_string(ended.pid) +
-                       ", " + to_string(ended.status), about);
+            break_pool(std::to_string(deaths_before_ready_) +
+                           " workers in a row died before they were ready; the last one, " + std::to_string(ended.pid) +
+                           ", " + to_string(ended.status),
+                       about);
         }
         constexpr std::array<int, 8> delays{0, 0, 1, 10, 20, 50, 100, 200};
         worker.respawn_at += milliseconds{delays[std::min<std::size_t>(deaths_before_ready_ - 1, delays.size() - 1)]};

@@ -21,7 +21,7 @@ struct Identity {
     std::uint32_t index = 0;
     std::int32_t pid = 0;
     std::uint32_t attempt = 0;
-    TaskHost* host = nullptr;  ///< of the task that runs
+    TaskHost* host = nullptr;    ///< of the task that runs
     const char* pool = nullptr;  ///< name of the pool it works for; may be null
 };
 inline thread_local constinit Identity identity{};
@@ -42,7 +42,8 @@ inline constexpr unsigned deepest = 10;
 
 namespace this_worker {
 
-/// From 0 to the pool's size() - 1; a replacement has the index of the worker it replaces. Throws: std::logic_error outside workers.
+/// From 0 to the pool's size() - 1; a replacement has the index of the worker it replaces. Throws: std::logic_error
+/// outside workers.
 [[nodiscard]] inline std::size_t index() { return worker::identity_or_throw().index; }
 /// Throws: std::logic_error outside workers.
 [[nodiscard]] inline std::int32_t pid() { return worker::identity_or_throw().pid; }
@@ -51,15 +52,18 @@ namespace this_worker {
 
 namespace this_task {
 
-/// Never used again for another task of the pool. 0 in an initializer or finalizer. Throws: std::logic_error outside workers.
+/// Never used again for another task of the pool. 0 in an initializer or finalizer. Throws: std::logic_error outside
+/// workers.
 [[nodiscard]] inline std::uint64_t id() {
     const TaskHost* const host = worker::identity_or_throw().host;
     return host == nullptr ? 0 : host->id();
 }
 
-/// 0 the first time; a task that runs again after its worker died, or after it timed out, counts up. Throws: std::logic_error outside workers.
+/// 0 the first time; a task that runs again after its worker died, or after it timed out, counts up. Throws:
+/// std::logic_error outside workers.
 [[nodiscard]] inline unsigned attempt() { return worker::identity_or_throw().attempt; }
-/// Says when somebody has asked this task to stop. Throws: std::logic_error outside tasks; std::system_error when no thread can be had.
+/// Says when somebody has asked this task to stop. Throws: std::logic_error outside tasks; std::system_error when no
+/// thread can be had.
 [[nodiscard]] inline std::stop_token stop_token() {
     TaskHost* const host = worker::identity_or_throw().host;
     if (host == nullptr) { throw std::logic_error("procpool: not in a task"); }

@@ -22,21 +22,34 @@ namespace procpool::worker {
 }
 
 /// Effects: something has happened to a worker. Called by: any process.
-inline void trace_event(const task::Board& board, task::TraceKind kind, std::uint32_t worker, std::int32_t pid, std::string_view text = {}) noexcept {
+inline void trace_event(const task::Board& board, task::TraceKind kind, std::uint32_t worker, std::int32_t pid,
+                        std::string_view text = {}) noexcept {
     task::Chronicle* const chronicle = task::Chronicle::current();
     if (board.control.number == 0 || chronicle == nullptr) { return; }
-    task::TraceRecord record{.begin = trace_time(), .end = 0, .queued = 0, .cpu = -1, .task = 0, .pid = pid, .pool = board.control.number, .worker = worker,
-                             .items = 0, .attempt = 0, .kind = kind, .ended = {}, .text = {}};
+    task::TraceRecord record{.begin = trace_time(),
+                             .end = 0,
+                             .queued = 0,
+                             .cpu = -1,
+                             .task = 0,
+                             .pid = pid,
+                             .pool = board.control.number,
+                             .worker = worker,
+                             .items = 0,
+                             .attempt = 0,
+                             .kind = kind,
+                             .ended = {},
+                             .text = {}};
     record.text.assign(text);
     chronicle->trace.add(record);
 }
 
-/// Effects: the trace has a run of the task in this slot, which began when its tag says and ends now. Requires: it is traced, and the caller
-/// runs or settles it.
+/// Effects: the trace has a run of the task in this slot, which began when its tag says and ends now. Requires: it is
+/// traced, and the caller runs or settles it.
 inline void trace_task(task::Board& board, std::uint32_t slot, task::TraceRecord record) noexcept {
     task::Tag& tag = board.tag(slot);
     task::Chronicle* const chronicle = task::Chronicle::current();
-    // Whoever sets it back adds the run; a worker may be killed right afterwards, and its supervisor must not add it again.
+    // Whoever sets it back adds the run; a worker may be killed right afterwards, and its supervisor must not add it
+    // again.
     record.begin = tag.started.exchange(0, std::memory_order_relaxed);
     if (record.begin == 0 || chronicle == nullptr) { return; }
     record.end = trace_time();
@@ -51,13 +64,27 @@ inline void trace_task(task::Board& board, std::uint32_t slot, task::TraceRecord
 /// One run of a task by this thread.
 class TracedRun {
 public:
-    TracedRun(task::Board& board, std::uint32_t slot) noexcept : board_(board), slot_(slot), cpu_(os::thread_cpu_time()) {
+    TracedRun(task::Board& board, std::uint32_t slot) noexcept
+        : board_(board),
+          slot_(slot),
+          cpu_(os::thread_cpu_time()) {
         board.tag(slot).started.store(trace_time(), std::memory_order_relaxed);
     }
     void end(std::uint64_t task, std::uint32_t worker, std::int32_t pid, std::uint64_t items, bool threw) noexcept {
-        trace_task(board_, slot_, {.begin = 0, .end = 0, .queued = 0, .cpu = os::thread_cpu_time() - cpu_, .task = task, .pid = pid, .pool = 0, .worker = worker,
-                                   .items = static_cast<std::uint32_t>(items), .attempt = 0, .kind = {},
-                                   .ended = threw ? task::TraceEnd::exception : task::TraceEnd::value, .text = {}});
+        trace_task(board_, slot_,
+                   {.begin = 0,
+                    .end = 0,
+                    .queued = 0,
+                    .cpu = os::thread_cpu_time() - cpu_,
+                    .task = task,
+                    .pid = pid,
+                    .pool = 0,
+                    .worker = worker,
+                    .items = static_cast<std::uint32_t>(items),
+                    .attempt = 0,
+                    .kind = {},
+                    .ended = threw ? task::TraceEnd::exception : task::TraceEnd::value,
+                    .text = {}});
     }
 
 private:
