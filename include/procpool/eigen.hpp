@@ -18,7 +18,7 @@
 #include <span>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <class T>
 inline constexpr bool is_eigen_base_v = requires(const T& object) {

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <class T>
 concept Json = nlohmann::detail::is_basic_json<T>::value;

@@ -65,11 +65,11 @@ private:
         while (!stopping_) {
             std::this_thread::sleep_for(std::chrono::microseconds{random_() % pause_});
             const auto seats = board_of(pool_).seats();
-            const task::Seat& seat = seats[random_() % seats.size()];
-            const task::SeatState state = seat.state.load();
-            const bool starting = state == task::SeatState::starting;
+            const detail::task::Seat& seat = seats[random_() % seats.size()];
+            const detail::task::SeatState state = seat.state.load();
+            const bool starting = state == detail::task::SeatState::starting;
             // Many deaths in a row before a worker is ready are a broken initializer to the pool.
-            if (state == task::SeatState::vacant || (starting && last_was_starting)) { continue; }
+            if (state == detail::task::SeatState::vacant || (starting && last_was_starting)) { continue; }
             const pid_t victim = seat.pid.load();
             constexpr int deadly[] = {SIGKILL, SIGKILL, SIGKILL, SIGTERM, SIGSEGV};
             const int signal = starting ? SIGKILL : deadly[random_() % std::size(deadly)];

@@ -27,11 +27,11 @@ std::array<int, 4> shared_memory{};
 int wrong = 0;
 
 Place place_of(const void* address) {
-    if (!procpool::os::may_be_address(address)) { return Place::common; }
+    if (!procpool::detail::os::may_be_address(address)) { return Place::common; }
     const auto at = reinterpret_cast<std::uintptr_t>(address);
     if (at - reinterpret_cast<std::uintptr_t>(shared_memory.data()) < sizeof(shared_memory)) { return Place::shared; }
-    if (procpool::os::in_loaded_module(address)) { return Place::common; }
-    return procpool::os::is_readable(address) ? Place::private_ : Place::common;
+    if (procpool::detail::os::in_loaded_module(address)) { return Place::common; }
+    return procpool::detail::os::is_readable(address) ? Place::private_ : Place::common;
 }
 
 template <class Make>

@@ -12,7 +12,7 @@ namespace {
 
 std::string printable(std::string_view text) {
     std::string to;
-    core::append_printable(to, text);
+    detail::core::append_printable(to, text);
     return to;
 }
 
@@ -47,12 +47,12 @@ TEST_CASE("bytes that are no UTF-8 are escaped one by one") {
 }
 
 TEST_CASE("a character in UTF-8 has a length and a number") {
-    CHECK(core::utf8_length("a") == 1);
-    CHECK(core::utf8_length("\xc3\xa4") == 2);
-    CHECK(core::utf8_length("\xe2\x82\xac") == 3);
-    CHECK(core::utf8_length("\xf0\x9f\x90\x98") == 4);
-    CHECK(core::utf8_length("") == 0);
-    CHECK(core::utf8_length("\xf5\x80\x80\x80") == 0);
-    CHECK(core::code_of("\xc3\xa4") == 0xe4);
-    CHECK(core::code_of("\xe2\x82\xac") == 0x20ac);
+    CHECK(detail::core::utf8_length("a") == 1);
+    CHECK(detail::core::utf8_length("\xc3\xa4") == 2);
+    CHECK(detail::core::utf8_length("\xe2\x82\xac") == 3);
+    CHECK(detail::core::utf8_length("\xf0\x9f\x90\x98") == 4);
+    CHECK(detail::core::utf8_length("") == 0);
+    CHECK(detail::core::utf8_length("\xf5\x80\x80\x80") == 0);
+    CHECK(detail::core::code_of("\xc3\xa4") == 0xe4);
+    CHECK(detail::core::code_of("\xe2\x82\xac") == 0x20ac);
 }

@@ -8,7 +8,7 @@ using namespace procpool;
 using namespace procpool_test;
 
 static_assert(Engine<ForkEngine> && Engine<ThreadEngine> && Engine<InlineEngine>);
-static_assert(!Engine<int> && !Engine<engine::ThreadCrew>);
+static_assert(!Engine<int> && !Engine<detail::engine::ThreadCrew>);
 static_assert(ForkEngine::contains_crashes && !ThreadEngine::contains_crashes && !InlineEngine::contains_crashes);
 static_assert(!ForkEngine::shares_memory && ThreadEngine::shares_memory && InlineEngine::shares_memory);
 
@@ -19,7 +19,7 @@ struct WithoutCrew : ThreadEngine {
 };
 static_assert(!Engine<WithoutCrew>);
 struct WithoutTraits {
-    using Crew = engine::ThreadCrew;
+    using Crew = detail::engine::ThreadCrew;
     static void prepare() {}
 };
 static_assert(!Engine<WithoutTraits>);
@@ -30,7 +30,7 @@ TEMPLATE_TEST_CASE("whatever the engine, tasks come back with their answers", ""
                    InlineEngine) {
     const Bench<TestType> bench{4, 2};
     for (std::uint64_t i = 0; i < 50; ++i) { CHECK(bench.submit(i).number() == answer(i)); }
-    bench->stop(task::Life::closing);
+    bench->stop(detail::task::Life::closing);
     CHECK(bench->join(Deadline::after(std::chrono::seconds{20})));
     CHECK_THROWS_AS(bench.submit(1), PoolClosed);
 }
@@ -38,7 +38,7 @@ TEMPLATE_TEST_CASE("whatever the engine, tasks come back with their answers", ""
 TEST_CASE("what an address means to workers depends on where it lies and where they run") {
     const int on_stack = 0;
     static int a_static = 0;
-    void* const shared = shm::Heap::of_this_process().allocate(8);
+    void* const shared = detail::shm::Heap::of_this_process().allocate(8);
     CHECK(ForkEngine::place_of(&on_stack) == Place::private_);
     CHECK(ForkEngine::place_of(&a_static) == Place::common);
     CHECK(ForkEngine::place_of(shared) == Place::shared);
@@ -48,5 +48,5 @@ TEST_CASE("what an address means to workers depends on where it lies and where t
           Place::common);  // no address at all
     CHECK(ThreadEngine::place_of(&on_stack) == Place::shared);
     CHECK(InlineEngine::place_of(&on_stack) == Place::shared);
-    shm::Heap::of_this_process().deallocate(shared, 8);
+    detail::shm::Heap::of_this_process().deallocate(shared, 8);
 }

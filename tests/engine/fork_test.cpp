@@ -20,9 +20,9 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using task::Cause;
-using task::Life;
-using task::Phase;
+using detail::task::Cause;
+using detail::task::Life;
+using detail::task::Phase;
 
 namespace {
 
@@ -189,14 +189,14 @@ TEST_CASE("processes that are killed at random moments cost a task each at most"
         tasks.emplace_back(bench.submit(i), i);
         if (i % 100 == 99) {
             const auto& seat = bench->board().seats()[random() % bench->board().seats().size()];
-            const bool ready = seat.state.load() == task::SeatState::ready;
+            const bool ready = seat.state.load() == detail::task::SeatState::ready;
             const pid_t pid =
                 seat.pid.load();  // 0 by now, if its seat is being given to another: that would be this process's group
             if (ready && pid > 0 && ::kill(pid, SIGKILL) == 0) { ++kills; }
         }
         if (tasks.size() == 12) {
             for (auto& [task, argument] : tasks) {
-                task.take([&, expected = answer(argument)](const eng::Client::Taken& taken) {
+                task.take([&, expected = answer(argument)](const cli::Client::Taken& taken) {
                     if (taken.phase() == Phase::lost) {
                         ++lost;
                     } else if (number_in(taken.bytes()) != expected) {

@@ -19,7 +19,7 @@
 
 namespace procpool_test {
 
-namespace eng = procpool::engine;
+namespace cli = procpool::detail::client;
 
 [[nodiscard]] inline std::uint64_t number_in(std::span<const std::byte> bytes) {
     if (bytes.size() < sizeof(std::uint64_t)) { throw std::runtime_error("no number there"); }
@@ -43,7 +43,7 @@ inline void blob_code(procpool::TaskFrame& frame) {
 /// What a test may do with a task.
 class Task {
 public:
-    Task(eng::Client& client, eng::Ticket ticket) noexcept : client_(&client), ticket_(ticket) {}
+    Task(cli::Client& client, cli::Ticket ticket) noexcept : client_(&client), ticket_(ticket) {}
     Task(Task&& other) noexcept : client_(std::exchange(other.client_, nullptr)), ticket_(other.ticket_) {}
     Task& operator=(Task&& other) noexcept {
         std::swap(client_, other.client_);
@@ -53,10 +53,10 @@ public:
     ~Task() {
         if (client_ == nullptr) { return; }
         client_->drop(ticket_);
-        eng::Client::release_ticket(client_);
+        cli::Client::release_ticket(client_);
     }
 
-    [[nodiscard]] eng::Ticket ticket() const noexcept { return ticket_; }
+    [[nodiscard]] cli::Ticket ticket() const noexcept { return ticket_; }
     [[nodiscard]] bool is_decided() const { return client_->is_decided(ticket_); }
     [[nodiscard]] bool wait(procpool::Deadline deadline = procpool::Deadline::after(std::chrono::seconds{20})) const {
         return client_->wait(ticket_, deadline);
@@ -68,32 +68,34 @@ public:
     auto take(See see) {
         if (!wait()) { throw std::runtime_error("waited too long for a task"); }
         struct Release {
-            eng::Client* client;
-            ~Release() { eng::Client::release_ticket(client); }
+            cli::Client* client;
+            ~Release() { cli::Client::release_ticket(client); }
         } const release{std::exchange(client_, nullptr)};
-        const eng::Client::Taken taken = release.client->take(ticket_);
+        const cli::Client::Taken taken = release.client->take(ticket_);
         return see(taken);
     }
     [[nodiscard]] std::uint64_t number() {
-        return take([](const eng::Client::Taken& taken) {
-            if (taken.phase() != procpool::task::Phase::done) { throw std::runtime_error("the task is not done"); }
+        return take([](const cli::Client::Taken& taken) {
+            if (taken.phase() != procpool::detail::task::Phase::done) {
+                throw std::runtime_error("the task is not done");
+            }
             return number_in(taken.bytes());
         });
     }
-    [[nodiscard]] procpool::task::Phase phase() {
-        return take([](const eng::Client::Taken& taken) { return taken.phase(); });
+    [[nodiscard]] procpool::detail::task::Phase phase() {
+        return take([](const cli::Client::Taken& taken) { return taken.phase(); });
     }
-    [[nodiscard]] eng::Loss loss() {
+    [[nodiscard]] cli::Loss loss() {
         return take(
-            [](const eng::Client::Taken& taken) { return taken.loss() == nullptr ? eng::Loss{} : *taken.loss(); });
+            [](const cli::Client::Taken& taken) { return taken.loss() == nullptr ? cli::Loss{} : *taken.loss(); });
     }
 
 private:
-    eng::Client* client_;
-    eng::Ticket ticket_;
+    cli::Client* client_;
+    cli::Ticket ticket_;
 };
 
-[[nodiscard]] inline procpool::worker::Setup setup_for(std::uint32_t workers) {
+[[nodiscard]] inline procpool::detail::worker::Setup setup_for(std::uint32_t workers) {
     return {workers, {}, {}, std::chrono::milliseconds{60000}, std::chrono::milliseconds{3000}, "test"};
 }
 
@@ -101,12 +103,12 @@ private:
 template <procpool::Engine E>
 class Bench {
 public:
-    Bench(std::uint32_t capacity, procpool::worker::Setup setup)
-        : client_(new eng::Client(capacity, 2 * setup.workers + 2, E::place_of, !E::shares_memory)) {
+    Bench(std::uint32_t capacity, procpool::detail::worker::Setup setup)
+        : client_(new cli::Client(capacity, 2 * setup.workers + 2, E::place_of, !E::shares_memory)) {
         try {
             E::prepare();
             client_->board().control.workers = setup.workers;
-            client_->board().control.spinners = static_cast<std::uint32_t>(procpool::os::affinity_cpus() - 1);
+            client_->board().control.spinners = static_cast<std::uint32_t>(procpool::detail::os::affinity_cpus() - 1);
             client_->employ(std::make_unique<typename E::Crew>(*client_, std::move(setup)));
         } catch (...) {
             delete client_;
@@ -117,15 +119,15 @@ public:
     Bench(const Bench&) = delete;
     Bench& operator=(const Bench&) = delete;
     ~Bench() {
-        client_->stop(procpool::task::Life::closing);
+        client_->stop(procpool::detail::task::Life::closing);
         static_cast<void>(client_->join(procpool::Deadline::never()));
-        eng::Client::release_pool(client_);
+        cli::Client::release_pool(client_);
     }
 
-    eng::Client& operator*() const noexcept { return *client_; }
-    eng::Client* operator->() const noexcept { return client_; }
+    cli::Client& operator*() const noexcept { return *client_; }
+    cli::Client* operator->() const noexcept { return client_; }
 
-    [[nodiscard]] std::optional<Task> try_submit(std::uint64_t argument, eng::Order order) const {
+    [[nodiscard]] std::optional<Task> try_submit(std::uint64_t argument, cli::Order order) const {
         const auto ticket =
             client_->submit(order, [&](procpool::Writer& out) { out.write(&argument, sizeof argument); });
         if (!ticket) { return std::nullopt; }
@@ -136,7 +138,7 @@ public:
     }
 
 private:
-    eng::Client* client_;
+    cli::Client* client_;
 };
 
 using ThreadBench = Bench<procpool::ThreadEngine>;

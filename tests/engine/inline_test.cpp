@@ -12,7 +12,7 @@
 
 using namespace procpool;
 using namespace procpool_test;
-using task::Phase;
+using detail::task::Phase;
 
 TEST_CASE("a task runs while it is submitted, in the thread that submits it") {
     static std::thread::id ran_in;
@@ -47,16 +47,16 @@ TEST_CASE("results that nobody reads make room") {
 }
 
 TEST_CASE("an initializer that throws leaves no crew; a finalizer runs once") {
-    worker::Setup broken = setup_for(1);
+    detail::worker::Setup broken = setup_for(1);
     broken.initializer = [] { throw std::runtime_error("no"); };
     CHECK_THROWS_AS((InlineBench{1, std::move(broken)}), PoolBroken);
 
     int ended = 0;
     {
-        worker::Setup setup = setup_for(1);
+        detail::worker::Setup setup = setup_for(1);
         setup.finalizer = [&] { ended += in_worker() ? 1 : 100; };
         const InlineBench bench{1, std::move(setup)};
-        bench->stop(task::Life::closing);
+        bench->stop(detail::task::Life::closing);
         CHECK(bench->join(Deadline::never()));
         CHECK(bench->join(Deadline::never()));
     }

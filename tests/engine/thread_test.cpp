@@ -17,15 +17,15 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using task::Cause;
-using task::Life;
-using task::Phase;
+using detail::task::Cause;
+using detail::task::Life;
+using detail::task::Phase;
 
 TEST_CASE("initializer and finalizer run once in every worker", "[thread]") {
     std::atomic<int> begun{0};
     std::atomic<int> ended{0};
     {
-        worker::Setup setup = setup_for(3);
+        detail::worker::Setup setup = setup_for(3);
         setup.initializer = [&] { begun += in_worker() ? 1 : 100; };
         setup.finalizer = [&] {
             ended += in_worker() ? 1 : 100;
@@ -39,7 +39,7 @@ TEST_CASE("initializer and finalizer run once in every worker", "[thread]") {
 }
 
 TEST_CASE("an initializer that throws breaks the pool, and says why", "[thread]") {
-    worker::Setup setup = setup_for(2);
+    detail::worker::Setup setup = setup_for(2);
     setup.initializer = [] { throw std::runtime_error("no licence"); };
     const ThreadBench bench{4, std::move(setup)};
     std::string text;
@@ -80,7 +80,7 @@ TEST_CASE("several threads may join one crew", "[thread]") {
 }
 
 TEST_CASE("a worker that joins its own crew is told so", "[thread]") {
-    static eng::Client* client;
+    static cli::Client* client;
     static std::atomic<bool> refused;
     const ThreadBench bench{4, 1};
     client = &*bench;

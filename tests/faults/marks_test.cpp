@@ -29,8 +29,8 @@ void hide_an_end(FaultPoint point, int signal) {
     // Only a task that a thread waits for among others is marked.
     const auto waited_for = [&] {
         std::size_t count = 0;
-        for (const task::Slot& slot : board_of(pool).all_slots()) {
-            count += task::Word{slot.word.load()}.waited() ? 1U : 0U;
+        for (const detail::task::Slot& slot : board_of(pool).all_slots()) {
+            count += detail::task::Word{slot.word.load()}.waited() ? 1U : 0U;
         }
         return count;
     };

@@ -13,7 +13,7 @@
 
 namespace procpool_test {
 
-namespace os = procpool::os;
+namespace os = procpool::detail::os;
 
 /// Makes system calls fail in this process and in those that it forks. One at a time.
 class Refuser {
@@ -25,11 +25,11 @@ public:
           to_(page_.word()),
           count_(page_.word()) {
         current_ = this;
-        os::refuse_call = [](const char* called) noexcept { return current_->answer(called); };
+        detail::os::refuse_call = [](const char* called) noexcept { return current_->answer(called); };
     }
     Refuser(const Refuser&) = delete;
     Refuser& operator=(const Refuser&) = delete;
-    ~Refuser() { os::refuse_call = nullptr; }
+    ~Refuser() { detail::os::refuse_call = nullptr; }
 
     /// Effects: the calls of `name` from the first-th to the last-th from now on fail. name: a literal, at the same
     /// address in all processes.

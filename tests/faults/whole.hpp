@@ -18,19 +18,19 @@ namespace procpool_test {
 inline constexpr std::chrono::seconds recovery{under_sanitizer ? 20 : 2};
 
 // An explicit instantiation may name private members: tests look at the board, users cannot.
-engine::Client* client_of(const Pool& pool);
+detail::client::Client* client_of(const Pool& pool);
 template <auto member>
 struct ClientOf {
-    friend engine::Client* client_of(const Pool& pool) { return pool.*member; }
+    friend detail::client::Client* client_of(const Pool& pool) { return pool.*member; }
 };
 template struct ClientOf<&Pool::client_>;
 
-[[nodiscard]] inline task::Board& board_of(const Pool& pool) { return client_of(pool)->board(); }
+[[nodiscard]] inline detail::task::Board& board_of(const Pool& pool) { return client_of(pool)->board(); }
 
 [[nodiscard]] inline std::size_t slots_in_use(const Pool& pool) {
     std::size_t count = 0;
-    for (const task::Slot& slot : board_of(pool).all_slots()) {
-        if (task::Word{slot.word.load()}.phase() != task::Phase::free) { ++count; }
+    for (const detail::task::Slot& slot : board_of(pool).all_slots()) {
+        if (detail::task::Word{slot.word.load()}.phase() != detail::task::Phase::free) { ++count; }
     }
     return count;
 }
@@ -85,7 +85,7 @@ inline void wait_for_full_set(const Pool& pool, std::chrono::nanoseconds limit =
         wait_until(is_full, "a full set of workers", limit);
     } catch (const std::runtime_error& error) {
         std::string text = error.what();
-        for (const task::Seat& seat : board_of(pool).seats()) {
+        for (const detail::task::Seat& seat : board_of(pool).seats()) {
             text += fmt::format("; index {} pid {} state {}", seat.index.load(), seat.pid.load(),
                                 static_cast<int>(seat.state.load()));
         }

@@ -25,8 +25,8 @@ namespace {
 /// Then what hangs has become an error.
 constexpr std::chrono::nanoseconds soon = 5 * recovery;
 
-using task::Phase;
-using task::Word;
+using detail::task::Phase;
+using detail::task::Word;
 
 [[nodiscard]] long peak_megabytes() {
     std::ifstream file{"/proc/self/status"};
@@ -103,13 +103,13 @@ void require_overwritten(Future<T>& future) {
 
 TEST_CASE("what parent and supervisor rely on cannot be written by workers") {
     Pool pool{PoolOptions{.workers = 1, .queue_capacity = 64}};
-    task::Board& board = board_of(pool);
+    detail::task::Board& board = board_of(pool);
     CHECK(pool.apply(same, 1) == 1);
     const std::pair<const char*, void*> places[] = {
         {"pointers", &board},
         {"life", &board.control.life},
         {"the number of workers", &board.control.workers},
-        {"a ring", &board.queue.ring(task::Queue::usual)},
+        {"a ring", &board.queue.ring(detail::task::Queue::usual)},
         {"a task's issue", &board.issue(0)},
         {"notes", board.notes()},
         {"arguments", board.arguments.window(0).data()},
@@ -186,29 +186,29 @@ TEST_CASE("a task is lost that no worker runs though its word says so") {
     for (const Runner runner : {Runner::vacant, Runner::sleeping, Runner::busy, Runner::spare}) {
         CAPTURE(static_cast<int>(runner));
         Blocked blocked{2, runner == Runner::spare ? std::size_t{100} : std::size_t{0}};
-        task::Board& board = board_of(blocked.pool);
+        detail::task::Board& board = board_of(blocked.pool);
         const auto seat_that = [&](auto condition) {
-            std::uint32_t found = task::SeatSet::nobody;
+            std::uint32_t found = detail::task::SeatSet::nobody;
             wait_until(
                 [&] {
                     for (std::uint32_t i = 0; i < board.seats().size(); ++i) {
                         if (condition(board.seats()[i])) { found = i; }
                     }
-                    return found != task::SeatSet::nobody;
+                    return found != detail::task::SeatSet::nobody;
                 },
                 "a seat");
             return found;
         };
         auto hurt = blocked.pool.apply_async(same, 2);
         const std::uint32_t slot = slot_with(blocked.pool, Phase::pending);
-        const std::uint32_t seat = seat_that([&](const task::Seat& one) {
+        const std::uint32_t seat = seat_that([&](const detail::task::Seat& one) {
             switch (runner) {
-                case Runner::vacant: return one.state.load() == task::SeatState::vacant;
+                case Runner::vacant: return one.state.load() == detail::task::SeatState::vacant;
                 case Runner::sleeping:
-                case Runner::busy: return one.state.load() == task::SeatState::ready && one.current.load() != 0;
+                case Runner::busy: return one.state.load() == detail::task::SeatState::ready && one.current.load() != 0;
                 case Runner::spare: break;
             }
-            return one.state.load() == task::SeatState::ready && one.index.load() == 2;
+            return one.state.load() == detail::task::SeatState::ready && one.index.load() == 2;
         });
         if (runner == Runner::sleeping) {
             blocked.open();
@@ -256,7 +256,7 @@ TEST_CASE("heads of the queue that are overwritten hide no task") {
         std::vector<Future<int>> futures;
         for (int i = 0; i < 5; ++i) { futures.push_back(blocked.pool.apply_async(same, i)); }
         auto urgent = blocked.pool.apply_async(TaskOptions{.priority = 2}, same, 7);
-        board_of(blocked.pool).from_workers.queue.heads[task::Queue::usual].position.store(head);
+        board_of(blocked.pool).from_workers.queue.heads[detail::task::Queue::usual].position.store(head);
         board_of(blocked.pool).from_workers.queue.in_use.store(0);
         blocked.open();
         for (int i = 0; i < 5; ++i) { CHECK(get_soon(futures[static_cast<std::size_t>(i)], soon) == i); }
@@ -271,9 +271,9 @@ TEST_CASE("heads of the queue that are overwritten hide no task") {
 TEST_CASE("a task that the queue has lost is offered again") {
     Blocked blocked{1};
     auto hidden = blocked.pool.apply_async(same, 5);
-    task::Ring& ring = board_of(blocked.pool).queue.ring(task::Queue::usual);
+    detail::task::Ring& ring = board_of(blocked.pool).queue.ring(detail::task::Queue::usual);
     for (std::uint32_t i = 0; i < 128; ++i) { ring.push({63, 0}); }  // over its entry; of nobody
-    board_of(blocked.pool).from_workers.queue.heads[task::Queue::usual].position.store(ring.tail());
+    board_of(blocked.pool).from_workers.queue.heads[detail::task::Queue::usual].position.store(ring.tail());
     blocked.open();
     CHECK(get_soon(hidden, soon) == 5);
     require_works(blocked.pool);
@@ -283,7 +283,9 @@ TEST_CASE("mail that is no mail keeps neither workers nor the end of the pool") 
     for (const std::uint64_t letter :
          {std::uint64_t{1}, std::uint64_t{40}, std::uint64_t{0xffffff}, ~std::uint64_t{0}}) {
         Pool pool{PoolOptions{.workers = 2, .queue_capacity = 64}};
-        for (task::Mail& box : board_of(pool).mail()) { std::memcpy(static_cast<void*>(&box), &letter, sizeof letter); }
+        for (detail::task::Mail& box : board_of(pool).mail()) {
+            std::memcpy(static_cast<void*>(&box), &letter, sizeof letter);
+        }
         CHECK(pool.broadcast([] { return 1; }) == std::vector{1, 1});
         require_works(pool);
     }
@@ -295,7 +297,7 @@ TEST_CASE("mail that is overwritten is delivered") {
     std::thread caller{[&] { answers = blocked.pool.broadcast([] { return 1; }); }};
     wait_until([&] { return board_of(blocked.pool).has_mail(); }, "mail");
     wait_until([&] { return blocked.pool.stats().submitted == 4; }, "mail for all");
-    for (task::Mail& box : board_of(blocked.pool).mail()) {
+    for (detail::task::Mail& box : board_of(blocked.pool).mail()) {
         std::memset(static_cast<void*>(&box), 0, sizeof(std::uint64_t));
     }
     blocked.open();
@@ -312,9 +314,9 @@ TEST_CASE("workers whose sleep is overwritten wake for tasks and for the end") {
             CAPTURE(value, only_ends);
             Pool pool{PoolOptions{.workers = 2, .queue_capacity = 64}};
             CHECK(pool.apply(same, 1) == 1);
-            task::Board& board = board_of(pool);
+            detail::task::Board& board = board_of(pool);
             wait_until([&] { return board.sleeping.was_size() == 2; }, "sleepers");
-            for (task::Seat& seat : board.seats()) {
+            for (detail::task::Seat& seat : board.seats()) {
                 std::memcpy(static_cast<void*>(&seat.parker), &value, sizeof value);
             }
             if (!only_ends) { CHECK(get_soon(pool.apply_async(same, 2), soon) == 2); }
@@ -330,9 +332,9 @@ TEST_CASE("sets of seats that are overwritten cost time at most") {
             CAPTURE(full, spinning);
             Pool pool{PoolOptions{.workers = 2, .queue_capacity = 64}};
             CHECK(pool.apply(same, 1) == 1);
-            task::Board& board = board_of(pool);
+            detail::task::Board& board = board_of(pool);
             wait_until([&] { return board.sleeping.was_size() == 2; }, "sleepers");
-            task::SeatSet& set = spinning ? board.spinning : board.sleeping;
+            detail::task::SeatSet& set = spinning ? board.spinning : board.sleeping;
             for (std::uint32_t seat = 0; seat < 64; ++seat) {
                 if (full) {
                     set.add(seat);
@@ -349,7 +351,7 @@ TEST_CASE("sets of seats that are overwritten cost time at most") {
 TEST_CASE("notes of who waits that are overwritten name nobody that there is not") {
     for (const std::uint32_t value : {1U, 65U, 0x41414141U, 0xffffffffU}) {
         Pool pool{PoolOptions{.workers = 2, .max_tasks_per_worker = 3, .queue_capacity = 64}};
-        task::FromWorkers& words = board_of(pool).from_workers;
+        detail::task::FromWorkers& words = board_of(pool).from_workers;
         words.capacity_waiter.store(value);
         words.spare.store(value);
         words.retiree.store(value);
@@ -360,10 +362,10 @@ TEST_CASE("notes of who waits that are overwritten name nobody that there is not
 
 TEST_CASE("a spare worker that nobody can find is found") {
     Pool pool{PoolOptions{.workers = 1, .max_tasks_per_worker = 2, .queue_capacity = 64}};
-    task::Board& board = board_of(pool);
+    detail::task::Board& board = board_of(pool);
     wait_until([&] { return board.from_workers.spare.load() != 0; }, "a spare worker");
     board.from_workers.spare.store(0);
-    for (task::Seat& seat : board.seats()) {
+    for (detail::task::Seat& seat : board.seats()) {
         if (seat.index.load() == 1) { seat.index.store(0x41414141); }
     }
     for (int i = 0; i < 10; ++i) { CHECK(get_soon(pool.apply_async(same, i), soon) == i); }
@@ -386,8 +388,8 @@ TEST_CASE("a chunk's report that cannot be is no report") {
                     MapOptions{.chunk_size = 500},
                     [board, wrong, crashes](int n) {
                         if (n != 700) { return n; }
-                        auto& there = *reinterpret_cast<task::Board*>(board);
-                        for (const task::Seat& seat : there.seats()) {
+                        auto& there = *reinterpret_cast<detail::task::Board*>(board);
+                        for (const detail::task::Seat& seat : there.seats()) {
                             if (seat.pid.load() == ::getpid()) {
                                 std::memcpy(there.results.window(seat.current.load() - 1).data(), &wrong, sizeof wrong);
                             }
@@ -412,11 +414,11 @@ TEST_CASE("a result that lies where there is no memory of its task is not read")
     const std::string text(1'000'000, 'x');
     Pool pool{PoolOptions{.workers = 1, .queue_capacity = 64}};
     const auto large = [](std::size_t size) { return std::string(size, 'y'); };
-    const std::function<void(task::Slot&)> writes[] = {
-        [](task::Slot& slot) { slot.large_result.size = ~std::uint64_t{0}; },
-        [](task::Slot& slot) { slot.large_result.run.store(~std::uint64_t{0}); },
-        [](task::Slot& slot) { slot.large_result.run.store((std::uint64_t{1000} << 32) | 3); },
-        [](task::Slot& slot) { slot.result_bytes = 0x7fffffff; },
+    const std::function<void(detail::task::Slot&)> writes[] = {
+        [](detail::task::Slot& slot) { slot.large_result.size = ~std::uint64_t{0}; },
+        [](detail::task::Slot& slot) { slot.large_result.run.store(~std::uint64_t{0}); },
+        [](detail::task::Slot& slot) { slot.large_result.run.store((std::uint64_t{1000} << 32) | 3); },
+        [](detail::task::Slot& slot) { slot.result_bytes = 0x7fffffff; },
     };
     const long before = peak_megabytes();
     for (const auto& write : writes) {
@@ -432,9 +434,9 @@ TEST_CASE("a result that lies where there is no memory of its task is not read")
 TEST_CASE("what is told of a task is no longer than it can be") {
     Blocked blocked{1};
     auto hurt = blocked.pool.apply_async(same, 1);
-    task::Slot& slot = board_of(blocked.pool).all_slots()[slot_with(blocked.pool, Phase::pending)];
-    slot.traits.store(task::Slot::labelled);  // nobody has given it a label
-    slot.cause.store(static_cast<task::Cause>(200));
+    detail::task::Slot& slot = board_of(blocked.pool).all_slots()[slot_with(blocked.pool, Phase::pending)];
+    slot.traits.store(detail::task::Slot::labelled);  // nobody has given it a label
+    slot.cause.store(static_cast<detail::task::Cause>(200));
     slot.word.store(0);
     board_of(blocked.pool).from_workers.reason.fill('x');
     board_of(blocked.pool).from_workers.reason_state.store(2);
@@ -449,9 +451,9 @@ TEST_CASE("the processes of workers are told by who forked them") {
     Pool pool{2};
     const std::vector<WorkerInfo> before = pool.workers();
     REQUIRE(before.size() == 2);
-    for (task::Seat& seat : board_of(pool).seats()) {
-        if (seat.state.load() == task::SeatState::vacant) {
-            seat.state.store(task::SeatState::ready);
+    for (detail::task::Seat& seat : board_of(pool).seats()) {
+        if (seat.state.load() == detail::task::SeatState::vacant) {
+            seat.state.store(detail::task::SeatState::ready);
         } else {
             seat.pid.store(1);
         }
@@ -465,19 +467,19 @@ TEST_CASE("the processes of workers are told by who forked them") {
 // ---- anything
 
 /// What workers write of a board.
-[[nodiscard]] std::vector<std::pair<std::uintptr_t, std::size_t>> open_places(task::Board& board) {
+[[nodiscard]] std::vector<std::pair<std::uintptr_t, std::size_t>> open_places(detail::task::Board& board) {
     std::vector<std::pair<std::uintptr_t, std::size_t>> places;
     const auto add = [&](const auto* first, std::size_t bytes) {
         places.emplace_back(reinterpret_cast<std::uintptr_t>(first), bytes);
     };
-    add(&board.from_workers, offsetof(task::FromWorkers, reason));
-    for (task::Seat& seat : board.seats()) { add(&seat, offsetof(task::Seat, crash)); }
+    add(&board.from_workers, offsetof(detail::task::FromWorkers, reason));
+    for (detail::task::Seat& seat : board.seats()) { add(&seat, offsetof(detail::task::Seat, crash)); }
     add(board.parkers().data(), board.parkers().size_bytes());
     add(board.mail().data(), board.mail().size_bytes());
     for (std::uint32_t slot = 0; slot < 24; ++slot) {
-        add(&board.all_slots()[slot], sizeof(task::Slot));
+        add(&board.all_slots()[slot], sizeof(detail::task::Slot));
         add(&board.all_slots()[slot].word, sizeof(std::uint64_t));
-        add(&board.tag(slot), sizeof(task::Tag));
+        add(&board.tag(slot), sizeof(detail::task::Tag));
     }
     return places;
 }

@@ -12,8 +12,8 @@ using namespace procpool;
 using procpool_test::Refusal;
 
 TEST_CASE("a call that works returns what it returned") {
-    CHECK(os::call("three", [] { return 3; }) == 3);
-    CHECK(os::try_call("a long", [] { return ssize_t{1} << 40; }) == ssize_t{1} << 40);
+    CHECK(detail::os::call("three", [] { return 3; }) == 3);
+    CHECK(detail::os::try_call("a long", [] { return ssize_t{1} << 40; }) == ssize_t{1} << 40);
 }
 
 TEST_CASE("a call that fails throws its error and its name") {
@@ -21,10 +21,10 @@ TEST_CASE("a call that fails throws its error and its name") {
         errno = ENOSPC;
         return -1;
     };
-    CHECK(os::try_call("write", fail) == -1);
+    CHECK(detail::os::try_call("write", fail) == -1);
     CHECK(errno == ENOSPC);
     try {
-        os::call("write", fail);
+        detail::os::call("write", fail);
         FAIL("did not throw");
     } catch (const std::system_error& e) {
         CHECK(e.code() == std::errc::no_space_on_device);
@@ -34,14 +34,14 @@ TEST_CASE("a call that fails throws its error and its name") {
 
 TEST_CASE("a call that a signal interrupts is made again; no other error is") {
     int calls = 0;
-    CHECK(os::call("read", [&] {
+    CHECK(detail::os::call("read", [&] {
               errno = EINTR;
               return ++calls < 4 ? -1 : 7;
           }) == 7);
     CHECK(calls == 4);
 
     calls = 0;
-    CHECK(os::try_call("read", [&] {
+    CHECK(detail::os::try_call("read", [&] {
               ++calls;
               errno = EAGAIN;
               return -1;
@@ -54,11 +54,11 @@ TEST_CASE("a test can make a call of some name fail without making it") {
     const auto count = [&] { return ++calls; };
     {
         const Refusal refusal{"fork", ENOMEM, 1};
-        CHECK(os::try_call("fork", count) == 1);
-        CHECK(os::try_call("fork", count) == -1);
+        CHECK(detail::os::try_call("fork", count) == 1);
+        CHECK(detail::os::try_call("fork", count) == -1);
         CHECK(errno == ENOMEM);
-        CHECK_THROWS_AS(os::call("fork", count), std::system_error);
-        CHECK(os::call("mmap", count) == 2);
+        CHECK_THROWS_AS(detail::os::call("fork", count), std::system_error);
+        CHECK(detail::os::call("mmap", count) == 2);
     }
-    CHECK(os::call("fork", count) == 3);
+    CHECK(detail::os::call("fork", count) == 3);
 }

@@ -33,10 +33,10 @@ public:
         std::filesystem::create_directories(std::filesystem::path{folder_ + path}.parent_path());
         std::ofstream{folder_ + path} << text;
     }
-    [[nodiscard]] double cpus() const { return os::Limits{folder_}.cpu_quota(); }
-    [[nodiscard]] std::uint64_t memory() const { return os::Limits{folder_}.available_memory(); }
+    [[nodiscard]] double cpus() const { return detail::os::Limits{folder_}.cpu_quota(); }
+    [[nodiscard]] std::uint64_t memory() const { return detail::os::Limits{folder_}.available_memory(); }
     [[nodiscard]] std::uint64_t memory(std::uint64_t enough) const {
-        return os::Limits{folder_}.available_memory(enough);
+        return detail::os::Limits{folder_}.available_memory(enough);
     }
 
 private:
@@ -217,11 +217,11 @@ TEST_CASE("a group above the root of its namespace does no harm") {
 }
 
 TEST_CASE("this machine has memory and CPUs") {
-    CHECK(os::Limits{}.available_memory() > 1 << 20);
-    CHECK(os::Limits{}.cpu_quota() > 0);
+    CHECK(detail::os::Limits{}.available_memory() > 1 << 20);
+    CHECK(detail::os::Limits{}.cpu_quota() > 0);
     const Environment none{nullptr};
     CHECK(usable_cpus() >= 1);
-    CHECK(usable_cpus() <= os::affinity_cpus());
+    CHECK(usable_cpus() <= detail::os::affinity_cpus());
 }
 
 TEST_CASE("an affinity of one CPU means one CPU") {
@@ -230,7 +230,7 @@ TEST_CASE("an affinity of one CPU means one CPU") {
               CPU_ZERO(&one);
               cpu_set_t all;
               ::sched_getaffinity(0, sizeof all, &all);
-              if (os::affinity_cpus() != static_cast<std::size_t>(CPU_COUNT(&all))) { return 1; }
+              if (detail::os::affinity_cpus() != static_cast<std::size_t>(CPU_COUNT(&all))) { return 1; }
               for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
                   if (CPU_ISSET(cpu, &all)) {
                       CPU_SET(cpu, &one);
@@ -239,7 +239,7 @@ TEST_CASE("an affinity of one CPU means one CPU") {
               }
               if (::sched_setaffinity(0, sizeof one, &one) != 0) { return 2; }
               ::unsetenv("PROCPOOL_WORKERS");
-              return os::affinity_cpus() == 1 && usable_cpus() == 1 ? 0 : 3;
+              return detail::os::affinity_cpus() == 1 && usable_cpus() == 1 ? 0 : 3;
           }) == 0);
 }
 
@@ -251,7 +251,7 @@ TEST_CASE("PROCPOOL_WORKERS overrides what the machine says") {
 
 TEST_CASE("an empty PROCPOOL_WORKERS is none") {
     const Environment environment{""};
-    CHECK(usable_cpus() <= os::affinity_cpus());
+    CHECK(usable_cpus() <= detail::os::affinity_cpus());
 }
 
 TEST_CASE("a bad PROCPOOL_WORKERS is an error that quotes it") {

@@ -26,8 +26,8 @@ void block_child_signal() {
 }
 
 /// Waits for the signal of a child. Returns: whether it came.
-bool child_signalled(const os::Descriptor& signals) {
-    return os::wait_any_readable<1>({signals.number()}, Deadline::after(20s))[0];
+bool child_signalled(const detail::os::Descriptor& signals) {
+    return detail::os::wait_any_readable<1>({signals.number()}, Deadline::after(20s))[0];
 }
 
 }  // namespace
@@ -35,40 +35,40 @@ bool child_signalled(const os::Descriptor& signals) {
 TEST_CASE("the end of a child makes its parent's descriptor readable") {
     CHECK(in_child([] {
               block_child_signal();
-              const os::Descriptor signals = os::watch_children();
+              const detail::os::Descriptor signals = detail::os::watch_children();
               if (!signals) { return 1; }
-              if (os::wait_any_readable<1>({signals.number()}, Deadline::immediately())[0]) { return 2; }
-              if (os::ended_child()) { return 3; }
+              if (detail::os::wait_any_readable<1>({signals.number()}, Deadline::immediately())[0]) { return 2; }
+              if (detail::os::ended_child()) { return 3; }
               const pid_t pid = start_child([] { return 7; });
               if (!child_signalled(signals)) { return 4; }
-              os::drain_signals(signals);
-              if (os::wait_any_readable<1>({signals.number()}, Deadline::immediately())[0]) { return 5; }
+              detail::os::drain_signals(signals);
+              if (detail::os::wait_any_readable<1>({signals.number()}, Deadline::immediately())[0]) { return 5; }
 
-              const auto ended = os::ended_child();
+              const auto ended = detail::os::ended_child();
               if (!ended || ended->pid != pid || ended->status != ExitStatus::from_code(7)) { return 6; }
-              const auto again = os::ended_child();  // it keeps its number until it is reaped
+              const auto again = detail::os::ended_child();  // it keeps its number until it is reaped
               if (!again || again->pid != pid || ::kill(pid, 0) != 0) { return 7; }
-              os::reap(pid);
-              return os::ended_child() || ::kill(pid, 0) == 0 ? 8 : 0;
+              detail::os::reap(pid);
+              return detail::os::ended_child() || ::kill(pid, 0) == 0 ? 8 : 0;
           }) == 0);
 }
 
 TEST_CASE("several children that end together are found one by one") {
     CHECK(in_child([] {
               block_child_signal();
-              const os::Descriptor signals = os::watch_children();
+              const detail::os::Descriptor signals = detail::os::watch_children();
               for (int code = 1; code <= 3; ++code) {
                   static_cast<void>(start_child([code] { return code; }));
               }
               int codes = 0;
               for (int found = 0; found < 3;) {
-                  while (const auto ended = os::ended_child()) {
+                  while (const auto ended = detail::os::ended_child()) {
                       codes += ended->status.code();
-                      os::reap(ended->pid);
+                      detail::os::reap(ended->pid);
                       ++found;
                   }
                   if (found < 3 && !child_signalled(signals)) { return 1; }
-                  os::drain_signals(signals);
+                  detail::os::drain_signals(signals);
               }
               return codes == 6 ? 0 : 2;
           }) == 0);
@@ -82,7 +82,7 @@ TEST_CASE("a process can wait until no child is left") {
                       return 0;
                   }));
               }
-              os::reap_all_children();
+              detail::os::reap_all_children();
               return ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD ? 0 : 1;
           }) == 0);
 }
@@ -94,7 +94,7 @@ TEST_CASE("a signal to a group reaches what its leader started, and a leader tha
               int pipe_ends[2];
               if (::pipe(pipe_ends) != 0) { return 1; }
               const pid_t leader = start_child([&] {
-                  os::lead_group(0);
+                  detail::os::lead_group(0);
                   static_cast<void>(start_child([&] {
                       ready.add();
                       for (;;) { ::pause(); }
@@ -107,10 +107,10 @@ TEST_CASE("a signal to a group reaches what its leader started, and a leader tha
               });
               ::close(pipe_ends[1]);
               ready.wait_for(2);
-              os::signal_group(leader, SIGKILL);
-              os::reap(leader);
+              detail::os::signal_group(leader, SIGKILL);
+              detail::os::reap(leader);
               // Its child is not ours to wait for; it holds the pipe as long as it lives.
-              if (!os::wait_readable(pipe_ends[0], Deadline::after(20s))) { return 2; }
+              if (!detail::os::wait_readable(pipe_ends[0], Deadline::after(20s))) { return 2; }
               char byte = 0;
               if (::read(pipe_ends[0], &byte, 1) != 0) { return 3; }
 
@@ -118,33 +118,33 @@ TEST_CASE("a signal to a group reaches what its leader started, and a leader tha
                   for (;;) { ::pause(); }
                   return 0;
               });
-              os::signal_group(deserter, SIGKILL);
-              os::reap(deserter);
+              detail::os::signal_group(deserter, SIGKILL);
+              detail::os::reap(deserter);
               return 0;
           }) == 0);
 }
 
 TEST_CASE("waiting for several descriptors tells which are readable; none is never readable") {
-    const os::Event one;
-    const os::Event two;
+    const detail::os::Event one;
+    const detail::os::Event two;
     const auto start = Clock::now();
-    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::after(20ms)) ==
+    CHECK(detail::os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::after(20ms)) ==
           std::array{false, false, false});
     CHECK(Clock::now() - start >= 20ms);
     two.raise();
-    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::never()) ==
+    CHECK(detail::os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::never()) ==
           std::array{false, true, false});
     one.raise();
-    CHECK(os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::immediately()) ==
+    CHECK(detail::os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::immediately()) ==
           std::array{true, true, false});
 }
 
 TEST_CASE("a descriptor that is not open is never readable, and does not end the wait") {
-    const os::Event event;
+    const detail::os::Event event;
     const int closed = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     ::close(closed);
-    CHECK(os::wait_any_readable<2>({closed, event.number()}, Deadline::after(1ms)) == std::array{false, false});
+    CHECK(detail::os::wait_any_readable<2>({closed, event.number()}, Deadline::after(1ms)) == std::array{false, false});
     event.raise();
-    CHECK(os::wait_any_readable<2>({closed, event.number()}, Deadline::never()) == std::array{false, true});
-    CHECK_FALSE(os::wait_readable(closed, Deadline::never()));
+    CHECK(detail::os::wait_any_readable<2>({closed, event.number()}, Deadline::never()) == std::array{false, true});
+    CHECK_FALSE(detail::os::wait_readable(closed, Deadline::never()));
 }

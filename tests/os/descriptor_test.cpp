@@ -28,7 +28,7 @@ namespace {
 int open_null() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 bool is_open(int number) { return ::fcntl(number, F_GETFD) >= 0; }
 
-bool is_readable(const os::Event& event) {
+bool is_readable(const detail::os::Event& event) {
     pollfd entry{event.number(), POLLIN, 0};
     return ::poll(&entry, 1, 0) == 1;
 }
@@ -38,10 +38,10 @@ bool is_readable(const os::Event& event) {
 TEST_CASE("a descriptor closes its file, once") {
     const int number = open_null();
     {
-        os::Descriptor first{number};
+        detail::os::Descriptor first{number};
         CHECK(first);
         CHECK(first.number() == number);
-        os::Descriptor second{std::move(first)};
+        detail::os::Descriptor second{std::move(first)};
         CHECK_FALSE(first);  // NOLINT(bugprone-use-after-move): it is empty
         CHECK(second.number() == number);
         CHECK(is_open(number));
@@ -57,9 +57,9 @@ TEST_CASE("a descriptor closes its file, once") {
 TEST_CASE("an assigned descriptor closes neither file too early") {
     const int one = open_null();
     const int two = open_null();
-    os::Descriptor first{one};
+    detail::os::Descriptor first{one};
     {
-        os::Descriptor second{two};
+        detail::os::Descriptor second{two};
         first = std::move(second);
         CHECK(first.number() == two);
         CHECK(is_open(two));
@@ -69,13 +69,13 @@ TEST_CASE("an assigned descriptor closes neither file too early") {
 }
 
 TEST_CASE("no descriptor is none") {
-    const os::Descriptor none;
+    const detail::os::Descriptor none;
     CHECK_FALSE(none);
     CHECK(none.number() == -1);
 }
 
 TEST_CASE("an event is readable from raise to lower") {
-    const os::Event event;
+    const detail::os::Event event;
     CHECK_FALSE(is_readable(event));
     event.lower();  // does not block
     event.raise();
@@ -86,7 +86,7 @@ TEST_CASE("an event is readable from raise to lower") {
 }
 
 TEST_CASE("an event that is full is raised, and raising it does not block") {
-    const os::Event event;
+    const detail::os::Event event;
     const std::uint64_t full = ~std::uint64_t{0} - 1;
     REQUIRE(::write(event.number(), &full, sizeof full) == sizeof full);
     event.raise();
@@ -94,7 +94,7 @@ TEST_CASE("an event that is full is raised, and raising it does not block") {
 }
 
 TEST_CASE("a child raises its parent's event; a program that is executed does not inherit it") {
-    const os::Event event;
+    const detail::os::Event event;
     CHECK(in_child([&] {
               event.raise();
               return 0;
@@ -105,18 +105,19 @@ TEST_CASE("a child raises its parent's event; a program that is executed does no
 
 TEST_CASE("an event that cannot be had is an exception") {
     const Refusal refusal{"eventfd", EMFILE};
-    CHECK_THROWS_AS(os::Event{}, std::system_error);
+    CHECK_THROWS_AS(detail::os::Event{}, std::system_error);
 }
 
 TEST_CASE("no descriptor has the number of a standard stream that is closed") {
     CHECK(in_child([] {
               for (const int stream : {0, 1, 2}) { ::close(stream); }
-              const os::Event event;
-              const os::Pipe pipe;
-              const os::Descriptor null{open_null()};
-              const os::Descriptor process = os::open_pidfd(::getpid());
-              const os::Descriptor signals = os::watch_children();
-              const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{os::create_file("/dev/null"), std::fclose};
+              const detail::os::Event event;
+              const detail::os::Pipe pipe;
+              const detail::os::Descriptor null{open_null()};
+              const detail::os::Descriptor process = detail::os::open_pidfd(::getpid());
+              const detail::os::Descriptor signals = detail::os::watch_children();
+              const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{detail::os::create_file("/dev/null"),
+                                                                         std::fclose};
               for (const int stream : {0, 1, 2}) {
                   if (is_open(stream)) { return 1 + stream; }
               }
@@ -125,7 +126,7 @@ TEST_CASE("no descriptor has the number of a standard stream that is closed") {
                   if (!is_open(number) || (::fcntl(number, F_GETFD) & FD_CLOEXEC) == 0) { return 4; }
               }
               if (process && !is_open(process.number())) { return 5; }
-              return os::text_of_file("/proc/self/stat").empty() ? 6 : 0;
+              return detail::os::text_of_file("/proc/self/stat").empty() ? 6 : 0;
           }) == 0);
 }
 
@@ -133,14 +134,14 @@ TEST_CASE("a descriptor that cannot have another number is an error, and closed"
     CHECK(in_child([] {
               for (const int stream : {0, 1, 2}) { ::close(stream); }
               const Refusal refusal{"fcntl", EMFILE};
-              const os::Descriptor null{open_null()};
+              const detail::os::Descriptor null{open_null()};
               if (null || errno != EMFILE || is_open(0)) { return 1; }
               int refused = 0;
               try {
-                  const os::Event event;
+                  const detail::os::Event event;
               } catch (const std::system_error& error) { refused += error.code().value() == EMFILE ? 1 : 0; }
               try {
-                  const os::Pipe pipe;
+                  const detail::os::Pipe pipe;
               } catch (const std::system_error& error) { refused += error.code().value() == EMFILE ? 1 : 0; }
               return refused == 2 && !is_open(0) && !is_open(1) && !is_open(2) ? 0 : 2;
           }) == 0);
@@ -152,7 +153,7 @@ TEST_CASE("a descriptor that the program has closed is left alone, whatever has 
         +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }, +[] { return ::epoll_create1(EPOLL_CLOEXEC); });
     int number = -1;
     {
-        const os::Event event;
+        const detail::os::Event event;
         number = event.number();
         REQUIRE(event.raise());
         REQUIRE(::close(number) == 0);
@@ -170,10 +171,10 @@ TEST_CASE("a descriptor that the program has closed is left alone, whatever has 
 }
 
 TEST_CASE("a descriptor is intact as long as nobody else closes it") {
-    os::Pipe one;
-    os::Pipe other;
+    detail::os::Pipe one;
+    detail::os::Pipe other;
     CHECK((one.reading.is_intact() && one.writing.is_intact()));
-    os::Descriptor moved{std::move(one.reading)};
+    detail::os::Descriptor moved{std::move(one.reading)};
     CHECK(moved.is_intact());
     CHECK_FALSE(one.reading.is_intact());  // NOLINT(bugprone-use-after-move): it is empty
     REQUIRE(::dup2(other.reading.number(), moved.number()) == moved.number());

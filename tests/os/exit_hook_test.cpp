@@ -16,7 +16,7 @@ using namespace procpool_test;
 
 namespace {
 
-constexpr auto leave_plus_10 = [](int status, bool quick) noexcept { os::leave(status + (quick ? 20 : 10)); };
+constexpr auto leave_plus_10 = [](int status, bool quick) noexcept { detail::os::leave(status + (quick ? 20 : 10)); };
 
 Word* ran = nullptr;
 
@@ -29,13 +29,13 @@ TEST_CASE("exit and quick_exit in a child run what it registered itself and no m
         std::atexit([] { ran->fetch_add(1); });  // the parent's
         std::at_quick_exit([] { ran->fetch_add(1); });
         const int by_exit = in_child([] {
-            os::hook_exits(leave_plus_10);
+            detail::os::hook_exits(leave_plus_10);
             std::atexit([] { ran->fetch_add(10); });
             std::exit(7);
             return 0;
         });
         const int by_quick_exit = in_child([] {
-            os::hook_exits(leave_plus_10);
+            detail::os::hook_exits(leave_plus_10);
             std::at_quick_exit([] { ran->fetch_add(10); });
             std::quick_exit(8);
             return 0;
@@ -63,8 +63,8 @@ TEST_CASE("a child gets a lock that a thread which did not come along holds") {
     }};
     is_held.wait();
     const int code = in_child([] {
-        const os::AllSignalsBlocked blocked;
-        os::hook_exits(leave_plus_10);
+        const detail::os::AllSignalsBlocked blocked;
+        detail::os::hook_exits(leave_plus_10);
         std::exit(::dl_iterate_phdr([](dl_phdr_info*, std::size_t, void*) { return 7; }, nullptr));
         return 0;
     });

@@ -18,23 +18,23 @@ TEST_CASE("a file that was created is read as it was written") {
     REQUIRE(made >= 0);
     ::close(made);
     const std::string text(10000, 'x');
-    std::FILE* const file = os::create_file(path.c_str());
+    std::FILE* const file = detail::os::create_file(path.c_str());
     REQUIRE(file != nullptr);
     CHECK((::fcntl(::fileno(file), F_GETFD) & FD_CLOEXEC) != 0);
     CHECK(std::fwrite(text.data(), 1, text.size(), file) == text.size());
     CHECK(std::fclose(file) == 0);
-    CHECK(os::text_of_file(path.c_str()) == text);
-    std::FILE* const again = os::create_file(path.c_str());
+    CHECK(detail::os::text_of_file(path.c_str()) == text);
+    std::FILE* const again = detail::os::create_file(path.c_str());
     REQUIRE(again != nullptr);
     CHECK(std::fclose(again) == 0);
-    CHECK(os::text_of_file(path.c_str()).empty());
+    CHECK(detail::os::text_of_file(path.c_str()).empty());
     ::unlink(path.c_str());
 }
 
 TEST_CASE("a file that cannot be had is none") {
-    CHECK(os::text_of_file("/nonexistent/file").empty());
-    CHECK(os::text_of_file("/tmp").empty());  // a folder
+    CHECK(detail::os::text_of_file("/nonexistent/file").empty());
+    CHECK(detail::os::text_of_file("/tmp").empty());  // a folder
     errno = 0;
-    CHECK(os::create_file("/nonexistent/file") == nullptr);
+    CHECK(detail::os::create_file("/nonexistent/file") == nullptr);
     CHECK(errno == ENOENT);
 }

@@ -13,22 +13,22 @@ using namespace procpool;
 using namespace procpool_test;
 
 TEST_CASE("a thread knows its own children, until they are waited for") {
-    CHECK_FALSE(os::has_children_of_its_own());
+    CHECK_FALSE(detail::os::has_children_of_its_own());
     const pid_t child = start_child([] { return 0; });
-    CHECK(os::has_children_of_its_own());
+    CHECK(detail::os::has_children_of_its_own());
     bool of_another = true;
-    std::thread{[&] { of_another = os::has_children_of_its_own(); }}.join();
+    std::thread{[&] { of_another = detail::os::has_children_of_its_own(); }}.join();
     CHECK_FALSE(of_another);
     static_cast<void>(wait_for_child(child));
-    CHECK_FALSE(os::has_children_of_its_own());
+    CHECK_FALSE(detail::os::has_children_of_its_own());
 }
 
 TEST_CASE("a process knows whether it has threads besides the caller") {
     CHECK(in_child([] {
-              if (os::has_other_threads()) { return 1; }
+              if (detail::os::has_other_threads()) { return 1; }
               std::atomic<bool> may_end{false};
               std::thread other{[&] { may_end.wait(false); }};
-              const bool has = os::has_other_threads();
+              const bool has = detail::os::has_other_threads();
               may_end = true;
               may_end.notify_one();
               other.join();

@@ -27,10 +27,10 @@ struct Scene {
     template <class Parent>
     void play(Parent parent) const {
         const pid_t process = start_child([&] {
-            const os::LifeLine::Lease line = os::LifeLine::lease();
-            os::Descriptor alive = os::open_pidfd(os::this_process());
+            const detail::os::LifeLine::Lease line = detail::os::LifeLine::lease();
+            detail::os::Descriptor alive = detail::os::open_pidfd(detail::os::this_process());
             static_cast<void>(start_child([&] {
-                os::LifeLine::Watch watch = os::LifeLine::watch_parent(std::move(alive), true);
+                detail::os::LifeLine::Watch watch = detail::os::LifeLine::watch_parent(std::move(alive), true);
                 watching.set();
                 may_look.wait();
                 const auto end = Deadline::after(10s);
@@ -82,10 +82,10 @@ TEST_CASE("the kernel signals a child at its parent's end although it is stopped
     SharedPage page;
     const Counter child{page};
     const pid_t process = start_child([&] {
-        const os::LifeLine::Lease line = os::LifeLine::lease();
+        const detail::os::LifeLine::Lease line = detail::os::LifeLine::lease();
         const pid_t pid = start_child([&] {
-            const os::LifeLine::Watch watch = os::LifeLine::watch_parent({}, true);
-            os::SignalsAtEnd::ask(watch.pipe(), SIGKILL);
+            const detail::os::LifeLine::Watch watch = detail::os::LifeLine::watch_parent({}, true);
+            detail::os::SignalsAtEnd::ask(watch.pipe(), SIGKILL);
             ::raise(SIGSTOP);
             return 0;
         });
@@ -96,7 +96,7 @@ TEST_CASE("the kernel signals a child at its parent's end although it is stopped
         return 0;
     });
     static_cast<void>(wait_for_child(process));
-    wait_until([&] { return os::is_gone(static_cast<pid_t>(child.value())); }, "a stopped child to be killed");
+    wait_until([&] { return detail::os::is_gone(static_cast<pid_t>(child.value())); }, "a stopped child to be killed");
 }
 
 TEST_CASE("leases share one line whose descriptors are closed with the last of them") {
@@ -107,9 +107,9 @@ TEST_CASE("leases share one line whose descriptors are closed with the last of t
     };
     const int before = first_free();
     {
-        const os::LifeLine::Lease one = os::LifeLine::lease();
+        const detail::os::LifeLine::Lease one = detail::os::LifeLine::lease();
         const int with_one = first_free();
-        const os::LifeLine::Lease two = os::LifeLine::lease();
+        const detail::os::LifeLine::Lease two = detail::os::LifeLine::lease();
         CHECK(first_free() == with_one);
         CHECK(with_one > before);
     }

@@ -39,7 +39,7 @@ struct PagesToMark {
 };
 
 /// Whether a variable some frames further down is newer than the mark.
-[[gnu::noinline]] bool is_deep_variable_newer(const os::MemoryMark& mark, int depth) {
+[[gnu::noinline]] bool is_deep_variable_newer(const detail::os::MemoryMark& mark, int depth) {
     volatile std::byte room[4096];
     room[0] = std::byte{1};
     const bool newer =
@@ -59,7 +59,7 @@ int of_the_program = 1;
 }  // namespace
 
 TEST_CASE("a mark that has not been made takes nothing for newer") {
-    const os::MemoryMark mark;
+    const detail::os::MemoryMark mark;
     CHECK_FALSE(mark.is_older_than(&mark));
     CHECK_FALSE(mark.is_older_than(&of_the_program));
 }
@@ -68,7 +68,7 @@ TEST_CASE("memory that was there is not newer than a mark") {
     const PagesToMark pages(PROT_READ | PROT_WRITE);
     const auto blocks = many_blocks();
     const int on_stack = 1;
-    const os::MemoryMark mark = os::MemoryMark::of_now();
+    const detail::os::MemoryMark mark = detail::os::MemoryMark::of_now();
     CHECK_FALSE(mark.is_older_than(&on_stack));
     CHECK_FALSE(mark.is_older_than(&of_the_program));
     CHECK_FALSE(mark.is_older_than(pages.at(0)));
@@ -80,29 +80,29 @@ TEST_CASE("memory that was there is not newer than a mark") {
 
 TEST_CASE("what is mapped or made readable after a mark is newer") {
     PagesToMark closed(PROT_NONE);
-    const os::MemoryMark mark = os::MemoryMark::of_now();
+    const detail::os::MemoryMark mark = detail::os::MemoryMark::of_now();
     const PagesToMark mapped(PROT_READ | PROT_WRITE);
     REQUIRE(::mprotect(closed.begin, 16 * page_size, PROT_READ) == 0);
     CHECK(mark.is_older_than(mapped.at(page_size)));
     CHECK(mark.is_older_than(closed.at(page_size)));
-    const os::MemoryMark again = os::MemoryMark::of_now();
+    const detail::os::MemoryMark again = detail::os::MemoryMark::of_now();
     CHECK_FALSE(again.is_older_than(mapped.at(page_size)));
     CHECK_FALSE(again.is_older_than(closed.at(page_size)));
 }
 
 TEST_CASE("what the heap has grown by after a mark is newer") {
     if (!heap_is_the_c_librarys) { return; }
-    const os::MemoryMark mark = os::MemoryMark::of_now();
+    const detail::os::MemoryMark mark = detail::os::MemoryMark::of_now();
     const auto blocks = many_blocks();
     CHECK(mark.is_older_than(blocks.back().get()));
     const auto is_newer = [&](const auto& block) { return mark.is_older_than(block.get()); };
     CHECK(std::ranges::count_if(blocks, is_newer) > 1900);  // the others were free before
-    const os::MemoryMark again = os::MemoryMark::of_now();
+    const detail::os::MemoryMark again = detail::os::MemoryMark::of_now();
     CHECK_FALSE(again.is_older_than(blocks.back().get()));
 }
 
 TEST_CASE("what the stack has grown by after a mark is newer") {
     if (!heap_is_the_c_librarys) { return; }  // which may keep variables elsewhere
-    const os::MemoryMark mark = os::MemoryMark::of_now();
+    const detail::os::MemoryMark mark = detail::os::MemoryMark::of_now();
     CHECK(is_deep_variable_newer(mark, 10));
 }

@@ -17,8 +17,8 @@ const int a_constant = 7;
 int a_variable = 8;
 
 bool in_module(const void* address) {
-    const bool now = os::in_loaded_module(address);
-    const bool snapshot = os::Modules::loaded_now().contain(reinterpret_cast<std::uintptr_t>(address));
+    const bool now = detail::os::in_loaded_module(address);
+    const bool snapshot = detail::os::Modules::loaded_now().contain(reinterpret_cast<std::uintptr_t>(address));
     REQUIRE(now == snapshot);
     return now;
 }
@@ -43,7 +43,9 @@ TEST_CASE("stack, heap and mappings lie in no module") {
 }
 
 TEST_CASE("most numbers cannot be an address") {
-    const auto may = [](std::uintptr_t number) { return os::may_be_address(reinterpret_cast<const void*>(number)); };
+    const auto may = [](std::uintptr_t number) {
+        return detail::os::may_be_address(reinterpret_cast<const void*>(number));
+    };
     CHECK_FALSE(may(0));
     CHECK_FALSE(may(4095));
     CHECK_FALSE(may(~std::uintptr_t{0}));
@@ -51,24 +53,24 @@ TEST_CASE("most numbers cannot be an address") {
     CHECK_FALSE(may(0x3ff0000000000000));  // 1.0
     CHECK(may(0x10000));
     const int on_stack = 1;
-    CHECK(os::may_be_address(&on_stack));
-    CHECK(os::may_be_address(&a_constant));
+    CHECK(detail::os::may_be_address(&on_stack));
+    CHECK(detail::os::may_be_address(&a_constant));
 }
 
 TEST_CASE("memory is readable as long as it is mapped and may be read") {
     const int on_stack = 1;
     const auto on_heap = std::make_unique<int>(1);
-    CHECK(os::is_readable(&on_stack));
-    CHECK(os::is_readable(on_heap.get()));
-    CHECK(os::is_readable(reinterpret_cast<const void*>(&a_function)));
+    CHECK(detail::os::is_readable(&on_stack));
+    CHECK(detail::os::is_readable(on_heap.get()));
+    CHECK(detail::os::is_readable(reinterpret_cast<const void*>(&a_function)));
     constexpr std::size_t page = 4096;
     void* const pages = ::mmap(nullptr, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);  // never touched
     REQUIRE(pages != MAP_FAILED);
     const char* const last = static_cast<char*>(pages) + 2 * page - 1;
-    CHECK(os::is_readable(last));
+    CHECK(detail::os::is_readable(last));
     REQUIRE(::mprotect(pages, 2 * page, PROT_NONE) == 0);
-    CHECK_FALSE(os::is_readable(last));
+    CHECK_FALSE(detail::os::is_readable(last));
     ::munmap(pages, 2 * page);
-    CHECK_FALSE(os::is_readable(last));
-    CHECK_FALSE(os::is_readable(pages));
+    CHECK_FALSE(detail::os::is_readable(last));
+    CHECK_FALSE(detail::os::is_readable(pages));
 }

@@ -21,8 +21,9 @@ namespace {
 
 void* fork_and_use_4_megabytes(void*) {
     const int code = in_child([] {
-        if (os::on_first_stack()) { return 1; }
-        os::run_on_own_stack([](void* what) { os::leave(use_stack(3) + *static_cast<const int*>(what)); }, new int{3});
+        if (detail::os::on_first_stack()) { return 1; }
+        detail::os::run_on_own_stack(
+            [](void* what) { detail::os::leave(use_stack(3) + *static_cast<const int*>(what)); }, new int{3});
         return 2;
     });
     return reinterpret_cast<void*>(static_cast<std::intptr_t>(code));
@@ -31,7 +32,7 @@ void* fork_and_use_4_megabytes(void*) {
 }  // namespace
 
 TEST_CASE("a child of a thread with a small stack can run on a large one") {
-    CHECK(os::on_first_stack());
+    CHECK(detail::os::on_first_stack());
     pthread_attr_t attributes;
     ::pthread_attr_init(&attributes);
     ::pthread_attr_setstacksize(&attributes, 512 << 10);

@@ -72,7 +72,7 @@ TEST_CASE("a child has ended when it has ended, and not before") {
         may_end.wait();
         return 0;
     });
-    const os::Child child{pid};
+    const detail::os::Child child{pid};
     CHECK(child);
     CHECK(child.pid() == pid);
     CHECK_FALSE(child.has_ended());
@@ -90,12 +90,12 @@ TEST_CASE("a child has ended when it has ended, and not before") {
     CHECK(child.has_ended());
 }
 
-TEST_CASE("no child is none") { CHECK_FALSE(os::Child{}); }
+TEST_CASE("no child is none") { CHECK_FALSE(detail::os::Child{}); }
 
 TEST_CASE("a child that somebody else reaped has ended") {
     const WithPidfds mode{GENERATE(true, false)};
     const pid_t pid = start_child([] { return 3; });
-    const os::Child child{pid};
+    const detail::os::Child child{pid};
     int status = 0;
     while (::waitpid(-1, &status, 0) != pid) {}
     CHECK(child.has_ended());
@@ -113,7 +113,7 @@ TEST_CASE("a child whose number nobody keeps, because SIGCHLD is ignored, has en
     {
         SharedPage page;
         const Gate may_end{page};
-        const os::Child child{start_child([&] {
+        const detail::os::Child child{start_child([&] {
             may_end.wait();
             return 0;
         })};
@@ -131,7 +131,7 @@ TEST_CASE("a signal reaches the child") {
         for (;;) { ::pause(); }
         return 0;
     });
-    const os::Child child{pid};
+    const detail::os::Child child{pid};
     child.signal(SIGTERM);
     CHECK(child.wait_for_end(soon()));
     int status = 0;
@@ -141,7 +141,7 @@ TEST_CASE("a signal reaches the child") {
 
 TEST_CASE("a signal for a child that is gone does not hit a stranger with its number") {
     const pid_t pid = start_child([] { return 0; });
-    const os::Child child{pid};
+    const detail::os::Child child{pid};
     REQUIRE(child.wait_for_end(soon()));
     child.reap();
 
@@ -171,7 +171,7 @@ TEST_CASE("the status of a child tells how it ended") {
         const pid_t pid = start_child(function);
         siginfo_t info{};
         ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
-        return os::exit_status_of(info);
+        return detail::os::exit_status_of(info);
     };
     CHECK(status_of([] { return 3; }) == ExitStatus::from_code(3));
     CHECK(status_of([] { return ::raise(SIGKILL); }) == ExitStatus::from_signal(SIGKILL));
@@ -180,38 +180,38 @@ TEST_CASE("the status of a child tells how it ended") {
 TEST_CASE("waiting for a descriptor outlasts signals") {
     std::array<int, 2> ends{};
     REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
-    const os::Descriptor out{ends[0]};
-    const os::Descriptor in{ends[1]};
+    const detail::os::Descriptor out{ends[0]};
+    const detail::os::Descriptor in{ends[1]};
     {
         const Drizzle drizzle;
         const auto start = Clock::now();
-        CHECK_FALSE(os::wait_readable(out.number(), Deadline::after(50ms)));
+        CHECK_FALSE(detail::os::wait_readable(out.number(), Deadline::after(50ms)));
         CHECK(Clock::now() - start >= 50ms);
     }
-    CHECK_FALSE(os::wait_readable(out.number(), Deadline::immediately()));
+    CHECK_FALSE(detail::os::wait_readable(out.number(), Deadline::immediately()));
     REQUIRE(::write(in.number(), "x", 1) == 1);
-    CHECK(os::wait_readable(out.number(), Deadline::immediately()));
-    CHECK(os::wait_readable(out.number(), Deadline::never()));
+    CHECK(detail::os::wait_readable(out.number(), Deadline::immediately()));
+    CHECK(detail::os::wait_readable(out.number(), Deadline::never()));
 }
 
 TEST_CASE("a fork that is refused says why") {
     const Refusal refusal{"fork", EAGAIN};
-    CHECK(os::try_fork() == -1);
+    CHECK(detail::os::try_fork() == -1);
     CHECK(errno == EAGAIN);
 }
 
 TEST_CASE("who dies with its parent dies with it") {
     std::array<int, 2> ends{};
     REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
-    const os::Descriptor out{ends[0]};
+    const detail::os::Descriptor out{ends[0]};
     {
-        const os::Descriptor in{ends[1]};
+        const detail::os::Descriptor in{ends[1]};
         CHECK(in_child([&] {
                   SharedPage page;
                   const Gate armed{page};
-                  const pid_t parent = os::this_process();
+                  const pid_t parent = detail::os::this_process();
                   static_cast<void>(start_child([&] {
-                      if (!os::die_with_parent(parent)) { return 1; }
+                      if (!detail::os::die_with_parent(parent)) { return 1; }
                       armed.set();
                       for (;;) { ::pause(); }
                       return 0;
@@ -221,23 +221,25 @@ TEST_CASE("who dies with its parent dies with it") {
               }) == 0);
     }
     char byte = 0;
-    REQUIRE(os::wait_readable(out.number(), soon()));  // nobody has the writing end any more
+    REQUIRE(detail::os::wait_readable(out.number(), soon()));  // nobody has the writing end any more
     CHECK(::read(out.number(), &byte, 1) == 0);
 }
 
 TEST_CASE("who asks to die with a parent that is gone learns so") {
-    CHECK(in_child([] { return os::die_with_parent(os::parent_process() + 1) ? 1 : 0; }) == 0);
-    const pid_t here = os::this_process();
-    CHECK(in_child([here] { return os::die_with_parent(here) && os::parent_process() == here ? 0 : 1; }) == 0);
+    CHECK(in_child([] { return detail::os::die_with_parent(detail::os::parent_process() + 1) ? 1 : 0; }) == 0);
+    const pid_t here = detail::os::this_process();
+    CHECK(in_child([here] {
+              return detail::os::die_with_parent(here) && detail::os::parent_process() == here ? 0 : 1;
+          }) == 0);
 }
 
 TEST_CASE("a process has the name it gave itself, and leads its group") {
     CHECK(in_child([] {
-              os::name_process("a name that is too long");
+              detail::os::name_process("a name that is too long");
               std::array<char, 17> name{};
               ::prctl(PR_GET_NAME, name.data());
               if (std::string{name.data()} != "a name that is ") { return 1; }
-              os::lead_group(0);
+              detail::os::lead_group(0);
               return ::getpgid(0) == ::getpid() ? 0 : 2;
           }) == 0);
 }
@@ -245,7 +247,7 @@ TEST_CASE("a process has the name it gave itself, and leads its group") {
 TEST_CASE("who leaves runs nothing that was registered") {
     CHECK(in_child([] {
               std::atexit([] { ::_exit(50); });
-              os::leave(7);
+              detail::os::leave(7);
               return 1;
           }) == 7);
 }
@@ -264,7 +266,7 @@ TEST_CASE(
     });
     int now = -1;
     {
-        const os::Child child{pid};
+        const detail::os::Child child{pid};
         const int number = child.descriptor();
         if (number < 0) { WARN("no pidfds here"); }
         if (number >= 0) {

@@ -15,40 +15,40 @@ using namespace procpool_test;
 namespace {
 
 struct AskedAtExit {
-    ~AskedAtExit() { ::_exit(os::is_exiting_here() ? 1 : 2); }
+    ~AskedAtExit() { ::_exit(detail::os::is_exiting_here() ? 1 : 2); }
 };
 
 }  // namespace
 
 TEST_CASE("a thread knows whether it is in code that the library has called") {
-    CHECK_FALSE(os::InProgramCode::is_here());
+    CHECK_FALSE(detail::os::InProgramCode::is_here());
     {
-        const os::InProgramCode outer;
+        const detail::os::InProgramCode outer;
         {
-            const os::InProgramCode inner;
-            CHECK(os::InProgramCode::is_here());
+            const detail::os::InProgramCode inner;
+            CHECK(detail::os::InProgramCode::is_here());
         }
-        CHECK(os::InProgramCode::is_here());
+        CHECK(detail::os::InProgramCode::is_here());
         bool elsewhere = true;
-        std::thread{[&] { elsewhere = os::InProgramCode::is_here(); }}.join();
+        std::thread{[&] { elsewhere = detail::os::InProgramCode::is_here(); }}.join();
         CHECK_FALSE(elsewhere);
         CHECK(in_child([] {
-                  if (os::InProgramCode::is_here()) { return 1; }  // its parent is
-                  const os::InProgramCode own;
-                  return os::InProgramCode::is_here() ? 0 : 2;
+                  if (detail::os::InProgramCode::is_here()) { return 1; }  // its parent is
+                  const detail::os::InProgramCode own;
+                  return detail::os::InProgramCode::is_here() ? 0 : 2;
               }) == 0);
     }
-    CHECK_FALSE(os::InProgramCode::is_here());
+    CHECK_FALSE(detail::os::InProgramCode::is_here());
 }
 
 TEST_CASE("exit() is seen by what it calls, and by nothing else") {
-    CHECK_FALSE(os::is_exiting_here());
+    CHECK_FALSE(detail::os::is_exiting_here());
     CHECK(in_child([]() -> int {
               static const AskedAtExit asked;
               std::exit(0);
           }) == 1);
     CHECK(in_child([]() -> int {
-              std::atexit([] { ::_exit(os::is_exiting_here() ? 1 : 2); });
+              std::atexit([] { ::_exit(detail::os::is_exiting_here() ? 1 : 2); });
               std::exit(0);
           }) == 1);
     CHECK(in_child([]() -> int {

@@ -13,7 +13,7 @@ using namespace procpool;
 using namespace procpool_test;
 
 TEST_CASE("one thread at a time has the lock", "[thread]") {
-    os::ProgramLock lock;
+    detail::os::ProgramLock lock;
     int unprotected = 0;
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
@@ -29,7 +29,7 @@ TEST_CASE("one thread at a time has the lock", "[thread]") {
 }
 
 TEST_CASE("a child that is forked while the lock is held takes it over, once") {
-    os::ProgramLock lock;
+    detail::os::ProgramLock lock;
     lock.lock();
     CHECK(in_child([&] {
               lock.lock();  // held by a process of which nothing lives here

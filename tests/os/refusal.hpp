@@ -17,13 +17,13 @@ public:
         name_ = name;
         error_ = error;
         spared_ = spared;
-        procpool::os::refuse_call = [](const char* called) noexcept {
+        procpool::detail::os::refuse_call = [](const char* called) noexcept {
             return std::strcmp(called, name_) == 0 && --spared_ < 0 ? error_ : 0;
         };
     }
     Refusal(const Refusal&) = delete;
     Refusal& operator=(const Refusal&) = delete;
-    ~Refusal() { procpool::os::refuse_call = nullptr; }
+    ~Refusal() { procpool::detail::os::refuse_call = nullptr; }
 
 private:
     static inline const char* name_ = nullptr;

@@ -31,7 +31,7 @@ TEST_CASE("signals that come while all are blocked are handled afterwards") {
     CHECK(in_child([] {
               std::signal(SIGUSR1, [](int) { handled = handled + 1; });
               {
-                  const os::AllSignalsBlocked blocked;
+                  const detail::os::AllSignalsBlocked blocked;
                   ::raise(SIGUSR1);
                   if (handled != 0 || !is_blocked(SIGTERM) || !is_blocked(SIGRTMAX)) { return 1; }
               }
@@ -46,11 +46,11 @@ TEST_CASE("a signal that was blocked before stays blocked") {
               sigaddset(&signals, SIGUSR2);
               ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
               {
-                  const os::AllSignalsBlocked blocked;
-                  const os::AllSignalsBlocked nested;
+                  const detail::os::AllSignalsBlocked blocked;
+                  const detail::os::AllSignalsBlocked nested;
               }
               if (!is_blocked(SIGUSR2) || is_blocked(SIGUSR1)) { return 1; }
-              os::unblock_all_signals();
+              detail::os::unblock_all_signals();
               return is_blocked(SIGUSR2) ? 2 : 0;
           }) == 0);
 }
@@ -62,11 +62,11 @@ TEST_CASE("no handler of the parent is left") {
               std::signal(SIGSEGV, handler);
               std::signal(SIGCHLD, SIG_IGN);
               std::signal(SIGRTMAX, handler);
-              os::reset_all_signals();
+              detail::os::reset_all_signals();
               for (const int number : {SIGUSR1, SIGSEGV, SIGCHLD, SIGRTMAX, SIGPIPE}) {
                   if (action_of(number) != SIG_DFL) { return 1; }
               }
-              os::reset_signal(SIGINT, SIG_IGN);
+              detail::os::reset_signal(SIGINT, SIG_IGN);
               return action_of(SIGINT) == SIG_IGN ? 0 : 2;
           }) == 0);
 }

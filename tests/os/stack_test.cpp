@@ -17,18 +17,18 @@ std::uintptr_t here() { return reinterpret_cast<std::uintptr_t>(__builtin_frame_
 }  // namespace
 
 TEST_CASE("a thread finds its own stack") {
-    const os::Stack first = os::stack_that_holds(here());
+    const detail::os::Stack first = detail::os::stack_that_holds(here());
     CHECK(first.holds(here()));
-    os::Stack second;
+    detail::os::Stack second;
     std::uintptr_t there = 0;
     std::thread([&] {
         there = here();
-        second = os::stack_that_holds(there);
+        second = detail::os::stack_that_holds(there);
     }).join();
     CHECK(second.holds(there));
     CHECK_FALSE(second.holds(here()));
     CHECK_FALSE(first.holds(there));
-    CHECK(os::stack_that_holds(here()).begin == first.begin);
+    CHECK(detail::os::stack_that_holds(here()).begin == first.begin);
 }
 
 TEST_CASE("a small stack is told as small and without its guard") {
@@ -36,10 +36,10 @@ TEST_CASE("a small stack is told as small and without its guard") {
     pthread_attr_t attributes;
     REQUIRE(::pthread_attr_init(&attributes) == 0);
     REQUIRE(::pthread_attr_setstacksize(&attributes, size) == 0);
-    os::Stack found;
+    detail::os::Stack found;
     pthread_t thread{};
     const auto look = [](void* to) -> void* {
-        *static_cast<os::Stack*>(to) = os::stack_that_holds(here());
+        *static_cast<detail::os::Stack*>(to) = detail::os::stack_that_holds(here());
         return nullptr;
     };
     REQUIRE(::pthread_create(&thread, &attributes, look, &found) == 0);
@@ -52,6 +52,6 @@ TEST_CASE("a small stack is told as small and without its guard") {
 
 TEST_CASE("memory that is no stack of the thread is unknown") {
     const auto memory = std::make_unique<int>();
-    const os::Stack found = os::stack_that_holds(reinterpret_cast<std::uintptr_t>(memory.get()));
+    const detail::os::Stack found = detail::os::stack_that_holds(reinterpret_cast<std::uintptr_t>(memory.get()));
     CHECK(found.begin == found.end);
 }

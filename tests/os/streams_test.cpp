@@ -44,7 +44,7 @@ std::string printed_by(Function function) {
 /// A child that purges as workers do, and then writes whatever it has still buffered.
 void fork_and_write_buffers() {
     const int status = in_child([] {
-        os::purge_standard_streams();
+        detail::os::purge_standard_streams();
         std::fflush(stdout);
         std::cout.flush();
         std::clog.flush();
@@ -58,7 +58,7 @@ void fork_and_write_buffers() {
 TEST_CASE("what the parent had printed before a fork is printed once") {
     CHECK(printed_by([] {
               std::printf("once");
-              os::flush_standard_streams();
+              detail::os::flush_standard_streams();
               fork_and_write_buffers();
           }) == "once");
 }
@@ -75,7 +75,7 @@ TEST_CASE("cout and clog with buffers of their own are printed once") {
               std::ios::sync_with_stdio(false);
               std::cout << "out ";
               std::clog << "log";
-              os::flush_standard_streams();
+              detail::os::flush_standard_streams();
               fork_and_write_buffers();
           }) == "out log");
 }
@@ -91,8 +91,8 @@ TEST_CASE("flushing does not wait for a stream that another thread holds") {
                       for (;;) { ::pause(); }
                   }}.detach();
                   while (!holds) { std::this_thread::yield(); }
-                  os::flush_standard_streams();
-                  os::flush_pending_output();
+                  detail::os::flush_standard_streams();
+                  detail::os::flush_pending_output();
                   return 0;
               },
               std::chrono::seconds{5}) == 0);
@@ -109,8 +109,8 @@ TEST_CASE("flushing does not wait for a thread that reads from standard input") 
                       ::funlockfile(stdin);
                       std::this_thread::yield();
                   }
-                  os::flush_standard_streams();
-                  os::purge_standard_streams();
+                  detail::os::flush_standard_streams();
+                  detail::os::purge_standard_streams();
                   return 0;
               },
               std::chrono::seconds{5}) == 0);
@@ -123,19 +123,19 @@ TEST_CASE("pending output is flushed, wherever it is buffered") {
               std::printf("c ");
               std::fflush(stdout);
               std::cout << "c++ ";
-              os::flush_pending_output();
+              detail::os::flush_pending_output();
               std::clog << "log";
-              os::flush_pending_output();
-              os::purge_standard_streams();
+              detail::os::flush_pending_output();
+              detail::os::purge_standard_streams();
               ::_exit(0);
           }) == "c c++ log");
 }
 
 TEST_CASE("a buffer tells whether it holds output") {
     std::stringbuf buffer;
-    CHECK_FALSE(os::PendingOutput::in(buffer));
+    CHECK_FALSE(detail::os::PendingOutput::in(buffer));
     buffer.sputc('x');
-    CHECK(os::PendingOutput::in(buffer));
+    CHECK(detail::os::PendingOutput::in(buffer));
 }
 
 TEST_CASE("a stream that throws does not stop a flush") {
@@ -149,8 +149,8 @@ TEST_CASE("a stream that throws does not stop a flush") {
               std::cout.exceptions(std::ios::badbit);
               std::cout << "lost";
               std::printf("kept");
-              os::flush_standard_streams();
-              os::purge_standard_streams();
+              detail::os::flush_standard_streams();
+              detail::os::purge_standard_streams();
           }) == "kept");
 }
 
@@ -160,14 +160,14 @@ TEST_CASE("standard input ends at once") {
                   std::array<int, 2> ends{};
                   if (::pipe(ends.data()) != 0) { return 1; }
                   ::dup2(ends[0], STDIN_FILENO);
-                  os::close_standard_input();
+                  detail::os::close_standard_input();
                   return std::getchar() == EOF ? 0 : 2;
               },
               std::chrono::seconds{5}) == 0);
     CHECK(in_child(
               [] {
                   ::close(STDIN_FILENO);
-                  os::close_standard_input();
+                  detail::os::close_standard_input();
                   char byte = 0;
                   return ::read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 3;
               },

@@ -31,13 +31,14 @@ template <int n>
 }
 
 int exits_in_child() {
-    os::ThreadLocals::prepare();
+    detail::os::ThreadLocals::prepare();
     tells<1>().used = true;
     return in_child([] {
-        os::ThreadLocals::forget();
+        detail::os::ThreadLocals::forget();
         tells<100>().used = true;
         if (!tells<1>().used) { return 6; }  // its value is there still
-        std::atexit([] { os::leave(5); });   // after the objects, before a sanitizer looks for leaks in half a program
+        std::atexit(
+            [] { detail::os::leave(5); });  // after the objects, before a sanitizer looks for leaks in half a program
         std::exit(5);
         return 0;
     });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <procpool/algorithm/map.hpp>
-#include <procpool/algorithm/map_async.hpp>
+#include <procpool/map/map.hpp>
+#include <procpool/map/map_async.hpp>
 
-#include "algorithm/ranges.hpp"
+#include "map/ranges.hpp"
 #include "support/catch.hpp"
 
 #include <cstdlib>

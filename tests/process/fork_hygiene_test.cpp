@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // What children take over from the thread that forked them, and what they must not.
-#include <procpool/pool/process.hpp>
+#include <procpool/process/process.hpp>
 #include <procpool/procpool.hpp>
 
 #include "pool/subprocess.hpp"

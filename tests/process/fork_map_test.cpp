@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <procpool/algorithm/fork_map.hpp>
+#include <procpool/map/fork_map.hpp>
 
-#include "algorithm/ranges.hpp"
+#include "map/ranges.hpp"
 #include "pool/subprocess.hpp"
 #include "support/catch.hpp"
 #include "support/events.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // No child outlives its program, whatever has become of it, its supervisor and its program.
-#include <procpool/pool/process.hpp>
+#include <procpool/process/process.hpp>
 #include <procpool/procpool.hpp>
 
 #include "pool/subprocess.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <procpool/pool/process.hpp>
+#include <procpool/process/process.hpp>
 
 #include <procpool/os/call.hpp>
 
@@ -185,16 +185,18 @@ TEST_CASE("PRC-04 misuse") {
     CHECK(elsewhere.exit_status() == ExitStatus::from_code(0));
     CHECK(process.is_alive());
     static int calls = 0;
-    os::refuse_call = [](const char* name) noexcept { return std::strcmp(name, "fork") == 0 ? EAGAIN : 0; };
+    detail::os::refuse_call = [](const char* name) noexcept { return std::strcmp(name, "fork") == 0 ? EAGAIN : 0; };
     CHECK_THROWS_AS(Process([] { ++calls; }), std::system_error);
-    os::refuse_call = nullptr;
+    detail::os::refuse_call = nullptr;
     CHECK(calls == 0);
 }
 
 TEST_CASE("PRC-05 the descriptor becomes readable when it has ended, with pidfds and without") {
     const bool with_pidfds = GENERATE(true, false);
     if (!with_pidfds) {
-        os::refuse_call = [](const char* name) noexcept { return std::strcmp(name, "pidfd_open") == 0 ? ENOSYS : 0; };
+        detail::os::refuse_call = [](const char* name) noexcept {
+            return std::strcmp(name, "pidfd_open") == 0 ? ENOSYS : 0;
+        };
     }
     Process process{sleep_long};
     CHECK_FALSE(is_readable(process.native_handle()));
@@ -209,7 +211,7 @@ TEST_CASE("PRC-05 the descriptor becomes readable when it has ended, with pidfds
         ::kill(::getpid(), SIGKILL);
     }};
     CHECK(is_readable(orphan.native_handle(), 20'000));
-    os::refuse_call = nullptr;
+    detail::os::refuse_call = nullptr;
 }
 
 TEST_CASE("PRC-07 parent and child; a grandchild goes with its parent") {

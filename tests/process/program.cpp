@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // A program with a main() of its own, which ends in the way that its argument says. A Process of it runs then.
-#include <procpool/pool/process.hpp>
+#include <procpool/process/process.hpp>
 
 #include "pool/subprocess.hpp"
 #include "support/events.hpp"

@@ -3,8 +3,8 @@
 
 #include <procpool/os/call.hpp>
 
-#include "algorithm/ranges.hpp"
 #include "faults/whole.hpp"
+#include "map/ranges.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -144,7 +144,7 @@ TEST_CASE("refork: what runs finishes where it is, what is queued runs on the ne
     auto reforked = std::async(std::launch::async, [&] { pool.refork(); });
     auto submitted_meanwhile = pool.apply_async(get_state);
     CHECK(reforked.wait_for(50ms) == std::future_status::timeout);
-    wait_until([&] { return board_of(pool).control.refork.load() == task::Refork::asked; },
+    wait_until([&] { return board_of(pool).control.refork.load() == detail::task::Refork::asked; },
                "refork() to begin");  // a closed pool refuses it
     CHECK_FALSE(pool.join_for(0s));   // closes it, too
     may_end.set();
@@ -266,7 +266,7 @@ TEST_CASE("refork: when the supervisor is killed meanwhile, or cannot be forked,
     is_running.wait();
     const pid_t supervisor = supervisor_of(pool);
     if (refused) {
-        os::refuse_call = [](const char* name) noexcept { return std::strcmp(name, "fork") == 0 ? EAGAIN : 0; };
+        detail::os::refuse_call = [](const char* name) noexcept { return std::strcmp(name, "fork") == 0 ? EAGAIN : 0; };
     }
     auto reforked = std::async(std::launch::async, [&] { pool.refork(); });
     wait_until([&] { return pool.workers().size() == 1; }, "the idle worker to leave");  // it would run what is queued
@@ -275,7 +275,7 @@ TEST_CASE("refork: when the supervisor is killed meanwhile, or cannot be forked,
     if (refused) {
         may_end.set();
         CHECK_THROWS_AS(reforked.get(), std::system_error);
-        os::refuse_call = nullptr;
+        detail::os::refuse_call = nullptr;
         CHECK(runs.get() == 1);
     } else {
         send_signal(supervisor, SIGKILL);

@@ -19,7 +19,7 @@
 
 using namespace procpool;
 using namespace procpool_test;
-using shm::Heap;
+using detail::shm::Heap;
 
 namespace {
 
@@ -33,13 +33,13 @@ bool all_are(std::span<const std::byte> bytes, std::byte value) {
 
 std::size_t resident_bytes(std::span<std::byte> memory) {
     auto* const begin =
-        reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(memory.data()), os::page_size));
-    const std::size_t pages = static_cast<std::size_t>(memory.data() + memory.size() - begin) / os::page_size;
+        reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(memory.data()), detail::os::page_size));
+    const std::size_t pages = static_cast<std::size_t>(memory.data() + memory.size() - begin) / detail::os::page_size;
     std::vector<unsigned char> resident(pages);
-    if (::mincore(begin, pages * os::page_size, resident.data()) != 0) { return 0; }
+    if (::mincore(begin, pages * detail::os::page_size, resident.data()) != 0) { return 0; }
     return static_cast<std::size_t>(
                std::ranges::count_if(resident, [](unsigned char page) { return (page & 1U) != 0; })) *
-           os::page_size;
+           detail::os::page_size;
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ TEST_CASE("more than there is is an exception, and nothing is held") {
         CHECK_THROWS_AS(heap.allocate(size), SharedMemoryExhausted);
         CHECK(heap.free_bytes() == free_before);
     }
-    const std::uint64_t available = os::Limits{}.available_memory();
+    const std::uint64_t available = detail::os::Limits{}.available_memory();
     if (available + mega < free_before) {  // more than the machine has, but not more than the heap
         CHECK_THROWS_AS(heap.allocate(available + mega), SharedMemoryExhausted);
         CHECK(heap.free_bytes() == free_before);
@@ -158,7 +158,7 @@ TEST_CASE("blocks lie apart, so that what is written beyond one harms no other a
     for (const std::size_t size :
          {std::size_t{8}, std::size_t{64}, std::size_t{1000}, std::size_t{64} << 10, mega, 3 * mega + 8}) {
         CAPTURE(size);
-        const std::size_t apart = size < std::size_t{64} << 10 ? cache_line : os::page_size;
+        const std::size_t apart = size < std::size_t{64} << 10 ? cache_line : detail::os::page_size;
         std::vector<std::byte*> blocks;
         for (int i = 0; i < 20; ++i) {
             blocks.push_back(static_cast<std::byte*>(heap.allocate(size)));
@@ -294,12 +294,18 @@ TEST_CASE("what a child allocates comes from a heap of its own") {
               if (!own.holds(memory) || heap.holds(memory)) { return 2; }
 
               // Who shares it with whom, seen from here.
-              if (!shm::is_shared_with_parent(inherited) || !shm::is_shared_with_children(inherited)) { return 3; }
-              if (shm::is_shared_with_parent(memory) || !shm::is_shared_with_children(memory)) { return 4; }
-              if (shm::heap_of(memory) != &own || shm::heap_of(inherited) != &heap) { return 5; }
+              if (!detail::shm::is_shared_with_parent(inherited) || !detail::shm::is_shared_with_children(inherited)) {
+                  return 3;
+              }
+              if (detail::shm::is_shared_with_parent(memory) || !detail::shm::is_shared_with_children(memory)) {
+                  return 4;
+              }
+              if (detail::shm::heap_of(memory) != &own || detail::shm::heap_of(inherited) != &heap) { return 5; }
 
               const int grandchild = in_child([&] {
-                  if (!shm::is_shared_with_parent(memory) || !shm::is_shared_with_parent(inherited)) { return 10; }
+                  if (!detail::shm::is_shared_with_parent(memory) || !detail::shm::is_shared_with_parent(inherited)) {
+                      return 10;
+                  }
                   *static_cast<int*>(memory) = 17;
                   *static_cast<int*>(inherited) = 18;
                   own.deallocate(memory, 1000);
@@ -335,15 +341,15 @@ TEST_CASE("two processes allocate at the same time") {
 
 TEST_CASE("an address of this process's own memory is in no heap") {
     const int on_stack = 0;
-    CHECK(shm::heap_of(&on_stack) == nullptr);
-    CHECK_FALSE(shm::is_shared_with_children(&on_stack));
-    CHECK_FALSE(shm::is_shared_with_parent(&on_stack));
-    CHECK(shm::heap_of(nullptr) == nullptr);
+    CHECK(detail::shm::heap_of(&on_stack) == nullptr);
+    CHECK_FALSE(detail::shm::is_shared_with_children(&on_stack));
+    CHECK_FALSE(detail::shm::is_shared_with_parent(&on_stack));
+    CHECK(detail::shm::heap_of(nullptr) == nullptr);
     Heap& heap = Heap::of_this_process();
     void* const memory = heap.allocate(1);
-    CHECK(shm::heap_of(memory) == &heap);
-    CHECK(shm::is_shared_with_children(memory));
-    CHECK_FALSE(shm::is_shared_with_parent(memory));
+    CHECK(detail::shm::heap_of(memory) == &heap);
+    CHECK(detail::shm::is_shared_with_children(memory));
+    CHECK_FALSE(detail::shm::is_shared_with_parent(memory));
     heap.deallocate(memory, 1);
 }
 

@@ -22,7 +22,7 @@ using namespace procpool_test;
 static_assert(std::ranges::contiguous_range<SharedArray<int>> && std::ranges::sized_range<SharedArray<int>>);
 
 namespace {
-std::size_t free_bytes() { return shm::Heap::of_this_process().free_bytes(); }
+std::size_t free_bytes() { return detail::shm::Heap::of_this_process().free_bytes(); }
 }  // namespace
 
 TEST_CASE("an array begins as zeros, also where another one was") {

@@ -15,7 +15,7 @@ using namespace procpool_test;
 
 namespace {
 
-std::size_t free_bytes() { return shm::Heap::of_this_process().free_bytes(); }
+std::size_t free_bytes() { return detail::shm::Heap::of_this_process().free_bytes(); }
 
 struct Counted {
     explicit Counted(int number) : value(number) { ++alive; }
@@ -45,7 +45,7 @@ TEST_CASE("children and their parent count in one object") {
     for (int i = 0; i < each; ++i) { ++*counter; }
     for (const pid_t pid : pids) { CHECK(wait_for_child(pid) == 0); }
     CHECK(counter->load() == 5 + (children + 1) * each);
-    CHECK(shm::is_shared_with_children(counter.get()));
+    CHECK(detail::shm::is_shared_with_children(counter.get()));
 }
 
 TEST_CASE("the object is destroyed and freed once, by its owner") {

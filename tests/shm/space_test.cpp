@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-using procpool::shm::Space;
+using procpool::detail::shm::Space;
 
 namespace {
 

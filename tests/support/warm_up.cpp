@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/log/chronicle.hpp>
 #include <procpool/shm/heap.hpp>
-#include <procpool/task/chronicle.hpp>
 
 #include "leak_check.hpp"
 
 /// Makes what the library keeps for the life of the program: the program heap, the chronicle and the process token.
 void leak_check_warm_up() {
-    static_cast<void>(procpool::shm::Heap::of_this_process());
-    static_cast<void>(procpool::task::Chronicle::ensure());
+    static_cast<void>(procpool::detail::shm::Heap::of_this_process());
+    static_cast<void>(procpool::detail::log::Chronicle::ensure());
 }

@@ -23,7 +23,7 @@ namespace {
 
 /// Parkers and a word in shared memory.
 struct Shelf {
-    std::array<sync::Parker, 2> parkers;
+    std::array<detail::sync::Parker, 2> parkers;
     alignas(64) std::atomic<std::int64_t> value;
     std::atomic<std::int64_t> other;
 };
@@ -32,13 +32,13 @@ class Shared {
 public:
     Shared() : memory_(::mmap(nullptr, sizeof(Shelf), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
         if (memory_ == MAP_FAILED) { throw std::bad_alloc{}; }
-        for (sync::Parker& parker : (*this)->parkers) { parker.reset(); }
+        for (detail::sync::Parker& parker : (*this)->parkers) { parker.reset(); }
     }
     Shared(const Shared&) = delete;
     Shared& operator=(const Shared&) = delete;
     ~Shared() { ::munmap(memory_, sizeof(Shelf)); }
     Shelf* operator->() const { return static_cast<Shelf*>(memory_); }
-    sync::Parker& operator[](std::size_t i) const { return (*this)->parkers[i]; }
+    detail::sync::Parker& operator[](std::size_t i) const { return (*this)->parkers[i]; }
 
 private:
     void* memory_;
@@ -47,7 +47,7 @@ private:
 Deadline soon() { return Deadline::after(20s); }
 
 /// The word of a parker, its first member, for a test that plays a notifier who is killed between its two steps.
-std::atomic<std::uint32_t>& word_of(sync::Parker& parker) {
+std::atomic<std::uint32_t>& word_of(detail::sync::Parker& parker) {
     return *reinterpret_cast<std::atomic<std::uint32_t>*>(&parker);
 }
 constexpr std::uint32_t word_parked = 1;
@@ -200,7 +200,7 @@ TEST_CASE("a parker whose sleeper was killed in it works after reset") {
         shared[0].reset();
 
         const Shared fresh;
-        CHECK(std::memcmp(&shared[0], &fresh[0], sizeof(sync::Parker)) == 0);  // nobody counted as asleep
+        CHECK(std::memcmp(&shared[0], &fresh[0], sizeof(detail::sync::Parker)) == 0);  // nobody counted as asleep
         CHECK_FALSE(shared[0].park(Deadline::immediately()));
         const pid_t next = start_child([&] { return shared[0].park(soon()) ? 0 : 1; });
         shared[0].notify();

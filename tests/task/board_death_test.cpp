@@ -15,9 +15,9 @@
 
 using namespace procpool;
 using namespace procpool_test;
-using task::Cause;
-using task::Phase;
-using task::Word;
+using detail::task::Cause;
+using detail::task::Phase;
+using detail::task::Word;
 
 // Worker processes that run the board's loop and are killed at random moments. The test plays parent and supervisor, in
 // one thread.
@@ -34,7 +34,7 @@ std::uint64_t answer(std::uint64_t argument) { return argument * 5 + 2; }
 
 /// The large ones keep a worker busy in its memory, so that it also dies there.
 std::size_t result_size(std::uint64_t argument) {
-    if (argument % 50 == 0) { return task::Extents::extent_size + 100; }
+    if (argument % 50 == 0) { return detail::task::Extents::extent_size + 100; }
     return argument % 3 == 0 ? 200 : 8;
 }
 
@@ -144,7 +144,8 @@ TEST_CASE("a worker killed at any moment costs at most the task it ran, and ever
             } else {
                 ++lost;
                 if (board->results.is_large(slot)) { board->results.release(slot); }  // sealed, and then it died
-                board->results.extents().release_all_of(task::Extents::stamp(slot, board.word(slot).generation()));
+                board->results.extents().release_all_of(
+                    detail::task::Extents::stamp(slot, board.word(slot).generation()));
             }
             board.free(slot);
             free.push_back(slot);

@@ -22,7 +22,7 @@
 
 namespace {
 
-using procpool::task::Phase;
+using procpool::detail::task::Phase;
 
 /// A mistake to make, to see that the search finds it.
 enum class Flaw {

@@ -14,10 +14,10 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using task::Cause;
-using task::Phase;
-using task::Verdict;
-using task::Word;
+using detail::task::Cause;
+using detail::task::Phase;
+using detail::task::Verdict;
+using detail::task::Word;
 
 namespace {
 
@@ -35,21 +35,21 @@ TEST_CASE("a fresh board holds nothing") {
     CHECK(board->claim(seat) == std::nullopt);
     CHECK(board->sleeping.was_empty());
     CHECK(board->spinning.was_empty());
-    CHECK(board->control.life.load() == task::Life::open);
+    CHECK(board->control.life.load() == detail::task::Life::open);
     for (std::uint32_t i = 0; i < 4; ++i) { CHECK(board.word(i).phase() == Phase::free); }
 }
 
 TEST_CASE("the parts of a board lie apart, aligned, inside its region") {
-    const os::Mapping region{std::size_t{64} << 20};
+    const detail::os::Mapping region{std::size_t{64} << 20};
     constexpr std::size_t notes = 24;
-    const task::Board& board = task::Board::create(region, {100, 70, 64, notes});
+    const detail::task::Board& board = detail::task::Board::create(region, {100, 70, 64, notes});
     const std::byte* const end = region.data() + region.size();
     std::vector<std::pair<const std::byte*, const std::byte*>> parts;
     const auto add = [&](const auto& span) {
         const auto bytes = std::as_bytes(span);
         parts.emplace_back(bytes.data(), bytes.data() + bytes.size());
     };
-    parts.emplace_back(region.data(), region.data() + sizeof(task::Board));
+    parts.emplace_back(region.data(), region.data() + sizeof(detail::task::Board));
     add(board.seats());
     add(board.parkers());
     add(board.all_slots());
@@ -60,7 +60,7 @@ TEST_CASE("the parts of a board lie apart, aligned, inside its region") {
     for (std::size_t i = 1; i < parts.size(); ++i) { CHECK(parts[i - 1].second <= parts[i].first); }
     CHECK(reinterpret_cast<std::uintptr_t>(board.all_slots().data()) % apart == 0);
     CHECK(reinterpret_cast<std::uintptr_t>(board.seats().data()) % apart == 0);
-    CHECK(reinterpret_cast<std::uintptr_t>(board.argument_side().data()) % os::page_size == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(board.argument_side().data()) % detail::os::page_size == 0);
     // Workers map the argument side read-only: nothing they write may lie in it.
     const auto side = board.argument_side();
     CHECK(board.notes() > side.data());
@@ -70,10 +70,10 @@ TEST_CASE("the parts of a board lie apart, aligned, inside its region") {
 }
 
 TEST_CASE("a region that is too small is an exception") {
-    const os::Mapping region{std::size_t{1} << 20};
-    CHECK_THROWS_AS(task::Board::create(region, {4096, 4, 64}), SharedMemoryExhausted);
-    const os::Mapping tiny{os::page_size};
-    CHECK_THROWS_AS(task::Board::create(tiny, {1, 1, 1}), SharedMemoryExhausted);
+    const detail::os::Mapping region{std::size_t{1} << 20};
+    CHECK_THROWS_AS(detail::task::Board::create(region, {4096, 4, 64}), SharedMemoryExhausted);
+    const detail::os::Mapping tiny{detail::os::page_size};
+    CHECK_THROWS_AS(detail::task::Board::create(tiny, {1, 1, 1}), SharedMemoryExhausted);
 }
 
 TEST_CASE("a board fits into a region of any size that has room for its parts") {
@@ -82,9 +82,9 @@ TEST_CASE("a board fits into a region of any size that has room for its parts") 
         for (const std::uint32_t seats : {1U, 6U, 10U, 66U}) {
             for (std::size_t size = largest; size > (std::size_t{1} << 20) + (std::size_t{slots} << 14);
                  size -= size / 16 + 12345) {
-                os::Mapping part{size};
+                detail::os::Mapping part{size};
                 CAPTURE(slots, seats, size);
-                CHECK_NOTHROW(static_cast<void>(task::Board::create(part, {slots, seats, 64, 24})));
+                CHECK_NOTHROW(static_cast<void>(detail::task::Board::create(part, {slots, seats, 64, 24})));
             }
         }
     }
@@ -241,7 +241,7 @@ TEST_CASE("losing all that is pending leaves what runs") {
 
 TEST_CASE("whoever waits for a task is notified, however it ends") {
     const ScratchBoard board = small();
-    sync::Parker& parker = board->parkers()[1];
+    detail::sync::Parker& parker = board->parkers()[1];
     const auto was_notified = [&] { return parker.park(Deadline::immediately()); };
     enum class End { done, cancelled, lost, lost_while_running };
     for (const bool before : {true, false}) {  // whether it waits from the start, or later
@@ -250,7 +250,7 @@ TEST_CASE("whoever waits for a task is notified, however it ends") {
             board->waiters.assign(board.slot(0).waiters, 1);
             const auto generation = static_cast<std::uint32_t>(board.publish(0, 1, before));
             if (!before) { board.slot(0).word.fetch_or(Word::waited_bit); }
-            std::optional<task::Claim> claim;
+            std::optional<detail::task::Claim> claim;
             if (end == End::done || end == End::lost_while_running) {
                 claim = board->claim(seat);
                 REQUIRE(claim);
@@ -283,7 +283,7 @@ TEST_CASE("whoever waits for a task is notified, however it ends") {
 
 TEST_CASE("one who waits for capacity is notified once, by whatever ends") {
     const ScratchBoard board = small();
-    sync::Parker& parker = board->parkers()[0];
+    detail::sync::Parker& parker = board->parkers()[0];
     for (const bool withdraws : {true, false}) {
         const auto generation = static_cast<std::uint32_t>(board.publish(0, 1));
         board->from_workers.capacity_waiter.store(1);
@@ -350,7 +350,7 @@ TEST_CASE("the parent is notified as a whole") {
               board->notify_parent();
               return 0;
           }) == 0);
-    for (sync::Parker& parker : board->parkers()) { CHECK(parker.park(Deadline::immediately())); }
+    for (detail::sync::Parker& parker : board->parkers()) { CHECK(parker.park(Deadline::immediately())); }
 }
 
 TEST_CASE("numbers of seats and parkers that there are not are passed by") {
@@ -372,7 +372,7 @@ TEST_CASE("numbers of seats and parkers that there are not are passed by") {
 
 TEST_CASE("a word is plausible as far as it can be that of the slot's task") {
     const ScratchBoard board = small();
-    board->publish({1, 7}, task::Queue::usual, false);
+    board->publish({1, 7}, detail::task::Queue::usual, false);
     CHECK(board->is_plausible(1, board.word(1)));
     CHECK(board->is_plausible(1, board.word(1).started_by(3)));
     CHECK_FALSE(board->is_plausible(1, board.word(1).started_by(4)));
@@ -386,7 +386,7 @@ TEST_CASE("a word is plausible as far as it can be that of the slot's task") {
 
 TEST_CASE("a marked task is lost, unless its worker has put its word right") {
     const ScratchBoard board = small();
-    board->publish({1, 7}, task::Queue::usual, false);
+    board->publish({1, 7}, detail::task::Queue::usual, false);
     REQUIRE(board->claim(seat));
     const std::uint64_t right = board.word(1).bits();
     board->lose_overwritten(1);
@@ -403,13 +403,13 @@ TEST_CASE("a marked task is lost, unless its worker has put its word right") {
     board->lose_overwritten(1);
     CHECK(board.word(1).phase() == Phase::lost);
     CHECK(board.word(1).generation() == 7);
-    CHECK(board.slot(1).cause.load() == task::Cause::overwritten);
+    CHECK(board.slot(1).cause.load() == detail::task::Cause::overwritten);
     CHECK(board->control.casualties.load() == 1);
 }
 
 TEST_CASE("a worker whose task's word has been overwritten leaves it alone") {
     const ScratchBoard board = small();
-    board->publish({1, 7}, task::Queue::usual, false);
+    board->publish({1, 7}, detail::task::Queue::usual, false);
     const auto claim = board->claim(seat);
     REQUIRE(claim);
     board.slot(1).word.store(0x41414141'41414142);

@@ -14,8 +14,8 @@
 
 using namespace procpool;
 using namespace procpool_test;
-using task::Phase;
-using task::Word;
+using detail::task::Phase;
+using detail::task::Word;
 
 // One producer, some workers, a collector and perhaps somebody who withdraws, each a thread, over a board so small that
 // they meet all the time. ThreadSanitizer checks that the words order the payloads.

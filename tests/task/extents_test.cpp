@@ -19,7 +19,7 @@
 
 using namespace procpool;
 using namespace procpool_test;
-using task::Extents;
+using detail::task::Extents;
 
 namespace {
 
@@ -30,8 +30,9 @@ class Table {
 public:
     explicit Table(std::uint32_t count)
         : count_(count),
-          region_(round_up(2 * cache_line + sizeof(Extents) + count * 16 + sizeof(Extents::Use), os::page_size) +
-                  count * piece),
+          region_(
+              round_up(2 * cache_line + sizeof(Extents) + count * 16 + sizeof(Extents::Use), detail::os::page_size) +
+              count * piece),
           extents_(*reinterpret_cast<Extents*>(region_.data())) {
         auto* const words =
             reinterpret_cast<std::atomic<std::uint64_t>*>(region_.data() + round_up(sizeof(Extents), cache_line));
@@ -49,7 +50,7 @@ public:
 
 private:
     std::uint32_t count_;
-    os::Mapping region_;
+    detail::os::Mapping region_;
     Extents& extents_;
     std::atomic<std::uint64_t>* users_;
 };
@@ -159,7 +160,7 @@ TEST_CASE("a size that would wrap is exhaustion") {
 
 TEST_CASE("a run that the machine has no memory for is given back") {
     // More address space than memory; nothing of it is touched.
-    const std::uint64_t available = os::Limits{}.available_memory();
+    const std::uint64_t available = detail::os::Limits{}.available_memory();
     const auto count = static_cast<std::uint32_t>((available + (std::uint64_t{1} << 30)) / piece);
     const Table table{count};
     CHECK_THROWS_AS(table->acquire(count * piece, Extents::stamp(1, 1)), SharedMemoryExhausted);

@@ -9,7 +9,7 @@
 #include <new>
 #include <optional>
 
-using procpool::task::Ring;
+using procpool::detail::task::Ring;
 
 namespace {
 
@@ -25,7 +25,7 @@ void push(Ring& ring, std::uint32_t slot) { ring.push({slot, static_cast<std::ui
 
 /// The slot at a position, and a check of its generation.
 std::optional<std::uint32_t> slot_at(const Ring& ring, std::uint64_t position) {
-    const std::optional<procpool::task::Offer> offer = ring.at(position);
+    const std::optional<procpool::detail::task::Offer> offer = ring.at(position);
     if (!offer) { return std::nullopt; }
     CHECK(offer->generation == static_cast<std::uint32_t>(position));
     return offer->slot;

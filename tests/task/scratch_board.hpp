@@ -15,20 +15,22 @@ namespace procpool_test {
 
 class ScratchBoard {
 public:
-    explicit ScratchBoard(procpool::task::BoardSize size, std::size_t bytes = std::size_t{64} << 20)
+    explicit ScratchBoard(procpool::detail::task::BoardSize size, std::size_t bytes = std::size_t{64} << 20)
         : region_(bytes),
-          board_(procpool::task::Board::create(region_, size)) {}
+          board_(procpool::detail::task::Board::create(region_, size)) {}
 
-    procpool::task::Board* operator->() const noexcept { return &board_; }
-    procpool::task::Board& operator*() const noexcept { return board_; }
+    procpool::detail::task::Board* operator->() const noexcept { return &board_; }
+    procpool::detail::task::Board& operator*() const noexcept { return board_; }
 
-    [[nodiscard]] procpool::task::Slot& slot(std::uint32_t index) const noexcept { return board_.all_slots()[index]; }
-    [[nodiscard]] procpool::task::Word word(std::uint32_t index) const noexcept {
-        return procpool::task::Word{slot(index).word.load(std::memory_order_acquire)};
+    [[nodiscard]] procpool::detail::task::Slot& slot(std::uint32_t index) const noexcept {
+        return board_.all_slots()[index];
+    }
+    [[nodiscard]] procpool::detail::task::Word word(std::uint32_t index) const noexcept {
+        return procpool::detail::task::Word{slot(index).word.load(std::memory_order_acquire)};
     }
 
-    [[nodiscard]] procpool::task::Ring& ring() const noexcept {
-        return board_.queue.ring(procpool::task::Queue::usual);
+    [[nodiscard]] procpool::detail::task::Ring& ring() const noexcept {
+        return board_.queue.ring(procpool::detail::task::Queue::usual);
     }
 
     /// Called by: the producer. Returns: the position, whose low half is the task's generation; its number is one more.
@@ -38,7 +40,7 @@ public:
         board_.arguments.seal(index, buffer, sizeof argument);
         const std::uint64_t position = ring().tail();
         board_.number_of(index).store(position + 1, std::memory_order_release);
-        board_.publish({index, static_cast<std::uint32_t>(position)}, procpool::task::Queue::usual, waited);
+        board_.publish({index, static_cast<std::uint32_t>(position)}, procpool::detail::task::Queue::usual, waited);
         return position;
     }
     [[nodiscard]] std::uint64_t argument(std::uint32_t index) const noexcept {
@@ -54,20 +56,20 @@ public:
     }
 
     /// Makes a finished task taken. Returns: the phase it had.
-    [[nodiscard]] std::optional<procpool::task::Phase> take(std::uint32_t index) const noexcept {
-        procpool::task::Word seen = word(index);
+    [[nodiscard]] std::optional<procpool::detail::task::Phase> take(std::uint32_t index) const noexcept {
+        procpool::detail::task::Word seen = word(index);
         while (seen.finished()) {
             std::uint64_t bits = seen.bits();
-            if (slot(index).word.compare_exchange_weak(bits, seen.with(procpool::task::Phase::taken).bits(),
+            if (slot(index).word.compare_exchange_weak(bits, seen.with(procpool::detail::task::Phase::taken).bits(),
                                                        std::memory_order_acq_rel)) {
                 return seen.phase();
             }
-            seen = procpool::task::Word{bits};
+            seen = procpool::detail::task::Word{bits};
         }
         return std::nullopt;
     }
     void free(std::uint32_t index) const noexcept {
-        slot(index).word.store(word(index).with(procpool::task::Phase::free).with_waited(false).bits(),
+        slot(index).word.store(word(index).with(procpool::detail::task::Phase::free).with_waited(false).bits(),
                                std::memory_order_release);
     }
 
@@ -78,8 +80,8 @@ private:
         return value;
     }
 
-    procpool::os::Mapping region_;
-    procpool::task::Board& board_;
+    procpool::detail::os::Mapping region_;
+    procpool::detail::task::Board& board_;
 };
 
 }  // namespace procpool_test

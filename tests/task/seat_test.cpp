@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-using namespace procpool::task;
+using namespace procpool::detail::task;
 
 namespace {
 

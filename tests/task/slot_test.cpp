@@ -5,7 +5,7 @@
 
 #include <vector>
 
-using namespace procpool::task;
+using namespace procpool::detail::task;
 
 namespace {
 

@@ -13,8 +13,8 @@
 
 using namespace procpool;
 using namespace procpool_test;
-using task::Extents;
-using task::Slot;
+using detail::task::Extents;
+using detail::task::Slot;
 
 namespace {
 
@@ -48,12 +48,12 @@ bool is_pattern(std::span<const std::byte> bytes) {
 template <class Store>
 void check_sizes(Store& store) {
     const std::size_t window = store.window(0).size();
-    REQUIRE(window >= os::page_size);
+    REQUIRE(window >= detail::os::page_size);
     REQUIRE(store.window(1).data() == store.window(0).data() + window);
     for (const std::size_t size :
          {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, std::size_t{64},
-          os::page_size - 1, os::page_size, os::page_size + 1, window - 1, window, window + 1, extent - 1, extent,
-          extent + 1, 3 * extent, 5 * extent + 12345}) {
+          detail::os::page_size - 1, detail::os::page_size, detail::os::page_size + 1, window - 1, window, window + 1,
+          extent - 1, extent, extent + 1, 3 * extent, 5 * extent + 12345}) {
         for (const std::size_t step : {size, std::size_t{1000}, std::size_t{7}}) {
             if (step == 0 || (step == 7 && size > window + 1)) { continue; }
             CAPTURE(size, step);
@@ -203,15 +203,15 @@ TEST_CASE("a window is handed out as far as it has been asked for, and no furthe
     const std::size_t window = store.window(0).size();
     std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, 17);
     CHECK(buffer.data() == store.window(0).data());
-    CHECK(buffer.size() == os::page_size);
+    CHECK(buffer.size() == detail::os::page_size);
     buffer[16] = std::byte{5};
-    buffer = store.grow(0, 1, buffer, 17, os::page_size + 1);
+    buffer = store.grow(0, 1, buffer, 17, detail::os::page_size + 1);
     CHECK(buffer.data() == store.window(0).data());
     CHECK(buffer[16] == std::byte{5});
-    CHECK(buffer.size() == 2 * os::page_size);
+    CHECK(buffer.size() == 2 * detail::os::page_size);
     CHECK(store.grow(0, 1, buffer, 17, window).size() == window);
     CHECK(store.grow(0, 2, store.first_buffer(0), 0, 17).size() == window);  // the slot's next task needs not ask again
-    CHECK(store.grow(1, 1, store.first_buffer(1), 0, 17).size() == os::page_size);
+    CHECK(store.grow(1, 1, store.first_buffer(1), 0, 17).size() == detail::os::page_size);
 }
 
 TEST_CASE("a payload that names memory which is not its own is empty, and gives nothing back") {

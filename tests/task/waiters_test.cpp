@@ -11,8 +11,8 @@
 #include <vector>
 
 using procpool::Deadline;
-using procpool::sync::Parker;
-using procpool::task::Waiters;
+using procpool::detail::sync::Parker;
+using procpool::detail::task::Waiters;
 
 namespace {
 

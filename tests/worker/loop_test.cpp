@@ -18,20 +18,20 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using task::Life;
-using task::Outcome;
-using task::Phase;
-using worker::Loop;
+using detail::task::Life;
+using detail::task::Outcome;
+using detail::task::Phase;
+using detail::worker::Loop;
 
 namespace {
 
 std::atomic<int> after_task_calls{0};
 
-constexpr worker::Host host{.place_of = place_in_this_process,
-                            .before_result = [] {},
-                            .after_task = [] { ++after_task_calls; },
-                            .condemned = [] {},
-                            .thread_ended = [] {}};
+constexpr detail::worker::Host host{.place_of = place_in_this_process,
+                                    .before_result = [] {},
+                                    .after_task = [] { ++after_task_calls; },
+                                    .condemned = [] {},
+                                    .thread_ended = [] {}};
 
 std::uint64_t number_in(std::span<const std::byte> bytes) {
     std::uint64_t value = 0;
@@ -48,7 +48,7 @@ void throw_code(TaskFrame& frame) {
     throw std::out_of_range("beyond");
 }
 void large_throw_code(TaskFrame& frame) {
-    std::memset(frame.result.claim(task::Extents::extent_size * 2), 1, 1000);
+    std::memset(frame.result.claim(detail::task::Extents::extent_size * 2), 1, 1000);
     throw std::out_of_range("beyond");
 }
 void throw_int_code(TaskFrame&) { throw 42; }
@@ -131,14 +131,14 @@ TEST_CASE("a task without a result leaves none, also where the one before left o
 }
 
 TEST_CASE("a task learns who runs it", "[thread]") {
-    static worker::Identity seen;
+    static detail::task::ThreadContext seen;
     static std::uint64_t number = 0;
     const ScratchBoard board{{2, 2, 1}};
     board->control.workers = 1;
     CHECK_FALSE(in_worker());
     CHECK_THROWS_AS(this_worker::index(), std::logic_error);
     std::thread thread{[&] {
-        worker::identity = {true, 7, 1234, 0, nullptr};
+        detail::task::thread_context = {true, 7, 1234, 0, nullptr};
         Loop{*board, 0, host}.run();
     }};
     submit(board, 0, 0, nothing_code);
@@ -146,7 +146,7 @@ TEST_CASE("a task learns who runs it", "[thread]") {
         seen = {in_worker(), static_cast<std::uint32_t>(this_worker::index()), this_worker::pid(), this_task::attempt(),
                 &frame.host};
         number = this_task::id();
-        if (worker::identity.host != &frame.host) { throw std::logic_error("another host"); }
+        if (detail::task::thread_context.task != &frame.host) { throw std::logic_error("another host"); }
     });
     until([&] { return board.word(1).finished(); });
     close(board);
@@ -168,29 +168,29 @@ TEST_CASE("a task is known by its number where its generation has been another's
     };
     const ScratchBoard board{{1, 1, 1}};
     Loop loop{*board, 0, host};
-    worker::identity = {true, 0, 1, 0, nullptr};
+    detail::task::thread_context = {true, 0, 1, 0, nullptr};
     for (const std::uint64_t number : {std::uint64_t{7}, std::uint64_t{7} + (std::uint64_t{1} << 32)}) {
         board.slot(0).code = reinterpret_cast<std::uintptr_t>(TaskCode{look});
         board->arguments.seal(0, board->arguments.first_buffer(0), 0);
         board->number_of(0).store(number);
-        board->publish({0, 7}, task::Queue::usual, false);
+        board->publish({0, 7}, detail::task::Queue::usual, false);
         CHECK(loop.run_one());
         CHECK(id == number);
         CHECK_FALSE(stopped);
-        board->request_stop(0, task::Word::pending(7, false).started_by(0), number,
+        board->request_stop(0, detail::task::Word::pending(7, false).started_by(0), number,
                             board.slot(0).stop_request.load());  // comes late
         CHECK(board.take(0) == Phase::done);
         board.free(0);
     }
-    worker::identity = {};
+    detail::task::thread_context = {};
 }
 
 TEST_CASE("a task leaves nothing on its seat that another of its generation could be taken for") {
     const ScratchBoard board{{1, 1, 1}};
     Loop loop{*board, 0, host};
-    task::Slot& slot = board.slot(0);
-    slot.traits.store(task::Slot::special);
-    board->issue(0).traits.store(task::Slot::special);
+    detail::task::Slot& slot = board.slot(0);
+    slot.traits.store(detail::task::Slot::special);
+    board->issue(0).traits.store(detail::task::Slot::special);
     board->issue(0).timeout.store(1'000'000'000);
     submit(board, 0, 0, [](TaskFrame& frame) {
         frame.host.start_items(0);
@@ -354,8 +354,8 @@ TEST_CASE("a result that meets a verdict does not count and holds nothing") {
     const ScratchBoard board{{1, 1, 1}};
     current = &board;
     submit(board, 0, 0, [](TaskFrame& frame) {
-        std::memset(frame.result.claim(task::Extents::extent_size), 1, 100);
-        current->slot(0).word.store(current->word(0).with_verdict(task::Verdict::killed).bits());
+        std::memset(frame.result.claim(detail::task::Extents::extent_size), 1, 100);
+        current->slot(0).word.store(current->word(0).with_verdict(detail::task::Verdict::killed).bits());
     });
     Loop{*board, 0, host}.run_one();
     CHECK(board.word(0).phase() == Phase::started);

@@ -19,7 +19,7 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using task::Phase;
+using detail::task::Phase;
 
 namespace {
 
@@ -55,7 +55,7 @@ TEST_CASE("a process is named after its pool and its index, which is never cut")
         {"100%s", 1, "100%s:1"},
     }));
     const int status = in_child([&, &name = name, &index = index, &expected = expected] {
-        worker::name_process(name, index);
+        detail::worker::name_process(name, index);
         return own_name() == expected ? 0 : 1;
     });
     CAPTURE(name, index);
@@ -63,7 +63,7 @@ TEST_CASE("a process is named after its pool and its index, which is never cut")
 }
 
 TEST_CASE("a worker is set up as promised") {
-    worker::Setup setup = setup_for(1);
+    detail::worker::Setup setup = setup_for(1);
     setup.name = "named";
     const ForkBench bench{4, std::move(setup)};
     CHECK(asked(bench, [] { return own_name() == "named:0" ? 1U : 0U; }) == 1);
@@ -151,8 +151,8 @@ TEST_CASE("a task that forks and returns twice answers once") {
 
 TEST_CASE("a task that ends its thread ends its worker, and the next one works") {
     const ForkBench bench{4, 1};
-    const eng::Loss loss = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); }).loss();
-    CHECK(loss.cause == task::Cause::died);
+    const cli::Loss loss = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); }).loss();
+    CHECK(loss.cause == detail::task::Cause::died);
     CHECK(loss.exit_status == ExitStatus::from_code(0));
     CHECK(bench.submit(9).number() == answer(9));
 }
@@ -161,10 +161,10 @@ TEST_CASE("a finalizer runs in every worker that leaves, and in none that is kil
     SharedPage page;
     static Word* finalized;
     finalized = page.word();
-    for (const task::Life end : {task::Life::closing, task::Life::killed}) {
+    for (const detail::task::Life end : {detail::task::Life::closing, detail::task::Life::killed}) {
         finalized->store(0);
         {
-            worker::Setup setup = setup_for(3);
+            detail::worker::Setup setup = setup_for(3);
             setup.finalizer = [] {
                 finalized->fetch_add(1);
                 throw 1;  // nobody hears it
@@ -174,6 +174,6 @@ TEST_CASE("a finalizer runs in every worker that leaves, and in none that is kil
             bench->stop(end);
             CHECK(bench->join(Deadline::after(20s)));
         }
-        if (end == task::Life::closing) { CHECK(finalized->load() == 3); }
+        if (end == detail::task::Life::closing) { CHECK(finalized->load() == 3); }
     }
 }

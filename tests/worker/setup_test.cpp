@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-using procpool::worker::describe_current_exception;
+using procpool::detail::worker::describe_current_exception;
 
 namespace {
 template <class Thrown>

@@ -19,15 +19,17 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using task::Cause;
-using task::Life;
-using task::Phase;
+using detail::task::Cause;
+using detail::task::Life;
+using detail::task::Phase;
 
 namespace {
 
 /// A board lies at one address in all processes of its pool.
 std::uint64_t address_of(const ForkBench& bench) { return reinterpret_cast<std::uintptr_t>(&bench->board()); }
-task::Board& board_of(const TaskFrame& frame) { return *reinterpret_cast<task::Board*>(number_in(frame.arguments)); }
+detail::task::Board& board_of(const TaskFrame& frame) {
+    return *reinterpret_cast<detail::task::Board*>(number_in(frame.arguments));
+}
 
 void pid_code(TaskFrame& frame) {
     const auto pid = static_cast<std::uint64_t>(this_worker::pid());
@@ -41,8 +43,8 @@ void raise_code(TaskFrame& frame) {
 
 std::uint32_t ready_workers(const ForkBench& bench) {
     std::uint32_t count = 0;
-    for (const task::Seat& seat : bench->board().seats()) {
-        count += seat.state.load() == task::SeatState::ready ? 1U : 0U;
+    for (const detail::task::Seat& seat : bench->board().seats()) {
+        count += seat.state.load() == detail::task::SeatState::ready ? 1U : 0U;
     }
     return count;
 }
@@ -64,13 +66,13 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 TEST_CASE("how a worker ended is known, and another takes its place") {
     const ForkBench bench{4, 2};
     for (const int code : {0, 3, 255}) {
-        const eng::Loss loss = bench.submit(static_cast<std::uint64_t>(code), exit_code).loss();
+        const cli::Loss loss = bench.submit(static_cast<std::uint64_t>(code), exit_code).loss();
         CHECK(loss.cause == Cause::died);
         CHECK(loss.exit_status == ExitStatus::from_code(code));
         CHECK(loss.pid > 0);
     }
     for (const int signal : {SIGKILL, SIGSEGV, SIGTERM}) {
-        const eng::Loss loss = bench.submit(static_cast<std::uint64_t>(signal), raise_code).loss();
+        const cli::Loss loss = bench.submit(static_cast<std::uint64_t>(signal), raise_code).loss();
         CHECK(loss.exit_status == ExitStatus::from_signal(signal));
     }
     CHECK(bench.submit(5).number() == answer(5));
@@ -80,8 +82,8 @@ TEST_CASE("how a worker ended is known, and another takes its place") {
                "the last start to be counted");  // after the fork
     CHECK(bench->board().control.casualties.load() == 6);
     std::set<std::uint32_t> indices;
-    for (const task::Seat& seat : bench->board().seats()) {
-        if (seat.state.load() == task::SeatState::ready) { indices.insert(seat.index.load()); }
+    for (const detail::task::Seat& seat : bench->board().seats()) {
+        if (seat.state.load() == detail::task::SeatState::ready) { indices.insert(seat.index.load()); }
     }
     CHECK(indices == std::set<std::uint32_t>{0, 1});
 }
@@ -108,7 +110,7 @@ TEST_CASE("a worker that dies after it took a sleeper off the list does not leav
     wait_until([&] { return ready_workers(bench) == 3 && bench->board().sleeping.was_size() == 3; }, "sleepers");
     // What wake_one() does, and its death before it notifies.
     Task task = bench.submit(address_of(bench), [](TaskFrame& frame) {
-        if (board_of(frame).sleeping.take_one() == task::SeatSet::nobody) { std::exit(1); }
+        if (board_of(frame).sleeping.take_one() == detail::task::SeatSet::nobody) { std::exit(1); }
         ::raise(SIGKILL);
     });
     CHECK(task.loss().exit_status == ExitStatus::from_signal(SIGKILL));
@@ -137,7 +139,7 @@ TEST_CASE("a worker that dies while others rely on it to look for work wakes one
         wait_until([&] { return bench->board().sleeping.was_size() == 2; }, "sleepers");
         // It says that it spins, and dies; whoever publishes meanwhile wakes nobody.
         Task dies = bench.submit(address_of(bench), [](TaskFrame& frame) {
-            task::Board& board = board_of(frame);
+            detail::task::Board& board = board_of(frame);
             for (std::uint32_t seat = 0; seat < 6; ++seat) {
                 if (board.seats()[seat].pid.load() == ::getpid()) { board.spinning.add(seat); }
             }
@@ -166,8 +168,8 @@ TEST_CASE("a worker dies with what it started") {
     wait_until([&] { return started->load() != 0; }, "a grandchild");
     const auto grandchild = static_cast<pid_t>(started->load());
     const auto worker = static_cast<pid_t>([&] {
-        for (const task::Seat& seat : bench->board().seats()) {
-            if (seat.state.load() == task::SeatState::ready) { return seat.pid.load(); }
+        for (const detail::task::Seat& seat : bench->board().seats()) {
+            if (seat.state.load() == detail::task::SeatState::ready) { return seat.pid.load(); }
         }
         return 0;
     }());
@@ -178,7 +180,7 @@ TEST_CASE("a worker dies with what it started") {
 }
 
 TEST_CASE("an initializer that throws breaks the pool, and says why") {
-    worker::Setup setup = setup_for(2);
+    detail::worker::Setup setup = setup_for(2);
     setup.initializer = [] { throw std::runtime_error("no licence"); };
     const ForkBench bench{4, std::move(setup)};
     const std::string text = broken_text(bench);
@@ -187,7 +189,7 @@ TEST_CASE("an initializer that throws breaks the pool, and says why") {
 }
 
 TEST_CASE("an initializer that does not end in time breaks the pool") {
-    worker::Setup setup = setup_for(2);
+    detail::worker::Setup setup = setup_for(2);
     setup.start_timeout = 50ms;
     setup.initializer = [] { ::sleep(1000); };
     const ForkBench bench{4, std::move(setup)};
@@ -196,7 +198,7 @@ TEST_CASE("an initializer that does not end in time breaks the pool") {
 }
 
 TEST_CASE("a start timeout may be as long as can be") {
-    worker::Setup setup = setup_for(2);
+    detail::worker::Setup setup = setup_for(2);
     setup.start_timeout = std::chrono::milliseconds::max();
     setup.terminate_grace = std::chrono::milliseconds::max();
     const ForkBench bench{4, std::move(setup)};
@@ -206,7 +208,7 @@ TEST_CASE("a start timeout may be as long as can be") {
 }
 
 TEST_CASE("workers that die again and again before they are ready break the pool") {
-    worker::Setup setup = setup_for(1);
+    detail::worker::Setup setup = setup_for(1);
     setup.initializer = [] { ::raise(SIGKILL); };
     const ForkBench bench{4, std::move(setup)};
     const std::string text = broken_text(bench);
@@ -219,7 +221,7 @@ TEST_CASE("a start that fails twice and then works does not break the pool") {
     SharedPage page;
     static Word* attempts;
     attempts = page.word();
-    worker::Setup setup = setup_for(1);
+    detail::worker::Setup setup = setup_for(1);
     setup.initializer = [] {
         if (attempts->fetch_add(1) % 3 != 2) { ::raise(SIGKILL); }
     };
@@ -237,7 +239,7 @@ TEST_CASE("a fork that is refused later is tried again") {
     page = &own;
     static Word* forks;
     forks = page->word();
-    os::refuse_call = [](const char* name) noexcept {
+    detail::os::refuse_call = [](const char* name) noexcept {
         if (std::string_view{name} != "fork") { return 0; }
         const auto count = forks->fetch_add(1);
         return count >= 3 && count < 6 ? EAGAIN : 0;
@@ -249,7 +251,7 @@ TEST_CASE("a fork that is refused later is tried again") {
         CHECK(bench.submit(6).number() == answer(6));
         wait_until([&] { return ready_workers(bench) == 2; }, "replacements");
     }
-    os::refuse_call = nullptr;
+    detail::os::refuse_call = nullptr;
     CHECK(forks->load() >= 8);
 }
 
@@ -258,7 +260,7 @@ TEST_CASE("terminate asks first, and kills who does not go") {
     SharedPage page;
     static Word* running;
     running = page.word();
-    worker::Setup setup = setup_for(2);
+    detail::worker::Setup setup = setup_for(2);
     setup.terminate_grace = stubborn ? 50ms : 60'000ms;
     const auto start = Clock::now();
     {

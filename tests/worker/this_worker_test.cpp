@@ -18,7 +18,7 @@ TEST_CASE("outside of workers, there is no worker to ask about") {
 TEST_CASE("the identity is the thread's", "[thread]") {
     bool seen = false;
     std::thread thread{[&] {
-        worker::identity = {true, 3, 44};
+        detail::task::thread_context = {true, 3, 44};
         seen = in_worker() && this_worker::index() == 3 && this_worker::pid() == 44 && this_task::id() == 0;
     }};
     thread.join();

@@ -14,7 +14,7 @@
 #include <memory>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// What a CodecError about an address says its reader can do instead.
 inline constexpr const char* ways_out =

@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Fields beyond this are not visited.
 inline constexpr std::size_t most_fields = 32;

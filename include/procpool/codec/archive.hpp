@@ -25,7 +25,7 @@ template <class T, class Tag>  // cereal gives the tag a default
 struct Version;
 }  // namespace cereal::detail
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <class T>
 struct Codec;

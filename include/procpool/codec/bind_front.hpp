@@ -15,7 +15,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <class T>
 inline constexpr bool is_string_v = false;

@@ -15,7 +15,7 @@
 #include <span>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// What an address means to the process that will decode the bytes.
 enum class Place : std::uint8_t {

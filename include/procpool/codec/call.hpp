@@ -20,7 +20,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// As what type a result arrives: by value, and text as a string of its own. References to arrays and functions decay.
 template <class T, class Value = std::decay_t<T>>

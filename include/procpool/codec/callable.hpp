@@ -21,7 +21,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// A callable that is not searched: what it refers to is, in the worker, the memory as it was when the pool was built
 /// or last reforked.

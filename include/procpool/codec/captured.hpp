@@ -22,7 +22,7 @@
 #endif
 #endif
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <std::size_t Size>
 struct FilledBytes {

@@ -16,7 +16,7 @@
 #include <utility>
 #include <variant>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <class T>
 struct Codec<std::optional<T>> {

@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// A union that nobody can look into, but too small for a pointer.
 template <class T>

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// A comparator or hash that is the same wherever it is made.
 template <class T>

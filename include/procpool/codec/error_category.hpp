@@ -24,7 +24,7 @@
 #include <typeinfo>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Stands for a category that this process does not have, such as one of a library that a worker has loaded, or one
 /// that is constructed when it is first used. Error codes that were sent with the same name compare equal.
@@ -81,7 +81,8 @@ private:
 /// Returns: the word at `address`, if that is in a module of this program: those are memory of this process alone.
 [[nodiscard, gnu::noinline, gnu::no_sanitize_address]] inline std::optional<std::uintptr_t> word_in_module(
     std::uintptr_t address) noexcept {
-    if (address % alignof(std::uintptr_t) != 0 || !os::in_loaded_module(reinterpret_cast<const void*>(address))) {
+    if (address % alignof(std::uintptr_t) != 0 ||
+        !detail::os::in_loaded_module(reinterpret_cast<const void*>(address))) {
         return std::nullopt;
     }
     const std::uintptr_t word = *reinterpret_cast<const volatile std::uintptr_t*>(address);  // here, unsanitized
@@ -102,7 +103,7 @@ private:
     }                                                               // the object's own offset
     for (std::uintptr_t function = 0; function != 3; ++function) {  // two destructors and name()
         const auto code = word_in_module(*table + function * sizeof(void*));
-        if (!code || !os::is_code(reinterpret_cast<const void*>(*code))) { return false; }
+        if (!code || !detail::os::is_code(reinterpret_cast<const void*>(*code))) { return false; }
     }
     auto type = word_in_module(*table - sizeof(void*));
     for (int bases = 0; type && bases != 8; ++bases) {
@@ -126,7 +127,7 @@ inline void encode_category(Writer& out, const std::error_category& category) {
     const std::string name = category.name();
     // A worker's Writer takes constants for memory of its own, since they may have changed; what is one is found out
     // where it arrives.
-    if (out.place_of(&category) == Place::private_ && !os::in_loaded_module(&category) &&
+    if (out.place_of(&category) == Place::private_ && !detail::os::in_loaded_module(&category) &&
         dynamic_cast<const AbsentCategory*>(&category) == nullptr) {
         throw CodecError("procpool: the error category '" + name + "' is known to this process only");
     }

@@ -9,7 +9,7 @@
 
 #include <system_error>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Code: std::error_code or std::error_condition.
 template <class Code>

@@ -21,7 +21,7 @@
 #include <typeinfo>
 #include <vector>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Exceptions nested more deeply than this arrive without those further in.
 inline constexpr std::size_t deepest_nesting = 1000;

@@ -16,7 +16,7 @@
 #include <typeinfo>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 struct ExceptionType {
     const std::type_info* type;

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Types in order, without making any value of them.
 template <class... Types>

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 inline void encode_length(Writer& out, std::size_t length) { encode_plain(out, std::uint64_t{length}); }
 

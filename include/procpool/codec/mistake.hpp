@@ -11,7 +11,7 @@
 #include <stop_token>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// False for all T, but only once they are known: for messages.
 template <class... T>

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Measures how much stack encoding or decoding one value has used, whatever its functions are: their frames are of all
 /// sizes, so that a count of levels would say little. Called by: one thread.
@@ -34,7 +34,7 @@ public:
     /// Returns: how deep a recursion may go that takes so many bytes of stack for each level, by the same rule.
     [[nodiscard, gnu::noinline]] static std::size_t levels_possible(std::size_t frame) noexcept {
         const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-        return allowed_from(here, os::stack_that_holds(here)) / frame;
+        return allowed_from(here, detail::os::stack_that_holds(here)) / frame;
     }
 
 private:
@@ -42,12 +42,12 @@ private:
     static constexpr std::uintptr_t most_of_unknown = std::uintptr_t{16} << 10;  // coroutines have 64 KB at least
     static constexpr std::uintptr_t most = std::uintptr_t{16} << 20;             // where `ulimit -s` is unlimited
 
-    [[nodiscard]] static std::uintptr_t allowed_from(std::uintptr_t start, const os::Stack& stack) noexcept {
+    [[nodiscard]] static std::uintptr_t allowed_from(std::uintptr_t start, const detail::os::Stack& stack) noexcept {
         return stack.holds(start) ? std::min((start - stack.begin) / 4, most) : most_of_unknown;
     }
 
     [[gnu::noinline, gnu::cold]] void look(std::uintptr_t here) const {
-        if (start_ - here > allowed_from(start_, os::stack_that_holds(here))) {
+        if (start_ - here > allowed_from(start_, detail::os::stack_that_holds(here))) {
             throw CodecError(
                 "procpool: a value nests too deeply for the stack of the thread that encodes or decodes it");
         }

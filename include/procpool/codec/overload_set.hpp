@@ -6,7 +6,7 @@
 
 #include <procpool/codec/mistake.hpp>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 // An overload that takes anything is chosen where no other can be. Each compiler then tells something before it looks
 // at the arguments: Clang what the function asserts, GCC that it is deleted, with its signature.

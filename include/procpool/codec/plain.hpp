@@ -15,7 +15,7 @@
 #include <ranges>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Says of a trivially copyable class or union that its bytes are everything there is to it: no pointer, no reference,
 /// and nothing else that means something to its own process only. Nobody can look into a class that is no aggregate, so

@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// A Product is plain when all its Elements and itself are, and travels element by element otherwise.
 template <class Product, class... Elements>

@@ -13,7 +13,7 @@
 #include <memory>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 struct NothingToSay {};
 

@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Refers to the argument, so that no call can take it away from the next one.
 template <class T>

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Lifetime: unless it lies in shared memory, what is decoded views memory of the Reader. Elements that cannot be
 /// moved, such as atomics, and those that do not travel themselves but may be in a SharedArray, can be in shared memory

@@ -32,7 +32,7 @@
 #include <format>
 #endif
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// An E that says something its public constructors cannot make it say.
 template <class E>

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <class C>
 concept Character = std::is_same_v<C, char> || std::is_same_v<C, wchar_t> || std::is_same_v<C, char8_t> ||

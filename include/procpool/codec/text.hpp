@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <class C, class Traits, class Allocator>
 requires is_plain_v<C>

@@ -20,7 +20,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <>
 inline constexpr bool enable_plain<ExitStatus> = true;

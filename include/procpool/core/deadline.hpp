@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC: the same in every process of a machine
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Base of all errors below but SharedMemoryExhausted.
 struct Error : std::runtime_error {

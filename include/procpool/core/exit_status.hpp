@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 class ExitStatus {
 public:

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 enum class FaultPoint : std::uint32_t {
     none,

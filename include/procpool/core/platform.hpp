@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Size of a cache line. Ours, not std::hardware_destructive_interference_size: that differs between
 /// compilers and flags, and a layout that two of them share must not.

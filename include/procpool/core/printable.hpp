@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace procpool::core {
+namespace procpool::inline v0::detail::core {
 
 /// How many bytes at the start of the text are one character in UTF-8; 0: none are.
 [[nodiscard]] constexpr std::size_t utf8_length(std::string_view text) noexcept {
@@ -79,4 +79,4 @@ inline void append_printable(std::string& to, std::string_view text) {
     }
 }
 
-}  // namespace procpool::core
+}  // namespace procpool::detail::core

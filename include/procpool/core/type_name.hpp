@@ -10,7 +10,7 @@
 #include <string>
 #include <typeinfo>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Returns: a name as the source has it, or as it is when it is not mangled.
 [[nodiscard]] inline std::string demangle(const char* mangled) {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 template <class T>
 consteval const char* signature_text() {

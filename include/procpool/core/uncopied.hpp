@@ -12,7 +12,7 @@
 #define PROCPOOL_UNCOPIED(Class, Remedy, text) Class(const Class&, Remedy = {}) = delete;
 #endif
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 struct a_SharedArray_is_not_copied__capture_its_span_or_pass_it_as_an_argument {};
 struct a_Shared_is_not_copied__capture_its_get_or_pass_std_ref {};

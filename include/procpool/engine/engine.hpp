@@ -5,9 +5,9 @@
 /// The concept of an engine: what a pool asks of the place where its tasks run.
 /// AnyEngine: one of them, chosen when a pool is built.
 
+#include <procpool/client/client.hpp>
+#include <procpool/client/crew.hpp>
 #include <procpool/codec/bytes.hpp>
-#include <procpool/engine/client.hpp>
-#include <procpool/engine/crew.hpp>
 #include <procpool/engine/fork.hpp>
 #include <procpool/engine/inline.hpp>
 #include <procpool/engine/thread.hpp>
@@ -22,7 +22,7 @@
 #include <string_view>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// An engine names a crew that runs what its client hands over, and says what holds between the two:
 ///   shares_memory      spans and references travel as addresses
@@ -31,11 +31,11 @@ namespace procpool {
 ///   place_of           what an address in an argument means to a worker
 ///   most_workers       that make sense
 ///   prepare()          makes what must exist before the crew
-/// Everything above (futures, chunking, encoding, exceptions) knows engine::Client only: hand over a task, wait for it
+/// Everything above (futures, chunking, encoding, exceptions) knows client::Client only: hand over a task, wait for it
 /// up to a time, take what it left, withdraw it before it starts, stop.
 template <class E>
-concept KnownEngine = std::derived_from<typename E::Crew, engine::Crew> &&
-    std::constructible_from<typename E::Crew, engine::Client&, worker::Setup> && requires {
+concept KnownEngine = std::derived_from<typename E::Crew, detail::client::Crew> &&
+    std::constructible_from<typename E::Crew, detail::client::Client&, detail::worker::Setup> && requires {
     { E::shares_memory } -> std::convertible_to<bool>;
     { E::inherits_state } -> std::convertible_to<bool>;
     { E::contains_crashes } -> std::convertible_to<bool>;
@@ -46,7 +46,7 @@ concept KnownEngine = std::derived_from<typename E::Crew, engine::Crew> &&
 
 static_assert(KnownEngine<ForkEngine> && KnownEngine<ThreadEngine> && KnownEngine<InlineEngine>);
 
-namespace engine {
+namespace detail::engine {
 
 /// What a pool needs of an engine to be built; from then on its client and crew tell.
 struct Traits {
@@ -55,7 +55,7 @@ struct Traits {
     std::size_t most_workers;
     PlaceOf place_of;
     void (*prepare)();
-    std::unique_ptr<Crew> (*make_crew)(Client&, worker::Setup);
+    std::unique_ptr<client::Crew> (*make_crew)(client::Client&, worker::Setup);
 };
 template <KnownEngine E>
 inline constexpr Traits traits_of{E::shares_memory,
@@ -63,21 +63,21 @@ inline constexpr Traits traits_of{E::shares_memory,
                                   E::most_workers,
                                   E::place_of,
                                   E::prepare,
-                                  [](Client& client, worker::Setup setup) -> std::unique_ptr<Crew> {
+                                  [](client::Client& client, worker::Setup setup) -> std::unique_ptr<client::Crew> {
                                       return std::make_unique<typename E::Crew>(client, std::move(setup));
                                   }};
 
-}  // namespace engine
+}  // namespace detail::engine
 
 /// The environment variable PROCPOOL_ENGINE says which: inline, thread or fork; fork if it is not set or empty.
 struct AnyEngine {
     /// Throws: std::invalid_argument when it says anything else.
-    [[nodiscard]] static const engine::Traits& choose() {
+    [[nodiscard]] static const detail::engine::Traits& choose() {
         const char* const value = std::getenv("PROCPOOL_ENGINE");
         const std::string_view name = value != nullptr ? value : "";
-        if (name.empty() || name == "fork") { return engine::traits_of<ForkEngine>; }
-        if (name == "thread") { return engine::traits_of<ThreadEngine>; }
-        if (name == "inline") { return engine::traits_of<InlineEngine>; }
+        if (name.empty() || name == "fork") { return detail::engine::traits_of<ForkEngine>; }
+        if (name == "thread") { return detail::engine::traits_of<ThreadEngine>; }
+        if (name == "inline") { return detail::engine::traits_of<InlineEngine>; }
         throw std::invalid_argument("procpool: the environment variable PROCPOOL_ENGINE is '" + std::string(name) +
                                     "'; it must be inline, thread or fork");
     }
@@ -86,7 +86,7 @@ struct AnyEngine {
 template <class E>
 concept Engine = KnownEngine<E> || std::same_as<E, AnyEngine>;
 
-namespace engine {
+namespace detail::engine {
 
 template <Engine E>
 [[nodiscard]] const Traits& choose() {
@@ -97,6 +97,6 @@ template <Engine E>
     }
 }
 
-}  // namespace engine
+}  // namespace detail::engine
 
 }  // namespace procpool

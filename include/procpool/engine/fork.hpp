@@ -4,9 +4,9 @@
 /// \file
 /// ForkEngine: tasks run in worker processes, forked by a supervisor process of the pool's own.
 
+#include <procpool/client/client.hpp>
+#include <procpool/client/crew.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/engine/client.hpp>
-#include <procpool/engine/crew.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/life_line.hpp>
 #include <procpool/os/memory.hpp>
@@ -35,9 +35,9 @@
 #include <string>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
-namespace engine {
+namespace detail::engine {
 
 /// What an address of an argument means to the workers.
 [[nodiscard]] inline Place place_for_workers(const void* address) {
@@ -47,11 +47,14 @@ namespace engine {
     return os::is_readable(address) ? Place::private_ : Place::common;
 }
 
-class ForkCrew final : public Crew {
+class ForkCrew final : public client::Crew {
 public:
     /// Effects: forks the supervisor, and returns when it has forked all workers.
     /// Throws: std::system_error when a process cannot be had; nobody and nothing is left then.
-    ForkCrew(Client& client, worker::Setup setup) : client_(client), board_(client.board()), setup_(std::move(setup)) {
+    ForkCrew(client::Client& client, worker::Setup setup)
+        : client_(client),
+          board_(client.board()),
+          setup_(std::move(setup)) {
         supervisor_ = start();
     }
 
@@ -76,7 +79,7 @@ public:
         // The supervisor's own copy is still open, but nobody can raise that. What wakes it when a child of its own has
         // ended does as well.
         if (!told_.exchange(true, std::memory_order_relaxed)) {
-            worker::report(
+            log::report(
                 LogLevel::warning, {.pool = board_.control.name.data()},
                 "the program has closed descriptor {}, an eventfd of the pool: its supervisor is woken by signals now",
                 bell_.number());
@@ -204,7 +207,7 @@ private:
     }
 
     void wait_for_start(const os::Child& supervisor) {
-        const Parkers::Lease lease = client_.parkers().lease();
+        const client::Parkers::Lease lease = client_.parkers().lease();
         const task::Control& control = board_.control;
         const auto is_up = [&] { return control.workers_up.load(std::memory_order_acquire) >= setup_.workers; };
         while (!is_up()) {
@@ -219,7 +222,7 @@ private:
         }
     }
 
-    Client& client_;
+    client::Client& client_;
     task::Board& board_;
     worker::Setup setup_;
     os::LifeLine::Lease line_;
@@ -233,26 +236,27 @@ private:
     std::atomic<bool> reaped_{false};        // set under mutex_ or while is_reforking()
 };
 
-}  // namespace engine
+}  // namespace detail::engine
 
 /// Workers are processes: a task that crashes, leaks, hangs or exits costs that task.
 struct ForkEngine {
-    using Crew = engine::ForkCrew;
+    using Crew = detail::engine::ForkCrew;
     static constexpr bool shares_memory = false;  // spans and references outside shared memory do not travel
     static constexpr bool inherits_state = true;  // workers see the program's memory as it was when they were forked
     static constexpr bool contains_crashes = true;
     static constexpr std::size_t most_workers = SIZE_MAX;
-    static constexpr PlaceOf place_of = engine::place_for_workers;
+    static constexpr PlaceOf place_of = detail::engine::place_for_workers;
     /// What must exist before workers are forked.
     /// Throws: std::logic_error in a worker of the deepest pool there may be: a task that builds a pool for itself must
     /// not end in as many processes as the system can hold.
     static void prepare() {
-        if (worker::depth >= worker::deepest) {
-            throw std::logic_error("procpool: a pool within " + std::to_string(worker::depth) + " others is too deep");
+        if (detail::task::depth >= detail::task::deepest) {
+            throw std::logic_error("procpool: a pool within " + std::to_string(detail::task::depth) +
+                                   " others is too deep");
         }
-        static_cast<void>(shm::Heap::of_this_process());
-        os::prepare_backtraces();
-        os::ThreadLocals::prepare();
+        static_cast<void>(detail::shm::Heap::of_this_process());
+        detail::os::prepare_backtraces();
+        detail::os::ThreadLocals::prepare();
     }
 };
 

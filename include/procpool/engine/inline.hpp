@@ -4,15 +4,15 @@
 /// \file
 /// InlineEngine: tasks run in the thread that submits them, when it submits them; for debugging.
 
+#include <procpool/client/client.hpp>
+#include <procpool/client/crew.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/engine/client.hpp>
-#include <procpool/engine/crew.hpp>
 #include <procpool/engine/thread.hpp>
+#include <procpool/log/log.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_exit.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
-#include <procpool/worker/log.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
@@ -25,14 +25,14 @@
 #include <thread>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
-namespace engine {
+namespace detail::engine {
 
-class InlineCrew final : public Crew {
+class InlineCrew final : public client::Crew {
 public:
     /// Effects: runs the initializer. Throws: PoolBroken when it fails.
-    InlineCrew(Client& client, worker::Setup setup)
+    InlineCrew(client::Client& client, worker::Setup setup)
         : client_(client),
           board_(client.board()),
           setup_(std::move(setup)),
@@ -66,7 +66,8 @@ public:
             try {
                 setup_.finalizer();
             } catch (...) {  // as in the other engines
-                log(LogLevel::warning, "the finalizer of worker 0 threw {}", worker::describe_current_exception());
+                procpool::log(LogLevel::warning, "the finalizer of worker 0 threw {}",
+                              worker::describe_current_exception());
             }
         }
         return true;
@@ -89,7 +90,7 @@ public:
     // Another thread's task may have been first when the task was submitted that the caller waits for.
     bool run_awaited(std::uint32_t slot, task::Word word) override {
         if (!is_in_task()) { return false; }
-        if (word.phase() == task::Phase::started) { throw_deadlock("procpool: a task waits for its own end"); }
+        if (word.phase() == task::Phase::started) { client::throw_deadlock("procpool: a task waits for its own end"); }
         return word.phase() == task::Phase::pending && loop_.run_within({slot, word.generation()});
     }
     bool run_awaited_by(std::uint32_t waiter) override { return is_in_task() && loop_.run_within_for(waiter); }
@@ -100,7 +101,7 @@ public:
             return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started;
         };
         if (std::ranges::all_of(board_.all_slots(), has_started)) {
-            throw_deadlock(
+            client::throw_deadlock(
                 "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
         }
         os::nap();  // results that other threads are about to take
@@ -111,10 +112,10 @@ private:
     /// Blocks until there is nothing more to come. Returns: false when the deadline came first. Requires: the pool was
     /// closed, at least.
     [[nodiscard]] bool wait_for_calls(Deadline deadline) {
-        const Parkers::Lease lease = client_.parkers().lease();
+        const client::Parkers::Lease lease = client_.parkers().lease();
         while (client_.life() == task::Life::open) {
             if (deadline.passed()) { return false; }
-            lease.park(deadline.or_sooner(Deadline::after(longest_sleep)));
+            lease.park(deadline.or_sooner(Deadline::after(client::longest_sleep)));
         }
         return true;
     }
@@ -139,18 +140,18 @@ private:
     public:
         explicit AsWorker(const task::Board& board) noexcept
             : before_(
-                  std::exchange(worker::identity,
+                  std::exchange(task::thread_context,
                                 {.in_worker = true, .pid = os::this_process(), .pool = board.control.name.data()})) {}
         AsWorker(const AsWorker&) = delete;
         AsWorker& operator=(const AsWorker&) = delete;
-        ~AsWorker() { worker::identity = before_; }
+        ~AsWorker() { task::thread_context = before_; }
 
     private:
-        worker::Identity before_;
+        task::ThreadContext before_;
         const os::InProgramCode here_;
     };
 
-    Client& client_;
+    client::Client& client_;
     task::Board& board_;
     worker::Setup setup_;
     worker::Loop loop_;
@@ -158,10 +159,10 @@ private:
     std::atomic<std::thread::id> runner_{};  // relaxed: a thread asks only whether it is itself
 };
 
-}  // namespace engine
+}  // namespace detail::engine
 
 struct InlineEngine {
-    using Crew = engine::InlineCrew;
+    using Crew = detail::engine::InlineCrew;
     static constexpr bool shares_memory = true;
     static constexpr bool inherits_state = true;
     static constexpr bool contains_crashes = false;

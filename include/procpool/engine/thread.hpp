@@ -4,16 +4,16 @@
 /// \file
 /// ThreadEngine: the same board and the same worker loop, on threads of the program.
 
+#include <procpool/client/client.hpp>
+#include <procpool/client/crew.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/engine/client.hpp>
-#include <procpool/engine/crew.hpp>
+#include <procpool/log/log.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_exit.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/deadlines.hpp>
-#include <procpool/worker/log.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
@@ -30,16 +30,16 @@
 #include <utility>
 #include <vector>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
-namespace engine {
+namespace detail::engine {
 
 inline constexpr worker::Host thread_host{place_in_this_process, [] {}, [] {}, [] {}, [] {}};
 
-class ThreadCrew final : public Crew {
+class ThreadCrew final : public client::Crew {
 public:
     /// Throws: std::system_error when a thread cannot be had; none is left then.
-    ThreadCrew(Client& client, worker::Setup setup)
+    ThreadCrew(client::Client& client, worker::Setup setup)
         : client_(client),
           board_(client.board()),
           setup_(std::move(setup)),
@@ -86,8 +86,8 @@ public:
 
     /// Throws: std::system_error when a worker waits for itself.
     bool join(Deadline deadline) override {
-        if (is_in_task()) { throw_deadlock("procpool: join() in a task of the pool"); }
-        const Parkers::Lease lease = client_.parkers().lease();
+        if (is_in_task()) { client::throw_deadlock("procpool: join() in a task of the pool"); }
+        const client::Parkers::Lease lease = client_.parkers().lease();
         while (!has_ended()) {
             if (deadline.passed()) { return false; }
             lease.park(deadline.or_sooner(Deadline::after(std::chrono::milliseconds{100})));
@@ -100,13 +100,15 @@ public:
         return true;
     }
 
-    [[nodiscard]] bool is_in_task() const noexcept override { return crew_of_thread == this && client_.is_mine(); }
+    [[nodiscard]] bool is_in_task() const noexcept override {
+        return client::crew_of_thread == this && client_.is_mine();
+    }
 
     bool run_awaited(std::uint32_t slot, task::Word word) override {
         const Post* const here = own_post();
         if (here == nullptr) { return false; }
         if (word.phase() == task::Phase::started && word.seat() == here->loop->number()) {
-            throw_deadlock("procpool: a task waits for its own end");
+            client::throw_deadlock("procpool: a task waits for its own end");
         }
         return word.phase() == task::Phase::pending && here->loop->run_within({slot, word.generation()});
     }
@@ -143,7 +145,7 @@ public:
         // seq_cst: of two that get stuck at once, one sees the other.
         here->stuck.store(true);
         if (nobody_makes_room()) {
-            throw_deadlock(
+            client::throw_deadlock(
                 "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
         }
         os::nap();
@@ -240,9 +242,9 @@ private:
             ~Leave() { crew.leave(); }
         } const leave{*this};
         const os::InProgramCode here;
-        worker::identity = {
+        task::thread_context = {
             .in_worker = true, .index = index, .pid = os::this_process(), .pool = board_.control.name.data()};
-        crew_of_thread = this;
+        client::crew_of_thread = this;
         post_of_thread_ = &posts_[index];
         task::Seat& seat = board_.seats()[index];
         if (initialize(index)) {
@@ -267,7 +269,7 @@ private:
             board_.from_workers.explain("the initializer of worker " + std::to_string(index) + " threw " +
                                         worker::describe_current_exception());
             if (board_.control.advance(task::Life::broken)) {
-                log(LogLevel::error, "the pool is broken: {}", board_.from_workers.explanation());
+                procpool::log(LogLevel::error, "the pool is broken: {}", board_.from_workers.explanation());
             }
             board_.lose_all_pending(task::Cause::broken);
             board_.wake_all();
@@ -281,8 +283,8 @@ private:
         try {
             setup_.finalizer();
         } catch (...) {  // the worker ends anyway, and no task is left to fail
-            log(LogLevel::warning, "the finalizer of worker {} threw {}", worker::identity.index,
-                worker::describe_current_exception());
+            procpool::log(LogLevel::warning, "the finalizer of worker {} threw {}", task::thread_context.index,
+                          worker::describe_current_exception());
         }
     }
 
@@ -296,7 +298,7 @@ private:
         board_.notify_parent();
     }
 
-    Client& client_;
+    client::Client& client_;
     task::Board& board_;
     worker::Setup setup_;
     std::unique_ptr<Post[]> posts_;  // by worker index, which is the number of the seat too
@@ -311,11 +313,11 @@ private:
     static inline constinit thread_local Post* post_of_thread_ = nullptr;
 };
 
-}  // namespace engine
+}  // namespace detail::engine
 
 /// Workers are threads: nothing is contained, but the program's memory is everybody's.
 struct ThreadEngine {
-    using Crew = engine::ThreadCrew;
+    using Crew = detail::engine::ThreadCrew;
     static constexpr bool shares_memory = true;
     static constexpr bool inherits_state = true;
     static constexpr bool contains_crashes = false;

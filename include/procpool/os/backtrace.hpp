@@ -15,7 +15,7 @@
 #include <iterator>
 #include <span>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Effects: stores return addresses, innermost first. Returns: how many. Async-signal-safe with glibc 2.35 and GCC 12
 /// or later, whose unwinder takes no lock, after prepare_backtraces().
@@ -95,4 +95,4 @@ inline void on_crash(CrashHandler handler) noexcept {
 #endif
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

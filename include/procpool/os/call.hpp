@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// A test's hook: asked before each call by name, returns the errno the call shall fail with, or 0.
 /// Inherited by forked children. Constinit, so it is safe to read in any of them.
@@ -43,4 +43,4 @@ auto call(const char* name, Function function) -> decltype(function()) {
     return result;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Reads limits from files below `root`, "" for the machine itself. Files that are missing or malformed limit nothing.
 class Limits {
@@ -180,9 +180,9 @@ inline constexpr std::size_t most_workers = 2000;
     return 1;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// The number of CPUs this process may use: its affinity mask, cut by every cgroup quota above it (rounded up); never
 /// 0, and no more than a pool may have workers. The environment variable PROCPOOL_WORKERS overrides it. Throws:
@@ -192,14 +192,14 @@ namespace procpool {
         char* end = nullptr;
         errno = 0;
         const long value = std::strtol(text, &end, 10);
-        if (errno != 0 || *end != '\0' || value <= 0 || value > static_cast<long>(os::most_workers)) {
+        if (errno != 0 || *end != '\0' || value <= 0 || value > static_cast<long>(detail::os::most_workers)) {
             throw std::invalid_argument("procpool: PROCPOOL_WORKERS must be a number from 1 to " +
-                                        std::to_string(os::most_workers) + ", not '" + text + "'");
+                                        std::to_string(detail::os::most_workers) + ", not '" + text + "'");
         }
         return static_cast<std::size_t>(value);
     }
-    const double quota = std::ceil(os::Limits{}.cpu_quota());
-    const std::size_t cpus = std::min(os::affinity_cpus(), os::most_workers);
+    const double quota = std::ceil(detail::os::Limits{}.cpu_quota());
+    const std::size_t cpus = std::min(detail::os::affinity_cpus(), detail::os::most_workers);
     return quota < static_cast<double>(cpus) ? std::max<std::size_t>(1, static_cast<std::size_t>(quota)) : cpus;
 }
 

@@ -22,7 +22,7 @@
 #include <functional>
 #include <optional>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Readable when a child has changed its state. Requires: SIGCHLD is blocked and not ignored.
 [[nodiscard]] inline Descriptor watch_children() noexcept {
@@ -90,4 +90,4 @@ inline void signal_group(pid_t leader, int number) noexcept {
 
 inline void signal_child(pid_t child, int number) noexcept { ::kill(child, number); }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <ctime>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Returns: nanoseconds that the calling thread has run, in user code and in the kernel.
 [[nodiscard]] inline std::int64_t thread_cpu_time() noexcept {
@@ -16,4 +16,4 @@ namespace procpool::os {
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

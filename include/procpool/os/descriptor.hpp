@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Every descriptor that the library opens goes through here.
 /// Its number is above those of the standard streams: a program may run with some of these closed, and what it prints,
@@ -134,4 +134,4 @@ struct Pipe {
     Descriptor writing;
 };
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -22,7 +22,7 @@
 
 extern "C" int __cxa_at_quick_exit(void (*)(void*), void*) noexcept;
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Returns: the word that the interrupted thread sleeps on, waiting until it is no longer `value`; null when it does
 /// something else. Requires: the handler has SA_RESTART, so that the registers are those before the call.
@@ -124,4 +124,4 @@ inline void hook_exits(ExitHook hook) noexcept {
     ::dl_iterate_phdr([](dl_phdr_info*, std::size_t, void*) { return 1; }, nullptr);
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -14,7 +14,7 @@
 #include <cstdio>
 #include <string>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Returns: what is in the file; what could be read of it, if that is not all.
 [[nodiscard]] inline std::string text_of_file(const char* path) {
@@ -41,4 +41,4 @@ namespace procpool::os {
     return stream;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

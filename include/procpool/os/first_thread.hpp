@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Whether the calling thread has forked children that nobody has waited for.
 [[nodiscard]] inline bool has_children_of_its_own() noexcept {
@@ -42,4 +42,4 @@ inline void outlive_children() {
     ::pthread_setspecific(at_its_end, &at_its_end);
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <ctime>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t), "the kernel reads the word");
 
@@ -41,4 +41,4 @@ inline void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
     ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 using Token = std::uint64_t;
 
@@ -69,4 +69,4 @@ inline constinit std::atomic<Token> newest_token{0};
     return page != nullptr && page->load(std::memory_order_relaxed) == token;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -23,7 +23,7 @@
 #include <mutex>
 #include <utility>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Returns: the number of another open file like that of `number`, with settings of its own; -1 without /proc.
 [[nodiscard]] inline int reopen(int number) noexcept {
@@ -226,4 +226,4 @@ private:
     unsigned users_ = 1;
 };
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

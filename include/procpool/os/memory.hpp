@@ -25,7 +25,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 inline constexpr std::size_t page_size =
     4096;  // every range below is rounded to the kernel's pages by the kernel or to 64 KiB by us
@@ -320,4 +320,4 @@ inline void give_way_when_memory_runs_out() noexcept {
         ::pwrite(file.number(), text.data(), static_cast<std::size_t>(end - text.data()), 0);
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

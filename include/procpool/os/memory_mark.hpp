@@ -23,7 +23,7 @@
 #include <string_view>
 #include <vector>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Tells memory that is certainly newer: what was mapped later, what the heap has grown by, and what the first thread's
 /// stack has grown by. Memory that was freed before and is used again cannot be told from what it was.
@@ -130,4 +130,4 @@ private:
     Range unused_heap_;
 };
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// The program's file and libraries as they are loaded now. A forked child has them at the same addresses.
 class Modules {
@@ -101,4 +101,4 @@ private:
     return ::mincore(start, 1, &resident) == 0 || errno != ENOMEM;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -18,7 +18,7 @@
 
 extern "C" void* __libc_stack_end;
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Whether the caller runs on the stack that the process began with, which grows to what `ulimit -s` allows.
 [[nodiscard]] inline bool on_first_stack() noexcept {
@@ -65,4 +65,4 @@ inline void run_on_own_stack(void (*run)(void*), void* what) noexcept {
     ::munmap(memory, page + size);
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// A weak reference to dlopen(): a program that is linked statically, or without the library that older systems have it
 /// in, loads no plugins.
@@ -45,4 +45,4 @@ inline void pin_this_module() {
     static_cast<void>(open_module(search.path.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE));
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

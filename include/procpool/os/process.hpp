@@ -22,7 +22,7 @@
 #include <csignal>
 #include <optional>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Returns: a descriptor that is readable once the process has ended; none where the kernel has no pidfds.
 [[nodiscard]] inline Descriptor open_pidfd(pid_t pid) noexcept {
@@ -155,4 +155,4 @@ inline void name_process(const char* name) noexcept { ::prctl(PR_SET_NAME, name)
     return ::getppid() == parent;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

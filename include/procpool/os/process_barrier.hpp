@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 class ProcessBarrier {
 public:
@@ -32,4 +32,4 @@ private:
     }
 };
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -18,7 +18,7 @@
 #include <string>
 #include <utility>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// While there is one, its thread may run code of the program's from within the library: a callback, a range, a Codec,
 /// a sink, a task. Made and destroyed by one thread, the last one first. A child that was forked there is in no such
@@ -54,4 +54,4 @@ private:
     return false;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

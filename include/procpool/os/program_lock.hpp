@@ -9,7 +9,7 @@
 
 #include <atomic>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// A lock for rare and slow steps. It names the process that holds it: a forked child finds the name of its ancestor,
 /// none of whose threads lives there, and takes it over. (A std::mutex would stay locked in the child for ever.)
@@ -37,4 +37,4 @@ private:
 /// inherits that.
 inline constinit ProgramLock forking{};
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

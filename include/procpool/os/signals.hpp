@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <csignal>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Blocks all signals of this thread while it lives, so that no handler of the program runs in a child before it is set
 /// up.
@@ -46,4 +46,4 @@ inline void unblock_all_signals() noexcept {
     ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

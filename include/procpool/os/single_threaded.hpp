@@ -8,7 +8,7 @@
 #include <sys/single_threaded.h>
 #endif
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Whether the caller is the only thread of this process: it stays so until the caller makes another, which then sees
 /// all that the caller did. False where the C library cannot tell. Only for words that no other process uses.
@@ -20,4 +20,4 @@ namespace procpool::os {
 #endif
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// A range of addresses; empty when unknown.
 struct Stack {
@@ -43,4 +43,4 @@ inline thread_local constinit Stack stack_of_this_thread{};
     return known = found;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

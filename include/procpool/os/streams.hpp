@@ -11,7 +11,7 @@
 #include <iostream>
 #include <streambuf>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// Whether a stream buffer holds output; reads what std::streambuf keeps protected.
 struct PendingOutput : std::streambuf {
@@ -70,4 +70,4 @@ inline void close_standard_input() noexcept {
     ::close(ends[1]);
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

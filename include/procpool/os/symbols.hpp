@@ -20,7 +20,7 @@
 #include <span>
 #include <string>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// A file mapped for reading; empty when it cannot be read.
 class MappedFile {
@@ -121,4 +121,4 @@ struct CodePlace {
     return (name.empty() ? "?" : demangle(name.c_str())) + " at " + module + offset;
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

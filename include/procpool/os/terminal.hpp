@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <string_view>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 [[nodiscard]] inline bool is_terminal(int descriptor) noexcept { return ::isatty(descriptor) == 1; }
 [[nodiscard]] inline int number_of(std::FILE* file) noexcept { return file == nullptr ? -1 : ::fileno(file); }
@@ -24,4 +24,4 @@ inline void write_text(int descriptor, std::string_view text) noexcept {
     }
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

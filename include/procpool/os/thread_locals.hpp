@@ -16,7 +16,7 @@
 
 extern "C" int __cxa_thread_atexit_impl(void (*)(void*), void*, void*) noexcept;
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 /// exit() runs the destructors of the caller's thread_local objects before any function that could be registered. glibc
 /// keeps them in a list whose head is a word of the thread's static storage. prepare() finds that word by what it is
@@ -101,4 +101,4 @@ private:
     static inline constinit std::atomic<std::ptrdiff_t> offset_{unknown};
 };
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

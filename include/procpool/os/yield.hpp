@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <unistd.h>
 
-namespace procpool::os {
+namespace procpool::inline v0::detail::os {
 
 inline void yield() noexcept { ::sched_yield(); }
 
@@ -25,4 +25,4 @@ inline void wait_for_ever() {
     for (;;) { ::pause(); }
 }
 
-}  // namespace procpool::os
+}  // namespace procpool::detail::os

@@ -4,35 +4,35 @@
 /// \file
 /// Hold: a pool closes when it is gone. HeldCall: a call that its thread is in, and for which the pool is held.
 
-#include <procpool/engine/client.hpp>
-#include <procpool/engine/cut_off.hpp>
+#include <procpool/client/client.hpp>
+#include <procpool/pool/cut_off.hpp>
 
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// What has been accepted as one and is submitted bit by bit holds its pool: closed meanwhile, it goes on until nobody
 /// does, or is joined, as each wishes. In a forked child it does nothing at its end.
 class Hold {
 public:
-    using Until = engine::Client::HoldUntil;
+    using Until = detail::client::Client::HoldUntil;
 
     /// Throws: as a submission.
-    explicit Hold(engine::Client& client, Until until = Until::released) : client_(&client), until_(until) {
+    explicit Hold(detail::client::Client& client, Until until = Until::released) : client_(&client), until_(until) {
         client.hold(until);
     }
     Hold(Hold&& other) noexcept : client_(std::exchange(other.client_, nullptr)), until_(other.until_) {}
     Hold& operator=(Hold&&) = delete;
     ~Hold() { release(); }
 
-    [[nodiscard]] bool is_of(const engine::Client& client) const noexcept { return client_ == &client; }
+    [[nodiscard]] bool is_of(const detail::client::Client& client) const noexcept { return client_ == &client; }
     void release() noexcept {
-        engine::Client* const client = std::exchange(client_, nullptr);
+        detail::client::Client* const client = std::exchange(client_, nullptr);
         if (client != nullptr && client->is_mine()) { client->release_hold(until_); }
     }
 
 private:
-    engine::Client* client_;
+    detail::client::Client* client_;
     Until until_;
 };
 
@@ -48,7 +48,7 @@ public:
 
     /// Effects: the calls that this thread is in hold that pool no longer: once it is closed, what they have not
     /// submitted is refused.
-    static void release_all(const engine::Client& client) noexcept {
+    static void release_all(const detail::client::Client& client) noexcept {
         for (HeldCall* call = innermost_; call != nullptr; call = call->outer_) {
             if (call->hold_.is_of(client)) { call->hold_.release(); }
         }
@@ -56,7 +56,7 @@ public:
 
 private:
     Hold hold_;
-    const engine::InProgramCode here_;  // the call reads ranges, encodes, decodes, and tells the progress
+    const detail::pool::InProgramCode here_;  // the call reads ranges, encodes, decodes, and tells the progress
     HeldCall* outer_;
     static inline constinit thread_local HeldCall* innermost_ = nullptr;
 };

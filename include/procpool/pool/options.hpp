@@ -4,7 +4,7 @@
 /// \file
 /// What a pool and its calls can be told.
 
-#include <procpool/engine/cpus.hpp>
+#include <procpool/pool/cpus.hpp>
 #include <procpool/pool/progress.hpp>
 
 #include <chrono>
@@ -13,7 +13,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// How a pool is built.
 struct PoolOptions {
@@ -37,7 +37,7 @@ struct PoolOptions {
     /// When which task ran on which worker is recorded, for write_trace().
     bool trace = false;
 
-    static constexpr std::size_t max_workers = os::most_workers;
+    static constexpr std::size_t max_workers = detail::os::most_workers;
     static constexpr std::size_t max_queue_capacity = std::size_t{1} << 20;
 };
 

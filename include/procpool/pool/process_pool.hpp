@@ -4,25 +4,25 @@
 /// \file
 /// ProcessPool: runs functions in worker processes.
 
+#include <procpool/client/client.hpp>
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/overload_set.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/uncopied.hpp>
-#include <procpool/engine/client.hpp>
-#include <procpool/engine/cpus.hpp>
-#include <procpool/engine/cut_off.hpp>
-#include <procpool/engine/drivers.hpp>
 #include <procpool/engine/engine.hpp>
-#include <procpool/engine/log_sink.hpp>
-#include <procpool/engine/shared_arguments.hpp>
-#include <procpool/engine/timings.hpp>
-#include <procpool/engine/trace_file.hpp>
-#include <procpool/pool/future.hpp>
+#include <procpool/future/future.hpp>
+#include <procpool/log/log_sink.hpp>
+#include <procpool/log/timings.hpp>
+#include <procpool/log/trace_file.hpp>
+#include <procpool/pool/cpus.hpp>
+#include <procpool/pool/cut_off.hpp>
+#include <procpool/pool/drivers.hpp>
 #include <procpool/pool/hold.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/stats.hpp>
 #include <procpool/pool/task_call.hpp>
+#include <procpool/shm/shared_arguments.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -40,7 +40,7 @@
 #include <utility>
 #include <vector>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// A fixed number of workers and a queue of tasks.
 /// Called by: all members from any thread of the process that built the pool. In a forked child of that process, a
@@ -103,7 +103,7 @@ public:
     }
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
-        const engine::Ticket ticket = *submit<F, Args...>(engine::Patience::wait, options, f, args...);
+        const detail::client::Ticket ticket = *submit<F, Args...>(detail::client::Patience::wait, options, f, args...);
         return Future<task_result_t<F, Args...>>{TaskHandle{*client_, ticket}};
     }
 
@@ -116,13 +116,13 @@ public:
     template <class F, class... Args>
     auto try_apply_async(const TaskOptions& options, F f, Args&&... args)
         -> std::optional<Future<task_result_t<F, Args...>>> {
-        const std::optional<engine::Ticket> ticket =
-            submit<F, Args...>(engine::Patience::try_once, options, f, args...);
+        const std::optional<detail::client::Ticket> ticket =
+            submit<F, Args...>(detail::client::Patience::try_once, options, f, args...);
         if (!ticket) { return std::nullopt; }
         return Future<task_result_t<F, Args...>>{TaskHandle{*client_, *ticket}};
     }
 
-    // The calls over many items are defined in algorithm/; include <procpool/procpool.hpp>. Ranges are
+    // The calls over many items are defined in map/; include <procpool/procpool.hpp>. Ranges are
     // std::ranges::input_ranges. Several are zipped, to the shortest: f gets an item of each.
 
     /// Returns: f(items...) for all items, in their order. Throws: by MapOptions::on_error, the error of an item, or of
@@ -230,7 +230,7 @@ public:
     /// No new tasks; what was accepted is finished, calls over many items included that have begun; those of imap() and
     /// imap_unordered() until join(), after which they run what they have read so far: who waits there may be the one
     /// who would have to read on.
-    void close() { client().stop(task::Life::closing); }
+    void close() { client().stop(detail::task::Life::closing); }
     /// Waits for the workers to end; implies close(). In the middle of a call over many items, in its progress function
     /// say, it cannot wait for the end of that: what the call has not submitted is refused then.
     void join() {
@@ -244,7 +244,7 @@ public:
     }
     /// Ends the workers: SIGTERM, then SIGKILL after the grace. What is unfinished gets PoolTerminated; what has not
     /// started, at once.
-    void terminate() { client().stop(task::Life::terminated); }
+    void terminate() { client().stop(detail::task::Life::terminated); }
     /// Replaces the workers by ones that see the parent's memory as it is now: snapshot() means that memory from then
     /// on, and code that was loaded since the pool was built can be sent. Running tasks finish on the old workers (of a
     /// call over many items, the items that run), queued ones run on the new. Blocks until the new workers have been
@@ -253,7 +253,7 @@ public:
     /// broken then.
     void refork() { client().refork(); }
     /// SIGKILL now.
-    void kill() { client().stop(task::Life::killed); }
+    void kill() { client().stop(detail::task::Life::killed); }
 
     /// The number of workers the pool was built with.
     [[nodiscard]] std::size_t size() const { return client().board().control.workers; }
@@ -263,19 +263,19 @@ public:
     /// The tasks that have run, as far as procpool::write_trace() would tell them, in the order in which they ended.
     /// PoolOptions::trace must have been set.
     [[nodiscard]] std::vector<TaskTiming> timings() const {
-        return engine::timings_of(client().board().control.number);
+        return detail::log::timings_of(client().board().control.number);
     }
     /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set.
     template <std::convertible_to<std::filesystem::path> Path>
     void write_trace(const Path& path) const {
-        engine::write_trace(path, client().board().control.number);
+        detail::log::write_trace(path, client().board().control.number);
     }
 
 private:
     template <class F, class Range>
     void for_each_in_place(const MapOptions& options, const F& f, Range& range);
 
-    [[nodiscard]] engine::Client& client() const {
+    [[nodiscard]] detail::client::Client& client() const {
         if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(client_ == nullptr); }
         return *client_;
     }
@@ -285,8 +285,8 @@ private:
     }
 
     /// For calls that may turn out to have nothing to submit. Throws: as a submission.
-    [[nodiscard]] engine::Client& open_client() const {
-        engine::Client& to = client();
+    [[nodiscard]] detail::client::Client& open_client() const {
+        detail::client::Client& to = client();
         if (!to.is_open()) { to.throw_ended(); }
         return to;
     }
@@ -299,11 +299,11 @@ private:
     void end() noexcept;
 
     template <class F, class... Args>
-    std::optional<engine::Ticket> submit(engine::Patience patience, const TaskOptions& options, const F& f,
-                                         const std::remove_reference_t<Args>&... args) {
+    std::optional<detail::client::Ticket> submit(detail::client::Patience patience, const TaskOptions& options,
+                                                 const F& f, const std::remove_reference_t<Args>&... args) {
         require_task<F, Args...>();
         if constexpr (TaskCall<F, Args...>) {
-            engine::Client& to = client();
+            detail::client::Client& to = client();
             if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
                 to.check_code(reinterpret_cast<std::uintptr_t>(f));
             }
@@ -311,13 +311,13 @@ private:
                 check_snapshot(f, [&](const void* address) { return to.is_newer_than_workers(address); });
             }
             check_task(options);
-            const engine::Order order{.code = call_code<F, Args...>,
-                                      .patience = patience,
-                                      .timeout = options.timeout,
-                                      .retries = options.retries,
-                                      .priority = options.priority,
-                                      .label = options.label,
-                                      .plain = is_plain_call_v<F, Args...>};
+            const detail::client::Order order{.code = call_code<F, Args...>,
+                                              .patience = patience,
+                                              .timeout = options.timeout,
+                                              .retries = options.retries,
+                                              .priority = options.priority,
+                                              .label = options.label,
+                                              .plain = is_plain_call_v<F, Args...>};
             return to.submit(order,
                              [&](Writer& out) { encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); });
         } else {
@@ -327,8 +327,8 @@ private:
 
     std::mutex broadcasting_;
     int unwinding_ = std::uncaught_exceptions();
-    engine::Client* client_;
-    engine::Drivers* drivers_;  // not destroyed in a child, which has not their threads
+    detail::client::Client* client_;
+    detail::pool::Drivers* drivers_;  // not destroyed in a child, which has not their threads
 };
 
 ProcessPool()->ProcessPool<ForkEngine>;
@@ -345,34 +345,35 @@ using AnyPool = ProcessPool<AnyEngine>;
 template <Engine E>
 ProcessPool<E>::ProcessPool(PoolOptions options) {
     check(options);
-    const engine::Traits& chosen = engine::choose<E>();
+    const detail::engine::Traits& chosen = detail::engine::choose<E>();
     const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), chosen.most_workers);
     chosen.prepare();
-    engine::prepare_log();
+    detail::log::prepare_log();
     // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
-    static_assert(2 * PoolOptions::max_workers + 2 <= task::Word::most_seats, "a task's word says which seat runs it");
-    auto client = std::make_unique<engine::Client>(static_cast<std::uint32_t>(options.queue_capacity),
-                                                   static_cast<std::uint32_t>(2 * workers + 2), chosen.place_of,
-                                                   !chosen.shares_memory);
-    task::Control& control = client->board().control;
+    static_assert(2 * PoolOptions::max_workers + 2 <= detail::task::Word::most_seats,
+                  "a task's word says which seat runs it");
+    auto client = std::make_unique<detail::client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
+                                                           static_cast<std::uint32_t>(2 * workers + 2), chosen.place_of,
+                                                           !chosen.shares_memory);
+    detail::task::Control& control = client->board().control;
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = chosen.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
-    if (options.trace) { control.number = engine::begin_trace(options.name); }
-    control.spinners = static_cast<std::uint32_t>(engine::spare_cpus());
+    if (options.trace) { control.number = detail::log::begin_trace(options.name); }
+    control.spinners = static_cast<std::uint32_t>(detail::pool::spare_cpus());
     client->employ(chosen.make_crew(
-        *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
-                               options.start_timeout, options.terminate_grace, std::move(options.name),
-                               control.items_per_worker != 0}));
-    drivers_ = std::make_unique<engine::Drivers>().release();
+        *client, detail::worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
+                                       options.start_timeout, options.terminate_grace, std::move(options.name),
+                                       control.items_per_worker != 0}));
+    drivers_ = std::make_unique<detail::pool::Drivers>().release();
     client_ = client.release();
 }
 
 template <Engine E>
 void ProcessPool<E>::end() noexcept {
     if (client_ == nullptr || !client_->is_mine()) { return; }
-    if (engine::is_cut_off_by_exit(*client_)) {
-        engine::leave_to_exit(client_, drivers_);
+    if (detail::pool::is_cut_off_by_exit(*client_)) {
+        detail::pool::leave_to_exit(client_, drivers_);
         return;
     }
     if (std::uncaught_exceptions() > unwinding_) {
@@ -382,17 +383,17 @@ void ProcessPool<E>::end() noexcept {
     }
     static_cast<void>(client_->join(Deadline::never()));
     delete drivers_;
-    engine::Client::release_pool(client_);
+    detail::client::Client::release_pool(client_);
 }
 
 template <Engine E>
 std::vector<WorkerInfo> ProcessPool<E>::workers() const {
     std::vector<WorkerInfo> all;
-    const task::Board& board = client().board();
+    const detail::task::Board& board = client().board();
     for (std::uint32_t number = 0; number < board.seats().size(); ++number) {
-        const task::Seat& seat = board.seats()[number];
+        const detail::task::Seat& seat = board.seats()[number];
         const bool spare = seat.index.load(std::memory_order_relaxed) >= size();
-        if (spare || seat.state.load(std::memory_order_acquire) == task::SeatState::vacant) { continue; }
+        if (spare || seat.state.load(std::memory_order_acquire) == detail::task::SeatState::vacant) { continue; }
         const std::int32_t sitter = board.sitter(number).load(std::memory_order_relaxed);
         const std::int32_t pid = sitter != 0 ? sitter : seat.pid.load(std::memory_order_relaxed);
         if (pid <= 0) { continue; }  // being forked, or gone
@@ -401,7 +402,7 @@ std::vector<WorkerInfo> ProcessPool<E>::workers() const {
         const std::uint32_t current = seat.current.load(std::memory_order_relaxed);
         all.push_back({seat.index.load(std::memory_order_relaxed), pid,
                        static_cast<std::size_t>(done - seat.before.load(std::memory_order_relaxed)),
-                       current != 0 && current != task::Seat::counted});
+                       current != 0 && current != detail::task::Seat::counted});
     }
     std::ranges::sort(all, {}, &WorkerInfo::index);
     return all;
@@ -409,10 +410,10 @@ std::vector<WorkerInfo> ProcessPool<E>::workers() const {
 
 template <Engine E>
 PoolStats ProcessPool<E>::stats() const {
-    const task::Board& board = client().board();
+    const detail::task::Board& board = client().board();
     PoolStats stats;
     stats.submitted = client().submitted();
-    for (const task::Seat& seat : board.seats()) {
+    for (const detail::task::Seat& seat : board.seats()) {
         stats.completed += seat.completed.load(std::memory_order_relaxed);
         stats.failed += seat.failed.load(std::memory_order_relaxed);
     }

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 struct Progress {
     std::size_t done;                  ///< items that have ended, failed ones included

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <string>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 struct WorkerInfo {
     std::size_t index = 0;

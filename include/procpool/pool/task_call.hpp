@@ -7,15 +7,15 @@
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/refusal.hpp>
-#include <procpool/codec/task_frame.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/pool/options.hpp>
+#include <procpool/worker/task_frame.hpp>
 
 #include <concepts>
 #include <stop_token>
 #include <type_traits>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// The code of a task: decodes a call, makes it, encodes what it returns.
 template <class F, class... Args>

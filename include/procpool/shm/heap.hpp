@@ -21,7 +21,7 @@
 #include <optional>
 #include <vector>
 
-namespace procpool::shm {
+namespace procpool::inline v0::detail::shm {
 
 /// Blocks in one mapping; belongs to the process that made it. Which of them are taken is noted in that process's own
 /// memory, and no two touch, so a task that writes beyond a block harms nobody. In a child forked later the heap's
@@ -278,4 +278,4 @@ inline Heap& Heap::of_this_process() {
     return heap != nullptr && !heap->is_mine();
 }
 
-}  // namespace procpool::shm
+}  // namespace procpool::detail::shm

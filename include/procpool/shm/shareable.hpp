@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Says of a class that other processes can use an object of it in shared memory: that all it refers to is shared
 /// memory or the same in every process, and that locks in it are made for several processes:

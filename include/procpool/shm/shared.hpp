@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// Owns one T in shared memory, at the same address in every process: capture or pass get(), or std::ref(*shared).
 /// Lifetime: must outlive the tasks that use it. Made before or after the pool, in the process that builds the pool.
@@ -25,7 +25,9 @@ public:
     /// Throws: SharedMemoryExhausted; what T's constructor throws.
     template <class... Args>
     requires std::constructible_from<T, Args...>
-    explicit Shared(Args&&... args) : heap_(&shm::Heap::of_this_process()), object_(heap_->allocate(sizeof(T))) {
+    explicit Shared(Args&&... args)
+        : heap_(&detail::shm::Heap::of_this_process()),
+          object_(heap_->allocate(sizeof(T))) {
         require_shareable<T>();
         static_assert(alignof(T) <= cache_line, "procpool: Shared<T> aligns to cache lines at most");
         try {
@@ -54,7 +56,7 @@ public:
     [[nodiscard]] T* operator->() const noexcept { return get(); }
 
 private:
-    shm::Heap* heap_;
+    detail::shm::Heap* heap_;
     void* object_;
 };
 

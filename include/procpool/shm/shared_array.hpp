@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool {
+namespace procpool::inline v0 {
 
 /// An array of n elements in shared memory, at the same address in every process; given to a task it arrives as
 /// std::span<T> and nothing is copied. A contiguous range. Lifetime: must outlive the tasks that use it. Made before or
@@ -37,7 +37,7 @@ public:
     /// Effects: n elements, all bytes zero. Throws: SharedMemoryExhausted.
     explicit SharedArray(std::size_t n) : size_(n) {
         if (n > SIZE_MAX / 2 / sizeof(T)) { throw SharedMemoryExhausted{SIZE_MAX}; }
-        heap_ = &shm::Heap::of_this_process();
+        heap_ = &detail::shm::Heap::of_this_process();
         elements_ = static_cast<T*>(heap_->allocate(n * sizeof(T)));
     }
     PROCPOOL_UNCOPIED(SharedArray, a_SharedArray_is_not_copied__capture_its_span_or_pass_it_as_an_argument,
@@ -66,7 +66,7 @@ public:
     [[nodiscard]] T* end() const noexcept { return elements_ + size_; }
 
 private:
-    shm::Heap* heap_ = nullptr;
+    detail::shm::Heap* heap_ = nullptr;
     T* elements_ = nullptr;
     std::size_t size_;
 };

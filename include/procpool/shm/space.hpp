@@ -11,7 +11,7 @@
 #include <set>
 #include <utility>
 
-namespace procpool::shm {
+namespace procpool::inline v0::detail::shm {
 
 /// Divides [0, size) into pieces. Knows offsets only, so nothing that is written to the pieces can harm it. Not
 /// thread-safe.
@@ -92,4 +92,4 @@ private:
     std::size_t free_bytes_;
 };
 
-}  // namespace procpool::shm
+}  // namespace procpool::detail::shm

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace procpool::sync {
+namespace procpool::inline v0::detail::sync {
 
 /// One sleeper, many notifiers; lives in shared memory and outlives any of them. All-zero memory is a valid one. It is
 /// one word, on which its sleeper sleeps in the kernel: whatever a task has written there, rouse() wakes it.
@@ -73,4 +73,4 @@ private:
 static_assert(std::is_trivially_destructible_v<Parker>, "nobody runs destructors in shared memory");
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "a lock would be private to one process");
 
-}  // namespace procpool::sync
+}  // namespace procpool::detail::sync

@@ -30,7 +30,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 struct BoardSize {
     std::uint32_t slot_count;
@@ -464,6 +464,6 @@ private:
 
 static_assert(std::is_trivially_destructible_v<Board>, "nobody destroys what processes share");
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task
 
 #include <procpool/task/board_layout.hpp>

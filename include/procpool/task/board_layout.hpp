@@ -6,7 +6,7 @@
 
 #include <procpool/task/board.hpp>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     std::size_t used = 0;
@@ -130,4 +130,4 @@ inline bool Board::is_marked(std::uint32_t slot) const noexcept {
     return marked != 0 && marked == issues_[slot].generation.load(std::memory_order_relaxed);
 }
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

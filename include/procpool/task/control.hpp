@@ -17,7 +17,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// Returns: the text in a place of fixed size that another process may have written: it ends there, whether or not a
 /// zero says so before.
@@ -136,4 +136,4 @@ static_assert(std::is_standard_layout_v<FromWorkers> && std::is_trivially_destru
 static_assert(std::is_standard_layout_v<Control> && std::is_trivially_destructible_v<Control>,
               "processes share the bytes; nobody destroys them");
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

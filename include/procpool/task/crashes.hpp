@@ -11,7 +11,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// For whoever asks for the task, by its number, soon enough: later records take the place of earlier ones. All-zero
 /// memory is the valid initial state.
@@ -47,4 +47,4 @@ private:
     std::atomic<std::uint32_t> count_;
 };
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// A table of equal pieces of memory with one word each: free, or the stamp of its owner. A run of neighbours holds one
 /// payload. A process that dies leaves stamped words behind and nothing else; whoever frees the slot they name frees
@@ -204,4 +204,4 @@ private:
     Use* use_;
 };
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

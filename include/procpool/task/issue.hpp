@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// What the parent has said of a slot's task when it published it, for whoever doubts what the slot says. Written by
 /// the parent, under its producers' mutex, read by the supervisor; on pages that workers cannot write. All-zero memory
@@ -43,4 +43,4 @@ struct Issue {
 static_assert(std::is_standard_layout_v<Issue> && std::is_trivially_destructible_v<Issue>,
               "processes share the bytes; nobody destroys them");
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// One box for each index; holds one offer, or nothing. Like an entry of a ring it only says where to look: the slot's
 /// word decides who runs the task, so one that stays here after its worker has died is found to be no longer good by
@@ -52,4 +52,4 @@ private:
 
 static_assert(std::is_trivially_destructible_v<Mail>, "nobody runs destructors in shared memory");
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

@@ -12,7 +12,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// What workers write of a queue. All-zero memory is that of an empty one.
 struct QueueHeads {
@@ -99,4 +99,4 @@ private:
     std::atomic<std::uint32_t>* in_use_;
 };
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// A pending task as the ring names it: the slot may have another task by the time somebody reads this, which its
 /// generation shows.
@@ -116,4 +116,4 @@ private:
     std::uint64_t known_head_;                        // of the producers
 };
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

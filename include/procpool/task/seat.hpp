@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 enum class SeatState : std::uint32_t { vacant, starting, failed, ready, leaving };
 
@@ -126,4 +126,4 @@ private:
     std::uint32_t count_;
 };
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

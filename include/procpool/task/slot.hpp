@@ -16,7 +16,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// Where a task is in its life. The phase says who may write the slot:
 ///   free      the parent; nothing in it counts
@@ -173,4 +173,4 @@ static_assert(std::is_standard_layout_v<Slot> && std::is_trivially_destructible_
 static_assert(offsetof(Slot, result) + Slot::inline_bytes == cache_line, "a small task lives in one line");
 static_assert(sizeof(Slot) == apart, "slots of different owners do not share lines");
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

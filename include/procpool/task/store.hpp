@@ -15,7 +15,7 @@
 #include <cstring>
 #include <span>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// One side of all slots, arguments or results. Memory follows the slot: whoever owns the slot owns its payload's
 /// memory.
@@ -208,4 +208,4 @@ private:
 using ArgumentStore = Store<false>;
 using ResultStore = Store<true>;
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

@@ -14,7 +14,7 @@
 #include <span>
 #include <type_traits>
 
-namespace procpool::task {
+namespace procpool::inline v0::detail::task {
 
 /// A waiter is a number. One that waits for a single task is woken by its parker. One that waits for many has them
 /// marked: whoever decides a task that it waits for sets the slot's bit among its marks before it wakes it, so that it
@@ -164,4 +164,4 @@ static_assert(std::is_standard_layout_v<Waiters> && std::is_trivially_destructib
               "processes share the bytes; nobody destroys them");
 static_assert(std::atomic<sync::Parker*>::is_always_lock_free, "a lock would be private to one process");
 
-}  // namespace procpool::task
+}  // namespace procpool::detail::task

@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace procpool::worker {
+namespace procpool::inline v0::detail::worker {
 
 /// Acts on proofs only, none of which a right program can bring about, however slow, stopped or often killed its
 /// workers are. Who waits long for a task asks for a look (Control::audits). Called by: supervisor, which has reaped
@@ -139,4 +139,4 @@ private:
     Clock::time_point next_{};
 };
 
-}  // namespace procpool::worker
+}  // namespace procpool::detail::worker

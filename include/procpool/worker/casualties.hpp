@@ -4,10 +4,10 @@
 /// \file
 /// Casualties: what becomes of the tasks that a dead worker ran.
 
+#include <procpool/log/log.hpp>
+#include <procpool/log/tracer.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/task/board.hpp>
-#include <procpool/worker/log.hpp>
-#include <procpool/worker/tracer.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -16,7 +16,7 @@
 #include <string_view>
 #include <utility>
 
-namespace procpool::worker {
+namespace procpool::inline v0::detail::worker {
 
 /// Called by: supervisor, which has seen the worker's end and not yet given its seat away: nobody but the parent, which
 /// may condemn or count, touches a started task's word or slot meanwhile.
@@ -103,40 +103,40 @@ private:
         if (slot.is_traced()) {
             const std::uint64_t progress = board_.seats()[word.seat()].progress.load(std::memory_order_relaxed);
             const std::uint32_t items = progress >> 32 == word.generation() ? static_cast<std::uint32_t>(progress) : 0;
-            trace_task(board_, index,
-                       {.begin = 0,
-                        .end = 0,
-                        .queued = 0,
-                        .cpu = -1,
-                        .task = number_of(index),
-                        .pid = ended.pid,
-                        .pool = 0,
-                        .worker = worker,
-                        .items = items,
-                        .attempt = 0,
-                        .kind = {},
-                        .ended = trace_end_of(cause),
-                        .text = {}});
+            log::trace_task(board_, index,
+                            {.begin = 0,
+                             .end = 0,
+                             .queued = 0,
+                             .cpu = -1,
+                             .task = number_of(index),
+                             .pid = ended.pid,
+                             .pool = 0,
+                             .worker = worker,
+                             .items = items,
+                             .attempt = 0,
+                             .kind = {},
+                             .ended = trace_end_of(cause),
+                             .text = {}});
             if (cause == task::Cause::timed_out) {
-                trace_event(board_, task::TraceKind::timed_out, worker, ended.pid, label_of(board_, index));
+                log::trace_event(board_, log::TraceKind::timed_out, worker, ended.pid, log::label_of(board_, index));
             }
         }
         const LogLevel level =
             cause == task::Cause::died || cause == task::Cause::timed_out ? LogLevel::warning : LogLevel::debug;
-        if (!is_logged(level)) { return; }
-        const LogSubject subject{worker, ended.pid, number_of(index), label_of(board_, index),
-                                 board_.control.name.data()};
+        if (!log::is_logged(level)) { return; }
+        const log::LogSubject subject{worker, ended.pid, number_of(index), log::label_of(board_, index),
+                                      board_.control.name.data()};
         const std::string_view again = runs_again ? "; it is run again" : "";
         if (cause == task::Cause::timed_out) {
-            report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}", worker,
-                   ended.pid, subject.task, std::chrono::duration<double>(board_.issue(index).time_limit()).count(),
-                   again);
+            log::report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}",
+                        worker, ended.pid, subject.task,
+                        std::chrono::duration<double>(board_.issue(index).time_limit()).count(), again);
         } else if (cause == task::Cause::killed) {
-            report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker,
-                   ended.pid, subject.task);
+            log::report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker,
+                        ended.pid, subject.task);
         } else {
-            report(level, subject, "worker {}, process {}, {} while it ran task {}{}", worker, ended.pid,
-                   to_string(ended.status), subject.task, again);
+            log::report(level, subject, "worker {}, process {}, {} while it ran task {}{}", worker, ended.pid,
+                        to_string(ended.status), subject.task, again);
         }
     }
 
@@ -144,16 +144,16 @@ private:
         return board_.number_of(index).load(std::memory_order_relaxed);
     }
 
-    [[nodiscard]] static task::TraceEnd trace_end_of(task::Cause cause) noexcept {
+    [[nodiscard]] static log::TraceEnd trace_end_of(task::Cause cause) noexcept {
         switch (cause) {
-            case task::Cause::died: return task::TraceEnd::died;
-            case task::Cause::timed_out: return task::TraceEnd::timed_out;
-            case task::Cause::killed: return task::TraceEnd::killed;
+            case task::Cause::died: return log::TraceEnd::died;
+            case task::Cause::timed_out: return log::TraceEnd::timed_out;
+            case task::Cause::killed: return log::TraceEnd::killed;
             case task::Cause::terminated:
             case task::Cause::broken:
             case task::Cause::overwritten: break;
         }
-        return task::TraceEnd::terminated;
+        return log::TraceEnd::terminated;
     }
 
     [[nodiscard]] task::Cause cause_of(task::Word word) const noexcept {
@@ -170,4 +170,4 @@ private:
     task::Board& board_;
 };
 
-}  // namespace procpool::worker
+}  // namespace procpool::detail::worker

@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace procpool::worker {
+namespace procpool::inline v0::detail::worker {
 
 /// Workers send no messages, so the slots are read. Called by: supervisor, or the thread engine's timer.
 class Deadlines {
@@ -111,4 +111,4 @@ private:
     std::uint64_t item_ = 0;
 };
 
-}  // namespace procpool::worker
+}  // namespace procpool::detail::worker

@@ -6,16 +6,16 @@
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/exception.hpp>
-#include <procpool/codec/task_frame.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/platform.hpp>
+#include <procpool/log/tracer.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/stop_watcher.hpp>
+#include <procpool/worker/task_frame.hpp>
 #include <procpool/worker/this_worker.hpp>
-#include <procpool/worker/tracer.hpp>
 
 #include <array>
 #include <cstddef>
@@ -27,7 +27,7 @@
 #include <string_view>
 #include <utility>
 
-namespace procpool::worker {
+namespace procpool::inline v0::detail::worker {
 
 /// What differs between workers that are processes and workers that are threads.
 struct Host {
@@ -36,11 +36,11 @@ struct Host {
     void (*after_task)();     ///< before a result is published, when its arguments are gone
     void (*condemned)();      ///< a verdict has been passed on the task: waits to be killed, where that can be
     void (*thread_ended)();   ///< the task ended the thread it runs on: ends the process, where the worker is one
-    os::Wiped* (*wiped_word)() noexcept = nullptr;  ///< see TaskHost::wiped_word(); null where it is
+    os::Wiped* (*wiped_word)() noexcept = nullptr;  ///< see task::TaskContext::wiped_word(); null where it is
 };
 
 /// One worker on one seat.
-class Loop final : private TaskHost {
+class Loop final : private task::TaskContext {
 public:
     Loop(task::Board& board, std::uint32_t seat, const Host& host) noexcept
         : board_(board),
@@ -130,7 +130,7 @@ private:
     public:
         explicit Waiting(Loop& loop) noexcept
             : loop_(loop),
-              identity_(identity),
+              context_(task::thread_context),
               claim_(loop.claim_),
               items_(loop.items_),
               took_token_(std::exchange(loop.took_token_, false)),
@@ -144,7 +144,7 @@ private:
         Waiting& operator=(const Waiting&) = delete;
         ~Waiting() {
             --loop_.waiting_;
-            identity = identity_;
+            task::thread_context = context_;
             loop_.claim_ = claim_;
             loop_.items_ = items_;
             loop_.took_token_ = took_token_;
@@ -156,7 +156,7 @@ private:
 
     private:
         Loop& loop_;
-        Identity identity_;
+        task::ThreadContext context_;
         task::Claim claim_;
         std::uint64_t items_;
         bool took_token_;
@@ -199,11 +199,11 @@ private:
         items_ = 0;
         seat_.current.store(claim.slot + 1, std::memory_order_relaxed);
         const bool special = slot.is_special();
-        identity.attempt = special ? slot.attempt : 0;
-        identity.host = this;
+        task::thread_context.attempt = special ? slot.attempt : 0;
+        task::thread_context.task = this;
         const bool timed = special && board_.issue(claim.slot).is_timed();
         if (timed) { start_clock(); }
-        std::optional<TracedRun> run;
+        std::optional<log::TracedRun> run;
         if (slot.is_traced()) [[unlikely]] { run.emplace(board_, claim.slot); }
         Results results{board_, claim, host_, {}};
         Writer out{results.first, Results::grow, &results, host_.place_of};
@@ -226,7 +226,7 @@ private:
             watcher_.end_of_task();
             took_token_ = false;
         }
-        identity.host = nullptr;
+        task::thread_context.task = nullptr;
         host_.after_task();
         slot.outcome = outcome;
         board_.results.seal(claim.slot, out.buffer(), out.size());
@@ -297,7 +297,7 @@ private:
     [[nodiscard]] std::uint64_t id() const noexcept override {
         return board_.number_of(claim_.slot).load(std::memory_order_relaxed);
     }
-    [[nodiscard]] std::string_view label() const noexcept override { return label_of(board_, claim_.slot); }
+    [[nodiscard]] std::string_view label() const noexcept override { return log::label_of(board_, claim_.slot); }
 
     [[nodiscard]] os::Wiped* wiped_word() const noexcept override {
         return host_.wiped_word == nullptr ? nullptr : host_.wiped_word();
@@ -312,11 +312,11 @@ private:
         return done < most ? most - done : 0;
     }
 
-    void start_items(unsigned attempt) noexcept override { identity.attempt = attempt; }
+    void start_items(unsigned attempt) noexcept override { task::thread_context.attempt = attempt; }
 
     void finish_items(std::uint64_t done, const Writer& result) override {
         host_.before_result();
-        if (done != items_) { identity.attempt = 0; }
+        if (done != items_) { task::thread_context.attempt = 0; }
         board_.results.seal(claim_.slot, result.buffer(), result.size());
         count_items(done - items_);
         items_ = done;
@@ -411,4 +411,4 @@ private:
     bool searching_ = false;  // others may rely on this worker to look for work
 };
 
-}  // namespace procpool::worker
+}  // namespace procpool::detail::worker

@@ -6,6 +6,7 @@
 
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/fault_point.hpp>
+#include <procpool/log/log.hpp>
 #include <procpool/os/backtrace.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/memory.hpp>
@@ -15,7 +16,6 @@
 #include <procpool/os/streams.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/task/board.hpp>
-#include <procpool/worker/log.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/this_worker.hpp>
@@ -29,7 +29,7 @@
 #include <span>
 #include <string>
 
-namespace procpool::worker {
+namespace procpool::inline v0::detail::worker {
 
 /// The process this worker is; a task that forks and returns in its child finds itself to be another one.
 inline constinit os::Token worker_token = 0;
@@ -105,7 +105,7 @@ inline void wait_for_index(task::Board& board, std::uint32_t seat_number) {
         board.wake_retiree();
         if (must_wait()) { seat.parker.park(Deadline::never()); }
     } while (must_wait());
-    identity.index = seat.index.load(std::memory_order_acquire);
+    task::thread_context.index = seat.index.load(std::memory_order_acquire);
 }
 
 /// Effects: the spare worker, if there is one now, goes on with this one's index. Returns: whether there was.
@@ -150,7 +150,7 @@ inline void replace_by_spare(task::Board& board, std::uint32_t seat_number,
 inline constinit task::Seat* crashing_seat = nullptr;
 
 /// Effects: when this process crashes, its seat tells where. What it forks inherits the handler, and the seat, but does
-/// not write there. Requires: worker_token and identity are this process's.
+/// not write there. Requires: worker_token and task::thread_context are this process's.
 inline void record_crashes(task::Seat& seat) noexcept {
     crashing_seat = &seat;
     os::on_crash([](int signal, const void*) noexcept {
@@ -184,8 +184,9 @@ inline void record_crashes(task::Seat& seat) noexcept {
     task::Seat& seat = board.seats()[seat_number];
     const pid_t pid = os::this_process();
     seat.pid.store(pid, std::memory_order_relaxed);
-    identity = Identity{.in_worker = true, .index = index, .pid = pid, .pool = board.control.name.data()};
-    ++depth;
+    task::thread_context =
+        task::ThreadContext{.in_worker = true, .index = index, .pid = pid, .pool = board.control.name.data()};
+    ++task::depth;
     worker_token = os::process_token();
     record_crashes(seat);
     os::unblock_all_signals();
@@ -217,10 +218,11 @@ inline void record_crashes(task::Seat& seat) noexcept {
         try {
             setup.finalizer();
         } catch (...) {  // the worker ends anyway, and no task is left to fail
-            log(LogLevel::warning, "the finalizer of worker {} threw {}", index, describe_current_exception());
+            procpool::log(LogLevel::warning, "the finalizer of worker {} threw {}", index,
+                          describe_current_exception());
         }
     }
     std::exit(EXIT_SUCCESS);
 }
 
-}  // namespace procpool::worker
+}  // namespace procpool::detail::worker

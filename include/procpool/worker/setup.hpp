@@ -13,7 +13,7 @@
 #include <string>
 #include <typeinfo>
 
-namespace procpool::worker {
+namespace procpool::inline v0::detail::worker {
 
 struct Setup {
     std::uint32_t workers;
@@ -36,4 +36,4 @@ struct Setup {
     }
 }
 
-}  // namespace procpool::worker
+}  // namespace procpool::detail::worker

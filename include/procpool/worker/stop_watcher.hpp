@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-namespace procpool::worker {
+namespace procpool::inline v0::detail::worker {
 
 /// Belongs to one worker. Its thread starts with the first task that wants a token and sleeps until somebody notifies
 /// the seat's stopper. A task that waits may have another run meanwhile: each has a token of its own.
@@ -91,4 +91,4 @@ private:
     std::thread thread_;
 };
 
-}  // namespace procpool::worker
+}  // namespace procpool::detail::worker

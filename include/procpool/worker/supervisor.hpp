@@ -6,6 +6,7 @@
 /// behind.
 
 #include <procpool/core/deadline.hpp>
+#include <procpool/log/events.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/exit_hook.hpp>
@@ -18,7 +19,6 @@
 #include <procpool/worker/auditor.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/deadlines.hpp>
-#include <procpool/worker/events.hpp>
 #include <procpool/worker/process.hpp>
 #include <procpool/worker/setup.hpp>
 
@@ -33,7 +33,7 @@
 #include <system_error>
 #include <vector>
 
-namespace procpool::worker {
+namespace procpool::inline v0::detail::worker {
 
 /// Made in the parent, used in its child: one thread, all signals blocked, no user code, no allocation in its loop.
 /// Children end in SIGCHLD, read from a descriptor: unlike a pidfd for each of them it needs one descriptor for any
@@ -155,7 +155,7 @@ private:
         board_.sitter(*number).store(pid, std::memory_order_relaxed);
         workers_[index] = {pid, *number, Clock::time_point::max(), now};
         board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
-        tell_start(board_, index, pid);
+        log::tell_start(board_, index, pid);
         return 0;
     }
 
@@ -210,7 +210,7 @@ private:
             if (!(needs_workers() || has_mail(index)) || (index == setup_.workers && life() != task::Life::open)) {
                 worker.respawn_at = Clock::time_point::max();
             } else if (const int error = spawn(index); error != 0) {
-                if (fork_delay_ == fork_delay_.zero()) { tell_refusal(board_, index, error); }
+                if (fork_delay_ == fork_delay_.zero()) { log::tell_refusal(board_, index, error); }
                 fork_delay_ = std::clamp(fork_delay_ * 2, milliseconds{10}, milliseconds{1000});
                 worker.respawn_at = now + fork_delay_;
             } else {
@@ -272,7 +272,7 @@ private:
             break_pool(
                 "a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) +
                     " ms",
-                subject_of(board_, board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
+                log::subject_of(board_, board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
         }
     }
 
@@ -296,10 +296,10 @@ private:
 
     // ---- ending
 
-    void break_pool(const std::string& reason, const LogSubject& about) noexcept {
+    void break_pool(const std::string& reason, const log::LogSubject& about) noexcept {
         board_.from_workers.explain(reason);
         if (board_.control.advance(task::Life::broken)) {
-            report(LogLevel::error, about, "the pool is broken: {}", board_.from_workers.explanation());
+            log::report(LogLevel::error, about, "the pool is broken: {}", board_.from_workers.explanation());
         }
         follow_orders();
     }
@@ -392,7 +392,7 @@ private:
         board_.sitter(worker.seat).store(task::Board::nobody, std::memory_order_relaxed);
         if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
         const bool had_task = casualties_.settle(worker.seat, ended);
-        tell_end(board_, seat, state, unasked && !had_task, ended);
+        log::tell_end(board_, seat, state, unasked && !had_task, ended);
         board_.queue.look_everywhere();
         board_.sleeping.remove(worker.seat);
         board_.spinning.remove(worker.seat);
@@ -438,7 +438,8 @@ private:
 
     /// Workers that die again and again before they are ready would do so for ever.
     void count_death(Worker& worker, task::SeatState state, const os::EndedChild& ended) {
-        const LogSubject about = subject_of(board_, static_cast<std::uint32_t>(&worker - workers_.data()), ended.pid);
+        const log::LogSubject about =
+            log::subject_of(board_, static_cast<std::uint32_t>(&worker - workers_.data()), ended.pid);
         if (state == task::SeatState::failed) {
             break_pool("", about);
             return;
@@ -479,4 +480,4 @@ private:
     std::uint32_t ready_at_last_death_ = 0;
 };
 
-}  // namespace procpool::worker
+}  // namespace procpool::detail::worker

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// CallbackLoop: what the program's callback thread does when it would have to wait.
+
+#include <procpool/client/parkers.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/os/identity.hpp>
+
+namespace procpool::inline v0::detail::future {
+class Completion;
+}
+
+namespace procpool::inline v0::detail::client {
+
+class Client;
+struct Ticket;
+
+/// Called by: the callback thread, in a callback.
+class CallbackLoop {
+public:
+    CallbackLoop() : owner_(os::process_token()) {}
+    CallbackLoop(const CallbackLoop&) = delete;
+    CallbackLoop& operator=(const CallbackLoop&) = delete;
+
+    /// Effects: blocks until it is decided, and runs callbacks meanwhile. Returns: false when the deadline came first.
+    virtual bool wait(Client& client, Ticket ticket, Deadline deadline) = 0;
+    virtual bool wait(future::Completion& completion, Deadline deadline) = 0;
+
+    /// Effects: runs one callback, if one is ready. Returns: whether it did something.
+    virtual bool run_one() = 0;
+    /// Whether run_one() may do something. Memory order: none; it is asked again and again.
+    [[nodiscard]] virtual bool may_run() const noexcept = 0;
+    /// Effects: what is waited for is decided even if whoever should do it has been killed. Called by: who has slept
+    /// for a while.
+    virtual void check_crews() noexcept = 0;
+    /// What the thread sleeps on when run_one() returned false.
+    [[nodiscard]] virtual const Parkers::Lease& sleeper() const noexcept = 0;
+
+    [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
+
+protected:
+    ~CallbackLoop() = default;
+
+private:
+    const os::Token owner_;
+};
+
+/// Not null on the callback thread, and on the first thread of a process that was forked there.
+inline constinit thread_local CallbackLoop* loop_of_thread = nullptr;
+
+/// Returns: the loop to wait in; null on every thread but the callback thread.
+[[nodiscard]] inline CallbackLoop* callback_loop() noexcept {
+    return loop_of_thread != nullptr && loop_of_thread->is_mine() ? loop_of_thread : nullptr;
+}
+
+}  // namespace procpool::detail::client

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Client: the parent's side of a board: submits tasks, waits for them, takes their results.
+
+#include <procpool/client/biased_mutex.hpp>
+#include <procpool/client/crew.hpp>
+#include <procpool/client/parcel.hpp>
+#include <procpool/client/parkers.hpp>
+#include <procpool/client/workers_memory.hpp>
+#include <procpool/codec/bytes.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/os/identity.hpp>
+#include <procpool/os/memory.hpp>
+#include <procpool/os/modules.hpp>
+#include <procpool/os/single_threaded.hpp>
+#include <procpool/os/yield.hpp>
+#include <procpool/task/board.hpp>
+#include <procpool/worker/task_frame.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace procpool::inline v0::detail::client {
+
+/// Names a task for as long as somebody may ask for its result; numbers are never used again.
+struct Ticket {
+    std::uint64_t serial;
+    std::uint32_t slot;
+};
+
+enum class Patience { wait, try_once };
+
+/// What a submission needs to know besides its payload.
+struct Order {
+    TaskCode code = nullptr;
+    Patience patience = Patience::wait;
+    std::chrono::nanoseconds timeout{0};  ///< 0: none
+    std::uint32_t retries = 0;
+    int priority = 0;
+    std::string_view label = {};
+    bool plain = false;  ///< encoding runs no code of the user's and takes no time
+    bool stays =
+        false;  ///< a decided task keeps its slot until it is taken; whoever submits it must not wait for slots then
+    std::uint32_t waiter = no_waiter;  ///< to be called when the task is decided
+    static constexpr std::uint32_t no_waiter = 0xffffffff;
+    std::uint32_t addressee = anybody;  ///< index of the worker that shall run it; its last such task is decided
+    static constexpr std::uint32_t anybody = 0xffffffff;
+    bool held = false;  ///< belongs to something that was accepted before close(): see Client::hold()
+};
+
+/// Lives until its pool and the last of its tickets are gone. Called by: parent, any thread, unless said otherwise.
+class Client {
+public:
+    /// Throws: SharedMemoryExhausted.
+    Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ);
+
+    [[nodiscard]] task::Board& board() noexcept { return board_; }
+    [[nodiscard]] const task::Board& board() const noexcept { return board_; }
+    /// Called by: the pool's constructor, before the first submission.
+    void employ(std::unique_ptr<Crew> crew) {
+        crew_ = std::move(crew);
+        mark_memory();
+    }
+    /// What an address in an argument means to the workers.
+    [[nodiscard]] PlaceOf place_of() const noexcept { return place_of_; }
+    /// Whether the workers' memory is certain to lack what is at `address`, because it is newer than they are.
+    [[nodiscard]] bool is_newer_than_workers(const void* address) const {
+        return place_of_(address) == Place::private_ && memory_.lacks(address);
+    }
+    /// Whether a submission returns when the task has been run.
+    [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
+    [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
+
+    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; what `encode` throws.
+    // Nothing is queued then.
+
+    /// Hands over a task whose payload `encode(Writer&)` writes.
+    template <class Encode>
+    std::optional<Ticket> submit(const Order& order, Encode encode);
+
+    /// Throws: CodecError when the workers do not have the code at `address`.
+    void check_code(std::uintptr_t address) const {
+        if (address == known_code_.load(std::memory_order_relaxed)) { return; }
+        check_new_code(address);
+    }
+
+    // ---- collection
+
+    /// Whether the task is decided.
+    [[nodiscard, gnu::always_inline]] bool is_decided(Ticket ticket) const noexcept {
+        const task::Phase phase = word_of(ticket).phase();
+        return phase != task::Phase::pending && phase != task::Phase::started;
+    }
+    /// As is_decided(), for callers that may ask again and again instead of waiting: looks after the crew now and then.
+    [[nodiscard]] bool poll(Ticket ticket) noexcept {
+        constexpr std::uint32_t now_and_then = 256;
+        if (!is_decided(ticket) && polls_.fetch_add(1, std::memory_order_relaxed) % now_and_then == 0) {
+            check_crew();
+            audit();
+        }
+        return is_decided(ticket);
+    }
+    [[nodiscard]] bool is_running(Ticket ticket) const noexcept {
+        return word_of(ticket).phase() == task::Phase::started;
+    }
+
+    /// Returns: how many items a task that runs has finished, a moment ago; 0 for any other.
+    [[nodiscard]] std::uint64_t items_done(Ticket ticket) const noexcept {
+        const task::Word word = word_of(ticket);
+        if (word.phase() != task::Phase::started) { return 0; }
+        const task::Seat* const seat = board_.seat_of(word.seat());
+        const std::uint64_t progress = seat != nullptr ? seat->progress.load(std::memory_order_relaxed) : 0;
+        return progress >> 32 == word.generation() ? progress & 0xffffffff : 0;
+    }
+
+    /// Blocks until the task is decided. Returns: false when the deadline came first.
+    bool wait(Ticket ticket, Deadline deadline) {
+        // The newest task has hardly begun, and a look would only be in its worker's way: see spin_for().
+        return (ticket.serial != submitted() && is_decided(ticket)) || wait_longer(ticket, deadline);
+    }
+
+    /// Blocks until `ready()`. Returns: false when the deadline came first. The lease's parker must be notified when it
+    /// may have become true: it is the waiter of the tasks concerned. soon: it is expected before a sleep would have
+    /// paid for itself; otherwise workers have better use for the processor at once.
+    template <class Ready>
+    bool wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline, bool soon);
+
+    /// A decided task's result, where it lies; freed with this object.
+    class Taken {
+    public:
+        Taken(Client& client, std::uint32_t slot, Parcel&& parcel) noexcept
+            : client_(&client),
+              slot_(slot),
+              parcel_(std::move(parcel)) {}
+        Taken(Taken&& other) noexcept
+            : client_(std::exchange(other.client_, nullptr)),
+              slot_(other.slot_),
+              parcel_(std::move(other.parcel_)) {}
+        Taken& operator=(Taken&&) = delete;
+        ~Taken() {
+            if (client_ != nullptr && slot_ != in_parcel) { client_->give_back(slot_, parcel_.phase()); }
+        }
+        [[nodiscard]] task::Phase phase() const noexcept { return parcel_.phase(); }
+        [[nodiscard]] task::Outcome outcome() const noexcept { return parcel_.outcome(); }
+        [[nodiscard]] const Loss* loss() const noexcept { return parcel_.loss(); }
+        [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
+            return slot_ == in_parcel ? parcel_.bytes() : client_->board_.results.payload(slot_);
+        }
+        /// What the task was given; only if it stayed in its slot.
+        /// None where its slot has another task by now.
+        [[nodiscard]] std::span<const std::byte> arguments() const noexcept {
+            return slot_ != in_parcel ? client_->board_.arguments.payload(slot_) : std::span<const std::byte>{};
+        }
+        static constexpr std::uint32_t in_parcel = 0xffffffff;
+
+    private:
+        Client* client_;
+        std::uint32_t slot_;
+        Parcel parcel_;
+    };
+
+    /// Requires: is_decided(); the ticket's holder has not taken or dropped it.
+    [[nodiscard]] Taken take(Ticket ticket);
+
+    /// Nobody will ask for the task's result.
+    void drop(Ticket ticket) noexcept;
+
+    /// Effects: a task that has not started will not run. Returns: whether this did it.
+    bool withdraw(Ticket ticket) noexcept;
+    /// Effects: a task that runs can learn that it shall stop.
+    void request_stop(Ticket ticket) noexcept;
+    /// Effects: a task that is not decided will be cancelled; its worker, if it has one, is killed. Returns: false when
+    /// it was decided.
+    bool kill(Ticket ticket) noexcept;
+
+    /// As those of Crew.
+    [[nodiscard]] bool is_in_task() const noexcept { return crew_->is_in_task(); }
+    bool run_awaited_by(std::uint32_t waiter) { return crew_->run_awaited_by(waiter); }
+
+    [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
+    /// Called by: who has waited for a while. Effects: tasks are decided even if whoever should do it has been killed.
+    void check_crew() noexcept;
+    /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for, and
+    /// one that another task's wild writes have hidden or overwritten is offered again, or lost.
+    void after_long_sleep() noexcept;
+
+    // ---- life
+
+    /// How long what is submitted as held is accepted after close().
+    enum class HoldUntil {
+        released,
+        returned,  ///< likewise, by a call that its caller waits in
+        joined
+    };
+    /// Effects: until then, the workers do not leave. Throws: as a submission.
+    void hold(HoldUntil until);
+    void release_hold(HoldUntil until) noexcept;
+    /// Whether a thread waits in a call that holds the pool.
+    [[nodiscard]] bool has_callers() noexcept {
+        const std::lock_guard guard{mutex_};
+        return callers_ != 0;
+    }
+    /// Whether new tasks are accepted.
+    [[nodiscard]] bool is_open() const noexcept {
+        return life() == task::Life::open && !closing_.load(std::memory_order_relaxed);
+    }
+
+    /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
+    void stop(task::Life to) noexcept;
+    [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
+    /// Effects: nobody holds the pool until joined any more. Returns: false when the deadline came before the end of
+    /// the workers.
+    [[nodiscard]] bool join(Deadline deadline);
+    /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its
+    /// like, also when the pool is stopped meanwhile; std::system_error, and the pool is broken then.
+    void refork();
+    [[nodiscard]] std::uint64_t submitted() const noexcept { return submitted_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+    [[noreturn]] void throw_ended() const;
+
+    // ---- lifetime: each ticket is one reference, and so is the pool
+
+    /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile, or while the pool
+    /// lives.
+    void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    static void release_ticket(Client* client) noexcept {
+        if (client->mutex_.try_lock_as_favourite()) {  // so the pool is not gone
+            ++client->released_;
+            client->mutex_.unlock();
+        } else if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            delete client;
+        }
+    }
+    /// Called by: the pool's destructor, as its last use of the client. Until now tickets were only counted as they
+    /// went: the issued ones are added here in one step, so that issuing a ticket costs nothing.
+    static void release_pool(Client* client) noexcept {
+        std::int64_t issued = 0;
+        {
+            client->mutex_.lock_for_good();
+            const std::lock_guard guard{client->mutex_, std::adopt_lock};
+            issued = client->issued_ - client->released_;
+        }
+        if (client->references_.fetch_add(issued - the_pool, std::memory_order_acq_rel) + issued == the_pool) {
+            delete client;
+        }
+    }
+
+private:
+    static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
+    static constexpr std::uint32_t no_slot = 0xffffffff;
+
+    using Lock = std::unique_lock<client::BiasedMutex>;
+
+    [[nodiscard]] bool accepts(const Order& order) const noexcept {
+        return order.held ? life() == task::Life::open : is_open();
+    }
+
+    /// What the parent alone knows of a slot. All-zero memory is the valid initial state.
+    struct Holder {
+        std::atomic<std::uint64_t> serial;   ///< of its task; the first, where Board::number_of() finds it
+        std::atomic<std::uint64_t> dropped;  ///< serial + 1 of its last task that nobody will ask for
+        std::uint32_t next;                  ///< link of free_ and returned_
+        bool stays;                          ///< see Order; written under mutex_
+    };
+
+    /// While there is one, this thread has a slot of the client whose arguments are being encoded, by code of the
+    /// user's maybe.
+    class Encoding {
+    public:
+        explicit Encoding(const Client& client) noexcept : client_(client), outer_(std::exchange(innermost_, this)) {}
+        Encoding(const Encoding&) = delete;
+        Encoding& operator=(const Encoding&) = delete;
+        ~Encoding() { innermost_ = outer_; }
+        [[nodiscard]] static std::size_t slots_of(const Client& client) noexcept {
+            std::size_t open = 0;
+            for (const Encoding* one = innermost_; one != nullptr; one = one->outer_) {
+                open += &one->client_ == &client ? 1U : 0U;
+            }
+            return open;
+        }
+
+    private:
+        const Client& client_;
+        const Encoding* outer_;
+        static inline constinit thread_local const Encoding* innermost_ = nullptr;
+    };
+
+    [[nodiscard]] task::Ring& ring_for(const Order& order) noexcept {
+        return board_.queue.ring(task::Queue::level_of(order.priority));
+    }
+    [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.all_slots()[index]; }
+    [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept {
+        return task::Word{slot(index).word.load(std::memory_order_acquire)};
+    }
+    /// Returns: a word of phase free when the task is not in its slot any more.
+    /// Memory order: acquire; the word first: if the slot is still the ticket's afterwards, the word was the ticket's
+    /// too, since a slot's serial is written before the word of its next task.
+    [[nodiscard, gnu::always_inline]] task::Word word_of(Ticket ticket) const noexcept {
+        const task::Word word = word_of(ticket.slot);
+        return holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
+    }
+
+    [[nodiscard]] std::uint32_t acquire(Lock& lock, const Order& order);
+    void add_free(std::uint32_t index) noexcept {
+        holders_[index].next = free_;
+        free_ = index;
+    }
+    /// Whether a decided task's result may be kept elsewhere. Requires: mutex_ is held.
+    [[nodiscard]] bool may_leave(std::uint32_t index) const noexcept {
+        const Holder& holder = holders_[index];
+        return !holder.stays ||
+               holder.dropped.load(std::memory_order_relaxed) == holder.serial.load(std::memory_order_relaxed) + 1;
+    }
+    [[nodiscard]] bool take_fresh();
+    void take_returned() noexcept;
+    bool shed() noexcept;
+    void shed_if_refused() noexcept;
+    void free_dropped() noexcept;
+    [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
+    [[nodiscard]] Taken take_elsewhere(Ticket ticket);
+    void audit() noexcept;
+    [[nodiscard]] bool is_overwritten(std::uint32_t index) const noexcept;
+    [[nodiscard]] bool is_something_odd() const noexcept;
+    void lose_overwritten(std::uint32_t index) noexcept;
+    void offer_forgotten();
+    /// Never 0, which stands for none.
+    [[nodiscard]] std::uint32_t next_generation() noexcept {
+        return ++last_generation_ != 0 ? last_generation_ : ++last_generation_;
+    }
+    void arm(Deadline expires) noexcept;
+    Ticket publish(Lock& lock, std::uint32_t index, const Order& order);
+    void request_stop_of_all() noexcept;
+    void look_at_life() noexcept;
+    void close_if_unheld() noexcept;
+    void check_new_code(std::uintptr_t address) const;
+    template <class Ready>
+    [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
+    [[nodiscard]] bool wait_longer(Ticket ticket, Deadline deadline);
+    [[nodiscard]] bool spin_for(Ticket ticket, Deadline deadline);
+    void mark_memory() {
+        if (modules_) { memory_.mark(); }
+    }
+    void wait_for_capacity(const Order& order);
+    [[nodiscard]] bool sweep();
+    void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
+    [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
+    /// What a taken slot tells, without its bytes.
+    [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const {
+        return phase == task::Phase::done ? Parcel{phase, slot(index).outcome} : describe_loss(index, phase);
+    }
+    [[nodiscard]] Parcel describe_loss(std::uint32_t index, task::Phase phase) const;
+    void release_payloads(std::uint32_t index, task::Phase phase) noexcept;
+    void clear(std::uint32_t index, task::Phase phase) noexcept;
+    void give_back(std::uint32_t index, task::Phase phase) noexcept;
+
+    os::Mapping region_;
+    task::Board& board_;
+    std::unique_ptr<Crew> crew_;
+    const os::Token owner_;
+    const PlaceOf place_of_;
+    mutable std::mutex modules_mutex_;
+    std::optional<os::Modules> modules_;  // the code that the workers have, where that may differ from ours
+    WorkersMemory memory_;                // looked at where there is modules_
+    mutable std::atomic<std::uintptr_t> known_code_{0};  // the last address that was found in it
+    Parkers parkers_;
+
+    client::BiasedMutex mutex_;  // producers: what follows, unless it says otherwise, and the rings' tails
+    std::uint32_t free_ =
+        no_slot;  // a stack, through Holder::next: last in, first out, so that few slots' memory stays warm
+    std::uint32_t fresh_ = 0;  // this slot and those after it have not been used yet
+    std::uint32_t hand_ = 0;   // where the next sweep continues
+    std::int64_t issued_ = 0;
+    std::int64_t released_ =
+        0;  // references, by the favourite of mutex_; more than are issued, where some were retained
+    std::uint32_t holds_ = 0;
+    std::uint32_t callers_ = 0;  // of those holds
+    std::uint32_t holds_until_join_ = 0;
+    bool joined_ = false;               // somebody waits, or has waited, for the workers' end
+    std::atomic<bool> closing_{false};  // written under mutex_; the board learns of it when there are no holds
+    std::uint32_t last_generation_ = 0;
+    ParcelStore kept_;               // results that had to leave their slots
+    std::vector<Ticket> detached_;   // dropped before they were decided: what they leave is nobody's
+    std::size_t next_detached_ = 0;  // where the next look at them continues
+
+    std::span<Holder> holders_;  // one for each slot
+    mutable std::mutex label_mutex_;
+    std::vector<std::string> labels_;          // of the slots that are labelled; made with the first one
+    std::atomic<std::uint64_t> submitted_{0};  // written under mutex_
+    std::atomic<std::uint64_t> cancelled_{0};
+    std::atomic<std::uint32_t> polls_{0};
+    std::atomic<std::int64_t> next_audit_{0};  // steady clock, nanoseconds
+    std::atomic<int> pause_{0};                // how long spin_for() does not look
+    std::atomic<std::uint32_t> returned_{
+        no_slot};  // slots that were given back, in a stack that submitters empty at once
+
+    std::mutex capacity_mutex_;  // one submitter at a time waits for capacity
+    static constexpr std::int64_t the_pool = std::int64_t{1}
+                                             << 62;  // more than there are tickets to be released before the pool is
+    std::atomic<std::int64_t> references_{the_pool};
+};
+
+}  // namespace procpool::detail::client
+
+#include <procpool/client/client_collect.hpp>
+#include <procpool/client/client_submit.hpp>

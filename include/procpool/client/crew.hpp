@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Crew: who runs the tasks of a board.
+
+#include <procpool/codec/bytes.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/task/slot.hpp>
+
+#include <cstdint>
+#include <system_error>
+
+namespace procpool::inline v0::detail::client {
+
+/// Nothing here is called on the way of a task but run_here(), and that does something only where there are no workers.
+/// Called by: parent, any thread.
+class Crew {
+public:
+    Crew() = default;
+    Crew(const Crew&) = delete;
+    Crew& operator=(const Crew&) = delete;
+    virtual ~Crew() = default;
+
+    /// Effects: somebody looks at Control, whose life the caller has changed.
+    virtual void ring() noexcept = 0;
+
+    /// Returns: whether everybody has ended who could still finish or decide a task.
+    [[nodiscard]] virtual bool has_ended() noexcept = 0;
+
+    /// Effects: blocks until has_ended(), and gives back what the system keeps for the crew. Returns: false when the
+    /// deadline came first.
+    virtual bool join(Deadline deadline) = 0;
+
+    /// Whether a task that runs can be stopped by force.
+    [[nodiscard]] virtual bool can_kill() const noexcept { return false; }
+
+    /// Effects: what runs is finished, what has not started runs on workers that see the program's memory as it is now.
+    /// Only for crews whose workers have memory of their own; blocks until there are new ones, or the pool has come to
+    /// an end meanwhile. Throws: std::system_error when they cannot be had; then has_ended().
+    virtual void refork() {}
+
+    /// Effects: runs one pending task in the caller. Only crews without workers do anything.
+    virtual void run_here() {}
+    [[nodiscard]] virtual bool runs_here() const noexcept { return false; }
+
+    // ---- in a task of this crew that waits for others of it: there may be nobody else to run them. Only where tasks
+    // share the parent's memory;
+    // ---- anywhere else nothing happens. What is run is run here, within the caller. Returns: whether one was run.
+
+    /// Whether the caller is in a task of this crew.
+    [[nodiscard]] virtual bool is_in_task() const noexcept { return false; }
+    /// Effects: runs the task in this slot, if it has not started. Throws: std::system_error when it is one that the
+    /// caller is in.
+    virtual bool run_awaited(std::uint32_t, task::Word) { return false; }
+    /// Effects: runs a task that this waiter is to be called for.
+    virtual bool run_awaited_by(std::uint32_t) { return false; }
+    /// Effects: when all workers are Waiting, or would be, runs the task that was submitted last: most likely it is
+    /// what one of them waits for.
+    virtual bool run_any_if_all_wait() { return false; }
+    /// While there is one, its worker's task waits for something that may depend on tasks of the crew.
+    struct Waiting {
+        explicit Waiting(Crew* at_work) noexcept : crew(at_work) {
+            if (crew != nullptr) { crew->set_waiting(true); }
+        }
+        Waiting(const Waiting&) = delete;
+        Waiting& operator=(const Waiting&) = delete;
+        ~Waiting() {
+            if (crew != nullptr) { crew->set_waiting(false); }
+        }
+        Crew* const crew;
+    };
+    /// Effects: a slot may have become free. Called by: who waits for one. Throws: std::system_error when that cannot
+    /// be.
+    virtual bool make_room() { return false; }
+
+protected:
+    virtual void set_waiting(bool) noexcept {}
+};
+
+/// For what a task does that could never come to an end.
+[[noreturn]] inline void throw_deadlock(const char* text) {
+    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur), text);
+}
+
+/// Not null on threads that are workers, and on the first thread of a process that was forked there.
+inline constinit thread_local Crew* crew_of_thread = nullptr;
+
+/// Returns: the crew that the caller is a worker of; null on every other thread.
+[[nodiscard]] inline Crew* crew_at_work() noexcept {
+    return crew_of_thread != nullptr && crew_of_thread->is_in_task() ? crew_of_thread : nullptr;
+}
+
+}  // namespace procpool::detail::client

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// WorkersMemory: what memory of the program the workers have.
+
+#include <procpool/codec/callable.hpp>
+#include <procpool/os/memory_mark.hpp>
+
+#include <mutex>
+#include <utility>
+
+namespace procpool::inline v0::detail::client {
+
+/// Called by: parent, any thread.
+class WorkersMemory {
+public:
+    /// Called when the workers have been forked, so that nothing that they have is taken for newer.
+    void mark() {
+        if (!snapshots_are_used) { return; }
+        os::MemoryMark now = os::MemoryMark::of_now();
+        const std::lock_guard guard{mutex_};
+        mark_ = std::move(now);
+    }
+
+    /// Whether the memory at `address` is certain to be newer than the workers.
+    [[nodiscard]] bool lacks(const void* address) const {
+        const std::lock_guard guard{mutex_};
+        return mark_.is_older_than(address);
+    }
+
+private:
+    mutable std::mutex mutex_;
+    os::MemoryMark mark_;
+};
+
+}  // namespace procpool::detail::client

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Future: the result of a task, when it is there.
+
+#include <procpool/client/callback_loop.hpp>
+#include <procpool/codec/bytes.hpp>
+#include <procpool/codec/standard.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/future/completion.hpp>
+#include <procpool/future/deferred.hpp>
+#include <procpool/future/task_handle.hpp>
+#include <procpool/future/watcher.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <coroutine>
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+namespace procpool::inline v0 {
+
+/// What all futures have. The result is a task's, in its slot, or a Deferred's.
+/// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run
+/// concurrently with each other and with one get() on the same future; so, once a get() has the result, wait*() return
+/// at once, and ready(), running(), cancel() and kill() false, while all others throw std::future_error. All but
+/// valid(), ready() and running() throw that when the future was made empty or moved from, and std::logic_error in a
+/// child that was forked with it.
+class FutureBase {
+public:
+    /// Blocks until the task has ended and the future's on_done() functions have run; on the callback thread, where one
+    /// of those may be the caller, until the task has ended, and other callbacks that are ready run meanwhile.
+    void wait() const { static_cast<void>(wait_until_deadline(Deadline::never())); }
+
+    template <class Rep, class Period>
+    std::future_status wait_for(std::chrono::duration<Rep, Period> timeout) const {
+        return wait_until_deadline(Deadline::after(timeout)) ? std::future_status::ready : std::future_status::timeout;
+    }
+
+    template <class AnyClock, class Duration>
+    std::future_status wait_until(std::chrono::time_point<AnyClock, Duration> when) const {
+        using Wide =
+            std::chrono::duration<long double, std::nano>;  // has room for the difference of any two points in time
+        for (;;) {
+            const Wide left = Wide{when.time_since_epoch()} - Wide{AnyClock::now().time_since_epoch()};
+            const std::future_status status = wait_for(left);
+            // Another clock may have been set meanwhile, so it is asked again.
+            if (status == std::future_status::ready || left <= left.zero()) { return status; }
+        }
+    }
+
+    /// Whether get() may be called.
+    [[nodiscard]] bool valid() const noexcept {
+        return task_.has_task() ? task_.valid() : completion_ && !completion_->is_taken();
+    }
+    /// Whether get() would not block. False without a task, and in a child.
+    [[nodiscard]] bool ready() const noexcept {
+        if (!completion_) { return task_.is_ready(); }
+        if (!valid() || !completion_->is_mine()) { return false; }
+        return completion_->is_ready() ||
+               (task_.has_task() && detail::client::callback_loop() != nullptr && task_.is_ready());
+    }
+    /// Whether a worker is at it. False without a task, and in a child.
+    [[nodiscard]] bool running() const noexcept {
+        return task_.has_task() ? task_.is_running() : valid() && completion_->is_mine() && completion_->is_running();
+    }
+    /// Effects: a task that has not started will not run. One that runs can learn from its stop_token that it shall
+    /// stop. Returns: whether it will not run; get() throws TaskCancelled then.
+    bool cancel() { return task_.has_task() ? task_.cancel() : completion().cancel(); }
+    /// Effects: as cancel(), but a task that runs is stopped too: its worker is killed and replaced. A thread cannot be
+    /// killed: there, kill() is cancel(). Returns: false when the task had ended.
+    bool kill() { return task_.has_task() ? task_.kill() : completion().kill(); }
+
+    /// Effects: f() is called on the callback thread once the task has ended, however it ended, soon if it has already;
+    /// after the functions added before. What f throws is ignored. It is called also if this future is dropped or its
+    /// pool gone by then, but not once the program ends. f may do anything but wait for what only its own return brings
+    /// about. Not concurrently with other members. Throws: std::system_error when the callback thread cannot be
+    /// started.
+    template <std::invocable F>
+    void on_done(F f) {
+        add_callback(detail::future::make_callback(std::move(f)));
+    }
+
+    /// Effects: the watcher finds the key when wait() would not block. Called by: what waits for many futures.
+    void watch(detail::future::Watcher& watcher, detail::future::Watcher::Key key) const {
+        require_valid();
+        if (!completion_) {
+            task_.watch(watcher, key);
+        } else if (detail::client::callback_loop() == nullptr) {
+            watcher.add(checked_completion(), key, false);
+        } else if (task_.has_task()) {
+            task_.watch(watcher, key);
+        } else {
+            watcher.add(checked_completion(), key, true);
+        }
+    }
+
+protected:
+    FutureBase() noexcept = default;
+    explicit FutureBase(TaskHandle task) noexcept : task_(std::move(task)) {}
+    explicit FutureBase(detail::future::Counted<detail::future::Completion> completion) noexcept
+        : completion_(std::move(completion)) {}
+    FutureBase(FutureBase&&) noexcept = default;
+    FutureBase& operator=(FutureBase&&) noexcept = default;
+    ~FutureBase() = default;
+
+    /// Returns: false when the deadline came first.
+    bool wait_until_deadline(Deadline deadline) const {
+        if (!completion_ || (task_.has_task() && detail::client::callback_loop() != nullptr)) {
+            return task_.wait(deadline);
+        }
+        // A task of the same pool may have nobody else to run it.
+        if (task_.has_task() && detail::client::crew_at_work() != nullptr && !task_.wait(deadline)) { return false; }
+        return completion().wait(deadline);
+    }
+
+    void add_callback(std::unique_ptr<detail::future::Callback> callback) {
+        require_valid();
+        // Once the callback may run, this object may be gone.
+        if (const detail::future::Counted<detail::future::Completion> known = completion_) {
+            known->add(std::move(callback));
+            return;
+        }
+        detail::future::Counted<detail::future::Completion> fresh{new detail::future::Completion};
+        fresh->add(std::move(callback));
+        completion_ = fresh;
+        task_.decide_with(std::move(fresh));
+    }
+
+    /// Throws: what all members throw without a result to come, and in a child.
+    void require_valid() const {
+        if (!valid()) { throw std::future_error(std::future_errc::no_state); }
+        static_cast<void>(task_.has_task() ? task_.is_decided() : completion().is_decided());
+    }
+
+    [[nodiscard]] detail::future::Completion& completion() const { return *checked_completion(); }
+    [[nodiscard]] const detail::future::Counted<detail::future::Completion>& checked_completion() const {
+        if (!completion_) { throw std::future_error(std::future_errc::no_state); }
+        if (!completion_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
+        return completion_;
+    }
+
+    TaskHandle task_;  // none where the result is a Deferred's
+    detail::future::Counted<detail::future::Completion>
+        completion_;  // the Deferred; or what calls the task's functions, once there are any
+};
+
+template <class T, class Executor>
+class FutureAwaiter;
+struct OnCallbackThread;
+
+/// The result of a task, when it is there. Outlives its pool. Move-only; dropping it detaches the task.
+template <class T>
+class [[nodiscard]] Future : public FutureBase {
+public:
+    using value_type = T;
+
+    Future() noexcept = default;
+    explicit Future(TaskHandle task) noexcept : FutureBase(std::move(task)) {}
+    explicit Future(detail::future::Counted<Deferred<T>> state) noexcept
+        : FutureBase(detail::future::Counted<detail::future::Completion>{std::move(state)}) {}
+
+    /// Blocks until wait() would return. Returns: the result, once: the future is invalid afterwards. Throws: what the
+    /// task ended with.
+    T get() {
+        wait();
+        return take();
+    }
+
+    /// Effects: f(result), or f() where T is void, is called on the callback thread once the task has ended with a
+    /// value, after the functions given to on_done() before; this future is invalid from now on. Returns: the future of
+    /// what f returns; an exception of the task passes f by and ends there, like one of f. Its cancel(), kill() and
+    /// running() are those of this future. Throws: as on_done(); this future is what it was then.
+    template <class F>
+    auto then(F f);
+
+    /// co_await pool.apply_async(...): suspends until the task has ended and goes on on the callback thread, with what
+    /// get() returns or throws. Never goes on in the caller, also if the task has ended already.
+    auto operator co_await() && noexcept;
+
+    /// co_await pool.apply_async(...).resume_on(executor): as above, but goes on where
+    /// executor(std::coroutine_handle<>) calls the handle, which is a function without arguments that may be moved and
+    /// copied; executor itself is called on the callback thread. For Boost.Asio: [&](auto resume) {
+    /// boost::asio::post(io, resume); }
+    template <std::invocable<std::coroutine_handle<>> Executor>
+    auto resume_on(Executor executor) &&;
+
+private:
+    template <class, class>
+    friend class FutureAwaiter;
+
+    /// Requires: it is decided.
+    T take() {
+        if (!task_.has_task()) { return static_cast<Deferred<T>&>(completion()).take(); }
+        if constexpr (std::is_void_v<T>) {
+            task_.take_value([](Reader&) {});
+        } else if constexpr (Encodable<T>) {
+            return task_.take_value([](Reader& in) { return Codec<T>::decode(in); });
+        } else {
+            throw std::logic_error(
+                "procpool: a task cannot have such a result");  // and none has: the compiler has seen to that
+        }
+    }
+};
+
+static_assert(sizeof(Future<int>) <= 32, "programs keep many");
+
+/// The two ends of a result that this process makes. Called by: what is built on tasks.
+template <class T>
+struct DeferredEnds {
+    Promise<T> promise;
+    Future<T> future;
+};
+
+/// Effects: a future that is ready once its promise is set: auto [promise, future] = make_deferred<int>();
+template <class T>
+[[nodiscard]] DeferredEnds<T> make_deferred(DeferredHooks hooks = {}) {
+    detail::future::Counted<Deferred<T>> state{new Deferred<T>(std::move(hooks))};
+    return {Promise<T>{state}, Future<T>{state}};
+}
+
+template <class T>
+template <class F>
+auto Future<T>::then(F f) {
+    constexpr bool no_argument = std::is_void_v<T>;
+    using Call = std::conditional_t<no_argument, std::is_invocable<F>, std::is_invocable<F, T>>;
+    static_assert(Call::value,
+                  "procpool: the function given to then() must take the future's result, or nothing if that is void");
+    using Result =
+        std::decay_t<typename std::conditional_t<no_argument, std::invoke_result<F>, std::invoke_result<F, T>>::type>;
+    require_valid();
+    auto source = std::make_shared<Future<T>>();
+    DeferredEnds<Result> ends = make_deferred<Result>({.cancel = [source] { return source->cancel(); },
+                                                       .kill = [source] { return source->kill(); },
+                                                       .running = [source] { return source->running(); }});
+    *source = std::move(*this);
+    struct Step {
+        std::shared_ptr<Future<T>> source;
+        std::optional<F> f;
+        Promise<Result> promise;
+        void operator()() {
+            using Value = typename Deferred<Result>::Value;
+            std::optional<Value> value;
+            std::exception_ptr error;
+            try {
+                const auto call = [&](auto&&... result) {
+                    source.reset();
+                    if constexpr (std::is_void_v<Result>) {
+                        std::invoke(std::move(*f), std::forward<decltype(result)>(result)...);
+                        value.emplace();
+                    } else {
+                        value.emplace(std::invoke(std::move(*f), std::forward<decltype(result)>(result)...));
+                    }
+                };
+                if constexpr (no_argument) {
+                    source->take();
+                    call();
+                } else {
+                    call(source->take());
+                }
+            } catch (...) { error = std::current_exception(); }
+            // Before whoever waits for the result goes on: nothing of the step is left.
+            source.reset();
+            f.reset();
+            if (error) {
+                promise.set_exception(std::move(error));
+            } else if constexpr (std::is_void_v<Result>) {
+                promise.set_value();
+            } else {
+                promise.set_value(std::move(*value));
+            }
+        }
+    };
+    try {
+        source->add_callback(detail::future::make_callback(Step{source, std::move(f), std::move(ends.promise)}));
+    } catch (...) {  // nothing will be called
+        *this = std::move(*source);
+        throw;
+    }
+    return std::move(ends.future);
+}
+
+/// Goes on on the callback thread.
+struct OnCallbackThread {
+    void operator()(std::coroutine_handle<> resume) const { resume(); }
+};
+
+/// What co_await of a future waits with. Requires: the coroutine is not destroyed while it waits; a future is ready
+/// some time.
+template <class T, class Executor>
+class [[nodiscard]] FutureAwaiter {
+public:
+    FutureAwaiter(Future<T> future, Executor executor) : future_(std::move(future)), executor_(std::move(executor)) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiting) {
+        // The coroutine may go on, and end, before add_callback() returns, and this object with it.
+        auto shared = std::make_shared<Future<T>>(std::move(future_));
+        shared_ = shared;
+        shared->add_callback(
+            detail::future::make_callback([waiting, executor = std::move(executor_)]() mutable { executor(waiting); }));
+    }
+    T await_resume() { return std::exchange(shared_, nullptr)->take(); }
+
+private:
+    Future<T> future_;
+    Executor executor_;
+    std::shared_ptr<Future<T>> shared_;
+};
+
+template <class T>
+auto Future<T>::operator co_await() && noexcept {
+    return FutureAwaiter<T, OnCallbackThread>{std::move(*this), {}};
+}
+
+/// A future and where the coroutine that awaits it goes on.
+template <class T, class Executor>
+struct [[nodiscard]] ResumedOn {
+    Future<T> future;
+    Executor executor;
+    FutureAwaiter<T, Executor> operator co_await() && { return {std::move(future), std::move(executor)}; }
+};
+
+template <class T>
+template <std::invocable<std::coroutine_handle<>> Executor>
+auto Future<T>::resume_on(Executor executor) && {
+    return ResumedOn<T, Executor>{std::move(*this), std::move(executor)};
+}
+
+}  // namespace procpool

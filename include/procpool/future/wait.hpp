@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// wait_all(), wait_any() and as_completed(): waiting for many futures, of any pools, at a cost per future that does
+/// not grow with their number.
+
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/future/future.hpp>
+#include <procpool/future/watcher.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <future>
+#include <iterator>
+#include <memory>
+#include <ranges>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace procpool::inline v0 {
+
+/// Returns: the future that an element of a range is, or refers to by a pointer of any kind or a
+/// std::reference_wrapper.
+template <class Element>
+[[nodiscard]] const FutureBase& future_in(const Element& element) {
+    if constexpr (std::derived_from<Element, FutureBase>) {
+        return element;
+    } else if constexpr (requires {
+                             { element.get() } -> std::convertible_to<const FutureBase&>;
+                         }) {
+        return element.get();
+    } else {
+        return *element;
+    }
+}
+
+/// A range of futures, or of what refers to futures.
+template <class Range>
+concept FutureRange = std::ranges::input_range<Range> && requires(std::ranges::range_reference_t<Range> element) {
+    { future_in(element) } -> std::same_as<const FutureBase&>;
+};
+
+/// Blocks until all futures are ready, or their results taken. Throws: as FutureBase::wait(); nothing that a task ended
+/// with.
+template <FutureRange Range>
+void wait_all(Range&& futures) {
+    for (auto&& future : futures) { future_in(future).wait(); }
+}
+
+/// Returns: false when the timeout came first. Throws: as wait_all().
+template <FutureRange Range, class Rep, class Period>
+[[nodiscard]] bool wait_all_for(Range&& futures, std::chrono::duration<Rep, Period> timeout) {
+    const Deadline deadline = Deadline::after(timeout);
+    for (auto&& future : futures) {
+        const auto left = deadline.is_never() ? Clock::duration::max() : deadline.when() - Clock::now();
+        if (future_in(future).wait_for(left) == std::future_status::timeout) { return false; }
+    }
+    return true;
+}
+
+/// The positions of futures as they become ready; a single pass. The futures may be used and dropped meanwhile, and are
+/// not needed any more. Called by: one thread at a time.
+class AsCompleted {
+public:
+    template <FutureRange Range>
+    AsCompleted(Range&& futures, Deadline deadline) : state_(std::make_unique<State>(deadline)) {
+        for (auto&& future : futures) { future_in(future).watch(state_->watcher, state_->total++); }
+    }
+
+    class Iterator {
+    public:
+        using value_type = std::size_t;
+        using difference_type = std::ptrdiff_t;
+        using iterator_concept = std::input_iterator_tag;
+
+        Iterator() noexcept = default;
+        explicit Iterator(AsCompleted& of) noexcept : of_(&of) {}
+        [[nodiscard]] std::size_t operator*() const noexcept { return of_->current(); }
+        Iterator& operator++() {
+            of_->advance();
+            return *this;
+        }
+        void operator++(int) { of_->advance(); }
+        [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return of_->is_at_end(); }
+
+    private:
+        AsCompleted* of_ = nullptr;
+    };
+
+    /// Blocks until one is ready, as ++ does. Throws: WaitTimedOut, when none is and the time is over; the range can be
+    /// gone through further after that.
+    [[nodiscard]] Iterator begin() {
+        find();
+        return Iterator{*this};
+    }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+private:
+    struct State {
+        explicit State(Deadline until) noexcept : deadline(until) {}
+        detail::future::Watcher watcher;
+        Deadline deadline;
+        std::vector<detail::future::Watcher::Key> found;  // in this look
+        std::size_t next = 0;                             // of those
+        std::size_t yielded = 0;                          // before the current one
+        std::size_t total = 0;
+    };
+
+    [[nodiscard]] std::size_t current() const noexcept { return static_cast<std::size_t>(state_->found[state_->next]); }
+    [[nodiscard]] bool has_current() const noexcept { return state_->next < state_->found.size(); }
+    [[nodiscard]] bool is_at_end() const noexcept { return state_->yielded == state_->total; }
+    void advance() {
+        if (has_current()) {  // or the last look has thrown
+            ++state_->yielded;
+            ++state_->next;
+        }
+        find();
+    }
+
+    /// Effects: there is a current one, or it is the end.
+    void find() {
+        if (has_current() || is_at_end()) { return; }
+        state_->found.clear();
+        state_->next = 0;
+        if (!state_->watcher.find(state_->found, state_->deadline)) {
+            throw WaitTimedOut(state_->total - state_->yielded, state_->total);
+        }
+    }
+
+    std::unique_ptr<State> state_;
+};
+
+static_assert(std::ranges::input_range<AsCompleted>);
+
+/// Returns: a range of the positions of all futures, in the order in which they become ready, those that are already
+/// first. A future that is in there twice comes twice. Throws: std::future_error when one is invalid;
+/// SharedMemoryExhausted.
+template <FutureRange Range>
+[[nodiscard]] AsCompleted as_completed(Range&& futures) {
+    return AsCompleted{futures, Deadline::never()};
+}
+/// As above; what is not ready when the timeout is over, counted from this call, makes its ++ or begin() throw
+/// WaitTimedOut, after all that are. The futures stay valid, and the range can be asked again: then it does not wait,
+/// but finds what has become ready.
+template <FutureRange Range, class Rep, class Period>
+[[nodiscard]] AsCompleted as_completed(Range&& futures, std::chrono::duration<Rep, Period> timeout) {
+    return AsCompleted{futures, Deadline::after(timeout)};
+}
+
+/// Blocks until a future is ready. Returns: the position of one that is. To wait for one after the other,
+/// as_completed() costs less. Throws: std::invalid_argument when there is none; as as_completed().
+template <FutureRange Range>
+[[nodiscard]] std::size_t wait_any(Range&& futures) {
+    if constexpr (std::ranges::forward_range<Range>) {
+        std::size_t position = 0;
+        for (auto&& future : futures) {
+            if (!future_in(future).valid()) { throw std::future_error(std::future_errc::no_state); }
+            if (future_in(future).ready()) { return position; }
+            ++position;
+        }
+    }
+    AsCompleted completed{futures, Deadline::never()};
+    const auto first = completed.begin();
+    if (first == std::default_sentinel) {
+        throw std::invalid_argument("procpool: wait_any() needs a future to wait for");
+    }
+    return *first;
+}
+
+}  // namespace procpool

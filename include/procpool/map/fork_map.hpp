@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// fork_map(): a map whose workers are forked for it, so that they have all of the caller's memory.
+
+#include <procpool/codec/callable.hpp>
+#include <procpool/codec/overload_set.hpp>
+#include <procpool/map/map.hpp>
+#include <procpool/map/repeat.hpp>
+#include <procpool/map/zip.hpp>
+#include <procpool/pool/options.hpp>
+#include <procpool/pool/process_pool.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <ranges>
+#include <stop_token>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace procpool::inline v0 {
+
+namespace detail::map {
+
+/// The items of a range by their numbers. They stay where they are; those of a range that can be read only once are
+/// kept here.
+template <class Range>
+class Numbered {
+    using Iterator = std::ranges::iterator_t<Range>;
+    static constexpr bool by_arithmetic = std::ranges::random_access_range<Range>;
+    static constexpr bool by_iterator = std::ranges::forward_range<Range>;
+    using Kept = std::conditional_t<
+        by_arithmetic, Iterator,
+        std::conditional_t<by_iterator, std::vector<Iterator>, std::deque<std::ranges::range_value_t<Range>>>>;
+
+public:
+    static constexpr bool is_counted = by_arithmetic && (std::ranges::sized_range<Range> || is_endless_v<Range>);
+
+    explicit Numbered(Range& range) : range_(range) {
+        if constexpr (by_arithmetic) { kept_ = std::ranges::begin(range); }
+    }
+
+    /// Returns: how many there are without reading them.
+    [[nodiscard]] std::size_t count() const {
+        if constexpr (std::ranges::sized_range<Range>) {
+            return static_cast<std::size_t>(std::ranges::size(range_));
+        } else {
+            return SIZE_MAX;
+        }
+    }
+
+    /// Effects: finds items, at most `most`. Returns: how many there are then. Throws: what the range throws.
+    [[nodiscard]] std::size_t read(std::size_t most) {
+        std::size_t read = 0;
+        auto it = std::ranges::begin(range_);
+        for (const auto end = std::ranges::end(range_); read < most && it != end; ++read) {
+            if constexpr (!by_arithmetic && by_iterator) {
+                kept_.push_back(it);
+            } else if constexpr (!by_iterator) {
+                kept_.emplace_back(*it);
+            }
+            if (read + 1 == most) {
+                ++read;
+                break;
+            }  // an item behind the last one may take for ever
+            ++it;
+        }
+        return read;
+    }
+
+    [[nodiscard]] decltype(auto) operator[](std::size_t i) {
+        if constexpr (by_arithmetic) {
+            return *(kept_ + static_cast<std::ranges::range_difference_t<Range>>(i));
+        } else if constexpr (by_iterator) {
+            return *kept_[i];
+        } else {
+            return std::move(kept_[i]);
+        }
+    }
+
+private:
+    Range& range_;
+    Kept kept_;
+};
+
+/// The calls f(items...), by their numbers.
+template <class F, class... Ranges>
+class NumberedCalls {
+    template <class Range>
+    using Item = decltype(std::declval<Numbered<Range>&>()[0]);
+
+public:
+    static constexpr bool takes_stop_token =
+        !std::is_invocable_v<F&, Item<Ranges>...> && std::is_invocable_v<F&, std::stop_token, Item<Ranges>...>;
+    static constexpr bool can_be_made = takes_stop_token || std::is_invocable_v<F&, Item<Ranges>...>;
+
+    NumberedCalls(F& f, Ranges&... ranges) : f_(f), items_(Numbered<Ranges>{ranges}...) {}
+
+    /// Effects: finds the items. Returns: the number of calls.
+    [[nodiscard]] std::size_t read() {
+        std::size_t count = SIZE_MAX;
+        std::apply(
+            [&](auto&... items) {
+                (count_or_read(items, count, true), ...);
+                (count_or_read(items, count, false), ...);
+            },
+            items_);
+        return count;
+    }
+
+    decltype(auto) operator()(std::size_t i) requires(!takes_stop_token) {
+        return std::apply([&](auto&... items) -> decltype(auto) { return std::invoke(f_, items[i]...); }, items_);
+    }
+    decltype(auto) operator()(const std::stop_token& stop, std::size_t i) requires takes_stop_token {
+        return std::apply([&](auto&... items) -> decltype(auto) { return std::invoke(f_, stop, items[i]...); }, items_);
+    }
+
+private:
+    /// Effects: `count` is no more than there are items; those that must be read are read when it is known from the
+    /// others.
+    template <class Range>
+    static void count_or_read(Numbered<Range>& items, std::size_t& count, bool only_count) {
+        if constexpr (Numbered<Range>::is_counted) {
+            if (only_count) { count = std::min(count, items.count()); }
+        } else {
+            if (!only_count) { count = std::min(count, items.read(count)); }
+        }
+    }
+
+    F& f_;
+    std::tuple<Numbered<Ranges>...> items_;
+};
+
+/// What a worker calls with numbers. It refers to the caller's memory, of which every worker has a copy.
+template <class Calls>
+[[nodiscard]] auto inherited(Calls& calls) {
+    if constexpr (Calls::takes_stop_token) {
+        return Snapshot([&calls](std::stop_token stop, std::size_t i) -> decltype(auto) { return calls(stop, i); });
+    } else {
+        return Snapshot([&calls](std::size_t i) -> decltype(auto) { return calls(i); });
+    }
+}
+
+}  // namespace detail::map
+
+/// Returns: f(items...) for all items, in their order; nothing if f returns nothing. The workers are forked for this
+/// call, after the ranges have been read, and have a copy of the caller's memory as it is then: f may be any callable
+/// and capture anything, and neither it nor the items travel; results do. What f changes, it changes in its worker's
+/// copy; it gets items of ranges that can be read more than once as what their iterators refer to, in that copy, others
+/// as rvalues. Several ranges are zipped, to the shortest. Throws: as ProcessPool's constructor and map(); what a range
+/// throws, before anything runs.
+template <class F, class... Ranges>
+requires(!std::same_as<std::remove_cvref_t<F>, PoolOptions>) auto fork_map(F&& f, Ranges&&... ranges) {
+    return fork_map(PoolOptions{}, MapOptions{}, f, ranges...);
+}
+template <class F, class... Ranges>
+requires(!std::same_as<std::remove_cvref_t<F>, MapOptions>) auto fork_map(PoolOptions pool_options, F&& f,
+                                                                          Ranges&&... ranges) {
+    return fork_map(std::move(pool_options), MapOptions{}, f, ranges...);
+}
+template <class F, class... Ranges>
+auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges&&... ranges) {
+    static_assert(sizeof...(Ranges) > 0, "procpool: a call over many items needs a range of them after its function");
+    static_assert((std::ranges::input_range<Ranges> && ...),
+                  "procpool: an argument after the function of fork_map() is no range (std::ranges::input_range); "
+                  "options come first");
+    static_assert(sizeof...(Ranges) == 0 || !(detail::map::is_repeat_v<std::remove_cvref_t<Ranges>> && ...),
+                  "procpool: all ranges of this call are procpool::repeat(), so that it would never end");
+    if constexpr (sizeof...(Ranges) > 0 && (std::ranges::input_range<Ranges> && ...)) {
+        using Calls = detail::map::NumberedCalls<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...>;
+        static_assert(Calls::can_be_made,
+                      "procpool: fork_map() cannot call this function with the items of these ranges");
+        if constexpr (Calls::can_be_made) {
+            check(pool_options);
+            check_task(options);
+            Calls calls{f, ranges...};
+            const auto numbers = std::views::iota(std::size_t{0}, calls.read());
+            const auto call = detail::map::inherited(calls);
+            if (pool_options.workers == 0) { pool_options.workers = usable_cpus(); }
+            pool_options.workers = std::clamp<std::size_t>(numbers.size(), 1, pool_options.workers);
+            constexpr bool returns = !std::is_void_v<task_result_t<decltype(call), std::size_t>>;
+            if constexpr (returns) {
+                using Results = decltype(std::declval<Pool&>().map(options, call, numbers));
+                return numbers.empty() ? Results{} : Pool{std::move(pool_options)}.map(options, call, numbers);
+            } else {
+                if (!numbers.empty()) { Pool{std::move(pool_options)}.for_each(options, call, numbers); }
+            }
+        }
+    }
+}
+
+PROCPOOL_REFUSE_OVERLOAD_SET(fork_map)
+
+}  // namespace procpool

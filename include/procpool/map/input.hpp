@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// The input of a call over many items: what the items are, what the function gets of them, and whether that works.
+
+#include <procpool/codec/call.hpp>
+#include <procpool/codec/mistake.hpp>
+#include <procpool/map/repeat.hpp>
+#include <procpool/map/wrapped.hpp>
+#include <procpool/map/zip.hpp>
+#include <procpool/pool/task_call.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace procpool::inline v0::detail::map {
+
+/// What an item of a range travels as.
+template <class Range>
+using item_t = stored_t<std::ranges::range_reference_t<Range>>;
+
+/// Whether the items can be used where they are, if they are in memory that the workers share.
+template <class Range>
+inline constexpr bool may_be_shared_v = false;
+template <std::ranges::contiguous_range Range>
+requires std::ranges::sized_range<Range>
+inline constexpr bool may_be_shared_v<Range> = std::is_trivially_copyable_v<std::ranges::range_value_t<Range>> &&
+                                               std::is_same_v<item_t<Range>, std::ranges::range_value_t<Range>>;
+
+template <class Range>
+[[nodiscard]] bool is_shared(Range& range, PlaceOf place_of) {
+    if constexpr (may_be_shared_v<Range>) {
+        const auto* const begin = std::ranges::data(range);
+        const std::size_t size = static_cast<std::size_t>(std::ranges::size(range));
+        return size != 0 && place_of(begin) == Place::shared && place_of(begin + size - 1) == Place::shared;
+    } else {
+        return false;
+    }
+}
+
+/// As what an item of a range is passed.
+template <class Range>
+struct argument_of {
+    using type = std::ranges::range_reference_t<Range>;
+};
+template <class Range>
+requires is_repeat_v<std::remove_cvref_t<Range>>
+struct argument_of<Range> {
+    using type = Repeated<std::ranges::range_value_t<Range>>;
+};
+template <class Range>
+using argument_t = typename argument_of<Range>::type;
+
+template <class Range>
+using changed_t = std::conditional_t<is_repeat_v<std::remove_cv_t<Range>>, const std::ranges::range_value_t<Range>&,
+                                     std::ranges::range_value_t<Range>&>;
+
+/// f wants a reference to the items of the only range, other than repeat()s, that it may change.
+template <class F, class... Ranges>
+inline constexpr bool want_in_place_v = [] {
+    if constexpr (((std::ranges::contiguous_range<Ranges> || is_repeat_v<std::remove_cv_t<Ranges>>)&&...) &&
+                  (std::size_t{0} + ... + std::size_t{!is_repeat_v<std::remove_cv_t<Ranges>>}) == 1) {
+        return !std::is_invocable_v<F&, passed_t<stored_t<argument_t<Ranges>>>...> &&
+               std::is_invocable_v<F&, changed_t<Ranges>...>;
+    } else {
+        return false;
+    }
+}();
+
+/// A range of the caller's by reference, and one that is given away by value.
+template <class Range>
+using held_t = std::conditional_t<std::is_lvalue_reference_v<Range>,
+                                  std::ranges::ref_view<std::remove_reference_t<Range>>, std::remove_cvref_t<Range>>;
+
+/// An Input tells, for a function F:
+///   Item         what an item travels as
+///   Called<F>    the callable that a worker calls with an Item
+///   Result<F>    what that returns
+///   calls<F>     whether it works
+///   require<F>() does not compile, and says why, unless it works
+///   call(f)      the callable, made of the user's function
+///   Range        of the items, the range() of this input
+
+/// F: the function; Items: what it would be called with. As not_callable, for calls over many items.
+template <class Mistake, class F, class... Items>
+struct not_callable_with_items {
+    static_assert(never<F>,
+                  "procpool: this function cannot be called with the items of these ranges as rvalues (views of "
+                  "characters arrive as std::string)");
+};
+template <class F, class... Items>
+struct not_callable_with_items<TakesReference, F, Items...> {
+    static_assert(never<F>,
+                  "procpool: this function takes an item by reference (T&), but it would get a copy, in the worker: "
+                  "take it by value or const&, and return "
+                  "what comes of it; for_each() changes the elements of a SharedArray");
+};
+template <std::size_t Given, std::size_t Wanted, class F, class... Items>
+struct not_callable_with_items<TooFew<Given, Wanted>, F, Items...> {
+    static_assert(never<F>,
+                  "procpool: too few ranges for this function, which gets an item of each: pass one for each "
+                  "parameter, procpool::repeat(value) where the "
+                  "value is the same for all items; starmap() takes a range of tuples");
+};
+template <std::size_t Given, std::size_t Wanted, class F, class... Items>
+struct not_callable_with_items<TooMany<Given, Wanted>, F, Items...> {
+    static_assert(never<F>, "procpool: too many ranges for this function, which gets an item of each");
+};
+template <std::size_t Position, class Given, class Wanted, class F, class... Items>
+struct not_callable_with_items<WrongType<Position, Given, Wanted>, F, Items...> {
+    static_assert(never<F>, "procpool: an item of a range does not convert to the type that this function takes");
+};
+template <class F>
+struct callable_once {
+    static_assert(never<F>,
+                  "procpool: this function takes away what it holds, so that it can be called once, but a call over "
+                  "many items calls it for each: take "
+                  "what is bound by const&");
+};
+
+template <class F, class... Args>
+inline constexpr bool calls_v = TaskCall<F, Args...> && !call_t<F, Args...>::once;
+
+template <class F, class... Args>
+constexpr auto require_item_call() {
+    require_call<not_callable_with_items, F, Args...>();
+    if constexpr (call_t<F, Args...>::once) { static_cast<void>(sizeof(callable_once<F>)); }
+}
+
+/// One range as it is.
+template <class R>
+class Single {
+public:
+    using Range = std::remove_reference_t<R>;
+    using Item = item_t<Range>;
+    template <class F>
+    using Called = F;
+    template <class F>
+    using Result = task_result_t<F, Item>;
+    template <class F>
+    static constexpr bool calls = calls_v<F, Item>;
+    template <class F>
+    static constexpr auto require() {
+        require_item_call<F, Item>();
+    }
+    template <class F>
+    [[nodiscard]] static Called<F> call(F f) {
+        return f;
+    }
+
+    explicit Single(R range) : range_(std::forward<R>(range)) {}
+    [[nodiscard]] Range& range() noexcept { return range_; }
+
+private:
+    R range_;
+};
+
+/// Several ranges side by side.
+template <class... Rs>
+class Zipped {
+public:
+    using Range = Zip<held_t<Rs>...>;
+    using Item = std::tuple<item_t<Rs>...>;
+    template <class F>
+    using Called = Unpacked<F, std::ranges::range_reference_t<Rs>...>;
+    template <class F>
+    using Result = task_result_t<F, std::ranges::range_reference_t<Rs>...>;
+    template <class F>
+    static constexpr bool calls = calls_v<F, std::ranges::range_reference_t<Rs>...>;
+    template <class F>
+    static constexpr auto require() {
+        require_item_call<F, std::ranges::range_reference_t<Rs>...>();
+    }
+    template <class F>
+    [[nodiscard]] static Called<F> call(F f) {
+        return {std::move(f)};
+    }
+
+    explicit Zipped(Rs... ranges) : range_(held_t<Rs>(std::forward<Rs>(ranges))...) {}
+    [[nodiscard]] Range& range() noexcept { return range_; }
+
+private:
+    Range range_;
+};
+
+/// The input of ranges that are no repeat()s.
+template <class Items, class... Rs>
+struct items_only;
+template <class... Items, class R, class... Rs>
+struct items_only<TypeList<Items...>, R, Rs...>
+    : std::conditional_t<is_repeat_v<std::remove_cvref_t<R>>, items_only<TypeList<Items...>, Rs...>,
+                         items_only<TypeList<Items..., R>, Rs...>> {};
+template <class... Items>
+struct items_only<TypeList<Items...>> {
+    using type = Zipped<Items...>;
+};
+template <class Item>
+struct items_only<TypeList<Item>> {
+    using type = Single<Item>;
+};
+
+/// Several ranges side by side, some of which are repeat()s: their values travel with the function.
+template <class... Rs>
+class Repeating {
+    using Items = typename items_only<TypeList<>, Rs...>::type;
+
+public:
+    using Range = typename Items::Range;
+    using Item = typename Items::Item;
+    template <class F>
+    using Called = Around<F, argument_t<Rs>...>;
+    template <class F>
+    using Result = task_result_t<F, argument_t<Rs>...>;
+    template <class F>
+    static constexpr bool calls = calls_v<F, argument_t<Rs>...>;
+    template <class F>
+    static constexpr auto require() {
+        require_item_call<F, argument_t<Rs>...>();
+    }
+    template <class F>
+    [[nodiscard]] Called<F> call(F f) const {
+        return {std::move(f), values_};
+    }
+
+    explicit Repeating(Rs... ranges)
+        : values_(std::tuple_cat(value_of(ranges)...)),
+          items_(std::make_from_tuple<Items>(std::tuple_cat(item_of<Rs>(ranges)...))) {}
+    [[nodiscard]] Range& range() noexcept { return items_.range(); }
+
+private:
+    template <class R>
+    static auto value_of(const R& range) {
+        if constexpr (is_repeat_v<R>) {
+            return std::tuple(range.value());
+        } else {
+            return std::tuple<>{};
+        }
+    }
+    template <class R>
+    static auto item_of(std::remove_reference_t<R>& range) {
+        if constexpr (is_repeat_v<std::remove_cvref_t<R>>) {
+            return std::tuple<>{};
+        } else {
+            return std::forward_as_tuple(std::forward<R>(range));
+        }
+    }
+
+    decltype(std::tuple_cat(value_of(std::declval<std::remove_reference_t<Rs>&>())...)) values_;
+    Items items_;
+};
+
+template <class T>
+concept TupleLike = requires {
+    std::tuple_size<T>::value;
+};
+
+/// One range whose items hold the arguments.
+template <class R, class Indices>
+class StarredInput;
+template <class R, std::size_t... At>
+class StarredInput<R, std::index_sequence<At...>> {
+    using Tuple = std::remove_cvref_t<std::ranges::range_reference_t<R>>;
+
+public:
+    using Range = Starred<held_t<R>>;
+    using Item = std::tuple<stored_t<std::tuple_element_t<At, Tuple>>...>;
+    template <class F>
+    using Called = Unpacked<F, std::tuple_element_t<At, Tuple>...>;
+    template <class F>
+    using Result = task_result_t<F, std::tuple_element_t<At, Tuple>...>;
+    template <class F>
+    static constexpr bool calls = calls_v<F, std::tuple_element_t<At, Tuple>...>;
+    template <class F>
+    static constexpr auto require() {
+        require_item_call<F, std::tuple_element_t<At, Tuple>...>();
+    }
+    template <class F>
+    [[nodiscard]] static Called<F> call(F f) {
+        return {std::move(f)};
+    }
+
+    explicit StarredInput(R range) : range_(held_t<R>(std::forward<R>(range))) {}
+    [[nodiscard]] Range& range() noexcept { return range_; }
+
+private:
+    Range range_;
+};
+
+/// Says what is wrong.
+template <class Message>
+struct NoInput {
+    template <class F>
+    static constexpr bool calls = false;
+    template <class F>
+    static constexpr auto require() {
+        static_cast<void>(sizeof(Message));
+    }
+};
+
+template <class R>
+struct not_a_range {
+    static_assert(never<R>,
+                  "procpool: an argument after the function of a call over many items is no range "
+                  "(std::ranges::input_range): for one value with every item "
+                  "write procpool::repeat(value)");
+};
+template <class Options>
+struct options_after_function {
+    static_assert(never<Options>,
+                  "procpool: options come first, before the function: map(MapOptions{...}, f, ranges...)");
+};
+template <class... Rs>
+struct only_repeats {
+    static_assert(never<Rs...>,
+                  "procpool: all ranges of this call are procpool::repeat(), so that it would never end: pass a range "
+                  "that ends too, such as "
+                  "std::views::iota(0, n)");
+};
+template <class T>
+struct not_a_tuple {
+    static_assert(
+        !std::is_same_v<T, T>,
+        "procpool: starmap() takes a range of tuples, pairs or arrays, whose elements become the arguments: use map()");
+};
+template <class... Nothing>
+struct no_range {
+    static_assert(sizeof...(Nothing) != 0, "procpool: a call over many items needs a range of them after its function");
+};
+
+/// The first of Rs that is no range; the last if all are.
+template <class R, class... Rs>
+struct culprit : culprit<Rs...> {};
+template <class R, class... Rs>
+requires(sizeof...(Rs) == 0 || !std::ranges::input_range<R>) struct culprit<R, Rs...> {
+    using type = std::remove_cvref_t<R>;
+};
+
+template <class... Rs>
+consteval auto find_zipped() {
+    if constexpr (sizeof...(Rs) == 0) {
+        return std::type_identity<NoInput<no_range<Rs...>>>{};
+    } else if constexpr ((is_options_v<Rs> || ...)) {
+        return std::type_identity<NoInput<options_after_function<TypeList<std::remove_cvref_t<Rs>...>>>>{};
+    } else if constexpr (!(std::ranges::input_range<Rs> && ...)) {
+        return std::type_identity<NoInput<not_a_range<typename culprit<Rs...>::type>>>{};
+    } else if constexpr ((is_repeat_v<std::remove_cvref_t<Rs>> && ...)) {
+        return std::type_identity<NoInput<only_repeats<Rs...>>>{};
+    } else if constexpr ((is_repeat_v<std::remove_cvref_t<Rs>> || ...)) {
+        return std::type_identity<Repeating<Rs...>>{};
+    } else if constexpr (sizeof...(Rs) == 1) {
+        return std::type_identity<Single<Rs...>>{};
+    } else {
+        return std::type_identity<Zipped<Rs...>>{};
+    }
+}
+/// The input that these ranges are: the caller's where they are lvalue references.
+template <class... Rs>
+using zipped_t = typename decltype(find_zipped<Rs...>())::type;
+
+template <class R>
+consteval auto find_starred() {
+    if constexpr (!std::ranges::input_range<R>) {
+        return std::type_identity<NoInput<not_a_range<std::remove_cvref_t<R>>>>{};
+    } else {
+        using Tuple = std::remove_cvref_t<std::ranges::range_reference_t<R>>;
+        if constexpr (TupleLike<Tuple>) {
+            return std::type_identity<StarredInput<R, std::make_index_sequence<std::tuple_size_v<Tuple>>>>{};
+        } else {
+            return std::type_identity<NoInput<not_a_tuple<Tuple>>>{};
+        }
+    }
+}
+template <class R>
+using starred_t = typename decltype(find_starred<R>())::type;
+
+/// Does not compile, and says why, unless F can be called with what the input gives.
+template <class Input, class F>
+constexpr auto require_calls() {
+    if constexpr (is_options_v<F>) {
+        static_cast<void>(sizeof(wrong_options<F>));
+    } else {
+        Input::template require<F>();
+    }
+}
+
+template <class Result>
+struct returns_nothing {
+    static_assert(!std::is_void_v<Result>,
+                  "procpool: this call collects results, and the function returns none: use for_each()");
+};
+
+template <class Input, class F>
+inline constexpr bool gives_results_v = [] {
+    if constexpr (Input::template calls<F>) {
+        return !std::is_void_v<typename Input::template Result<F>>;
+    } else {
+        return false;
+    }
+}();
+/// As require_calls(), for calls that collect results.
+template <class Input, class F>
+constexpr auto require_results() {
+    if constexpr (Input::template calls<F> && !gives_results_v<Input, F>) {
+        static_cast<void>(sizeof(returns_nothing<typename Input::template Result<F>>));
+    } else {
+        require_calls<Input, F>();
+    }
+}
+
+}  // namespace procpool::detail::map

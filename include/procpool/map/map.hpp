@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// ProcessPool's map(), starmap(), map_outcomes(), for_each() and map_into().
+
+#include <procpool/map/chunked.hpp>
+#include <procpool/map/input.hpp>
+#include <procpool/map/outcome.hpp>
+#include <procpool/map/results.hpp>
+#include <procpool/map/wrapped.hpp>
+#include <procpool/pool/process_pool.hpp>
+
+#include <cstddef>
+#include <ranges>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace procpool::inline v0 {
+
+namespace detail::map {
+
+/// Chooses how the items travel, and runs.
+template <class F, class Item, class Range, class Sink>
+void run_chunked(client::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink) {
+    if constexpr (may_be_shared_v<Range>) {
+        if (is_shared(range, client.place_of())) {
+            Chunked<F, Item, Items::shared, Range, Sink>{client, options, f, range, sink}.run();
+            return;
+        }
+    }
+    Chunked<F, Item, Items::copied, Range, Sink>{client, options, f, range, sink}.run();
+}
+
+/// A vector of what the calls return. Input: see input.hpp.
+template <class Input, class F>
+auto run_map(client::Client& client, const MapOptions& options, F f, Input input) {
+    using Result = typename Input::template Result<F>;
+    using Range = typename Input::Range;
+    using Sink = std::conditional_t<fits_plain_results_v<Result> && std::ranges::sized_range<Range>,
+                                    PlainResults<Result>, DecodedResults<Result>>;
+    using Called = typename Input::template Called<F>;
+    Sink sink{size_if_known(input.range())};
+    run_chunked<Called, typename Input::Item>(client, options, input.call(std::move(f)), input.range(), sink);
+    return std::move(sink).vector();
+}
+
+}  // namespace detail::map
+
+template <Engine E>
+template <class F, class... Ranges>
+auto ProcessPool<E>::map(const MapOptions& options, F f, Ranges&&... ranges) {
+    using Input = detail::map::zipped_t<Ranges&...>;
+    detail::map::require_results<Input, F>();
+    if constexpr (detail::map::gives_results_v<Input, F>) {
+        return detail::map::run_map(open_client(), options, std::move(f), Input{ranges...});
+    } else {
+        return this_call_is_refused{};
+    }
+}
+
+template <Engine E>
+template <class F, class Range>
+auto ProcessPool<E>::starmap(const MapOptions& options, F f, Range&& range) {
+    using Input = detail::map::starred_t<Range&>;
+    detail::map::require_results<Input, F>();
+    if constexpr (detail::map::gives_results_v<Input, F>) {
+        return detail::map::run_map(open_client(), options, std::move(f), Input{range});
+    } else {
+        return this_call_is_refused{};
+    }
+}
+
+template <Engine E>
+template <class F, class... Ranges>
+auto ProcessPool<E>::map_outcomes(const MapOptions& options, F f, Ranges&&... ranges) {
+    using Input = detail::map::zipped_t<Ranges&...>;
+    detail::map::require_calls<Input, F>();
+    if constexpr (Input::template calls<F>) {
+        using Item = typename Input::Item;
+        using Called = typename Input::template Called<F>;
+        using Caught = detail::map::Caught<Called, Item>;
+        Input input{ranges...};
+        detail::client::Client& run_by = open_client();
+        detail::map::Outcomes<typename Input::template Result<F>> sink{std::nullopt};
+        detail::map::run_chunked<Caught, Item>(run_by, options, Caught{input.call(std::move(f))}, input.range(), sink);
+        return std::move(sink).vector();
+    } else {
+        return this_call_is_refused{};
+    }
+}
+
+template <Engine E>
+template <class F, class... Ranges>
+void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges) {
+    detail::map::NoResults sink;
+    if constexpr (detail::map::want_in_place_v<F, std::remove_reference_t<Ranges>...>) {
+        require_sendable<F>();
+        const auto require_repeated = []<class Range>(std::type_identity<Range>) {  // the items stay where they are
+            if constexpr (detail::map::is_repeat_v<std::remove_cvref_t<Range>>) {
+                require_travels<stored_t<detail::map::argument_t<Range>>>();
+            }
+        };
+        (require_repeated(std::type_identity<Ranges>{}), ...);
+        detail::map::zipped_t<Ranges&...> input{ranges...};
+        for_each_in_place(options, input.call(std::move(f)), input.range());
+    } else {
+        using Input = detail::map::zipped_t<Ranges&...>;
+        detail::map::require_calls<Input, F>();
+        if constexpr (Input::template calls<F>) {
+            using Called = typename Input::template Called<F>;
+            Input input{ranges...};
+            detail::client::Client& run_by = open_client();
+            detail::map::run_chunked<Called, typename Input::Item>(run_by, options, input.call(std::move(f)),
+                                                                   input.range(), sink);
+        }
+    }
+}
+
+template <Engine E>
+template <class F, class Range>
+void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Range& range) {
+    using Item = std::ranges::range_value_t<Range>;
+    static_assert(std::is_trivially_copyable_v<Item>, "procpool: for_each() changes trivially copyable elements only");
+    detail::map::NoResults sink;
+    detail::client::Client& run_by = open_client();
+    if (std::ranges::empty(range)) { return; }
+    if (!detail::map::is_shared(range, run_by.place_of())) {
+        throw CodecError(
+            "procpool: for_each() with a function that changes its items needs them in shared memory: use a "
+            "SharedArray, or map()");
+    }
+    detail::map::Chunked<F, Item, detail::map::Items::in_place, Range, detail::map::NoResults>{run_by, options, f,
+                                                                                               range, sink}
+        .run();
+}
+
+template <Engine E>
+template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
+void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Output&& output) {
+    using Input = detail::map::zipped_t<Range&>;
+    detail::map::require_calls<Input, F>();
+    if constexpr (Input::template calls<F>) {
+        using Item = typename Input::Item;
+        using Element = std::ranges::range_value_t<Output>;
+        using Result = task_result_t<F, Item>;
+        static_assert(std::is_assignable_v<Element&, Result>,
+                      "procpool: map_into() cannot assign what this function returns to the output's elements");
+        detail::client::Client& run_by = open_client();
+        if constexpr (std::ranges::sized_range<Range>) {
+            if (static_cast<std::size_t>(std::ranges::size(range)) !=
+                static_cast<std::size_t>(std::ranges::size(output))) {
+                throw detail::map::AssignedResults<Result, Element>::too_small();
+            }
+            if constexpr (std::is_same_v<Result, Element> && std::is_trivially_copyable_v<Element>) {
+                if (detail::map::is_shared(output, run_by.place_of())) {
+                    detail::map::SharedResults<Element> sink{std::ranges::data(output)};
+                    detail::map::run_chunked<F, Item>(run_by, options, f, range, sink);
+                    return;
+                }
+            }
+        }
+        detail::map::AssignedResults<Result, Element> sink{std::span<Element>{output}};
+        detail::map::run_chunked<F, Item>(run_by, options, f, range, sink);
+        if (!sink.is_full()) { throw sink.too_small(); }  // the input was shorter, which only its end told
+    }
+}
+
+}  // namespace procpool

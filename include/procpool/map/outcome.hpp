@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Outcome: what one item of many came to, a value or an error.
+
+#include <procpool/codec/call.hpp>
+#include <procpool/codec/exception.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace procpool::inline v0 {
+
+/// T is what a task returns, void included. Copying copies the value, and shares the error.
+template <class T>
+class [[nodiscard]] Outcome {
+    using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+public:
+    Outcome() requires std::is_void_v<T> : state_(std::in_place_index<0>) {}
+    template <class U = Value>
+    requires(!std::is_void_v<T> && !std::is_same_v<std::remove_cvref_t<U>, Outcome> &&
+             std::is_constructible_v<Value, U>) explicit(!std::is_convertible_v<U, Value>) Outcome(U&& value)
+        : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+    [[nodiscard]] static Outcome failed(std::exception_ptr error) noexcept {
+        return Outcome(Failed{}, std::move(error));
+    }
+
+    [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+    [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+
+    /// Throws: the error, if there is no value.
+    decltype(auto) value() & { return get(*this); }
+    decltype(auto) value() const& { return get(*this); }
+    decltype(auto) value() && { return get(std::move(*this)); }
+    decltype(auto) operator*() & { return get(*this); }
+    decltype(auto) operator*() const& { return get(*this); }
+    decltype(auto) operator*() && { return get(std::move(*this)); }
+    auto operator->() requires(!std::is_void_v<T>) { return &get(*this); }
+    auto operator->() const requires(!std::is_void_v<T>) { return &get(*this); }
+
+    /// Returns: null if there is a value.
+    [[nodiscard]] std::exception_ptr error() const noexcept { return has_value() ? nullptr : *std::get_if<1>(&state_); }
+
+private:
+    struct Failed {};
+    Outcome(Failed, std::exception_ptr error) noexcept : state_(std::in_place_index<1>, std::move(error)) {}
+
+    template <class Self>
+    static decltype(auto) get(Self&& self) {
+        if (!self.has_value()) { std::rethrow_exception(*std::get_if<1>(&self.state_)); }
+        if constexpr (!std::is_void_v<T>) { return std::get<0>(std::forward<Self>(self).state_); }
+    }
+
+    std::variant<Value, std::exception_ptr> state_;
+};
+
+/// Its size comes first, so that a value that does not decode costs no other.
+template <class T>
+struct Codec<Outcome<T>> {
+    using parts =
+        std::conditional_t<std::is_void_v<T>, TypeList<>, TypeList<std::conditional_t<std::is_void_v<T>, int, T>>>;
+
+    /// Throws: what the value's Codec throws; the writer is as before then, but for its size.
+    static void encode(Writer& out, const Outcome<T>& outcome) {
+        const std::size_t start = out.size();
+        encode_plain(out, std::uint64_t{0});
+        if (!outcome.has_value()) {
+            encode_exception(out, outcome.error());
+        } else if constexpr (!std::is_void_v<T>) {
+            encode_result<T>(out, *outcome);
+        }
+        const std::uint64_t head = (out.size() - start - sizeof(std::uint64_t)) << 1 | (outcome.has_value() ? 0 : 1);
+        std::memcpy(out.buffer().data() + start, &head, sizeof head);
+    }
+
+    static Outcome<T> decode(Reader& in) {
+        const auto head = decode_plain<std::uint64_t>(in);
+        Reader inner = in.take_part(static_cast<std::size_t>(head >> 1));
+        if ((head & 1) != 0) { return Outcome<T>::failed(decode_exception(inner)); }
+        if constexpr (std::is_void_v<T>) {
+            return Outcome<T>{};
+        } else {
+            try {
+                return Outcome<T>{Codec<T>::decode(inner)};
+            } catch (...) { return Outcome<T>::failed(std::current_exception()); }
+        }
+    }
+};
+
+}  // namespace procpool

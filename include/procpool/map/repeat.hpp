@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// repeat(): the endless range of one value, for calls over many items whose function wants it with each.
+
+#include <procpool/codec/call.hpp>
+
+#include <compare>
+#include <cstddef>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <stop_token>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace procpool::inline v0 {
+
+/// Copies refer to the same value.
+template <class T>
+class Repeat {
+public:
+    explicit Repeat(std::shared_ptr<const T> value) noexcept : value_(std::move(value)) {}
+
+    class iterator {
+    public:
+        using value_type = T;
+        using difference_type = std::ptrdiff_t;
+        using iterator_concept = std::random_access_iterator_tag;
+        iterator() = default;
+        explicit iterator(const T* value) noexcept : value_(value) {}
+        [[nodiscard]] const T& operator*() const noexcept { return *value_; }
+        [[nodiscard]] const T* operator->() const noexcept { return value_; }
+        [[nodiscard]] const T& operator[](difference_type) const noexcept { return *value_; }
+        iterator& operator++() noexcept { return *this += 1; }
+        iterator& operator--() noexcept { return *this -= 1; }
+        iterator operator++(int) noexcept { return std::exchange(*this, *this + 1); }
+        iterator operator--(int) noexcept { return std::exchange(*this, *this - 1); }
+        iterator& operator+=(difference_type n) noexcept {
+            at_ += n;
+            return *this;
+        }
+        iterator& operator-=(difference_type n) noexcept {
+            at_ -= n;
+            return *this;
+        }
+        [[nodiscard]] friend iterator operator+(iterator it, difference_type n) noexcept { return it += n; }
+        [[nodiscard]] friend iterator operator+(difference_type n, iterator it) noexcept { return it += n; }
+        [[nodiscard]] friend iterator operator-(iterator it, difference_type n) noexcept { return it -= n; }
+        [[nodiscard]] friend difference_type operator-(const iterator& a, const iterator& b) noexcept {
+            return a.at_ - b.at_;
+        }
+        [[nodiscard]] friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.at_ == b.at_; }
+        [[nodiscard]] friend auto operator<=>(const iterator& a, const iterator& b) noexcept { return a.at_ <=> b.at_; }
+
+    private:
+        const T* value_ = nullptr;
+        difference_type at_ = 0;
+    };
+
+    [[nodiscard]] iterator begin() const noexcept { return iterator{value_.get()}; }
+    [[nodiscard]] static std::unreachable_sentinel_t end() noexcept { return {}; }
+    [[nodiscard]] const std::shared_ptr<const T>& value() const noexcept { return value_; }
+
+private:
+    std::shared_ptr<const T> value_;
+};
+
+/// Returns: an endless range of `value`, to be zipped with others: map(f, items, repeat(config)) calls f(item, config)
+/// for every item. The value is copied, or moved, into it, as what it arrives as (literals as std::string), and travels
+/// once a chunk of items, not with each; the function gets it as a const lvalue.
+template <class T>
+[[nodiscard]] Repeat<stored_t<T>> repeat(T&& value) {
+    using Value = stored_t<T>;
+    if constexpr (std::is_same_v<Value, std::remove_cvref_t<T>>) {
+        return Repeat<Value>{std::make_shared<const Value>(std::forward<T>(value))};
+    } else {
+        return Repeat<Value>{std::make_shared<const Value>(store(value))};
+    }
+}
+
+namespace detail::map {
+
+template <class Range>
+inline constexpr bool is_repeat_v = false;
+template <class T>
+inline constexpr bool is_repeat_v<Repeat<T>> = true;
+
+/// Of a call's arguments: what travels for each item, which is a tuple unless it is one; and what is held for all of
+/// them.
+template <class Singles, class Held, class... Args>
+struct separate;
+template <class... Singles, class... Held, class Arg, class... Args>
+struct separate<TypeList<Singles...>, TypeList<Held...>, Arg, Args...>
+    : separate<TypeList<Singles..., stored_t<Arg>>, TypeList<Held...>, Args...> {};
+template <class... Singles, class... Held, class T, class... Args>
+struct separate<TypeList<Singles...>, TypeList<Held...>, Repeated<T>, Args...>
+    : separate<TypeList<Singles...>, TypeList<Held..., T>, Args...> {};
+template <class... Singles, class... Held>
+struct separate<TypeList<Singles...>, TypeList<Held...>> {
+    using Item = std::tuple<Singles...>;
+    using Values = std::tuple<std::shared_ptr<const Held>...>;
+};
+template <class Single, class... Held>
+struct separate<TypeList<Single>, TypeList<Held...>> {
+    using Item = Single;
+    using Values = std::tuple<std::shared_ptr<const Held>...>;
+};
+
+/// Called with what travels for an item, calls f(args...), where the values of those that are Repeated<T> are held
+/// here. The other Args are types that arguments were passed as.
+template <class F, class... Args>
+struct Around {
+    using Wrapped = F;
+    using Item = typename separate<TypeList<>, TypeList<>, Args...>::Item;
+    using Values = typename separate<TypeList<>, TypeList<>, Args...>::Values;
+    static constexpr bool has_one_item = (std::size_t{!is_repeated_v<Args>} + ...) == 1;
+    F f;
+    Values values;
+
+    task_result_t<F, Args...> operator()(Item&& item) requires(call_t<F, Args...>::form != CallForm::impossible &&
+                                                               !takes_stop_token_v<F, Args...>) {
+        return call(item, {}, every);
+    }
+    task_result_t<F, Args...> operator()(std::stop_token stop, Item&& item) requires takes_stop_token_v<F, Args...> {
+        return call(item, stop, every);
+    }
+    /// f may change the item.
+    decltype(auto) operator()(Item& item) requires(
+        has_one_item&&
+            std::is_invocable_v<F&, std::conditional_t<is_repeated_v<Args>, passed_t<stored_t<Args>>, Item&>...>) {
+        return change(item, every);
+    }
+
+private:
+    static constexpr std::index_sequence_for<Args...> every{};
+
+    template <std::size_t At>
+    static consteval std::size_t held_before() {
+        constexpr bool held[]{is_repeated_v<Args>...};
+        std::size_t count = 0;
+        for (std::size_t i = 0; i < At; ++i) { count += held[i]; }
+        return count;
+    }
+    template <std::size_t At>
+    [[nodiscard]] const auto& held() const noexcept {
+        return *std::get<held_before<At>()>(values);
+    }
+
+    template <std::size_t At>
+    [[nodiscard]] auto argument(Item& item) const {
+        using Argument = std::tuple_element_t<At, arguments_t<F, Args...>>;
+        if constexpr (is_repeated_v<std::tuple_element_t<At, std::tuple<Args...>>>) {
+            return Argument{&held<At>()};
+        } else if constexpr (has_one_item) {
+            return Argument(std::move(item));
+        } else {
+            return Argument(std::get<At - held_before<At>()>(std::move(item)));
+        }
+    }
+    template <std::size_t... At>
+    task_result_t<F, Args...> call(Item& item, const std::stop_token& stop, std::index_sequence<At...>) {
+        arguments_t<F, Args...> arguments{argument<At>(item)...};
+        return static_cast<task_result_t<F, Args...>>(
+            invoke_call<F, Args...>(f, arguments, stop));  // which may point into these
+    }
+
+    template <std::size_t At>
+    [[nodiscard]] auto& changeable(Item& item) const noexcept {
+        if constexpr (is_repeated_v<std::tuple_element_t<At, std::tuple<Args...>>>) {
+            return held<At>();
+        } else {
+            return item;
+        }
+    }
+    template <std::size_t... At>
+    decltype(auto) change(Item& item, std::index_sequence<At...>) {
+        return std::invoke(f, changeable<At>(item)...);
+    }
+};
+
+}  // namespace detail::map
+
+template <class F, class... Args>
+struct Codec<detail::map::Around<F, Args...>> {
+    using Called = detail::map::Around<F, Args...>;
+    using parts = TypeList<>;
+
+    static void encode(Writer& out, const Called& called) {
+        encode_callable<F>(out, called.f);
+        std::apply([&](const auto&... values) { (encode_value(out, values), ...); }, called.values);
+    }
+    static Called decode(Reader& in) {
+        return {decode_callable<F>(in), decode_values(in, std::type_identity<typename Called::Values>{})};
+    }
+
+private:
+    template <class T>
+    static void encode_value(Writer& out, const std::shared_ptr<const T>& value) {
+        Codec<T>::encode(out, *value);
+    }
+    template <class... T>
+    static std::tuple<std::shared_ptr<const T>...> decode_values(
+        Reader& in, std::type_identity<std::tuple<std::shared_ptr<const T>...>>) {
+        return {std::make_shared<const T>(Codec<T>::decode(in))...};
+    }
+};
+
+}  // namespace procpool

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// ResultRange: results of a call over many items, while they come.
+
+#include <procpool/core/deadline.hpp>
+#include <procpool/map/outcome.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace procpool::inline v0 {
+
+/// What became of the item that was the index-th of the input, counted from 0.
+template <class T>
+struct Indexed {
+    std::size_t index;
+    T value;
+};
+
+namespace detail::map {
+
+/// Where a ResultRange takes its results.
+template <class T>
+class ResultSource {
+public:
+    ResultSource() = default;
+    ResultSource(const ResultSource&) = delete;
+    ResultSource& operator=(const ResultSource&) = delete;
+    virtual ~ResultSource() = default;
+
+    /// Returns: nothing when there are no more, or the deadline came first.
+    [[nodiscard]] virtual std::optional<Outcome<T>> next(Deadline deadline) = 0;
+    /// Whether there are no more.
+    [[nodiscard]] virtual bool is_over() const noexcept = 0;
+
+    std::optional<Outcome<T>> current;  ///< of the iterator
+    bool begun = false;
+};
+
+}  // namespace detail::map
+
+/// A move-only, single-pass std::ranges::input_range of T; also to be read by next(). Destroying it stops what has not
+/// started and forgets the rest; it may outlive its pool. Called by: one thread at a time. In a child that was forked
+/// with it, only the destructor.
+template <class T>
+class [[nodiscard]] ResultRange {
+public:
+    explicit ResultRange(std::unique_ptr<detail::map::ResultSource<T>> source) noexcept : source_(std::move(source)) {}
+
+    class iterator {
+    public:
+        using value_type = T;
+        using difference_type = std::ptrdiff_t;
+        using iterator_concept = std::input_iterator_tag;
+        iterator() = default;
+        explicit iterator(detail::map::ResultSource<T>* source) noexcept : source_(source) {}
+        /// Throws: the error of the item; ++ goes on with the next. What the input throws stands where its next item
+        /// would have been.
+        T& operator*() const { return source_->current->value(); }
+        T* operator->() const { return &**this; }
+        /// Blocks until the next result is there.
+        iterator& operator++() {
+            source_->current = source_->next(Deadline::never());
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept {
+            return !it.source_->current.has_value();
+        }
+
+    private:
+        detail::map::ResultSource<T>* source_ = nullptr;
+    };
+
+    /// Blocks until the first result is there.
+    [[nodiscard]] iterator begin() {
+        if (!std::exchange(source_->begun, true)) { source_->current = source_->next(Deadline::never()); }
+        return iterator{source_.get()};
+    }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Blocks until the next result is there. Returns: it, or its error; nothing at the end, however often it is asked.
+    [[nodiscard]] std::optional<Outcome<T>> next() { return source_->next(Deadline::never()); }
+    /// As next(), but also nothing when the time is over; is_over() tells which. An item that the input is slow to give
+    /// is waited for, but not begun to be when the time is over and others are under way.
+    template <class Rep, class Period>
+    [[nodiscard]] std::optional<Outcome<T>> next_for(std::chrono::duration<Rep, Period> timeout) {
+        return source_->next(Deadline::after(timeout));
+    }
+    /// Whether next() has come to the end, or would.
+    [[nodiscard]] bool is_over() const noexcept { return source_->is_over(); }
+
+private:
+    std::unique_ptr<detail::map::ResultSource<T>> source_;
+};
+
+}  // namespace procpool

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// What the workers of a call over many items run in place of the user's function, and with it.
+
+#include <procpool/codec/call.hpp>
+#include <procpool/codec/callable.hpp>
+#include <procpool/future/future.hpp>
+#include <procpool/map/outcome.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace procpool::inline v0::detail::map {
+
+/// Wrappers travel as what they wrap does, each by a Codec; their calls have been checked with the user's types.
+template <class F>
+concept Wrapper = requires {
+    typename F::Wrapped;
+};
+
+/// Throws: CodecError when `f`, or what it wraps, is code that the workers do not have, or has captured what only this
+/// process has, or is a snapshot of what is newer than they are.
+template <class F>
+void check_callable(const client::Client& client, const F& f) {
+    if constexpr (Wrapper<F>) {
+        check_callable(client, f.f);
+        if constexpr (requires { f.g; }) { check_callable(client, f.g); }
+    } else if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
+        client.check_code(reinterpret_cast<std::uintptr_t>(f));
+    } else if constexpr (is_snapshot_v<F>) {
+        check_snapshot(f, [&](const void* address) { return client.is_newer_than_workers(address); });
+    } else {
+        check_captures(f, client.place_of());
+    }
+}
+
+/// Called with a tuple, calls f(args...). Args are types that arguments were passed as.
+template <class F, class... Args>
+struct Unpacked {
+    using Wrapped = F;
+    using Stored = std::tuple<stored_t<Args>...>;
+    F f;
+
+    decltype(auto) operator()(Stored&& stored) requires(!takes_stop_token_v<F, Args...>) { return call(stored, {}); }
+    decltype(auto) operator()(std::stop_token stop, Stored&& stored) requires takes_stop_token_v<F, Args...> {
+        return call(stored, stop);
+    }
+
+private:
+    decltype(auto) call(Stored& stored, const std::stop_token& stop) {
+        if constexpr (call_t<F, Args...>::as_strings) {
+            return invoke_call<F, Args...>(f, stored, stop);
+        } else {  // by value: what f returns may point into these
+            arguments_t<F, Args...> arguments(std::move(stored));
+            return static_cast<task_result_t<F, Args...>>(invoke_call<F, Args...>(f, arguments, stop));
+        }
+    }
+};
+
+/// Returns what f does as an Outcome; what it throws is caught where the outcome is encoded.
+template <class F, class Item>
+struct Caught {
+    using Wrapped = F;
+    using Result = task_result_t<F, Item>;
+    F f;
+
+    template <class... Args>
+    requires std::is_invocable_v<F&, Args...> Outcome<Result>
+    operator()(Args&&... args) {
+        if constexpr (std::is_void_v<Result>) {
+            static_cast<void>(std::invoke(f, std::forward<Args>(args)...));
+            return {};
+        } else {
+            return Outcome<Result>(static_cast<Result>(std::invoke(f, std::forward<Args>(args)...)));
+        }
+    }
+};
+
+template <class F>
+inline constexpr bool is_caught_v = false;
+template <class F, class Item>
+inline constexpr bool is_caught_v<Caught<F, Item>> = true;
+
+/// f, and a function that folds what it returns.
+template <class F, class G, class T>
+struct Folding {
+    using Wrapped = F;
+    using Value = T;
+    F f;
+    G g;
+
+    template <class... Args>
+    requires std::is_invocable_v<F&, Args...>
+    decltype(auto) operator()(Args&&... args) { return std::invoke(f, std::forward<Args>(args)...); }
+};
+
+/// What a worker has folded of the block it is at.
+template <class F>
+class Accumulator {
+    using T = typename F::Value;
+
+public:
+    template <class Value>
+    void add(F& f, Value&& value) {
+        if (sum_) {
+            T next = static_cast<T>(std::invoke(
+                f.g, std::move(*sum_), std::forward<Value>(value)));  // before the sum goes, which it may refer to
+            sum_.reset();
+            sum_.emplace(std::move(next));
+        } else {
+            sum_.emplace(static_cast<T>(std::forward<Value>(value)));
+        }
+    }
+    [[nodiscard]] bool has_value() const noexcept { return sum_.has_value(); }
+    void encode(Writer& out) const { encode_result<T>(out, *sum_); }
+    void resume(Reader& in) { sum_.emplace(Codec<T>::decode(in)); }
+    void reset() noexcept { sum_.reset(); }
+
+private:
+    std::optional<T> sum_;
+};
+
+}  // namespace procpool::detail::map
+
+namespace procpool::inline v0 {
+
+template <class F, class... Args>
+struct Codec<detail::map::Unpacked<F, Args...>> {
+    using parts = TypeList<>;
+    static void encode(Writer& out, const detail::map::Unpacked<F, Args...>& value) {
+        encode_callable<F>(out, value.f);
+    }
+    static detail::map::Unpacked<F, Args...> decode(Reader& in) { return {decode_callable<F>(in)}; }
+};
+
+template <class F, class Item>
+struct Codec<detail::map::Caught<F, Item>> {
+    using parts = TypeList<>;
+    static void encode(Writer& out, const detail::map::Caught<F, Item>& value) { encode_callable<F>(out, value.f); }
+    static detail::map::Caught<F, Item> decode(Reader& in) { return {decode_callable<F>(in)}; }
+};
+
+template <class F, class G, class T>
+struct Codec<detail::map::Folding<F, G, T>> {
+    using parts = TypeList<>;
+    static void encode(Writer& out, const detail::map::Folding<F, G, T>& value) {
+        encode_callable<F>(out, value.f);
+        encode_callable<G>(out, value.g);
+    }
+    static detail::map::Folding<F, G, T> decode(Reader& in) { return {decode_callable<F>(in), decode_callable<G>(in)}; }
+};
+
+}  // namespace procpool

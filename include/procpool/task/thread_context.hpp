@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// TaskContext: what a worker does for a task while it runs. ThreadContext: which worker a thread is, and its task.
+
+#include <procpool/os/identity.hpp>
+
+#include <cstdint>
+#include <stop_token>
+#include <string_view>
+
+namespace procpool::inline v0 {
+
+class Writer;
+
+namespace detail::task {
+
+/// What a worker does for a task while it runs.
+class TaskContext {
+public:
+    /// Whether somebody asked this task, and no other, to stop. A load.
+    [[nodiscard]] virtual bool stop_requested() const noexcept = 0;
+    /// The same as a token; the first one makes a thread that watches for the request.
+    [[nodiscard]] virtual std::stop_token stop_token() = 0;
+
+    /// Its number, which no other task of the pool ever has.
+    [[nodiscard]] virtual std::uint64_t id() const noexcept = 0;
+    /// What the task is called; empty when it has no name.
+    [[nodiscard]] virtual std::string_view label() const noexcept = 0;
+
+    // For tasks that call a function for many items:
+
+    /// Returns: a word for this task's use that a child which an item has forked finds to be 0; null where such a child
+    /// is not told from its parent.
+    [[nodiscard]] virtual os::Wiped* wiped_word() const noexcept = 0;
+    /// Effects: ends a process that is not the worker, but was forked by a task that came back in it.
+    virtual void leave_if_impostor() = 0;
+    /// How many items the task may begin before its worker is to be replaced.
+    [[nodiscard]] virtual std::uint64_t item_budget() const noexcept = 0;
+    /// Effects: the first item that begins now has been tried so many times before, and the others not at all.
+    virtual void start_items(unsigned attempt) noexcept = 0;
+    /// Effects: `done` items are finished, and their results are what `result` holds: that is what is left of them if
+    /// the worker dies. Where the next item has a time limit, its time starts now. Does not return if the item before
+    /// has exceeded its own.
+    virtual void finish_items(std::uint64_t done, const Writer& result) = 0;
+
+protected:
+    ~TaskContext() = default;
+};
+
+/// ThreadContext of a thread: which worker it is, if it is one, and the task that it runs.
+struct ThreadContext {
+    bool in_worker = false;
+    std::uint32_t index = 0;
+    std::int32_t pid = 0;
+    std::uint32_t attempt = 0;
+    TaskContext* task = nullptr;  ///< of the task that runs
+    const char* pool = nullptr;   ///< name of the pool it works for; may be null
+};
+inline thread_local constinit ThreadContext thread_context{};
+
+/// How many pools this process is inside of. Counted in every forked worker, for all its threads.
+inline constinit unsigned depth = 0;
+inline constexpr unsigned deepest = 10;
+
+}  // namespace detail::task
+
+}  // namespace procpool

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// TaskFrame: what the code of a task gets, and where it leaves its result.
+
+#include <procpool/codec/bytes.hpp>
+#include <procpool/task/thread_context.hpp>
+
+#include <cstddef>
+#include <span>
+
+namespace procpool::inline v0 {
+
+/// Lives in the worker while a task runs.
+struct TaskFrame {
+    std::span<const std::byte> arguments;
+    Writer& result;
+    detail::task::TaskContext& host;
+    bool timed;  ///< there is a time limit
+};
+
+/// Decodes the arguments, runs the task, encodes its result. Throws what the task throws.
+using TaskCode = void (*)(TaskFrame&);
+
+}  // namespace procpool
