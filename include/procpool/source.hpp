@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// All bodies of the compiled mode: included by one source of a program, or of the library that is linked to it.
+
+#define PROCPOOL_SOURCE
+#include <procpool/procpool.hpp>
