@@ -5,7 +5,7 @@
 /// A client with a crew, without the pool above them; tasks are plain functions of 64-bit numbers.
 
 #include <procpool/engine/engine.hpp>
-#include <procpool/os/cgroup.hpp>
+#include <procpool/os/affinity.hpp>
 
 #include <cstddef>
 #include <cstdint>
