@@ -4,6 +4,7 @@
 /// \file
 /// What procpool throws. A task's own exception is none of these: it arrives as it was thrown.
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/exit_status.hpp>
 
 #include <chrono>
@@ -53,8 +54,8 @@ struct CodecError : Error {
 class TaskTimedOut : public Error {
 public:
     explicit TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label = {})
-        : Error("procpool: task" + (label.empty() ? "" : " '" + label + "'") + " exceeded its timeout of " +
-                std::to_string(std::chrono::duration<double>(limit).count()) + " s"),
+        : Error("procpool: " +
+                detail::core::sentence(Ending::timed_out, {.task = detail::core::task_name(label), .timeout = limit})),
           limit_(limit) {}
     [[nodiscard]] std::chrono::nanoseconds limit() const noexcept { return limit_; }
 
@@ -89,8 +90,11 @@ private:
 class WorkerDied : public Error {
 public:
     WorkerDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {})
-        : Error("procpool: worker " + std::to_string(pid) + " " + to_string(status) + " while it ran " +
-                (label.empty() ? "a task" : "task '" + label + "'") + hint(status)),
+        : Error("procpool: " +
+                detail::core::sentence(Ending::died, {.worker = "worker " + std::to_string(pid),
+                                                      .task = detail::core::task_name(label),
+                                                      .status = status}) +
+                hint(status)),
           status_(status),
           pid_(pid),
           label_(std::move(label)),

@@ -4,6 +4,7 @@
 /// \file
 /// Control: the words of a pool that concern no single task.
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/task/extents.hpp>
 #include <procpool/task/queue.hpp>
@@ -34,6 +35,11 @@ enum class Life : std::uint32_t {
     killed,      // workers are killed
     broken       // as killed, and the reason is in Control
 };
+
+/// How the unfinished tasks of a pool end whose life is beyond closing, or that has no workers any more.
+[[nodiscard]] constexpr Ending ending_by(Life life) noexcept {
+    return life == Life::broken ? Ending::broken : Ending::terminated;
+}
 
 /// Whether all workers of a pool are being replaced, and their supervisor with them.
 enum class Refork : std::uint32_t {
@@ -83,8 +89,8 @@ struct Control {
 
     /// Effects: a task that was lost, and counted as that, has only been interrupted: the parent submits what is left
     /// of it once more.
-    void count_retry(bool after_timeout) noexcept {
-        (after_timeout ? timed_out : casualties).fetch_sub(1, std::memory_order_relaxed);
+    void count_retry(Ending ending) noexcept {
+        (ending == Ending::timed_out ? timed_out : casualties).fetch_sub(1, std::memory_order_relaxed);
         retried.fetch_add(1, std::memory_order_relaxed);
     }
 
@@ -114,19 +120,19 @@ struct FromWorkers {
     std::atomic<std::uint32_t> times_ready;  // how often a worker's initializer has returned
 
     std::atomic<std::uint32_t> reason_state;  // 0 free, 1 being written, 2 written
-    std::array<char, 1000> reason;
+    std::array<char, 1000> reason_text;
 
-    /// Effects: keeps the first reason given, cut to fit. Called by: anybody.
-    void explain(std::string_view text) noexcept {
+    /// Keeps the first reason given why the pool is broken, cut to fit. Called by: any process.
+    void set_reason(std::string_view text) noexcept {
         std::uint32_t none = 0;
         if (!reason_state.compare_exchange_strong(none, 1, std::memory_order_relaxed)) { return; }
-        const std::size_t size = std::min(text.size(), reason.size() - 1);
-        std::memcpy(reason.data(), text.data(), size);
-        reason[size] = '\0';
-        reason_state.store(2, std::memory_order_release);  // pairs with the acquire in explanation()
+        const std::size_t size = std::min(text.size(), reason_text.size() - 1);
+        std::memcpy(reason_text.data(), text.data(), size);
+        reason_text[size] = '\0';
+        reason_state.store(2, std::memory_order_release);  // pairs with the acquire in reason()
     }
-    [[nodiscard]] std::string_view explanation() const noexcept {
-        return reason_state.load(std::memory_order_acquire) == 2 ? text_within(reason) : std::string_view{};
+    [[nodiscard]] std::string_view reason() const noexcept {
+        return reason_state.load(std::memory_order_acquire) == 2 ? text_within(reason_text) : std::string_view{};
     }
 };
 
