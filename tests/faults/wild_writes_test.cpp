@@ -472,7 +472,7 @@ TEST_CASE("the processes of workers are told by who forked them") {
     const auto add = [&](const auto* first, std::size_t bytes) {
         places.emplace_back(reinterpret_cast<std::uintptr_t>(first), bytes);
     };
-    add(&board.from_workers, offsetof(detail::task::FromWorkers, reason));
+    add(&board.from_workers, offsetof(detail::task::FromWorkers, reason_text));
     for (detail::task::Seat& seat : board.seats()) { add(&seat, offsetof(detail::task::Seat, crash)); }
     add(board.parkers().data(), board.parkers().size_bytes());
     add(board.mail().data(), board.mail().size_bytes());
