@@ -72,9 +72,13 @@ struct Control {
     std::atomic<std::uint64_t> workers_started;
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
-    std::atomic<std::uint64_t> casualties;  // tasks lost with their worker
-    std::atomic<std::uint64_t> timed_out;
-    std::atomic<std::uint64_t> retried;
+
+    // Each loss and each retry is counted once, by the process that decides it: see losses().
+    std::atomic<std::uint64_t> casualties;          // tasks lost with their worker; of the supervisor, as the next two
+    std::atomic<std::uint64_t> timed_out;           // tasks lost to their timeout
+    std::atomic<std::uint64_t> requeued;            // tasks offered again instead of being lost
+    std::atomic<std::uint64_t> resumed_casualties;  // casualties whose rest the parent has submitted anew
+    std::atomic<std::uint64_t> resumed_timeouts;    // likewise, of timed_out
 
     /// Effects: life is `to`, unless it is there or beyond. Returns: whether this call moved it.
     /// Memory order: seq_cst: a submitter publishes and then looks at life, whoever ends the pool moves life and then
@@ -87,11 +91,24 @@ struct Control {
         return false;
     }
 
-    /// Effects: a task that was lost, and counted as that, has only been interrupted: the parent submits what is left
-    /// of it once more.
+    /// Counts that what is left of a lost task is submitted anew. Called by: parent.
     void count_retry(Ending ending) noexcept {
-        (ending == Ending::timed_out ? timed_out : casualties).fetch_sub(1, std::memory_order_relaxed);
-        retried.fetch_add(1, std::memory_order_relaxed);
+        (ending == Ending::timed_out ? resumed_timeouts : resumed_casualties).fetch_add(1, std::memory_order_release);
+    }
+
+    /// Tasks that did not run again, by how they ended, and those that did.
+    struct Losses {
+        std::uint64_t casualties;
+        std::uint64_t timed_out;
+        std::uint64_t retried;
+    };
+    [[nodiscard]] Losses losses() const noexcept {
+        // First, so that each has been counted as lost when that is read.
+        const std::uint64_t after_death = resumed_casualties.load(std::memory_order_acquire);
+        const std::uint64_t after_timeout = resumed_timeouts.load(std::memory_order_acquire);
+        return {casualties.load(std::memory_order_relaxed) - after_death,
+                timed_out.load(std::memory_order_relaxed) - after_timeout,
+                requeued.load(std::memory_order_relaxed) + after_death + after_timeout};
     }
 
     /// Whether whoever has nothing to do waits for more.

@@ -62,13 +62,13 @@ private:
                 if (!std::exchange(told, true)) { tell(index, word, ended, ending, true); }
                 --issue.retries;
                 ++slot.attempt;
-                board_.control.retried.fetch_add(
+                board_.control.requeued.fetch_add(
                     1, std::memory_order_relaxed);  // first, for who learns of it from the task's end
                 if (board_.requeue(index, word)) {
                     board_.wake_for_new_task();
                     return;
                 }
-                board_.control.retried.fetch_sub(1, std::memory_order_relaxed);
+                board_.control.requeued.fetch_sub(1, std::memory_order_relaxed);
                 ++issue.retries;
                 --slot.attempt;
             }

@@ -216,6 +216,7 @@ private:
             const std::exception_ptr thrown = std::current_exception();
             if (!thrown) {  // no exception of C++ but pthread_exit(): it must go on, or the runtime aborts
                 host_.thread_ended();
+                board_.control.casualties.fetch_add(1, std::memory_order_relaxed);
                 board_.lose(claim.slot, claim.generation, Ending::died);
                 throw;
             }
