@@ -19,29 +19,21 @@ namespace procpool::inline v0::detail::map {
 static_assert(sizeof(ChunkReport) > task::Slot::inline_bytes,
               "what a chunk has finished must be in shared memory if its worker dies");
 
-/// A chunk that its task has left.
+/// A chunk whose task has been taken.
 class TakenChunk final : public EndedChunk {
 public:
     TakenChunk(client::Client& client, const client::Client::Taken& taken) noexcept
-        : EndedChunk(how_of(taken), taken.bytes(), taken.arguments(), client.place_of()),
+        : EndedChunk(taken.phase() == task::Phase::cancelled, ending_of(taken), taken.bytes(), taken.arguments(),
+                     client.place_of()),
           client_(client),
           taken_(taken) {}
-    [[noreturn]] void throw_loss(const std::string& where) const override {
-        procpool::throw_loss(client_, taken_, where);
-    }
-    void count_retry() const noexcept override { client_.board().control.count_retry(how == How::timed_out); }
+    [[nodiscard]] std::exception_ptr error(const std::string& where) const override { return taken_.error(where); }
+    void count_retry() const noexcept override { client_.board().control.count_retry(ending); }
 
 private:
-    [[nodiscard]] static How how_of(const client::Client::Taken& taken) noexcept {
-        if (taken.phase() == task::Phase::cancelled) { return How::cancelled; }
-        if (taken.phase() == task::Phase::done) {
-            return taken.outcome() == task::Outcome::exception ? How::failed : How::finished;
-        }
-        switch (taken.loss()->cause) {
-            case task::Cause::died: return How::died;
-            case task::Cause::timed_out: return How::timed_out;
-            default: return How::lost;
-        }
+    [[nodiscard]] static Ending ending_of(const client::Client::Taken& taken) noexcept {
+        return taken.phase() == task::Phase::done && taken.ending() != Ending::exception ? Ending::value
+                                                                                         : taken.ending();
     }
 
     client::Client& client_;

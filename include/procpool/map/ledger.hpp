@@ -6,6 +6,7 @@
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
+#include <procpool/core/ending.hpp>
 #include <procpool/future/task_handle.hpp>
 #include <procpool/map/chunk_size.hpp>
 #include <procpool/map/sinks.hpp>
@@ -13,7 +14,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <optional>
 #include <span>
@@ -56,29 +56,24 @@ struct InFlightChunk {
 /// How the task of a chunk ended, and what it left.
 class EndedChunk {
 public:
-    enum class How : std::uint8_t {
-        finished,   ///< with a report and results
-        failed,     ///< with an exception: it got to no item, or there was no room for the results
-        cancelled,  ///< before it started
-        died,       ///< with its worker, which the item it was at may have killed
-        timed_out,  ///< likewise, since that item took too long
-        lost        ///< for a reason that no item gave
-    };
-
-    EndedChunk(How as, std::span<const std::byte> result, std::span<const std::byte> kept, PlaceOf where) noexcept
-        : how(as),
+    EndedChunk(bool before_start, Ending as, std::span<const std::byte> result, std::span<const std::byte> kept,
+               PlaceOf where) noexcept
+        : withdrawn(before_start),
+          ending(as),
           bytes(result),
           arguments(kept),
           place_of(where) {}
     EndedChunk(const EndedChunk&) = delete;
     EndedChunk& operator=(const EndedChunk&) = delete;
 
-    /// Throws: the error that a lost task ends with. where: of the task, for people.
-    [[noreturn]] virtual void throw_loss(const std::string& where) const = 0;
+    /// Returns: the error of a task that left no result. where: in the call, for people.
+    [[nodiscard]] virtual std::exception_ptr error(const std::string& where) const = 0;
     /// Effects: counts the loss as an interruption: what is left of the chunk is submitted again.
     virtual void count_retry() const noexcept = 0;
 
-    const How how;
+    const bool withdrawn;  ///< cancelled before it started
+    /// value: with a report and results. exception: it got to no item, or there was no room for the results.
+    const Ending ending;
     const std::span<const std::byte> bytes;      ///< of its result
     const std::span<const std::byte> arguments;  ///< as its slot has kept them; none where it has not
     const PlaceOf place_of;

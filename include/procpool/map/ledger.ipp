@@ -3,6 +3,7 @@
 
 #include <procpool/map/ledger.hpp>
 
+#include <procpool/client/failure.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/deadline.hpp>
 
@@ -36,11 +37,11 @@ PROCPOOL_DECL void Ledger::erase_taken() noexcept {
 }
 
 PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) {
-    if (end.how == EndedChunk::How::cancelled) { return; }  // by stop()
+    if (end.withdrawn) { return; }  // by stop()
     const std::size_t skipped = chunk.head.skip;
     const std::size_t count = chunk.head.count;
     Reader in{end.bytes, end.place_of};
-    if (end.how == EndedChunk::How::failed) {
+    if (end.ending == Ending::exception) {
         fail(chunk.first + skipped, count - skipped, decode_exception(in));
         settled_ += count - skipped;
         return;
@@ -60,7 +61,7 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
         fail(chunk.first + report.failed_item, 1, decode_exception(error));
         done = std::max(done, static_cast<std::size_t>(report.failed_item) + 1);
     }
-    if (done < count && end.how != EndedChunk::How::finished) {
+    if (done < count && end.ending != Ending::value) {
         done = settle_loss(chunk, end, done);
     } else if (done < count && !stopped_) {
         const bool in_block =
@@ -133,7 +134,7 @@ PROCPOOL_DECL void Ledger::take_results(const InFlightChunk& chunk, std::size_t 
 
 /// The task ended before the item `at`, or while it ran. Returns: the item before which everything is settled.
 PROCPOOL_DECL std::size_t Ledger::settle_loss(InFlightChunk& chunk, const EndedChunk& end, std::size_t at) {
-    const bool alone = end.how == EndedChunk::How::died || end.how == EndedChunk::How::timed_out;
+    const bool alone = core::may_retry(end.ending);
     const unsigned attempts = at == chunk.casualty ? chunk.attempt : 0;
     if (alone && attempts < rules_.retries && !stopped_) {
         end.count_retry();
@@ -145,9 +146,7 @@ PROCPOOL_DECL std::size_t Ledger::settle_loss(InFlightChunk& chunk, const EndedC
         return from;
     }
     const std::size_t next = alone ? at + 1 : chunk.head.count;
-    try {
-        end.throw_loss("item " + std::to_string(chunk.first + at));
-    } catch (...) { fail(chunk.first + at, next - at, std::current_exception()); }
+    fail(chunk.first + at, next - at, end.error("item " + std::to_string(chunk.first + at)));
     chunk.casualty = InFlightChunk::nobody;
     if (next < chunk.head.count && !stopped_) { run_again(chunk, end, next, {}); }
     return next;
@@ -162,11 +161,10 @@ PROCPOOL_DECL void Ledger::run_again(InFlightChunk& chunk, const EndedChunk& end
 
 /// A task has written where the chunk is.
 PROCPOOL_DECL void Ledger::lose_rest(const InFlightChunk& chunk, const EndedChunk& end, std::size_t from) {
-    try {
-        const std::string where = "item " + std::to_string(chunk.first + chunk.head.skip);
-        if (end.how != EndedChunk::How::finished) { end.throw_loss(where); }
-        throw_overwritten(where);
-    } catch (...) { fail(chunk.first + from, chunk.head.count - from, std::current_exception()); }
+    const std::string where = "item " + std::to_string(chunk.first + chunk.head.skip);
+    const std::exception_ptr error =
+        end.ending != Ending::value ? end.error(where) : client::error_of({.ending = Ending::overwritten}, where, {});
+    fail(chunk.first + from, chunk.head.count - from, error);
     settled_ += chunk.head.count - from;
 }
 

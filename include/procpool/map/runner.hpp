@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -49,13 +50,24 @@ protected:
 
     /// Effects: reads on to the first item that is run.
     virtual void begin_items() = 0;
-    /// Effects: runs items up to `end`, or stops before it, and counts them in done_.
-    virtual void run_block(std::uint64_t end) = 0;
+    /// Effects: runs items up to `end`, or stops before it, and counts them in done_; accounts for them after each
+    /// block, all but the last. block: its size; 0 for a single block. cheapest: blocks take next to nothing.
+    virtual void run_blocks(std::uint64_t end, std::uint64_t block, bool cheapest) = 0;
     /// Effects: writes what is left to write when all items have run.
     virtual void end_items() = 0;
 
     void leave_if_impostor() {
         if (limit_ == os::Wiped{0}) [[unlikely]] { frame_.host.leave_if_impostor(); }
+    }
+
+    /// Effects: accounts for the items of a block. Returns: whether the next block may begin.
+    [[nodiscard, gnu::always_inline]] bool end_block(bool cheapest) {
+        if (cheapest) {
+            note_completed<sizeof(ChunkReport::completed)>();
+        } else {
+            note_progress();
+        }
+        return !frame_.host.stop_requested() && frame_.host.item_budget() != 0;
     }
 
     TaskFrame& frame_;
@@ -69,13 +81,36 @@ protected:
 
 private:
     void run_all();
-    void run_blocks(std::uint64_t block, std::uint64_t end);
     void note_failure(const std::exception_ptr& error);
-    void set_whole() noexcept;
-    void note_progress();
-    void seal(std::size_t bytes);
+
+    void set_whole() noexcept {
+        if (result_size_ != 0 && report_.error_at == 0) {
+            whole_ = sizeof(ChunkReport) + (done_ - head_.skip) * result_size_;
+        }
+    }
+    /// Effects: if the worker dies, the items that are finished now are kept.
+    void note_progress() {
+        set_whole();
+        seal(whole_);
+        note_completed<sizeof(ChunkReport)>();
+    }
+    /// Effects: the first `bytes` that have been written are the task's result.
+    void seal(std::size_t bytes) {
+        const std::size_t size = frame_.result.size();
+        frame_.result.rewind(bytes);
+        frame_.host.finish_items(done_ - head_.skip, frame_.result);
+        frame_.result.rewind(size);
+    }
+    /// Effects: writes the first `bytes` of the report. All but `completed`, which is the first, changes only with a
+    /// look at the clock and with an error.
     template <std::size_t bytes>
-    void note_completed() noexcept;
+    void note_completed() noexcept {
+        // Last: it must not speak of results that are not there if the worker dies.
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        report_.completed = done_;
+        std::memcpy(frame_.result.buffer().data(), &report_, bytes);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
 
     ChunkReport report_{};
     const std::size_t result_size_;
@@ -164,8 +199,16 @@ private:
         }
     }
 
+    /// Blocks end at multiples of their size, so that loops that the compiler vectorizes find their items aligned.
+    void run_blocks(std::uint64_t end, std::uint64_t block, bool cheapest) override {
+        for (std::uint64_t next = block == 0 ? end : (done_ / block + 1) * block;; next += block) {
+            run_block(std::min(next, end));
+            if (next >= end || !end_block(cheapest)) { return; }
+        }
+    }
+
     /// A child that an item has forked finds the limit to be 0: it runs no other item, and stores nothing.
-    void run_block(std::uint64_t end) override {
+    void run_block(std::uint64_t end) {
         limit_ = os::Wiped{end};
         if constexpr (folds) {
             fold_block_of(end);

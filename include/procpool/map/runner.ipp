@@ -8,9 +8,7 @@
 #include <procpool/core/deadline.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cstring>
 #include <exception>
 
 namespace procpool::inline v0::detail::map {
@@ -62,11 +60,12 @@ PROCPOOL_DECL void ChunkRunner::run_all() {
     while (done_ < end && !frame_.host.stop_requested() && (done_ == first || frame_.host.item_budget() != 0)) {
         const std::uint64_t before = done_;
         try {
-            if (blocks == 1) {
-                run_block(std::min(end, done_ + block));
-            } else {
-                run_blocks(block, std::min(end, done_ + block * blocks));
+            const std::uint64_t to = std::min(end, done_ + block * blocks);
+            const bool cheapest = blocks != 1 && block == largest_block && !adds_bytes_;
+            if (cheapest && result_size_ != 0 && report_.error_at == 0) {
+                seal(sizeof(ChunkReport) + (to - head_.skip) * result_size_);  // as if all were there
             }
+            run_blocks(to, blocks == 1 ? 0 : block, cheapest);
         } catch (...) {
             const std::exception_ptr error = std::current_exception();
             if (!error || (head_.flags & ChunkHead::goes_on) == 0) { throw; }
@@ -87,24 +86,6 @@ PROCPOOL_DECL void ChunkRunner::run_all() {
     }
 }
 
-PROCPOOL_DECL void ChunkRunner::run_blocks(std::uint64_t block, std::uint64_t end) {
-    const bool cheapest = block == largest_block && !adds_bytes_;
-    if (cheapest && result_size_ != 0 && report_.error_at == 0) {
-        seal(sizeof(ChunkReport) + (end - head_.skip) * result_size_);  // as if all were there
-    }
-    // Blocks end at multiples of their size, so that loops that the compiler vectorizes find their items aligned.
-    for (std::uint64_t next = (done_ / block + 1) * block;; next += block) {
-        run_block(std::min(next, end));
-        if (next >= end) { return; }
-        if (cheapest) {
-            note_completed<sizeof(ChunkReport::completed)>();
-        } else {
-            note_progress();
-        }
-        if (frame_.host.stop_requested() || frame_.host.item_budget() == 0) { return; }
-    }
-}
-
 /// Effects: the item that would have been next has failed. Its error lies behind all results there are, and, where room
 /// for all results was claimed, behind that.
 PROCPOOL_DECL void ChunkRunner::note_failure(const std::exception_ptr& error) {
@@ -121,38 +102,6 @@ PROCPOOL_DECL void ChunkRunner::note_failure(const std::exception_ptr& error) {
     }
     report_.failed_item = done_;
     report_.error_at = at;
-}
-
-PROCPOOL_DECL void ChunkRunner::set_whole() noexcept {
-    if (result_size_ != 0 && report_.error_at == 0) {
-        whole_ = sizeof(ChunkReport) + (done_ - head_.skip) * result_size_;
-    }
-}
-
-/// Effects: if the worker dies, the items that are finished now are kept.
-PROCPOOL_DECL void ChunkRunner::note_progress() {
-    set_whole();
-    seal(whole_);
-    note_completed<sizeof(ChunkReport)>();
-}
-
-/// Effects: the first `bytes` that have been written are the task's result.
-PROCPOOL_DECL void ChunkRunner::seal(std::size_t bytes) {
-    const std::size_t size = frame_.result.size();
-    frame_.result.rewind(bytes);
-    frame_.host.finish_items(done_ - head_.skip, frame_.result);
-    frame_.result.rewind(size);
-}
-
-/// Effects: writes the first `bytes` of the report. All but `completed`, which is the first, changes only with a look
-/// at the clock and with an error.
-template <std::size_t bytes>
-void ChunkRunner::note_completed() noexcept {
-    // Last: it must not speak of results that are not there if the worker dies.
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    report_.completed = done_;
-    std::memcpy(frame_.result.buffer().data(), &report_, bytes);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 }  // namespace procpool::detail::map
