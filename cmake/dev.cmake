@@ -4,6 +4,15 @@
 #     procpool_dev               the compiled mode; the header-only one with PROCPOOL_TESTS_HEADER_ONLY
 #     procpool_dev_faults        procpool_dev with fault points (core/fault_point.hpp), which all of a program must have
 
+# Stands behind the names of tests, so that those of several builds can be told apart.
+set(test_suffix "")
+if(PROCPOOL_SANITIZE)
+    list(JOIN PROCPOOL_SANITIZE "+" test_suffix)
+    set(test_suffix " (${test_suffix})")
+elseif(PROCPOOL_TESTS_HEADER_ONLY)
+    set(test_suffix " (header-only)")
+endif()
+
 add_library(procpool_dev_header_only INTERFACE)
 target_include_directories(procpool_dev_header_only INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_compile_features(procpool_dev_header_only INTERFACE cxx_std_20)

@@ -297,7 +297,7 @@ TEST_CASE("an aggregate is looked into: bases; large arrays; consts; many member
     CHECK_THROWS_AS(to_bytes(LargeWithPointer{"", &number}), CodecError);
 }
 
-TEST_CASE("references do not travel, whatever they are members of") {
+TEST_CASE("references do not travel whatever they are members of") {
     STATIC_REQUIRE_FALSE(Encodable<HoldsConstReference>);
     STATIC_REQUIRE_FALSE(Encodable<HoldsRvalueReference>);
     STATIC_REQUIRE_FALSE(Encodable<DefaultedReference>);

@@ -28,7 +28,7 @@ namespace {
 std::size_t free_bytes() { return detail::shm::Heap::of_this_process().free_bytes(); }
 }  // namespace
 
-TEST_CASE("an array begins as zeros, also where another one was") {
+TEST_CASE("an array begins as zeros also where another one was") {
     for (int round = 0; round < 2; ++round) {
         const SharedArray<std::uint64_t> array{300'000};
         CHECK(array.size() == 300'000);
