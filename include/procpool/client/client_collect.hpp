@@ -346,10 +346,10 @@ inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
 
 inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     clear(index, phase);
-    if (mutex_.try_lock_as_favourite()) {
+    if (mutex_.try_lock_as_owner()) {
         add_free(index);
         mutex_.unlock();
-        // Who waits for capacity has registered before it took the favour away and looked at free_.
+        // Who waits for capacity has registered before it revoked the bias and looked at free_.
         board_.notify_capacity_waiter();
         return;
     }
