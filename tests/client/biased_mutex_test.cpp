@@ -42,8 +42,7 @@ void check_that_another_waits(detail::client::BiasedMutex& mutex) {
     CHECK(value == 2);
 }
 
-TEST_CASE("a biased mutex: who locks it many times in a row has the favour, until another thread locks it",
-          "[thread]") {
+TEST_CASE("a biased mutex: who locks it many times in a row has the favour until another thread locks it", "[thread]") {
     detail::client::BiasedMutex mutex;
     CHECK_FALSE(mutex.try_lock_as_favourite());
     if (!become_favourite(mutex)) { return; }
@@ -59,7 +58,7 @@ TEST_CASE("a biased mutex: who locks it many times in a row has the favour, unti
     CHECK(become_favourite(mutex));
 }
 
-TEST_CASE("a biased mutex that is locked for good excludes others like any other, and has no favourite afterwards",
+TEST_CASE("a biased mutex that is locked for good excludes others like any other and has no favourite afterwards",
           "[thread]") {
     for (const bool with_favourite : {true, false}) {
         detail::client::BiasedMutex mutex;
@@ -78,7 +77,7 @@ TEST_CASE("a biased mutex: who takes the favour away waits until the favourite h
     check_that_another_waits(mutex);
 }
 
-TEST_CASE("a biased mutex lets one thread in at a time, also while the favour is taken away", "[thread]") {
+TEST_CASE("a biased mutex lets one thread in at a time also while the favour is taken away", "[thread]") {
     constexpr int rounds = 5000;
     for (int round = 0; round < rounds; ++round) {
         detail::client::BiasedMutex mutex{20};

@@ -43,7 +43,7 @@ TEST_CASE("a Reader does not read past the end") {
     CHECK(reader.remaining() == 1);
 }
 
-TEST_CASE("what a Reader keeps stays where it is, and goes with it") {
+TEST_CASE("what a Reader keeps stays where it is and goes with it") {
     const auto alive = std::make_shared<int>(0);
     {
         Reader reader({});

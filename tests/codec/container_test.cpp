@@ -46,7 +46,7 @@ struct Backwards {
 template <>
 inline constexpr bool procpool::enable_plain<MadeFromNumber> = true;
 
-TEST_CASE("sequences arrive unchanged, empty ones too") {
+TEST_CASE("sequences arrive unchanged - empty ones too") {
     check_same(std::vector{1, 2, 3});
     check_same(std::vector<std::string>{"", "a", std::string("b\0c", 3)});
     check_same(std::vector<bool>{true, false, true});

@@ -123,7 +123,7 @@ std::vector<std::byte> length_only(std::uint64_t length) {
 
 }  // namespace
 
-TEST_CASE("random nested values arrive unchanged, and their damaged bytes do no harm") {
+TEST_CASE("random nested values arrive unchanged and their damaged bytes do no harm") {
     const auto seed = std::random_device{}();
     CAPTURE(seed);
     Random random(seed);

@@ -79,7 +79,7 @@ TEST_CASE("EXC-01: standard exceptions without a message arrive as themselves") 
     check_travels<std::bad_weak_ptr>([] { std::shared_ptr<int> pointer{std::weak_ptr<int>()}; });
 }
 
-TEST_CASE("EXC-01: system errors arrive with their code, and a what() that does not grow") {
+TEST_CASE("EXC-01: system errors arrive with their code and a what() that does not grow") {
     check_value(std::system_error(2, std::generic_category(), "open"));
     check_value(std::system_error(std::error_code(3, std::system_category())));
     check_value(std::system_error(2, std::generic_category(), ""));

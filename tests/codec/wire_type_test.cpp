@@ -32,7 +32,7 @@ struct procpool::detail::codec::wire_type<Table> {
     static type from(const Table& table) { return table.cells; }
 };
 
-TEST_CASE("text travels as strings, everything else as what it decays to") {
+TEST_CASE("text travels as strings - everything else as what it decays to") {
     STATIC_REQUIRE(std::is_same_v<wire_type_t<const char(&)[4]>, std::string>);
     STATIC_REQUIRE(std::is_same_v<wire_type_t<const char*>, std::string>);
     STATIC_REQUIRE(std::is_same_v<wire_type_t<char*&>, std::string>);

@@ -1,5 +1,5 @@
-// expect: procpool: this closure cannot travel between processes: capture trivially copyable values only and pass the
-// rest as arguments SPDX-License-Identifier: BSL-1.0
+// expect: procpool: this closure cannot travel between processes: capture trivially copyable values only and pass the rest as arguments
+// SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 
 #include <string>

@@ -1,5 +1,5 @@
-// expect: if it holds no pointer or reference, write template <> inline constexpr bool procpool::enable_plain<T> =
-// true; with this type for T SPDX-License-Identifier: BSL-1.0
+// expect: if it holds no pointer or reference, write template <> inline constexpr bool procpool::enable_plain<T> = true; with this type for T
+// SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 
 class Handle {

@@ -27,7 +27,7 @@ TEST_CASE("errors copy without throwing") {  // or throwing them could end the p
     STATIC_REQUIRE(std::is_nothrow_copy_constructible_v<SharedMemoryExhausted>);
 }
 
-TEST_CASE("a death names the worker, its end and the task") {
+TEST_CASE("a death names the worker - its end and the task") {
     const WorkerDied crash{ExitStatus::from_signal(11), 4711, "resize", "at main.cpp:7"};
     CHECK(crash.what() ==
           std::string{"procpool: worker 4711 was killed by signal 11 (SIGSEGV) while it ran task 'resize'"});
@@ -49,9 +49,9 @@ TEST_CASE("a death by SIGKILL hints at memory") {
 
 TEST_CASE("a timeout names its limit and the task") {
     const TaskTimedOut timed_out{1500ms, "resize"};
-    CHECK(timed_out.what() == std::string{"procpool: task 'resize' exceeded its timeout of 1.500000 s"});
+    CHECK(timed_out.what() == std::string{"procpool: task 'resize' exceeded its timeout of 1.5 s"});
     CHECK(timed_out.limit() == 1500ms);
-    CHECK(TaskTimedOut{2s}.what() == std::string{"procpool: task exceeded its timeout of 2.000000 s"});
+    CHECK(TaskTimedOut{2s}.what() == std::string{"procpool: a task exceeded its timeout of 2 s"});
 }
 
 TEST_CASE("a foreign exception keeps its type's name and its text") {

@@ -20,7 +20,6 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using detail::task::Cause;
 using detail::task::Life;
 using detail::task::Phase;
 
@@ -44,7 +43,7 @@ TEST_CASE("tasks run in other processes") {
     CHECK(bench->board().control.workers_started.load() == 2);
 }
 
-TEST_CASE("a crew that cannot be had is an exception, and nobody is left") {
+TEST_CASE("a crew that cannot be had is an exception and nobody is left") {
     // The leak check of every test looks for what is left. A refusal is inherited by the supervisor, so all forks
     // count.
     const int spared = GENERATE(0, 1, 2, 3);
@@ -70,7 +69,7 @@ TEST_CASE("a supervisor that cannot watch its workers gives up") {
     } catch (const std::system_error& e) { CHECK(e.code() == std::errc::too_many_files_open); }
 }
 
-TEST_CASE("no event, no crew") {
+TEST_CASE("without an event there is no crew") {
     const Refusal refusal{"eventfd", EMFILE};
     CHECK_THROWS_AS((ForkBench{4, 2}), std::system_error);
 }
@@ -80,11 +79,11 @@ TEST_CASE("all works on a kernel without pidfds") {
     const ForkBench bench{4, 2};
     for (std::uint64_t i = 0; i < 20; ++i) { CHECK(bench.submit(i).number() == answer(i)); }
     Task dies = bench.submit(1, [](TaskFrame&) { ::raise(SIGKILL); });
-    CHECK(dies.loss().exit_status == ExitStatus::from_signal(SIGKILL));
+    CHECK(dies.failure().death.status == ExitStatus::from_signal(SIGKILL));
     CHECK(bench.submit(3).number() == answer(3));
 }
 
-TEST_CASE("a program that ignores SIGCHLD, or reaps whatever ends, has a crew that works") {
+TEST_CASE("a program that ignores SIGCHLD or reaps whatever ends - has a crew that works") {
     const bool ignores = GENERATE(true, false);
     CHECK(in_child([ignores] {
               if (ignores) { std::signal(SIGCHLD, SIG_IGN); }
@@ -109,7 +108,7 @@ TEST_CASE("a program that ignores SIGCHLD, or reaps whatever ends, has a crew th
           }) == 0);
 }
 
-TEST_CASE("when the supervisor is killed, every task ends, and later ones are refused") {
+TEST_CASE("when the supervisor is killed every task ends and later ones are refused") {
     const ForkBench bench{8, 2};
     const auto supervisor = static_cast<pid_t>(bench.submit(0, parent_pid_code).number());
     std::vector<Task> tasks;
@@ -119,9 +118,9 @@ TEST_CASE("when the supervisor is killed, every task ends, and later ones are re
     std::thread waiting{[&] { static_cast<void>(tasks[5].wait()); }};
     ::kill(supervisor, SIGKILL);
     waiting.join();
-    for (Task& task : tasks) { CHECK(task.loss().cause == Cause::broken); }
+    for (Task& task : tasks) { CHECK(task.failure().ending == Ending::broken); }
     CHECK_THROWS_AS(bench.submit(1), PoolBroken);
-    CHECK(std::string(bench->board().from_workers.explanation()) == "the supervisor process was killed");
+    CHECK(std::string(bench->board().from_workers.reason()) == "the supervisor process was killed");
 }
 
 TEST_CASE("many threads submit to processes and collect") {
@@ -147,7 +146,7 @@ TEST_CASE("many threads submit to processes and collect") {
     CHECK(wrong == 0);
 }
 
-TEST_CASE("one who waits for a task of a process is woken by it, not by its own clock") {
+TEST_CASE("one who waits for a task of a process is woken by it not by its own clock") {
     const ForkBench bench{4, 1};
     const TaskCode wait_a_bit = [](TaskFrame& frame) {
         ::usleep(10'000);  // longer than anybody spins

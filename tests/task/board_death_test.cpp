@@ -15,7 +15,6 @@
 
 using namespace procpool;
 using namespace procpool_test;
-using detail::task::Cause;
 using detail::task::Phase;
 using detail::task::Word;
 
@@ -61,7 +60,7 @@ public:
         for (std::uint32_t i = 0; i < board_->all_slots().size(); ++i) {
             const Word word = board_.word(i);
             if (word.phase() == Phase::started && word.seat() == victim.seat) {
-                lost += board_->lose(i, word.generation(), Cause::died) ? 1 : 0;
+                lost += board_->lose(i, word.generation(), Ending::died) ? 1 : 0;
             }
         }
         start(victim);
@@ -116,7 +115,7 @@ bool is_right(std::span<const std::byte> result, std::uint64_t argument) {
 
 }  // namespace
 
-TEST_CASE("a worker killed at any moment costs at most the task it ran, and every other result is right") {
+TEST_CASE("a worker killed at any moment costs at most the task it ran and every other result is right") {
     const std::uint64_t seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937_64 random{seed};

@@ -14,9 +14,7 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using detail::task::Cause;
 using detail::task::Phase;
-using detail::task::Verdict;
 using detail::task::Word;
 
 namespace {
@@ -39,7 +37,7 @@ TEST_CASE("a fresh board holds nothing") {
     for (std::uint32_t i = 0; i < 4; ++i) { CHECK(board.word(i).phase() == Phase::free); }
 }
 
-TEST_CASE("the parts of a board lie apart, aligned, inside its region") {
+TEST_CASE("the parts of a board lie apart - aligned - inside its region") {
     const detail::os::Mapping region{std::size_t{64} << 20};
     constexpr std::size_t notes = 24;
     const detail::task::Board& board = detail::task::Board::create(region, {100, 70, 64, notes});
@@ -112,7 +110,7 @@ TEST_CASE("boards of one slot and of many work alike") {
     }
 }
 
-TEST_CASE("a task goes from free to pending, started, done, taken, free") {
+TEST_CASE("a task goes from free to pending - started - done - taken - free") {
     const ScratchBoard board = small();
     const std::uint64_t position = board.publish(1, 42);
     CHECK(board.word(1).phase() == Phase::pending);
@@ -134,7 +132,7 @@ TEST_CASE("a task goes from free to pending, started, done, taken, free") {
     CHECK(board.word(1).phase() == Phase::done);
     CHECK(board.result(1) == 43);
     CHECK_FALSE(board->finish(*claim, seat));
-    CHECK_FALSE(board->lose(1, claim->generation, Cause::died));
+    CHECK_FALSE(board->lose(1, claim->generation, Ending::died));
     CHECK(board.take(1) == Phase::done);
     CHECK_FALSE(board.take(1));
     board.free(1);
@@ -150,7 +148,7 @@ TEST_CASE("tasks are claimed in the order they were published") {
     }
 }
 
-TEST_CASE("a withdrawn task does not start, and the next one does") {
+TEST_CASE("a withdrawn task does not start and the next one does") {
     const ScratchBoard board = small();
     const auto first = static_cast<std::uint32_t>(board.publish(0, 1));
     board.publish(1, 2);
@@ -190,16 +188,16 @@ TEST_CASE("a claim whose worker died before it helped head forward is passed ove
     CHECK(board.ring().head() == 2);
 }
 
-TEST_CASE("a lost task tells why, and a late result does not count") {
+TEST_CASE("a lost task tells why and a late result does not count") {
     const ScratchBoard board = small();
     board.publish(0, 1);
     const auto claim = board->claim(seat);
     REQUIRE(claim);
-    CHECK_FALSE(board->lose_pending(0, claim->generation, Cause::broken));
-    CHECK_FALSE(board->lose(0, claim->generation + 1, Cause::died));
-    CHECK(board->lose(0, claim->generation, Cause::died));
+    CHECK_FALSE(board->lose_pending(0, claim->generation, Ending::broken));
+    CHECK_FALSE(board->lose(0, claim->generation + 1, Ending::died));
+    CHECK(board->lose(0, claim->generation, Ending::died));
     CHECK(board.word(0).phase() == Phase::lost);
-    CHECK(board.slot(0).cause.load() == Cause::died);
+    CHECK(board.slot(0).loss.load() == Ending::died);
     CHECK_FALSE(board->finish(*claim, seat));
     CHECK(board.word(0).phase() == Phase::lost);
     CHECK(board.take(0) == Phase::lost);
@@ -210,11 +208,11 @@ TEST_CASE("a condemned task publishes nothing; its verdict is read after the dea
     board.publish(0, 1);
     const auto claim = board->claim(seat);
     REQUIRE(claim);
-    board.slot(0).word.store(board.word(0).with_verdict(Verdict::timed_out).bits());
+    board.slot(0).word.store(board.word(0).condemned(Ending::timed_out).bits());
     CHECK_FALSE(board->finish(*claim, seat));
     CHECK(board.word(0).phase() == Phase::started);
-    CHECK(board.word(0).verdict() == Verdict::timed_out);
-    CHECK(board->lose(0, claim->generation, Cause::timed_out));
+    CHECK(board.word(0).verdict() == Ending::timed_out);
+    CHECK(board->lose(0, claim->generation, Ending::timed_out));
 }
 
 TEST_CASE("losing all that is pending leaves what runs") {
@@ -222,7 +220,7 @@ TEST_CASE("losing all that is pending leaves what runs") {
     for (std::uint32_t i = 0; i < 3; ++i) { board.publish(i, i); }
     const auto claim = board->claim(seat);
     REQUIRE(claim);
-    board->lose_all_pending(Cause::terminated);
+    board->lose_all_pending(Ending::terminated);
     CHECK(board.word(0).phase() == Phase::started);
     CHECK(board.word(1).phase() == Phase::lost);
     CHECK(board.word(2).phase() == Phase::lost);
@@ -232,14 +230,14 @@ TEST_CASE("losing all that is pending leaves what runs") {
 
     board.publish(3, 3);
     REQUIRE(board->claim(seat));
-    board->lose_all(Cause::broken);
+    board->lose_all(Ending::broken);
     CHECK(board.word(0).phase() == Phase::done);
     CHECK(board.word(3).phase() == Phase::lost);
-    CHECK(board.slot(3).cause.load() == Cause::broken);
-    CHECK(board.slot(1).cause.load() == Cause::terminated);
+    CHECK(board.slot(3).loss.load() == Ending::broken);
+    CHECK(board.slot(1).loss.load() == Ending::terminated);
 }
 
-TEST_CASE("whoever waits for a task is notified, however it ends") {
+TEST_CASE("whoever waits for a task is notified however it ends") {
     const ScratchBoard board = small();
     detail::sync::Parker& parker = board->parkers()[1];
     const auto was_notified = [&] { return parker.park(Deadline::immediately()); };
@@ -260,8 +258,8 @@ TEST_CASE("whoever waits for a task is notified, however it ends") {
             switch (end) {
                 case End::done: CHECK(board->finish(*claim, seat)); break;
                 case End::cancelled: CHECK(board->withdraw(0, generation)); break;
-                case End::lost: CHECK(board->lose_pending(0, generation, Cause::broken)); break;
-                case End::lost_while_running: CHECK(board->lose(0, generation, Cause::died)); break;
+                case End::lost: CHECK(board->lose_pending(0, generation, Ending::broken)); break;
+                case End::lost_while_running: CHECK(board->lose(0, generation, Ending::died)); break;
             }
             CHECK(was_notified());
             CHECK(board.take(0));
@@ -281,7 +279,7 @@ TEST_CASE("whoever waits for a task is notified, however it ends") {
     CHECK_FALSE(was_notified());  // nobody waits
 }
 
-TEST_CASE("one who waits for capacity is notified once, by whatever ends") {
+TEST_CASE("one who waits for capacity is notified once by whatever ends") {
     const ScratchBoard board = small();
     detail::sync::Parker& parker = board->parkers()[0];
     for (const bool withdraws : {true, false}) {
@@ -300,7 +298,7 @@ TEST_CASE("one who waits for capacity is notified once, by whatever ends") {
     CHECK_FALSE(parker.park(Deadline::immediately()));
 }
 
-TEST_CASE("a sleeper is woken when nobody spins, and only one") {
+TEST_CASE("a sleeper is woken when nobody spins and only one") {
     const ScratchBoard board = small();
     const auto woken = [&] {
         std::set<std::uint32_t> all;
@@ -384,7 +382,7 @@ TEST_CASE("a word is plausible as far as it can be that of the slot's task") {
     CHECK(board.word(1).generation() == 8);
 }
 
-TEST_CASE("a marked task is lost, unless its worker has put its word right") {
+TEST_CASE("a marked task is lost unless its worker has put its word right") {
     const ScratchBoard board = small();
     board->publish({1, 7}, detail::task::Queue::usual, false);
     REQUIRE(board->claim(seat));
@@ -403,7 +401,7 @@ TEST_CASE("a marked task is lost, unless its worker has put its word right") {
     board->lose_overwritten(1);
     CHECK(board.word(1).phase() == Phase::lost);
     CHECK(board.word(1).generation() == 7);
-    CHECK(board.slot(1).cause.load() == detail::task::Cause::overwritten);
+    CHECK(board.slot(1).loss.load() == Ending::overwritten);
     CHECK(board->control.casualties.load() == 1);
 }
 

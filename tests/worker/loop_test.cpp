@@ -19,7 +19,6 @@ using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
 using detail::task::Life;
-using detail::task::Outcome;
 using detail::task::Phase;
 using detail::worker::Loop;
 
@@ -95,13 +94,13 @@ TEST_CASE("a loop runs one task at a time when asked to") {
     CHECK(board->seats()[1].current.load() == 0);
 }
 
-TEST_CASE("what a task throws is its result, and nothing of what it wrote before") {
+TEST_CASE("what a task throws is its result and nothing of what it wrote before") {
     const ScratchBoard board{{4, 2, 1}};
     Loop loop{*board, 0, host};
     for (const TaskCode code : {TaskCode{throw_code}, TaskCode{large_throw_code}}) {
         submit(board, 0, 5, code);
         CHECK(loop.run_one());
-        CHECK(board.slot(0).outcome == Outcome::exception);
+        CHECK(board.slot(0).outcome == Ending::exception);
         Reader in{board->results.payload(0)};
         CHECK_THROWS_WITH(std::rethrow_exception(decode_exception(in)), "beyond");
         CHECK(board.take(0) == Phase::done);
@@ -117,14 +116,14 @@ TEST_CASE("what a task throws is its result, and nothing of what it wrote before
     CHECK(board->seats()[0].completed.load() == 0);
 }
 
-TEST_CASE("a task without a result leaves none, also where the one before left one") {
+TEST_CASE("a task without a result leaves none also where the one before left one") {
     const ScratchBoard board{{1, 1, 1}};
     Loop loop{*board, 0, host};
     for (const TaskCode code : {TaskCode{answer_code}, TaskCode{nothing_code}}) {
         submit(board, 0, 5, code);
         CHECK(loop.run_one());
         CHECK(board->results.payload(0).size() == (code == answer_code ? 8U : 0U));
-        CHECK(board.slot(0).outcome == Outcome::value);
+        CHECK(board.slot(0).outcome == Ending::value);
         CHECK(board.take(0) == Phase::done);
         board.free(0);
     }
@@ -155,11 +154,11 @@ TEST_CASE("a task learns who runs it", "[thread]") {
     CHECK(seen.index == 7);
     CHECK(seen.pid == 1234);
     CHECK(number == 2);
-    CHECK(board.slot(1).outcome == Outcome::value);
+    CHECK(board.slot(1).outcome == Ending::value);
     CHECK_FALSE(in_worker());
 }
 
-TEST_CASE("a task is known by its number where its generation has been another's, 2^32 tasks before") {
+TEST_CASE("a task is known by its number where its generation has been another's - 2^32 tasks before") {
     static std::uint64_t id = 0;
     static bool stopped = false;
     const auto look = [](TaskFrame& frame) {
@@ -202,7 +201,7 @@ TEST_CASE("a task leaves nothing on its seat that another of its generation coul
     CHECK(board->seats()[0].progress.load() == 0);
 }
 
-TEST_CASE("a loop ends when the pool is closed and nothing is left, asleep or not", "[thread]") {
+TEST_CASE("a loop ends when the pool is closed and nothing is left - asleep or not", "[thread]") {
     for (int round = 0; round < 50; ++round) {
         const ScratchBoard board{{8, 4, 1}};
         board->control.workers = 3;
@@ -224,7 +223,7 @@ TEST_CASE("a loop ends when the pool is closed and nothing is left, asleep or no
     }
 }
 
-TEST_CASE("what was published before a close is run, also when both come between two looks of a worker",
+TEST_CASE("what was published before a close is run also when both come between two looks of a worker",
           "[thread][slow]") {
     // The worker starts its loop while the other side publishes and closes: at some offset it has just found nothing.
     const std::uint64_t seed = std::random_device{}();
@@ -323,7 +322,7 @@ TEST_CASE("sleeping workers are woken for every task", "[thread][slow]") {
     CHECK(right == submitted);
 }
 
-TEST_CASE("a burst of tasks keeps all sleepers busy, not just the one that was woken", "[thread]") {
+TEST_CASE("a burst of tasks keeps all sleepers busy not just the one that was woken", "[thread]") {
     static std::atomic<int> running;
     static std::atomic<bool> go;
     running = 0;
@@ -355,7 +354,7 @@ TEST_CASE("a result that meets a verdict does not count and holds nothing") {
     current = &board;
     submit(board, 0, 0, [](TaskFrame& frame) {
         std::memset(frame.result.claim(detail::task::Extents::extent_size), 1, 100);
-        current->slot(0).word.store(current->word(0).with_verdict(detail::task::Verdict::killed).bits());
+        current->slot(0).word.store(current->word(0).condemned(Ending::cancelled).bits());
     });
     Loop{*board, 0, host}.run_one();
     CHECK(board.word(0).phase() == Phase::started);

@@ -19,7 +19,6 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using detail::task::Cause;
 using detail::task::Life;
 using detail::task::Phase;
 
@@ -63,17 +62,17 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
-TEST_CASE("how a worker ended is known, and another takes its place") {
+TEST_CASE("how a worker ended is known and another takes its place") {
     const ForkBench bench{4, 2};
     for (const int code : {0, 3, 255}) {
-        const cli::Loss loss = bench.submit(static_cast<std::uint64_t>(code), exit_code).loss();
-        CHECK(loss.cause == Cause::died);
-        CHECK(loss.exit_status == ExitStatus::from_code(code));
-        CHECK(loss.pid > 0);
+        const cli::Failure failure = bench.submit(static_cast<std::uint64_t>(code), exit_code).failure();
+        CHECK(failure.ending == Ending::died);
+        CHECK(failure.death.status == ExitStatus::from_code(code));
+        CHECK(failure.death.pid > 0);
     }
     for (const int signal : {SIGKILL, SIGSEGV, SIGTERM}) {
-        const cli::Loss loss = bench.submit(static_cast<std::uint64_t>(signal), raise_code).loss();
-        CHECK(loss.exit_status == ExitStatus::from_signal(signal));
+        const cli::Failure failure = bench.submit(static_cast<std::uint64_t>(signal), raise_code).failure();
+        CHECK(failure.death.status == ExitStatus::from_signal(signal));
     }
     CHECK(bench.submit(5).number() == answer(5));
     wait_until([&] { return ready_workers(bench) == 2; }, "replacements");
@@ -88,7 +87,7 @@ TEST_CASE("how a worker ended is known, and another takes its place") {
     CHECK(indices == std::set<std::uint32_t>{0, 1});
 }
 
-TEST_CASE("idle workers that are killed are replaced, and cost nothing") {
+TEST_CASE("idle workers that are killed are replaced and cost nothing") {
     const ForkBench bench{4, 2};
     wait_until([&] { return ready_workers(bench) == 2; }, "workers");
     for (int round = 0; round < 10; ++round) {
@@ -113,7 +112,7 @@ TEST_CASE("a worker that dies after it took a sleeper off the list does not leav
         if (board_of(frame).sleeping.take_one() == detail::task::SeatSet::nobody) { std::exit(1); }
         ::raise(SIGKILL);
     });
-    CHECK(task.loss().exit_status == ExitStatus::from_signal(SIGKILL));
+    CHECK(task.failure().death.status == ExitStatus::from_signal(SIGKILL));
     wait_until([&] { return ready_workers(bench) == 3; }, "a replacement");
     // Three tasks that wait for each other need three workers.
     std::vector<Task> tasks;
@@ -148,7 +147,7 @@ TEST_CASE("a worker that dies while others rely on it to look for work wakes one
         });
         Task next = bench.submit(5);
         CHECK(next.number() == answer(5));
-        CHECK(dies.loss().exit_status == ExitStatus::from_signal(SIGKILL));
+        CHECK(dies.failure().death.status == ExitStatus::from_signal(SIGKILL));
     }
 }
 
@@ -179,7 +178,7 @@ TEST_CASE("a worker dies with what it started") {
     wait_until([&] { return ::kill(grandchild, 0) != 0; }, "the grandchild's end");  // its new parent reaps it
 }
 
-TEST_CASE("an initializer that throws breaks the pool, and says why") {
+TEST_CASE("an initializer that throws breaks the pool and says why") {
     detail::worker::Setup setup = setup_for(2);
     setup.initializer = [] { throw std::runtime_error("no licence"); };
     const ForkBench bench{4, std::move(setup)};
@@ -255,7 +254,7 @@ TEST_CASE("a fork that is refused later is tried again") {
     CHECK(forks->load() >= 8);
 }
 
-TEST_CASE("terminate asks first, and kills who does not go") {
+TEST_CASE("terminate asks first and kills who does not go") {
     const bool stubborn = GENERATE(true, false);
     SharedPage page;
     static Word* running;
@@ -275,14 +274,14 @@ TEST_CASE("terminate asks first, and kills who does not go") {
         wait_until([&] { return running->load() == 1; }, "a task");
         bench->stop(Life::terminated);
         CHECK(third.is_decided());
-        CHECK(task.loss().cause == Cause::terminated);
-        CHECK(third.loss().cause == Cause::terminated);
+        CHECK(task.failure().ending == Ending::terminated);
+        CHECK(third.failure().ending == Ending::terminated);
         CHECK(bench->join(Deadline::after(20s)));
     }
     CHECK(Clock::now() - start < 20s);
 }
 
-TEST_CASE("what was accepted is finished after a close, by replacements if need be") {
+TEST_CASE("what was accepted is finished after a close by replacements if need be") {
     const ForkBench bench{8, 1};
     std::vector<Task> tasks;
     tasks.push_back(bench.submit(3, exit_code));
@@ -293,7 +292,7 @@ TEST_CASE("what was accepted is finished after a close, by replacements if need 
     CHECK(bench->join(Deadline::after(20s)));
 }
 
-TEST_CASE("workers end when their parent does, whatever it left") {
+TEST_CASE("workers end when their parent does whatever it left") {
     SharedPage page;
     static Word* pid;
     pid = page.word();
