@@ -194,6 +194,7 @@ using Place = detail::codec::Visibility;
 using PlaceOf = detail::codec::VisibilityOf;
 inline constexpr PlaceOf place_in_this_process = &detail::codec::visibility_in_this_process;
 }  // namespace procpool
+// END OF TEMPORARY
 
 #if PROCPOOL_BODIES
 #include <procpool/codec/bytes.ipp>

@@ -34,6 +34,7 @@ void encode_exception(Writer& out, const std::exception_ptr& thrown);
 namespace procpool::inline v0 {
 using namespace detail::codec;
 }
+// END OF TEMPORARY
 
 #if PROCPOOL_BODIES
 #include <procpool/codec/exception.ipp>

@@ -168,3 +168,4 @@ consteval std::size_t count_fields() {
 namespace procpool::inline v0 {
 using namespace detail::codec;
 }
+// END OF TEMPORARY

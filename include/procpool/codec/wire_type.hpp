@@ -130,6 +130,7 @@ template <class T>
     return detail::codec::to_wire(argument);
 }
 }  // namespace procpool
+// END OF TEMPORARY
 
 #if PROCPOOL_BODIES
 #include <procpool/codec/wire_type.ipp>
