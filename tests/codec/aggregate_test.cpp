@@ -7,6 +7,7 @@
 #include <type_traits>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 
 namespace {
 

@@ -4,10 +4,12 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 TEST_CASE("a Writer keeps what it has when its buffer grows") {

@@ -4,9 +4,11 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -23,6 +25,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 using namespace std::string_literals;
 

@@ -16,11 +16,13 @@
 #include <tuple>
 #include <typeindex>
 
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {

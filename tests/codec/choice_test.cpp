@@ -6,9 +6,13 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <memory>
+#include <optional>
 #include <string>
+#include <variant>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {

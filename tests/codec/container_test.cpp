@@ -6,11 +6,22 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <deque>
+#include <forward_list>
 #include <functional>
+#include <list>
+#include <map>
+#include <memory>
 #include <memory_resource>
+#include <queue>
+#include <set>
+#include <stack>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {

@@ -19,6 +19,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 
 namespace {
 

@@ -6,10 +6,13 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <array>
 #include <memory>
 #include <string>
+#include <tuple>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {

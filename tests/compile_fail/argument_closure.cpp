@@ -5,6 +5,6 @@
 #include <string>
 
 void use(procpool::Writer& out, const std::string& text) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](const auto& f) { return f(); }, [text] { return text.size(); });
 }

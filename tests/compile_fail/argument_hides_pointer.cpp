@@ -12,6 +12,6 @@ private:
 };
 
 void use(procpool::Writer& out, int& number) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](Handle handle) { return handle.get(); }, Handle(&number));
 }

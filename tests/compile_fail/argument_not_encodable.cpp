@@ -15,6 +15,6 @@ private:
 };
 
 void use(procpool::Writer& out) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](const Closed& closed) { return closed.size(); }, Closed{"text"});
 }

@@ -6,6 +6,6 @@
 #include <string>
 
 void use(procpool::Writer& out, const std::string& text) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](fmt::string_view view) { return view.size(); }, fmt::string_view(text));
 }

@@ -101,7 +101,7 @@ TEST_CASE("Eigen's types are arguments/results and items and expressions arrive 
 
 TEST_CASE("an expression of Eigen's is no result") {
     const auto product = [](const Eigen::Matrix3d& m) { return m * m; };
-    STATIC_REQUIRE_FALSE(procpool::TaskCall<decltype(product), Eigen::Matrix3d>);
+    STATIC_REQUIRE_FALSE(procpool::detail::codec::TaskCall<decltype(product), Eigen::Matrix3d>);
     const auto evaluated = [](const Eigen::Matrix3d& m) { return (m * m).eval(); };
-    STATIC_REQUIRE(procpool::TaskCall<decltype(evaluated), Eigen::Matrix3d>);
+    STATIC_REQUIRE(procpool::detail::codec::TaskCall<decltype(evaluated), Eigen::Matrix3d>);
 }
