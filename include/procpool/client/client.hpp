@@ -23,6 +23,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -153,8 +154,15 @@ public:
             if (client_ != nullptr && slot_ != in_parcel) { client_->give_back(slot_, parcel_.phase()); }
         }
         [[nodiscard]] task::Phase phase() const noexcept { return parcel_.phase(); }
-        [[nodiscard]] task::Outcome outcome() const noexcept { return parcel_.outcome(); }
-        [[nodiscard]] const Loss* loss() const noexcept { return parcel_.loss(); }
+        /// Of a task that is done, all but `exception` is a value.
+        [[nodiscard]] Ending ending() const noexcept { return parcel_.ending(); }
+        /// Null when the task is done.
+        [[nodiscard]] const Failure* failure() const noexcept { return parcel_.failure(); }
+        /// Returns: the exception of a task that is not done. where: which part of a call it is, for people, or
+        /// nothing.
+        [[nodiscard]] std::exception_ptr error(std::string_view where = {}) const {
+            return error_of(*failure(), where, client_->board_.from_workers.reason());
+        }
         [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
             return slot_ == in_parcel ? parcel_.bytes() : client_->board_.results.payload(slot_);
         }
@@ -358,9 +366,9 @@ private:
     [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
     /// What a taken slot tells, without its bytes.
     [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const {
-        return phase == task::Phase::done ? Parcel{phase, slot(index).outcome} : describe_loss(index, phase);
+        return phase == task::Phase::done ? Parcel{phase, slot(index).outcome} : describe_failure(index, phase);
     }
-    [[nodiscard]] Parcel describe_loss(std::uint32_t index, task::Phase phase) const;
+    [[nodiscard]] Parcel describe_failure(std::uint32_t index, task::Phase phase) const;
     void release_payloads(std::uint32_t index, task::Phase phase) noexcept;
     void clear(std::uint32_t index, task::Phase phase) noexcept;
     void give_back(std::uint32_t index, task::Phase phase) noexcept;

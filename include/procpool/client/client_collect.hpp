@@ -211,27 +211,27 @@ inline task::Phase Client::try_take(Ticket ticket) noexcept {
     }
 }
 
-inline Parcel Client::describe_loss(std::uint32_t index, task::Phase phase) const {
+inline Parcel Client::describe_failure(std::uint32_t index, task::Phase phase) const {
     const task::Slot& task = slot(index);
-    const task::Cause cause =
-        std::min(task.cause.load(std::memory_order_relaxed), task::Cause::overwritten);  // whatever is written there
-    Loss loss{cause, task.pid, task.exit_status, {}, {}, {}};
-    if (loss.cause == task::Cause::died) {
-        loss.crash = board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed));
+    auto failure = std::make_unique<Failure>();
+    failure->ending = task.ending(phase);
+    if (failure->ending == Ending::died) {
+        failure->death = {task.pid, task.exit_status,
+                          board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed))};
     }
     const task::Issue& issue = board_.issue(index);
-    if (issue.is_timed()) { loss.timeout = issue.time_limit(); }
+    if (issue.is_timed()) { failure->timeout = issue.time_limit(); }
     if (issue.has(task::Slot::labelled)) {
         const std::lock_guard guard{label_mutex_};
-        loss.label = labels_[index];
+        failure->label = labels_[index];
     }
-    return Parcel{phase, std::make_unique<const Loss>(std::move(loss))};
+    return Parcel{phase, std::move(failure)};
 }
 
 inline Client::Taken Client::take(Ticket ticket) {
     const task::Phase phase = try_take(ticket);
     if (phase == task::Phase::free) { return take_elsewhere(ticket); }
-    if (slot(ticket.slot).outcome == task::Outcome::exception) [[unlikely]] { shed_if_refused(); }
+    if (slot(ticket.slot).outcome == Ending::exception) [[unlikely]] { shed_if_refused(); }
     return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
 }
 
@@ -309,12 +309,12 @@ inline bool Client::kill(Ticket ticket) noexcept {
         const task::Word word = word_of(ticket);
         if (word.phase() == task::Phase::pending) { continue; }  // it was requeued between
         if (word.phase() != task::Phase::started) { return false; }
-        if (word.verdict() == task::Verdict::killed) { return true; }
+        if (word.is_condemned() && word.verdict() == Ending::cancelled) { return true; }
         if (!crew_->can_kill()) {
             request_stop(ticket);
             return true;
         }
-        if (board_.condemn(ticket.slot, word.generation(), task::Verdict::killed)) {
+        if (board_.condemn(ticket.slot, word.generation(), Ending::cancelled)) {
             cancelled_.fetch_add(1, std::memory_order_relaxed);
             crew_->ring();
             return true;

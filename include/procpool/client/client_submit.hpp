@@ -8,6 +8,7 @@
 #include <procpool/log/log.hpp>
 #include <procpool/log/log_sink.hpp>
 #include <procpool/log/tracer.hpp>
+#include <procpool/worker/break_pool.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -194,10 +195,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& orde
     lock.unlock();
     // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the
     // pool moves life first and then looks at the words, so one of the two decides the task.
-    if (life() > task::Life::closing) {
-        board_.lose_pending(index, generation,
-                            life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
-    }
+    if (life() > task::Life::closing) { board_.lose_pending(index, generation, task::ending_by(life())); }
     if (for_one) {
         board_.wake_seats();
     } else {
@@ -348,7 +346,7 @@ inline void Client::close_if_unheld() noexcept {
 /// Effects: everybody whom a new life of the pool concerns learns of it.
 inline void Client::look_at_life() noexcept {
     if (life() > task::Life::closing) {
-        board_.lose_all_pending(task::Cause::terminated);
+        board_.lose_all_pending(Ending::terminated);
         if (!crew_->can_kill()) { request_stop_of_all(); }
     }
     board_.wake_all();
@@ -388,15 +386,11 @@ inline void Client::refork() {
 inline void Client::check_crew() noexcept {
     if (board_.control.ended.load(std::memory_order_acquire) != 0 || !crew_->has_ended()) { return; }
     if (board_.control.ended.load(std::memory_order_acquire) != 0) { return; }
-    board_.from_workers.explain("the supervisor process was killed");
     {
         const std::lock_guard guard{mutex_};
-        if (board_.control.advance(task::Life::broken)) {
-            log::report(LogLevel::error, {.pool = board_.control.name.data()}, "the pool is broken: {}",
-                        board_.from_workers.explanation());
-        }
+        worker::break_pool(board_, "the supervisor process was killed", {.pool = board_.control.name.data()});
     }
-    board_.lose_all(task::Cause::broken);
+    board_.lose_all(Ending::broken);
     board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);  // workers and supervisor may have left marks unset
     board_.notify_parent();
 }
@@ -418,7 +412,7 @@ inline void Client::throw_ended() const {
         case task::Life::terminated:
         case task::Life::killed: throw PoolClosed("procpool: the pool has been terminated");
         case task::Life::broken:
-            throw PoolBroken("procpool: the pool is broken: " + std::string(board_.from_workers.explanation()));
+            throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = board_.from_workers.reason()}));
     }
     throw PoolClosed{};
 }

@@ -4,34 +4,22 @@
 /// \file
 /// Parcel: what a decided task left, once it is out of its slot. ParcelStore: parcels that nobody has asked for yet.
 
-#include <procpool/core/exit_status.hpp>
+#include <procpool/client/failure.hpp>
+#include <procpool/core/ending.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/task/extents.hpp>
-#include <procpool/task/seat.hpp>
 #include <procpool/task/slot.hpp>
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <span>
-#include <string>
 #include <utility>
 
 namespace procpool::inline v0::detail::client {
-
-/// Why a task has no result.
-struct Loss {
-    task::Cause cause{};
-    std::int32_t pid = 0;
-    ExitStatus exit_status{};
-    std::chrono::nanoseconds timeout{};
-    std::string label;
-    task::Crash crash{};
-};
 
 /// Small results lie in it, larger ones on the heap; extents stay where they are and change their owner. Half a line,
 /// since a program may leave a million of them.
@@ -39,15 +27,15 @@ class Parcel {
 public:
     /// Nothing.
     Parcel() noexcept : kind_(Kind::nothing) {}
-    Parcel(task::Phase phase, task::Outcome outcome) noexcept
+    Parcel(task::Phase phase, Ending ending) noexcept
         : kind_(Kind::in_place),
           small_size_(0),
-          outcome_(outcome),
+          ending_(ending),
           phase_(phase) {}
-    explicit Parcel(task::Phase phase, std::unique_ptr<const Loss> loss) noexcept
-        : rest_(const_cast<Loss*>(loss.release())),
-          kind_(Kind::loss),
-          outcome_(task::Outcome::value),
+    Parcel(task::Phase phase, std::unique_ptr<const Failure> failure) noexcept
+        : rest_(const_cast<Failure*>(failure.get())),
+          kind_(Kind::failure),
+          ending_(failure.release()->ending),
           phase_(phase) {}
 
     /// Throws: SharedMemoryExhausted, std::bad_alloc. Requires: it holds no bytes.
@@ -83,10 +71,10 @@ public:
 
     [[nodiscard]] explicit operator bool() const noexcept { return kind_ != Kind::nothing; }
     [[nodiscard]] task::Phase phase() const noexcept { return phase_; }
-    [[nodiscard]] task::Outcome outcome() const noexcept { return outcome_; }
-    /// Null unless the task is lost or cancelled.
-    [[nodiscard]] const Loss* loss() const noexcept {
-        return kind_ == Kind::loss ? static_cast<const Loss*>(rest_) : nullptr;
+    [[nodiscard]] Ending ending() const noexcept { return ending_; }
+    /// Null when the task is done.
+    [[nodiscard]] const Failure* failure() const noexcept {
+        return kind_ == Kind::failure ? static_cast<const Failure*>(rest_) : nullptr;
     }
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
         switch (kind_) {
@@ -94,13 +82,13 @@ public:
             case Kind::heap: return {static_cast<const std::byte*>(rest_), size()};
             case Kind::extents: return {static_cast<task::Extents*>(rest_)->address(run()), size()};
             case Kind::nothing:
-            case Kind::loss: break;
+            case Kind::failure: break;
         }
         return {};
     }
 
 private:
-    enum class Kind : std::uint8_t { nothing, in_place, heap, extents, loss };
+    enum class Kind : std::uint8_t { nothing, in_place, heap, extents, failure };
 
     void put_size(std::size_t size) noexcept { std::memcpy(place_.data(), &size, sizeof size); }
     [[nodiscard]] std::size_t size() const noexcept {
@@ -119,7 +107,7 @@ private:
         rest_ = other.rest_;
         kind_ = std::exchange(other.kind_, Kind::nothing);
         small_size_ = other.small_size_;
-        outcome_ = other.outcome_;
+        ending_ = other.ending_;
         phase_ = other.phase_;
     }
     void clear() noexcept {
@@ -130,7 +118,7 @@ private:
         switch (kind_) {
             case Kind::heap: delete[] static_cast<std::byte*>(rest_); break;
             case Kind::extents: static_cast<task::Extents*>(rest_)->release(run()); break;
-            case Kind::loss: delete static_cast<const Loss*>(rest_); break;
+            case Kind::failure: delete static_cast<const Failure*>(rest_); break;
             case Kind::nothing:
             case Kind::in_place: break;
         }
@@ -140,7 +128,7 @@ private:
     void* rest_;                       // what the kind says
     Kind kind_;
     std::uint8_t small_size_;
-    task::Outcome outcome_;
+    Ending ending_;
     task::Phase phase_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
 
 #include <utility>
@@ -17,8 +18,8 @@ PROCPOOL_DECL TaskCancelled::TaskCancelled() : Error("procpool: the task was can
 PROCPOOL_DECL TaskCancelled::TaskCancelled(const std::string& what) : Error(what) {}
 
 PROCPOOL_DECL TaskTimedOut::TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label)
-    : Error("procpool: task" + (label.empty() ? "" : " '" + label + "'") + " exceeded its timeout of " +
-            std::to_string(std::chrono::duration<double>(limit).count()) + " s"),
+    : Error("procpool: " +
+            detail::core::sentence(Ending::timed_out, {.task = detail::core::task_name(label), .timeout = limit})),
       limit_(limit) {}
 
 PROCPOOL_DECL WaitTimedOut::WaitTimedOut(std::size_t unfinished, std::size_t total)
@@ -30,8 +31,10 @@ PROCPOOL_DECL RemoteError::RemoteError(std::string type_name, const std::string&
       type_name_(std::move(type_name)) {}
 
 PROCPOOL_DECL WorkerDied::WorkerDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace)
-    : Error("procpool: worker " + std::to_string(pid) + " " + to_string(status) + " while it ran " +
-            (label.empty() ? "a task" : "task '" + label + "'") +
+    : Error("procpool: " +
+            detail::core::sentence(
+                Ending::died,
+                {.worker = "worker " + std::to_string(pid), .task = detail::core::task_name(label), .status = status}) +
             (status.signal() == 9 ? "; if nobody sent the signal, the machine may have run out of memory" : "")),
       status_(status),
       pid_(pid),

@@ -7,6 +7,7 @@
 #include <procpool/client/client.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/os/call.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/life_line.hpp>
 #include <procpool/os/memory.hpp>
@@ -134,7 +135,7 @@ public:
         try {
             replace(start());
         } catch (const std::exception& error) {
-            board_.from_workers.explain("refork() failed: " + std::string(error.what()));
+            board_.from_workers.set_reason("refork() failed: " + std::string(error.what()));
             reaped_ = true;
             throw;
         }

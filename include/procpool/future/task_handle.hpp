@@ -9,7 +9,6 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
-#include <procpool/future/backtrace_text.hpp>
 #include <procpool/future/callbacks.hpp>
 #include <procpool/future/completion.hpp>
 #include <procpool/future/watcher.hpp>
@@ -23,29 +22,6 @@
 #include <utility>
 
 namespace procpool::inline v0 {
-
-[[noreturn]] inline void throw_overwritten(const std::string& label) {
-    throw Error("procpool: " + (label.empty() ? "a task" : "task '" + label + "'") +
-                " is lost: a task has written where the pool kept it");
-}
-
-/// Throws: what a lost or cancelled task ends with. where: of the task, for people, or nothing.
-[[noreturn]] inline void throw_loss(const detail::client::Client& client, const detail::client::Client::Taken& taken,
-                                    const std::string& where = {}) {
-    if (taken.phase() == detail::task::Phase::cancelled) { throw TaskCancelled{}; }
-    const detail::client::Loss& loss = *taken.loss();
-    const std::string label = loss.label + (loss.label.empty() || where.empty() ? "" : ", ") + where;
-    switch (loss.cause) {
-        case detail::task::Cause::died:
-            throw WorkerDied(loss.exit_status, loss.pid, label, detail::future::backtrace_text(loss.crash));
-        case detail::task::Cause::timed_out: throw TaskTimedOut(loss.timeout, label);
-        case detail::task::Cause::killed: throw TaskCancelled{};
-        case detail::task::Cause::terminated: throw PoolTerminated{};
-        case detail::task::Cause::overwritten: throw_overwritten(label);
-        case detail::task::Cause::broken: break;
-    }
-    throw PoolBroken("procpool: the pool is broken: " + std::string(client.board().from_workers.explanation()));
-}
 
 /// One task, as long as somebody may ask for its result. Move-only; dropping it detaches the task.
 /// Called by: all but take(), moves and the destructor concurrently with each other and with one take(); so the task's
@@ -122,8 +98,8 @@ public:
     template <class Decode>
     auto take_value(Decode decode) {
         const detail::client::Client::Taken taken = take();
-        if (taken.phase() != detail::task::Phase::done) { throw_loss(*client_, taken); }
-        if (taken.outcome() == detail::task::Outcome::exception) { rethrow(taken); }
+        if (taken.phase() != detail::task::Phase::done) { std::rethrow_exception(taken.error()); }
+        if (taken.ending() == Ending::exception) { rethrow(taken); }
         Reader in{taken.bytes(), client_->place_of()};
         return decode(in);
     }

@@ -4,7 +4,8 @@
 /// \file
 /// How many workers a pool gets, and how many of them may spin.
 
-#include <procpool/os/cgroup.hpp>
+#include <procpool/os/affinity.hpp>
+#include <procpool/os/usable_cpus.hpp>
 
 #include <cstddef>
 
