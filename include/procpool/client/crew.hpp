@@ -9,7 +9,6 @@
 #include <procpool/task/slot.hpp>
 
 #include <cstdint>
-#include <system_error>
 
 namespace procpool::inline v0::detail::client {
 
@@ -77,11 +76,6 @@ public:
 protected:
     virtual void set_waiting(bool) noexcept {}
 };
-
-/// For what a task does that could never come to an end.
-[[noreturn]] inline void throw_deadlock(const char* text) {
-    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur), text);
-}
 
 /// Not null on threads that are workers, and on the first thread of a process that was forked there.
 inline constinit thread_local Crew* crew_of_thread = nullptr;

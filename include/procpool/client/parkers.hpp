@@ -11,12 +11,16 @@
 #include <procpool/sync/parker.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 
 namespace procpool::inline v0::detail::client {
+
+/// A thread that waits for tasks sleeps no longer, then checks that those who should wake it still live.
+inline constexpr std::chrono::milliseconds longest_sleep{100};
 
 /// Called by: any thread of the parent.
 class Parkers {

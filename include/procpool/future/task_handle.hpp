@@ -10,9 +10,9 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/future/backtrace_text.hpp>
-#include <procpool/future/callbacks.hpp>
+#include <procpool/future/callback_thread.hpp>
 #include <procpool/future/completion.hpp>
-#include <procpool/future/watcher.hpp>
+#include <procpool/future/wait_set.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -101,12 +101,10 @@ public:
         if (is_decided()) {
             completion->decide();
         } else {
-            detail::future::Callbacks::of_this_process().watch(client(), ticket(), std::move(completion));
+            detail::future::CallbackThread::of_this_process().watch(client(), ticket(), std::move(completion));
         }
     }
-    void watch(detail::future::Watcher& watcher, detail::future::Watcher::Key key) const {
-        watcher.add(client(), ticket(), key);
-    }
+    void watch(detail::future::WaitSet& set, std::uint64_t key) const { set.add(client(), ticket(), key); }
 
     /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires:
     /// is_decided().

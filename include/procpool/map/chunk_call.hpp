@@ -14,7 +14,7 @@
 #include <procpool/map/orders.hpp>
 #include <procpool/map/sent_chunk.hpp>
 #include <procpool/map/ticker.hpp>
-#include <procpool/pool/hold.hpp>
+#include <procpool/pool/keep_open.hpp>
 #include <procpool/pool/options.hpp>
 
 #include <algorithm>
@@ -204,7 +204,7 @@ protected:
           most_in_flight_(chunks_per_worker * client.board().control.workers),
           stays_(pace != Pace::lazy && client.board().all_slots().size() >= calls_within_calls * most_in_flight_),
           ticker_(options.progress, plan.items.value_or(0)) {
-        if (pace == Pace::call) { hold_.emplace(Hold{client, Hold::Until::returned}); }
+        if (pace == Pace::call) { hold_.emplace(pool::KeepOpen{client, client::OpenUntil::returned}); }
         chunks_.reserve(most_in_flight_);
     }
     ~ChunkCall() = default;
@@ -233,16 +233,16 @@ private:
     }
 
     /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
-    [[nodiscard]] client::Order order() const {
+    [[nodiscard]] client::Submission order() const {
         return {
             .code = plan_.code,
             .patience = chunks_.empty() && pace_ == Pace::call ? client::Patience::wait : client::Patience::try_once,
             .timeout = options_.timeout,
             .priority = options_.priority,
             .label = options_.label,
-            .stays = stays_,
-            .waiter = lease_ ? lease_.index() : client::Order::no_waiter,
-            .held = true};
+            .keeps_slot = stays_,
+            .waiter = lease_ ? lease_.index() : client::Submission::no_waiter,
+            .accepted_before_close = true};
     }
 
     /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not
@@ -463,7 +463,7 @@ private:
     const MapOptions& options_;
     const ChunkPlan plan_;
     const Pace pace_;
-    std::optional<HeldCall> hold_;  // goes after what uses the client
+    std::optional<pool::OpenCall> hold_;  // goes after what uses the client
     const Orders& orders_;
     Wish obeyed_ = Wish::go_on;
     const bool goes_on_;  // after an item has failed

@@ -10,7 +10,7 @@
 #include <procpool/map/outcome.hpp>
 #include <procpool/map/result_range.hpp>
 #include <procpool/map/wrapped.hpp>
-#include <procpool/pool/hold.hpp>
+#include <procpool/pool/keep_open.hpp>
 #include <procpool/pool/process_pool.hpp>
 
 #include <algorithm>
@@ -126,7 +126,7 @@ public:
     /// Effects: the first items are submitted.
     LazyCall(client::Client& client, const MapOptions& options, F f, Input input)
         : client_(client),
-          hold_(client, Hold::Until::joined),
+          hold_(client, client::OpenUntil::joined),
           options_(options),
           f_{input.call(std::move(f))},
           input_(std::move(input)),
@@ -231,7 +231,7 @@ private:
     }
 
     KeptClient client_;
-    Hold hold_;  // who waits for the workers' end may be the very one who would have to read on
+    pool::KeepOpen hold_;  // who waits for the workers' end may be the very one who would have to read on
     const MapOptions options_;
     const Function f_;
     Input input_;

@@ -161,9 +161,6 @@ private:
     std::vector<std::string> memory_;
 };
 
-/// How many workers a pool may have: twice as many seats have to have a number in the word of a task.
-inline constexpr std::size_t most_workers = 2000;
-
 /// The CPUs in this process's affinity mask, at least 1.
 [[nodiscard]] inline std::size_t affinity_cpus() {
     for (int cpus = 1024; cpus <= 1 << 20; cpus *= 2) {
@@ -181,26 +178,3 @@ inline constexpr std::size_t most_workers = 2000;
 }
 
 }  // namespace procpool::detail::os
-
-namespace procpool::inline v0 {
-
-/// The number of CPUs this process may use: its affinity mask, cut by every cgroup quota above it (rounded up); never
-/// 0, and no more than a pool may have workers. The environment variable PROCPOOL_WORKERS overrides it. Throws:
-/// std::invalid_argument when PROCPOOL_WORKERS is not a number of workers that a pool may have.
-[[nodiscard]] inline std::size_t usable_cpus() {
-    if (const char* const text = std::getenv("PROCPOOL_WORKERS"); text != nullptr && *text != '\0') {
-        char* end = nullptr;
-        errno = 0;
-        const long value = std::strtol(text, &end, 10);
-        if (errno != 0 || *end != '\0' || value <= 0 || value > static_cast<long>(detail::os::most_workers)) {
-            throw std::invalid_argument("procpool: PROCPOOL_WORKERS must be a number from 1 to " +
-                                        std::to_string(detail::os::most_workers) + ", not '" + text + "'");
-        }
-        return static_cast<std::size_t>(value);
-    }
-    const double quota = std::ceil(detail::os::Limits{}.cpu_quota());
-    const std::size_t cpus = std::min(detail::os::affinity_cpus(), detail::os::most_workers);
-    return quota < static_cast<double>(cpus) ? std::max<std::size_t>(1, static_cast<std::size_t>(quota)) : cpus;
-}
-
-}  // namespace procpool

@@ -2,15 +2,31 @@
 #pragma once
 
 /// \file
-/// How many workers a pool gets, and how many of them may spin.
+/// usable_cpus(): how many workers a pool gets. spare_cpus(): how many of them may spin.
 
-#include <procpool/os/cgroup.hpp>
+#include <procpool/core/config.hpp>
 
 #include <cstddef>
 
-namespace procpool::inline v0::detail::pool {
+namespace procpool::inline v0 {
+
+/// The number of CPUs this process may use: its affinity mask, cut by every cgroup quota above it (rounded up); never
+/// 0, and no more than a pool may have workers. The environment variable PROCPOOL_WORKERS overrides it. Throws:
+/// std::invalid_argument when PROCPOOL_WORKERS is not a number of workers that a pool may have.
+[[nodiscard]] std::size_t usable_cpus();
+
+namespace detail::pool {
+
+/// The number of workers that a pool may have: twice as many seats need a number in the word of a task.
+inline constexpr std::size_t most_workers = 2000;
 
 /// CPUs that are left when the submitting thread has one: spinning there takes nothing from anybody.
-[[nodiscard]] inline std::size_t spare_cpus() { return os::affinity_cpus() - 1; }
+[[nodiscard]] std::size_t spare_cpus();
 
-}  // namespace procpool::detail::pool
+}  // namespace detail::pool
+
+}  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/pool/cpus.ipp>
+#endif
