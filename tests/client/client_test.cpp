@@ -348,7 +348,7 @@ TEST_CASE("what was accepted before a close is done, however soon the close come
 TEST_CASE("after the end of a pool's life, submissions say which end it was", "[thread]") {
     const auto error_after = [](Life life) -> std::string {
         const ThreadBench bench{4, 1};
-        bench->board().from_workers.explain("of this test");
+        bench->board().from_workers.set_reason("of this test");
         bench->stop(life);
         try {
             static_cast<void>(bench.submit(1));
@@ -386,7 +386,7 @@ TEST_CASE("when a pool is terminated, what has not started is lost at once, and 
     CHECK(refused == 3);
     CHECK(second.is_decided());
     CHECK_FALSE(running.is_decided());
-    CHECK(second.loss().cause == detail::task::Cause::terminated);
+    CHECK(second.failure().ending == Ending::terminated);
     CHECK(third.phase() == Phase::lost);
     GateClosed::open();
     CHECK(running.number() == answer(1));

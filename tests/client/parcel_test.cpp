@@ -3,7 +3,10 @@
 
 #include "support/catch.hpp"
 
+#include <procpool/client/parcel_store.hpp>
 #include <procpool/os/memory.hpp>
+#include <procpool/task/extents.hpp>
+#include <procpool/task/slot.hpp>
 
 #include <algorithm>
 #include <array>
@@ -21,8 +24,8 @@ using detail::task::Phase;
 
 namespace {
 
-Parcel parcel_of(std::span<const std::byte> bytes, detail::task::Outcome outcome = detail::task::Outcome::value) {
-    Parcel parcel{Phase::done, outcome};
+Parcel parcel_of(std::span<const std::byte> bytes, Ending ending = Ending::value) {
+    Parcel parcel{Phase::done, ending};
     parcel.copy(bytes);
     return parcel;
 }
@@ -39,22 +42,23 @@ TEST_CASE("a parcel holds bytes of any number, and moves with them") {
     for (const std::size_t size : {0U, 1U, 15U, 16U, 17U, 1000U}) {
         CAPTURE(size);
         const auto bytes = pattern(size);
-        Parcel first = parcel_of(bytes, detail::task::Outcome::exception);
+        Parcel first = parcel_of(bytes, Ending::exception);
         Parcel second{std::move(first)};
         CHECK(std::ranges::equal(second.bytes(), bytes));
         CHECK(second.phase() == Phase::done);
-        CHECK(second.outcome() == detail::task::Outcome::exception);
+        CHECK(second.ending() == Ending::exception);
     }
 }
 
-TEST_CASE("a parcel keeps the account of a loss") {
+TEST_CASE("a parcel keeps what is known of a failure") {
     const Parcel parcel{Phase::lost,
-                        std::make_unique<const procpool::detail::client::Loss>(procpool::detail::client::Loss{
-                            detail::task::Cause::killed, 17, ExitStatus::from_signal(9), {}, {}, {}})};
+                        std::make_unique<const detail::client::Failure>(detail::client::Failure{
+                            .ending = Ending::cancelled, .death = {.pid = 17, .status = ExitStatus::from_signal(9)}})};
     CHECK(parcel.phase() == Phase::lost);
-    CHECK(parcel.loss()->cause == detail::task::Cause::killed);
-    CHECK(parcel.loss()->pid == 17);
-    CHECK(parcel.loss()->exit_status == ExitStatus::from_signal(9));
+    CHECK(parcel.ending() == Ending::cancelled);
+    CHECK(parcel.failure()->ending == Ending::cancelled);
+    CHECK(parcel.failure()->death.pid == 17);
+    CHECK(parcel.failure()->death.status == ExitStatus::from_signal(9));
     CHECK(parcel.bytes().empty());
 }
 
@@ -67,8 +71,8 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     const auto run = extents.acquire(2 * Extents::extent_size, Extents::stamp(1, 1));
     extents.address(run)[7] = std::byte{9};
     {
-        Parcel first{Phase::done, detail::task::Outcome::value};
-        first.adopt(extents, run, Extents::extent_size + 5);
+        Parcel first{Phase::done, Ending::value};
+        first.adopt(extents, run.first, run.count, Extents::extent_size + 5);
         ParcelStore store;
         store.add(3, std::move(first));
         CHECK(extents.was_owned() == 2);
@@ -81,8 +85,9 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     CHECK(extents.was_owned() == 0);
     {
         ParcelStore store;
-        Parcel parcel{Phase::done, detail::task::Outcome::value};
-        parcel.adopt(extents, extents.acquire(1, Extents::stamp(1, 1)), 1);
+        Parcel parcel{Phase::done, Ending::value};
+        const Extents::Run run = extents.acquire(1, Extents::stamp(1, 1));
+        parcel.adopt(extents, run.first, run.count, 1);
         store.add(1, std::move(parcel));
     }
     CHECK(extents.was_owned() == 0);  // nobody asked for it

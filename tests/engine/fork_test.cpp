@@ -20,7 +20,6 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using detail::task::Cause;
 using detail::task::Life;
 using detail::task::Phase;
 
@@ -80,7 +79,7 @@ TEST_CASE("all works on a kernel without pidfds") {
     const ForkBench bench{4, 2};
     for (std::uint64_t i = 0; i < 20; ++i) { CHECK(bench.submit(i).number() == answer(i)); }
     Task dies = bench.submit(1, [](TaskFrame&) { ::raise(SIGKILL); });
-    CHECK(dies.loss().exit_status == ExitStatus::from_signal(SIGKILL));
+    CHECK(dies.failure().death.status == ExitStatus::from_signal(SIGKILL));
     CHECK(bench.submit(3).number() == answer(3));
 }
 
@@ -119,9 +118,9 @@ TEST_CASE("when the supervisor is killed, every task ends, and later ones are re
     std::thread waiting{[&] { static_cast<void>(tasks[5].wait()); }};
     ::kill(supervisor, SIGKILL);
     waiting.join();
-    for (Task& task : tasks) { CHECK(task.loss().cause == Cause::broken); }
+    for (Task& task : tasks) { CHECK(task.failure().ending == Ending::broken); }
     CHECK_THROWS_AS(bench.submit(1), PoolBroken);
-    CHECK(std::string(bench->board().from_workers.explanation()) == "the supervisor process was killed");
+    CHECK(std::string(bench->board().from_workers.reason()) == "the supervisor process was killed");
 }
 
 TEST_CASE("many threads submit to processes and collect") {

@@ -85,9 +85,10 @@ public:
     [[nodiscard]] procpool::detail::task::Phase phase() {
         return take([](const cli::Client::Taken& taken) { return taken.phase(); });
     }
-    [[nodiscard]] cli::Loss loss() {
-        return take(
-            [](const cli::Client::Taken& taken) { return taken.loss() == nullptr ? cli::Loss{} : *taken.loss(); });
+    [[nodiscard]] cli::Failure failure() {
+        return take([](const cli::Client::Taken& taken) {
+            return taken.failure() == nullptr ? cli::Failure{} : *taken.failure();
+        });
     }
 
 private:

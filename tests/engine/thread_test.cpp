@@ -17,7 +17,6 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using detail::task::Cause;
 using detail::task::Life;
 using detail::task::Phase;
 
@@ -98,7 +97,7 @@ TEST_CASE("a task that ends its thread is lost; the other workers go on") {
     CHECK(in_child([] {
               const ThreadBench bench{4, 2};
               Task task = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); });
-              if (task.loss().cause != Cause::died) { return 1; }
+              if (task.failure().ending != Ending::died) { return 1; }
               return bench.submit(3).number() == answer(3) ? 0 : 2;
           }) == 0);
 }
@@ -107,7 +106,7 @@ TEST_CASE("when every thread has been ended by a task, what is left is lost") {
     CHECK(in_child([] {
               const ThreadBench bench{4, 1};
               Task task = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); });
-              if (task.loss().cause != Cause::died) { return 1; }
+              if (task.failure().ending != Ending::died) { return 1; }
               try {
                   for (int i = 0; i < 1000; ++i) {
                       if (bench.submit(3).phase() != Phase::lost) { return 2; }

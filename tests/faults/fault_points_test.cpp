@@ -119,7 +119,7 @@ private:
     void judge_all(const Jobs& jobs, pid_t victim, std::size_t casualties) {
         std::size_t died = 0;
         for (const Job& one : jobs) {
-            const Ending ending = one.end();
+            const JobEnd ending = one.end();
             if (ending.died != 0 && ending.died == victim) {
                 ++died;
             } else if (!ending.text.empty()) {

@@ -17,21 +17,21 @@
 namespace procpool_test {
 
 /// What became of a job: empty text when its result is right.
-struct Ending {
+struct JobEnd {
     std::string text;
     pid_t died = 0;  // the process a WorkerDied named
 };
 
 struct Job {
     std::function<bool()> ready;
-    std::function<Ending()> end;
+    std::function<JobEnd()> end;
 };
 using Jobs = std::vector<Job>;
 
 template <class Get, class T>
-Ending judge(Get get, const T& expected) {
+JobEnd judge(Get get, const T& expected) {
     try {
-        return get() == expected ? Ending{} : Ending{"a wrong result"};
+        return get() == expected ? JobEnd{} : JobEnd{"a wrong result"};
     } catch (const WorkerDied& died) { return {died.what(), died.pid()}; } catch (const std::exception& error) {
         return {error.what()};
     }

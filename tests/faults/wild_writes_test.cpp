@@ -436,12 +436,12 @@ TEST_CASE("what is told of a task is no longer than it can be") {
     auto hurt = blocked.pool.apply_async(same, 1);
     detail::task::Slot& slot = board_of(blocked.pool).all_slots()[slot_with(blocked.pool, Phase::pending)];
     slot.traits.store(detail::task::Slot::labelled);  // nobody has given it a label
-    slot.cause.store(static_cast<detail::task::Cause>(200));
+    slot.loss.store(static_cast<Ending>(200));
     slot.word.store(0);
-    board_of(blocked.pool).from_workers.reason.fill('x');
+    board_of(blocked.pool).from_workers.reason_text.fill('x');
     board_of(blocked.pool).from_workers.reason_state.store(2);
-    CHECK(board_of(blocked.pool).from_workers.explanation().size() ==
-          board_of(blocked.pool).from_workers.reason.size());
+    CHECK(board_of(blocked.pool).from_workers.reason().size() ==
+          board_of(blocked.pool).from_workers.reason_text.size());
     blocked.open();
     require_overwritten(hurt);
     require_works(blocked.pool);
@@ -472,7 +472,7 @@ TEST_CASE("the processes of workers are told by who forked them") {
     const auto add = [&](const auto* first, std::size_t bytes) {
         places.emplace_back(reinterpret_cast<std::uintptr_t>(first), bytes);
     };
-    add(&board.from_workers, offsetof(detail::task::FromWorkers, reason));
+    add(&board.from_workers, offsetof(detail::task::FromWorkers, reason_text));
     for (detail::task::Seat& seat : board.seats()) { add(&seat, offsetof(detail::task::Seat, crash)); }
     add(board.parkers().data(), board.parkers().size_bytes());
     add(board.mail().data(), board.mail().size_bytes());

@@ -204,7 +204,7 @@ TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and r
     REQUIRE(events(trace, "X", "slow").size() == 1);
     CHECK(events(trace, "X", "slow")[0]["args"]["ended"].text == "timed out");
     REQUIRE(events(trace, "X", "killed").size() == 1);
-    CHECK(events(trace, "X", "killed")[0]["args"]["ended"].text == "killed");
+    CHECK(events(trace, "X", "killed")[0]["args"]["ended"].text == "cancelled");
     CHECK(events(trace, "i", "timeout").size() == 1);
     CHECK(events(trace, "i", "started").size() >= 7);
     CHECK_FALSE(events(trace, "i", "recycled").empty());

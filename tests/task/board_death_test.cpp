@@ -15,7 +15,6 @@
 
 using namespace procpool;
 using namespace procpool_test;
-using detail::task::Cause;
 using detail::task::Phase;
 using detail::task::Word;
 
@@ -61,7 +60,7 @@ public:
         for (std::uint32_t i = 0; i < board_->all_slots().size(); ++i) {
             const Word word = board_.word(i);
             if (word.phase() == Phase::started && word.seat() == victim.seat) {
-                lost += board_->lose(i, word.generation(), Cause::died) ? 1 : 0;
+                lost += board_->lose(i, word.generation(), Ending::died) ? 1 : 0;
             }
         }
         start(victim);

@@ -14,9 +14,7 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using detail::task::Cause;
 using detail::task::Phase;
-using detail::task::Verdict;
 using detail::task::Word;
 
 namespace {
@@ -134,7 +132,7 @@ TEST_CASE("a task goes from free to pending, started, done, taken, free") {
     CHECK(board.word(1).phase() == Phase::done);
     CHECK(board.result(1) == 43);
     CHECK_FALSE(board->finish(*claim, seat));
-    CHECK_FALSE(board->lose(1, claim->generation, Cause::died));
+    CHECK_FALSE(board->lose(1, claim->generation, Ending::died));
     CHECK(board.take(1) == Phase::done);
     CHECK_FALSE(board.take(1));
     board.free(1);
@@ -195,11 +193,11 @@ TEST_CASE("a lost task tells why, and a late result does not count") {
     board.publish(0, 1);
     const auto claim = board->claim(seat);
     REQUIRE(claim);
-    CHECK_FALSE(board->lose_pending(0, claim->generation, Cause::broken));
-    CHECK_FALSE(board->lose(0, claim->generation + 1, Cause::died));
-    CHECK(board->lose(0, claim->generation, Cause::died));
+    CHECK_FALSE(board->lose_pending(0, claim->generation, Ending::broken));
+    CHECK_FALSE(board->lose(0, claim->generation + 1, Ending::died));
+    CHECK(board->lose(0, claim->generation, Ending::died));
     CHECK(board.word(0).phase() == Phase::lost);
-    CHECK(board.slot(0).cause.load() == Cause::died);
+    CHECK(board.slot(0).loss.load() == Ending::died);
     CHECK_FALSE(board->finish(*claim, seat));
     CHECK(board.word(0).phase() == Phase::lost);
     CHECK(board.take(0) == Phase::lost);
@@ -210,11 +208,11 @@ TEST_CASE("a condemned task publishes nothing; its verdict is read after the dea
     board.publish(0, 1);
     const auto claim = board->claim(seat);
     REQUIRE(claim);
-    board.slot(0).word.store(board.word(0).with_verdict(Verdict::timed_out).bits());
+    board.slot(0).word.store(board.word(0).condemned(Ending::timed_out).bits());
     CHECK_FALSE(board->finish(*claim, seat));
     CHECK(board.word(0).phase() == Phase::started);
-    CHECK(board.word(0).verdict() == Verdict::timed_out);
-    CHECK(board->lose(0, claim->generation, Cause::timed_out));
+    CHECK(board.word(0).verdict() == Ending::timed_out);
+    CHECK(board->lose(0, claim->generation, Ending::timed_out));
 }
 
 TEST_CASE("losing all that is pending leaves what runs") {
@@ -222,7 +220,7 @@ TEST_CASE("losing all that is pending leaves what runs") {
     for (std::uint32_t i = 0; i < 3; ++i) { board.publish(i, i); }
     const auto claim = board->claim(seat);
     REQUIRE(claim);
-    board->lose_all_pending(Cause::terminated);
+    board->lose_all_pending(Ending::terminated);
     CHECK(board.word(0).phase() == Phase::started);
     CHECK(board.word(1).phase() == Phase::lost);
     CHECK(board.word(2).phase() == Phase::lost);
@@ -232,11 +230,11 @@ TEST_CASE("losing all that is pending leaves what runs") {
 
     board.publish(3, 3);
     REQUIRE(board->claim(seat));
-    board->lose_all(Cause::broken);
+    board->lose_all(Ending::broken);
     CHECK(board.word(0).phase() == Phase::done);
     CHECK(board.word(3).phase() == Phase::lost);
-    CHECK(board.slot(3).cause.load() == Cause::broken);
-    CHECK(board.slot(1).cause.load() == Cause::terminated);
+    CHECK(board.slot(3).loss.load() == Ending::broken);
+    CHECK(board.slot(1).loss.load() == Ending::terminated);
 }
 
 TEST_CASE("whoever waits for a task is notified, however it ends") {
@@ -260,8 +258,8 @@ TEST_CASE("whoever waits for a task is notified, however it ends") {
             switch (end) {
                 case End::done: CHECK(board->finish(*claim, seat)); break;
                 case End::cancelled: CHECK(board->withdraw(0, generation)); break;
-                case End::lost: CHECK(board->lose_pending(0, generation, Cause::broken)); break;
-                case End::lost_while_running: CHECK(board->lose(0, generation, Cause::died)); break;
+                case End::lost: CHECK(board->lose_pending(0, generation, Ending::broken)); break;
+                case End::lost_while_running: CHECK(board->lose(0, generation, Ending::died)); break;
             }
             CHECK(was_notified());
             CHECK(board.take(0));
@@ -403,7 +401,7 @@ TEST_CASE("a marked task is lost, unless its worker has put its word right") {
     board->lose_overwritten(1);
     CHECK(board.word(1).phase() == Phase::lost);
     CHECK(board.word(1).generation() == 7);
-    CHECK(board.slot(1).cause.load() == detail::task::Cause::overwritten);
+    CHECK(board.slot(1).loss.load() == Ending::overwritten);
     CHECK(board->control.casualties.load() == 1);
 }
 

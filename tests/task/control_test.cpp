@@ -43,26 +43,26 @@ TEST_CASE("of many who move life at once, one moved it", "[thread]") {
 
 TEST_CASE("the first explanation is kept") {
     const auto words = std::make_unique<FromWorkers>();
-    CHECK(words->explanation().empty());
-    words->explain("because");
-    words->explain("because of something else");
-    CHECK(words->explanation() == "because");
+    CHECK(words->reason().empty());
+    words->set_reason("because");
+    words->set_reason("because of something else");
+    CHECK(words->reason() == "because");
 }
 
 TEST_CASE("a long explanation is cut") {
     const auto words = std::make_unique<FromWorkers>();
-    words->explain(std::string(5000, 'x'));
-    CHECK(words->explanation() == std::string(words->reason.size() - 1, 'x'));
+    words->set_reason(std::string(5000, 'x'));
+    CHECK(words->reason() == std::string(words->reason_text.size() - 1, 'x'));
 }
 
 TEST_CASE("an explanation is read whole or not at all", "[thread]") {
     for (int round = 0; round < 200; ++round) {
         const auto words = std::make_unique<FromWorkers>();
-        std::thread a{[&] { words->explain(std::string(500, 'a')); }};
-        std::thread b{[&] { words->explain(std::string(300, 'b')); }};
+        std::thread a{[&] { words->set_reason(std::string(500, 'a')); }};
+        std::thread b{[&] { words->set_reason(std::string(300, 'b')); }};
         std::string seen;
         while (seen.empty()) {
-            seen = words->explanation();
+            seen = words->reason();
             std::this_thread::yield();
         }
         a.join();
@@ -73,9 +73,9 @@ TEST_CASE("an explanation is read whole or not at all", "[thread]") {
 
 TEST_CASE("an explanation that a task has overwritten ends with its place") {
     const auto words = std::make_unique<FromWorkers>();
-    words->explain("because");
-    words->reason.fill('x');
-    CHECK(words->explanation() == std::string(words->reason.size(), 'x'));
+    words->set_reason("because");
+    words->reason_text.fill('x');
+    CHECK(words->reason() == std::string(words->reason_text.size(), 'x'));
     words->reason_state.store(0x41414141);
-    CHECK(words->explanation().empty());
+    CHECK(words->reason().empty());
 }

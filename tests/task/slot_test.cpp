@@ -6,6 +6,7 @@
 #include <vector>
 
 using namespace procpool::detail::task;
+using procpool::Ending;
 
 namespace {
 
@@ -18,21 +19,24 @@ TEST_CASE("all-zero memory is a free slot") {
     CHECK(Word{}.phase() == Phase::free);
     CHECK(Word{}.bits() == 0);
     CHECK_FALSE(Word{}.waited());
-    CHECK(Word{}.verdict() == Verdict::none);
+    CHECK(!Word{}.is_condemned());
 }
 
 TEST_CASE("the fields of a word do not touch each other") {
     for (const std::uint32_t generation : {0U, 1U, 0x80000000U, 0xffffffffU}) {
         for (const std::uint32_t seat : {0U, 1U, 0x800U, Word::most_seats}) {
             for (const bool waited : {false, true}) {
-                for (const Verdict verdict : {Verdict::none, Verdict::timed_out, Verdict::killed}) {
+                for (const Ending verdict : {Ending::value, Ending::timed_out, Ending::cancelled}) {
                     for (const Phase phase : phases) {
-                        const Word word =
-                            Word::pending(generation, waited).started_by(seat).with_verdict(verdict).with(phase);
+                        const Word started = Word::pending(generation, waited).started_by(seat);
+                        const bool condemned = verdict != Ending::value;
+                        const Word word = (condemned ? started.condemned(verdict) : started).with(phase);
                         REQUIRE(word.generation() == generation);
                         REQUIRE(word.seat() == seat);
                         REQUIRE(word.waited() == waited);
-                        REQUIRE(word.verdict() == verdict);
+                        REQUIRE(word.is_condemned() == condemned);
+                        REQUIRE((!condemned || word.verdict() == verdict));
+                        REQUIRE(word.without_verdict().bits() == started.with(phase).bits());
                         REQUIRE(word.phase() == phase);
                         REQUIRE(Word{word.bits()}.bits() == word.bits());
                         REQUIRE(word.with_waited(!waited).waited() == !waited);
@@ -51,7 +55,7 @@ TEST_CASE("a pending word carries nothing of the task before") {
     const Word word = Word::pending(7, false);
     CHECK(word.phase() == Phase::pending);
     CHECK(word.seat() == 0);
-    CHECK(word.verdict() == Verdict::none);
+    CHECK(!word.is_condemned());
     CHECK(Word::pending(7, true).bits() == (word.bits() | Word::waited_bit));
 }
 

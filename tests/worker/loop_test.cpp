@@ -19,7 +19,6 @@ using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
 using detail::task::Life;
-using detail::task::Outcome;
 using detail::task::Phase;
 using detail::worker::Loop;
 
@@ -101,7 +100,7 @@ TEST_CASE("what a task throws is its result, and nothing of what it wrote before
     for (const TaskCode code : {TaskCode{throw_code}, TaskCode{large_throw_code}}) {
         submit(board, 0, 5, code);
         CHECK(loop.run_one());
-        CHECK(board.slot(0).outcome == Outcome::exception);
+        CHECK(board.slot(0).outcome == Ending::exception);
         Reader in{board->results.payload(0)};
         CHECK_THROWS_WITH(std::rethrow_exception(decode_exception(in)), "beyond");
         CHECK(board.take(0) == Phase::done);
@@ -124,7 +123,7 @@ TEST_CASE("a task without a result leaves none, also where the one before left o
         submit(board, 0, 5, code);
         CHECK(loop.run_one());
         CHECK(board->results.payload(0).size() == (code == answer_code ? 8U : 0U));
-        CHECK(board.slot(0).outcome == Outcome::value);
+        CHECK(board.slot(0).outcome == Ending::value);
         CHECK(board.take(0) == Phase::done);
         board.free(0);
     }
@@ -155,7 +154,7 @@ TEST_CASE("a task learns who runs it", "[thread]") {
     CHECK(seen.index == 7);
     CHECK(seen.pid == 1234);
     CHECK(number == 2);
-    CHECK(board.slot(1).outcome == Outcome::value);
+    CHECK(board.slot(1).outcome == Ending::value);
     CHECK_FALSE(in_worker());
 }
 
@@ -355,7 +354,7 @@ TEST_CASE("a result that meets a verdict does not count and holds nothing") {
     current = &board;
     submit(board, 0, 0, [](TaskFrame& frame) {
         std::memset(frame.result.claim(detail::task::Extents::extent_size), 1, 100);
-        current->slot(0).word.store(current->word(0).with_verdict(detail::task::Verdict::killed).bits());
+        current->slot(0).word.store(current->word(0).condemned(Ending::cancelled).bits());
     });
     Loop{*board, 0, host}.run_one();
     CHECK(board.word(0).phase() == Phase::started);

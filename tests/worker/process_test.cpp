@@ -91,7 +91,7 @@ TEST_CASE("a worker cannot write where arguments lie") {
     const auto ticket =
         bench->submit({.code = [](TaskFrame& frame) { const_cast<std::byte&>(frame.arguments[500]) = std::byte{1}; }},
                       [](Writer& out) { static_cast<void>(out.claim(1000)); });
-    CHECK(Task{*bench, *ticket}.loss().exit_status == ExitStatus::from_signal(SIGSEGV));
+    CHECK(Task{*bench, *ticket}.failure().death.status == ExitStatus::from_signal(SIGSEGV));
     CHECK(bench.submit(3).number() == answer(3));
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("a task that calls exit flushes its output and runs its own functions,
                       std::printf("printed ");
                       std::exit(3);
                   });
-                  if (task.loss().exit_status != ExitStatus::from_code(3)) { return 1; }
+                  if (task.failure().death.status != ExitStatus::from_code(3)) { return 1; }
               }
               std::fflush(stdout);
               return 0;
@@ -151,9 +151,9 @@ TEST_CASE("a task that forks and returns twice answers once") {
 
 TEST_CASE("a task that ends its thread ends its worker, and the next one works") {
     const ForkBench bench{4, 1};
-    const cli::Loss loss = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); }).loss();
-    CHECK(loss.cause == detail::task::Cause::died);
-    CHECK(loss.exit_status == ExitStatus::from_code(0));
+    const cli::Failure failure = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); }).failure();
+    CHECK(failure.ending == Ending::died);
+    CHECK(failure.death.status == ExitStatus::from_code(0));
     CHECK(bench.submit(9).number() == answer(9));
 }
 

@@ -19,7 +19,6 @@
 using namespace procpool;
 using namespace procpool_test;
 using namespace std::chrono_literals;
-using detail::task::Cause;
 using detail::task::Life;
 using detail::task::Phase;
 
@@ -66,14 +65,14 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 TEST_CASE("how a worker ended is known, and another takes its place") {
     const ForkBench bench{4, 2};
     for (const int code : {0, 3, 255}) {
-        const cli::Loss loss = bench.submit(static_cast<std::uint64_t>(code), exit_code).loss();
-        CHECK(loss.cause == Cause::died);
-        CHECK(loss.exit_status == ExitStatus::from_code(code));
-        CHECK(loss.pid > 0);
+        const cli::Failure failure = bench.submit(static_cast<std::uint64_t>(code), exit_code).failure();
+        CHECK(failure.ending == Ending::died);
+        CHECK(failure.death.status == ExitStatus::from_code(code));
+        CHECK(failure.death.pid > 0);
     }
     for (const int signal : {SIGKILL, SIGSEGV, SIGTERM}) {
-        const cli::Loss loss = bench.submit(static_cast<std::uint64_t>(signal), raise_code).loss();
-        CHECK(loss.exit_status == ExitStatus::from_signal(signal));
+        const cli::Failure failure = bench.submit(static_cast<std::uint64_t>(signal), raise_code).failure();
+        CHECK(failure.death.status == ExitStatus::from_signal(signal));
     }
     CHECK(bench.submit(5).number() == answer(5));
     wait_until([&] { return ready_workers(bench) == 2; }, "replacements");
@@ -113,7 +112,7 @@ TEST_CASE("a worker that dies after it took a sleeper off the list does not leav
         if (board_of(frame).sleeping.take_one() == detail::task::SeatSet::nobody) { std::exit(1); }
         ::raise(SIGKILL);
     });
-    CHECK(task.loss().exit_status == ExitStatus::from_signal(SIGKILL));
+    CHECK(task.failure().death.status == ExitStatus::from_signal(SIGKILL));
     wait_until([&] { return ready_workers(bench) == 3; }, "a replacement");
     // Three tasks that wait for each other need three workers.
     std::vector<Task> tasks;
@@ -148,7 +147,7 @@ TEST_CASE("a worker that dies while others rely on it to look for work wakes one
         });
         Task next = bench.submit(5);
         CHECK(next.number() == answer(5));
-        CHECK(dies.loss().exit_status == ExitStatus::from_signal(SIGKILL));
+        CHECK(dies.failure().death.status == ExitStatus::from_signal(SIGKILL));
     }
 }
 
@@ -275,8 +274,8 @@ TEST_CASE("terminate asks first, and kills who does not go") {
         wait_until([&] { return running->load() == 1; }, "a task");
         bench->stop(Life::terminated);
         CHECK(third.is_decided());
-        CHECK(task.loss().cause == Cause::terminated);
-        CHECK(third.loss().cause == Cause::terminated);
+        CHECK(task.failure().ending == Ending::terminated);
+        CHECK(third.failure().ending == Ending::terminated);
         CHECK(bench->join(Deadline::after(20s)));
     }
     CHECK(Clock::now() - start < 20s);

@@ -7,8 +7,10 @@
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/client/parcel.hpp>
+#include <procpool/client/parcel_store.hpp>
 #include <procpool/client/parkers.hpp>
 #include <procpool/client/submission.hpp>
+#include <procpool/client/taken.hpp>
 #include <procpool/client/workers_memory.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/deadline.hpp>
@@ -37,6 +39,8 @@ namespace procpool::inline v0::detail::client {
 /// Lives until its pool and the last of its tickets are gone. Called by: parent, any thread, unless said otherwise.
 class Client {
 public:
+    using Taken = client::Taken;
+
     /// Throws: SharedMemoryExhausted.
     Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ);
 
@@ -108,40 +112,6 @@ public:
     /// may have become true: it is the waiter of the tasks concerned. soon: it is expected before a sleep would have
     /// paid for itself; otherwise workers have better use for the processor at once.
     bool wait_on(const Parkers::Lease& lease, core::FunctionRef<bool()> ready, Deadline deadline, bool soon);
-
-    /// A decided task's result, where it lies; freed with this object.
-    class Taken {
-    public:
-        Taken(Client& client, std::uint32_t slot, Parcel&& parcel) noexcept
-            : client_(&client),
-              slot_(slot),
-              parcel_(std::move(parcel)) {}
-        Taken(Taken&& other) noexcept
-            : client_(std::exchange(other.client_, nullptr)),
-              slot_(other.slot_),
-              parcel_(std::move(other.parcel_)) {}
-        Taken& operator=(Taken&&) = delete;
-        ~Taken() {
-            if (client_ != nullptr && slot_ != in_parcel) { client_->give_back(slot_, parcel_.phase()); }
-        }
-        [[nodiscard]] task::Phase phase() const noexcept { return parcel_.phase(); }
-        [[nodiscard]] task::Outcome outcome() const noexcept { return parcel_.outcome(); }
-        [[nodiscard]] const Loss* loss() const noexcept { return parcel_.loss(); }
-        [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
-            return slot_ == in_parcel ? parcel_.bytes() : client_->board_.results.payload(slot_);
-        }
-        /// What the task was given; only if it stayed in its slot.
-        /// None where its slot has another task by now.
-        [[nodiscard]] std::span<const std::byte> arguments() const noexcept {
-            return slot_ != in_parcel ? client_->board_.arguments.payload(slot_) : std::span<const std::byte>{};
-        }
-        static constexpr std::uint32_t in_parcel = 0xffffffff;
-
-    private:
-        Client* client_;
-        std::uint32_t slot_;
-        Parcel parcel_;
-    };
 
     /// Requires: is_decided(); the ticket's holder has not taken or dropped it.
     [[nodiscard]] Taken take(Ticket ticket);
@@ -226,6 +196,8 @@ public:
     }
 
 private:
+    friend class client::Taken;
+
     static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 
@@ -326,9 +298,9 @@ private:
     [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
     /// What a taken slot tells, without its bytes.
     [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const {
-        return phase == task::Phase::done ? Parcel{phase, slot(index).outcome} : describe_loss(index, phase);
+        return phase == task::Phase::done ? Parcel{phase, slot(index).outcome} : describe_failure(index, phase);
     }
-    [[nodiscard]] Parcel describe_loss(std::uint32_t index, task::Phase phase) const;
+    [[nodiscard]] Parcel describe_failure(std::uint32_t index, task::Phase phase) const;
     void release_payloads(std::uint32_t index, task::Phase phase) noexcept;
     void clear(std::uint32_t index, task::Phase phase) noexcept;
     void give_back(std::uint32_t index, task::Phase phase) noexcept;

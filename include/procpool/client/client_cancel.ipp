@@ -38,12 +38,12 @@ PROCPOOL_DECL bool Client::kill(Ticket ticket) noexcept {
         const task::Word word = word_of(ticket);
         if (word.phase() == task::Phase::pending) { continue; }  // it was requeued between
         if (word.phase() != task::Phase::started) { return false; }
-        if (word.verdict() == task::Verdict::killed) { return true; }
+        if (word.is_condemned() && word.verdict() == Ending::cancelled) { return true; }
         if (!crew_->can_kill()) {
             request_stop(ticket);
             return true;
         }
-        if (board_.condemn(ticket.slot, word.generation(), task::Verdict::killed)) {
+        if (board_.condemn(ticket.slot, word.generation(), Ending::cancelled)) {
             cancelled_.fetch_add(1, std::memory_order_relaxed);
             crew_->ring();
             return true;

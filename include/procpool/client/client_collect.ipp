@@ -3,9 +3,10 @@
 
 #include <procpool/client/client_collect.hpp>
 
+#include <procpool/codec/exception.hpp>
 #include <procpool/os/yield.hpp>
 
-#include <algorithm>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -33,32 +34,32 @@ PROCPOOL_DECL task::Phase Client::try_take(Ticket ticket) noexcept {
     }
 }
 
-PROCPOOL_DECL Parcel Client::describe_loss(std::uint32_t index, task::Phase phase) const {
+PROCPOOL_DECL Parcel Client::describe_failure(std::uint32_t index, task::Phase phase) const {
     const task::Slot& task = slot(index);
-    const task::Cause cause =
-        std::min(task.cause.load(std::memory_order_relaxed), task::Cause::overwritten);  // whatever is written there
-    Loss loss{cause, task.pid, task.exit_status, {}, {}, {}};
-    if (loss.cause == task::Cause::died) {
-        loss.crash = board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed));
+    auto failure = std::make_unique<Failure>();
+    failure->ending = task.ending(phase);
+    if (failure->ending == Ending::died) {
+        failure->death = {task.pid, task.exit_status,
+                          board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed))};
     }
     const task::Issue& issue = board_.issue(index);
-    if (issue.is_timed()) { loss.timeout = issue.time_limit(); }
+    if (issue.is_timed()) { failure->timeout = issue.time_limit(); }
     if (issue.has(task::Slot::labelled)) {
         const std::lock_guard guard{label_mutex_};
-        loss.label = labels_[index];
+        failure->label = labels_[index];
     }
-    return Parcel{phase, std::make_unique<const Loss>(std::move(loss))};
+    return Parcel{phase, std::move(failure)};
 }
 
-PROCPOOL_DECL Client::Taken Client::take(Ticket ticket) {
+PROCPOOL_DECL Taken Client::take(Ticket ticket) {
     const task::Phase phase = try_take(ticket);
     if (phase == task::Phase::free) { return take_elsewhere(ticket); }
-    if (slot(ticket.slot).outcome == task::Outcome::exception) [[unlikely]] { shed_if_refused(); }
+    if (slot(ticket.slot).outcome == Ending::exception) [[unlikely]] { shed_if_refused(); }
     return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
 }
 
 /// As take(), when the task's slot does not say that it is decided.
-[[gnu::cold]] PROCPOOL_DECL Client::Taken Client::take_elsewhere(Ticket ticket) {
+[[gnu::cold]] PROCPOOL_DECL Taken Client::take_elsewhere(Ticket ticket) {
     for (;;) {
         {  // A sweep has taken it out of its slot, or does so now, under this mutex.
             const std::lock_guard guard{mutex_};
@@ -160,5 +161,29 @@ PROCPOOL_DECL void Client::give_back(std::uint32_t index, task::Phase phase) noe
     const std::lock_guard guard{mutex_};
     shed();
 }
+
+PROCPOOL_DECL std::exception_ptr Taken::error(std::string_view where) const {
+    return error_of(*failure(), where, client_->board().from_workers.reason());
+}
+
+PROCPOOL_DECL void Taken::require_value() const {
+    if (phase() != task::Phase::done) { std::rethrow_exception(error()); }
+    if (ending() == Ending::exception) {
+        Reader in = reader();
+        std::rethrow_exception(decode_exception(in));
+    }
+}
+
+PROCPOOL_DECL std::span<const std::byte> Taken::bytes() const noexcept {
+    return slot_ == in_parcel ? parcel_.bytes() : client_->board().results.payload(slot_);
+}
+
+PROCPOOL_DECL Reader Taken::reader() const noexcept { return Reader{bytes(), client_->place_of()}; }
+
+PROCPOOL_DECL std::span<const std::byte> Taken::arguments() const noexcept {
+    return slot_ != in_parcel ? client_->board().arguments.payload(slot_) : std::span<const std::byte>{};
+}
+
+PROCPOOL_DECL void Taken::give_back() noexcept { client_->give_back(slot_, parcel_.phase()); }
 
 }  // namespace procpool::detail::client

@@ -3,13 +3,13 @@
 
 #include <procpool/client/client_life.hpp>
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
-#include <procpool/log/log.hpp>
 #include <procpool/log/log_sink.hpp>
+#include <procpool/worker/break_pool.hpp>
 
 #include <mutex>
 #include <optional>
-#include <string>
 
 namespace procpool::inline v0::detail::client {
 
@@ -58,7 +58,7 @@ PROCPOOL_DECL void Client::close_if_unused() noexcept {
 /// Effects: everybody whom a new life of the pool concerns learns of it.
 PROCPOOL_DECL void Client::look_at_life() noexcept {
     if (life() > task::Life::closing) {
-        board_.lose_all_pending(task::Cause::terminated);
+        board_.lose_all_pending(Ending::terminated);
         if (!crew_->can_kill()) { request_stop_of_all(); }
     }
     board_.wake_all();
@@ -98,15 +98,11 @@ PROCPOOL_DECL void Client::refork() {
 PROCPOOL_DECL void Client::check_crew() noexcept {
     if (board_.control.ended.load(std::memory_order_acquire) != 0 || !crew_->has_ended()) { return; }
     if (board_.control.ended.load(std::memory_order_acquire) != 0) { return; }
-    board_.from_workers.explain("the supervisor process was killed");
     {
         const std::lock_guard guard{mutex_};
-        if (board_.control.advance(task::Life::broken)) {
-            log::report(LogLevel::error, {.pool = board_.control.name.data()}, "the pool is broken: {}",
-                        board_.from_workers.explanation());
-        }
+        worker::break_pool(board_, "the supervisor process was killed", {.pool = board_.control.name.data()});
     }
-    board_.lose_all(task::Cause::broken);
+    board_.lose_all(Ending::broken);
     board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);  // workers and supervisor may have left marks unset
     board_.notify_parent();
 }
@@ -118,7 +114,7 @@ PROCPOOL_DECL void Client::throw_ended() const {
         case task::Life::terminated:
         case task::Life::killed: throw PoolClosed("procpool: the pool has been terminated");
         case task::Life::broken:
-            throw PoolBroken("procpool: the pool is broken: " + std::string(board_.from_workers.explanation()));
+            throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = board_.from_workers.reason()}));
     }
     throw PoolClosed{};
 }

@@ -184,10 +184,7 @@ PROCPOOL_DECL Ticket Client::publish(Lock& lock, std::uint32_t index, const Subm
     lock.unlock();
     // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the
     // pool moves life first and then looks at the words, so one of the two decides the task.
-    if (life() > task::Life::closing) {
-        board_.lose_pending(index, generation,
-                            life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
-    }
+    if (life() > task::Life::closing) { board_.lose_pending(index, generation, task::ending_by(life())); }
     if (for_one) {
         board_.wake_seats();
     } else {
@@ -281,7 +278,7 @@ PROCPOOL_DECL void Client::keep(std::uint32_t index, std::uint64_t serial, task:
         added = true;
         if (phase != task::Phase::done) { return; }  // what a lost one has left goes with its slot: see clear()
         if (const auto large = board_.results.held(index); large.run.count != 0) {
-            kept.adopt(board_.results.extents(), large.run, large.size);
+            kept.adopt(board_.results.extents(), large.run.first, large.run.count, large.size);
             slot(index).result_bytes = 0;
         } else {
             kept.copy(board_.results.payload(index));

@@ -4,7 +4,6 @@
 /// \file
 /// Deadline: a point on the monotonic clock, or never.
 
-#include <algorithm>
 #include <chrono>
 
 namespace procpool::inline v0 {
@@ -36,7 +35,7 @@ public:
     [[nodiscard]] bool is_never() const noexcept { return when_ == Clock::time_point::max(); }
     [[nodiscard]] bool passed() const noexcept { return !is_never() && Clock::now() >= when_; }
     [[nodiscard]] Clock::time_point when() const noexcept { return when_; }
-    [[nodiscard]] Deadline or_sooner(Deadline other) const noexcept { return Deadline{std::min(when_, other.when_)}; }
+    [[nodiscard]] Deadline or_sooner(Deadline other) const noexcept { return other.when_ < when_ ? other : *this; }
 
 private:
     Clock::time_point when_;

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// What procpool throws. A task's own exception is none of these: it arrives as it was thrown.
+/// Error and its kinds: the exceptions of procpool's own. A task's exception arrives as it was thrown.
 
+#include <procpool/core/config.hpp>
 #include <procpool/core/exit_status.hpp>
 
 #include <chrono>
@@ -12,7 +13,6 @@
 #include <new>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 namespace procpool::inline v0 {
 
@@ -23,14 +23,14 @@ struct Error : std::runtime_error {
 
 /// A submission after close(), terminate() or kill().
 struct PoolClosed : Error {
-    PoolClosed() : Error("procpool: the pool is closed") {}
-    explicit PoolClosed(const std::string& what) : Error(what) {}
+    PoolClosed();
+    explicit PoolClosed(const std::string& what);
 };
 
 /// The task was unfinished when the pool was terminated or killed.
 struct PoolTerminated : Error {
-    PoolTerminated() : Error("procpool: the pool was terminated before the task finished") {}
-    explicit PoolTerminated(const std::string& what) : Error(what) {}
+    PoolTerminated();
+    explicit PoolTerminated(const std::string& what);
 };
 
 /// Workers keep dying before they can take a task, or the supervisor is gone; what() says why.
@@ -40,8 +40,8 @@ struct PoolBroken : Error {
 
 /// cancel() or kill() ended the task.
 struct TaskCancelled : Error {
-    TaskCancelled() : Error("procpool: the task was cancelled") {}
-    explicit TaskCancelled(const std::string& what) : Error(what) {}
+    TaskCancelled();
+    explicit TaskCancelled(const std::string& what);
 };
 
 /// A value cannot travel, or its bytes do not decode.
@@ -52,10 +52,7 @@ struct CodecError : Error {
 /// The task ran longer than its timeout.
 class TaskTimedOut : public Error {
 public:
-    explicit TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label = {})
-        : Error("procpool: task" + (label.empty() ? "" : " '" + label + "'") + " exceeded its timeout of " +
-                std::to_string(std::chrono::duration<double>(limit).count()) + " s"),
-          limit_(limit) {}
+    explicit TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label = {});
     [[nodiscard]] std::chrono::nanoseconds limit() const noexcept { return limit_; }
 
 private:
@@ -65,19 +62,17 @@ private:
 /// as_completed() was given a time limit, and some futures were not ready by then.
 class WaitTimedOut : public Error {
 public:
-    WaitTimedOut(std::size_t unfinished, std::size_t total)
-        : Error("procpool: " + std::to_string(unfinished) + " of " + std::to_string(total) + " futures unfinished"),
-          unfinished_(unfinished) {}
+    WaitTimedOut(std::size_t unfinished, std::size_t total);
     [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_; }
 
 private:
     std::size_t unfinished_;
 };
 
-/// An exception of a type that does not travel as itself, or something thrown that is no exception.
+/// An exception of a type that does not travel as itself, or a thrown object that is no std::exception.
 class RemoteError : public Error {
 public:
-    RemoteError(std::string type_name, const std::string& what) : Error(what), type_name_(std::move(type_name)) {}
+    RemoteError(std::string type_name, const std::string& what);
     /// The demangled name of the type that was thrown.
     [[nodiscard]] const std::string& type_name() const noexcept { return type_name_; }
 
@@ -88,13 +83,7 @@ private:
 /// The process that ran the task ended before the task did.
 class WorkerDied : public Error {
 public:
-    WorkerDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {})
-        : Error("procpool: worker " + std::to_string(pid) + " " + to_string(status) + " while it ran " +
-                (label.empty() ? "a task" : "task '" + label + "'") + hint(status)),
-          status_(status),
-          pid_(pid),
-          label_(std::move(label)),
-          backtrace_(std::move(backtrace)) {}
+    WorkerDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {});
 
     [[nodiscard]] ExitStatus exit_status() const noexcept { return status_; }
     [[nodiscard]] std::int32_t pid() const noexcept { return pid_; }
@@ -104,10 +93,6 @@ public:
     [[nodiscard]] const std::string& backtrace() const noexcept { return backtrace_; }
 
 private:
-    static std::string hint(ExitStatus status) {
-        return status.signal() == 9 ? "; if nobody sent the signal, the machine may have run out of memory" : "";
-    }
-
     ExitStatus status_;
     std::int32_t pid_;
     std::string label_;
@@ -119,7 +104,7 @@ class SharedMemoryExhausted : public std::bad_alloc {
 public:
     SharedMemoryExhausted() = default;
     explicit SharedMemoryExhausted(std::uint64_t bytes) noexcept : bytes_(bytes) {}
-    [[nodiscard]] const char* what() const noexcept override { return "procpool: not enough shared memory"; }
+    [[nodiscard]] const char* what() const noexcept override;
     /// How much was asked for; 0 when unknown.
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
@@ -128,3 +113,7 @@ private:
 };
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/core/error.ipp>
+#endif

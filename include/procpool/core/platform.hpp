@@ -4,6 +4,8 @@
 /// \file
 /// Constants of the machine that a shared layout may depend on, and hints to the processor.
 
+#include <procpool/core/requirements.hpp>
+
 #include <cstddef>
 
 namespace procpool::inline v0 {

@@ -4,23 +4,17 @@
 /// \file
 /// type_name(), demangle(): types and functions as a person would write it.
 
-#include <cxxabi.h>
-#include <cstdlib>
-#include <memory>
+#include <procpool/core/config.hpp>
+
 #include <string>
 #include <typeinfo>
 
 namespace procpool::inline v0 {
 
 /// Returns: a name as the source has it, or as it is when it is not mangled.
-[[nodiscard]] inline std::string demangle(const char* mangled) {
-    int status = 0;
-    const std::unique_ptr<char, void (*)(void*)> name{abi::__cxa_demangle(mangled, nullptr, nullptr, &status),
-                                                      std::free};
-    return status == 0 ? name.get() : mangled;
-}
+[[nodiscard]] std::string demangle(const char* mangled);
 
-[[nodiscard]] inline std::string type_name(const std::type_info& type) { return demangle(type.name()); }
+[[nodiscard]] std::string type_name(const std::type_info& type);
 
 template <class T>
 [[nodiscard]] std::string type_name() {
@@ -28,3 +22,7 @@ template <class T>
 }
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/core/type_name.ipp>
+#endif

@@ -134,7 +134,7 @@ public:
         try {
             replace(start());
         } catch (const std::exception& error) {
-            board_.from_workers.explain("refork() failed: " + std::string(error.what()));
+            board_.from_workers.set_reason("refork() failed: " + std::string(error.what()));
             reaped_ = true;
             throw;
         }

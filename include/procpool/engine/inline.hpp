@@ -43,14 +43,10 @@ public:
         seat.state.store(task::SeatState::ready, std::memory_order_relaxed);
         board_.control.workers_started.store(1, std::memory_order_relaxed);
         board_.control.workers_up.store(1, std::memory_order_relaxed);
-        if (!setup_.initializer) { return; }
         const AsWorker now{board_};
-        try {
-            setup_.initializer();
-        } catch (...) {
-            throw PoolBroken("procpool: the pool is broken: the initializer threw " +
-                             worker::describe_current_exception());
-        }
+        static_cast<void>(worker::initialize(setup_, 0, [](const std::string& reason) {
+            throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = reason}));
+        }));
     }
 
     void ring() noexcept override {}
@@ -62,14 +58,9 @@ public:
         // Calls of other threads would wait for the caller's task.
         if (!is_in_task() && !wait_for_calls(deadline)) { return false; }
         const std::lock_guard guard{running_};
-        if (board_.control.ended.exchange(1) == 0 && setup_.finalizer) {
+        if (board_.control.ended.exchange(1) == 0) {
             const AsWorker now{board_};
-            try {
-                setup_.finalizer();
-            } catch (...) {  // as in the other engines
-                procpool::log(LogLevel::warning, "the finalizer of worker 0 threw {}",
-                              worker::describe_current_exception());
-            }
+            worker::finalize(setup_, 0);
         }
         return true;
     }

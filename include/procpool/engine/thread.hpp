@@ -14,6 +14,7 @@
 #include <procpool/os/signals.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/worker/break_pool.hpp>
 #include <procpool/worker/deadlines.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/setup.hpp>
@@ -257,44 +258,24 @@ private:
                 loop.run();
                 posts_[index].loop = nullptr;
             }
-            finalize();
+            worker::finalize(setup_, index);
         }
     }
 
     [[nodiscard]] bool initialize(std::uint32_t index) noexcept {
-        if (!setup_.initializer) { return true; }
-        try {
-            setup_.initializer();
-            return true;
-        } catch (...) {
-            board_.from_workers.explain("the initializer of worker " + std::to_string(index) + " threw " +
-                                        worker::describe_current_exception());
-            if (board_.control.advance(task::Life::broken)) {
-                procpool::log(LogLevel::error, "the pool is broken: {}", board_.from_workers.explanation());
-            }
-            board_.lose_all_pending(task::Cause::broken);
+        return worker::initialize(setup_, index, [this](const std::string& reason) {
+            worker::break_pool(board_, reason, log::log_subject());
+            board_.lose_all_pending(Ending::broken);
             board_.wake_all();
             board_.notify_parent();
-            return false;
-        }
-    }
-
-    void finalize() noexcept {
-        if (!setup_.finalizer) { return; }
-        try {
-            setup_.finalizer();
-        } catch (...) {  // the worker ends anyway, and no task is left to fail
-            procpool::log(LogLevel::warning, "the finalizer of worker {} threw {}", task::thread_context.index,
-                          worker::describe_current_exception());
-        }
+        });
     }
 
     void leave() noexcept {
         // acq_rel: the last one sees all that the others did.
         if (alive_.fetch_sub(1, std::memory_order_acq_rel) != 1) { return; }
         board_.control.advance(task::Life::closing);
-        board_.lose_all(board_.control.life.load() == task::Life::broken ? task::Cause::broken
-                                                                         : task::Cause::terminated);
+        board_.lose_all(task::ending_by(board_.control.life.load()));
         board_.control.ended.store(1, std::memory_order_release);
         board_.notify_parent();
     }

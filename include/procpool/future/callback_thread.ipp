@@ -5,6 +5,7 @@
 
 #include <procpool/client/client.hpp>
 #include <procpool/log/log.hpp>
+#include <procpool/os/per_process.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_exit.hpp>
 #include <procpool/os/signals.hpp>
@@ -19,17 +20,8 @@
 namespace procpool::inline v0::detail::future {
 
 PROCPOOL_DECL CallbackThread& CallbackThread::of_this_process() {
-    static constinit std::atomic<CallbackThread*> newest{
-        nullptr};  // never destroyed: the thread may run until the program ends
-    CallbackThread* seen = newest.load(std::memory_order_acquire);
-    while (seen == nullptr || !seen->is_mine()) {
-        auto fresh = std::make_unique<CallbackThread>();
-        // acq_rel: publishes what was made; a loser's was never seen by anybody.
-        if (newest.compare_exchange_strong(seen, fresh.get(), std::memory_order_acq_rel, std::memory_order_acquire)) {
-            return *fresh.release();
-        }
-    }
-    return *seen;
+    static constinit os::PerProcess<CallbackThread> of_process;
+    return of_process.get([] { return new CallbackThread; });
 }
 
 PROCPOOL_DECL void CallbackThread::begin() {

@@ -5,6 +5,7 @@
 /// TaskTiming: when and where a task ran, from the trace.
 
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/ending.hpp>
 #include <procpool/log/chronicle.hpp>
 
 #include <algorithm>
@@ -17,7 +18,7 @@
 
 namespace procpool::inline v0 {
 
-using TaskEnd = detail::log::TraceEnd;
+using TaskEnd = Ending;
 
 /// One run of a task, or of a chunk of a map. It was queued before it was started, and started before it was finished.
 struct TaskTiming {

@@ -4,6 +4,7 @@
 /// \file
 /// Trace: when which task ran on which worker, as far as there is room for it.
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/log/journal.hpp>
 
@@ -17,8 +18,6 @@
 namespace procpool::inline v0::detail::log {
 
 enum class TraceKind : std::uint8_t { pool, task, started, died, timed_out, recycled };
-/// What became of a task.
-enum class TraceEnd : std::uint8_t { value, exception, died, timed_out, killed, terminated };
 
 /// Times are those of the steady clock, in nanoseconds.
 struct TraceRecord {
@@ -33,7 +32,7 @@ struct TraceRecord {
     std::uint32_t items;  // that were finished; 0: a task of one call
     std::uint16_t attempt;
     TraceKind kind;
-    TraceEnd ended;
+    Ending ended;
     ShortText<47> text;  // label of the task, name of the pool
 };
 

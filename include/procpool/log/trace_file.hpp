@@ -4,6 +4,7 @@
 /// \file
 /// write_trace(): when which task ran on which worker, as a file that trace viewers open.
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/printable.hpp>
 #include <procpool/log/chronicle.hpp>
 #include <procpool/os/file.hpp>
@@ -90,8 +91,8 @@ public:
             event(fmt::format(
                 R"("ph":"X","cat":"task","name":{},{},"dur":{},"args":{{"task":{},"attempt":{},"process":{},"ended":"{}","queued_us":{}{}{}}})",
                 json_string(label.empty() ? std::string_view{record.items == 0 ? "task" : "chunk"} : label), where,
-                microseconds(record.end - record.begin), record.task, record.attempt, record.pid, name_of(record.ended),
-                microseconds(std::max<std::int64_t>(0, record.begin - record.queued)),
+                microseconds(record.end - record.begin), record.task, record.attempt, record.pid,
+                to_string(record.ended), microseconds(std::max<std::int64_t>(0, record.begin - record.queued)),
                 record.cpu < 0 ? std::string{} : ",\"cpu_us\":" + microseconds(record.cpu),
                 record.items == 0 ? std::string{} : fmt::format(",\"items\":{}", record.items)));
         } else {
@@ -124,17 +125,6 @@ private:
 
     [[nodiscard]] static std::string microseconds(std::int64_t nanoseconds) {
         return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
-    }
-    [[nodiscard]] static std::string_view name_of(log::TraceEnd end) noexcept {
-        switch (end) {
-            case log::TraceEnd::value: return "value";
-            case log::TraceEnd::exception: return "exception";
-            case log::TraceEnd::died: return "worker died";
-            case log::TraceEnd::timed_out: return "timed out";
-            case log::TraceEnd::killed: return "killed";
-            case log::TraceEnd::terminated: break;
-        }
-        return "terminated";
     }
     [[nodiscard]] static std::string_view name_of(log::TraceKind kind) noexcept {
         switch (kind) {

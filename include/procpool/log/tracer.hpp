@@ -70,7 +70,7 @@ public:
           cpu_(os::thread_cpu_time()) {
         board.tag(slot).started.store(trace_time(), std::memory_order_relaxed);
     }
-    void end(std::uint64_t task, std::uint32_t worker, std::int32_t pid, std::uint64_t items, bool threw) noexcept {
+    void end(std::uint64_t task, std::uint32_t worker, std::int32_t pid, std::uint64_t items, Ending ended) noexcept {
         trace_task(board_, slot_,
                    {.begin = 0,
                     .end = 0,
@@ -83,7 +83,7 @@ public:
                     .items = static_cast<std::uint32_t>(items),
                     .attempt = 0,
                     .kind = {},
-                    .ended = threw ? log::TraceEnd::exception : log::TraceEnd::value,
+                    .ended = ended,
                     .text = {}});
     }
 

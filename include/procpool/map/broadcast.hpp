@@ -54,7 +54,7 @@ auto ProcessPool<E>::broadcast(F f, Args&&... args) {
         }
         if (to.is_in_task()) {
             detail::core::throw_deadlock("procpool: broadcast() in a task of the pool");
-        }                                                           // which would have to end first
+        }                                                     // which would have to end first
         const std::lock_guard one_at_a_time{broadcasting()};  // a worker's mail holds one task
         std::vector<Future<Result>> futures;
         futures.reserve(size());

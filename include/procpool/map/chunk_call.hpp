@@ -346,7 +346,7 @@ private:
         const std::size_t count = chunk.head.count;
         Reader in{taken.bytes(), client_.place_of()};
         if (finished &&
-            taken.outcome() == task::Outcome::exception) {  // it got to no item, or there was no room for the results
+            taken.ending() == Ending::exception) {  // it got to no item, or there was no room for the results
             fail(chunk.first + skipped, count - skipped, decode_exception(in));
             settled_ += count - skipped;
             return;
@@ -404,11 +404,10 @@ private:
     /// The worker has died, or was stopped, before it was through. Returns: the item before which everything is
     /// settled.
     std::size_t settle_loss(SentChunk& chunk, const client::Client::Taken& taken, std::size_t at) {
-        const task::Cause cause = taken.loss()->cause;
-        const bool alone = cause == task::Cause::died || cause == task::Cause::timed_out;
+        const bool alone = core::may_retry(taken.ending());
         const unsigned attempts = at == chunk.casualty ? chunk.attempt : 0;
         if (alone && attempts < options_.retries && !stopped_) {
-            client_.board().control.count_retry(cause == task::Cause::timed_out);
+            client_.board().control.count_retry(taken.ending());
             chunk.casualty = at;
             chunk.attempt = attempts + 1;
             const std::size_t from = plan_.folds && !chunk.is_apart()
@@ -418,9 +417,7 @@ private:
             return from;
         }
         const std::size_t end = alone ? at + 1 : chunk.head.count;
-        try {
-            throw_loss(client_, taken, "item " + std::to_string(chunk.first + at));
-        } catch (...) { fail(chunk.first + at, end - at, std::current_exception()); }
+        fail(chunk.first + at, end - at, taken.error("item " + std::to_string(chunk.first + at)));
         chunk.casualty = SentChunk::nobody;
         if (end < chunk.head.count && !stopped_) { run_again(chunk, taken, end, {}); }
         return end;
@@ -434,7 +431,7 @@ private:
     }
 
     void lose_rest(const SentChunk& chunk, const client::Client::Taken& taken, std::size_t from) {
-        fail(chunk.first + from, chunk.head.count - from, chunk.error_of_overwritten(client_, taken));
+        fail(chunk.first + from, chunk.head.count - from, chunk.error_of_overwritten(taken));
         settled_ += chunk.head.count - from;
     }
 

@@ -11,6 +11,7 @@
 #include <procpool/map/orders.hpp>
 #include <procpool/map/read_input.hpp>
 #include <procpool/map/results.hpp>
+#include <procpool/pool/call_threads.hpp>
 #include <procpool/pool/keep_open.hpp>
 #include <procpool/pool/process_pool.hpp>
 

@@ -54,13 +54,10 @@ struct SentChunk {
         return true;
     }
     /// Returns: why it is lost, when a task has written where its slot is.
-    [[nodiscard]] std::exception_ptr error_of_overwritten(const client::Client& client,
-                                                          const client::Client::Taken& taken) const {
-        try {
-            const std::string where = "item " + std::to_string(first + head.skip);
-            if (taken.phase() != task::Phase::done) { throw_loss(client, taken, where); }
-            throw_overwritten(where);
-        } catch (...) { return std::current_exception(); }
+    [[nodiscard]] std::exception_ptr error_of_overwritten(const client::Client::Taken& taken) const {
+        const std::string where = "item " + std::to_string(first + head.skip);
+        if (taken.phase() != task::Phase::done) { return taken.error(where); }
+        return client::error_of({.ending = Ending::overwritten}, where, {});
     }
     [[nodiscard]] bool is_decided() const { return !is_taken() && task.is_decided(); }
     /// What is left of one whose task has been moved away.

@@ -17,9 +17,6 @@ namespace procpool::inline v0 {
 
 namespace detail::pool {
 
-/// The number of workers that a pool may have: twice as many seats need a number in the word of a task.
-inline constexpr std::size_t most_workers = 2000;
-
 /// CPUs that are left when the submitting thread has one: spinning there takes nothing from anybody.
 [[nodiscard]] std::size_t spare_cpus();
 

@@ -3,6 +3,7 @@
 
 #include <procpool/pool/cpus.hpp>
 
+#include <procpool/core/most_workers.hpp>
 #include <procpool/os/cgroup.hpp>
 
 #include <algorithm>
@@ -15,7 +16,7 @@
 namespace procpool::inline v0 {
 
 PROCPOOL_DECL std::size_t usable_cpus() {
-    using detail::pool::most_workers;
+    using detail::core::most_workers;
     if (const char* const text = std::getenv("PROCPOOL_WORKERS"); text != nullptr && *text != '\0') {
         char* end = nullptr;
         errno = 0;

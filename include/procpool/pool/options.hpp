@@ -5,6 +5,7 @@
 /// What a pool and its calls can be told.
 
 #include <procpool/core/config.hpp>
+#include <procpool/core/most_workers.hpp>
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/progress.hpp>
 
@@ -37,7 +38,7 @@ struct PoolOptions {
     /// When which task ran on which worker is recorded, for write_trace().
     bool trace = false;
 
-    static constexpr std::size_t max_workers = detail::pool::most_workers;
+    static constexpr std::size_t max_workers = detail::core::most_workers;
     static constexpr std::size_t max_queue_capacity = std::size_t{1} << 20;
 };
 

@@ -150,10 +150,11 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
         stats.completed += seat.completed.load(std::memory_order_relaxed);
         stats.failed += seat.failed.load(std::memory_order_relaxed);
     }
-    stats.failed += board.control.casualties.load(std::memory_order_relaxed);
+    const detail::task::Control::Losses losses = board.control.losses();
+    stats.failed += losses.casualties;
     stats.cancelled = client().cancelled();
-    stats.timed_out = board.control.timed_out.load(std::memory_order_relaxed);
-    stats.retried = board.control.retried.load(std::memory_order_relaxed);
+    stats.timed_out = losses.timed_out;
+    stats.retried = losses.retried;
     stats.workers_recycled = board.control.workers_recycled.load(std::memory_order_relaxed);
     stats.workers_started = board.control.workers_started.load(std::memory_order_relaxed);
     stats.workers_died = board.control.workers_died.load(std::memory_order_relaxed);

@@ -7,12 +7,11 @@
 
 #include <procpool/core/error.hpp>
 #include <procpool/core/platform.hpp>
-#include <procpool/os/identity.hpp>
 #include <procpool/os/memory.hpp>
+#include <procpool/os/per_process.hpp>
 #include <procpool/shm/space.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +26,7 @@ namespace procpool::inline v0::detail::shm {
 /// memory, and no two touch, so a task that writes beyond a block harms nobody. In a child forked later the heap's
 /// contents can be read and written, but frees are ignored there, and what the child allocates comes from a heap of the
 /// child's own.
-class Heap {
+class Heap : public os::OfOneProcess {
 public:
     /// Returns: the heap of this process, made at the first call. Throws: SharedMemoryExhausted, std::system_error.
     [[nodiscard]] static Heap& of_this_process();
@@ -80,9 +79,6 @@ public:
         freed_ = 0;
         if (free_warm_bytes() > keep_warm) { static_cast<void>(shed()); }
     }
-
-    /// Whether this is the process that made the heap.
-    [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
     [[nodiscard]] bool holds(const void* address) const noexcept {
         const auto* const byte = static_cast<const std::byte*>(address);
@@ -155,8 +151,7 @@ private:
 
     Heap()
         : mapping_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
-          space_(mapping_.size()),
-          owner_(os::process_token()) {}
+          space_(mapping_.size()) {}
 
     /// Behind a large block lies a page that belongs to nobody, so that a loop which runs a little too far meets no
     /// other block. It is not protected: the workers that there are would not see that, and those forked while it is
@@ -239,31 +234,20 @@ private:
     Space space_;
     Pages pages_;
     std::size_t freed_ = 0;  // since the last look at what is warm
-    os::Token owner_;
-    Heap* inherited_ = newest_;
+    const Heap* inherited_ = heaps_.newest();
 
-    /// The newest heap of this process or an ancestor; the others follow by inherited_. Heaps are never destroyed:
-    /// statics of the program may use them to the end, and the kernel takes the memory with the last process.
-    static inline constinit std::atomic<Heap*> newest_{nullptr};
+    /// The newest heap of this process or an ancestor; the others follow by inherited_. The kernel takes their memory
+    /// with the last process.
+    static inline constinit os::PerProcess<Heap> heaps_{};
 };
 
 inline Heap& Heap::of_this_process() {
-    Heap* heap = newest_.load(std::memory_order_acquire);
-    while (heap == nullptr || !heap->is_mine()) {
-        Heap* const fresh = new Heap;
-        // acq_rel: publishes the heap's construction to whoever loads newest_; a loser's heap was never seen by
-        // anybody.
-        if (newest_.compare_exchange_strong(heap, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
-            return *fresh;
-        }
-        delete fresh;
-    }
-    return *heap;
+    return heaps_.get([] { return new Heap; });
 }
 
 /// Returns: the heap of this process or of an ancestor in which `address` lies, or null. Called by: any thread.
 [[nodiscard]] inline const Heap* heap_of(const void* address) noexcept {
-    for (const Heap* heap = Heap::newest_.load(std::memory_order_acquire); heap != nullptr; heap = heap->inherited_) {
+    for (const Heap* heap = Heap::heaps_.newest(); heap != nullptr; heap = heap->inherited_) {
         if (heap->holds(address)) { return heap; }
     }
     return nullptr;

@@ -215,7 +215,7 @@ public:
             // A task has written there, and who waits for this one will find out. It is nothing of this worker's any
             // more.
             if (expected.generation() != claim.generation) [[unlikely]] { return true; }
-            if (expected.phase() != Phase::started || expected.verdict() != Verdict::none) { return false; }
+            if (expected.phase() != Phase::started || expected.is_condemned()) { return false; }
         }
         reach(FaultPoint::after_done);
         announce(claim.slot, expected);
@@ -267,13 +267,13 @@ public:
     }
 
     /// Effects: a task that runs shall not be finished: its worker publishes nothing, and the verdict is what it ends
-    /// with when the worker is dead; `killed` overrules `timed_out`, which may mean another attempt. Returns: false
+    /// with when the worker is dead; `cancelled` overrules `timed_out`, which may mean another attempt. Returns: false
     /// when it is not running, or condemned already. Called by: parent and supervisor; the supervisor kills.
-    bool condemn(std::uint32_t slot, std::uint32_t generation, Verdict verdict) noexcept {
+    bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept {
         return change(slot, generation, Phase::started, [&](Word word) {
             const bool may =
-                word.verdict() == Verdict::none || (word.verdict() == Verdict::timed_out && verdict == Verdict::killed);
-            return may ? word.with_verdict(verdict) : word;
+                !word.is_condemned() || (word.verdict() == Ending::timed_out && verdict == Ending::cancelled);
+            return may ? word.condemned(verdict) : word;
         });
     }
 
@@ -281,7 +281,7 @@ public:
     /// supervisor.
     bool requeue(std::uint32_t slot, Word started) noexcept {
         if (queue.ring(Queue::requeued).is_full()) { return false; }
-        const Word pending = started.with_verdict(Verdict::none).with_seat(0).with(Phase::pending);
+        const Word pending = started.without_verdict().with_seat(0).with(Phase::pending);
         std::uint64_t bits = started.bits();
         if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) {
             return false;
@@ -291,8 +291,8 @@ public:
     }
 
     /// Effects: a task whose worker is dead is lost. Returns: false when its word has changed. Called by: supervisor.
-    bool lose_started(std::uint32_t slot, Word started, Cause cause) noexcept {
-        slots_[slot].cause.store(cause, std::memory_order_relaxed);
+    bool lose_started(std::uint32_t slot, Word started, Ending ending) noexcept {
+        slots_[slot].loss.store(ending, std::memory_order_relaxed);
         std::uint64_t bits = started.bits();
         if (!slots_[slot].word.compare_exchange_strong(bits, started.with(Phase::lost).bits(),
                                                        std::memory_order_seq_cst)) {
@@ -302,35 +302,35 @@ public:
         return true;
     }
 
-    /// Effects: an unfinished task is lost for `cause`. Called by: whoever knows that no worker runs it, or that no
+    /// Effects: an unfinished task is lost for `ending`. Called by: whoever knows that no worker runs it, or that no
     /// result of it may count.
-    bool lose(std::uint32_t slot, std::uint32_t generation, Cause cause) noexcept {
-        return lose_pending(slot, generation, cause) || decide(slot, generation, Phase::started, Phase::lost);
+    bool lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
+        return lose_pending(slot, generation, ending) || decide(slot, generation, Phase::started, Phase::lost);
     }
 
     /// Effects: as lose(), but only a task that has not started.
-    bool lose_pending(std::uint32_t slot, std::uint32_t generation, Cause cause) noexcept {
-        slots_[slot].cause.store(cause,
-                                 std::memory_order_relaxed);  // counts once the word says lost, which releases it
+    bool lose_pending(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
+        slots_[slot].loss.store(ending,
+                                std::memory_order_relaxed);  // counts once the word says lost, which releases it
         return decide(slot, generation, Phase::pending, Phase::lost);
     }
 
-    /// Effects: every task that has not started is lost for `cause`.
-    void lose_all_pending(Cause cause) noexcept {
+    /// Effects: every task that has not started is lost for `ending`.
+    void lose_all_pending(Ending ending) noexcept {
         for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
             const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
-            if (word.phase() == Phase::pending) { lose_pending(i, word.generation(), cause); }
+            if (word.phase() == Phase::pending) { lose_pending(i, word.generation(), ending); }
         }
     }
 
-    /// Effects: every unfinished task is lost for `cause`. Called by: whoever ends the pool, when life is beyond
+    /// Effects: every unfinished task is lost for `ending`. Called by: whoever ends the pool, when life is beyond
     /// closing and no worker lives; a task published later is lost by its submitter, who looks at life afterwards.
-    void lose_all(Cause cause) noexcept {
+    void lose_all(Ending ending) noexcept {
         for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
             for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
                 const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
                 if (word.phase() != Phase::pending && word.phase() != Phase::started) { break; }
-                if (lose(i, word.generation(), cause)) { break; }
+                if (lose(i, word.generation(), ending)) { break; }
             }
         }
     }

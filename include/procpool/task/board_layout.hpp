@@ -97,7 +97,7 @@ inline void Board::lose_overwritten(std::uint32_t slot) noexcept {
     if (is_overwritten(slot)) {
         const Word lost =
             Word::pending(issues_[slot].generation.load(std::memory_order_relaxed), true).with(Phase::lost);
-        slots_[slot].cause.store(Cause::overwritten, std::memory_order_relaxed);
+        slots_[slot].loss.store(Ending::overwritten, std::memory_order_relaxed);
         control.casualties.fetch_add(1, std::memory_order_relaxed);  // first, for who learns of it from the word
         if (!slots_[slot].word.compare_exchange_strong(bits, lost.bits(), std::memory_order_seq_cst)) {
             control.casualties.fetch_sub(1, std::memory_order_relaxed);

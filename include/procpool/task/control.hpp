@@ -4,6 +4,7 @@
 /// \file
 /// Control: the words of a pool that concern no single task.
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/task/extents.hpp>
 #include <procpool/task/queue.hpp>
@@ -34,6 +35,11 @@ enum class Life : std::uint32_t {
     killed,      // workers are killed
     broken       // as killed, and the reason is in Control
 };
+
+/// How the unfinished tasks of a pool end whose life is beyond closing, or that has no workers any more.
+[[nodiscard]] constexpr Ending ending_by(Life life) noexcept {
+    return life == Life::broken ? Ending::broken : Ending::terminated;
+}
 
 /// Whether all workers of a pool are being replaced, and their supervisor with them.
 enum class Refork : std::uint32_t {
@@ -66,9 +72,13 @@ struct Control {
     std::atomic<std::uint64_t> workers_started;
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
-    std::atomic<std::uint64_t> casualties;  // tasks lost with their worker
-    std::atomic<std::uint64_t> timed_out;
-    std::atomic<std::uint64_t> retried;
+
+    // Each loss and each retry is counted once, by the process that decides it: see losses().
+    std::atomic<std::uint64_t> casualties;          // tasks lost with their worker; of the supervisor, as the next two
+    std::atomic<std::uint64_t> timed_out;           // tasks lost to their timeout
+    std::atomic<std::uint64_t> requeued;            // tasks offered again instead of being lost
+    std::atomic<std::uint64_t> resumed_casualties;  // casualties whose rest the parent has submitted anew
+    std::atomic<std::uint64_t> resumed_timeouts;    // likewise, of timed_out
 
     /// Effects: life is `to`, unless it is there or beyond. Returns: whether this call moved it.
     /// Memory order: seq_cst: a submitter publishes and then looks at life, whoever ends the pool moves life and then
@@ -81,11 +91,24 @@ struct Control {
         return false;
     }
 
-    /// Effects: a task that was lost, and counted as that, has only been interrupted: the parent submits what is left
-    /// of it once more.
-    void count_retry(bool after_timeout) noexcept {
-        (after_timeout ? timed_out : casualties).fetch_sub(1, std::memory_order_relaxed);
-        retried.fetch_add(1, std::memory_order_relaxed);
+    /// Counts that what is left of a lost task is submitted anew. Called by: parent.
+    void count_retry(Ending ending) noexcept {
+        (ending == Ending::timed_out ? resumed_timeouts : resumed_casualties).fetch_add(1, std::memory_order_release);
+    }
+
+    /// Tasks that did not run again, by how they ended, and those that did.
+    struct Losses {
+        std::uint64_t casualties;
+        std::uint64_t timed_out;
+        std::uint64_t retried;
+    };
+    [[nodiscard]] Losses losses() const noexcept {
+        // First, so that each has been counted as lost when that is read.
+        const std::uint64_t after_death = resumed_casualties.load(std::memory_order_acquire);
+        const std::uint64_t after_timeout = resumed_timeouts.load(std::memory_order_acquire);
+        return {casualties.load(std::memory_order_relaxed) - after_death,
+                timed_out.load(std::memory_order_relaxed) - after_timeout,
+                requeued.load(std::memory_order_relaxed) + after_death + after_timeout};
     }
 
     /// Whether whoever has nothing to do waits for more.
@@ -114,19 +137,19 @@ struct FromWorkers {
     std::atomic<std::uint32_t> times_ready;  // how often a worker's initializer has returned
 
     std::atomic<std::uint32_t> reason_state;  // 0 free, 1 being written, 2 written
-    std::array<char, 1000> reason;
+    std::array<char, 1000> reason_text;
 
-    /// Effects: keeps the first reason given, cut to fit. Called by: anybody.
-    void explain(std::string_view text) noexcept {
+    /// Keeps the first reason given why the pool is broken, cut to fit. Called by: any process.
+    void set_reason(std::string_view text) noexcept {
         std::uint32_t none = 0;
         if (!reason_state.compare_exchange_strong(none, 1, std::memory_order_relaxed)) { return; }
-        const std::size_t size = std::min(text.size(), reason.size() - 1);
-        std::memcpy(reason.data(), text.data(), size);
-        reason[size] = '\0';
-        reason_state.store(2, std::memory_order_release);  // pairs with the acquire in explanation()
+        const std::size_t size = std::min(text.size(), reason_text.size() - 1);
+        std::memcpy(reason_text.data(), text.data(), size);
+        reason_text[size] = '\0';
+        reason_state.store(2, std::memory_order_release);  // pairs with the acquire in reason()
     }
-    [[nodiscard]] std::string_view explanation() const noexcept {
-        return reason_state.load(std::memory_order_acquire) == 2 ? text_within(reason) : std::string_view{};
+    [[nodiscard]] std::string_view reason() const noexcept {
+        return reason_state.load(std::memory_order_acquire) == 2 ? text_within(reason_text) : std::string_view{};
     }
 };
 

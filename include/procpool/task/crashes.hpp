@@ -4,7 +4,7 @@
 /// \file
 /// Crashes: where the workers of lost tasks crashed.
 
-#include <procpool/task/seat.hpp>
+#include <procpool/core/ending.hpp>
 
 #include <algorithm>
 #include <array>
@@ -18,19 +18,19 @@ namespace procpool::inline v0::detail::task {
 class Crashes {
 public:
     /// Called by: supervisor, before the task's word says lost.
-    void add(std::uint64_t task, const Crash& crash) noexcept {
+    void add(std::uint64_t task, const core::Crash& crash) noexcept {
         Record& record = records_[count_.fetch_add(1, std::memory_order_relaxed) % records_.size()];
         record.task.store(0, std::memory_order_release);
         record.crash = crash;
-        record.crash.count = std::min<std::uint32_t>(crash.count, Crash::most_frames);  // a worker has said it
+        record.crash.count = std::min<std::uint32_t>(crash.count, core::Crash::most_frames);  // a worker has said it
         record.task.store(task, std::memory_order_release);
     }
 
     /// Returns: no frames when there is no record any more. Called by: parent.
-    [[nodiscard]] Crash of(std::uint64_t task) const noexcept {
+    [[nodiscard]] core::Crash of(std::uint64_t task) const noexcept {
         for (const Record& record : records_) {
             if (record.task.load(std::memory_order_acquire) != task) { continue; }
-            const Crash crash = record.crash;
+            const core::Crash crash = record.crash;
             // Unchanged after the copy: then the copy is whole.
             if (record.task.load(std::memory_order_seq_cst) == task) { return crash; }
         }
@@ -40,7 +40,7 @@ public:
 private:
     struct Record {
         std::atomic<std::uint64_t> task;  // its number
-        Crash crash;
+        core::Crash crash;
     };
 
     std::array<Record, 64> records_;

@@ -4,10 +4,10 @@
 /// \file
 /// Seat: one life of one worker. SeatSet: which seats sleep, which spin.
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/sync/parker.hpp>
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -15,15 +15,6 @@
 namespace procpool::inline v0::detail::task {
 
 enum class SeatState : std::uint32_t { vacant, starting, failed, ready, leaving };
-
-/// Where a worker crashed.
-struct Crash {
-    static constexpr std::size_t most_frames = 30;
-    std::uint32_t count;  // of frames; 0: it did not crash
-    std::int32_t signal;
-    std::int32_t pid;  // of the process that did
-    std::array<std::uintptr_t, most_frames> frames;
-};
 
 /// What a worker tells about itself. Written by the supervisor while nobody sits here, by its worker afterwards.
 struct alignas(apart) Seat {
@@ -51,7 +42,7 @@ struct alignas(apart) Seat {
     std::atomic<std::uint64_t> failed;                         // tasks that threw, likewise
     std::atomic<std::uint64_t> before;                         // the sum of both when this life began
 
-    Crash crash;  // written by the worker's signal handler, which nothing follows
+    core::Crash crash;  // written by the worker's signal handler, which nothing follows
 };
 
 static_assert(std::is_standard_layout_v<Seat> && std::is_trivially_destructible_v<Seat>,

@@ -4,6 +4,7 @@
 /// \file
 /// Slot: the shared memory of one task, and the word that says who owns it.
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/exit_status.hpp>
 #include <procpool/core/platform.hpp>
 
@@ -26,9 +27,6 @@ namespace procpool::inline v0::detail::task {
 ///   taken     that thread, until it makes it free
 enum class Phase : std::uint32_t { free, pending, started, done, lost, cancelled, taken };
 
-/// Why a worker shall not publish its result: the verdict that the supervisor reads after the worker's death.
-enum class Verdict : std::uint32_t { none, timed_out, killed };
-
 /// One value of a slot's word: generation 32 bits, seat 12, flags 8 to 12, phase 4. Every publication has a generation
 /// of its own, so what was meant for one task in a slot never reaches another. Generations begin anew after 2^32 tasks:
 /// what is kept for longer than a step takes names a task by its number, see Board::number_of().
@@ -49,8 +47,15 @@ public:
     }
     [[nodiscard]] constexpr Phase phase() const noexcept { return static_cast<Phase>(bits_ & phase_mask); }
     [[nodiscard]] constexpr bool waited() const noexcept { return (bits_ & waited_bit) != 0; }
-    [[nodiscard]] constexpr Verdict verdict() const noexcept {
-        return static_cast<Verdict>((bits_ >> verdict_shift) & 3);
+    /// Condemned: the worker must not publish a result, and will be killed.
+    [[nodiscard]] constexpr bool is_condemned() const noexcept { return (bits_ & verdict_mask) != 0; }
+    /// How the task ends once its worker is dead. Requires: is_condemned().
+    [[nodiscard]] constexpr Ending verdict() const noexcept {
+        switch ((bits_ & verdict_mask) >> verdict_shift) {
+            case timed_out: return Ending::timed_out;
+            case cancelled: return Ending::cancelled;
+            default: return Ending::died;  // a task has written there
+        }
     }
     /// Decided: no process will change it again, but for the parent.
     [[nodiscard]] constexpr bool finished() const noexcept {
@@ -63,10 +68,11 @@ public:
     [[nodiscard]] constexpr Word with_waited(bool waited) const noexcept {
         return Word{waited ? bits_ | waited_bit : bits_ & ~waited_bit};
     }
-    [[nodiscard]] constexpr Word with_verdict(Verdict verdict) const noexcept {
-        constexpr std::uint64_t verdict_mask = std::uint64_t{3} << verdict_shift;
-        return Word{(bits_ & ~verdict_mask) | (static_cast<std::uint64_t>(verdict) << verdict_shift)};
+    /// verdict: timed_out or cancelled.
+    [[nodiscard]] constexpr Word condemned(Ending verdict) const noexcept {
+        return Word{without_verdict().bits_ | (verdict == Ending::timed_out ? timed_out : cancelled) << verdict_shift};
     }
+    [[nodiscard]] constexpr Word without_verdict() const noexcept { return Word{bits_ & ~verdict_mask}; }
     [[nodiscard]] constexpr Word with_generation(std::uint32_t generation) const noexcept {
         return Word{(bits_ & 0xffffffff) | (std::uint64_t{generation} << 32)};
     }
@@ -84,22 +90,12 @@ public:
 private:
     static constexpr std::uint64_t phase_mask = 0xf;
     static constexpr int verdict_shift = 8;
+    static constexpr std::uint64_t verdict_mask = std::uint64_t{3} << verdict_shift;
+    static constexpr std::uint64_t timed_out = 1;  // verdicts; 0: none
+    static constexpr std::uint64_t cancelled = 2;
     static constexpr int seat_shift = 20;
 
     std::uint64_t bits_ = 0;
-};
-
-/// What a finished task left in the result's bytes.
-enum class Outcome : std::uint8_t { value, exception };
-
-/// Why a task is lost.
-enum class Cause : std::uint8_t {
-    died,
-    timed_out,
-    killed,
-    terminated,
-    broken,
-    overwritten  // another task has written where the pool keeps this one
 };
 
 /// A payload too large for its window: its exact size, and its run of extents (first 32 bits, count 32), which changes
@@ -125,8 +121,8 @@ struct alignas(apart) Slot {
     std::uint32_t argument_bytes;  // `large`: see large_argument
     std::uint32_t result_bytes;    // written by the owner while started
     std::atomic<std::uint32_t> waiters;  // a set: see Waiters; written by the parent before it sets WAITED
-    Outcome outcome;                     // of the owner while started
-    std::atomic<Cause> cause;            // why it is lost; written before the word says so
+    Ending outcome;                      // value or exception, when it is done; of the owner while started
+    std::atomic<Ending> loss;            // why it is lost; written before the word says so
     std::atomic<std::uint8_t> traits;    // which of the following apply; written by the parent while free
     bool has_extents;  // the result may have taken extents; of the owner while started, then of who clears the slot
     std::array<std::byte, inline_bytes> argument;
@@ -142,6 +138,14 @@ struct alignas(apart) Slot {
     [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
     [[nodiscard]] bool is_mailed() const noexcept { return has(mailed); }
     [[nodiscard]] bool stays() const noexcept { return has(staying); }
+
+    /// How a task ended whose word had that phase: done, lost or cancelled. Of one that is done, all but `exception` is
+    /// a value: a task may have written anything there.
+    [[nodiscard]] Ending ending(Phase phase) const noexcept {
+        if (phase == Phase::done) [[likely]] { return outcome; }
+        if (phase == Phase::cancelled) { return Ending::cancelled; }
+        return std::clamp(loss.load(std::memory_order_relaxed), Ending::died, Ending::overwritten);
+    }
 
     alignas(cache_line) Large large_argument;
     Large large_result;

@@ -59,7 +59,7 @@ public:
             if (!occupied(word.seat()) || is_elsewhere(slot, word)) {
                 board_.control.casualties.fetch_add(
                     1, std::memory_order_relaxed);  // first, for who learns of it from the word
-                if (!board_.lose_started(slot, word, task::Cause::overwritten)) {
+                if (!board_.lose_started(slot, word, Ending::overwritten)) {
                     board_.control.casualties.fetch_sub(1, std::memory_order_relaxed);
                 }
             }

@@ -41,18 +41,11 @@ public:
     }
 
 private:
-    /// Whether the worker died of that crash: the seat may have the one of another process, or of a worker that was
-    /// killed over it.
-    [[nodiscard]] static bool is_of(const task::Crash& crash, const os::EndedChild& ended) noexcept {
-        return crash.count != 0 && crash.pid == ended.pid && ended.status.signaled() &&
-               ended.status.signal() == crash.signal;
-    }
-
     /// A worker counts a task before it says that it is done. It is dead, so nobody else writes what it counted with.
-    static void forget_count(task::Seat& seat, task::Outcome outcome) noexcept {
+    static void forget_count(task::Seat& seat, Ending outcome) noexcept {
         const std::uint32_t current = seat.current.exchange(0, std::memory_order_relaxed);
         if (current != task::Seat::counted && current != task::Seat::condemned) { return; }
-        auto& count = outcome == task::Outcome::value ? seat.completed : seat.failed;
+        auto& count = outcome == Ending::value ? seat.completed : seat.failed;
         count.fetch_sub(1, std::memory_order_relaxed);
     }
 
@@ -63,40 +56,39 @@ private:
         for (;;) {
             const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
             if (word.phase() != task::Phase::started || board_.seat_of(word.seat()) == nullptr) { return; }
-            const task::Cause cause = cause_of(word);
-            if (issue.has(task::Slot::special) && issue.retries > 0 &&
-                (cause == task::Cause::died || cause == task::Cause::timed_out)) {
+            const Ending ending = ending_of(word);
+            if (issue.has(task::Slot::special) && issue.retries > 0 && core::may_retry(ending)) {
                 board_.results.release_after_death(index, word.generation());
-                if (!std::exchange(told, true)) { tell(index, word, ended, cause, true); }
+                if (!std::exchange(told, true)) { tell(index, word, ended, ending, true); }
                 --issue.retries;
                 ++slot.attempt;
-                board_.control.retried.fetch_add(
+                board_.control.requeued.fetch_add(
                     1, std::memory_order_relaxed);  // first, for who learns of it from the task's end
                 if (board_.requeue(index, word)) {
                     board_.wake_for_new_task();
                     return;
                 }
-                board_.control.retried.fetch_sub(1, std::memory_order_relaxed);
+                board_.control.requeued.fetch_sub(1, std::memory_order_relaxed);
                 ++issue.retries;
                 --slot.attempt;
             }
-            if (!std::exchange(told, true)) { tell(index, word, ended, cause, false); }
+            if (!std::exchange(told, true)) { tell(index, word, ended, ending, false); }
             slot.pid = ended.pid;
             slot.exit_status = ended.status;
-            const task::Crash& crash = board_.seats()[word.seat()].crash;
-            if (is_of(crash, ended)) { board_.crashes.add(number_of(index), crash); }
+            const core::Crash& crash = board_.seats()[word.seat()].crash;
+            if (crash.is_cause_of(ended.pid, ended.status)) { board_.crashes.add(number_of(index), crash); }
             // Counted first, for who learns of it from the word.
-            auto& count = cause == task::Cause::timed_out ? board_.control.timed_out : board_.control.casualties;
-            const std::uint64_t counted = cause == task::Cause::killed ? 0 : 1;  // the parent counts what it kills
+            auto& count = ending == Ending::timed_out ? board_.control.timed_out : board_.control.casualties;
+            const std::uint64_t counted = ending == Ending::cancelled ? 0 : 1;  // the parent counts what it kills
             count.fetch_add(counted, std::memory_order_relaxed);
-            if (board_.lose_started(index, word, cause)) { return; }
+            if (board_.lose_started(index, word, ending)) { return; }
             count.fetch_sub(counted, std::memory_order_relaxed);
         }
     }
 
     /// Effects: log and trace have what became of the task, and with it of its worker. Before anybody learns of it from
     /// the task's word.
-    void tell(std::uint32_t index, task::Word word, const os::EndedChild& ended, task::Cause cause,
+    void tell(std::uint32_t index, task::Word word, const os::EndedChild& ended, Ending ending,
               bool runs_again) noexcept {
         const task::Slot& slot = board_.all_slots()[index];
         const std::uint32_t worker = board_.seats()[word.seat()].index.load(std::memory_order_relaxed);
@@ -115,56 +107,33 @@ private:
                              .items = items,
                              .attempt = 0,
                              .kind = {},
-                             .ended = trace_end_of(cause),
+                             .ended = ending,
                              .text = {}});
-            if (cause == task::Cause::timed_out) {
+            if (ending == Ending::timed_out) {
                 log::trace_event(board_, log::TraceKind::timed_out, worker, ended.pid, log::label_of(board_, index));
             }
         }
-        const LogLevel level =
-            cause == task::Cause::died || cause == task::Cause::timed_out ? LogLevel::warning : LogLevel::debug;
+        const LogLevel level = core::may_retry(ending) ? LogLevel::warning : LogLevel::debug;
         if (!log::is_logged(level)) { return; }
         const log::LogSubject subject{worker, ended.pid, number_of(index), log::label_of(board_, index),
                                       board_.control.name.data()};
-        const std::string_view again = runs_again ? "; it is run again" : "";
-        if (cause == task::Cause::timed_out) {
-            log::report(level, subject, "worker {}, process {}, was stopped: task {} exceeded its timeout of {} s{}",
-                        worker, ended.pid, subject.task,
-                        std::chrono::duration<double>(board_.issue(index).time_limit()).count(), again);
-        } else if (cause == task::Cause::killed) {
-            log::report(level, subject, "worker {}, process {}, was stopped: task {} was killed on request", worker,
-                        ended.pid, subject.task);
-        } else {
-            log::report(level, subject, "worker {}, process {}, {} while it ran task {}{}", worker, ended.pid,
-                        to_string(ended.status), subject.task, again);
-        }
+        log::report(level, subject, "{}{}",
+                    core::sentence(ending, {.worker = fmt::format("worker {}, process {},", worker, ended.pid),
+                                            .task = "task " + std::to_string(subject.task),
+                                            .status = ended.status,
+                                            .timeout = board_.issue(index).time_limit()}),
+                    runs_again ? "; it is run again" : "");
     }
 
     [[nodiscard]] std::uint64_t number_of(std::uint32_t index) const noexcept {
         return board_.number_of(index).load(std::memory_order_relaxed);
     }
 
-    [[nodiscard]] static log::TraceEnd trace_end_of(task::Cause cause) noexcept {
-        switch (cause) {
-            case task::Cause::died: return log::TraceEnd::died;
-            case task::Cause::timed_out: return log::TraceEnd::timed_out;
-            case task::Cause::killed: return log::TraceEnd::killed;
-            case task::Cause::terminated:
-            case task::Cause::broken:
-            case task::Cause::overwritten: break;
-        }
-        return log::TraceEnd::terminated;
-    }
-
-    [[nodiscard]] task::Cause cause_of(task::Word word) const noexcept {
-        switch (word.verdict()) {
-            case task::Verdict::timed_out: return task::Cause::timed_out;
-            case task::Verdict::killed: return task::Cause::killed;
-            case task::Verdict::none: break;
-        }
+    /// How the task of a dead worker ends, unless it runs again.
+    [[nodiscard]] Ending ending_of(task::Word word) const noexcept {
+        if (word.is_condemned() && word.verdict() != Ending::died) { return word.verdict(); }
         const task::Life life = board_.control.life.load(std::memory_order_seq_cst);
-        if (life <= task::Life::closing) { return task::Cause::died; }
-        return life == task::Life::broken ? task::Cause::broken : task::Cause::terminated;
+        return life <= task::Life::closing ? Ending::died : task::ending_by(life);
     }
 
     task::Board& board_;

@@ -31,7 +31,7 @@ public:
             const task::Word word{used[i].word.load(std::memory_order_seq_cst)};
             const bool started = word.phase() == task::Phase::started;
             if (started && board_.seat_of(word.seat()) == nullptr) { continue; }  // a task has written there
-            if (started && word.verdict() != task::Verdict::none) {
+            if (started && word.is_condemned()) {
                 condemned(word);
             } else if ((started || word.phase() == task::Phase::pending) && board_.issue(i).is_timed()) {
                 const std::chrono::nanoseconds timeout = board_.issue(i).time_limit();

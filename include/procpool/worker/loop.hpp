@@ -207,7 +207,7 @@ private:
         if (slot.is_traced()) [[unlikely]] { run.emplace(board_, claim.slot); }
         Results results{board_, claim, host_, {}};
         Writer out{results.first, Results::grow, &results, host_.place_of};
-        task::Outcome outcome = task::Outcome::value;
+        Ending outcome = Ending::value;
         reach(FaultPoint::before_run);
         try {
             TaskFrame frame{board_.arguments.payload(claim.slot), out, *this, timed};
@@ -216,10 +216,11 @@ private:
             const std::exception_ptr thrown = std::current_exception();
             if (!thrown) {  // no exception of C++ but pthread_exit(): it must go on, or the runtime aborts
                 host_.thread_ended();
-                board_.lose(claim.slot, claim.generation, task::Cause::died);
+                board_.control.casualties.fetch_add(1, std::memory_order_relaxed);
+                board_.lose(claim.slot, claim.generation, Ending::died);
                 throw;
             }
-            outcome = task::Outcome::exception;
+            outcome = Ending::exception;
             encode_error(out, thrown);
         }
         if (took_token_) {
@@ -230,15 +231,12 @@ private:
         host_.after_task();
         slot.outcome = outcome;
         board_.results.seal(claim.slot, out.buffer(), out.size());
-        auto& count = outcome == task::Outcome::value ? seat_.completed : seat_.failed;
+        auto& count = outcome == Ending::value ? seat_.completed : seat_.failed;
         count.store(count.load(std::memory_order_relaxed) + 1,
                     std::memory_order_relaxed);  // this worker alone writes it, as long as it lives
         count_items(items_ == 0 ? 1 : 0);
         seat_.current.store(task::Seat::counted, std::memory_order_relaxed);
-        if (run) [[unlikely]] {
-            run->end(id(), index_, seat_.pid.load(std::memory_order_relaxed), items_,
-                     outcome == task::Outcome::exception);
-        }
+        if (run) [[unlikely]] { run->end(id(), index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome); }
         reach(FaultPoint::before_done);
         if (!board_.finish(claim, number_)) {
             seat_.current.store(task::Seat::condemned, std::memory_order_relaxed);

@@ -158,7 +158,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
         if (!os::is_process(worker_token) || os::this_process() != crashing_seat->pid.load(std::memory_order_relaxed)) {
             return;
         }
-        task::Crash& crash = crashing_seat->crash;
+        core::Crash& crash = crashing_seat->crash;
         crash.signal = signal;
         crash.pid = os::this_process();
         crash.count = static_cast<std::uint32_t>(os::capture_backtrace(crash.frames));
@@ -191,15 +191,12 @@ inline void record_crashes(task::Seat& seat) noexcept {
     record_crashes(seat);
     os::unblock_all_signals();
 
+    static_cast<void>(initialize(setup, index, [&](const std::string& reason) {
+        board.from_workers.set_reason(reason);
+        seat.state.store(task::SeatState::failed, std::memory_order_release);
+        std::exit(EXIT_FAILURE);
+    }));
     if (setup.initializer) {
-        try {
-            setup.initializer();
-        } catch (...) {
-            board.from_workers.explain("the initializer of worker " + std::to_string(index) + " threw " +
-                                       describe_current_exception());
-            seat.state.store(task::SeatState::failed, std::memory_order_release);
-            std::exit(EXIT_FAILURE);
-        }
         leave_if_impostor();
         os::flush_pending_output();
         if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }  // again: it may have changed its user
@@ -214,14 +211,7 @@ inline void record_crashes(task::Seat& seat) noexcept {
     seat.state.store(task::SeatState::leaving, std::memory_order_release);
     if (setup.recycles) { replace_by_spare(board, seat_number, setup.start_timeout); }
     reach(FaultPoint::before_exit);
-    if (setup.finalizer) {
-        try {
-            setup.finalizer();
-        } catch (...) {  // the worker ends anyway, and no task is left to fail
-            procpool::log(LogLevel::warning, "the finalizer of worker {} threw {}", index,
-                          describe_current_exception());
-        }
-    }
+    finalize(setup, index);
     std::exit(EXIT_SUCCESS);
 }
 

@@ -2,9 +2,10 @@
 #pragma once
 
 /// \file
-/// Setup: what the workers of a pool are told when they are made.
+/// Setup: what the workers of a pool are given when they are made, and how they run initializer and finalizer.
 
 #include <procpool/core/type_name.hpp>
+#include <procpool/log/log.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -33,6 +34,30 @@ struct Setup {
         throw;
     } catch (const std::exception& error) { return type_name(typeid(error)) + ": " + error.what(); } catch (...) {
         return "something that is no std::exception";
+    }
+}
+
+/// Runs the initializer, if there is one. Calls failed(reason) when it throws, in the catch block: a thread that
+/// pthread_exit() unwinds must not leave it. Returns: whether the worker may run tasks.
+template <class Failed>
+[[nodiscard]] bool initialize(const Setup& setup, std::uint32_t index, Failed failed) {
+    if (!setup.initializer) { return true; }
+    try {
+        setup.initializer();
+        return true;
+    } catch (...) {
+        failed("the initializer of worker " + std::to_string(index) + " threw " + describe_current_exception());
+        return false;
+    }
+}
+
+/// Runs the finalizer, if there is one, and logs what it throws: the worker ends anyway, and no task is left to fail.
+inline void finalize(const Setup& setup, std::uint32_t index) noexcept {
+    if (!setup.finalizer) { return; }
+    try {
+        setup.finalizer();
+    } catch (...) {
+        procpool::log(LogLevel::warning, "the finalizer of worker {} threw {}", index, describe_current_exception());
     }
 }
 

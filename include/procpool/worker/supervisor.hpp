@@ -17,6 +17,7 @@
 #include <procpool/os/thread_locals.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/auditor.hpp>
+#include <procpool/worker/break_pool.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/deadlines.hpp>
 #include <procpool/worker/process.hpp>
@@ -283,7 +284,7 @@ private:
     [[nodiscard]] Clock::time_point next_deadline() noexcept {
         return deadlines_.look(
             [&](std::uint32_t slot, task::Word word) {
-                if (board_.condemn(slot, word.generation(), task::Verdict::timed_out)) { kill_worker_on(word.seat()); }
+                if (board_.condemn(slot, word.generation(), Ending::timed_out)) { kill_worker_on(word.seat()); }
             },
             [&](task::Word word) { kill_worker_on(word.seat()); });
     }
@@ -297,10 +298,7 @@ private:
     // ---- ending
 
     void break_pool(const std::string& reason, const log::LogSubject& about) noexcept {
-        board_.from_workers.explain(reason);
-        if (board_.control.advance(task::Life::broken)) {
-            log::report(LogLevel::error, about, "the pool is broken: {}", board_.from_workers.explanation());
-        }
+        worker::break_pool(board_, reason, about);
         follow_orders();
     }
 
@@ -339,7 +337,7 @@ private:
 
     /// Nobody runs any more: every task that is not decided is lost.
     void settle_everything() noexcept {
-        board_.lose_all(life() == task::Life::broken ? task::Cause::broken : task::Cause::terminated);
+        board_.lose_all(task::ending_by(life()));
         board_.control.ended.store(1, std::memory_order_release);  // after the words: who reads it finds them decided
         board_.notify_parent();
     }

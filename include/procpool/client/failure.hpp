@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Failure: a task that has ended without a result, with what is known of it; and the exception that tells it.
+
+#include <procpool/core/config.hpp>
+#include <procpool/core/ending.hpp>
+
+#include <chrono>
+#include <exception>
+#include <string>
+#include <string_view>
+
+namespace procpool::inline v0::detail::client {
+
+struct Failure {
+    Ending ending = Ending::died;
+    core::Death death = {};  ///< of its worker, where that died
+    std::chrono::nanoseconds timeout{0};
+    std::string label = {};
+};
+
+/// Returns: the exception that the task's future throws. where: which part of a call the task is, for people, or
+/// nothing. reason: why the pool is broken, where it is.
+[[nodiscard]] std::exception_ptr error_of(const Failure& failure, std::string_view where, std::string_view reason);
+
+/// Returns: a line for each frame, innermost first, without those of the crash reporter itself; empty when there are
+/// none.
+[[nodiscard]] std::string backtrace_text(const core::Crash& crash);
+
+}  // namespace procpool::detail::client
+
+#if PROCPOOL_BODIES
+#include <procpool/client/failure.ipp>
+#endif

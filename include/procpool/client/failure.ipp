@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/client/failure.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/os/symbols.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace procpool::inline v0::detail::client {
+
+PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::string_view where, std::string_view reason) {
+    std::string label = failure.label;
+    if (!label.empty() && !where.empty()) { label += ", "; }
+    label += where;
+    switch (failure.ending) {
+        case Ending::died:
+            return std::make_exception_ptr(
+                WorkerDied{failure.death.status, failure.death.pid, label, backtrace_text(failure.death.crash)});
+        case Ending::timed_out: return std::make_exception_ptr(TaskTimedOut{failure.timeout, label});
+        case Ending::cancelled: return std::make_exception_ptr(TaskCancelled{});
+        case Ending::terminated: return std::make_exception_ptr(PoolTerminated{});
+        case Ending::broken:
+            return std::make_exception_ptr(
+                PoolBroken{"procpool: " + core::sentence(Ending::broken, {.reason = reason})});
+        case Ending::value:
+        case Ending::exception:
+        case Ending::overwritten: break;
+    }
+    return std::make_exception_ptr(
+        Error{"procpool: " + core::sentence(Ending::overwritten, {.task = core::task_name(label)})});
+}
+
+PROCPOOL_DECL std::string backtrace_text(const core::Crash& crash) {
+    std::string text;
+    int number = 0;
+    for (std::size_t i = 0; i < std::min<std::size_t>(crash.count, crash.frames.size()); ++i) {
+        const std::string frame = os::describe_address(crash.frames[i]);
+        const auto names = [&](const char* function) { return frame.find(function) != std::string::npos; };
+        if (names("procpool::detail::os::capture_backtrace") || names("procpool::detail::os::on_crash") ||
+            names("procpool::detail::worker::record_crashes")) {
+            continue;
+        }
+        text += "#" + std::to_string(number++) + " " + frame + "\n";
+    }
+    return text;
+}
+
+}  // namespace procpool::detail::client

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Ending: how a task ended. Slots, futures, logs, traces and statistics use this one word for it.
+
+#include <procpool/core/config.hpp>
+#include <procpool/core/exit_status.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace procpool::inline v0 {
+
+enum class Ending : std::uint8_t {
+    value,        ///< it returned
+    exception,    ///< it threw
+    died,         ///< its worker ended while it ran the task
+    timed_out,    ///< it ran longer than its timeout
+    cancelled,    ///< it was withdrawn before it started, or killed
+    terminated,   ///< the pool was terminated or killed before the task ended
+    broken,       ///< the pool broke before the task ended
+    overwritten,  ///< another task has written where the pool keeps this one
+    killed = cancelled
+};
+
+/// "value", "exception", "worker died", "timed out", "cancelled", "terminated", "broken", "overwritten".
+[[nodiscard]] std::string_view to_string(Ending ending) noexcept;
+
+namespace detail::core {
+
+/// Whether a task that ended so has a result: a value or an exception.
+[[nodiscard]] constexpr bool has_result(Ending ending) noexcept { return ending <= Ending::exception; }
+
+/// Whether a task that ended so may run again, if it has retries left.
+[[nodiscard]] constexpr bool may_retry(Ending ending) noexcept {
+    return ending == Ending::died || ending == Ending::timed_out;
+}
+
+/// Where a process crashed.
+struct Crash {
+    static constexpr std::size_t most_frames = 30;
+    std::uint32_t count;  ///< of frames; 0: it did not crash
+    std::int32_t signal;
+    std::int32_t pid;  ///< of the process that crashed
+    std::array<std::uintptr_t, most_frames> frames;
+
+    /// Whether a process that ended so died of this crash: a worker's seat may hold the crash of a child of the worker,
+    /// or one that the worker survived.
+    [[nodiscard]] constexpr bool is_cause_of(std::int32_t dead, ExitStatus status) const noexcept {
+        return count != 0 && pid == dead && status.signaled() && status.signal() == signal;
+    }
+};
+
+/// How the worker of a task died.
+struct Death {
+    std::int32_t pid = 0;
+    ExitStatus status = {};
+    Crash crash = {};  ///< no frames: it did not crash, or nobody knows where any more
+};
+
+/// What a sentence about an ending needs to know.
+struct EndingDetails {
+    std::string_view worker = {};  ///< "worker 17"; empty: the sentence is about the task alone
+    std::string_view task = "a task";
+    ExitStatus status = {};               ///< of the worker
+    std::chrono::nanoseconds timeout{0};  ///< of the task
+    std::string_view reason = {};         ///< why the pool is broken
+};
+
+/// Returns: the ending in words, without a full stop: "worker 17 was killed by signal 11 (SIGSEGV) while it ran task
+/// 'resize'", "task 'resize' exceeded its timeout of 1.5 s", "the pool is broken: ...".
+[[nodiscard]] std::string sentence(Ending ending, const EndingDetails& details);
+
+/// "task 'resize'"; "a task" without a label.
+[[nodiscard]] std::string task_name(std::string_view label);
+
+}  // namespace detail::core
+
+}  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/core/ending.ipp>
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/core/ending.hpp>
+
+#include <array>
+#include <cstdio>
+
+namespace procpool::inline v0 {
+
+PROCPOOL_DECL std::string_view to_string(Ending ending) noexcept {
+    switch (ending) {
+        case Ending::value: return "value";
+        case Ending::exception: return "exception";
+        case Ending::died: return "worker died";
+        case Ending::timed_out: return "timed out";
+        case Ending::cancelled: return "cancelled";
+        case Ending::terminated: return "terminated";
+        case Ending::broken: return "broken";
+        case Ending::overwritten: break;
+    }
+    return "overwritten";
+}
+
+namespace detail::core {
+
+/// "1.5 s"
+[[nodiscard]] PROCPOOL_DECL std::string seconds_in(std::chrono::nanoseconds time) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.9g s", std::chrono::duration<double>(time).count());
+    return text.data();
+}
+
+PROCPOOL_DECL std::string sentence(Ending ending, const EndingDetails& details) {
+    const std::string worker{details.worker};
+    const std::string task{details.task};
+    const std::string stopped = worker.empty() ? std::string{} : worker + " was stopped: ";
+    if (ending == Ending::timed_out) {
+        return stopped + task + " exceeded its timeout of " + seconds_in(details.timeout);
+    }
+    if (ending == Ending::cancelled) { return stopped + task + " was cancelled"; }
+    if (!worker.empty()) { return worker + " " + to_string(details.status) + " while it ran " + task; }
+    switch (ending) {
+        case Ending::value: return task + " returned";
+        case Ending::exception: return task + " threw";
+        case Ending::broken: return "the pool is broken: " + std::string(details.reason);
+        case Ending::overwritten: return task + " is lost: a task has written where the pool kept it";
+        case Ending::died: return "the worker of " + task + " died";
+        case Ending::timed_out:
+        case Ending::cancelled:
+        case Ending::terminated: break;
+    }
+    return "the pool was terminated before " + task + " finished";
+}
+
+PROCPOOL_DECL std::string task_name(std::string_view label) {
+    return label.empty() ? "a task" : "task '" + std::string(label) + "'";
+}
+
+}  // namespace detail::core
+
+}  // namespace procpool

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/core/ending.hpp>
+#include <procpool/core/error.hpp>
+
+#include <utility>
+
+namespace procpool::inline v0 {
+
+PROCPOOL_DECL PoolClosed::PoolClosed() : Error("procpool: the pool is closed") {}
+PROCPOOL_DECL PoolClosed::PoolClosed(const std::string& what) : Error(what) {}
+
+PROCPOOL_DECL PoolTerminated::PoolTerminated() : Error("procpool: the pool was terminated before the task finished") {}
+PROCPOOL_DECL PoolTerminated::PoolTerminated(const std::string& what) : Error(what) {}
+
+PROCPOOL_DECL TaskCancelled::TaskCancelled() : Error("procpool: the task was cancelled") {}
+PROCPOOL_DECL TaskCancelled::TaskCancelled(const std::string& what) : Error(what) {}
+
+PROCPOOL_DECL TaskTimedOut::TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label)
+    : Error("procpool: " +
+            detail::core::sentence(Ending::timed_out, {.task = detail::core::task_name(label), .timeout = limit})),
+      limit_(limit) {}
+
+PROCPOOL_DECL WaitTimedOut::WaitTimedOut(std::size_t unfinished, std::size_t total)
+    : Error("procpool: " + std::to_string(unfinished) + " of " + std::to_string(total) + " futures unfinished"),
+      unfinished_(unfinished) {}
+
+PROCPOOL_DECL RemoteError::RemoteError(std::string type_name, const std::string& what)
+    : Error(what),
+      type_name_(std::move(type_name)) {}
+
+PROCPOOL_DECL WorkerDied::WorkerDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace)
+    : Error("procpool: " +
+            detail::core::sentence(
+                Ending::died,
+                {.worker = "worker " + std::to_string(pid), .task = detail::core::task_name(label), .status = status}) +
+            (status.signal() == 9 ? "; if nobody sent the signal, the machine may have run out of memory" : "")),
+      status_(status),
+      pid_(pid),
+      label_(std::move(label)),
+      backtrace_(std::move(backtrace)) {}
+
+PROCPOOL_DECL const char* SharedMemoryExhausted::what() const noexcept { return "procpool: not enough shared memory"; }
+
+}  // namespace procpool
