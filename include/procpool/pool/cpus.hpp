@@ -2,27 +2,19 @@
 #pragma once
 
 /// \file
-/// usable_cpus(): how many workers a pool gets. spare_cpus(): how many of them may spin.
+/// How many workers a pool gets: usable_cpus(); and how many of them may spin: spare_cpus().
 
 #include <procpool/core/config.hpp>
+#include <procpool/os/usable_cpus.hpp>
 
 #include <cstddef>
 
-namespace procpool::inline v0 {
-
-/// The number of CPUs this process may use: its affinity mask, cut by every cgroup quota above it (rounded up); never
-/// 0, and no more than a pool may have workers. The environment variable PROCPOOL_WORKERS overrides it. Throws:
-/// std::invalid_argument when PROCPOOL_WORKERS is not a number of workers that a pool may have.
-[[nodiscard]] std::size_t usable_cpus();
-
-namespace detail::pool {
+namespace procpool::inline v0::detail::pool {
 
 /// CPUs that are left when the submitting thread has one: spinning there takes nothing from anybody.
 [[nodiscard]] std::size_t spare_cpus();
 
-}  // namespace detail::pool
-
-}  // namespace procpool
+}  // namespace procpool::detail::pool
 
 #if PROCPOOL_BODIES
 #include <procpool/pool/cpus.ipp>
