@@ -86,8 +86,8 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     {
         ParcelStore store;
         Parcel parcel{Phase::done, Ending::value};
-        const Extents::Run run = extents.acquire(1, Extents::stamp(1, 1));
-        parcel.adopt(extents, run.first, run.count, 1);
+        const Extents::Run one = extents.acquire(1, Extents::stamp(1, 1));
+        parcel.adopt(extents, one.first, one.count, 1);
         store.add(1, std::move(parcel));
     }
     CHECK(extents.was_owned() == 0);  // nobody asked for it

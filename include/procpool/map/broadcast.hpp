@@ -37,9 +37,11 @@ auto get_all(std::vector<Future<Result>>& futures) {
     }
 }
 
+struct BroadcastCall {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class... Args>
 auto ProcessPool<E>::broadcast(F f, Args&&... args) {
     require_task<F, Args...>();

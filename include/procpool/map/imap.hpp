@@ -252,9 +252,11 @@ ResultRange<typename Queue::Given> run_lazily(client::Client& client, const MapO
         std::make_unique<LazyCall<Input, F, Queue>>(client, options, std::move(f), std::move(input))};
 }
 
+struct ImapCalls {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::imap(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges...>;
@@ -268,7 +270,7 @@ auto ProcessPool<E>::imap(const MapOptions& options, F f, Ranges&&... ranges) {
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::imap_unordered(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges...>;

@@ -110,9 +110,11 @@ Future<std::vector<typename Input::template Result<F>>> run_async(client::Client
     return std::move(ends.future);
 }
 
+struct MapAsyncCalls {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::map_async(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges&...>;
@@ -125,7 +127,7 @@ auto ProcessPool<E>::map_async(const MapOptions& options, F f, Ranges&&... range
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class Range>
 auto ProcessPool<E>::starmap_async(const MapOptions& options, F f, Range&& range) {
     using Input = detail::map::starred_t<Range&>;

@@ -10,8 +10,10 @@
 #include <procpool/core/uncopied.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/future/future.hpp>
+#include <procpool/pool/defined_elsewhere.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/pool_base.hpp>
+#include <procpool/pool/pool_fwd.hpp>
 #include <procpool/pool/task_call.hpp>
 #include <procpool/shm/shared_arguments.hpp>
 
@@ -31,8 +33,10 @@ namespace procpool::inline v0 {
 /// A worker may build a pool of its own. A task of a ThreadPool or InlinePool may use that very pool: while it waits
 /// for another task, or for room in the queue, its thread runs such tasks itself. What could never come to an end
 /// throws std::system_error (resource_deadlock_would_occur).
-template <Engine E = ForkEngine>
+template <class E>
 class ProcessPool : public PoolBase, private RefusesOverloadSets {
+    static_assert(Engine<E>, "procpool: a pool's engine is ForkEngine, ThreadEngine, InlineEngine or AnyEngine");
+
 public:
     /// workers: 0 means usable_cpus(). Returns when all workers have been made; does not wait for initializers.
     /// Throws: std::invalid_argument, std::system_error when fewer workers can be had, SharedMemoryExhausted;
@@ -204,6 +208,20 @@ public:
     template <class F, class... Args>
     auto broadcast(F f, Args&&... args);
 
+    // clang-format off
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, map, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, starmap, (const MapOptions&, F, Range&&), class F, class Range)
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, map_outcomes, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, for_each, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, map_into, (const MapOptions&, F, Range&&, Output&&), class F, std::ranges::input_range Range, std::ranges::contiguous_range Output)
+    PROCPOOL_DEFINED_IN("map/map_async.hpp", detail::map::MapAsyncCalls, map_async, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/map_async.hpp", detail::map::MapAsyncCalls, starmap_async, (const MapOptions&, F, Range&&), class F, class Range)
+    PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap_unordered, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/reduce.hpp", detail::map::MapReduceCall, map_reduce, (const MapOptions&, F, G, T, Range&&), class F, class G, class T, class Range)
+    PROCPOOL_DEFINED_IN("map/broadcast.hpp", detail::map::BroadcastCall, broadcast, (F, Args&&...), class F, class... Args)
+    // clang-format on
+
 private:
     template <class F, class Range>
     void for_each_in_place(const MapOptions& options, const F& f, Range& range);
@@ -233,12 +251,5 @@ private:
 ProcessPool()->ProcessPool<ForkEngine>;
 ProcessPool(std::size_t)->ProcessPool<ForkEngine>;
 ProcessPool(PoolOptions)->ProcessPool<ForkEngine>;
-
-using Pool = ProcessPool<ForkEngine>;
-using ThreadPool = ProcessPool<ThreadEngine>;
-using InlinePool = ProcessPool<InlineEngine>;
-/// Whichever the environment variable PROCPOOL_ENGINE names when the pool is built: inline, thread or fork, which is
-/// the default. For debugging; its constructor throws std::invalid_argument when the variable says anything else.
-using AnyPool = ProcessPool<AnyEngine>;
 
 }  // namespace procpool
