@@ -35,7 +35,7 @@ public:
     /// Effects: what is waited for is decided even if the supervisor that should do it has been killed. Called by: a
     /// thread that has slept for a while.
     virtual void check_crews() noexcept = 0;
-    /// What the thread sleeps on when run_one() returned false.
+    /// Returns: the parker that the thread sleeps on when run_one() returned false.
     [[nodiscard]] virtual const Parkers::Lease& sleeper() const noexcept = 0;
 
 protected:

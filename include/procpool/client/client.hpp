@@ -61,7 +61,7 @@ public:
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
     [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
-    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; what `encode` throws.
+    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; as `encode`.
     // Nothing is queued then.
 
     /// Hands over a task. Returns: nothing when there is no slot for it now, with Patience::try_once.
@@ -80,7 +80,8 @@ public:
         const task::Phase phase = word_of(ticket).phase();
         return phase != task::Phase::pending && phase != task::Phase::started;
     }
-    /// As is_decided(), for callers that may ask again and again instead of waiting: looks after the crew now and then.
+    /// As is_decided(), for callers that may ask again and again instead of waiting: checks every 256th call that the
+    /// crew is alive.
     [[nodiscard]] bool poll(Ticket ticket) noexcept {
         constexpr std::uint32_t now_and_then = 256;
         if (!is_decided(ticket) && polls_.fetch_add(1, std::memory_order_relaxed) % now_and_then == 0) {
@@ -116,12 +117,12 @@ public:
     /// Requires: is_decided(); the ticket's holder has not taken or dropped it.
     [[nodiscard]] Taken take(Ticket ticket);
 
-    /// Nobody will ask for the task's result.
+    /// Detaches the task: its result will not be collected.
     void drop(Ticket ticket) noexcept;
 
     /// Effects: a task that has not started will not run. Returns: whether this did it.
     bool withdraw(Ticket ticket) noexcept;
-    /// Effects: a task that runs can learn that it shall stop.
+    /// Effects: asks a running task to stop; it may look.
     void request_stop(Ticket ticket) noexcept;
     /// Effects: a task that is not decided will be cancelled; its worker, if it has one, is killed. Returns: false when
     /// it was decided.
@@ -132,7 +133,8 @@ public:
     bool run_awaited_by(std::uint32_t waiter) { return crew_->run_awaited_by(waiter); }
 
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
-    /// Called by: who has waited for a while. Effects: tasks are decided even if whoever should do it has been killed.
+    /// Effects: decides the tasks if the supervisor that should do it has been killed. Called by: a thread that has
+    /// waited for a while.
     void check_crew() noexcept;
     /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for, and
     /// one that another task's wild writes have hidden or overwritten is offered again, or lost.
@@ -158,8 +160,8 @@ public:
     /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
-    /// Effects: nobody holds the pool until joined any more. Returns: false when the deadline came before the end of
-    /// the workers.
+    /// Effects: calls that keep the pool open until it is joined no longer do. Returns: false when the deadline came
+    /// before the end of the workers.
     [[nodiscard]] bool join(Deadline deadline);
     /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its
     /// like, also when the pool is stopped meanwhile; std::system_error, and the pool is broken then.
@@ -170,7 +172,7 @@ public:
 
     // ---- lifetime: each ticket is one reference, and so is the pool
 
-    /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile, or while the pool
+    /// Effects: as one ticket more. Requires: another ticket is not released meanwhile, or the pool
     /// lives.
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     static void release_ticket(Client* client) noexcept {
@@ -207,10 +209,10 @@ private:
         return submission.accepted_before_close ? life() == task::Life::open : is_open();
     }
 
-    /// What the parent alone knows of a slot. All-zero memory is the valid initial state.
+    /// The parent's own notes on a slot. All-zero memory is the valid initial state.
     struct SlotNotes {
         std::atomic<std::uint64_t> serial;   ///< of its task; the first, where Board::number_of() finds it
-        std::atomic<std::uint64_t> dropped;  ///< serial + 1 of its last task that nobody will ask for
+        std::atomic<std::uint64_t> dropped;  ///< serial + 1 of its last task that was detached
         std::uint32_t next;                  ///< link of free_ and returned_
         bool keeps_slot;                     ///< see Submission; written under mutex_
     };
@@ -296,7 +298,7 @@ private:
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
     [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
-    /// What a taken slot tells, without its bytes.
+    /// Returns: a taken slot's ending, without its bytes.
     [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const {
         return phase == task::Phase::done ? Parcel{phase, slot(index).outcome} : describe_failure(index, phase);
     }
@@ -331,7 +333,7 @@ private:
     std::atomic<bool> closing_{false};  // written under mutex_; the board learns of it when no call keeps the pool open
     std::uint32_t last_generation_ = 0;
     ParcelStore kept_;               // results that had to leave their slots
-    std::vector<Ticket> detached_;   // dropped before they were decided: what they leave is nobody's
+    std::vector<Ticket> detached_;   // dropped before they were decided: their slots are to be freed
     std::size_t next_detached_ = 0;  // where the next look at them continues
 
     std::span<SlotNotes> notes_;  // one for each slot

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Client: finding and undoing what a task's wild writes have done to other tasks.
+/// Client: finds and mends the damage that a task's wild writes have done to other tasks.
 
 #include <procpool/client/client.hpp>
 #include <procpool/core/config.hpp>

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Client: withdrawing tasks, asking them to stop, killing them.
+/// Client: withdraws tasks, asks them to stop, kills them.
 
 #include <procpool/client/client.hpp>
 #include <procpool/core/config.hpp>

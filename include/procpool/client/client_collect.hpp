@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Client: taking what tasks have left, and giving their slots and memory back.
+/// Client: takes the results of tasks, and gives their slots and memory back.
 
 #include <procpool/client/client.hpp>
 #include <procpool/core/config.hpp>

@@ -129,7 +129,7 @@ PROCPOOL_DECL void Client::give_back(std::uint32_t index, task::Phase phase) noe
     if (mutex_.try_lock_as_favourite()) {
         add_free(index);
         mutex_.unlock();
-        // Who waits for capacity has registered before it took the favour away and looked at free_.
+        // A thread that waits for capacity has registered before it took the bias away and looked at free_.
         board_.notify_capacity_waiter();
         return;
     }

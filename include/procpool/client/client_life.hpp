@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Client: the pool's life, from the crew's first day to its end.
+/// Client: the pool's life: close, stop, join, refork.
 
 #include <procpool/client/client.hpp>
 #include <procpool/core/config.hpp>

@@ -94,7 +94,7 @@ PROCPOOL_DECL void Client::refork() {
     if (modules_) { modules_.swap(modules); }
 }
 
-/// Whoever should have decided the tasks may be gone without having done so.
+/// The supervisor may be gone without having decided the tasks.
 PROCPOOL_DECL void Client::check_crew() noexcept {
     if (board_.control.ended.load(std::memory_order_acquire) != 0 || !crew_->has_ended()) { return; }
     if (board_.control.ended.load(std::memory_order_acquire) != 0) { return; }

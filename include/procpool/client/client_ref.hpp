@@ -18,7 +18,7 @@ public:
     ClientRef() noexcept = default;
     /// Effects: one reference more. Requires: the pool lives, or another reference does.
     explicit ClientRef(Client& client) noexcept;
-    /// Returns: what takes over the reference that an issued ticket is.
+    /// Returns: a reference that takes over that of an issued ticket.
     [[nodiscard]] static ClientRef of_ticket(Client& client) noexcept {
         ClientRef taken;
         taken.client_ = &client;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Client: submission.
+/// Client: submits tasks.
 
 #include <procpool/client/client.hpp>
 #include <procpool/core/config.hpp>

@@ -21,7 +21,7 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
     std::unique_lock lock{mutex_};
     const std::uint32_t index = acquire(lock, submission);
     if (index == no_slot) { return std::nullopt; }
-    if (!submission.plain) { lock.unlock(); }  // what encodes is the user's code: it may take long, throw, or submit
+    if (!submission.plain) { lock.unlock(); }  // encoding runs the user's code, which may take long, throw, or submit
 
     struct Growth {
         Client& client;
@@ -182,8 +182,8 @@ PROCPOOL_DECL Ticket Client::publish(Lock& lock, std::uint32_t index, const Subm
         board_.publish({index, generation}, task::Queue::level_of(submission.priority), waited);
     }
     lock.unlock();
-    // The pool may have been broken since life was looked at. seq_cst: published before this look; whoever ends the
-    // pool moves life first and then looks at the words, so one of the two decides the task.
+    // The pool may have been broken since life was looked at. seq_cst: published before this look; a thread that ends
+    // the pool moves life first and then looks at the words, so one of the two decides the task.
     if (life() > task::Life::closing) { board_.lose_pending(index, generation, task::ending_by(life())); }
     if (for_one) {
         board_.wake_seats();
@@ -252,7 +252,7 @@ PROCPOOL_DECL bool Client::sweep() {
     return free_ != no_slot;
 }
 
-/// Effects: frees a few slots of tasks whose futures were dropped, so that large results nobody wants do not pile up.
+/// Effects: frees a few slots of tasks whose futures were dropped, so that large unwanted results do not pile up.
 /// Requires: mutex_ is held.
 PROCPOOL_DECL void Client::free_dropped() noexcept {
     constexpr int few = 4;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Client: waiting for tasks.
+/// Client: waits for tasks.
 
 #include <procpool/client/client.hpp>
 #include <procpool/core/config.hpp>

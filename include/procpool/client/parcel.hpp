@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Parcel: what a decided task left, once it is out of its slot.
+/// Parcel: the result of a decided task, once it is out of its slot.
 
 #include <procpool/client/failure.hpp>
 #include <procpool/core/config.hpp>
@@ -84,7 +84,7 @@ private:
     void release() noexcept;
 
     std::array<std::byte, 16> place_;  // the bytes; of a larger result its size, and its run of extents
-    void* rest_;                       // what the kind says
+    void* rest_;                       // as the kind says
     Kind kind_;
     std::uint8_t small_size_;
     Ending ending_;

@@ -18,7 +18,7 @@
 
 namespace procpool::inline v0::detail::client {
 
-/// A thread that waits for tasks sleeps no longer, then checks that those who should wake it still live.
+/// A thread that waits for tasks sleeps no longer at once, then checks that the supervisor lives.
 inline constexpr std::chrono::milliseconds longest_sleep{100};
 
 /// Called by: any thread of the parent.

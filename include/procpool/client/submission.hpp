@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Submission: what a client is told about a task. submit(): hands it over, for code that knows the task's types and
+/// Submission: a task as a client gets it, without its payload. submit(): hands it over, for code that knows the task's types and
 /// not the Client.
 
 #include <procpool/codec/bytes.hpp>
@@ -31,7 +31,7 @@ struct Ticket {
 
 enum class Patience { wait, try_once };
 
-/// What a client needs to know of a task besides its payload.
+/// A task without its payload.
 struct Submission {
     TaskCode code = nullptr;
     Patience patience = Patience::wait;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// CallbackThread: the one thread of the program that calls what users gave to be called when something is decided.
+/// CallbackThread: the one thread of the program that calls the users' functions when something is decided.
 
 #include <procpool/client/callback_loop.hpp>
 #include <procpool/client/client_ref.hpp>

@@ -77,7 +77,7 @@ public:
 
     Completion* next_ready = nullptr;  ///< link of the callback thread's list; owned by it
 
-    // ---- what its owner can do about it
+    // ---- for its owner
 
     /// Effects: what has not started will not run. Returns: whether it will not run.
     virtual bool cancel() { return false; }

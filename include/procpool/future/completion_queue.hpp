@@ -24,7 +24,7 @@ public:
     CompletionQueue();
     CompletionQueue(const CompletionQueue&) = delete;
     CompletionQueue& operator=(const CompletionQueue&) = delete;
-    /// What has not been called by then never is; tasks run on.
+    /// Functions that have not been called by then never are; tasks run on.
     ~CompletionQueue() = default;
 
     /// A descriptor to poll for readability; it is readable as long as run_ready() has something to call. Not to be

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Deferred: a result that this process makes, instead of one task. Promise: who makes it.
+/// Deferred: a result that this process makes, instead of one task. Promise: the end that sets it.
 
 #include <procpool/core/config.hpp>
 #include <procpool/future/completion.hpp>
@@ -19,8 +19,8 @@
 
 namespace procpool::inline v0 {
 
-/// What the members of a deferred future do. Each may be empty. Called by: any thread, several at once, also when the
-/// future is decided meanwhile, but not when it was decided before; they are destroyed soon after that, so they may
+/// Implementations of a deferred future's members. Each may be empty. Called by: any thread, several at once, also when
+/// the future is decided meanwhile, but not when it was decided before; they are destroyed soon after that, so they may
 /// hold what holds the promise.
 struct DeferredHooks {
     std::function<bool()> cancel =
@@ -31,7 +31,7 @@ struct DeferredHooks {
 
 namespace detail::future {
 
-/// What a promise and its future share, whatever the type of the result.
+/// The state that a promise and its future share, without the value.
 class DeferredBase : public Completion {
 public:
     explicit DeferredBase(DeferredHooks hooks);

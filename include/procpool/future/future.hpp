@@ -31,7 +31,7 @@ namespace detail::future {
 class WaitSet;
 }
 
-/// What all futures have. The result is a task's, in its slot, or a Deferred's.
+/// The part of a future that does not depend on its type. The result is a task's, in its slot, or a Deferred's.
 /// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run
 /// concurrently with each other and with one get() on the same future; so, once a get() has the result, wait*() return
 /// at once, and ready(), running(), cancel() and kill() false, while all others throw std::future_error. All but
@@ -68,8 +68,8 @@ public:
     [[nodiscard]] bool ready() const noexcept { return completion_ ? is_completion_ready() : task_.is_ready(); }
     /// Whether a worker is running it. False without a task, and in a child.
     [[nodiscard]] bool running() const noexcept;
-    /// Effects: a task that has not started will not run. One that runs can learn from its stop_token that it shall
-    /// stop. Returns: whether it will not run; get() throws TaskCancelled then.
+    /// Effects: a task that has not started will not run. One that runs is asked to stop through its
+    /// stop_token. Returns: whether it will not run; get() throws TaskCancelled then.
     bool cancel();
     /// Effects: as cancel(), but a task that runs is stopped too: its worker is killed and replaced. A thread cannot be
     /// killed: there, kill() is cancel(). Returns: false when the task had ended.
@@ -85,7 +85,7 @@ public:
         add_callback(detail::future::make_callback(std::move(f)));
     }
 
-    /// Effects: the set finds the key when wait() would not block. Called by: what waits for many futures.
+    /// Effects: the set finds the key when wait() would not block. Called by: calls that wait for many futures.
     void watch(detail::future::WaitSet& set, std::uint64_t key) const;
 
 protected:
@@ -182,7 +182,7 @@ private:
 
 static_assert(sizeof(Future<int>) <= 32, "programs keep many");
 
-/// The two ends of a result that this process makes. Called by: what is built on tasks.
+/// The two ends of a result that this process makes. Called by: layers above.
 template <class T>
 struct DeferredEnds {
     Promise<T> promise;
@@ -260,7 +260,7 @@ struct OnCallbackThread {
     void operator()(std::coroutine_handle<> resume) const { resume(); }
 };
 
-/// What co_await of a future waits with. Requires: the coroutine is not destroyed while it waits; a future is ready
+/// The awaiter of a future. Requires: the coroutine is not destroyed while it waits; a future is ready
 /// some time.
 template <class T, class Executor>
 class [[nodiscard]] FutureAwaiter {

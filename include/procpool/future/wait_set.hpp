@@ -56,10 +56,10 @@ public:
     /// Effects: sleep() returns. Called by: any thread.
     void wake() noexcept;
 
-    /// What sleep() uses on any thread but the callback thread.
+    /// Returns: what sleep() uses on any thread but the callback thread.
     [[nodiscard]] const client::Parkers::Lease& sleeper() const noexcept { return own_; }
 
-    /// Effects: tasks are decided even if whoever should do it has been killed. Called by: who has slept for a while,
+    /// Effects: decides tasks whose supervisor has been killed. Called by: a thread that has slept for a while,
     /// elsewhere.
     void check_crews() noexcept;
     /// Whether look() is worth it. Memory order: none; it is asked again and again.
@@ -75,7 +75,7 @@ private:
 
     void is_over(Key key) noexcept override;
 
-    /// Effects: a task among those watched, or that a completion may depend on, is run here, if nobody else may be
+    /// Effects: a task among those watched, or that a completion may depend on, is run here, if no other thread may be
     /// there to do it. Returns: whether one was.
     bool run_awaited(client::Crew* crew);
 

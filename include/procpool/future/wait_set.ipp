@@ -18,7 +18,7 @@
 
 namespace procpool::inline v0::detail::future {
 
-/// What is watched of one pool.
+/// The watched tasks of one pool.
 struct WaitSet::PoolTasks {
     explicit PoolTasks(client::Client& of)
         : client(of),
@@ -68,7 +68,7 @@ PROCPOOL_DECL void WaitSet::add(client::Client& client, client::Ticket ticket, K
         place->second = Entry{ticket.serial, key};
     }
     if (pool.waiter) { client.board().wait_for(ticket.slot, pool.waiter.index()); }
-    // Whoever decided it may not have seen the waiter.
+    // The worker that decided it may not have seen the waiter.
     if (is_found(pool, ticket.slot, place->second, found_)) { pool.by_slot.erase(place); }
 }
 
@@ -116,7 +116,7 @@ PROCPOOL_DECL bool WaitSet::find(std::vector<Key>& keys, Deadline deadline) {
         const bool helps = deadline.is_never();
         if (helps && run_awaited(crew)) { continue; }
         const client::Crew::Waiting waiting{crew};
-        // Whoever submits what a completion depends on does not wake this thread.
+        // Submitting a task that a completion depends on does not wake this thread.
         sleep(helps && crew != nullptr ? Deadline::after(std::chrono::milliseconds{1}) : deadline);
     }
 }
@@ -134,8 +134,8 @@ PROCPOOL_DECL void WaitSet::sleep(Deadline deadline) {
         set_parker(lease.parker());
         return;
     }
-    if (!lease ||
-        std::ranges::any_of(pools_, [&](const auto& pool) { return lacks_parker(*pool); })) {  // nobody would wake this
+    if (!lease || std::ranges::any_of(
+                      pools_, [&](const auto& pool) { return lacks_parker(*pool); })) {  // nothing would wake this
         os::nap();
         check_crews();
         return;

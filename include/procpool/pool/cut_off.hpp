@@ -16,11 +16,11 @@ class CallThreads;
 
 /// Whether waiting for the end of a pool could last for ever, because exit() is called: by what the library called, so
 /// that the call never goes on; or while another thread is in a call over many items, which may depend on what has been
-/// suspended. The workers are killed when the program has ended, as those of a pool that nobody destroys. Called by:
+/// suspended. The workers are killed when the program has ended, as those of a pool that is never destroyed. Called by:
 /// the pool's destructor.
 [[nodiscard]] bool is_cut_off_by_exit(client::Client& client) noexcept;
 
-/// Effects: what a pool leaves then is referred to until the program has ended: for programs that look for leaks.
+/// Effects: keeps references to the pool's parts until the program has ended: for programs that look for leaks.
 void leave_to_exit(client::Client* client, CallThreads* threads) noexcept;
 
 }  // namespace procpool::detail::pool

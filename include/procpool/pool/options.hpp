@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What a pool and its calls can be told.
+/// The options of a pool and its calls.
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/most_workers.hpp>
@@ -57,7 +57,7 @@ struct TaskOptions {
     std::string label = {};
 };
 
-/// What becomes of a call over many items when one of them fails.
+/// How a call over many items goes on when one of them fails.
 enum class OnError {
     fail_fast,  ///< items that have not started are spared; of the errors known then, that of the lowest item is thrown
     wait_all    ///< all items are run; the error of the lowest item that failed is thrown

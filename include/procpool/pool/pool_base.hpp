@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// PoolBase: what a pool does that depends neither on its engine nor on types of its tasks: its life, what it tells
-/// about itself, and how a task that has been turned into code and bytes is submitted.
+/// PoolBase: the part of a pool that depends neither on its engine nor on types of its tasks: its life, its statistics,
+/// and the submission of a task that has been turned into code and bytes.
 
 #include <procpool/client/submission.hpp>
 #include <procpool/core/config.hpp>
@@ -38,8 +38,8 @@ public:
     PoolBase(const PoolBase&) = delete;
 
     /// No new tasks; what was accepted is finished, calls over many items included that have begun; those of imap() and
-    /// imap_unordered() until join(), after which they run what they have read so far: who waits there may be the one
-    /// who would have to read on.
+    /// imap_unordered() until join(), after which they run what they have read so far: the thread that waits there
+    /// may be the one that would have to read on.
     void close();
     /// Waits for the workers to end; implies close(). In the middle of a call over many items, in its progress function
     /// say, it cannot wait for the end of that: what the call has not submitted is refused then.
@@ -93,7 +93,7 @@ protected:
     /// Broadcasts run one after the other: a worker's mailbox holds one task.
     [[nodiscard]] std::mutex& broadcasting() noexcept { return broadcasting_; }
 
-    /// What the type of a call says about its task.
+    /// Properties of a task that follow from the type of its call.
     struct CallTraits {
         TaskCode code;
         bool plain;               ///< see Submission

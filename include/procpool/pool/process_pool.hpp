@@ -201,7 +201,7 @@ public:
     template <class F, class G, class T, class Range>
     T map_reduce(const MapOptions& options, F f, G reduce, T init, Range&& range);
 
-    /// Runs f(args...) once in every worker, when it is through with what it is at; if one dies before, its replacement
+    /// Runs f(args...) once in every worker, after its present task; if one dies before, its replacement
     /// runs it. Broadcasts run one after the other. Returns: what f returns, by worker index; nothing if f returns
     /// nothing. Throws: when all have ended, the error of the lowest index: what f throws, WorkerDied; otherwise as
     /// apply_async(); std::system_error (resource_deadlock_would_occur) in a task of the pool.
