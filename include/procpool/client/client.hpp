@@ -176,7 +176,7 @@ public:
     /// lives.
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     static void release_ticket(Client* client) noexcept {
-        if (client->mutex_.try_lock_as_favourite()) {  // so the pool is not gone
+        if (client->mutex_.try_lock_as_owner()) {  // so the pool is not gone
             ++client->released_;
             client->mutex_.unlock();
         } else if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -188,7 +188,7 @@ public:
     static void release_pool(Client* client) noexcept {
         std::int64_t issued = 0;
         {
-            client->mutex_.lock_for_good();
+            client->mutex_.lock_and_end_bias();
             const std::lock_guard guard{client->mutex_, std::adopt_lock};
             issued = client->issued_ - client->released_;
         }
@@ -325,7 +325,7 @@ private:
     std::uint32_t hand_ = 0;   // where the next sweep continues
     std::int64_t issued_ = 0;
     std::int64_t released_ =
-        0;  // references, by the favourite of mutex_; more than are issued, where some were retained
+        0;  // references, by the owner of mutex_; more than are issued, where some were retained
     std::uint32_t open_for_ = 0;  // calls
     std::uint32_t callers_ = 0;   // of those that wait in it
     std::uint32_t open_until_join_ = 0;

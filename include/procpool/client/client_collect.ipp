@@ -126,10 +126,10 @@ PROCPOOL_DECL void Client::clear(std::uint32_t index, task::Phase phase) noexcep
 
 PROCPOOL_DECL void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     clear(index, phase);
-    if (mutex_.try_lock_as_favourite()) {
+    if (mutex_.try_lock_as_owner()) {
         add_free(index);
         mutex_.unlock();
-        // A thread that waits for capacity has registered before it took the bias away and looked at free_.
+        // A thread that waits for capacity has registered before it revoked the bias and looked at free_.
         board_.notify_capacity_waiter();
         return;
     }
