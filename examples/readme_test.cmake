@@ -5,7 +5,7 @@
 #                              parts one after the other
 #   <!-- output: FILE -->      all of FILE
 # In README.md each block of C++ has such a line, and README.md has at most 300 lines. Links into the project lead to what
-# exists, and so do names of headers, as `room/header.hpp`, on the map of the headers.
+# exists, headings included, and so do names of headers, as `room/header.hpp`, on the map of the headers.
 cmake_minimum_required(VERSION 3.24)
 
 # Returns in `out` what is between `begin` and `end` in the text, and in `rest` what follows. FATAL_ERROR when they are not there.
@@ -38,7 +38,7 @@ function(parts_of file name out)
     while(NOT more EQUAL -1)
         cut("${rest}" "// [${name}]\n" "// [/${name}]" part rest)
         string(REGEX REPLACE "\n+ *$" "\n" part "${part}")
-        string(REGEX MATCH "^ *" indentation "${part}")
+        string(REGEX MATCH "^ +" indentation "${part}")
         string(REPLACE "\n${indentation}" "\n" part "\n${part}")
         string(SUBSTRING "${part}" 1 -1 part)
         string(APPEND all "${part}")
@@ -96,12 +96,30 @@ foreach(page README.md ${map} tests/README.md benchmarks/README.md examples/READ
         .github/CONTRIBUTING.md .github/SECURITY.md .github/CHANGELOG.md)
     file(READ ${ROOT}/${page} text)
     get_filename_component(folder ${ROOT}/${page} DIRECTORY)
-    string(REPLACE "](" "\n@link " links "${text}")
-    string(REGEX MATCHALL "\n@link [^)\n]*" links "${links}")
+    string(REPLACE "[](" "" links "${text}")  # a closure
+    string(REPLACE "](" "\n@link " links "${links}")
+    string(REGEX MATCHALL "\n@link [^) \n]*\\)" links "${links}")
     foreach(link IN LISTS links)
-        string(REGEX REPLACE "\n@link ([^#]*).*" "\\1" target "${link}")
-        if(NOT target MATCHES "^(https?:.*)?$" AND NOT EXISTS ${folder}/${target})
-            message(SEND_ERROR "${page} links to ${target}, which is not there")
+        string(REGEX REPLACE "\n@link (.*)\\)" "\\1" link "${link}")
+        string(REGEX MATCH "^([^#]*)(#.*)?$" link "${link}")
+        set(anchor "${CMAKE_MATCH_2}")
+        set(target ${folder}/${CMAKE_MATCH_1})
+        if(CMAKE_MATCH_1 STREQUAL "")
+            set(target ${ROOT}/${page})
+        endif()
+        if(link MATCHES "^https?:")
+            continue()
+        elseif(NOT EXISTS ${target})
+            message(SEND_ERROR "${page} links to ${link}, which is not there")
+        elseif(anchor)
+            file(STRINGS ${target} headings REGEX "^##* ")
+            string(TOLOWER "${headings};" headings)
+            string(REGEX REPLACE "[^a-z0-9 #;-]" "" headings "${headings}")
+            string(REGEX REPLACE "##* ([^;]*);" "#\\1;" headings "${headings}")
+            string(REPLACE " " "-" headings "${headings}")
+            if(NOT anchor IN_LIST headings)
+                message(SEND_ERROR "${page} links to ${link}, where there is no such heading")
+            endif()
         endif()
     endforeach()
 endforeach()
