@@ -22,7 +22,7 @@ PROCPOOL_DECL void BiasedMutex::lock_and_end_bias() noexcept {
     bias_.store(nullptr, std::memory_order_relaxed);
 }
 
-PROCPOOL_DECL void BiasedMutex::lock_slowly() noexcept {
+[[gnu::noinline]] PROCPOOL_DECL void BiasedMutex::lock_slowly() noexcept {
     mutex_.lock();
     // The holder of mutex_ gives the bias and revokes it.
     if (Bias* const bias = bias_.load(std::memory_order_relaxed)) {
@@ -42,7 +42,7 @@ PROCPOOL_DECL void BiasedMutex::lock_slowly() noexcept {
     }
 }
 
-PROCPOOL_DECL void BiasedMutex::bias_to_this_thread() noexcept {
+[[gnu::noinline]] PROCPOOL_DECL void BiasedMutex::bias_to_this_thread() noexcept {
     in_a_row_ = 0;
     for (Bias& bias : biases_) {
         const void* const owner = bias.owner.load(std::memory_order_relaxed);

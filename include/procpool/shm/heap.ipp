@@ -167,9 +167,9 @@ PROCPOOL_DECL Heap& Heap::of_this_process() {
     return heaps_.get([] { return new Heap; });
 }
 
-PROCPOOL_DECL void* Heap::allocate(std::size_t size) { return blocks_->allocate(size); }
+[[gnu::noinline]] PROCPOOL_DECL void* Heap::allocate(std::size_t size) { return blocks_->allocate(size); }
 
-PROCPOOL_DECL void Heap::deallocate(void* memory, std::size_t size) noexcept {
+[[gnu::noinline]] PROCPOOL_DECL void Heap::deallocate(void* memory, std::size_t size) noexcept {
     if (is_mine()) { blocks_->deallocate(memory, size); }
 }
 
