@@ -28,7 +28,7 @@ PROCPOOL_DECL void BiasedMutex::lock_and_end_bias() noexcept {
     if (Bias* const bias = bias_.load(std::memory_order_relaxed)) {
         bias_.store(nullptr, std::memory_order_relaxed);
         if (bias->owner.load(std::memory_order_relaxed) != this_thread()) { os::ProcessBarrier::pass(); }
-        // acquire: what the owner did inside comes before what this thread will do.
+        // acquire: the owner's writes inside come before this thread's.
         for (int look = 0; bias->inside.load(std::memory_order_acquire); ++look) {
             look < os::spin_rounds ? os::yield() : os::nap();
         }

@@ -19,7 +19,9 @@ namespace procpool::inline v0::detail::shm {
 class Heap::Blocks {
 public:
     [[nodiscard]] void* allocate(std::size_t size) {
-        if (size > mapping_.size()) { throw SharedMemoryExhausted{size}; }  // also what would wrap when rounded up
+        if (size > mapping_.size()) {
+            throw SharedMemoryExhausted{size};
+        }  // also a size that would wrap when rounded up
         size = rounded(size);
         const bool large = size >= os::checked_commit;
         std::byte* memory = nullptr;
@@ -157,7 +159,7 @@ private:
     std::mutex mutex_;  // of the owner's threads only: no other process allocates here; guards what follows
     Space space_{mapping_.size()};
     Pages pages_;
-    std::size_t freed_ = 0;  // since the last look at what is warm
+    std::size_t freed_ = 0;  // since the last look at the warm bytes
 };
 
 PROCPOOL_DECL Heap::Heap() : blocks_(new Blocks) {}

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Shareable: objects that mean the same to every process that sees their memory, and what to do with others.
+/// Shareable: objects that mean the same to every process that sees their memory; and errors for others that say what
+/// to do.
 
 #include <procpool/codec/aggregate.hpp>
 #include <procpool/codec/plain.hpp>

@@ -21,7 +21,7 @@ public:
     /// Called by:    parent, worker, supervisor; any thread.
     /// Memory order: what happened before notify() is visible to the sleeper when park() returns.
     [[gnu::always_inline]] void notify() noexcept {
-        // acq_rel: releases to park()'s acquire of NOTIFIED what the notifier did before.
+        // acq_rel: releases the notifier's writes to park()'s acquire of `notified`.
         if (word_.exchange(notified, std::memory_order_acq_rel) == parked) { os::futex_wake(word_); }
     }
 
@@ -55,7 +55,7 @@ public:
     }
 
     /// Makes one whose sleeper was killed as new.
-    /// Called by: parent, supervisor; when nobody owns it.
+    /// Called by: parent, supervisor; when no thread owns it.
     void reset() noexcept {
         asleep_.store(0, std::memory_order_relaxed);
         word_.store(empty, std::memory_order_release);
