@@ -99,8 +99,8 @@ protected:
 
 private:
     [[nodiscard]] client::Order order() const;
-    template <class Encode>
-    [[nodiscard]] std::optional<client::Ticket> submit(Encode encode);
+    struct Arguments;
+    [[nodiscard]] std::optional<client::Ticket> submit(const Arguments& arguments);
     void encode(Writer& out, std::size_t wanted, InFlightChunk& chunk);
     void resubmit();
     void settle(InFlightChunk chunk);

@@ -138,7 +138,7 @@ public:
           options_(options),
           f_{input.call(std::move(f))},
           input_(std::move(input)),
-          driver_(client, options_, f_, input_.range(), queue_, DrivenBy::consumer),
+          driver_(client, options_, f_, input_.range(), queue_, {.driven_by = DrivenBy::consumer}),
           lazily_(driver_, queue_, hold_, options_, client.board().control.workers,
                   reads_at_once_v<std::remove_cv_t<Range>>) {}
     ~LazyCall() override {
