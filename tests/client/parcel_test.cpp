@@ -3,7 +3,10 @@
 
 #include "support/catch.hpp"
 
+#include <procpool/client/parcel_store.hpp>
 #include <procpool/os/memory.hpp>
+#include <procpool/task/extents.hpp>
+#include <procpool/task/slot.hpp>
 
 #include <algorithm>
 #include <array>
@@ -35,7 +38,7 @@ std::vector<std::byte> pattern(std::size_t size) {
 
 }  // namespace
 
-TEST_CASE("a parcel holds bytes of any number, and moves with them") {
+TEST_CASE("a parcel holds bytes of any number and moves with them") {
     for (const std::size_t size : {0U, 1U, 15U, 16U, 17U, 1000U}) {
         CAPTURE(size);
         const auto bytes = pattern(size);
@@ -59,7 +62,7 @@ TEST_CASE("a parcel keeps what is known of a failure") {
     CHECK(parcel.bytes().empty());
 }
 
-TEST_CASE("extents change their owner to a parcel, which frees them once") {
+TEST_CASE("extents change their owner to a parcel which frees them once") {
     const detail::os::Mapping memory{4 * Extents::extent_size};
     std::array<std::atomic<std::uint64_t>, 4> words{};
     Extents extents{};
@@ -69,7 +72,7 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     extents.address(run)[7] = std::byte{9};
     {
         Parcel first{Phase::done, Ending::value};
-        first.adopt(extents, run, Extents::extent_size + 5);
+        first.adopt(extents, run.first, run.count, Extents::extent_size + 5);
         ParcelStore store;
         store.add(3, std::move(first));
         CHECK(extents.was_owned() == 2);
@@ -83,13 +86,14 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     {
         ParcelStore store;
         Parcel parcel{Phase::done, Ending::value};
-        parcel.adopt(extents, extents.acquire(1, Extents::stamp(1, 1)), 1);
+        const Extents::Run one = extents.acquire(1, Extents::stamp(1, 1));
+        parcel.adopt(extents, one.first, one.count, 1);
         store.add(1, std::move(parcel));
     }
     CHECK(extents.was_owned() == 0);  // nobody asked for it
 }
 
-TEST_CASE("parcels are found by their number, once") {
+TEST_CASE("parcels are found by their number - once") {
     ParcelStore store;
     CHECK(store.empty());
     CHECK_FALSE(store.take(0));
@@ -102,7 +106,7 @@ TEST_CASE("parcels are found by their number, once") {
     CHECK(store.empty());
 }
 
-TEST_CASE("a store behaves as a map, whatever the order") {
+TEST_CASE("a store behaves as a map whatever the order") {
     const std::uint64_t seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937_64 random{seed};

@@ -63,7 +63,7 @@ TEST_CASE("what the parent had printed before a fork is printed once") {
           }) == "once");
 }
 
-TEST_CASE("what the parent could not flush is printed once, by the parent") {
+TEST_CASE("what the parent could not flush is printed once by the parent") {
     CHECK(printed_by([] {
               std::printf("once");
               fork_and_write_buffers();
@@ -116,7 +116,7 @@ TEST_CASE("flushing does not wait for a thread that reads from standard input") 
               std::chrono::seconds{5}) == 0);
 }
 
-TEST_CASE("pending output is flushed, wherever it is buffered") {
+TEST_CASE("pending output is flushed - wherever it is buffered") {
     const bool synchronised = GENERATE(true, false);
     CHECK(printed_by([synchronised] {
               std::ios::sync_with_stdio(synchronised);
@@ -133,9 +133,9 @@ TEST_CASE("pending output is flushed, wherever it is buffered") {
 
 TEST_CASE("a buffer tells whether it holds output") {
     std::stringbuf buffer;
-    CHECK_FALSE(detail::os::PendingOutput::in(buffer));
+    CHECK_FALSE(detail::os::has_pending_output(buffer));
     buffer.sputc('x');
-    CHECK(detail::os::PendingOutput::in(buffer));
+    CHECK(detail::os::has_pending_output(buffer));
 }
 
 TEST_CASE("a stream that throws does not stop a flush") {

@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// Fields beyond this are not visited.
 inline constexpr std::size_t most_fields = 32;
@@ -205,4 +205,4 @@ constexpr auto list_fields(const T& value) {
 template <class T>
 using fields_t = decltype(list_fields(std::declval<const T&>()));
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

@@ -22,7 +22,7 @@
 #endif
 #endif
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 template <std::size_t Size>
 struct FilledBytes {
@@ -202,7 +202,7 @@ template <CopiedAsBytes F>
 #endif
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
 
 #undef PROCPOOL_VISITS_MEMBERS
 #undef PROCPOOL_CLEARS_PADDING

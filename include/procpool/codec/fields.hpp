@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// Types in order, without making any value of them.
 template <class... Types>
@@ -162,4 +162,10 @@ consteval std::size_t count_fields() {
     }
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
+
+// TEMPORARY: for rooms that do not say detail::codec:: yet.
+namespace procpool::inline v0 {
+using namespace detail::codec;
+}
+// END OF TEMPORARY

@@ -11,7 +11,7 @@
 #include <stop_token>
 #include <type_traits>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// False for all T, but only once they are known: for messages.
 template <class... T>
@@ -133,4 +133,4 @@ struct mistake {
 template <class F, class... Passed>
 using mistake_t = typename mistake<F, Passed...>::type;
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

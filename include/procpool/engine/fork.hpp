@@ -7,6 +7,7 @@
 #include <procpool/client/client.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/os/call.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/life_line.hpp>
 #include <procpool/os/memory.hpp>

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace procpool::inline v0 {
@@ -43,7 +44,10 @@ inline void write_log(LogLevel level, const LogSubject& subject, fmt::string_vie
     std::array<char, most> text;
     std::size_t size = 0;
     try {
-        size = fmt::vformat_to_n(text.data(), most, format, arguments).size;
+        // Not by vformat_to_n(): Clang gives what it calls another name than the GCC that Debian's fmt 9 is built with.
+        const std::string formatted = fmt::vformat(format, arguments);
+        size = formatted.size();
+        std::copy_n(formatted.data(), std::min(size, most), text.data());
     } catch (...) {  // what was formatted says more than nothing
         const std::string_view unformatted{format.data(), format.size()};
         size = std::min(unformatted.size(), most);

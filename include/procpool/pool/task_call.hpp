@@ -7,8 +7,8 @@
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/refusal.hpp>
-#include <procpool/engine/engine.hpp>
 #include <procpool/pool/options.hpp>
+#include <procpool/pool/pool_fwd.hpp>
 #include <procpool/worker/task_frame.hpp>
 
 #include <concepts>
@@ -44,23 +44,21 @@ struct options_not_first {
                   "map(MapOptions{...}, f, ranges...)");
 };
 
-template <Engine E>
-class ProcessPool;
 template <class T>
 class Future;
 
-template <Engine E>
-struct why_refused<ProcessPool<E>> {
+template <class E>
+struct detail::codec::why_refused<ProcessPool<E>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>, "procpool: a pool cannot travel: a task may build one of its own");
+        static_assert(detail::codec::never<Type>, "procpool: a pool cannot travel: a task may build one of its own");
     };
 };
 template <class T>
-struct why_refused<Future<T>> {
+struct detail::codec::why_refused<Future<T>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>,
+        static_assert(detail::codec::never<Type>,
                       "procpool: a Future cannot travel: pass what it gives, get(), or submit the task in a function "
                       "given to then()");
     };

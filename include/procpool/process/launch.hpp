@@ -10,6 +10,7 @@
 #include <procpool/core/exit_status.hpp>
 #include <procpool/log/log.hpp>
 #include <procpool/log/log_sink.hpp>
+#include <procpool/os/call.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/exit_hook.hpp>
