@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <procpool/map/chunk_call.hpp>
+#include <procpool/map/driver.hpp>
 
 #include "map/ranges.hpp"
 #include "pool/engines.hpp"
