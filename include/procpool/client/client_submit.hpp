@@ -113,7 +113,7 @@ inline std::uint32_t Client::acquire(Lock& lock, const Order& order) {
 inline bool Client::take_fresh() {
     if (fresh_ == holders_.size()) { return false; }
     constexpr std::uint32_t together = 64;
-    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::Tag) + sizeof(Holder) +
+    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::TaskLabel) + sizeof(Holder) +
                                   2 * sizeof(std::uint64_t);  // and two places in a ring
     if (fresh_ % together == 0) { os::own_budget.charge(together * bytes); }
     add_free(fresh_++);
@@ -160,19 +160,19 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Order& orde
         task.attempt = 0;
     }
     const bool labelled = !order.label.empty();
-    const bool traced = board_.control.number != 0;
-    const int traits = (special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) |
+    const bool traced = board_.control.trace_id != 0;
+    const int traits = (special ? task::Slot::limited : 0) | (labelled ? task::Slot::labelled : 0) |
                        (traced ? task::Slot::traced : 0) |
                        (order.addressee != Order::anybody ? task::Slot::mailed : 0) |
                        (order.stays ? task::Slot::staying : 0);
     task.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     issue.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     if (traced) [[unlikely]] {
-        board_.tag(index).queued = log::trace_time();
-        board_.tag(index).started.store(0, std::memory_order_relaxed);
+        board_.label(index).queued = log::trace_time();
+        board_.label(index).started.store(0, std::memory_order_relaxed);
     }
     if (labelled) {
-        board_.tag(index).set_label(order.label);
+        board_.label(index).set(order.label);
         const std::lock_guard guard{label_mutex_};
         labels_.resize(holders_.size());
         labels_[index] = order.label;

@@ -30,7 +30,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -263,12 +262,11 @@ public:
     /// The tasks that have run, as far as procpool::write_trace() would tell them, in the order in which they ended.
     /// PoolOptions::trace must have been set.
     [[nodiscard]] std::vector<TaskTiming> timings() const {
-        return detail::log::timings_of(client().board().control.number);
+        return detail::log::timings_of(client().board().control.trace_id);
     }
     /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set.
-    template <std::convertible_to<std::filesystem::path> Path>
-    void write_trace(const Path& path) const {
-        detail::log::write_trace(path, client().board().control.number);
+    void write_trace(const detail::log::FileName& path) const {
+        detail::log::write_trace(path, client().board().control.trace_id);
     }
 
 private:
@@ -345,7 +343,7 @@ using AnyPool = ProcessPool<AnyEngine>;
 template <Engine E>
 ProcessPool<E>::ProcessPool(PoolOptions options) {
     check(options);
-    const detail::engine::Traits& chosen = detail::engine::choose<E>();
+    const detail::engine::Traits& chosen = E::traits();
     const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), chosen.most_workers);
     chosen.prepare();
     detail::log::prepare_log();
@@ -359,7 +357,7 @@ ProcessPool<E>::ProcessPool(PoolOptions options) {
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = chosen.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
-    if (options.trace) { control.number = detail::log::begin_trace(options.name); }
+    if (options.trace) { control.trace_id = detail::log::begin_trace(options.name); }
     control.spinners = static_cast<std::uint32_t>(detail::pool::spare_cpus());
     client->employ(chosen.make_crew(
         *client, detail::worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
