@@ -57,17 +57,17 @@ public:
     /// Whether somebody wants records of this level.
     /// Memory order: relaxed; a new level takes effect soon.
     [[nodiscard]] bool wants(LogLevel level) const noexcept {
-        return static_cast<std::uint32_t>(level) + loudness_.load(std::memory_order_relaxed) >=
+        return static_cast<std::uint32_t>(level) + levels_wanted_.load(std::memory_order_relaxed) >=
                    static_cast<std::uint32_t>(LogLevel::off) &&
                level < LogLevel::off;
     }
     [[nodiscard]] LogLevel level() const noexcept {
         return static_cast<LogLevel>(static_cast<std::uint32_t>(LogLevel::off) -
-                                     loudness_.load(std::memory_order_relaxed));
+                                     levels_wanted_.load(std::memory_order_relaxed));
     }
     void set_level(LogLevel least) noexcept {
-        loudness_.store(static_cast<std::uint32_t>(LogLevel::off) - static_cast<std::uint32_t>(least),
-                        std::memory_order_relaxed);
+        levels_wanted_.store(static_cast<std::uint32_t>(LogLevel::off) - static_cast<std::uint32_t>(least),
+                             std::memory_order_relaxed);
     }
 
     /// Effects: fill(JournalEntry&) writes a record, which the reader is told of. pid: of the caller. Called by: any
@@ -228,7 +228,7 @@ private:
         return true;
     }
 
-    std::atomic<std::uint32_t> loudness_;  // LogLevel::off - the least level that is wanted
+    std::atomic<std::uint32_t> levels_wanted_;  // LogLevel::off - the least level that is wanted
     alignas(apart) std::atomic<std::uint64_t> last_;
     std::atomic<std::uint64_t> dropped_;
     alignas(apart) std::uint64_t read_;  // the reader's: all up to this number are settled

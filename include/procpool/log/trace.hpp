@@ -97,6 +97,25 @@ private:
     Words* words_;
 };
 
+/// When what the record tells of began. Requires: it is not of kind pool.
+[[nodiscard]] inline std::int64_t beginning_of(const TraceRecord& record) noexcept {
+    return record.kind == TraceKind::task ? std::min(record.begin, record.queued) : record.begin;
+}
+
+/// Effects: adds the records that each(use) gives to use(), which is called twice: first to learn where the time axis
+/// starts. A task that ended between the two looks may have begun before that: it is left out, like those that still
+/// run. Returns: what each() returned.
+template <class File, class Each>
+std::uint64_t add_all(File& file, Each each) {
+    std::int64_t start = INT64_MAX;
+    each([&](const TraceRecord& record) {
+        if (record.kind != TraceKind::pool) { start = std::min(start, beginning_of(record)); }
+    });
+    return each([&](const TraceRecord& record) {
+        if (record.kind == TraceKind::pool || beginning_of(record) >= start) { file.add(record, start); }
+    });
+}
+
 static_assert(std::is_trivially_destructible_v<Trace::Words> && std::is_trivially_copyable_v<TraceRecord>,
               "nobody destroys what processes share");
 

@@ -4,7 +4,8 @@
 /// \file
 /// MapDriver: drives one call over many items in the parent: how much is submitted, when it waits, and how it ends.
 
-#include <procpool/client/client.hpp>
+#include <procpool/client/parkers.hpp>
+#include <procpool/client/submission.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
@@ -78,6 +79,7 @@ public:
     /// Effects: reports that the call has ended. Throws: what the listener throws, unless there is an error already.
     void end_progress();
 
+    [[nodiscard]] std::size_t workers() const noexcept;
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
     /// Returns: items that are worth the cost of a chunk, going by those that were measured.
     [[nodiscard]] std::size_t worthwhile() const noexcept { return sizes_.wanted(); }
@@ -98,7 +100,7 @@ protected:
     [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
 
 private:
-    [[nodiscard]] client::Submission order() const;
+    [[nodiscard]] client::Submission submission() const;
     struct Arguments;
     [[nodiscard]] std::optional<client::Ticket> submit(const Arguments& arguments);
     void encode(Writer& out, std::size_t wanted, InFlightChunk& chunk);

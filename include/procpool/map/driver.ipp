@@ -3,6 +3,7 @@
 
 #include <procpool/map/driver.hpp>
 
+#include <procpool/client/client.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/future/task_handle.hpp>
 
@@ -22,7 +23,7 @@ static_assert(sizeof(ChunkReport) > task::Slot::inline_bytes,
 /// A chunk whose task has been taken.
 class TakenChunk final : public EndedChunk {
 public:
-    TakenChunk(client::Client& client, const client::Client::Taken& taken) noexcept
+    TakenChunk(client::Client& client, const client::Taken& taken) noexcept
         : EndedChunk(taken.phase() == task::Phase::cancelled, ending_of(taken), taken.bytes(), taken.arguments(),
                      client.place_of()),
           client_(client),
@@ -31,13 +32,13 @@ public:
     void count_retry() const noexcept override { client_.board().control.count_retry(ending); }
 
 private:
-    [[nodiscard]] static Ending ending_of(const client::Client::Taken& taken) noexcept {
+    [[nodiscard]] static Ending ending_of(const client::Taken& taken) noexcept {
         return taken.phase() == task::Phase::done && taken.ending() != Ending::exception ? Ending::value
                                                                                          : taken.ending();
     }
 
     client::Client& client_;
-    const client::Client::Taken& taken_;
+    const client::Taken& taken_;
 };
 
 /// Returns: the options. Throws: std::invalid_argument, before anything has begun.
@@ -205,8 +206,10 @@ PROCPOOL_DECL void MapDriver::end_progress() {
     }
 }
 
+PROCPOOL_DECL std::size_t MapDriver::workers() const noexcept { return client_.board().control.workers; }
+
 /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
-PROCPOOL_DECL client::Submission MapDriver::order() const {
+PROCPOOL_DECL client::Submission MapDriver::submission() const {
     const bool may_wait = ledger_.in_flight().empty() && driven_by_ == DrivenBy::caller;
     return {.code = traits_.code,
             .patience = may_wait ? client::Patience::wait : client::Patience::try_once,
@@ -222,7 +225,7 @@ PROCPOOL_DECL client::Submission MapDriver::order() const {
 /// but unfinished.
 PROCPOOL_DECL std::optional<client::Ticket> MapDriver::submit(const Arguments& arguments) {
     try {
-        return client_.submit(order(), arguments);
+        return client_.submit(submission(), arguments);
     } catch (const PoolClosed&) {
         if (client_.life() > task::Life::closing) { throw PoolTerminated{}; }
         throw;
@@ -260,7 +263,7 @@ PROCPOOL_DECL void MapDriver::resubmit() {
 }
 
 PROCPOOL_DECL void MapDriver::settle(InFlightChunk chunk) {
-    const client::Client::Taken taken = chunk.task.take();
+    const client::Taken taken = chunk.task.take();
     ledger_.settle(std::move(chunk), TakenChunk{client_, taken});
 }
 

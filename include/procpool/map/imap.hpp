@@ -4,8 +4,8 @@
 /// \file
 /// ProcessPool's imap() and imap_unordered().
 
+#include <procpool/client/client_ref.hpp>
 #include <procpool/map/input.hpp>
-#include <procpool/map/kept_client.hpp>
 #include <procpool/map/lazy_driver.hpp>
 #include <procpool/map/outcome.hpp>
 #include <procpool/map/result_range.hpp>
@@ -139,10 +139,9 @@ public:
           f_{input.call(std::move(f))},
           input_(std::move(input)),
           driver_(client, options_, f_, input_.range(), queue_, {.driven_by = DrivenBy::consumer}),
-          lazily_(driver_, queue_, hold_, options_, client.board().control.workers,
-                  reads_at_once_v<std::remove_cv_t<Range>>) {}
+          lazily_(driver_, queue_, hold_, options_, reads_at_once_v<std::remove_cv_t<Range>>) {}
     ~LazyCall() override {
-        if ((*client_).is_mine()) { driver_.stop(); }
+        if (client_.is_mine()) { driver_.stop(); }
     }
 
     std::optional<Outcome<Given>> next(Deadline deadline) override {
@@ -153,7 +152,7 @@ public:
     [[nodiscard]] bool is_over() const noexcept override { return lazily_.is_over(); }
 
 private:
-    KeptClient client_;
+    client::ClientRef client_;
     pool::KeepOpen hold_;  // the thread that waits for the workers' end may be the one that would have to read on
     const MapOptions options_;
     const Function f_;

@@ -4,6 +4,7 @@
 /// \file
 /// Board: a pool's region of shared memory, and the steps of a task through it.
 
+#include <procpool/core/config.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/platform.hpp>
@@ -12,7 +13,7 @@
 #include <procpool/task/control.hpp>
 #include <procpool/task/crashes.hpp>
 #include <procpool/task/issue.hpp>
-#include <procpool/task/mail.hpp>
+#include <procpool/task/mailbox.hpp>
 #include <procpool/task/queue.hpp>
 #include <procpool/task/ring.hpp>
 #include <procpool/task/seat.hpp>
@@ -72,7 +73,7 @@ public:
     [[nodiscard]] std::span<Slot> used_slots() const noexcept {
         return {slots_, control.slots_used.load(std::memory_order_seq_cst)};
     }
-    [[nodiscard]] Tag& tag(std::uint32_t slot) const noexcept { return tags_[slot]; }
+    [[nodiscard]] TaskLabel& label(std::uint32_t slot) const noexcept { return labels_[slot]; }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
     /// The seat that a word or another worker's note names; null when there is none of that number.
     [[nodiscard]] Seat* seat_of(std::uint32_t number) const noexcept {
@@ -85,11 +86,8 @@ public:
     static constexpr std::int32_t nobody = -1;
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
     /// By worker index; those beyond Control::workers stay empty.
-    [[nodiscard]] std::span<Mail> mail() const noexcept { return {mail_, size_.seats}; }
-    [[nodiscard]] bool has_mail() const noexcept {
-        return std::any_of(mail().begin(), mail().begin() + control.workers,
-                           [](const Mail& box) { return !box.was_empty(); });
-    }
+    [[nodiscard]] std::span<Mailbox> mailboxes() const noexcept { return {mailboxes_, size_.seats}; }
+    [[nodiscard]] bool has_mail() const noexcept;
     /// BoardSize::notes for each slot: they cost memory only for slots in use. Part of the argument side.
     [[nodiscard]] std::byte* notes() const noexcept { return notes_; }
     /// The number of the task in a slot, which no other task of the pool ever has, where a generation comes back after
@@ -118,19 +116,12 @@ public:
     /// As publish(), for the worker of one index; then wake_seats(). Requires: the last task given to it is decided.
     void publish_to(std::uint32_t index, Offer offer, bool waited) noexcept {
         make_pending(offer, Issue::mailed | index, waited);
-        mail_[index].put(offer);
+        mailboxes_[index].put(offer);
     }
 
     /// Effects: a pending task has another generation, so that no entry of a ring offers it any more. Returns: false
     /// when it is not pending with this generation. Called by: parent, under its producers' mutex.
-    bool take_from_ring(Offer offer, std::uint32_t generation) noexcept {
-        if (!change(offer.slot, offer.generation, Phase::pending,
-                    [&](Word word) { return word.with_generation(generation); })) {
-            return false;
-        }
-        issues_[offer.slot].generation.store(generation, std::memory_order_relaxed);
-        return true;
-    }
+    bool take_from_ring(Offer offer, std::uint32_t generation) noexcept;
 
     /// Effects: makes sure that some worker will look at the ring. One system call for each worker that sleeps, none
     /// otherwise. Called by: whoever published or saw more work than it takes. A spinning worker will look by itself,
@@ -144,20 +135,8 @@ public:
             if (notify(number)) { return; }
         }
     }
-    void wake_all() noexcept {
-        for (std::uint32_t number = sleeping.take_one(); number != SeatSet::nobody; number = sleeping.take_one()) {
-            notify(number);
-        }
-        if (const std::uint32_t spare = from_workers.spare.load(std::memory_order_seq_cst); spare != 0) {
-            notify(spare - 1);
-        }
-        wake_retiree();
-    }
-    void wake_retiree() noexcept {
-        if (const std::uint32_t retiree = from_workers.retiree.load(std::memory_order_seq_cst); retiree != 0) {
-            notify(retiree - 1);
-        }
-    }
+    void wake_all() noexcept;
+    void wake_retiree() noexcept;
 
     /// Effects: every worker looks at its mail before it sleeps again. All seats, and whether or not they are among the
     /// sleepers: an index may move to another seat meanwhile, and a notification that was not needed costs one look.
@@ -167,13 +146,7 @@ public:
 
     /// Returns: the task in the mail, now started by this seat; nothing when there is none, or it is no longer good.
     /// Called by: worker.
-    [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
-        if (mail_[index].was_empty()) { return std::nullopt; }
-        const Offer offer = mail_[index].look();
-        const std::optional<Claim> claimed = offer.slot < size_.slot_count ? claim_offered(offer, seat) : std::nullopt;
-        mail_[index].remove(offer);
-        return claimed;
-    }
+    [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept;
 
     /// Returns: that very task, now started by this seat; nothing when it is not pending any more. A ring that has it
     /// too is found to be no longer good there. Called by: a worker that shares the parent's memory.
@@ -193,7 +166,7 @@ public:
             const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
             if (!look) { continue; }
             if (const std::optional<Claim> claimed = claim_from(level, seat)) { return claimed; }
-            if (level != Queue::usual && !queue.leave_alone(level)) { wake_for_new_task(); }
+            if (level != Queue::usual && !queue.mark_empty(level)) { wake_for_new_task(); }
         }
         return std::nullopt;
     }
@@ -239,12 +212,7 @@ public:
     /// Effects: the task of that number, which `word` says is running, can learn that it shall stop. seen: the slot's
     /// request, read before the word. One that comes late stays unheard: numbers are never used again. Called by:
     /// parent.
-    void request_stop(std::uint32_t slot, Word word, std::uint64_t number, std::uint64_t seen) noexcept {
-        if (word.phase() != Phase::started) { return; }
-        // relaxed: it carries nothing but itself.
-        slots_[slot].stop_request.compare_exchange_strong(seen, number, std::memory_order_relaxed);
-        if (Seat* const seat = seat_of(word.seat())) { seat->stopper.notify(); }
-    }
+    void request_stop(std::uint32_t slot, Word word, std::uint64_t number, std::uint64_t seen) noexcept;
 
     /// Effects: as above, for the task that runs in this slot, if meant(word). Called by: parent, and the thread
     /// engine's timer.
@@ -269,71 +237,28 @@ public:
     /// Effects: a task that runs shall not be finished: its worker publishes nothing, and the verdict is what it ends
     /// with when the worker is dead; `cancelled` overrules `timed_out`, which may mean another attempt. Returns: false
     /// when it is not running, or condemned already. Called by: parent and supervisor; the supervisor kills.
-    bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept {
-        return change(slot, generation, Phase::started, [&](Word word) {
-            const bool may =
-                !word.is_condemned() || (word.verdict() == Ending::timed_out && verdict == Ending::cancelled);
-            return may ? word.condemned(verdict) : word;
-        });
-    }
+    bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept;
 
     /// Effects: a task whose worker is dead is offered again. Returns: false when its word has changed. Called by:
     /// supervisor.
-    bool requeue(std::uint32_t slot, Word started) noexcept {
-        if (queue.ring(Queue::requeued).is_full()) { return false; }
-        const Word pending = started.without_verdict().with_seat(0).with(Phase::pending);
-        std::uint64_t bits = started.bits();
-        if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) {
-            return false;
-        }
-        queue.push(Queue::requeued, {slot, started.generation()});
-        return true;
-    }
+    bool requeue(std::uint32_t slot, Word started) noexcept;
 
     /// Effects: a task whose worker is dead is lost. Returns: false when its word has changed. Called by: supervisor.
-    bool lose_started(std::uint32_t slot, Word started, Ending ending) noexcept {
-        slots_[slot].loss.store(ending, std::memory_order_relaxed);
-        std::uint64_t bits = started.bits();
-        if (!slots_[slot].word.compare_exchange_strong(bits, started.with(Phase::lost).bits(),
-                                                       std::memory_order_seq_cst)) {
-            return false;
-        }
-        announce(slot, started);
-        return true;
-    }
+    bool lose_started(std::uint32_t slot, Word started, Ending ending) noexcept;
 
     /// Effects: an unfinished task is lost for `ending`. Called by: whoever knows that no worker runs it, or that no
     /// result of it may count.
-    bool lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
-        return lose_pending(slot, generation, ending) || decide(slot, generation, Phase::started, Phase::lost);
-    }
+    bool lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept;
 
     /// Effects: as lose(), but only a task that has not started.
-    bool lose_pending(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
-        slots_[slot].loss.store(ending,
-                                std::memory_order_relaxed);  // counts once the word says lost, which releases it
-        return decide(slot, generation, Phase::pending, Phase::lost);
-    }
+    bool lose_pending(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept;
 
     /// Effects: every task that has not started is lost for `ending`.
-    void lose_all_pending(Ending ending) noexcept {
-        for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
-            const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
-            if (word.phase() == Phase::pending) { lose_pending(i, word.generation(), ending); }
-        }
-    }
+    void lose_all_pending(Ending ending) noexcept;
 
     /// Effects: every unfinished task is lost for `ending`. Called by: whoever ends the pool, when life is beyond
     /// closing and no worker lives; a task published later is lost by its submitter, who looks at life afterwards.
-    void lose_all(Ending ending) noexcept {
-        for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
-            for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
-                const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
-                if (word.phase() != Phase::pending && word.phase() != Phase::started) { break; }
-                if (lose(i, word.generation(), ending)) { break; }
-            }
-        }
-    }
+    void lose_all(Ending ending) noexcept;
 
     /// Effects: every thread of the parent that waits on this board looks again.
     void notify_parent() noexcept { waiters.call_all(); }
@@ -355,10 +280,7 @@ public:
 
     /// Effects: the supervisor is to settle a task whose word cannot be right. Called by: parent, under its producers'
     /// mutex.
-    void mark_overwritten(std::uint32_t slot) noexcept {
-        issues_[slot].overwritten.store(issues_[slot].generation.load(std::memory_order_relaxed),
-                                        std::memory_order_seq_cst);
-    }
+    void mark_overwritten(std::uint32_t slot) noexcept;
     [[nodiscard]] bool is_marked(std::uint32_t slot) const noexcept;
     /// Whether a marked task is still to be settled: its worker may have put its word right. One that is plausible has
     /// been marked because it is pending, and was offered before, or because it is taken, and nobody has taken it.
@@ -370,9 +292,9 @@ public:
 private:
     BoardSize size_;
     Slot* slots_;
-    Tag* tags_;
+    TaskLabel* labels_;
     Seat* seats_;
-    Mail* mail_;
+    Mailbox* mailboxes_;
     Issue* issues_;
     std::atomic<std::int32_t>* sitters_;
     Extents::Use use_of_arguments_;
@@ -466,4 +388,6 @@ static_assert(std::is_trivially_destructible_v<Board>, "nobody destroys what pro
 
 }  // namespace procpool::detail::task
 
-#include <procpool/task/board_layout.hpp>
+#if PROCPOOL_BODIES
+#include <procpool/task/board.ipp>
+#endif

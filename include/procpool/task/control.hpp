@@ -58,16 +58,16 @@ struct Control {
     std::atomic<std::uint32_t>
         slots_used;  // the first so many have had tasks; written by the parent, under its producers' mutex
 
-    alignas(apart) std::atomic<std::uint32_t> workers_up;  // forked so far, of the first generation
-    std::atomic<std::int32_t> start_error;                 // errno of a first-generation fork that failed
-    std::atomic<std::uint32_t> ended;                      // nobody runs tasks any more, and every task is decided
-    std::atomic<std::uint32_t> deaths;                     // confirmed and settled; marks may be missing (see Waiters)
+    alignas(apart) std::atomic<std::uint32_t> workers_forked;  // forked so far, of the first generation
+    std::atomic<std::int32_t> start_error;                     // errno of a first-generation fork that failed
+    std::atomic<std::uint32_t> ended;                          // nobody runs tasks any more, and every task is decided
+    std::atomic<std::uint32_t> deaths;  // confirmed and settled; marks may be missing (see Waiters)
     std::atomic<std::uint32_t> audits;  // how often the parent has asked the supervisor for one; see Auditor
     std::uint32_t workers;              // that shall live; written once
     std::uint32_t spinners;             // that may spin at once; written once
     std::uint32_t items_per_worker;     // then it is recycled; 0: never; written once
     std::atomic<Refork> refork;         // asked and reset by the parent, done by the supervisor
-    std::uint32_t number;               // of the pool in traces; 0: it is not traced; written once
+    std::uint32_t trace_id;             // of the pool in traces; 0: it is not traced; written once
     std::array<char, 32> name;          // of the pool, cut to fit; written once
     std::atomic<std::uint64_t> workers_started;
     std::atomic<std::uint64_t> workers_died;
@@ -134,7 +134,7 @@ struct FromWorkers {
     alignas(apart) Extents::Use use_of_results;
     std::atomic<std::uint32_t> spare;        // seat + 1 of a worker that waits for an index; who takes it gives it one
     std::atomic<std::uint32_t> retiree;      // seat + 1 of a worker that has to leave and waits for that spare one
-    std::atomic<std::uint32_t> times_ready;  // how often a worker's initializer has returned
+    std::atomic<std::uint32_t> ready_count;  // how often a worker's initializer has returned
 
     std::atomic<std::uint32_t> reason_state;  // 0 free, 1 being written, 2 written
     std::array<char, 1000> reason_text;

@@ -34,7 +34,7 @@ struct Issue {
     [[nodiscard]] bool has(std::uint8_t trait) const noexcept {
         return (traits.load(std::memory_order_relaxed) & trait) != 0;
     }
-    [[nodiscard]] bool is_timed() const noexcept { return has(Slot::special) && time_limit().count() != 0; }
+    [[nodiscard]] bool is_timed() const noexcept { return has(Slot::limited) && time_limit().count() != 0; }
     [[nodiscard]] std::chrono::nanoseconds time_limit() const noexcept {
         return std::chrono::nanoseconds{timeout.load(std::memory_order_relaxed)};
     }

@@ -110,10 +110,10 @@ struct Large {
 struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
     static constexpr std::size_t inline_bytes = 16;
-    static constexpr std::uint8_t special = 1;   // timeout, retries and attempt count
-    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its tag has the beginning of it
-    static constexpr std::uint8_t traced = 4;  // its tag tells when it was submitted; who runs it adds it to the trace
-    static constexpr std::uint8_t mailed = 8;  // for one worker only
+    static constexpr std::uint8_t limited = 1;   // timeout, retries and attempt count
+    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its TaskLabel has the beginning of it
+    static constexpr std::uint8_t traced = 4;    // its TaskLabel has the times; the worker adds it to the trace
+    static constexpr std::uint8_t mailed = 8;    // for one worker only
     static constexpr std::uint8_t staying = 16;  // it keeps its slot until its result is taken
 
     std::atomic<std::uint64_t> word;
@@ -133,7 +133,7 @@ struct alignas(apart) Slot {
     [[nodiscard]] bool has(std::uint8_t trait) const noexcept {
         return (traits.load(std::memory_order_relaxed) & trait) != 0;
     }
-    [[nodiscard]] bool is_special() const noexcept { return has(special); }
+    [[nodiscard]] bool has_limits() const noexcept { return has(limited); }
     [[nodiscard]] bool is_labelled() const noexcept { return has(labelled); }
     [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
     [[nodiscard]] bool is_mailed() const noexcept { return has(mailed); }
@@ -156,19 +156,19 @@ struct alignas(apart) Slot {
     ExitStatus exit_status;
 };
 
-/// What is told about the task in a slot, where its traits say that there is something.
-struct alignas(cache_line) Tag {
+/// A task's label and the times that the trace wants; valid only if the slot's traits say so.
+struct alignas(cache_line) TaskLabel {
     std::int64_t queued;                // steady clock, nanoseconds; of the parent while free
-    std::atomic<std::int64_t> started;  // likewise; 0: no worker is at it, or it has added the task to the trace
-    std::array<char, 48> label;         // cut to fit; of the parent while free
+    std::atomic<std::int64_t> started;  // likewise; 0: no worker is running it, or the trace has that run
+    std::array<char, 48> text;          // cut to fit; of the parent while free
 
-    void set_label(std::string_view text) noexcept {
-        const std::size_t size = std::min(text.size(), label.size() - 1);
-        std::memcpy(label.data(), text.data(), size);
-        label[size] = '\0';
+    void set(std::string_view label) noexcept {
+        const std::size_t size = std::min(label.size(), text.size() - 1);
+        std::memcpy(text.data(), label.data(), size);
+        text[size] = '\0';
     }
 };
-static_assert(sizeof(Tag) == cache_line && std::is_trivially_destructible_v<Tag>,
+static_assert(sizeof(TaskLabel) == cache_line && std::is_trivially_destructible_v<TaskLabel>,
               "one line each, and nobody destroys them");
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would be private to one process");

@@ -4,8 +4,6 @@
 /// \file
 /// TaskContext: what a worker does for a task while it runs. ThreadContext: which worker a thread is, and its task.
 
-#include <procpool/os/identity.hpp>
-
 #include <cstdint>
 #include <stop_token>
 #include <string_view>
@@ -13,6 +11,10 @@
 namespace procpool::inline v0 {
 
 class Writer;
+
+namespace detail::os {
+enum class Wiped : std::uint64_t;
+}
 
 namespace detail::task {
 
