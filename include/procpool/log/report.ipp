@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <string>
 
 namespace procpool::inline v0::detail::log {
 

@@ -90,7 +90,7 @@ protected:
     /// Lifetime: the references outlive it. Throws: std::invalid_argument; PoolClosed and its like.
     MapDriver(client::Client& client, const MapOptions& options, ResultSink& sink, const ChunkTraits& traits,
               DrivenBy driven_by, const StopRequest& request);
-    ~MapDriver() = default;
+    ~MapDriver();
 
     [[nodiscard]] virtual bool is_at_end() = 0;
     /// Effects: writes the head, the callable and as many items as there are, up to `wanted`; sets the head's items and

@@ -73,6 +73,8 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
     ledger_.in_flight().reserve(most_in_flight_);
 }
 
+PROCPOOL_DECL MapDriver::~MapDriver() = default;
+
 PROCPOOL_DECL void MapDriver::run() {
     try {
         while (has_input()) {

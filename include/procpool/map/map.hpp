@@ -11,8 +11,8 @@
 #include <procpool/map/wrapped.hpp>
 #include <procpool/pool/process_pool.hpp>
 
+#include <algorithm>  // and the concepts of ranges
 #include <cstddef>
-#include <ranges>
 #include <span>
 #include <type_traits>
 #include <utility>

@@ -19,7 +19,6 @@
 #include <exception>
 #include <iterator>
 #include <memory>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 
