@@ -2,7 +2,7 @@
 #pragma once
 
 #include <procpool/log/log.hpp>
-#include <procpool/log/report.hpp>
+#include <procpool/log/report.hpp>  // its bodies have write_log()
 #include <procpool/log/shared_records.hpp>
 
 namespace procpool::inline v0 {
@@ -12,10 +12,6 @@ namespace detail::log {
 PROCPOOL_DECL bool is_logged(LogLevel level) noexcept {
     const SharedRecords* const records = SharedRecords::current();
     return records != nullptr && records->journal.wants(level);
-}
-
-PROCPOOL_DECL void write_log(LogLevel level, fmt::string_view format, fmt::format_args arguments) noexcept {
-    write_report(level, subject_here(), format, arguments);
 }
 
 }  // namespace detail::log

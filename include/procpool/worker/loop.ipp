@@ -169,8 +169,8 @@ PROCPOOL_DECL void Loop::finish_items(std::uint64_t done, const Writer& result) 
 
 PROCPOOL_DECL void Loop::search_or_sleep() {
     const task::Control& control = board_.control;
-    const bool alone = control.workers == 1;  // then nobody relies on it to look, so it need not say that it does
-    if (searching_) {                         // what it found, another claimed; nobody may rely on it while it sleeps
+    const bool alone = control.workers == 1;  // then no submitter relies on it to look, so it need not say that it does
+    if (searching_) {  // another claimed what it found; no submitter may rely on it while it sleeps
         board_.spinning.remove(number_);
         searching_ = false;
     }
@@ -189,7 +189,7 @@ PROCPOOL_DECL void Loop::search_or_sleep() {
     board_.sleeping.add(number_);
     reach(FaultPoint::asleep);
     if (was_idle() && !must_leave()) { seat_.parker.park(Deadline::never()); }
-    searching_ = !alone;  // who relied on it while it spun, or took it out of the sleepers, woke nobody else
+    searching_ = !alone;  // a submitter that relied on it while it spun, or took it out of the sleepers, woke no other
     board_.sleeping.remove(number_);
 }
 
