@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/os/cgroup.hpp>
 
-#include "os/in_child.hpp"
 #include "support/catch.hpp"
 
-#include <sched.h>
-#include <unistd.h>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,7 +10,6 @@
 #include <string>
 
 using namespace procpool;
-using namespace procpool_test;
 
 namespace {
 
@@ -45,21 +41,6 @@ private:
 
 constexpr double unlimited = std::numeric_limits<double>::infinity();
 constexpr std::uint64_t unlimited_memory = std::numeric_limits<std::uint64_t>::max();
-
-class Environment {
-public:
-    explicit Environment(const char* value) {
-        if (const char* const text = std::getenv(name)) { before_ = text; }
-        value == nullptr ? ::unsetenv(name) : ::setenv(name, value, 1);
-    }
-    Environment(const Environment&) = delete;
-    Environment& operator=(const Environment&) = delete;
-    ~Environment() { before_.empty() ? ::unsetenv(name) : ::setenv(name, before_.c_str(), 1); }
-
-private:
-    static constexpr const char* name = "PROCPOOL_WORKERS";
-    std::string before_;
-};
 
 }  // namespace
 
@@ -219,45 +200,4 @@ TEST_CASE("a group above the root of its namespace does no harm") {
 TEST_CASE("this machine has memory and CPUs") {
     CHECK(detail::os::Limits{}.available_memory() > 1 << 20);
     CHECK(detail::os::Limits{}.cpu_quota() > 0);
-    const Environment none{nullptr};
-    CHECK(usable_cpus() >= 1);
-    CHECK(usable_cpus() <= detail::os::affinity_cpus());
-}
-
-TEST_CASE("an affinity of one CPU means one CPU") {
-    CHECK(in_child([] {
-              cpu_set_t one;
-              CPU_ZERO(&one);
-              cpu_set_t all;
-              ::sched_getaffinity(0, sizeof all, &all);
-              if (detail::os::affinity_cpus() != static_cast<std::size_t>(CPU_COUNT(&all))) { return 1; }
-              for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-                  if (CPU_ISSET(cpu, &all)) {
-                      CPU_SET(cpu, &one);
-                      break;
-                  }
-              }
-              if (::sched_setaffinity(0, sizeof one, &one) != 0) { return 2; }
-              ::unsetenv("PROCPOOL_WORKERS");
-              return detail::os::affinity_cpus() == 1 && usable_cpus() == 1 ? 0 : 3;
-          }) == 0);
-}
-
-TEST_CASE("PROCPOOL_WORKERS overrides what the machine says") {
-    const auto [text, workers] = GENERATE(table<std::string, std::size_t>({{"1", 1}, {"7", 7}, {"2000", 2000}}));
-    const Environment environment{text.c_str()};
-    CHECK(usable_cpus() == workers);
-}
-
-TEST_CASE("an empty PROCPOOL_WORKERS is none") {
-    const Environment environment{""};
-    CHECK(usable_cpus() <= detail::os::affinity_cpus());
-}
-
-TEST_CASE("a bad PROCPOOL_WORKERS is an error that quotes it") {
-    const std::string text =
-        GENERATE(as<std::string>{}, "0", "-1", "many", "2x", "2 ", " ", "1e3", "2001", "99999999999999999999999");
-    const Environment environment{text.c_str()};
-    CHECK_THROWS_AS(usable_cpus(), std::invalid_argument);
-    CHECK_THROWS_WITH(usable_cpus(), "procpool: PROCPOOL_WORKERS must be a number from 1 to 2000, not '" + text + "'");
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/os/memory.hpp>
 
+#include <procpool/os/cgroup.hpp>
+
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
 #include "support/memory_group.hpp"

@@ -171,7 +171,7 @@ TEST_CASE("the status of a child tells how it ended") {
         const pid_t pid = start_child(function);
         siginfo_t info{};
         ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
-        return detail::os::exit_status_of(info);
+        return detail::os::exit_status_of(info.si_code, info.si_status);
     };
     CHECK(status_of([] { return 3; }) == ExitStatus::from_code(3));
     CHECK(status_of([] { return ::raise(SIGKILL); }) == ExitStatus::from_signal(SIGKILL));

@@ -133,9 +133,9 @@ TEST_CASE("pending output is flushed, wherever it is buffered") {
 
 TEST_CASE("a buffer tells whether it holds output") {
     std::stringbuf buffer;
-    CHECK_FALSE(detail::os::PendingOutput::in(buffer));
+    CHECK_FALSE(detail::os::has_pending_output(buffer));
     buffer.sputc('x');
-    CHECK(detail::os::PendingOutput::in(buffer));
+    CHECK(detail::os::has_pending_output(buffer));
 }
 
 TEST_CASE("a stream that throws does not stop a flush") {

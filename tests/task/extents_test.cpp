@@ -2,6 +2,7 @@
 #include <procpool/task/extents.hpp>
 
 #include <procpool/core/platform.hpp>
+#include <procpool/os/cgroup.hpp>
 
 #include "os/in_child.hpp"
 #include "support/catch.hpp"

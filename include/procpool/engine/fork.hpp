@@ -8,6 +8,7 @@
 #include <procpool/client/crew.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/os/call.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/life_line.hpp>
 #include <procpool/os/process.hpp>

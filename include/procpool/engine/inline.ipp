@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <procpool/core/deadlock.hpp>
 #include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/engine/inline.hpp>
@@ -57,7 +58,7 @@ PROCPOOL_DECL bool InlineCrew::is_in_task() const noexcept {
 
 PROCPOOL_DECL bool InlineCrew::run_awaited(std::uint32_t slot, task::Word word) {
     if (!is_in_task()) { return false; }
-    if (word.phase() == task::Phase::started) { client::throw_deadlock("procpool: a task waits for its own end"); }
+    if (word.phase() == task::Phase::started) { core::throw_deadlock("procpool: a task waits for its own end"); }
     return word.phase() == task::Phase::pending && loop_.run_within({slot, word.generation()});
 }
 
@@ -68,7 +69,7 @@ PROCPOOL_DECL bool InlineCrew::make_room() {
         return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started;
     };
     if (std::ranges::all_of(board_.all_slots(), has_started)) {
-        client::throw_deadlock(
+        core::throw_deadlock(
             "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
     }
     os::nap();  // results that other threads are about to take

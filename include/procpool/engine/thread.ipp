@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/deadlock.hpp>
 #include <procpool/engine/thread.hpp>
 #include <procpool/log/report.hpp>
 #include <procpool/os/process.hpp>
@@ -64,7 +65,7 @@ PROCPOOL_DECL bool ThreadCrew::has_ended() noexcept {
 }
 
 PROCPOOL_DECL bool ThreadCrew::join(Deadline deadline) {
-    if (is_in_task()) { client::throw_deadlock("procpool: join() in a task of the pool"); }
+    if (is_in_task()) { core::throw_deadlock("procpool: join() in a task of the pool"); }
     const client::Parkers::Lease lease = client_.parkers().lease();
     while (!has_ended()) {
         if (deadline.passed()) { return false; }
@@ -82,7 +83,7 @@ PROCPOOL_DECL bool ThreadCrew::run_awaited(std::uint32_t slot, task::Word word) 
     const ThreadWorker* const here = own_worker();
     if (here == nullptr) { return false; }
     if (word.phase() == task::Phase::started && word.seat() == here->loop->number()) {
-        client::throw_deadlock("procpool: a task waits for its own end");
+        core::throw_deadlock("procpool: a task waits for its own end");
     }
     return word.phase() == task::Phase::pending && here->loop->run_within({slot, word.generation()});
 }
@@ -119,7 +120,7 @@ PROCPOOL_DECL bool ThreadCrew::make_room() {
     // seq_cst: of two that get stuck at once, one sees the other.
     here->stuck.store(true);
     if (nobody_makes_room()) {
-        client::throw_deadlock(
+        core::throw_deadlock(
             "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
     }
     os::nap();

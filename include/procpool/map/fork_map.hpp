@@ -29,10 +29,10 @@ namespace procpool::inline v0 {
 
 namespace detail::map {
 
-/// The items of a range by their numbers. They stay where they are; those of a range that can be read only once are
-/// kept here.
+/// The items of a range by their numbers. They stay where they are, but for those of a range that can be read only
+/// once, which are kept here.
 template <class Range>
-class Numbered {
+class IndexedItems {
     using Iterator = std::ranges::iterator_t<Range>;
     static constexpr bool by_arithmetic = std::ranges::random_access_range<Range>;
     static constexpr bool by_iterator = std::ranges::forward_range<Range>;
@@ -43,7 +43,7 @@ class Numbered {
 public:
     static constexpr bool is_counted = by_arithmetic && (std::ranges::sized_range<Range> || is_endless_v<Range>);
 
-    explicit Numbered(Range& range) : range_(range) {
+    explicit IndexedItems(Range& range) : range_(range) {
         if constexpr (by_arithmetic) { kept_ = std::ranges::begin(range); }
     }
 
@@ -92,16 +92,16 @@ private:
 
 /// The calls f(items...), by their numbers.
 template <class F, class... Ranges>
-class NumberedCalls {
+class IndexedCalls {
     template <class Range>
-    using Item = decltype(std::declval<Numbered<Range>&>()[0]);
+    using Item = decltype(std::declval<IndexedItems<Range>&>()[0]);
 
 public:
     static constexpr bool takes_stop_token =
         !std::is_invocable_v<F&, Item<Ranges>...> && std::is_invocable_v<F&, std::stop_token, Item<Ranges>...>;
     static constexpr bool can_be_made = takes_stop_token || std::is_invocable_v<F&, Item<Ranges>...>;
 
-    NumberedCalls(F& f, Ranges&... ranges) : f_(f), items_(Numbered<Ranges>{ranges}...) {}
+    IndexedCalls(F& f, Ranges&... ranges) : f_(f), items_(IndexedItems<Ranges>{ranges}...) {}
 
     /// Effects: finds the items. Returns: the number of calls.
     [[nodiscard]] std::size_t read() {
@@ -126,8 +126,8 @@ private:
     /// Effects: `count` is no more than there are items; those that must be read are read when it is known from the
     /// others.
     template <class Range>
-    static void count_or_read(Numbered<Range>& items, std::size_t& count, bool only_count) {
-        if constexpr (Numbered<Range>::is_counted) {
+    static void count_or_read(IndexedItems<Range>& items, std::size_t& count, bool only_count) {
+        if constexpr (IndexedItems<Range>::is_counted) {
             if (only_count) { count = std::min(count, items.count()); }
         } else {
             if (!only_count) { count = std::min(count, items.read(count)); }
@@ -135,12 +135,13 @@ private:
     }
 
     F& f_;
-    std::tuple<Numbered<Ranges>...> items_;
+    std::tuple<IndexedItems<Ranges>...> items_;
 };
 
-/// What a worker calls with numbers. It refers to the caller's memory, of which every worker has a copy.
+/// Returns: the callable that a worker calls with numbers. It refers to the caller's memory, of which every worker has
+/// a copy.
 template <class Calls>
-[[nodiscard]] auto inherited(Calls& calls) {
+[[nodiscard]] auto as_inherited_call(Calls& calls) {
     if constexpr (Calls::takes_stop_token) {
         return Snapshot([&calls](std::stop_token stop, std::size_t i) -> decltype(auto) { return calls(stop, i); });
     } else {
@@ -174,7 +175,7 @@ auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges
     static_assert(sizeof...(Ranges) == 0 || !(detail::map::is_repeat_v<std::remove_cvref_t<Ranges>> && ...),
                   "procpool: all ranges of this call are procpool::repeat(), so that it would never end");
     if constexpr (sizeof...(Ranges) > 0 && (std::ranges::input_range<Ranges> && ...)) {
-        using Calls = detail::map::NumberedCalls<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...>;
+        using Calls = detail::map::IndexedCalls<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...>;
         static_assert(Calls::can_be_made,
                       "procpool: fork_map() cannot call this function with the items of these ranges");
         if constexpr (Calls::can_be_made) {
@@ -182,7 +183,7 @@ auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges
             check_task(options);
             Calls calls{f, ranges...};
             const auto numbers = std::views::iota(std::size_t{0}, calls.read());
-            const auto call = detail::map::inherited(calls);
+            const auto call = detail::map::as_inherited_call(calls);
             if (pool_options.workers == 0) { pool_options.workers = usable_cpus(); }
             pool_options.workers = std::clamp<std::size_t>(numbers.size(), 1, pool_options.workers);
             constexpr bool returns = !std::is_void_v<task_result_t<decltype(call), std::size_t>>;

@@ -4,21 +4,20 @@
 /// \file
 /// ProcessPool's imap() and imap_unordered().
 
-#include <procpool/map/chunked.hpp>
+#include <procpool/client/client_ref.hpp>
 #include <procpool/map/input.hpp>
-#include <procpool/map/kept_client.hpp>
+#include <procpool/map/lazy_driver.hpp>
 #include <procpool/map/outcome.hpp>
 #include <procpool/map/result_range.hpp>
+#include <procpool/map/typed_driver.hpp>
 #include <procpool/map/wrapped.hpp>
-#include <procpool/pool/hold.hpp>
+#include <procpool/pool/keep_open.hpp>
 #include <procpool/pool/process_pool.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <deque>
 #include <exception>
-#include <map>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -30,56 +29,63 @@ namespace procpool::inline v0 {
 
 namespace detail::map {
 
-/// Results on their way to the consumer, in the order of the items.
+/// Results in the order of the items.
 template <class Result>
-class OrderedResults {
+class OrderedResults final : public ResultQueue {
 public:
     using Given = Result;
     static constexpr Results mode = Results::copied;
     static constexpr bool keeps_errors = true;
 
-    void take(std::size_t first, std::size_t count, Reader& in) {
-        Piece& piece = waiting_[first];
-        piece.reserve(count);
-        for (std::size_t i = 0; i < count; ++i) { piece.emplace_back(Codec<Outcome<Result>>::decode(in)); }
+    void take(std::size_t first, std::size_t count, Reader& in) override {
+        auto piece = std::make_unique<Decoded>(first);
+        piece->outcomes.reserve(count);
+        for (std::size_t i = 0; i < count; ++i) { piece->outcomes.emplace_back(Codec<Outcome<Result>>::decode(in)); }
+        waiting_.add(std::move(piece));
     }
-    void fail(std::size_t index, const std::exception_ptr& error) {
-        waiting_[index].emplace_back(Outcome<Result>::failed(error));
+    void fail(std::size_t index, const std::exception_ptr& error) override {
+        auto piece = std::make_unique<Decoded>(index);
+        piece->outcomes.emplace_back(Outcome<Result>::failed(error));
+        waiting_.add(std::move(piece));
     }
 
-    [[nodiscard]] bool has_next() const noexcept {
-        return given_ < front_.size() || (!waiting_.empty() && waiting_.begin()->first == next_);
+    [[nodiscard]] bool has_next() const noexcept override {
+        return (front_ && given_ < front_->outcomes.size()) ||
+               (waiting_.lowest() != nullptr && waiting_.lowest()->first == next_);
     }
     [[nodiscard]] Outcome<Result> pop() {
-        if (given_ == front_.size()) {
-            front_ = std::move(waiting_.extract(waiting_.begin()).mapped());
+        if (!front_ || given_ == front_->outcomes.size()) {
+            front_.reset(static_cast<Decoded*>(waiting_.take_lowest().release()));
             given_ = 0;
         }
         ++next_;
-        std::optional<Outcome<Result>>& place = front_[given_++];
+        std::optional<Outcome<Result>>& place = front_->outcomes[given_++];
         Outcome<Result> given = std::move(*place);
-        place.reset();  // what has been given is not kept
+        place.reset();  // a result that has been given is not kept
         return given;
     }
 
 private:
-    using Piece = std::vector<std::optional<Outcome<Result>>>;  // results of consecutive items
+    struct Decoded final : Piece {
+        using Piece::Piece;
+        std::vector<std::optional<Outcome<Result>>> outcomes;
+    };
 
-    std::size_t next_ = 0;                  // item
-    Piece front_;                           // whose turn it is
-    std::size_t given_ = 0;                 // of its results
-    std::map<std::size_t, Piece> waiting_;  // by the first item
+    std::size_t next_ = 0;            // item
+    std::unique_ptr<Decoded> front_;  // whose turn it is
+    std::size_t given_ = 0;           // of its results
+    Pieces waiting_;
 };
 
-/// The same in the order in which they came.
+/// Results in the order in which they came.
 template <class Result>
-class UnorderedResults {
+class UnorderedResults final : public ResultQueue {
 public:
     using Given = Indexed<Result>;
     static constexpr Results mode = Results::copied;
     static constexpr bool keeps_errors = true;
 
-    void take(std::size_t first, std::size_t count, Reader& in) {
+    void take(std::size_t first, std::size_t count, Reader& in) override {
         for (std::size_t index = first; index < first + count; ++index) {
             Outcome<Result> outcome = Codec<Outcome<Result>>::decode(in);
             if (outcome) {
@@ -89,9 +95,11 @@ public:
             }
         }
     }
-    void fail(std::size_t, const std::exception_ptr& error) { waiting_.push_back(Outcome<Given>::failed(error)); }
+    void fail(std::size_t, const std::exception_ptr& error) override {
+        waiting_.push_back(Outcome<Given>::failed(error));
+    }
 
-    [[nodiscard]] bool has_next() const noexcept { return !waiting_.empty(); }
+    [[nodiscard]] bool has_next() const noexcept override { return !waiting_.empty(); }
     [[nodiscard]] Outcome<Given> pop() {
         Outcome<Given> first = std::move(waiting_.front());
         waiting_.pop_front();
@@ -102,8 +110,8 @@ private:
     std::deque<Outcome<Given>> waiting_;
 };
 
-/// Whether to read an item is to read memory, or to count. Anything else may take its time, or depend on what the
-/// consumer does with results.
+/// Whether to read an item is to read memory, or to count. Anything else may take its time, or depend on the consumer's
+/// use of results.
 template <class Range>
 inline constexpr bool reads_at_once_v = [] {
     if constexpr (std::ranges::forward_range<Range>) {
@@ -119,131 +127,39 @@ template <class Input, class F, class Queue>
 class LazyCall final : public ResultSource<typename Queue::Given> {
     using Given = typename Queue::Given;
     using Called = typename Input::template Called<F>;
-    using Function = Caught<Called, typename Input::Item>;
-    static constexpr bool reads_at_once = reads_at_once_v<std::remove_cv_t<typename Input::Range>>;
+    using Function = AsOutcome<Called, typename Input::Item>;
+    using Range = typename Input::Range;
 
 public:
     /// Effects: the first items are submitted.
     LazyCall(client::Client& client, const MapOptions& options, F f, Input input)
         : client_(client),
-          hold_(client, Hold::Until::joined),
+          hold_(client, client::OpenUntil::joined),
           options_(options),
           f_{input.call(std::move(f))},
           input_(std::move(input)),
-          workers_(client.board().control.workers),
-          call_(client, options_, f_, input_.range(), queue_, Pace::lazy) {
-        adapt();
-        fill();
-    }
+          driver_(client, options_, f_, input_.range(), queue_, DrivenBy::consumer),
+          lazily_(driver_, queue_, hold_, options_, reads_at_once_v<std::remove_cv_t<Range>>) {}
     ~LazyCall() override {
-        if ((*client_).is_mine()) { call_.stop(); }
+        if (client_.is_mine()) { driver_.stop(); }
     }
 
     std::optional<Outcome<Given>> next(Deadline deadline) override {
-        try {
-            bool has_news = false;
-            bool has_looked = false;
-            while (!is_over_) {
-                if (!queue_.has_next() && (has_news || call_.has_news())) {
-                    call_.collect();
-                    adapt();
-                    has_news = false;
-                    has_looked = true;
-                }
-                if constexpr (reads_at_once) {  // workers have enough to do while the consumer is at this result
-                    if (room() >= worthwhile_) { fill(); }
-                }
-                call_.tick();
-                if (queue_.has_next()) {
-                    ++given_;
-                    return queue_.pop();
-                }
-                if constexpr (!reads_at_once) {  // what may take long withholds no result that is there; so it looks
-                                                 // for one after each chunk
-                    if (may_read(deadline) && call_.submit_next(chunk_)) { continue; }
-                }
-                if (!call_.in_flight() && !call_.has_input()) { return end(); }
-                if (deadline.passed()) {
-                    if (has_looked) { return std::nullopt; }
-                    has_news = true;  // maybe: has_news() looks at the first ones only
-                    continue;
-                }
-                call_.wait(deadline);
-                has_news = true;
-            }
-        } catch (...) {  // what told the progress, or memory
-            is_over_ = true;
-            call_.stop();
-            hold_.release();
-            throw;
-        }
+        if (lazily_.drive(deadline)) { return queue_.pop(); }
+        if (std::exception_ptr error = lazily_.take_error()) { return Outcome<Given>::failed(std::move(error)); }
         return std::nullopt;
     }
-
-    [[nodiscard]] bool is_over() const noexcept override { return is_over_; }
+    [[nodiscard]] bool is_over() const noexcept override { return lazily_.is_over(); }
 
 private:
-    static constexpr std::size_t chunks_per_worker = 4;
-    static constexpr std::size_t largest_chunk = 1024;  // what a chunk size beyond reason means for an endless input
-    static constexpr std::size_t most_ahead = 4096;     // items, where the window is ours and they take next to nothing
-    static constexpr std::size_t most_single = 16;      // for each worker, likewise, where each item is a chunk
-
-    /// Effects: chunk and window are those of the options, or what suits the items that were measured. Where to read an
-    /// item may take its time, each is sent before the next is asked for: what the input waits for may be what that
-    /// very item does.
-    void adapt() noexcept {
-        const std::size_t chunks = chunks_per_worker * workers_;
-        if (options_.chunk_size != 0) {
-            window_ = options_.window != 0 ? options_.window : chunks * std::min(options_.chunk_size, largest_chunk);
-            chunk_ = std::min(options_.chunk_size, window_);
-        } else {
-            const std::size_t worthwhile = call_.worthwhile();
-            const std::size_t most = options_.window != 0 ? options_.window : std::max(most_ahead, chunks);
-            chunk_ = reads_at_once ? std::clamp(most / chunks, std::size_t{1}, worthwhile) : 1;
-            const std::size_t single = std::clamp(worthwhile, chunks_per_worker, most_single) * workers_;
-            window_ = options_.window != 0 ? options_.window : reads_at_once ? chunks * chunk_ : single;
-        }
-        worthwhile_ = std::max(chunk_, (window_ + 1) / 2);
-    }
-
-    /// How many items may be submitted now.
-    [[nodiscard]] std::size_t room() const noexcept { return window_ - std::min(window_, call_.submitted() - given_); }
-
-    /// Whether to read on, until the window is full. Not when the time is over: a result of what is under way may come
-    /// sooner than the next item.
-    [[nodiscard]] bool may_read(Deadline deadline) {
-        is_filling_ = room() >= (is_filling_ ? chunk_ : worthwhile_);
-        return is_filling_ && !(deadline.passed() && call_.in_flight()) && call_.has_input();
-    }
-
-    void fill() {
-        while (room() >= chunk_ && call_.has_input()) {
-            if (!call_.submit_next(chunk_)) { return; }
-        }
-    }
-
-    std::optional<Outcome<Given>> end() {
-        is_over_ = true;
-        hold_.release();
-        call_.end_progress();
-        if (call_.error()) { return Outcome<Given>::failed(call_.error()); }
-        return std::nullopt;
-    }
-
-    KeptClient client_;
-    Hold hold_;  // who waits for the workers' end may be the very one who would have to read on
+    client::ClientRef client_;
+    pool::KeepOpen hold_;  // the thread that waits for the workers' end may be the one that would have to read on
     const MapOptions options_;
     const Function f_;
     Input input_;
     Queue queue_;
-    const std::size_t workers_;
-    std::size_t window_ = 0;
-    std::size_t chunk_ = 0;
-    std::size_t worthwhile_ = 0;  // to submit so many at once: a worker that sleeps is woken for several
-    std::size_t given_ = 0;       // to the consumer
-    bool is_filling_ = false;
-    bool is_over_ = false;
-    Chunked<Function, typename Input::Item, Items::copied, typename Input::Range, Queue> call_;
+    TypedMapDriver<Function, typename Input::Item, Items::copied, Range, Queue> driver_;
+    LazyDriver lazily_;
 };
 
 template <class Queue, class Input, class F>
@@ -252,9 +168,11 @@ ResultRange<typename Queue::Given> run_lazily(client::Client& client, const MapO
         std::make_unique<LazyCall<Input, F, Queue>>(client, options, std::move(f), std::move(input))};
 }
 
+struct ImapCalls {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::imap(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges...>;
@@ -268,7 +186,7 @@ auto ProcessPool<E>::imap(const MapOptions& options, F f, Ranges&&... ranges) {
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::imap_unordered(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges...>;

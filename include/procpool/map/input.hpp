@@ -13,6 +13,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <ranges>
 #include <tuple>
 #include <type_traits>
@@ -20,7 +21,7 @@
 
 namespace procpool::inline v0::detail::map {
 
-/// What an item of a range travels as.
+/// The type as which an item of a range travels.
 template <class Range>
 using item_t = stored_t<std::ranges::range_reference_t<Range>>;
 
@@ -33,6 +34,15 @@ inline constexpr bool may_be_shared_v<Range> = std::is_trivially_copyable_v<std:
                                                std::is_same_v<item_t<Range>, std::ranges::range_value_t<Range>>;
 
 template <class Range>
+[[nodiscard]] std::optional<std::size_t> size_if_known(Range& range) {
+    if constexpr (std::ranges::sized_range<Range>) {
+        return static_cast<std::size_t>(std::ranges::size(range));
+    } else {
+        return std::nullopt;
+    }
+}
+
+template <class Range>
 [[nodiscard]] bool is_shared(Range& range, PlaceOf place_of) {
     if constexpr (may_be_shared_v<Range>) {
         const auto* const begin = std::ranges::data(range);
@@ -43,7 +53,7 @@ template <class Range>
     }
 }
 
-/// As what an item of a range is passed.
+/// The type as which an item of a range is passed.
 template <class Range>
 struct argument_of {
     using type = std::ranges::range_reference_t<Range>;
@@ -77,10 +87,10 @@ template <class Range>
 using held_t = std::conditional_t<std::is_lvalue_reference_v<Range>,
                                   std::ranges::ref_view<std::remove_reference_t<Range>>, std::remove_cvref_t<Range>>;
 
-/// An Input tells, for a function F:
-///   Item         what an item travels as
+/// An Input has, for a function F:
+///   Item         the type as which an item travels
 ///   Called<F>    the callable that a worker calls with an Item
-///   Result<F>    what that returns
+///   Result<F>    the type that it returns
 ///   calls<F>     whether it works
 ///   require<F>() does not compile, and says why, unless it works
 ///   call(f)      the callable, made of the user's function
@@ -167,7 +177,7 @@ public:
     using Range = Zip<held_t<Rs>...>;
     using Item = std::tuple<item_t<Rs>...>;
     template <class F>
-    using Called = Unpacked<F, std::ranges::range_reference_t<Rs>...>;
+    using Called = ApplyTuple<F, std::ranges::range_reference_t<Rs>...>;
     template <class F>
     using Result = task_result_t<F, std::ranges::range_reference_t<Rs>...>;
     template <class F>
@@ -213,7 +223,7 @@ public:
     using Range = typename Items::Range;
     using Item = typename Items::Item;
     template <class F>
-    using Called = Around<F, argument_t<Rs>...>;
+    using Called = WithRepeated<F, argument_t<Rs>...>;
     template <class F>
     using Result = task_result_t<F, argument_t<Rs>...>;
     template <class F>
@@ -270,7 +280,7 @@ public:
     using Range = Starred<held_t<R>>;
     using Item = std::tuple<stored_t<std::tuple_element_t<At, Tuple>>...>;
     template <class F>
-    using Called = Unpacked<F, std::tuple_element_t<At, Tuple>...>;
+    using Called = ApplyTuple<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>
     using Result = task_result_t<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>

@@ -4,10 +4,10 @@
 /// \file
 /// ProcessPool's map(), starmap(), map_outcomes(), for_each() and map_into().
 
-#include <procpool/map/chunked.hpp>
 #include <procpool/map/input.hpp>
 #include <procpool/map/outcome.hpp>
-#include <procpool/map/results.hpp>
+#include <procpool/map/sinks.hpp>
+#include <procpool/map/typed_driver.hpp>
 #include <procpool/map/wrapped.hpp>
 #include <procpool/pool/process_pool.hpp>
 
@@ -23,14 +23,14 @@ namespace detail::map {
 
 /// Chooses how the items travel, and runs.
 template <class F, class Item, class Range, class Sink>
-void run_chunked(client::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink) {
+void run_items(client::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink) {
     if constexpr (may_be_shared_v<Range>) {
-        if (is_shared(range, client.place_of())) {
-            Chunked<F, Item, Items::shared, Range, Sink>{client, options, f, range, sink}.run();
+        if (is_shared(range, client::place_of(client))) {
+            TypedMapDriver<F, Item, Items::shared, Range, Sink>{client, options, f, range, sink}.run();
             return;
         }
     }
-    Chunked<F, Item, Items::copied, Range, Sink>{client, options, f, range, sink}.run();
+    TypedMapDriver<F, Item, Items::copied, Range, Sink>{client, options, f, range, sink}.run();
 }
 
 /// A vector of what the calls return. Input: see input.hpp.
@@ -42,13 +42,15 @@ auto run_map(client::Client& client, const MapOptions& options, F f, Input input
                                     PlainResults<Result>, DecodedResults<Result>>;
     using Called = typename Input::template Called<F>;
     Sink sink{size_if_known(input.range())};
-    run_chunked<Called, typename Input::Item>(client, options, input.call(std::move(f)), input.range(), sink);
+    run_items<Called, typename Input::Item>(client, options, input.call(std::move(f)), input.range(), sink);
     return std::move(sink).vector();
 }
 
+struct MapCalls {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::map(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges&...>;
@@ -60,7 +62,7 @@ auto ProcessPool<E>::map(const MapOptions& options, F f, Ranges&&... ranges) {
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class Range>
 auto ProcessPool<E>::starmap(const MapOptions& options, F f, Range&& range) {
     using Input = detail::map::starred_t<Range&>;
@@ -72,7 +74,7 @@ auto ProcessPool<E>::starmap(const MapOptions& options, F f, Range&& range) {
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::map_outcomes(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges&...>;
@@ -80,18 +82,19 @@ auto ProcessPool<E>::map_outcomes(const MapOptions& options, F f, Ranges&&... ra
     if constexpr (Input::template calls<F>) {
         using Item = typename Input::Item;
         using Called = typename Input::template Called<F>;
-        using Caught = detail::map::Caught<Called, Item>;
+        using AsOutcome = detail::map::AsOutcome<Called, Item>;
         Input input{ranges...};
         detail::client::Client& run_by = open_client();
-        detail::map::Outcomes<typename Input::template Result<F>> sink{std::nullopt};
-        detail::map::run_chunked<Caught, Item>(run_by, options, Caught{input.call(std::move(f))}, input.range(), sink);
+        detail::map::Outcomes<typename Input::template Result<F>> sink;
+        detail::map::run_items<AsOutcome, Item>(run_by, options, AsOutcome{input.call(std::move(f))}, input.range(),
+                                                sink);
         return std::move(sink).vector();
     } else {
         return this_call_is_refused{};
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges) {
     detail::map::NoResults sink;
@@ -112,13 +115,13 @@ void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges
             using Called = typename Input::template Called<F>;
             Input input{ranges...};
             detail::client::Client& run_by = open_client();
-            detail::map::run_chunked<Called, typename Input::Item>(run_by, options, input.call(std::move(f)),
-                                                                   input.range(), sink);
+            detail::map::run_items<Called, typename Input::Item>(run_by, options, input.call(std::move(f)),
+                                                                 input.range(), sink);
         }
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class Range>
 void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Range& range) {
     using Item = std::ranges::range_value_t<Range>;
@@ -126,17 +129,17 @@ void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Ra
     detail::map::NoResults sink;
     detail::client::Client& run_by = open_client();
     if (std::ranges::empty(range)) { return; }
-    if (!detail::map::is_shared(range, run_by.place_of())) {
+    if (!detail::map::is_shared(range, detail::client::place_of(run_by))) {
         throw CodecError(
             "procpool: for_each() with a function that changes its items needs them in shared memory: use a "
             "SharedArray, or map()");
     }
-    detail::map::Chunked<F, Item, detail::map::Items::in_place, Range, detail::map::NoResults>{run_by, options, f,
-                                                                                               range, sink}
+    detail::map::TypedMapDriver<F, Item, detail::map::Items::in_place, Range, detail::map::NoResults>{run_by, options,
+                                                                                                      f, range, sink}
         .run();
 }
 
-template <Engine E>
+template <class E>
 template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
 void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Output&& output) {
     using Input = detail::map::zipped_t<Range&>;
@@ -154,16 +157,16 @@ void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Out
                 throw detail::map::AssignedResults<Result, Element>::too_small();
             }
             if constexpr (std::is_same_v<Result, Element> && std::is_trivially_copyable_v<Element>) {
-                if (detail::map::is_shared(output, run_by.place_of())) {
+                if (detail::map::is_shared(output, detail::client::place_of(run_by))) {
                     detail::map::SharedResults<Element> sink{std::ranges::data(output)};
-                    detail::map::run_chunked<F, Item>(run_by, options, f, range, sink);
+                    detail::map::run_items<F, Item>(run_by, options, f, range, sink);
                     return;
                 }
             }
         }
         detail::map::AssignedResults<Result, Element> sink{std::span<Element>{output}};
-        detail::map::run_chunked<F, Item>(run_by, options, f, range, sink);
-        if (!sink.is_full()) { throw sink.too_small(); }  // the input was shorter, which only its end told
+        detail::map::run_items<F, Item>(run_by, options, f, range, sink);
+        if (!sink.is_full()) { throw sink.too_small(); }  // the input was shorter, as its end has shown
     }
 }
 

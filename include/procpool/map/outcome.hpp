@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Outcome: what one item of many came to, a value or an error.
+/// Outcome: the value of one item of many, or its error.
 
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/exception.hpp>
@@ -11,28 +11,29 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace procpool::inline v0 {
 
 /// T is what a task returns, void included. Copying copies the value, and shares the error.
 template <class T>
 class [[nodiscard]] Outcome {
-    using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+    struct Nothing {};
+    using Value = std::conditional_t<std::is_void_v<T>, Nothing, T>;
 
 public:
-    Outcome() requires std::is_void_v<T> : state_(std::in_place_index<0>) {}
+    Outcome() requires std::is_void_v<T> : value_(std::in_place) {}
     template <class U = Value>
     requires(!std::is_void_v<T> && !std::is_same_v<std::remove_cvref_t<U>, Outcome> &&
              std::is_constructible_v<Value, U>) explicit(!std::is_convertible_v<U, Value>) Outcome(U&& value)
-        : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+        : value_(std::in_place, std::forward<U>(value)) {}
     [[nodiscard]] static Outcome failed(std::exception_ptr error) noexcept {
         return Outcome(Failed{}, std::move(error));
     }
 
-    [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+    [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
 
     /// Throws: the error, if there is no value.
@@ -46,19 +47,20 @@ public:
     auto operator->() const requires(!std::is_void_v<T>) { return &get(*this); }
 
     /// Returns: null if there is a value.
-    [[nodiscard]] std::exception_ptr error() const noexcept { return has_value() ? nullptr : *std::get_if<1>(&state_); }
+    [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
 
 private:
     struct Failed {};
-    Outcome(Failed, std::exception_ptr error) noexcept : state_(std::in_place_index<1>, std::move(error)) {}
+    Outcome(Failed, std::exception_ptr error) noexcept : error_(std::move(error)) {}
 
     template <class Self>
     static decltype(auto) get(Self&& self) {
-        if (!self.has_value()) { std::rethrow_exception(*std::get_if<1>(&self.state_)); }
-        if constexpr (!std::is_void_v<T>) { return std::get<0>(std::forward<Self>(self).state_); }
+        if (!self.has_value()) { std::rethrow_exception(self.error_); }
+        if constexpr (!std::is_void_v<T>) { return *std::forward<Self>(self).value_; }
     }
 
-    std::variant<Value, std::exception_ptr> state_;
+    std::optional<Value> value_;
+    std::exception_ptr error_;  // null if there is a value
 };
 
 /// Its size comes first, so that a value that does not decode costs no other.

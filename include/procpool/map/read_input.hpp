@@ -6,7 +6,7 @@
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/call.hpp>
-#include <procpool/map/zip.hpp>
+#include <procpool/map/wire.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,16 +17,6 @@
 #include <vector>
 
 namespace procpool::inline v0::detail::map {
-
-/// An item as its bytes.
-struct EncodedItem {
-    std::span<const std::byte> bytes;
-};
-
-template <class Item>
-void encode_item(Writer& out, const EncodedItem& item) {
-    out.write(item.bytes.data(), item.bytes.size());
-}
 
 /// Items of any type, encoded: they need not be copyable.
 template <class Item>

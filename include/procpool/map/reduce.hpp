@@ -4,9 +4,9 @@
 /// \file
 /// ProcessPool's map_reduce().
 
-#include <procpool/map/chunked.hpp>
 #include <procpool/map/input.hpp>
 #include <procpool/map/map.hpp>
+#include <procpool/map/sinks.hpp>
 #include <procpool/map/wrapped.hpp>
 #include <procpool/pool/process_pool.hpp>
 
@@ -14,71 +14,71 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace procpool::inline v0 {
 
 namespace detail::map {
 
-/// Folds what arrives in the order of the items, as soon as all before it is there: each block from left to right, then
+/// Folds results in the order of the items, as soon as all before them are there: each block from left to right, then
 /// the blocks' results.
 template <class G, class T, class Mapped>
-class FoldedResults {
+class FoldedResults final : public ResultSink {
 public:
     static constexpr Results mode = Results::folded;
 
     FoldedResults(G& g, T init) : g_(g), sum_(std::move(init)) {}
 
-    /// Results of the blocks from an item on, which is the first of its block.
-    void take(std::size_t first, std::size_t count, Reader& in) {
+    void take(std::size_t first, std::size_t count, Reader& in) override {
         for (std::size_t from = first; from < first + count; from += fold_block) {
-            const std::size_t end = std::min(from + fold_block, first + count);
-            waiting_.try_emplace(from, Piece{end, Values(std::in_place_index<0>, Codec<T>::decode(in))});
+            auto block = std::make_unique<Part>(from, std::min(from + fold_block, first + count));
+            block->sum.emplace(Codec<T>::decode(in));
+            parts_.add(std::move(block));
         }
-        fold_waiting();
+        fold_parts();
     }
-    /// Results of items of one block.
-    void take_apart(std::size_t first, std::size_t count, Reader& in) {
-        Parts parts;
-        parts.reserve(count);
-        for (std::size_t i = 0; i < count; ++i) { parts.push_back({Codec<Mapped>::decode(in)}); }
-        waiting_.try_emplace(first, Piece{first + count, Values(std::in_place_index<1>, std::move(parts))});
-        fold_waiting();
+    void take_apart(std::size_t first, std::size_t count, Reader& in) override {
+        auto part = std::make_unique<Part>(first, first + count);
+        part->values.reserve(count);
+        for (std::size_t i = 0; i < count; ++i) { part->values.push_back({Codec<Mapped>::decode(in)}); }
+        parts_.add(std::move(part));
+        fold_parts();
     }
     /// The last block need not be whole.
-    void end() {
+    void end() override {
         if (block_) { end_block(); }
     }
 
     [[nodiscard]] T value() && { return std::move(*sum_); }
 
 private:
-    struct Part {
+    struct Value {
         Mapped value;  // of a class, since a vector<bool> has no elements
     };
-    using Parts = std::vector<Part>;
-    using Values = std::variant<T, Parts>;
-    struct Piece {
+    /// A block that the worker has folded, or items of one that it has not.
+    struct Part final : Piece {
+        Part(std::size_t from, std::size_t to) noexcept : Piece(from), end(to) {}
         std::size_t end;  // item
-        Values values;
+        std::optional<T> sum;
+        std::vector<Value> values;
     };
 
-    void fold_waiting() {
-        while (!waiting_.empty() && waiting_.begin()->first == next_) {
-            Piece piece = std::move(waiting_.extract(waiting_.begin()).mapped());
+    void fold_parts() {
+        while (parts_.lowest() != nullptr && parts_.lowest()->first == next_) {
+            const std::unique_ptr<Piece> lowest = parts_.take_lowest();
+            auto& part = static_cast<Part&>(*lowest);
             next_ = SIZE_MAX;  // if this throws, nothing is folded any more
-            if (T* const folded = std::get_if<0>(&piece.values)) {
-                block_.emplace(std::move(*folded));
+            if (part.sum) {
+                block_.emplace(std::move(*part.sum));
             } else {
-                for (Part& part : *std::get_if<1>(&piece.values)) { add(std::move(part.value)); }
+                for (Value& value : part.values) { add(std::move(value.value)); }
             }
-            if (piece.end % fold_block == 0) { end_block(); }
-            next_ = piece.end;
+            if (part.end % fold_block == 0) { end_block(); }
+            next_ = part.end;
         }
     }
     void add(Mapped&& value) {
@@ -98,9 +98,9 @@ private:
 
     G& g_;
     std::optional<T> sum_;
-    std::optional<T> block_;                // what there is of the one that next_ is in
-    std::size_t next_ = 0;                  // item
-    std::map<std::size_t, Piece> waiting_;  // by their first items
+    std::optional<T> block_;  // the sum so far of the block that next_ is in
+    std::size_t next_ = 0;    // item
+    Pieces parts_;
 };
 
 template <class G, class T, class Mapped>
@@ -125,9 +125,11 @@ constexpr void require_folding() {
     }
 }
 
+struct MapReduceCall {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class G, class T, class Range>
 T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, Range&& range) {
     using Input = detail::map::zipped_t<Range&>;
@@ -137,11 +139,11 @@ T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, R
         detail::map::require_folding<G, T, Mapped>();
         if constexpr (Sendable<G> && Encodable<T> && std::is_constructible_v<T, Mapped> &&
                       std::is_invocable_r_v<T, G&, T, Mapped> && std::is_invocable_r_v<T, G&, T, T>) {
-            using Folding = detail::map::Folding<F, G, T>;
+            using MapThenFold = detail::map::MapThenFold<F, G, T>;
             detail::client::Client& run_by = open_client();
-            Folding folding{std::move(f), std::move(reduce)};
+            MapThenFold folding{std::move(f), std::move(reduce)};
             detail::map::FoldedResults<G, T, Mapped> sink{folding.g, std::move(init)};
-            detail::map::run_chunked<Folding, typename Input::Item>(run_by, options, folding, range, sink);
+            detail::map::run_items<MapThenFold, typename Input::Item>(run_by, options, folding, range, sink);
             return std::move(sink).value();
         }
     }

@@ -112,7 +112,7 @@ struct separate<TypeList<Single>, TypeList<Held...>> {
 /// Called with what travels for an item, calls f(args...), where the values of those that are Repeated<T> are held
 /// here. The other Args are types that arguments were passed as.
 template <class F, class... Args>
-struct Around {
+struct WithRepeated {
     using Wrapped = F;
     using Item = typename separate<TypeList<>, TypeList<>, Args...>::Item;
     using Values = typename separate<TypeList<>, TypeList<>, Args...>::Values;
@@ -184,8 +184,8 @@ private:
 }  // namespace detail::map
 
 template <class F, class... Args>
-struct Codec<detail::map::Around<F, Args...>> {
-    using Called = detail::map::Around<F, Args...>;
+struct Codec<detail::map::WithRepeated<F, Args...>> {
+    using Called = detail::map::WithRepeated<F, Args...>;
     using parts = TypeList<>;
 
     static void encode(Writer& out, const Called& called) {

@@ -2,11 +2,12 @@
 #pragma once
 
 /// \file
-/// What the workers of a call over many items run in place of the user's function, and with it.
+/// Callables that the workers of a call over many items run in place of the user's function: it, and what they do with
+/// its results.
 
+#include <procpool/client/submission.hpp>
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/callable.hpp>
-#include <procpool/future/future.hpp>
 #include <procpool/map/outcome.hpp>
 
 #include <cstddef>
@@ -26,25 +27,25 @@ concept Wrapper = requires {
     typename F::Wrapped;
 };
 
-/// Throws: CodecError when `f`, or what it wraps, is code that the workers do not have, or has captured what only this
-/// process has, or is a snapshot of what is newer than they are.
+/// Throws: CodecError when `f`, or the callable it wraps, is code that the workers do not have, or has captured what
+/// only this process has, or is a snapshot of memory that is newer than they are.
 template <class F>
 void check_callable(const client::Client& client, const F& f) {
     if constexpr (Wrapper<F>) {
         check_callable(client, f.f);
         if constexpr (requires { f.g; }) { check_callable(client, f.g); }
     } else if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
-        client.check_code(reinterpret_cast<std::uintptr_t>(f));
+        client::check_code(client, reinterpret_cast<std::uintptr_t>(f));
     } else if constexpr (is_snapshot_v<F>) {
-        check_snapshot(f, [&](const void* address) { return client.is_newer_than_workers(address); });
+        check_snapshot(f, [&](const void* address) { return client::is_newer_than_workers(client, address); });
     } else {
-        check_captures(f, client.place_of());
+        check_captures(f, client::place_of(client));
     }
 }
 
 /// Called with a tuple, calls f(args...). Args are types that arguments were passed as.
 template <class F, class... Args>
-struct Unpacked {
+struct ApplyTuple {
     using Wrapped = F;
     using Stored = std::tuple<stored_t<Args>...>;
     F f;
@@ -65,9 +66,9 @@ private:
     }
 };
 
-/// Returns what f does as an Outcome; what it throws is caught where the outcome is encoded.
+/// Returns the value of f as an Outcome; its exceptions are caught where the outcome is encoded.
 template <class F, class Item>
-struct Caught {
+struct AsOutcome {
     using Wrapped = F;
     using Result = task_result_t<F, Item>;
     F f;
@@ -85,13 +86,13 @@ struct Caught {
 };
 
 template <class F>
-inline constexpr bool is_caught_v = false;
+inline constexpr bool is_as_outcome_v = false;
 template <class F, class Item>
-inline constexpr bool is_caught_v<Caught<F, Item>> = true;
+inline constexpr bool is_as_outcome_v<AsOutcome<F, Item>> = true;
 
-/// f, and a function that folds what it returns.
+/// f, and a function that folds its results.
 template <class F, class G, class T>
-struct Folding {
+struct MapThenFold {
     using Wrapped = F;
     using Value = T;
     F f;
@@ -102,7 +103,7 @@ struct Folding {
     decltype(auto) operator()(Args&&... args) { return std::invoke(f, std::forward<Args>(args)...); }
 };
 
-/// What a worker has folded of the block it is at.
+/// The sum so far of the block that a worker is at.
 template <class F>
 class Accumulator {
     using T = typename F::Value;
@@ -133,29 +134,31 @@ private:
 namespace procpool::inline v0 {
 
 template <class F, class... Args>
-struct Codec<detail::map::Unpacked<F, Args...>> {
+struct Codec<detail::map::ApplyTuple<F, Args...>> {
     using parts = TypeList<>;
-    static void encode(Writer& out, const detail::map::Unpacked<F, Args...>& value) {
+    static void encode(Writer& out, const detail::map::ApplyTuple<F, Args...>& value) {
         encode_callable<F>(out, value.f);
     }
-    static detail::map::Unpacked<F, Args...> decode(Reader& in) { return {decode_callable<F>(in)}; }
+    static detail::map::ApplyTuple<F, Args...> decode(Reader& in) { return {decode_callable<F>(in)}; }
 };
 
 template <class F, class Item>
-struct Codec<detail::map::Caught<F, Item>> {
+struct Codec<detail::map::AsOutcome<F, Item>> {
     using parts = TypeList<>;
-    static void encode(Writer& out, const detail::map::Caught<F, Item>& value) { encode_callable<F>(out, value.f); }
-    static detail::map::Caught<F, Item> decode(Reader& in) { return {decode_callable<F>(in)}; }
+    static void encode(Writer& out, const detail::map::AsOutcome<F, Item>& value) { encode_callable<F>(out, value.f); }
+    static detail::map::AsOutcome<F, Item> decode(Reader& in) { return {decode_callable<F>(in)}; }
 };
 
 template <class F, class G, class T>
-struct Codec<detail::map::Folding<F, G, T>> {
+struct Codec<detail::map::MapThenFold<F, G, T>> {
     using parts = TypeList<>;
-    static void encode(Writer& out, const detail::map::Folding<F, G, T>& value) {
+    static void encode(Writer& out, const detail::map::MapThenFold<F, G, T>& value) {
         encode_callable<F>(out, value.f);
         encode_callable<G>(out, value.g);
     }
-    static detail::map::Folding<F, G, T> decode(Reader& in) { return {decode_callable<F>(in), decode_callable<G>(in)}; }
+    static detail::map::MapThenFold<F, G, T> decode(Reader& in) {
+        return {decode_callable<F>(in), decode_callable<G>(in)};
+    }
 };
 
 }  // namespace procpool

@@ -4,7 +4,7 @@
 /// \file
 /// Zip and Starred: ranges whose items are the arguments of calls.
 
-#include <procpool/codec/call.hpp>
+#include <procpool/map/wire.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,34 +17,11 @@
 
 namespace procpool::inline v0::detail::map {
 
-/// The arguments of one call, as the ranges gave them: references, or the values themselves.
-template <class Elements>
-struct Pack {
-    Elements elements;
-};
-
-/// Effects: writes an item so that it arrives as an Item.
-template <class Item, class Reference>
-void encode_item(Writer& out, const Reference& reference) {
-    Codec<Item>::encode(out, store(reference));
-}
-template <class Item, class Elements>
-void encode_item(Writer& out, const Pack<Elements>& pack) {
-    if constexpr (is_plain_v<Item>) {
-        Codec<Item>::encode(
-            out, std::apply([](const auto&... elements) { return Item{store(elements)...}; }, pack.elements));
-    } else {  // as the Codec of a tuple, without one: an element need not be copyable
-        std::apply(
-            [&](const auto&... elements) { (Codec<stored_t<decltype(elements)>>::encode(out, store(elements)), ...); },
-            pack.elements);
-    }
-}
-
 template <class Range>
 inline constexpr bool is_endless_v = std::is_same_v<std::ranges::sentinel_t<Range>, std::unreachable_sentinel_t>;
 
-/// The calls' n-th arguments come from the n-th range; over when the shortest is. Ranges are held by value:
-/// std::ranges::ref_view for those that are somebody else's. Single pass: begin() once.
+/// The calls' n-th arguments come from the n-th range; over when the shortest is. Holds ranges by value:
+/// std::ranges::ref_view for those of others. Single pass: begin() once.
 template <class... Ranges>
 class Zip {
 public:

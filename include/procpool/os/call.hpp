@@ -2,23 +2,22 @@
 #pragma once
 
 /// \file
-/// The one way to call the operating system: errors become std::system_error with the call's name,
-/// EINTR is retried, and tests can make any call fail.
+/// The one way to call the operating system: errors become std::system_error with the call's name, EINTR is retried,
+/// and tests can make any call fail.
+
+#include <procpool/core/config.hpp>
 
 #include <cerrno>
-#include <string>
-#include <system_error>
 
 namespace procpool::inline v0::detail::os {
 
-/// A test's hook: asked before each call by name, returns the errno the call shall fail with, or 0.
+/// A test's hook: asked before each call by name, returns the errno that the call fails with, or 0.
 /// Inherited by forked children. Constinit, so it is safe to read in any of them.
 using RefuseCall = int (*)(const char* name) noexcept;
 inline constinit RefuseCall refuse_call = nullptr;
 
-[[noreturn]] inline void throw_error(int error, const char* name) {
-    throw std::system_error(error, std::system_category(), std::string("procpool: ") + name);
-}
+/// Throws: std::system_error, always.
+[[noreturn]] void throw_error(int error, const char* name);
 
 /// Returns: what `function` returns; -1 with errno set when it fails. EINTR is no failure.
 template <class Function>
@@ -44,3 +43,7 @@ auto call(const char* name, Function function) -> decltype(function()) {
 }
 
 }  // namespace procpool::detail::os
+
+#if PROCPOOL_BODIES
+#include <procpool/os/call.ipp>
+#endif

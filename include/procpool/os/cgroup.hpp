@@ -2,27 +2,13 @@
 #pragma once
 
 /// \file
-/// What the machine and every control group above this process allow: CPUs and memory.
+/// Limits: the CPUs and the memory that the machine and every control group above this process allow.
 
-#include <procpool/os/file.hpp>
+#include <procpool/core/config.hpp>
 
-#include <sched.h>
-#include <sys/types.h>
-#include <unistd.h>
-#include <algorithm>
-#include <cerrno>
-#include <charconv>
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <limits>
 #include <optional>
-#include <stdexcept>
 #include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
 #include <vector>
 
 namespace procpool::inline v0::detail::os {
@@ -30,130 +16,21 @@ namespace procpool::inline v0::detail::os {
 /// Reads limits from files below `root`, "" for the machine itself. Files that are missing or malformed limit nothing.
 class Limits {
 public:
-    [[gnu::noinline]] explicit Limits(std::string root = {}) : root_(std::move(root)) { find_groups(); }
+    explicit Limits(std::string root = {});
 
     /// The CPUs that quotas above this process allow together; infinity without a quota.
-    [[nodiscard, gnu::noinline]] double cpu_quota() const {
-        double least = std::numeric_limits<double>::infinity();
-        const auto limit_to = [&](std::optional<std::int64_t> quota, std::optional<std::int64_t> period) {
-            if (quota && period && *quota > 0 && *period > 0) {
-                least = std::min(least, static_cast<double>(*quota) / static_cast<double>(*period));
-            }
-        };
-        for (const std::string& group : unified_) {
-            const std::string text = read(group + "/cpu.max");
-            const std::size_t space = std::min(text.find(' '), text.size());
-            limit_to(number_in(text), number_in(std::string_view{text}.substr(space)));
-        }
-        for (const std::string& group : cpu_) {
-            limit_to(number(group + "/cpu.cfs_quota_us"), number(group + "/cpu.cfs_period_us"));
-        }
-        return least;
-    }
+    [[nodiscard]] double cpu_quota() const;
 
-    /// Bytes that can still be used: the machine's, or what a group above this process has left. What the kernel gives
-    /// back at once is left: otherwise a container that has read files would have nothing. Where at least `enough` is
-    /// left without that, it is not looked at. memory.high is no limit here: a group beyond it is slowed down, and
-    /// nobody is killed for it.
-    [[nodiscard, gnu::noinline]] std::uint64_t available_memory(
-        std::uint64_t enough = std::numeric_limits<std::uint64_t>::max()) const {
-        std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
-        if (const auto kilobytes = field(read("/proc/meminfo"), "MemAvailable:")) { least = *kilobytes * 1024; }
-        const auto limit_to = [&](const std::string& group, const char* limit_file, const char* used_file,
-                                  auto returnable) {
-            const auto limit = number(group + limit_file);
-            if (!limit || *limit < 0 || *limit >= unlimited) { return; }
-            const auto used = number(group + used_file);
-            if (!used) { return; }
-            std::uint64_t left = static_cast<std::uint64_t>(std::max<std::int64_t>(0, *limit - *used));
-            if (left < std::min(least, enough)) {
-                const std::uint64_t firm =
-                    static_cast<std::uint64_t>(*used) -
-                    std::min(static_cast<std::uint64_t>(*used), returnable(read(group + "/memory.stat")));
-                left = static_cast<std::uint64_t>(*limit) - std::min(static_cast<std::uint64_t>(*limit), firm);
-            }
-            least = std::min(least, left);
-        };
-        // Shared memory is no file here, and counts as used. Of the kernel's own caches about half comes back at the
-        // first try.
-        for (const std::string& group : unified_) {
-            limit_to(group, "/memory.max", "/memory.current", [](const std::string& stat) {
-                return field(stat, "active_file").value_or(0) + field(stat, "inactive_file").value_or(0) +
-                       field(stat, "slab_reclaimable").value_or(0) / 2;
-            });
-        }
-        for (const std::string& group : memory_) {  // those with "total_" include the groups below, as the usage does
-            limit_to(group, "/memory.limit_in_bytes", "/memory.usage_in_bytes", [](const std::string& stat) {
-                return field(stat, "total_active_file").value_or(0) + field(stat, "total_inactive_file").value_or(0);
-            });
-        }
-        return least;
-    }
+    /// Bytes that can still be used: the machine's, or those a group above this process has left. Memory that the
+    /// kernel gives back at once counts as left: otherwise a container that has read files would have nothing. Where at
+    /// least `enough` is left without that, it is not looked at. memory.high is no limit here: a group beyond it is
+    /// slowed down, and nobody is killed for it.
+    [[nodiscard]] std::uint64_t available_memory(std::uint64_t enough = UINT64_MAX) const;
 
 private:
-    static constexpr std::int64_t unlimited = std::int64_t{1}
-                                              << 60;  // version 1 says so with a number near the largest
-
-    [[nodiscard, gnu::noinline]] std::string read(const std::string& path) const {
-        return text_of_file((root_ + path).c_str());
-    }
-
-    /// Returns: the number that the text begins with, after spaces.
-    [[nodiscard]] static std::optional<std::int64_t> number_in(std::string_view text) noexcept {
-        text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-        std::int64_t value = 0;
-        if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc{}) { return std::nullopt; }
-        return value;
-    }
-    [[nodiscard]] std::optional<std::int64_t> number(const std::string& path) const { return number_in(read(path)); }
-
-    /// Returns: the number behind `name` at the start of a line.
-    [[nodiscard, gnu::noinline]] static std::optional<std::uint64_t> field(std::string_view text,
-                                                                           std::string_view name) noexcept {
-        while (!text.empty()) {
-            const std::string_view line = text.substr(0, text.find('\n'));
-            text.remove_prefix(std::min(line.size() + 1, text.size()));
-            if (!line.starts_with(name) || (name.back() != ':' && !line.substr(name.size()).starts_with(' '))) {
-                continue;
-            }
-            const auto value = number_in(line.substr(name.size()));
-            if (!value || *value < 0) { return std::nullopt; }
-            return static_cast<std::uint64_t>(*value);
-        }
-        return std::nullopt;
-    }
-
-    /// Every line of /proc/self/cgroup is "number:controllers:path"; version 2 has no controllers there.
-    [[gnu::noinline]] void find_groups() {
-        const std::string all = read("/proc/self/cgroup");
-        for (std::string_view rest{all}; !rest.empty();) {
-            const std::string_view line = rest.substr(0, rest.find('\n'));
-            rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-            const std::size_t first = line.find(':');
-            const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
-            if (second == std::string_view::npos) { continue; }
-            std::string controllers{','};
-            controllers.append(line.substr(first + 1, second - first - 1)).push_back(',');
-            const std::string path{line.substr(second + 1)};
-            if (!path.starts_with('/')) { continue; }
-            if (controllers == ",,") { add_with_ancestors(unified_, "/sys/fs/cgroup", path); }
-            if (controllers.find(",cpu,") != std::string::npos) {
-                add_with_ancestors(cpu_, "/sys/fs/cgroup/cpu", path);
-            }
-            if (controllers.find(",memory,") != std::string::npos) {
-                add_with_ancestors(memory_, "/sys/fs/cgroup/memory", path);
-            }
-        }
-    }
-
-    [[gnu::noinline]] static void add_with_ancestors(std::vector<std::string>& groups, const std::string& mount,
-                                                     std::string path) {
-        while (!path.empty() && path != "/") {
-            groups.push_back(mount + path);
-            path.erase(path.find_last_of('/'));
-        }
-        groups.push_back(mount);
-    }
+    [[nodiscard]] std::string read(const std::string& path) const;
+    [[nodiscard]] std::optional<std::int64_t> number(const std::string& path) const;
+    void find_groups();
 
     std::string root_;
     std::vector<std::string> unified_;
@@ -161,46 +38,8 @@ private:
     std::vector<std::string> memory_;
 };
 
-/// How many workers a pool may have: twice as many seats have to have a number in the word of a task.
-inline constexpr std::size_t most_workers = 2000;
-
-/// The CPUs in this process's affinity mask, at least 1.
-[[nodiscard]] inline std::size_t affinity_cpus() {
-    for (int cpus = 1024; cpus <= 1 << 20; cpus *= 2) {
-        cpu_set_t* const set = CPU_ALLOC(static_cast<std::size_t>(cpus));
-        if (set == nullptr) { break; }
-        const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
-        const bool known = ::sched_getaffinity(0, size, set) == 0;
-        const int error = errno;
-        const int count = known ? CPU_COUNT_S(size, set) : 0;
-        CPU_FREE(set);
-        if (known) { return static_cast<std::size_t>(std::max(count, 1)); }
-        if (error != EINVAL) { break; }  // EINVAL: the kernel knows more CPUs than the mask has room for
-    }
-    return 1;
-}
-
 }  // namespace procpool::detail::os
 
-namespace procpool::inline v0 {
-
-/// The number of CPUs this process may use: its affinity mask, cut by every cgroup quota above it (rounded up); never
-/// 0, and no more than a pool may have workers. The environment variable PROCPOOL_WORKERS overrides it. Throws:
-/// std::invalid_argument when PROCPOOL_WORKERS is not a number of workers that a pool may have.
-[[nodiscard]] inline std::size_t usable_cpus() {
-    if (const char* const text = std::getenv("PROCPOOL_WORKERS"); text != nullptr && *text != '\0') {
-        char* end = nullptr;
-        errno = 0;
-        const long value = std::strtol(text, &end, 10);
-        if (errno != 0 || *end != '\0' || value <= 0 || value > static_cast<long>(detail::os::most_workers)) {
-            throw std::invalid_argument("procpool: PROCPOOL_WORKERS must be a number from 1 to " +
-                                        std::to_string(detail::os::most_workers) + ", not '" + text + "'");
-        }
-        return static_cast<std::size_t>(value);
-    }
-    const double quota = std::ceil(detail::os::Limits{}.cpu_quota());
-    const std::size_t cpus = std::min(detail::os::affinity_cpus(), detail::os::most_workers);
-    return quota < static_cast<double>(cpus) ? std::max<std::size_t>(1, static_cast<std::size_t>(quota)) : cpus;
-}
-
-}  // namespace procpool
+#if PROCPOOL_BODIES
+#include <procpool/os/cgroup.ipp>
+#endif

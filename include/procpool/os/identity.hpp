@@ -4,12 +4,9 @@
 /// \file
 /// process_token(): which process of a family this is, without a system call.
 
-#include <procpool/os/call.hpp>
-#include <procpool/os/pinned_module.hpp>
+#include <procpool/core/config.hpp>
 
-#include <sys/mman.h>
 #include <atomic>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -23,38 +20,22 @@ enum class Wiped : std::uint64_t {};
 
 /// A page that the kernel wipes in every forked child; null until the first use.
 inline constinit std::atomic<std::atomic<Token>*> token_page{nullptr};
-/// The newest token this process or an ancestor of it took. A child inherits its value and counts on.
-inline constinit std::atomic<Token> newest_token{0};
+
+/// Effects: as process_token(), which has found no page or no token.
+[[nodiscard]] Token take_process_token();
 
 /// Returns: a number, never 0, that this process shares with no process it was forked from or has forked. getpid()
-/// would be a
-///          system call each time, and a process number comes back.
+/// would be a system call each time, and a process number comes back.
 /// Effects: the first call, which comes before anything of the library that may outlive a pool, keeps the library's
 /// code in memory. Throws: std::system_error at the program's first call only. Memory order: a token says nothing about
 /// other memory, so relaxed, but for the page's address (release, acquire: the page is mapped).
 [[nodiscard]] inline Token process_token() {
-    std::atomic<Token>* page = token_page.load(std::memory_order_acquire);
-    if (page == nullptr) {
-        constexpr std::size_t size = 4096;
-        void* const fresh = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (fresh == MAP_FAILED) { throw_error(errno, "mmap"); }
-        if (::madvise(fresh, size, MADV_WIPEONFORK) != 0) {
-            const int error = errno;
-            ::munmap(fresh, size);
-            throw_error(error, "madvise(MADV_WIPEONFORK)");
-        }
-        pin_this_module();
-        if (token_page.compare_exchange_strong(page, static_cast<std::atomic<Token>*>(fresh),
-                                               std::memory_order_acq_rel)) {
-            page = static_cast<std::atomic<Token>*>(fresh);
-        } else {
-            ::munmap(fresh, size);
-        }
+    const std::atomic<Token>* const page = token_page.load(std::memory_order_acquire);
+    if (page != nullptr) {
+        const Token token = page->load(std::memory_order_relaxed);
+        if (token != 0) { return token; }
     }
-    Token token = page->load(std::memory_order_relaxed);
-    if (token != 0) { return token; }
-    const Token fresh = newest_token.fetch_add(1, std::memory_order_relaxed) + 1;
-    return page->compare_exchange_strong(token, fresh, std::memory_order_relaxed) ? fresh : token;
+    return take_process_token();
 }
 
 /// Returns: a word for the use of one thread of this process. Requires: process_token() has been taken.
@@ -70,3 +51,7 @@ inline constinit std::atomic<Token> newest_token{0};
 }
 
 }  // namespace procpool::detail::os
+
+#if PROCPOOL_BODIES
+#include <procpool/os/identity.ipp>
+#endif

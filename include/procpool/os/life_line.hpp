@@ -5,38 +5,21 @@
 /// LifeLine: how the children of a process learn that it has ended or executes another program, whatever else has
 /// happened to them.
 
-#include <procpool/os/call.hpp>
+#include <procpool/core/config.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_lock.hpp>
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <sys/types.h>
 #include <array>
-#include <csignal>
 #include <cstddef>
-#include <cstdio>
-#include <mutex>
 #include <utility>
 
 namespace procpool::inline v0::detail::os {
 
-/// Returns: the number of another open file like that of `number`, with settings of its own; -1 without /proc.
-[[nodiscard]] inline int reopen(int number) noexcept {
-    char path[32];
-    std::snprintf(path, sizeof path, "/proc/self/fd/%d", number);
-    return ::open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-}
-
 /// Whether nobody has the writing end of a pipe that nobody writes to. Returns: false for a descriptor that is none.
-[[nodiscard]] inline bool is_at_end(int reading) noexcept {
-    pollfd entry{reading, POLLIN, 0};
-    return ::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLHUP | POLLIN)) != 0;
-}
+[[nodiscard]] bool is_at_end(int reading) noexcept;
 
 enum class Exec : bool { ends_it, keeps_it };
 
@@ -46,25 +29,11 @@ public:
     /// Asks for `signal` when nobody has the writing end any more. That holds while the process is stopped, after it
     /// has changed its user, when it executes a program if that `keeps_it`, and until it closes its descriptors: one of
     /// its own stays open for that. Called by: a child, for itself.
-    static void ask(int reading, int signal, Exec exec = Exec::ends_it) noexcept {
-        if (count_ == open_.size()) { return; }
-        const int own = Descriptor{reopen(reading)}.release();
-        if (own < 0) { return; }
-        if (exec == Exec::keeps_it) { ::fcntl(own, F_SETFD, 0); }
-        open_[count_++] = {own, signal};
-        if (::fcntl(own, F_SETSIG, signal) == 0 && ::fcntl(own, F_SETOWN, this_process()) == 0) {
-            ::fcntl(own, F_SETFL, O_ASYNC | O_NONBLOCK);
-        }
-    }
+    static void ask(int reading, int signal, Exec exec = Exec::ends_it) noexcept;
 
     /// Effects: closes what the process that this one was forked from has asked for. Called by: a child, right after
     /// its fork.
-    static void forget() noexcept {
-        for (; count_ > 0; --count_) {
-            const auto [number, signal] = open_[count_ - 1];
-            if (::fcntl(number, F_GETSIG) == signal) { ::close(number); }  // or it is another file's by now
-        }
-    }
+    static void forget() noexcept;
 
 private:
     struct Open {
@@ -103,18 +72,7 @@ public:
 
     /// Throws: std::system_error. Called by: the parent, before it forks a child, while it keeps others from forking
     /// theirs.
-    [[nodiscard]] static Lease lease() {
-        const std::lock_guard guard{lock_};
-        if (current_ != nullptr && is_process(current_->owner_) && current_->is_intact()) {
-            ++current_->users_;
-            return Lease{current_};
-        }
-        auto* const fresh = new LifeLine;
-        // An ancestor's must not look held because this process, forked by the user, has a copy of its end.
-        if (current_ != nullptr && !is_process(current_->owner_)) { current_->pipe_.writing.close(); }
-        current_ = fresh;
-        return Lease{fresh};
-    }
+    [[nodiscard]] static Lease lease();
 
     /// What a child keeps of its parent's line.
     class Watch {
@@ -127,27 +85,14 @@ public:
             return line_ != nullptr && !at_end_ ? usable(line_->pipe_.reading) : -1;
         }
         [[nodiscard]] int process() const noexcept { return usable(alive_); }
-        /// Whether there is something that the kernel does not tell: then is_gone() should be asked ten times a second.
+        /// Whether the kernel cannot tell all: then is_gone() should be asked ten times a second.
         [[nodiscard]] bool must_ask() const noexcept { return pipe() < 0 || process() < 0; }
 
         /// Whether the parent has ended or executes another program. If its pipe is at the end and its lock is held, it
         /// has only closed its descriptors. Called by: the child, one thread.
-        [[nodiscard]] bool is_gone() noexcept {
-            if (const int alive = process(); alive >= 0 && wait_readable(alive, Deadline::immediately())) {
-                return true;
-            }
-            if (parent_process() != parent_) { return true; }
-            if (line_ == nullptr || (!at_end_ && (pipe() < 0 || !is_at_end(pipe())))) { return false; }
-            if (has_let_go()) { return true; }
-            at_end_ = true;
-            return false;
-        }
+        [[nodiscard]] bool is_gone() noexcept;
         /// Requires: the pipe is at its end. Called by: the child, any thread; signal handlers.
-        [[nodiscard]] bool has_let_go() const noexcept {
-            if (line_ == nullptr || !line_->locked_) { return true; }
-            const int locked = usable(line_->locked_);
-            return locked >= 0 && ::flock(locked, LOCK_SH | LOCK_NB) == 0;
-        }
+        [[nodiscard]] bool has_let_go() const noexcept;
 
     private:
         friend LifeLine;
@@ -163,59 +108,21 @@ public:
     };
 
     /// Effects: this process no longer holds the writing end. alive: a pidfd of the parent, opened by itself before the
-    /// fork; may be none. beside_user_code: somebody may close the descriptors. Called by: each child of the library
+    /// fork; may be none. beside_user_code: user code may close the descriptors. Called by: each child of the library
     /// that outlives no parent, right after its fork.
-    [[nodiscard]] static Watch watch_parent(Descriptor alive, bool beside_user_code) noexcept {
-        SignalsAtEnd::forget();
-        Watch watch;
-        watch.beside_user_code_ = beside_user_code;
-        watch.alive_ = std::move(alive);
-        watch.line_ = current_;
-        if (current_ != nullptr) { current_->pipe_.writing.close(); }
-        return watch;
-    }
+    [[nodiscard]] static Watch watch_parent(Descriptor alive, bool beside_user_code) noexcept;
     /// Effects: this process has nothing to do with the line of its parent's parent. Called by: a worker, right after
     /// its fork.
-    static void forget() noexcept {
-        SignalsAtEnd::forget();
-        if (current_ == nullptr) { return; }
-        current_->pipe_.writing.close();
-        current_->pipe_.reading.close();
-        current_->locked_.close();
-    }
+    static void forget() noexcept;
 
 private:
-    LifeLine() { hold_lock(); }
-    ~LifeLine() {
-        if (held_ != nullptr) { ::munmap(held_, page); }
-    }
+    LifeLine();
+    ~LifeLine();
 
-    static void release(LifeLine* line) noexcept {
-        const std::lock_guard guard{lock_};
-        if (!is_process(line->owner_) || --line->users_ != 0) { return; }
-        if (current_ == line) {
-            current_ = nullptr;
-        }  // first: a child forked now closes nothing that is another's by then
-        delete line;
-    }
-
-    /// Without /proc or anonymous files there is no lock, and the end of the pipe alone tells.
-    void hold_lock() noexcept {
-        Descriptor file{static_cast<int>(::memfd_create("procpool", MFD_CLOEXEC))};
-        if (!file || ::ftruncate(file.number(), page) != 0) { return; }
-        Descriptor other{reopen(file.number())};
-        if (!other || ::flock(file.number(), LOCK_EX | LOCK_NB) != 0) { return; }
-        void* const mapped =
-            ::mmap(nullptr, page, PROT_READ, MAP_SHARED, file.number(), 0);  // keeps the file open without a descriptor
-        if (mapped == MAP_FAILED) { return; }
-        ::madvise(mapped, page, MADV_DONTFORK);
-        held_ = mapped;
-        locked_ = std::move(other);
-    }
-
+    static void release(LifeLine* line) noexcept;
+    void hold_lock() noexcept;
     [[nodiscard]] bool is_intact() const noexcept { return pipe_.reading.is_intact() && pipe_.writing.is_intact(); }
 
-    static constexpr std::size_t page = 4096;
     static inline constinit ProgramLock lock_{};
     static inline constinit LifeLine* current_ = nullptr;
 
@@ -227,3 +134,7 @@ private:
 };
 
 }  // namespace procpool::detail::os
+
+#if PROCPOOL_BODIES
+#include <procpool/os/life_line.ipp>
+#endif

@@ -5,64 +5,21 @@
 /// run_on_own_stack(): user code has the stack that `ulimit -s` allows, also in a child that was forked by a thread
 /// with a small one.
 
-#include <procpool/os/call.hpp>
-#include <procpool/os/process.hpp>
-
-#include <pthread.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-
-extern "C" void* __libc_stack_end;
+#include <procpool/core/config.hpp>
 
 namespace procpool::inline v0::detail::os {
 
 /// Whether the caller runs on the stack that the process began with, which grows to what `ulimit -s` allows.
-[[nodiscard]] inline bool on_first_stack() noexcept {
-    rlimit limit{};
-    if (!in_first_thread() || ::getrlimit(RLIMIT_STACK, &limit) != 0) { return false; }
-    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-    return reinterpret_cast<std::uintptr_t>(__libc_stack_end) - here <
-           limit.rlim_cur;  // a coroutine's stack is elsewhere
-}
+[[nodiscard]] bool on_first_stack() noexcept;
 
 /// Effects: calls run(what) on a thread with a stack of its own, while the calling thread waits: its stack holds what
 /// the function may refer to. The thread begins without thread_local objects. Returns: only if there is no memory for a
 /// stack, or no thread. Called by: a child, right after its fork, with all signals blocked; run() unblocks them for its
 /// thread.
-inline void run_on_own_stack(void (*run)(void*), void* what) noexcept {
-    constexpr std::size_t page = 4096;
-    constexpr std::size_t least = std::size_t{8} << 20;
-    constexpr std::size_t most = std::size_t{256} << 20;  // for `ulimit -s unlimited`
-    rlimit limit{};
-    const std::size_t allowed =
-        ::getrlimit(RLIMIT_STACK, &limit) == 0 ? std::min<std::size_t>(limit.rlim_cur, most) : least;
-    const std::size_t size = (std::max<std::size_t>(allowed, PTHREAD_STACK_MIN) + page - 1) & ~(page - 1);
-    // Not glibc's own choice: it would take the stack of a thread of the parent, to which captured references may lead.
-    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
-    void* const memory = ::mmap(nullptr, page + size, PROT_READ | PROT_WRITE, flags, -1, 0);
-    if (memory == MAP_FAILED) { return; }
-    ::mprotect(memory, page, PROT_NONE);
-    struct Start {
-        void (*run)(void*);
-        void* what;
-    } start{run, what};
-    pthread_attr_t attributes;
-    ::pthread_attr_init(&attributes);
-    ::pthread_attr_setstack(&attributes, static_cast<std::byte*>(memory) + page, size);
-    pthread_t thread{};
-    constexpr auto begin = [](void* from) -> void* {
-        const Start copy = *static_cast<Start*>(from);
-        copy.run(copy.what);
-        return nullptr;
-    };
-    const int error = ::pthread_create(&thread, &attributes, begin, &start);
-    ::pthread_attr_destroy(&attributes);
-    while (error == 0) { ::pause(); }
-    ::munmap(memory, page + size);
-}
+void run_on_own_stack(void (*run)(void*), void* what) noexcept;
 
 }  // namespace procpool::detail::os
+
+#if PROCPOOL_BODIES
+#include <procpool/os/own_stack.ipp>
+#endif

@@ -4,8 +4,8 @@
 /// \file
 /// ProgramLock: one thread at a time in a process, also in a child that was forked while another thread held the lock.
 
+#include <procpool/core/config.hpp>
 #include <procpool/os/identity.hpp>
-#include <procpool/os/yield.hpp>
 
 #include <atomic>
 
@@ -16,16 +16,8 @@ namespace procpool::inline v0::detail::os {
 /// Lockable as std::mutex is.
 class ProgramLock {
 public:
-    void lock() {
-        const Token self = process_token();
-        for (;;) {
-            Token holder = free;
-            // acquire: sees what the last holder of this process did; release in unlock().
-            if (holder_.compare_exchange_strong(holder, self, std::memory_order_acquire)) { return; }
-            if (holder != self && holder_.compare_exchange_strong(holder, self, std::memory_order_acquire)) { return; }
-            nap();
-        }
-    }
+    /// Throws: std::system_error at the program's first call of process_token() only.
+    void lock();
     void unlock() noexcept { holder_.store(free, std::memory_order_release); }
 
 private:
@@ -33,8 +25,12 @@ private:
     std::atomic<Token> holder_{free};
 };
 
-/// Held while the library opens what a child of its own is to inherit, and forks it: no other child of the library's
+/// Held while the library opens what a child of its own inherits, and forks it: no other child of the library's
 /// inherits that.
 inline constinit ProgramLock forking{};
 
 }  // namespace procpool::detail::os
+
+#if PROCPOOL_BODIES
+#include <procpool/os/program_lock.ipp>
+#endif

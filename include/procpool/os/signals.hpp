@@ -2,11 +2,11 @@
 #pragma once
 
 /// \file
-/// Signals: blocked around a fork, and as a worker shall find them.
+/// Signals: blocked around a fork, and set for a worker.
 
-#include <pthread.h>
+#include <procpool/core/config.hpp>
+
 #include <signal.h>
-#include <csignal>
 
 namespace procpool::inline v0::detail::os {
 
@@ -14,36 +14,26 @@ namespace procpool::inline v0::detail::os {
 /// up.
 class AllSignalsBlocked {
 public:
-    AllSignalsBlocked() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
+    AllSignalsBlocked() noexcept;
     AllSignalsBlocked(const AllSignalsBlocked&) = delete;
     AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-    ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    ~AllSignalsBlocked();
 
 private:
     sigset_t before_;
 };
 
-inline void reset_signal(int number, void (*action)(int)) noexcept {
-    struct sigaction sa = {};
-    sa.sa_handler = action;
-    ::sigaction(number, &sa,
-                nullptr);  // refused for SIGKILL, SIGSTOP and the threading library's own: none of them has a handler
-}
+/// Effects: `action` is done at the signal; nothing changes for SIGKILL, SIGSTOP and the threading library's own.
+void reset_signal(int number, void (*action)(int)) noexcept;
 
 /// Effects: forgets every handler of the parent. Called by: a child that was forked by the program, before it unblocks
 /// anything.
-inline void reset_all_signals() noexcept {
-    for (int number = 1; number < NSIG; ++number) { reset_signal(number, SIG_DFL); }
-}
+void reset_all_signals() noexcept;
 
-inline void unblock_all_signals() noexcept {
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-}
+void unblock_all_signals() noexcept;
 
 }  // namespace procpool::detail::os
+
+#if PROCPOOL_BODIES
+#include <procpool/os/signals.ipp>
+#endif

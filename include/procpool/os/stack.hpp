@@ -4,8 +4,8 @@
 /// \file
 /// Stack: where the calling thread's stack lies, which is how far a recursion may go.
 
-#include <pthread.h>
-#include <cstddef>
+#include <procpool/core/config.hpp>
+
 #include <cstdint>
 
 namespace procpool::inline v0::detail::os {
@@ -23,24 +23,17 @@ struct Stack {
 /// What stack_that_holds() found before: asking costs the first thread of a program a look into /proc.
 inline thread_local constinit Stack stack_of_this_thread{};
 
+/// Effects: as stack_that_holds(), which has not found it before.
+[[nodiscard]] Stack find_stack_that_holds(std::uintptr_t address) noexcept;
+
 /// Returns: the calling thread's stack without its guard, if it holds `address`; an empty range otherwise, as in a
 /// coroutine that runs on memory of its own.
 [[nodiscard]] inline Stack stack_that_holds(std::uintptr_t address) noexcept {
-    Stack& known = stack_of_this_thread;
-    if (known.holds(address)) { return known; }
-    pthread_attr_t attributes;
-    if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) { return {}; }
-    void* lowest = nullptr;
-    std::size_t size = 0;
-    std::size_t guard = 0;
-    const bool told = ::pthread_attr_getstack(&attributes, &lowest, &size) == 0 &&
-                      ::pthread_attr_getguardsize(&attributes, &guard) == 0;
-    ::pthread_attr_destroy(&attributes);
-    if (!told || guard >= size) { return {}; }
-    const auto begin = reinterpret_cast<std::uintptr_t>(lowest);
-    const Stack found{begin + guard, begin + size};
-    if (!found.holds(address)) { return {}; }
-    return known = found;
+    return stack_of_this_thread.holds(address) ? stack_of_this_thread : find_stack_that_holds(address);
 }
 
 }  // namespace procpool::detail::os
+
+#if PROCPOOL_BODIES
+#include <procpool/os/stack.ipp>
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// MapDriver: drives one call over many items in the parent: how much is submitted, when it waits, and how it ends.
+
+#include <procpool/client/parkers.hpp>
+#include <procpool/client/submission.hpp>
+#include <procpool/codec/bytes.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/map/chunk_size.hpp>
+#include <procpool/map/ledger.hpp>
+#include <procpool/map/progress_reporter.hpp>
+#include <procpool/map/sinks.hpp>
+#include <procpool/map/stop_request.hpp>
+#include <procpool/map/wire.hpp>
+#include <procpool/pool/keep_open.hpp>
+#include <procpool/pool/options.hpp>
+#include <procpool/worker/task_frame.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <optional>
+
+namespace procpool::inline v0::detail::map {
+
+/// Chunks in flight, so that no worker waits for its next one.
+inline constexpr std::size_t chunks_per_worker = 4;
+
+enum class DrivenBy {
+    caller,      ///< run() returns when nothing of the call runs any more; the pool does not close before that
+    own_thread,  ///< likewise, on a thread of the call's own, which keeps the pool open
+    consumer     ///< by requests for results, and keeps the pool open until it is joined: chunks in flight keep nobody
+                 ///< from submitting meanwhile
+};
+
+/// Properties that follow from the item and result types.
+struct ChunkTraits {
+    TaskCode code;
+    std::optional<std::size_t> items;  ///< their number, if that is known
+    std::size_t bytes_per_item;        ///< 0 where they stay where they are
+    bool keeps_errors;                 ///< a failed item is a result
+    bool folds;                        ///< results are folded, block by block
+    bool frames;                       ///< items can have their sizes before them
+};
+
+/// Knows no type of the user's: TypedMapDriver reads the input, a ResultSink takes the results. A chunk is a task like
+/// any other, so a chunk that kills its worker costs no other chunk. Called by: one thread at a time.
+class MapDriver {
+public:
+    MapDriver(const MapDriver&) = delete;
+    MapDriver& operator=(const MapDriver&) = delete;
+
+    /// Throws: by OnError, the error of an item, or of the range, which counts as one at its place; when nothing of the
+    /// call runs any more.
+    void run();
+
+    // ---- the steps of run()
+
+    /// Whether there are items that have not been submitted.
+    [[nodiscard]] bool has_input();
+    /// Whether something that has been submitted is not settled.
+    [[nodiscard]] bool in_flight() const noexcept { return ledger_.is_open(); }
+    /// Effects: submits one more chunk, of at most `most` items. Returns: false when there is no slot for it now.
+    /// Requires: has_input().
+    bool submit_next(std::size_t most = SIZE_MAX);
+    /// Blocks until something is decided, a report of progress is due, or the deadline.
+    void wait(Deadline deadline);
+    /// Whether there is something for collect().
+    [[nodiscard]] bool has_news() const;
+    /// Effects: takes the results of all chunks that are decided, and submits again what is left of them.
+    void collect();
+    /// Effects: reports progress if it is time. Throws: what the listener throws.
+    void report_progress();
+    /// Effects: cancels chunks that have not started; those that run stop after the item they are at.
+    void stop() { ledger_.stop(); }
+    /// Effects: reports that the call has ended. Throws: what the listener throws, unless there is an error already.
+    void end_progress();
+
+    [[nodiscard]] std::size_t workers() const noexcept;
+    [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
+    /// Returns: items that are worth the cost of a chunk, going by those that were measured.
+    [[nodiscard]] std::size_t worthwhile() const noexcept { return sizes_.wanted(); }
+    /// Returns: the error of the lowest item known, or of the range. Null when there is none.
+    [[nodiscard]] const std::exception_ptr& error() const noexcept { return ledger_.error(); }
+
+protected:
+    /// Lifetime: the references outlive it. Throws: std::invalid_argument; PoolClosed and its like.
+    MapDriver(client::Client& client, const MapOptions& options, ResultSink& sink, const ChunkTraits& traits,
+              DrivenBy driven_by, const StopRequest& request);
+    ~MapDriver() = default;
+
+    [[nodiscard]] virtual bool is_at_end() = 0;
+    /// Effects: writes the head, the callable and as many items as there are, up to `wanted`; sets the head's items and
+    /// count. Throws: what the range or a Codec throws at the first item; later, the chunk ends there, and
+    /// take_input_error() has the error.
+    virtual void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) = 0;
+    [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
+
+private:
+    [[nodiscard]] client::Submission submission() const;
+    template <class Encode>
+    [[nodiscard]] std::optional<client::Ticket> submit(Encode encode);
+    void encode(Writer& out, std::size_t wanted, InFlightChunk& chunk);
+    void resubmit();
+    void settle(InFlightChunk chunk);
+    void obey();
+    void abandon() noexcept;
+    void end_input(const std::exception_ptr& error);
+    [[nodiscard]] std::size_t fit_to_blocks(std::size_t size, ChunkHead& head) const noexcept;
+    [[nodiscard]] bool is_worth_splitting() const noexcept;
+
+    client::Client& client_;
+    const MapOptions& options_;
+    ResultSink& sink_;
+    const ChunkTraits traits_;
+    const DrivenBy driven_by_;
+    std::optional<pool::OpenCall> hold_;  // goes after what uses the client
+    const StopRequest& request_;
+    StopRequest::Kind obeyed_ = StopRequest::Kind::none;
+    const bool goes_on_;  // after an item has failed
+    client::Parkers::Lease lease_;
+    std::size_t most_in_flight_;
+    const bool keeps_slot_;  // a chunk keeps its slot until its results are taken
+    ProgressReporter progress_;
+    ChunkSize sizes_;
+    Ledger ledger_;
+    std::size_t submitted_ = 0;  // items
+    bool input_over_ = false;
+};
+
+}  // namespace procpool::detail::map
+
+#if PROCPOOL_BODIES
+#include <procpool/map/driver.ipp>
+#endif

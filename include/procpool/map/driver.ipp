@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/map/driver.hpp>
+
+#include <procpool/client/client.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/future/task_handle.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace procpool::inline v0::detail::map {
+
+static_assert(sizeof(ChunkReport) > task::Slot::inline_bytes,
+              "what a chunk has finished must be in shared memory if its worker dies");
+
+/// A chunk whose task has been taken.
+class TakenChunk final : public EndedChunk {
+public:
+    TakenChunk(client::Client& client, const client::Taken& taken) noexcept
+        : EndedChunk(taken.phase() == task::Phase::cancelled, ending_of(taken), taken.bytes(), taken.arguments(),
+                     client.place_of()),
+          client_(client),
+          taken_(taken) {}
+    [[nodiscard]] std::exception_ptr error(const std::string& where) const override { return taken_.error(where); }
+    void count_retry() const noexcept override { client_.board().control.count_retry(ending); }
+
+private:
+    [[nodiscard]] static Ending ending_of(const client::Taken& taken) noexcept {
+        return taken.phase() == task::Phase::done && taken.ending() != Ending::exception ? Ending::value
+                                                                                         : taken.ending();
+    }
+
+    client::Client& client_;
+    const client::Taken& taken_;
+};
+
+/// Returns: the options. Throws: std::invalid_argument, before anything has begun.
+[[nodiscard]] PROCPOOL_DECL const MapOptions& checked(const MapOptions& options) {
+    check_task(options);
+    return options;
+}
+
+/// Calls in the caller's own code, such as the range and the listener to progress, that may have chunks in their slots.
+inline constexpr std::size_t calls_within_calls = 4;
+
+PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& options, ResultSink& sink,
+                                   const ChunkTraits& traits, DrivenBy driven_by, const StopRequest& request)
+    : client_(client),
+      options_(checked(options)),
+      sink_(sink),
+      traits_(traits),
+      driven_by_(driven_by),
+      request_(request),
+      goes_on_(options.on_error == OnError::wait_all && !traits.keeps_errors),
+      lease_(client.parkers().lease()),
+      most_in_flight_(chunks_per_worker * client.board().control.workers),
+      keeps_slot_(driven_by != DrivenBy::consumer &&
+                  client.board().all_slots().size() >= calls_within_calls * most_in_flight_),
+      progress_(options.progress, traits.items.value_or(0)),
+      sizes_(options.chunk_size, driven_by == DrivenBy::consumer ? std::nullopt : traits.items,
+             client.board().control.workers, traits.bytes_per_item),
+      ledger_(
+          {.goes_on = goes_on_, .keeps_errors = traits.keeps_errors, .folds = traits.folds, .retries = options.retries},
+          sink, sizes_) {
+    if (driven_by == DrivenBy::caller) { hold_.emplace(pool::KeepOpen{client, client::OpenUntil::returned}); }
+    ledger_.in_flight().reserve(most_in_flight_);
+}
+
+PROCPOOL_DECL void MapDriver::run() {
+    try {
+        while (has_input()) {
+            if (ledger_.in_flight().size() >= most_in_flight_ || !submit_next()) { wait(Deadline::never()); }
+            collect();
+            report_progress();
+        }
+        while (in_flight()) {
+            wait(Deadline::never());
+            collect();
+            report_progress();
+        }
+    } catch (...) {  // of the listener to progress, or for want of memory
+        abandon();
+        throw;
+    }
+    if (!error()) {
+        try {
+            sink_.end();
+        } catch (...) { ledger_.note(submitted_, std::current_exception()); }
+    }
+    end_progress();
+    if (error()) { std::rethrow_exception(error()); }
+}
+
+PROCPOOL_DECL bool MapDriver::has_input() {
+    if (ledger_.is_stopped() || input_over_) { return false; }
+    try {
+        input_over_ = is_at_end();
+    } catch (...) { end_input(std::current_exception()); }
+    return !input_over_;
+}
+
+PROCPOOL_DECL bool MapDriver::submit_next(std::size_t most) {
+    const std::size_t size = std::min(most, sizes_.wanted());
+    InFlightChunk chunk{.first = submitted_};
+    const std::size_t wanted = sizes_.hand_out(traits_.folds ? fit_to_blocks(size, chunk.head) : size);
+    std::optional<client::Ticket> ticket;
+    try {
+        ticket = submit([&](Writer& out) { encode(out, wanted, chunk); });
+    } catch (...) {
+        end_input(std::current_exception());
+        return true;
+    }
+    if (!ticket) {
+        sizes_.put_back(wanted);
+        return false;
+    }
+    submitted_ += chunk.head.count;
+    ledger_.add(std::move(chunk), client_, *ticket);
+    if (const std::exception_ptr error = take_input_error()) { end_input(error); }
+    return true;
+}
+
+PROCPOOL_DECL void MapDriver::wait(Deadline deadline) {
+    const std::vector<InFlightChunk>& chunks = ledger_.in_flight();
+    if (chunks.empty()) {  // there are no slots
+        if (driven_by_ != DrivenBy::caller) {
+            lease_.park(deadline.or_sooner(Deadline::after(std::chrono::milliseconds{1})));
+        }
+        return;
+    }
+    const auto something = [&] {
+        return request_.has_news(obeyed_) ||
+               std::any_of(chunks.begin(), chunks.end(), [](const InFlightChunk& one) { return one.is_decided(); });
+    };
+    const bool soon = sizes_.time_of(chunks.front().head.count) < std::chrono::microseconds{50};
+    client_.wait_on(lease_, something, deadline.or_sooner(progress_.next()), soon);
+}
+
+/// Chunks begin in the order in which they were sent, so that one that is decided has no more before it than there are
+/// workers, old ones that are being replaced included: so few looks are enough, however many are in flight.
+PROCPOOL_DECL bool MapDriver::has_news() const {
+    if (ledger_.has_resubmissions() || request_.has_news(obeyed_)) { return true; }
+    const std::vector<InFlightChunk>& chunks = ledger_.in_flight();
+    const std::size_t few = std::min(chunks.size(), 2 * std::size_t{client_.board().control.workers});
+    for (std::size_t i = 0; i < few; ++i) {
+        if (chunks[i].is_decided()) { return true; }
+    }
+    return false;
+}
+
+PROCPOOL_DECL void MapDriver::collect() {
+    if (request_.has_news(obeyed_)) { obey(); }
+    struct EraseTaken {
+        Ledger& ledger;
+        ~EraseTaken() { ledger.erase_taken(); }
+    };
+    {
+        const EraseTaken at_end{ledger_};
+        std::vector<InFlightChunk>& chunks = ledger_.in_flight();
+        // Backwards: if we see a chunk decided, we also see those decided before it. Then in the order in which they
+        // were sent.
+        for (auto chunk = chunks.rbegin(); chunk != chunks.rend(); ++chunk) {
+            chunk->seen_decided = chunk->is_decided();
+        }
+        for (InFlightChunk& chunk : chunks) {
+            if (chunk.seen_decided) { settle(std::move(chunk)); }
+        }
+    }
+    resubmit();
+}
+
+PROCPOOL_DECL void MapDriver::report_progress() {
+    if (!progress_.is_due()) { return; }
+    std::size_t done = ledger_.settled();
+    for (const InFlightChunk& chunk : ledger_.in_flight()) { done += client_.items_done(chunk.ticket); }
+    progress_.report(done);
+}
+
+PROCPOOL_DECL void MapDriver::end_progress() {
+    try {
+        progress_.end(ledger_.settled(), error() == nullptr);
+    } catch (...) {
+        if (!error()) { throw; }
+    }
+}
+
+PROCPOOL_DECL std::size_t MapDriver::workers() const noexcept { return client_.board().control.workers; }
+
+/// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
+PROCPOOL_DECL client::Submission MapDriver::submission() const {
+    const bool may_wait = ledger_.in_flight().empty() && driven_by_ == DrivenBy::caller;
+    return {.code = traits_.code,
+            .patience = may_wait ? client::Patience::wait : client::Patience::try_once,
+            .timeout = options_.timeout,
+            .priority = options_.priority,
+            .label = options_.label,
+            .keeps_slot = keeps_slot_,
+            .waiter = lease_ ? lease_.index() : client::Submission::no_waiter,
+            .accepted_before_close = true};
+}
+
+/// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not refused,
+/// but unfinished.
+template <class Encode>
+std::optional<client::Ticket> MapDriver::submit(Encode encode) {
+    try {
+        return client_.submit(submission(), encode);
+    } catch (const PoolClosed&) {
+        if (client_.life() > task::Life::closing) { throw PoolTerminated{}; }
+        throw;
+    }
+}
+
+PROCPOOL_DECL void MapDriver::encode(Writer& out, std::size_t wanted, InFlightChunk& chunk) {
+    ChunkHead& head = chunk.head;
+    const bool exact = options_.timeout.count() > 0 || options_.retries > 0 || goes_on_ || traits_.keeps_errors;
+    const bool framed = traits_.frames && (goes_on_ || traits_.keeps_errors);
+    const bool brief = driven_by_ == DrivenBy::consumer && !sizes_.is_fixed();
+    head.flags |= (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) |
+                  (framed ? ChunkHead::framed : 0) | (brief ? ChunkHead::brief : 0);
+    head.results = reinterpret_cast<std::uint64_t>(sink_.address(submitted_));
+    encode_items(out, wanted, head);
+    chunk.argument_bytes = out.size();
+    if (!keeps_slot_ && (head.count > 1 || options_.retries > 0)) {
+        chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size());
+    }
+}
+
+PROCPOOL_DECL void MapDriver::resubmit() {
+    while (ledger_.has_resubmissions()) {
+        const InFlightChunk& chunk = ledger_.next_resubmission();
+        std::optional<client::Ticket> ticket;
+        try {
+            ticket = submit([&](Writer& out) { out.write(chunk.arguments.data(), chunk.arguments.size()); });
+        } catch (...) {
+            ledger_.resubmission_failed(std::current_exception());
+            continue;
+        }
+        if (!ticket) { return; }
+        ledger_.resubmitted_as(client_, *ticket, keeps_slot_);
+    }
+}
+
+PROCPOOL_DECL void MapDriver::settle(InFlightChunk chunk) {
+    const client::Taken taken = chunk.task.take();
+    ledger_.settle(std::move(chunk), TakenChunk{client_, taken});
+}
+
+/// Effects: stops the call as it was requested.
+PROCPOOL_DECL void MapDriver::obey() {
+    obeyed_ = request_.kind();
+    stop();
+    for (const InFlightChunk& chunk : ledger_.in_flight()) {
+        if (obeyed_ == StopRequest::Kind::kill && !chunk.is_taken()) { chunk.task.kill(); }
+    }
+}
+
+/// Effects: as stop(), and blocks until nothing of the call runs any more; results and errors are dropped.
+PROCPOOL_DECL void MapDriver::abandon() noexcept {
+    stop();
+    progress_.stop();
+    for (;;) {
+        if (request_.has_news(obeyed_)) { obey(); }
+        std::erase_if(ledger_.in_flight(),
+                      [](const InFlightChunk& chunk) { return chunk.is_taken() || chunk.is_decided(); });
+        if (ledger_.in_flight().empty()) { return; }
+        wait(Deadline::never());
+    }
+}
+
+/// Effects: the range gives no more items; `error` counts as one of the item that would have been next.
+PROCPOOL_DECL void MapDriver::end_input(const std::exception_ptr& error) {
+    input_over_ = true;
+    ledger_.note(submitted_, error);
+    if (!goes_on_ && driven_by_ != DrivenBy::consumer) { stop(); }
+}
+
+/// Items of one block are spread over several chunks where they take so long that whole blocks would leave workers
+/// idle. Their results are folded here then, which is one thread: so not where that would take longer than what it
+/// saves. Returns: the number of items, about `size`, of the next chunk; the head says whether they are folded.
+PROCPOOL_DECL std::size_t MapDriver::fit_to_blocks(std::size_t size, ChunkHead& head) const noexcept {
+    const std::size_t into = submitted_ % fold_block;
+    if (into == 0 && (size >= fold_block || !is_worth_splitting())) {
+        return ((std::min(size, SIZE_MAX / 2) - 1) / fold_block + 1) * fold_block;
+    }
+    head.flags = ChunkHead::apart;
+    return std::min(size, fold_block - into);
+}
+
+PROCPOOL_DECL bool MapDriver::is_worth_splitting() const noexcept {
+    const double item = sizes_.cost();
+    if (sizes_.is_fixed() || item == 0) { return true; }
+    const double folding = ledger_.folding_cost();
+    const auto workers = static_cast<double>(client_.board().control.workers);
+    if (!traits_.items) { return folding * workers < item; }
+    constexpr auto block = static_cast<double>(fold_block);
+    const auto left = static_cast<double>(*traits_.items - submitted_);
+    const double rounds = std::ceil(std::ceil(left / block) / workers);  // of whole blocks, one for each worker
+    return left * std::max(folding, item / workers) < rounds * std::min(left, block) * (item + folding);
+}
+
+}  // namespace procpool::detail::map

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Ledger: the account of a call over many items: what is in flight, settled, failed, and to be submitted again.
+
+#include <procpool/codec/bytes.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/ending.hpp>
+#include <procpool/future/task_handle.hpp>
+#include <procpool/map/chunk_size.hpp>
+#include <procpool/map/sinks.hpp>
+#include <procpool/map/wire.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace procpool::inline v0::detail::map {
+
+/// A chunk as the parent knows it.
+struct InFlightChunk {
+    static constexpr std::size_t nobody = SIZE_MAX;
+
+    TaskHandle task = {};
+    client::Ticket ticket = {};
+    std::size_t first = 0;  ///< item of the range
+    ChunkHead head = {};
+    std::size_t casualty = nobody;          ///< the item of it that its worker died with
+    unsigned attempt = 0;                   ///< of that item
+    std::vector<std::byte> arguments = {};  ///< where its slot does not keep them
+    std::size_t argument_bytes = 0;         ///< of the arguments, wherever they are
+    bool seen_decided = false;
+
+    /// Whether its results are those of items of one block, and not those of blocks.
+    [[nodiscard]] bool is_apart() const noexcept { return (head.flags & ChunkHead::apart) != 0; }
+    [[nodiscard]] bool is_decided() const { return !is_taken() && task.is_decided(); }
+    /// Whether its task has been moved away.
+    [[nodiscard]] bool is_taken() const noexcept { return !task.valid(); }
+
+    void submitted_as(client::Client& client, client::Ticket as) {
+        task = TaskHandle{client, as};
+        ticket = as;
+        seen_decided = false;
+    }
+    /// Effects: prepares it for a submission of the items from `from` on. sent: the arguments as its slot has kept
+    /// them. carry: the sum so far of the block that item is in. Returns: false when its slot has not kept them whole,
+    /// since a task has written there.
+    [[nodiscard]] bool go_on_from(std::size_t from, std::span<const std::byte> sent, std::span<const std::byte> carry);
+};
+
+/// How the task of a chunk ended, and what it left.
+class EndedChunk {
+public:
+    EndedChunk(bool before_start, Ending as, std::span<const std::byte> result, std::span<const std::byte> kept,
+               PlaceOf where) noexcept
+        : withdrawn(before_start),
+          ending(as),
+          bytes(result),
+          arguments(kept),
+          place_of(where) {}
+    EndedChunk(const EndedChunk&) = delete;
+    EndedChunk& operator=(const EndedChunk&) = delete;
+
+    /// Returns: the error of a task that left no result. where: in the call, for people.
+    [[nodiscard]] virtual std::exception_ptr error(const std::string& where) const = 0;
+    /// Effects: counts the loss as an interruption: what is left of the chunk is submitted again.
+    virtual void count_retry() const noexcept = 0;
+
+    const bool withdrawn;  ///< cancelled before it started
+    /// value: with a report and results. exception: it got to no item, or there was no room for the results.
+    const Ending ending;
+    const std::span<const std::byte> bytes;      ///< of its result
+    const std::span<const std::byte> arguments;  ///< as its slot has kept them; none where it has not
+    const PlaceOf place_of;
+
+protected:
+    ~EndedChunk() = default;
+};
+
+/// Knows no type of the user's. Called by: one thread at a time.
+class Ledger {
+public:
+    struct Rules {
+        bool goes_on;       ///< after an item has failed
+        bool keeps_errors;  ///< a failed item is a result
+        bool folds;         ///< results are folded, block by block
+        unsigned retries;   ///< of an item
+    };
+
+    /// Lifetime: the references outlive it.
+    Ledger(const Rules& rules, ResultSink& sink, ChunkSize& sizes) noexcept
+        : rules_(rules),
+          sink_(sink),
+          sizes_(sizes) {}
+
+    // ---- in flight
+
+    [[nodiscard]] std::vector<InFlightChunk>& in_flight() noexcept { return in_flight_; }
+    [[nodiscard]] const std::vector<InFlightChunk>& in_flight() const noexcept { return in_flight_; }
+    /// Whether something that has been submitted is not settled.
+    [[nodiscard]] bool is_open() const noexcept { return !in_flight_.empty() || !resubmit_.empty(); }
+    void add(InFlightChunk&& chunk, client::Client& client, client::Ticket ticket);
+    /// Effects: forgets chunks that are taken.
+    void erase_taken() noexcept;
+
+    // ---- settled and failed
+
+    /// Effects: gives results to the sink, and notes errors; items that are left are to be submitted again.
+    void settle(InFlightChunk&& chunk, const EndedChunk& end);
+    /// Effects: items from `index` on have failed.
+    void fail(std::size_t index, std::size_t count, const std::exception_ptr& error);
+    /// Effects: keeps the error of the lowest item.
+    void note(std::size_t index, const std::exception_ptr& error);
+    /// Returns: items that have ended.
+    [[nodiscard]] std::size_t settled() const noexcept { return settled_; }
+    /// Returns: the error of the lowest item known, or of the range. Null when there is none.
+    [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
+    /// Returns: nanoseconds that the sink takes to fold an item; 0 as long as none has been folded.
+    [[nodiscard]] double folding_cost() const noexcept {
+        return folded_items_ == 0 ? 0 : folding_nanoseconds_ / folded_items_;
+    }
+
+    // ---- to be submitted again
+
+    [[nodiscard]] bool has_resubmissions() const noexcept { return !resubmit_.empty(); }
+    /// Requires: has_resubmissions().
+    [[nodiscard]] const InFlightChunk& next_resubmission() const noexcept { return resubmit_.back(); }
+    /// Effects: that one is in flight. keeps_slot: its slot keeps its arguments.
+    void resubmitted_as(client::Client& client, client::Ticket ticket, bool keeps_slot);
+    /// Effects: that one cannot be submitted: its items fail.
+    void resubmission_failed(const std::exception_ptr& error);
+
+    // ---- the end
+
+    /// Effects: cancels chunks that have not started; those that run stop after the item they are at.
+    void stop();
+    [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
+
+private:
+    [[nodiscard]] bool failed_before(std::size_t index) const noexcept { return failed_at_ && *failed_at_ < index; }
+    void take_results(const InFlightChunk& chunk, std::size_t end, Reader& in);
+    [[nodiscard]] std::size_t settle_loss(InFlightChunk& chunk, const EndedChunk& end, std::size_t at);
+    void run_again(InFlightChunk& chunk, const EndedChunk& end, std::size_t from, std::span<const std::byte> carry);
+    void lose_rest(const InFlightChunk& chunk, const EndedChunk& end, std::size_t from);
+
+    const Rules rules_;
+    ResultSink& sink_;
+    ChunkSize& sizes_;
+    std::vector<InFlightChunk> in_flight_;
+    std::vector<InFlightChunk> resubmit_;  // from an item on
+    std::size_t settled_ = 0;              // items
+    double folded_items_ = 0;
+    double folding_nanoseconds_ = 0;
+    bool stopped_ = false;
+    std::optional<std::size_t> failed_at_;
+    std::exception_ptr error_;
+};
+
+}  // namespace procpool::detail::map
+
+#if PROCPOOL_BODIES
+#include <procpool/map/ledger.ipp>
+#endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/map/ledger.hpp>
+
+#include <procpool/client/failure.hpp>
+#include <procpool/codec/exception.hpp>
+#include <procpool/core/deadline.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace procpool::inline v0::detail::map {
+
+PROCPOOL_DECL bool InFlightChunk::go_on_from(std::size_t from, std::span<const std::byte> sent,
+                                             std::span<const std::byte> carry) {
+    if (arguments.empty()) { arguments.assign(sent.begin(), sent.end()); }  // its slot may be needed for it
+    if (arguments.size() != argument_bytes) { return false; }
+    arguments.resize(arguments.size() - head.carry);
+    arguments.insert(arguments.end(), carry.begin(), carry.end());
+    argument_bytes = arguments.size();
+    head.carry = carry.size();
+    head.skip = from;
+    head.attempt = casualty == nobody || from > casualty ? 0 : attempt;
+    std::memcpy(arguments.data(), &head, sizeof head);
+    return true;
+}
+
+PROCPOOL_DECL void Ledger::add(InFlightChunk&& chunk, client::Client& client, client::Ticket ticket) {
+    chunk.submitted_as(client, ticket);
+    in_flight_.push_back(std::move(chunk));
+}
+
+PROCPOOL_DECL void Ledger::erase_taken() noexcept {
+    std::erase_if(in_flight_, [](const InFlightChunk& chunk) { return chunk.is_taken(); });
+}
+
+PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) {
+    if (end.withdrawn) { return; }  // by stop()
+    const std::size_t skipped = chunk.head.skip;
+    const std::size_t count = chunk.head.count;
+    Reader in{end.bytes, end.place_of};
+    if (end.ending == Ending::exception) {
+        fail(chunk.first + skipped, count - skipped, decode_exception(in));
+        settled_ += count - skipped;
+        return;
+    }
+    ChunkReport report{.completed = skipped, .nanoseconds = 0, .error_at = 0, .failed_item = 0};
+    if (in.remaining() >= sizeof report) { report = decode_plain<ChunkReport>(in); }  // or it died before it left one
+    if (!report.is_credible(chunk.head, end.bytes.size())) {
+        return lose_rest(chunk, end, skipped);  // nobody knows which items have run
+    }
+    const bool failed = report.error_at != 0 && report.error_at < end.bytes.size();
+    sizes_.measured(report.completed - skipped,
+                    std::chrono::nanoseconds{std::min<std::uint64_t>(report.nanoseconds, INT64_MAX)});
+    take_results(chunk, failed ? report.failed_item : report.completed, in);
+    std::size_t done = report.completed;
+    if (failed) {
+        Reader error{end.bytes.subspan(report.error_at), end.place_of};
+        fail(chunk.first + report.failed_item, 1, decode_exception(error));
+        done = std::max(done, static_cast<std::size_t>(report.failed_item) + 1);
+    }
+    if (done < count && end.ending != Ending::value) {
+        done = settle_loss(chunk, end, done);
+    } else if (done < count && !stopped_) {
+        const bool in_block =
+            rules_.folds && !chunk.is_apart() && !failed_before(chunk.first + done) && done % fold_block != 0;
+        run_again(chunk, end, done, in_block ? end.bytes.last(in.remaining()) : std::span<const std::byte>{});
+    }
+    settled_ += done - skipped;
+}
+
+PROCPOOL_DECL void Ledger::fail(std::size_t index, std::size_t count, const std::exception_ptr& error) {
+    if (rules_.keeps_errors) {
+        for (std::size_t i = 0; i < count; ++i) {
+            sink_.fail(index + i, i == 0 ? error : copy_exception(error));  // each to be thrown by itself
+        }
+    } else {
+        note(index, error);
+        if (!rules_.goes_on && !stopped_) { stop(); }
+    }
+}
+
+PROCPOOL_DECL void Ledger::note(std::size_t index, const std::exception_ptr& error) {
+    if (failed_at_ && *failed_at_ <= index) { return; }
+    failed_at_ = index;
+    error_ = error;
+}
+
+PROCPOOL_DECL void Ledger::resubmitted_as(client::Client& client, client::Ticket ticket, bool keeps_slot) {
+    add(std::move(resubmit_.back()), client, ticket);
+    if (keeps_slot) { in_flight_.back().arguments = {}; }
+    resubmit_.pop_back();
+}
+
+PROCPOOL_DECL void Ledger::resubmission_failed(const std::exception_ptr& error) {
+    const InFlightChunk refused = std::move(resubmit_.back());
+    resubmit_.pop_back();
+    fail(refused.first + refused.head.skip, refused.head.count - refused.head.skip, error);
+    settled_ += refused.head.count - refused.head.skip;
+}
+
+PROCPOOL_DECL void Ledger::stop() {
+    stopped_ = true;
+    resubmit_.clear();
+    for (const InFlightChunk& chunk : in_flight_) {
+        if (!chunk.is_taken()) { chunk.task.cancel(); }
+    }
+}
+
+PROCPOOL_DECL void Ledger::take_results(const InFlightChunk& chunk, std::size_t end, Reader& in) {
+    const std::size_t skipped = chunk.head.skip;
+    if (end <= skipped || (rules_.folds && failed_before(chunk.first + skipped))) { return; }
+    const bool blocks = rules_.folds && !chunk.is_apart();
+    // The result of a block comes when all of it is folded.
+    const std::size_t from = blocks ? skipped - skipped % fold_block : skipped;
+    const std::size_t to = blocks && end != chunk.head.count ? end - end % fold_block : end;
+    if (from == to) { return; }
+    try {
+        if (rules_.folds && !blocks) {
+            const Clock::time_point start = Clock::now();
+            sink_.take_apart(chunk.first + from, to - from, in);
+            folded_items_ += static_cast<double>(to - from);
+            folding_nanoseconds_ += static_cast<double>((Clock::now() - start).count());
+        } else {
+            sink_.take(chunk.first + from, to - from, in);
+        }
+    } catch (...) {
+        if (rules_.keeps_errors) { throw; }
+        fail(chunk.first + skipped, 1, std::current_exception());
+    }
+}
+
+/// The task ended before the item `at`, or while it ran. Returns: the item before which everything is settled.
+PROCPOOL_DECL std::size_t Ledger::settle_loss(InFlightChunk& chunk, const EndedChunk& end, std::size_t at) {
+    const bool alone = core::may_retry(end.ending);
+    const unsigned attempts = at == chunk.casualty ? chunk.attempt : 0;
+    if (alone && attempts < rules_.retries && !stopped_) {
+        end.count_retry();
+        chunk.casualty = at;
+        chunk.attempt = attempts + 1;
+        // Nobody knows what was folded of the block.
+        const std::size_t from = rules_.folds && !chunk.is_apart() ? at - at % fold_block : at;
+        run_again(chunk, end, from, {});
+        return from;
+    }
+    const std::size_t next = alone ? at + 1 : chunk.head.count;
+    fail(chunk.first + at, next - at, end.error("item " + std::to_string(chunk.first + at)));
+    chunk.casualty = InFlightChunk::nobody;
+    if (next < chunk.head.count && !stopped_) { run_again(chunk, end, next, {}); }
+    return next;
+}
+
+/// Effects: the items of a chunk from `from` on will run. carry: the sum so far of the block that item is in.
+PROCPOOL_DECL void Ledger::run_again(InFlightChunk& chunk, const EndedChunk& end, std::size_t from,
+                                     std::span<const std::byte> carry) {
+    if (!chunk.go_on_from(from, end.arguments, carry)) { return lose_rest(chunk, end, from); }
+    resubmit_.push_back(std::move(chunk));
+}
+
+/// A task has written where the chunk is.
+PROCPOOL_DECL void Ledger::lose_rest(const InFlightChunk& chunk, const EndedChunk& end, std::size_t from) {
+    const std::string where = "item " + std::to_string(chunk.first + chunk.head.skip);
+    const std::exception_ptr error =
+        end.ending != Ending::value ? end.error(where) : client::error_of({.ending = Ending::overwritten}, where, {});
+    fail(chunk.first + from, chunk.head.count - from, error);
+    settled_ += chunk.head.count - from;
+}
+
+}  // namespace procpool::detail::map

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/map/runner.hpp>
+
+#include <procpool/codec/exception.hpp>
+#include <procpool/codec/plain.hpp>
+#include <procpool/core/deadline.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+
+namespace procpool::inline v0::detail::map {
+
+PROCPOOL_DECL ChunkRunner::ChunkRunner(TaskFrame& frame, std::size_t result_size, bool adds_bytes)
+    : frame_(frame),
+      in_(frame.arguments),
+      head_(decode_plain<ChunkHead>(in_)),
+      done_(head_.skip),
+      limit_(frame.host.wiped_word() != nullptr ? *frame.host.wiped_word() : own_limit_),
+      result_size_(result_size),
+      adds_bytes_(adds_bytes) {}
+
+PROCPOOL_DECL void ChunkRunner::run() {
+    report_.completed = done_;
+    encode_plain(frame_.result, report_);
+    if (result_size_ != 0) { results_ = frame_.result.claim((head_.count - head_.skip) * result_size_); }
+    whole_ = sizeof(ChunkReport);
+    frame_.host.start_items(static_cast<unsigned>(head_.attempt));
+    std::exception_ptr error;
+    try {
+        begin_items();
+        run_all();
+        end_items();
+    } catch (...) {
+        error = std::current_exception();
+        if (!error) { throw; }  // pthread_exit()
+    }
+    if (error) { note_failure(error); }
+    note_progress();
+    frame_.result.rewind(whole_);
+}
+
+/// Accounts for items block by block: one by one, or by up to 64 of them where they take under 100 ns. The clock is
+/// read every few microseconds, after one block or several: reading it takes time itself, and waits for all memory
+/// accesses that are under way.
+PROCPOOL_DECL void ChunkRunner::run_all() {
+    constexpr std::uint64_t most_blocks = 32;
+    constexpr std::chrono::nanoseconds cheap{100};
+    constexpr std::chrono::microseconds often{2};
+    constexpr std::chrono::milliseconds longest_brief{1};
+    const Clock::time_point start = Clock::now();
+    Clock::time_point last = start;
+    std::uint64_t block = 1;
+    std::uint64_t blocks = 1;
+    const std::uint64_t budget = frame_.host.item_budget();
+    const std::uint64_t first = done_;
+    const std::uint64_t end = head_.count - done_ > budget ? done_ + budget : head_.count;
+    while (done_ < end && !frame_.host.stop_requested() && (done_ == first || frame_.host.item_budget() != 0)) {
+        const std::uint64_t before = done_;
+        try {
+            const std::uint64_t to = std::min(end, done_ + block * blocks);
+            const bool cheapest = blocks != 1 && block == largest_block && !adds_bytes_;
+            if (cheapest && result_size_ != 0 && report_.error_at == 0) {
+                seal(sizeof(ChunkReport) + (to - head_.skip) * result_size_);  // as if all were there
+            }
+            run_blocks(to, blocks == 1 ? 0 : block, cheapest);
+        } catch (...) {
+            const std::exception_ptr error = std::current_exception();
+            if (!error || (head_.flags & ChunkHead::goes_on) == 0) { throw; }
+            if (report_.error_at == 0) { note_failure(error); }
+            ++done_;
+        }
+        const Clock::time_point now = Clock::now();
+        report_.nanoseconds = static_cast<std::uint64_t>((now - start).count());
+        note_progress();
+        const auto elapsed = now - last;
+        if ((head_.flags & ChunkHead::exact) == 0) {
+            block =
+                elapsed < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest_block) : 1;
+        }
+        blocks = elapsed < often ? std::min(blocks * 2, most_blocks) : std::max(blocks / 2, std::uint64_t{1});
+        if ((head_.flags & ChunkHead::brief) != 0 && now - start > longest_brief) { return; }
+        last = now;
+    }
+}
+
+/// Effects: the item that would have been next has failed. Its error lies behind all results there are, and, where room
+/// for all results was claimed, behind that.
+PROCPOOL_DECL void ChunkRunner::note_failure(const std::exception_ptr& error) {
+    leave_if_impostor();
+    const bool more_results = (head_.flags & ChunkHead::goes_on) != 0;
+    const std::size_t claimed = more_results ? static_cast<std::size_t>(head_.count - head_.skip) * result_size_ : 0;
+    set_whole();
+    const std::size_t at = std::max(whole_, sizeof(ChunkReport) + claimed);
+    frame_.result.rewind(at);
+    encode_exception(frame_.result, error);
+    whole_ = frame_.result.size();
+    if (result_size_ != 0) {
+        results_ = frame_.result.buffer().data() + sizeof(ChunkReport);  // the buffer may have grown
+    }
+    report_.failed_item = done_;
+    report_.error_at = at;
+}
+
+}  // namespace procpool::detail::map

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// TypedMapDriver: a MapDriver that reads a range, and writes its items as chunks.
+
+#include <procpool/codec/callable.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/map/driver.hpp>
+#include <procpool/map/input.hpp>
+#include <procpool/map/runner.hpp>
+#include <procpool/map/wire.hpp>
+#include <procpool/map/wrapped.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+
+namespace procpool::inline v0::detail::map {
+
+/// One call of map() or its relatives. Single pass: the range's begin() is called once.
+template <class F, class Item, Items items, class Range, class Sink>
+class TypedMapDriver final : public MapDriver {
+    /// The items' bytes can be copied as one.
+    static constexpr bool copies_block =
+        items == Items::copied && std::ranges::contiguous_range<Range> && is_plain_v<Item> && !std::is_empty_v<Item> &&
+        std::is_same_v<Item, std::remove_cvref_t<std::iter_reference_t<std::ranges::iterator_t<Range>>>>;
+    /// Items need a size before them to be told apart.
+    static constexpr bool frames = items == Items::copied && (!is_plain_v<Item> || std::is_empty_v<Item>);
+
+public:
+    /// Lifetime: the references outlive it. Throws: std::invalid_argument; as check_callable(); PoolClosed and its
+    /// like.
+    TypedMapDriver(client::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink,
+                   DrivenBy driven_by = DrivenBy::caller, const StopRequest& request = StopRequest::never())
+        : MapDriver(client, options, sink,
+                    {.code = chunk_code<F, Item, items, Sink::mode>,
+                     .items = size_if_known(range),
+                     .bytes_per_item = items == Items::copied ? sizeof(Item) : 0,
+                     .keeps_errors = Sink::keeps_errors,
+                     .folds = Sink::mode == Results::folded,
+                     .frames = frames},
+                    driven_by, request),
+          f_(f),
+          range_(range),
+          next_(std::ranges::begin(range)) {
+        check_callable(client, f);
+    }
+
+private:
+    /// An item is left only when the next one is wanted, which may be long in coming. Throws: what the range throws.
+    [[nodiscard]] bool is_at_end() override {
+        if (std::exchange(is_taken_, false)) { ++next_; }
+        return next_ == std::ranges::end(range_);
+    }
+
+    void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) override {
+        head.count = wanted;
+        if constexpr (items != Items::copied) { head.items = reinterpret_cast<std::uint64_t>(std::to_address(next_)); }
+        encode_plain(out, head);
+        encode_callable<F>(out, f_);
+        if constexpr (items != Items::copied) {
+            next_ += static_cast<std::iter_difference_t<Iterator>>(wanted);
+        } else if constexpr (copies_block) {
+            head.count =
+                std::min(wanted, static_cast<std::size_t>(std::ranges::distance(next_, std::ranges::end(range_))));
+            out.write(std::to_address(next_), head.count * sizeof(Item));
+            next_ += static_cast<std::iter_difference_t<Iterator>>(head.count);
+        } else {
+            encode_each(out, wanted, head);
+        }
+        std::memcpy(out.buffer().data(), &head, sizeof head);
+    }
+
+    void encode_each(Writer& out, std::size_t wanted, ChunkHead& head) {
+        head.count = 0;
+        std::size_t whole = out.size();
+        try {
+            while (head.count < wanted && !is_at_end()) {
+                if ((head.flags & ChunkHead::framed) != 0) {
+                    decltype(auto) item = *next_;
+                    encode_framed(out, head.count == 0, [&] { encode_item<Item>(out, item); });
+                } else {
+                    encode_item<Item>(out, *next_);
+                }
+                ++head.count;
+                whole = out.size();
+                is_taken_ = true;
+            }
+        } catch (const SharedMemoryExhausted&) {
+            if (head.count == 0) { throw; }
+            out.rewind(whole);  // the item is the first of the next chunk
+        } catch (...) {
+            if (head.count == 0) { throw; }
+            out.rewind(whole);
+            error_ = std::current_exception();
+        }
+    }
+
+    [[nodiscard]] std::exception_ptr take_input_error() noexcept override { return std::exchange(error_, nullptr); }
+
+    using Iterator = std::ranges::iterator_t<Range>;
+
+    const F& f_;
+    Range& range_;
+    Iterator next_;
+    bool is_taken_ = false;  // the item at next_
+    std::exception_ptr error_;
+};
+
+}  // namespace procpool::detail::map

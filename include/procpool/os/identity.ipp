@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/os/call.hpp>
+#include <procpool/os/identity.hpp>
+#include <procpool/os/pinned_module.hpp>
+
+#include <sys/mman.h>
+#include <cerrno>
+
+namespace procpool::inline v0::detail::os {
+
+PROCPOOL_DECL Token take_process_token() {
+    /// The newest token this process or an ancestor of it took. A child inherits its value and counts on.
+    static constinit std::atomic<Token> newest{0};
+    std::atomic<Token>* page = token_page.load(std::memory_order_acquire);
+    if (page == nullptr) {
+        constexpr std::size_t size = 4096;
+        void* const fresh = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (fresh == MAP_FAILED) { throw_error(errno, "mmap"); }
+        if (::madvise(fresh, size, MADV_WIPEONFORK) != 0) {
+            const int error = errno;
+            ::munmap(fresh, size);
+            throw_error(error, "madvise(MADV_WIPEONFORK)");
+        }
+        pin_this_module();
+        if (token_page.compare_exchange_strong(page, static_cast<std::atomic<Token>*>(fresh),
+                                               std::memory_order_acq_rel)) {
+            page = static_cast<std::atomic<Token>*>(fresh);
+        } else {
+            ::munmap(fresh, size);
+        }
+    }
+    Token token = page->load(std::memory_order_relaxed);
+    if (token != 0) { return token; }
+    const Token fresh = newest.fetch_add(1, std::memory_order_relaxed) + 1;
+    return page->compare_exchange_strong(token, fresh, std::memory_order_relaxed) ? fresh : token;
+}
+
+}  // namespace procpool::detail::os
