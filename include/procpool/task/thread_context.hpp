@@ -46,7 +46,8 @@ public:
     /// Effects: `done` items are finished, and their results are what `result` holds: that is what is left of them if
     /// the worker dies. Where the next item has a time limit, its time starts now. Does not return if the item before
     /// has exceeded its own.
-    virtual void finish_items(std::uint64_t done, const Writer& result) = 0;
+    /// Returns: whether the next item may begin: the task is not asked to stop, and item_budget() is not 0.
+    virtual bool finish_items(std::uint64_t done, const Writer& result) = 0;
 
 protected:
     ~TaskContext() = default;

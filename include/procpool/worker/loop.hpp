@@ -190,7 +190,8 @@ private:
 
     void start_items(unsigned attempt) noexcept override { task::thread_context.attempt = attempt; }
 
-    void finish_items(std::uint64_t done, const Writer& result) override;
+    bool finish_items(std::uint64_t done, const Writer& result) override;
+    void restart_clock_of_item();
 
     /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is
     /// woken.
