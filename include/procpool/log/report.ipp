@@ -22,6 +22,10 @@ PROCPOOL_DECL LogSubject subject_here() noexcept {
             context.pool != nullptr ? std::string_view{context.pool} : std::string_view{}};
 }
 
+PROCPOOL_DECL void write_log(LogLevel level, fmt::string_view format, fmt::format_args arguments) noexcept {
+    write_report(level, subject_here(), format, arguments);
+}
+
 PROCPOOL_DECL void write_report(LogLevel level, const LogSubject& subject, fmt::string_view format,
                                 fmt::format_args arguments) noexcept {
     // Formatted first: that may run code of the user's, which may log, throw or die.
@@ -56,10 +60,6 @@ PROCPOOL_DECL void write_report(LogLevel level, const LogSubject& subject, fmt::
         entry.label.assign(subject.label);
         entry.text.assign({text.data(), size});
     });
-}
-
-PROCPOOL_DECL void write_log(LogLevel level, fmt::string_view format, fmt::format_args arguments) noexcept {
-    write_report(level, subject_here(), format, arguments);
 }
 
 }  // namespace procpool::detail::log

@@ -164,7 +164,8 @@ PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) 
 }
 
 [[gnu::noinline]] PROCPOOL_DECL void Loop::restart_clock_of_item() {
-    // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the stamp.
+    // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the
+    // stamp.
     seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_seq_cst);
     std::uint64_t item = seat_.item.load(std::memory_order_relaxed);
     const std::uint64_t next = (item & ~std::uint64_t{0xffffffff}) | static_cast<std::uint32_t>(item + 2);
@@ -175,8 +176,8 @@ PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) 
 
 PROCPOOL_DECL void Loop::search_or_sleep() {
     const task::Control& control = board_.control;
-    const bool alone = control.workers == 1;  // then nobody relies on it to look, so it need not say that it does
-    if (searching_) {                         // what it found, another claimed; nobody may rely on it while it sleeps
+    const bool alone = control.workers == 1;  // then no submitter relies on it to look, so it need not say that it does
+    if (searching_) {  // another claimed what it found; no submitter may rely on it while it sleeps
         board_.spinning.remove(number_);
         searching_ = false;
     }
@@ -195,7 +196,7 @@ PROCPOOL_DECL void Loop::search_or_sleep() {
     board_.sleeping.add(number_);
     reach(FaultPoint::asleep);
     if (was_idle() && !must_leave()) { seat_.parker.park(Deadline::never()); }
-    searching_ = !alone;  // who relied on it while it spun, or took it out of the sleepers, woke nobody else
+    searching_ = !alone;  // a submitter that relied on it while it spun, or took it out of the sleepers, woke no other
     board_.sleeping.remove(number_);
 }
 
