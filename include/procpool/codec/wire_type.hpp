@@ -101,8 +101,8 @@ struct BuiltInCodec<BasicTextArgument<C>, StandardKind::other> {
     }
 };
 
-/// What an argument is decoded as for a function that does not take the string it travels as: the same bytes, another
-/// type.
+/// as_pointer: the type of an argument for a function that does not take the string it travels as: the same bytes,
+/// another type.
 template <class Argument, class Stored = wire_type_t<Argument>>
 struct as_pointer {
     using type = Stored;
