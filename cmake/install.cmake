@@ -12,3 +12,19 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/procpoolConfigVersion.cma
     COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/procpoolConfig.cmake ${PROJECT_BINARY_DIR}/procpoolConfigVersion.cmake
     DESTINATION ${procpool_cmake_dir})
+
+# pkg-config: procpool is header-only, procpool-compiled has the library.
+file(RELATIVE_PATH prefix_from_pkgconfig ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" prefix_from_pkgconfig "${prefix_from_pkgconfig}")
+set(mode "")
+set(mode_description "header-only")
+set(cflags "")
+set(libs "")
+configure_file(${CMAKE_CURRENT_LIST_DIR}/packaging/procpool.pc.in ${PROJECT_BINARY_DIR}/procpool.pc @ONLY)
+set(mode "-compiled")
+set(mode_description "with a compiled library")
+set(cflags " -DPROCPOOL_COMPILED")
+set(libs "-L\${libdir} -lprocpool ")
+configure_file(${CMAKE_CURRENT_LIST_DIR}/packaging/procpool.pc.in ${PROJECT_BINARY_DIR}/procpool-compiled.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/procpool.pc ${PROJECT_BINARY_DIR}/procpool-compiled.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -18,8 +18,8 @@ using namespace procpool_test;
 
 namespace {
 
-/// Effects: the caller has the favour, where the system knows how to take it away again.
-bool become_favourite(detail::client::BiasedMutex& mutex) {
+/// Effects: the mutex is biased to the caller, where the system knows how to revoke that again.
+bool become_owner(detail::client::BiasedMutex& mutex) {
     constexpr int more_than_enough = 1 << 20;
     for (int i = 0; i < more_than_enough && !mutex.is_biased(); ++i) { const std::lock_guard guard{mutex}; }
     return mutex.is_biased();
@@ -42,49 +42,49 @@ void check_that_another_waits(detail::client::BiasedMutex& mutex) {
     CHECK(value == 2);
 }
 
-TEST_CASE("a biased mutex: who locks it many times in a row has the favour until another thread locks it", "[thread]") {
+TEST_CASE("a mutex is biased to a thread that locks it many times in a row until another thread locks it", "[thread]") {
     detail::client::BiasedMutex mutex;
-    CHECK_FALSE(mutex.try_lock_as_favourite());
-    if (!become_favourite(mutex)) { return; }
-    REQUIRE(mutex.try_lock_as_favourite());
+    CHECK_FALSE(mutex.try_lock_as_owner());
+    if (!become_owner(mutex)) { return; }
+    REQUIRE(mutex.try_lock_as_owner());
     mutex.unlock();
     std::thread{[&] {
-        CHECK_FALSE(mutex.try_lock_as_favourite());
+        CHECK_FALSE(mutex.try_lock_as_owner());
         CHECK(mutex.is_biased());
         const std::lock_guard guard{mutex};
         CHECK_FALSE(mutex.is_biased());
     }}.join();
-    CHECK_FALSE(mutex.try_lock_as_favourite());
-    CHECK(become_favourite(mutex));
+    CHECK_FALSE(mutex.try_lock_as_owner());
+    CHECK(become_owner(mutex));
 }
 
-TEST_CASE("a biased mutex that is locked for good excludes others like any other and has no favourite afterwards",
+TEST_CASE("a biased mutex whose bias has ended excludes others like any other and has no owner afterwards",
           "[thread]") {
-    for (const bool with_favourite : {true, false}) {
+    for (const bool with_owner : {true, false}) {
         detail::client::BiasedMutex mutex;
-        if (with_favourite) { static_cast<void>(become_favourite(mutex)); }
-        mutex.lock_for_good();
+        if (with_owner) { static_cast<void>(become_owner(mutex)); }
+        mutex.lock_and_end_bias();
         CHECK_FALSE(mutex.is_biased());
         check_that_another_waits(mutex);
-        CHECK_FALSE(become_favourite(mutex));
+        CHECK_FALSE(become_owner(mutex));
     }
 }
 
-TEST_CASE("a biased mutex: who takes the favour away waits until the favourite has unlocked it", "[thread]") {
+TEST_CASE("a thread that revokes the bias waits until the owner has unlocked the mutex", "[thread]") {
     detail::client::BiasedMutex mutex;
-    static_cast<void>(become_favourite(mutex));
+    static_cast<void>(become_owner(mutex));
     mutex.lock();
     check_that_another_waits(mutex);
 }
 
-TEST_CASE("a biased mutex lets one thread in at a time also while the favour is taken away", "[thread]") {
+TEST_CASE("a biased mutex lets one thread in at a time also while the bias is revoked", "[thread]") {
     constexpr int rounds = 5000;
     for (int round = 0; round < rounds; ++round) {
         detail::client::BiasedMutex mutex{20};
         std::uint64_t one = 0;  // both change by one step each time the mutex is locked
         std::uint64_t two = 0;
         std::atomic<bool> stop{false};
-        std::thread favourite{[&] {
+        std::thread owner{[&] {
             while (!stop.load(std::memory_order_relaxed)) {
                 const std::lock_guard guard{mutex};
                 ++one;
@@ -100,18 +100,18 @@ TEST_CASE("a biased mutex lets one thread in at a time also while the favour is 
             ++two;
         }
         stop.store(true, std::memory_order_relaxed);
-        favourite.join();
+        owner.join();
         REQUIRE(seen == 3);
         REQUIRE(one == two);
     }
 }
 
-TEST_CASE("a biased mutex has no favourite where the system has no barrier for all threads", "[thread]") {
+TEST_CASE("a biased mutex has no owner where the system has no barrier for all threads", "[thread]") {
     detail::os::refuse_call = [](const char* name) noexcept {
         return std::strcmp(name, "membarrier") == 0 ? ENOSYS : 0;
     };
     detail::client::BiasedMutex mutex;
-    CHECK_FALSE(become_favourite(mutex));
+    CHECK_FALSE(become_owner(mutex));
     int count = 0;
     {
         std::vector<std::jthread> threads;

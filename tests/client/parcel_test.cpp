@@ -3,7 +3,10 @@
 
 #include "support/catch.hpp"
 
+#include <procpool/client/parcel_store.hpp>
 #include <procpool/os/memory.hpp>
+#include <procpool/task/extents.hpp>
+#include <procpool/task/slot.hpp>
 
 #include <algorithm>
 #include <array>
@@ -69,7 +72,7 @@ TEST_CASE("extents change their owner to a parcel which frees them once") {
     extents.address(run)[7] = std::byte{9};
     {
         Parcel first{Phase::done, Ending::value};
-        first.adopt(extents, run, Extents::extent_size + 5);
+        first.adopt(extents, run.first, run.count, Extents::extent_size + 5);
         ParcelStore store;
         store.add(3, std::move(first));
         CHECK(extents.was_owned() == 2);
@@ -83,7 +86,8 @@ TEST_CASE("extents change their owner to a parcel which frees them once") {
     {
         ParcelStore store;
         Parcel parcel{Phase::done, Ending::value};
-        parcel.adopt(extents, extents.acquire(1, Extents::stamp(1, 1)), 1);
+        const Extents::Run one = extents.acquire(1, Extents::stamp(1, 1));
+        parcel.adopt(extents, one.first, one.count, 1);
         store.add(1, std::move(parcel));
     }
     CHECK(extents.was_owned() == 0);  // nobody asked for it

@@ -49,7 +49,7 @@ TEST_CASE("a thread mutex that is held when the first other thread begins exclud
     CHECK(value == 2);
 }
 
-TEST_CASE("who finds a thread mutex held sleeps until it is free", "[thread]") {
+TEST_CASE("a thread that finds a thread mutex held sleeps until it is free", "[thread]") {
     detail::client::ThreadMutex mutex;
     std::atomic<pid_t> waiting{0};
     std::jthread other;

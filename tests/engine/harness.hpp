@@ -110,7 +110,7 @@ public:
             E::prepare();
             client_->board().control.workers = setup.workers;
             client_->board().control.spinners = static_cast<std::uint32_t>(procpool::detail::os::affinity_cpus() - 1);
-            client_->employ(std::make_unique<typename E::Crew>(*client_, std::move(setup)));
+            client_->set_crew(std::make_unique<typename E::Crew>(*client_, std::move(setup)));
         } catch (...) {
             delete client_;
             throw;
@@ -128,9 +128,9 @@ public:
     cli::Client& operator*() const noexcept { return *client_; }
     cli::Client* operator->() const noexcept { return client_; }
 
-    [[nodiscard]] std::optional<Task> try_submit(std::uint64_t argument, cli::Order order) const {
+    [[nodiscard]] std::optional<Task> try_submit(std::uint64_t argument, const cli::Submission& task) const {
         const auto ticket =
-            client_->submit(order, [&](procpool::Writer& out) { out.write(&argument, sizeof argument); });
+            client_->submit(task, [&](procpool::Writer& out) { out.write(&argument, sizeof argument); });
         if (!ticket) { return std::nullopt; }
         return Task{*client_, *ticket};
     }

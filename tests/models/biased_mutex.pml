@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 // Two threads and a mutex that one of them locks without a barrier, on processors that hold stores back.
 //
-// Mirrors   sync/biased_mutex.hpp    try_lock_as_favourite(), unlock(), lock_slowly(), give_favour(), lock_for_good()
+// Mirrors   client/biased_mutex.hpp  try_lock_as_owner(), unlock(), lock_slowly(), bias_to_this_thread(), lock_and_end_bias()
 //           os/process_barrier.hpp   pass(): what each thread has stored before is visible when it returns
 // Left out  processors that hold back or reorder more than stores (the acquire and release in the source are for them); the spinning of
-//           lock_slowly(); favours beyond one for each thread. The favour is given the second time in a row. Death is not a step: the
+//           lock_slowly(); biases beyond one for each thread. The bias is given the second time in a row. Death is not a step: the
 //           mutex is the parent's, whose threads die at once; one that ends and leaves its address to another is the same thread here.
 // Every store of a thread waits in a buffer of its own, first in, first out; the thread sees it at once, the others once it has left the
 // buffer, which may be any time. A locked instruction waits until the buffer is empty.
@@ -13,9 +13,9 @@
 #define ROUNDS 5
 
 // addresses
-#define FAVOUR 0                      // 0: nobody's; else thread + 1
+#define BIAS 0                        // 0: nobody's; else thread + 1
 #define INSIDE(t) (1 + t)
-#define BY_FAVOUR 3
+#define LOCKED_BY 3
 #define DATA 4
 byte memory[5];
 
@@ -77,17 +77,17 @@ inline use() {
 
 inline lock_slowly() {
     atomic { !locked && held[me] == 0 -> locked = true }
-    load(me, FAVOUR, owner);
+    load(me, BIAS, owner);
     if
     :: owner != 0 ->
-        store(me, FAVOUR, 0);
+        store(me, BIAS, 0);
 #ifndef BREAK_1    // no barrier
         if
         :: owner != me + 1 -> held[me] == 0; held[owner - 1] == 0
         :: else
         fi;
 #endif
-#ifndef BREAK_2    // it does not wait for who is inside
+#ifndef BREAK_2    // it does not wait for the owner inside
         do
         :: load(me, INSIDE(owner - 1), seen);
             if
@@ -100,7 +100,7 @@ inline lock_slowly() {
     :: owner == 0 ->
         if
         :: last != me -> last = me
-        :: last == me && !no_more -> store(me, FAVOUR, me + 1)
+        :: last == me && !no_more -> store(me, BIAS, me + 1)
         :: else
         fi
     fi
@@ -111,34 +111,34 @@ proctype Thread(byte me) {
     do
     :: round < ROUNDS ->
         round++;
-        load(me, FAVOUR, owner);
+        load(me, BIAS, owner);
         if
         :: owner == me + 1 ->
             store(me, INSIDE(me), 1);
 #ifndef BREAK_3    // it does not look again
-            load(me, FAVOUR, owner);
+            load(me, BIAS, owner);
 #endif
             if
-            :: owner == me + 1 -> store(me, BY_FAVOUR, me + 1)
+            :: owner == me + 1 -> store(me, LOCKED_BY, me + 1)
             :: else -> store(me, INSIDE(me), 0); lock_slowly()
             fi
         :: owner != me + 1 ->
             lock_slowly();
-            if  // lock_for_good()
-            :: round == ROUNDS && me == 1 -> no_more = true; store(me, FAVOUR, 0)
+            if  // lock_and_end_bias()
+            :: round == ROUNDS && me == 1 -> no_more = true; store(me, BIAS, 0)
             :: true
             fi
         fi;
         use();
-        load(me, BY_FAVOUR, owner);
+        load(me, LOCKED_BY, owner);
         if
         :: owner != 0 ->
             assert(owner == me + 1 && (memory[INSIDE(me)] == 1 || held[me] > 0));
-#ifdef BREAK_4     // what belongs to who is inside is written when it is no longer
+#ifdef BREAK_4     // what belongs to the owner inside is written when it is no longer
             store(me, INSIDE(me), 0);
-            store(me, BY_FAVOUR, 0)
+            store(me, LOCKED_BY, 0)
 #else
-            store(me, BY_FAVOUR, 0);
+            store(me, LOCKED_BY, 0);
             store(me, INSIDE(me), 0)
 #endif
         :: else ->

@@ -4,6 +4,8 @@
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
 
+#include <procpool/os/affinity.hpp>
+
 #include <sched.h>
 
 using namespace procpool;

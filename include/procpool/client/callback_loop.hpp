@@ -2,11 +2,11 @@
 #pragma once
 
 /// \file
-/// CallbackLoop: what the program's callback thread does when it would have to wait.
+/// CallbackLoop: lets the program's callback thread run other callbacks instead of blocking.
 
 #include <procpool/client/parkers.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/os/identity.hpp>
+#include <procpool/os/per_process.hpp>
 
 namespace procpool::inline v0::detail::future {
 class Completion;
@@ -18,9 +18,9 @@ class Client;
 struct Ticket;
 
 /// Called by: the callback thread, in a callback.
-class CallbackLoop {
+class CallbackLoop : public os::OfOneProcess {
 public:
-    CallbackLoop() : owner_(os::process_token()) {}
+    CallbackLoop() = default;
     CallbackLoop(const CallbackLoop&) = delete;
     CallbackLoop& operator=(const CallbackLoop&) = delete;
 
@@ -32,19 +32,14 @@ public:
     virtual bool run_one() = 0;
     /// Whether run_one() may do something. Memory order: none; it is asked again and again.
     [[nodiscard]] virtual bool may_run() const noexcept = 0;
-    /// Effects: what is waited for is decided even if whoever should do it has been killed. Called by: who has slept
-    /// for a while.
+    /// Effects: what is waited for is decided even if the supervisor that should do it has been killed. Called by: a
+    /// thread that has slept for a while.
     virtual void check_crews() noexcept = 0;
-    /// What the thread sleeps on when run_one() returned false.
+    /// Returns: the parker that the thread sleeps on when run_one() returned false.
     [[nodiscard]] virtual const Parkers::Lease& sleeper() const noexcept = 0;
-
-    [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
 protected:
     ~CallbackLoop() = default;
-
-private:
-    const os::Token owner_;
 };
 
 /// Not null on the callback thread, and on the first thread of a process that was forked there.

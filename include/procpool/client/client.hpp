@@ -7,7 +7,10 @@
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/client/parcel.hpp>
+#include <procpool/client/parcel_store.hpp>
 #include <procpool/client/parkers.hpp>
+#include <procpool/client/submission.hpp>
+#include <procpool/client/taken.hpp>
 #include <procpool/client/workers_memory.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/deadline.hpp>
@@ -18,12 +21,10 @@
 #include <procpool/os/single_threaded.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
-#include <procpool/worker/task_frame.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,42 +36,18 @@
 
 namespace procpool::inline v0::detail::client {
 
-/// Names a task for as long as somebody may ask for its result; numbers are never used again.
-struct Ticket {
-    std::uint64_t serial;
-    std::uint32_t slot;
-};
-
-enum class Patience { wait, try_once };
-
-/// What a submission needs to know besides its payload.
-struct Order {
-    TaskCode code = nullptr;
-    Patience patience = Patience::wait;
-    std::chrono::nanoseconds timeout{0};  ///< 0: none
-    std::uint32_t retries = 0;
-    int priority = 0;
-    std::string_view label = {};
-    bool plain = false;  ///< encoding runs no code of the user's and takes no time
-    bool stays =
-        false;  ///< a decided task keeps its slot until it is taken; whoever submits it must not wait for slots then
-    std::uint32_t waiter = no_waiter;  ///< to be called when the task is decided
-    static constexpr std::uint32_t no_waiter = 0xffffffff;
-    std::uint32_t addressee = anybody;  ///< index of the worker that shall run it; its last such task is decided
-    static constexpr std::uint32_t anybody = 0xffffffff;
-    bool held = false;  ///< belongs to something that was accepted before close(): see Client::hold()
-};
-
 /// Lives until its pool and the last of its tickets are gone. Called by: parent, any thread, unless said otherwise.
 class Client {
 public:
+    using Taken = client::Taken;
+
     /// Throws: SharedMemoryExhausted.
     Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ);
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
     /// Called by: the pool's constructor, before the first submission.
-    void employ(std::unique_ptr<Crew> crew) {
+    void set_crew(std::unique_ptr<Crew> crew) {
         crew_ = std::move(crew);
         mark_memory();
     }
@@ -84,12 +61,11 @@ public:
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
     [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
-    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; what `encode` throws.
+    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; as `encode`.
     // Nothing is queued then.
 
-    /// Hands over a task whose payload `encode(Writer&)` writes.
-    template <class Encode>
-    std::optional<Ticket> submit(const Order& order, Encode encode);
+    /// Hands over a task. Returns: nothing when there is no slot for it now, with Patience::try_once.
+    std::optional<Ticket> submit(const Submission& submission, Encode encode);
 
     /// Throws: CodecError when the workers do not have the code at `address`.
     void check_code(std::uintptr_t address) const {
@@ -104,7 +80,8 @@ public:
         const task::Phase phase = word_of(ticket).phase();
         return phase != task::Phase::pending && phase != task::Phase::started;
     }
-    /// As is_decided(), for callers that may ask again and again instead of waiting: looks after the crew now and then.
+    /// As is_decided(), for callers that may ask again and again instead of waiting: checks every 256th call that the
+    /// crew is alive.
     [[nodiscard]] bool poll(Ticket ticket) noexcept {
         constexpr std::uint32_t now_and_then = 256;
         if (!is_decided(ticket) && polls_.fetch_add(1, std::memory_order_relaxed) % now_and_then == 0) {
@@ -135,59 +112,17 @@ public:
     /// Blocks until `ready()`. Returns: false when the deadline came first. The lease's parker must be notified when it
     /// may have become true: it is the waiter of the tasks concerned. soon: it is expected before a sleep would have
     /// paid for itself; otherwise workers have better use for the processor at once.
-    template <class Ready>
-    bool wait_on(const Parkers::Lease& lease, Ready ready, Deadline deadline, bool soon);
-
-    /// A decided task's result, where it lies; freed with this object.
-    class Taken {
-    public:
-        Taken(Client& client, std::uint32_t slot, Parcel&& parcel) noexcept
-            : client_(&client),
-              slot_(slot),
-              parcel_(std::move(parcel)) {}
-        Taken(Taken&& other) noexcept
-            : client_(std::exchange(other.client_, nullptr)),
-              slot_(other.slot_),
-              parcel_(std::move(other.parcel_)) {}
-        Taken& operator=(Taken&&) = delete;
-        ~Taken() {
-            if (client_ != nullptr && slot_ != in_parcel) { client_->give_back(slot_, parcel_.phase()); }
-        }
-        [[nodiscard]] task::Phase phase() const noexcept { return parcel_.phase(); }
-        /// Of a task that is done, all but `exception` is a value.
-        [[nodiscard]] Ending ending() const noexcept { return parcel_.ending(); }
-        /// Null when the task is done.
-        [[nodiscard]] const Failure* failure() const noexcept { return parcel_.failure(); }
-        /// Returns: the exception of a task that is not done. where: which part of a call it is, for people, or
-        /// nothing.
-        [[nodiscard]] std::exception_ptr error(std::string_view where = {}) const {
-            return error_of(*failure(), where, client_->board_.from_workers.reason());
-        }
-        [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
-            return slot_ == in_parcel ? parcel_.bytes() : client_->board_.results.payload(slot_);
-        }
-        /// What the task was given; only if it stayed in its slot.
-        /// None where its slot has another task by now.
-        [[nodiscard]] std::span<const std::byte> arguments() const noexcept {
-            return slot_ != in_parcel ? client_->board_.arguments.payload(slot_) : std::span<const std::byte>{};
-        }
-        static constexpr std::uint32_t in_parcel = 0xffffffff;
-
-    private:
-        Client* client_;
-        std::uint32_t slot_;
-        Parcel parcel_;
-    };
+    bool wait_on(const Parkers::Lease& lease, core::FunctionRef<bool()> ready, Deadline deadline, bool soon);
 
     /// Requires: is_decided(); the ticket's holder has not taken or dropped it.
     [[nodiscard]] Taken take(Ticket ticket);
 
-    /// Nobody will ask for the task's result.
+    /// Detaches the task: its result will not be collected.
     void drop(Ticket ticket) noexcept;
 
     /// Effects: a task that has not started will not run. Returns: whether this did it.
     bool withdraw(Ticket ticket) noexcept;
-    /// Effects: a task that runs can learn that it shall stop.
+    /// Effects: asks a running task to stop; it may look.
     void request_stop(Ticket ticket) noexcept;
     /// Effects: a task that is not decided will be cancelled; its worker, if it has one, is killed. Returns: false when
     /// it was decided.
@@ -198,7 +133,8 @@ public:
     bool run_awaited_by(std::uint32_t waiter) { return crew_->run_awaited_by(waiter); }
 
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
-    /// Called by: who has waited for a while. Effects: tasks are decided even if whoever should do it has been killed.
+    /// Effects: decides the tasks if the supervisor that should do it has been killed. Called by: a thread that has
+    /// waited for a while.
     void check_crew() noexcept;
     /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for, and
     /// one that another task's wild writes have hidden or overwritten is offered again, or lost.
@@ -206,16 +142,12 @@ public:
 
     // ---- life
 
-    /// How long what is submitted as held is accepted after close().
-    enum class HoldUntil {
-        released,
-        returned,  ///< likewise, by a call that its caller waits in
-        joined
-    };
-    /// Effects: until then, the workers do not leave. Throws: as a submission.
-    void hold(HoldUntil until);
-    void release_hold(HoldUntil until) noexcept;
-    /// Whether a thread waits in a call that holds the pool.
+    /// Effects: the workers do not leave until then, and submissions that are part of this are accepted. Throws: as a
+    /// submission.
+    void keep_open(OpenUntil until);
+    /// Effects: ends what keep_open() began.
+    void let_close(OpenUntil until) noexcept;
+    /// Whether a thread waits in a call that keeps the pool open.
     [[nodiscard]] bool has_callers() noexcept {
         const std::lock_guard guard{mutex_};
         return callers_ != 0;
@@ -228,8 +160,8 @@ public:
     /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
-    /// Effects: nobody holds the pool until joined any more. Returns: false when the deadline came before the end of
-    /// the workers.
+    /// Effects: calls that keep the pool open until it is joined no longer do. Returns: false when the deadline came
+    /// before the end of the workers.
     [[nodiscard]] bool join(Deadline deadline);
     /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its
     /// like, also when the pool is stopped meanwhile; std::system_error, and the pool is broken then.
@@ -240,11 +172,11 @@ public:
 
     // ---- lifetime: each ticket is one reference, and so is the pool
 
-    /// Effects: as one ticket more. Called by: who has a ticket that is not released meanwhile, or while the pool
+    /// Effects: as one ticket more. Requires: another ticket is not released meanwhile, or the pool
     /// lives.
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     static void release_ticket(Client* client) noexcept {
-        if (client->mutex_.try_lock_as_favourite()) {  // so the pool is not gone
+        if (client->mutex_.try_lock_as_owner()) {  // so the pool is not gone
             ++client->released_;
             client->mutex_.unlock();
         } else if (client->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -256,7 +188,7 @@ public:
     static void release_pool(Client* client) noexcept {
         std::int64_t issued = 0;
         {
-            client->mutex_.lock_for_good();
+            client->mutex_.lock_and_end_bias();
             const std::lock_guard guard{client->mutex_, std::adopt_lock};
             issued = client->issued_ - client->released_;
         }
@@ -266,21 +198,23 @@ public:
     }
 
 private:
+    friend class client::Taken;
+
     static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 
     using Lock = std::unique_lock<client::BiasedMutex>;
 
-    [[nodiscard]] bool accepts(const Order& order) const noexcept {
-        return order.held ? life() == task::Life::open : is_open();
+    [[nodiscard]] bool accepts(const Submission& submission) const noexcept {
+        return submission.accepted_before_close ? life() == task::Life::open : is_open();
     }
 
-    /// What the parent alone knows of a slot. All-zero memory is the valid initial state.
-    struct Holder {
+    /// The parent's own notes on a slot. All-zero memory is the valid initial state.
+    struct SlotNotes {
         std::atomic<std::uint64_t> serial;   ///< of its task; the first, where Board::number_of() finds it
-        std::atomic<std::uint64_t> dropped;  ///< serial + 1 of its last task that nobody will ask for
+        std::atomic<std::uint64_t> dropped;  ///< serial + 1 of its last task that was detached
         std::uint32_t next;                  ///< link of free_ and returned_
-        bool stays;                          ///< see Order; written under mutex_
+        bool keeps_slot;                     ///< see Submission; written under mutex_
     };
 
     /// While there is one, this thread has a slot of the client whose arguments are being encoded, by code of the
@@ -305,8 +239,8 @@ private:
         static inline constinit thread_local const Encoding* innermost_ = nullptr;
     };
 
-    [[nodiscard]] task::Ring& ring_for(const Order& order) noexcept {
-        return board_.queue.ring(task::Queue::level_of(order.priority));
+    [[nodiscard]] task::Ring& ring_for(const Submission& submission) noexcept {
+        return board_.queue.ring(task::Queue::level_of(submission.priority));
     }
     [[nodiscard]] task::Slot& slot(std::uint32_t index) const noexcept { return board_.all_slots()[index]; }
     [[nodiscard]] task::Word word_of(std::uint32_t index) const noexcept {
@@ -317,19 +251,19 @@ private:
     /// too, since a slot's serial is written before the word of its next task.
     [[nodiscard, gnu::always_inline]] task::Word word_of(Ticket ticket) const noexcept {
         const task::Word word = word_of(ticket.slot);
-        return holders_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
+        return notes_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
     }
 
-    [[nodiscard]] std::uint32_t acquire(Lock& lock, const Order& order);
+    [[nodiscard]] std::uint32_t acquire(Lock& lock, const Submission& submission);
     void add_free(std::uint32_t index) noexcept {
-        holders_[index].next = free_;
+        notes_[index].next = free_;
         free_ = index;
     }
     /// Whether a decided task's result may be kept elsewhere. Requires: mutex_ is held.
     [[nodiscard]] bool may_leave(std::uint32_t index) const noexcept {
-        const Holder& holder = holders_[index];
-        return !holder.stays ||
-               holder.dropped.load(std::memory_order_relaxed) == holder.serial.load(std::memory_order_relaxed) + 1;
+        const SlotNotes& notes = notes_[index];
+        return !notes.keeps_slot ||
+               notes.dropped.load(std::memory_order_relaxed) == notes.serial.load(std::memory_order_relaxed) + 1;
     }
     [[nodiscard]] bool take_fresh();
     void take_returned() noexcept;
@@ -348,10 +282,10 @@ private:
         return ++last_generation_ != 0 ? last_generation_ : ++last_generation_;
     }
     void arm(Deadline expires) noexcept;
-    Ticket publish(Lock& lock, std::uint32_t index, const Order& order);
+    Ticket publish(Lock& lock, std::uint32_t index, const Submission& submission);
     void request_stop_of_all() noexcept;
     void look_at_life() noexcept;
-    void close_if_unheld() noexcept;
+    void close_if_unused() noexcept;
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
@@ -360,11 +294,11 @@ private:
     void mark_memory() {
         if (modules_) { memory_.mark(); }
     }
-    void wait_for_capacity(const Order& order);
+    void wait_for_capacity(const Submission& submission);
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
     [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
-    /// What a taken slot tells, without its bytes.
+    /// Returns: a taken slot's ending, without its bytes.
     [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const {
         return phase == task::Phase::done ? Parcel{phase, slot(index).outcome} : describe_failure(index, phase);
     }
@@ -386,23 +320,23 @@ private:
 
     client::BiasedMutex mutex_;  // producers: what follows, unless it says otherwise, and the rings' tails
     std::uint32_t free_ =
-        no_slot;  // a stack, through Holder::next: last in, first out, so that few slots' memory stays warm
+        no_slot;  // a stack, through SlotNotes::next: last in, first out, so that few slots' memory stays warm
     std::uint32_t fresh_ = 0;  // this slot and those after it have not been used yet
     std::uint32_t hand_ = 0;   // where the next sweep continues
     std::int64_t issued_ = 0;
     std::int64_t released_ =
-        0;  // references, by the favourite of mutex_; more than are issued, where some were retained
-    std::uint32_t holds_ = 0;
-    std::uint32_t callers_ = 0;  // of those holds
-    std::uint32_t holds_until_join_ = 0;
+        0;  // references, by the owner of mutex_; more than are issued, where some were retained
+    std::uint32_t open_for_ = 0;  // calls
+    std::uint32_t callers_ = 0;   // of those that wait in it
+    std::uint32_t open_until_join_ = 0;
     bool joined_ = false;               // somebody waits, or has waited, for the workers' end
-    std::atomic<bool> closing_{false};  // written under mutex_; the board learns of it when there are no holds
+    std::atomic<bool> closing_{false};  // written under mutex_; the board learns of it when no call keeps the pool open
     std::uint32_t last_generation_ = 0;
     ParcelStore kept_;               // results that had to leave their slots
-    std::vector<Ticket> detached_;   // dropped before they were decided: what they leave is nobody's
+    std::vector<Ticket> detached_;   // dropped before they were decided: their slots are to be freed
     std::size_t next_detached_ = 0;  // where the next look at them continues
 
-    std::span<Holder> holders_;  // one for each slot
+    std::span<SlotNotes> notes_;  // one for each slot
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;          // of the slots that are labelled; made with the first one
     std::atomic<std::uint64_t> submitted_{0};  // written under mutex_
@@ -421,5 +355,13 @@ private:
 
 }  // namespace procpool::detail::client
 
+#include <procpool/client/client_audit.hpp>
+#include <procpool/client/client_cancel.hpp>
 #include <procpool/client/client_collect.hpp>
+#include <procpool/client/client_life.hpp>
 #include <procpool/client/client_submit.hpp>
+#include <procpool/client/client_wait.hpp>
+
+#if PROCPOOL_BODIES
+#include <procpool/client/client.ipp>
+#endif

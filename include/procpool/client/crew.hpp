@@ -2,18 +2,17 @@
 #pragma once
 
 /// \file
-/// Crew: who runs the tasks of a board.
+/// Crew: the workers that run the tasks of a board, as their client sees them.
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/task/slot.hpp>
 
 #include <cstdint>
-#include <system_error>
 
 namespace procpool::inline v0::detail::client {
 
-/// Nothing here is called on the way of a task but run_here(), and that does something only where there are no workers.
+/// Only run_here() is on the hot path, and does something only where there are no workers.
 /// Called by: parent, any thread.
 class Crew {
 public:
@@ -22,10 +21,10 @@ public:
     Crew& operator=(const Crew&) = delete;
     virtual ~Crew() = default;
 
-    /// Effects: somebody looks at Control, whose life the caller has changed.
+    /// Effects: makes the crew look at Control, which the caller has changed.
     virtual void ring() noexcept = 0;
 
-    /// Returns: whether everybody has ended who could still finish or decide a task.
+    /// Returns: whether all have ended that could still finish or decide a task.
     [[nodiscard]] virtual bool has_ended() noexcept = 0;
 
     /// Effects: blocks until has_ended(), and gives back what the system keeps for the crew. Returns: false when the
@@ -44,8 +43,8 @@ public:
     virtual void run_here() {}
     [[nodiscard]] virtual bool runs_here() const noexcept { return false; }
 
-    // ---- in a task of this crew that waits for others of it: there may be nobody else to run them. Only where tasks
-    // share the parent's memory;
+    // ---- in a task of this crew that waits for others of it: no other thread may be there to run them. Only where
+    // tasks share the parent's memory;
     // ---- anywhere else nothing happens. What is run is run here, within the caller. Returns: whether one was run.
 
     /// Whether the caller is in a task of this crew.
@@ -70,18 +69,13 @@ public:
         }
         Crew* const crew;
     };
-    /// Effects: a slot may have become free. Called by: who waits for one. Throws: std::system_error when that cannot
-    /// be.
+    /// Effects: a slot may have become free. Called by: a thread that waits for one. Throws: std::system_error when
+    /// that cannot be.
     virtual bool make_room() { return false; }
 
 protected:
     virtual void set_waiting(bool) noexcept {}
 };
-
-/// For what a task does that could never come to an end.
-[[noreturn]] inline void throw_deadlock(const char* text) {
-    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur), text);
-}
 
 /// Not null on threads that are workers, and on the first thread of a process that was forked there.
 inline constinit thread_local Crew* crew_of_thread = nullptr;

@@ -4,19 +4,22 @@
 /// \file
 /// Parkers: lends parkers to threads of the parent that want to sleep: each board has some, and the program has some.
 
+#include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/os/identity.hpp>
 #include <procpool/os/yield.hpp>
-#include <procpool/shm/heap.hpp>
 #include <procpool/sync/parker.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 
 namespace procpool::inline v0::detail::client {
+
+/// A thread that waits for tasks sleeps no longer at once, then checks that the supervisor lives.
+inline constexpr std::chrono::milliseconds longest_sleep{100};
 
 /// Called by: any thread of the parent.
 class Parkers {
@@ -58,8 +61,9 @@ public:
     };
 
     /// Returns: parkers that the workers of all pools of this process can notify, for threads that wait for tasks of
-    /// several pools. They lie in the program heap, which is there before the first worker, and are never given back.
-    /// Throws: SharedMemoryExhausted, std::bad_alloc.
+    /// several pools. They lie in the program heap, which is there before the first worker, and are never given back. A
+    /// forked child makes its own: its ancestor's threads sleep on those it has inherited. Throws:
+    /// SharedMemoryExhausted, std::bad_alloc.
     [[nodiscard]] static Parkers& of_this_process();
 
     [[nodiscard]] Lease lease() noexcept {
@@ -82,30 +86,10 @@ private:
     std::atomic<std::uint64_t> free_{~std::uint64_t{0}};
 };
 
-/// Effects: as of_this_process(). A forked child makes its own: its ancestor's threads sleep on those it has inherited.
-inline Parkers& Parkers::of_this_process() {
-    struct Owned {
-        os::Token owner;
-        Parkers parkers;
-    };
-    static constinit std::atomic<Owned*> newest{nullptr};  // never destroyed: threads may wait until the program ends
-    Owned* seen = newest.load(std::memory_order_acquire);
-    while (seen == nullptr || !os::is_process(seen->owner)) {
-        shm::Heap& heap = shm::Heap::of_this_process();
-        constexpr std::size_t size = count * sizeof(sync::Parker);
-        auto* const memory = static_cast<sync::Parker*>(heap.allocate(size));
-        for (std::uint32_t i = 0; i < count; ++i) { memory[i].reset(); }
-        auto* const fresh = new Owned{os::process_token(), Parkers{{memory, count}}};
-        // acq_rel: publishes what was made; a loser's was never seen by anybody.
-        if (newest.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
-            return fresh->parkers;
-        }
-        delete fresh;
-        heap.deallocate(memory, size);
-    }
-    return seen->parkers;
-}
-
 static_assert(Parkers::count == 64, "one bit each");
 
 }  // namespace procpool::detail::client
+
+#if PROCPOOL_BODIES
+#include <procpool/client/parkers.ipp>
+#endif

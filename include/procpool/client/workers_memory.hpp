@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// WorkersMemory: what memory of the program the workers have.
+/// WorkersMemory: tells memory that the workers have from memory that is newer than they are.
 
 #include <procpool/codec/callable.hpp>
 #include <procpool/os/memory_mark.hpp>

@@ -9,6 +9,8 @@
 /// with its x.ipp. Compiled mode (PROCPOOL_COMPILED, which the target procpool::compiled defines): only
 /// procpool/source.hpp includes the bodies, and one source compiles them for all.
 
+#include <procpool/core/requirements.hpp>
+
 #if defined(PROCPOOL_SOURCE) && !defined(PROCPOOL_COMPILED)
 #error "procpool: procpool/source.hpp is for the compiled mode: define PROCPOOL_COMPILED for all sources of the program"
 #endif

@@ -7,6 +7,7 @@
 #include <procpool/client/client.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/deadlock.hpp>
 #include <procpool/engine/thread.hpp>
 #include <procpool/log/log.hpp>
 #include <procpool/os/process.hpp>
@@ -81,7 +82,7 @@ public:
     // Another thread's task may have been first when the task was submitted that the caller waits for.
     bool run_awaited(std::uint32_t slot, task::Word word) override {
         if (!is_in_task()) { return false; }
-        if (word.phase() == task::Phase::started) { client::throw_deadlock("procpool: a task waits for its own end"); }
+        if (word.phase() == task::Phase::started) { core::throw_deadlock("procpool: a task waits for its own end"); }
         return word.phase() == task::Phase::pending && loop_.run_within({slot, word.generation()});
     }
     bool run_awaited_by(std::uint32_t waiter) override { return is_in_task() && loop_.run_within_for(waiter); }
@@ -92,7 +93,7 @@ public:
             return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started;
         };
         if (std::ranges::all_of(board_.all_slots(), has_started)) {
-            client::throw_deadlock(
+            core::throw_deadlock(
                 "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
         }
         os::nap();  // results that other threads are about to take

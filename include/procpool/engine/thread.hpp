@@ -7,6 +7,7 @@
 #include <procpool/client/client.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/deadlock.hpp>
 #include <procpool/log/log.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_exit.hpp>
@@ -87,7 +88,7 @@ public:
 
     /// Throws: std::system_error when a worker waits for itself.
     bool join(Deadline deadline) override {
-        if (is_in_task()) { client::throw_deadlock("procpool: join() in a task of the pool"); }
+        if (is_in_task()) { core::throw_deadlock("procpool: join() in a task of the pool"); }
         const client::Parkers::Lease lease = client_.parkers().lease();
         while (!has_ended()) {
             if (deadline.passed()) { return false; }
@@ -109,7 +110,7 @@ public:
         const Post* const here = own_post();
         if (here == nullptr) { return false; }
         if (word.phase() == task::Phase::started && word.seat() == here->loop->number()) {
-            client::throw_deadlock("procpool: a task waits for its own end");
+            core::throw_deadlock("procpool: a task waits for its own end");
         }
         return word.phase() == task::Phase::pending && here->loop->run_within({slot, word.generation()});
     }
@@ -146,7 +147,7 @@ public:
         // seq_cst: of two that get stuck at once, one sees the other.
         here->stuck.store(true);
         if (nobody_makes_room()) {
-            client::throw_deadlock(
+            core::throw_deadlock(
                 "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
         }
         os::nap();

@@ -5,9 +5,9 @@
 /// CompletionQueue: lets an event loop (epoll, poll, Boost.Asio, Qt …) learn from a file descriptor that futures are
 /// ready.
 
-#include <procpool/future/completion.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/future/callback.hpp>
 #include <procpool/future/future.hpp>
-#include <procpool/future/ready_queue.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -21,15 +21,15 @@ namespace procpool::inline v0 {
 class CompletionQueue {
 public:
     /// Throws: std::system_error when there is no descriptor left.
-    CompletionQueue() : ready_(std::make_shared<detail::future::ReadyQueue>()) {}
+    CompletionQueue();
     CompletionQueue(const CompletionQueue&) = delete;
     CompletionQueue& operator=(const CompletionQueue&) = delete;
-    /// What has not been called by then never is; tasks run on.
+    /// Functions that have not been called by then never are; tasks run on.
     ~CompletionQueue() = default;
 
     /// A descriptor to poll for readability; it is readable as long as run_ready() has something to call. Not to be
     /// read, nor closed.
-    [[nodiscard]] int native_handle() const noexcept { return ready_->descriptor(); }
+    [[nodiscard]] int native_handle() const noexcept;
 
     /// Effects: run_ready() calls f(future) once the future is ready: its get() returns or throws at once then.
     /// Throws: as Future::on_done().
@@ -38,31 +38,34 @@ public:
         auto shared = std::make_shared<Future<T>>(std::move(future));
         auto call = detail::future::make_callback(
             [shared, f = std::move(f)]() mutable { static_cast<void>(f(std::move(*shared))); });
-        shared->on_done([ready = ready_, call = std::move(call)]() mutable { ready->push(std::move(call)); });
+        shared->on_done([ready = ready_, call = std::move(call)]() mutable { push(*ready, std::move(call)); });
     }
 
     /// Effects: run_ready() calls f().
     template <std::invocable F>
     void post(F f) {
-        ready_->push(detail::future::make_callback(std::move(f)));
+        push(*ready_, detail::future::make_callback(std::move(f)));
     }
     /// Returns: what calls post(), for Future::resume_on(): co_await pool.apply_async(...).resume_on(queue.executor()).
     /// May outlive the queue.
     [[nodiscard]] auto executor() const {
-        return [ready = ready_](auto f) { ready->push(detail::future::make_callback(std::move(f))); };
+        return [ready = ready_](auto f) { push(*ready, detail::future::make_callback(std::move(f))); };
     }
 
     /// Effects: calls what is there now, and not what is added meanwhile. Returns: how many were called.
     /// Throws: what a function throws; those after it are called next time.
-    std::size_t run_ready() {
-        const std::size_t count = ready_->was_size();
-        std::size_t called = 0;
-        while (called < count && ready_->run_one()) { ++called; }
-        return called;
-    }
+    std::size_t run_ready();
 
 private:
-    std::shared_ptr<detail::future::ReadyQueue> ready_;  // also of the futures that are not ready yet
+    struct Ready;  // what waits to be called, and the descriptor that tells
+
+    static void push(Ready& ready, std::unique_ptr<detail::future::Callback> callback) noexcept;
+
+    std::shared_ptr<Ready> ready_;  // also of the futures that are not ready yet
 };
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/future/completion_queue.ipp>
+#endif

@@ -2,15 +2,14 @@
 #pragma once
 
 /// \file
-/// Deferred: a result that this process makes, instead of one task. Promise: who makes it.
+/// Deferred: a result that this process makes, instead of one task. Promise: the end that sets it.
 
-#include <procpool/core/deadline.hpp>
-#include <procpool/future/callbacks.hpp>
+#include <procpool/core/config.hpp>
 #include <procpool/future/completion.hpp>
+#include <procpool/future/counted.hpp>
 
 #include <exception>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,8 +19,8 @@
 
 namespace procpool::inline v0 {
 
-/// What the members of a deferred future do. Each may be empty. Called by: any thread, several at once, also when the
-/// future is decided meanwhile, but not when it was decided before; they are destroyed soon after that, so they may
+/// Implementations of a deferred future's members. Each may be empty. Called by: any thread, several at once, also when
+/// the future is decided meanwhile, but not when it was decided before; they are destroyed soon after that, so they may
 /// hold what holds the promise.
 struct DeferredHooks {
     std::function<bool()> cancel =
@@ -30,13 +29,48 @@ struct DeferredHooks {
     std::function<bool()> running = {};  ///< as Future::running(); empty: until it is decided
 };
 
+namespace detail::future {
+
+/// The state that a promise and its future share, without the value.
+class DeferredBase : public Completion {
+public:
+    explicit DeferredBase(DeferredHooks hooks);
+    ~DeferredBase() override;
+
+    void set_exception(std::exception_ptr error) noexcept;
+
+    bool cancel() override;
+    bool kill() override;
+    [[nodiscard]] bool is_running() const override;
+
+protected:
+    /// Effects: the hooks are gone, then it is decided.
+    void finish() noexcept;
+    /// Effects: begins to take what it was decided to, once. Throws: the error, if it was decided to one;
+    /// std::future_error the second time.
+    void take_error();
+
+private:
+    [[nodiscard]] std::shared_ptr<const DeferredHooks> current_hooks() const;
+
+    std::exception_ptr error_;
+    mutable std::mutex hooks_mutex_;
+    std::shared_ptr<const DeferredHooks> hooks_;  // null once it is about to be decided
+};
+
+/// Throws: std::future_error (no_state).
+[[noreturn]] void throw_no_state();
+/// Returns: std::future_error (broken_promise).
+[[nodiscard]] std::exception_ptr broken_promise();
+
+}  // namespace detail::future
+
 /// Shared by a promise and its future.
 template <class T>
-class Deferred final : public detail::future::Completion {
+class Deferred final : public detail::future::DeferredBase {
 public:
     using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
-
-    explicit Deferred(DeferredHooks hooks) : hooks_(std::make_shared<const DeferredHooks>(std::move(hooks))) {}
+    using DeferredBase::DeferredBase;
 
     /// Called by: the promise, once.
     template <class... V>
@@ -44,15 +78,10 @@ public:
         value_.emplace(std::forward<V>(value)...);
         finish();
     }
-    void set_exception(std::exception_ptr error) noexcept {
-        error_ = std::move(error);
-        finish();
-    }
 
     /// Returns or throws what it was decided to, once. Requires: is_decided().
     T take() {
-        if (!take_once()) { throw std::future_error(std::future_errc::no_state); }
-        if (error_) { std::rethrow_exception(std::exchange(error_, nullptr)); }
+        take_error();
         if constexpr (!std::is_void_v<T>) {
             T value = std::move(*value_);
             value_.reset();
@@ -60,39 +89,8 @@ public:
         }
     }
 
-    bool cancel() override { return call(&DeferredHooks::cancel, false); }
-    bool kill() override {
-        const std::shared_ptr<const DeferredHooks> hooks = current_hooks();
-        if (!hooks) { return false; }
-        return hooks->kill ? hooks->kill() : hooks->cancel ? hooks->cancel() : false;
-    }
-    [[nodiscard]] bool is_running() const override { return !is_decided() && call(&DeferredHooks::running, true); }
-
 private:
-    void finish() noexcept {
-        std::shared_ptr<const DeferredHooks> ended;
-        {
-            const std::lock_guard guard{hooks_mutex_};
-            ended.swap(hooks_);
-        }
-        ended.reset();  // what it holds is gone before whoever waits goes on
-        decide();
-    }
-
-    [[nodiscard]] std::shared_ptr<const DeferredHooks> current_hooks() const {
-        const std::lock_guard guard{hooks_mutex_};
-        return hooks_;
-    }
-    [[nodiscard]] bool call(std::function<bool()> DeferredHooks::*hook, bool otherwise) const {
-        const std::shared_ptr<const DeferredHooks> hooks = current_hooks();
-        if (!hooks) { return false; }
-        return (*hooks).*hook ? ((*hooks).*hook)() : otherwise;
-    }
-
     std::optional<Value> value_;
-    std::exception_ptr error_;
-    mutable std::mutex hooks_mutex_;
-    std::shared_ptr<const DeferredHooks> hooks_;  // null once it is about to be decided
 };
 
 /// Decides a future that no task stands behind. Move-only; one that goes without having been set leaves
@@ -109,9 +107,7 @@ public:
         return *this;
     }
     ~Promise() {
-        if (state_ && state_->is_mine()) {
-            set_exception(std::make_exception_ptr(std::future_error(std::future_errc::broken_promise)));
-        }
+        if (state_ && state_->is_mine()) { set_exception(detail::future::broken_promise()); }
     }
 
     /// Effects: the future is ready. set_value() without an argument where T is void. The promise is empty afterwards;
@@ -132,10 +128,14 @@ public:
 
 private:
     void require() const {
-        if (!state_) { throw std::future_error(std::future_errc::no_state); }
+        if (!state_) { detail::future::throw_no_state(); }
     }
 
     detail::future::Counted<Deferred<T>> state_;
 };
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/future/deferred.ipp>
+#endif

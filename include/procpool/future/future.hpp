@@ -4,18 +4,18 @@
 /// \file
 /// Future: the result of a task, when it is there.
 
-#include <procpool/client/callback_loop.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/standard.hpp>
+#include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/future/completion.hpp>
 #include <procpool/future/deferred.hpp>
 #include <procpool/future/task_handle.hpp>
-#include <procpool/future/watcher.hpp>
 
 #include <chrono>
 #include <concepts>
 #include <coroutine>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <future>
@@ -27,7 +27,11 @@
 
 namespace procpool::inline v0 {
 
-/// What all futures have. The result is a task's, in its slot, or a Deferred's.
+namespace detail::future {
+class WaitSet;
+}
+
+/// The part of a future that does not depend on its type. The result is a task's, in its slot, or a Deferred's.
 /// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run
 /// concurrently with each other and with one get() on the same future; so, once a get() has the result, wait*() return
 /// at once, and ready(), running(), cancel() and kill() false, while all others throw std::future_error. All but
@@ -61,22 +65,15 @@ public:
         return task_.has_task() ? task_.valid() : completion_ && !completion_->is_taken();
     }
     /// Whether get() would not block. False without a task, and in a child.
-    [[nodiscard]] bool ready() const noexcept {
-        if (!completion_) { return task_.is_ready(); }
-        if (!valid() || !completion_->is_mine()) { return false; }
-        return completion_->is_ready() ||
-               (task_.has_task() && detail::client::callback_loop() != nullptr && task_.is_ready());
-    }
-    /// Whether a worker is at it. False without a task, and in a child.
-    [[nodiscard]] bool running() const noexcept {
-        return task_.has_task() ? task_.is_running() : valid() && completion_->is_mine() && completion_->is_running();
-    }
-    /// Effects: a task that has not started will not run. One that runs can learn from its stop_token that it shall
-    /// stop. Returns: whether it will not run; get() throws TaskCancelled then.
-    bool cancel() { return task_.has_task() ? task_.cancel() : completion().cancel(); }
+    [[nodiscard]] bool ready() const noexcept { return completion_ ? is_completion_ready() : task_.is_ready(); }
+    /// Whether a worker is running it. False without a task, and in a child.
+    [[nodiscard]] bool running() const noexcept;
+    /// Effects: a task that has not started will not run. One that runs is asked to stop through its
+    /// stop_token. Returns: whether it will not run; get() throws TaskCancelled then.
+    bool cancel();
     /// Effects: as cancel(), but a task that runs is stopped too: its worker is killed and replaced. A thread cannot be
     /// killed: there, kill() is cancel(). Returns: false when the task had ended.
-    bool kill() { return task_.has_task() ? task_.kill() : completion().kill(); }
+    bool kill();
 
     /// Effects: f() is called on the callback thread once the task has ended, however it ended, soon if it has already;
     /// after the functions added before. What f throws is ignored. It is called also if this future is dropped or its
@@ -88,19 +85,8 @@ public:
         add_callback(detail::future::make_callback(std::move(f)));
     }
 
-    /// Effects: the watcher finds the key when wait() would not block. Called by: what waits for many futures.
-    void watch(detail::future::Watcher& watcher, detail::future::Watcher::Key key) const {
-        require_valid();
-        if (!completion_) {
-            task_.watch(watcher, key);
-        } else if (detail::client::callback_loop() == nullptr) {
-            watcher.add(checked_completion(), key, false);
-        } else if (task_.has_task()) {
-            task_.watch(watcher, key);
-        } else {
-            watcher.add(checked_completion(), key, true);
-        }
-    }
+    /// Effects: the set finds the key when wait() would not block. Called by: calls that wait for many futures.
+    void watch(detail::future::WaitSet& set, std::uint64_t key) const;
 
 protected:
     FutureBase() noexcept = default;
@@ -113,43 +99,27 @@ protected:
 
     /// Returns: false when the deadline came first.
     bool wait_until_deadline(Deadline deadline) const {
-        if (!completion_ || (task_.has_task() && detail::client::callback_loop() != nullptr)) {
-            return task_.wait(deadline);
-        }
-        // A task of the same pool may have nobody else to run it.
-        if (task_.has_task() && detail::client::crew_at_work() != nullptr && !task_.wait(deadline)) { return false; }
-        return completion().wait(deadline);
+        return !completion_ ? task_.wait(deadline) : wait_for_completion(deadline);
     }
 
-    void add_callback(std::unique_ptr<detail::future::Callback> callback) {
-        require_valid();
-        // Once the callback may run, this object may be gone.
-        if (const detail::future::Counted<detail::future::Completion> known = completion_) {
-            known->add(std::move(callback));
-            return;
-        }
-        detail::future::Counted<detail::future::Completion> fresh{new detail::future::Completion};
-        fresh->add(std::move(callback));
-        completion_ = fresh;
-        task_.decide_with(std::move(fresh));
-    }
+    void add_callback(std::unique_ptr<detail::future::Callback> callback);
 
     /// Throws: what all members throw without a result to come, and in a child.
-    void require_valid() const {
-        if (!valid()) { throw std::future_error(std::future_errc::no_state); }
-        static_cast<void>(task_.has_task() ? task_.is_decided() : completion().is_decided());
-    }
+    void require_valid() const;
 
     [[nodiscard]] detail::future::Completion& completion() const { return *checked_completion(); }
-    [[nodiscard]] const detail::future::Counted<detail::future::Completion>& checked_completion() const {
-        if (!completion_) { throw std::future_error(std::future_errc::no_state); }
-        if (!completion_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
-        return completion_;
-    }
+    [[nodiscard]] const detail::future::Counted<detail::future::Completion>& checked_completion() const;
+
+    /// Returns: hooks that act on that future.
+    [[nodiscard]] static DeferredHooks hooks_of(const std::shared_ptr<FutureBase>& future);
 
     TaskHandle task_;  // none where the result is a Deferred's
     detail::future::Counted<detail::future::Completion>
         completion_;  // the Deferred; or what calls the task's functions, once there are any
+
+private:
+    [[nodiscard]] bool is_completion_ready() const noexcept;
+    [[nodiscard]] bool wait_for_completion(Deadline deadline) const;
 };
 
 template <class T, class Executor>
@@ -212,7 +182,7 @@ private:
 
 static_assert(sizeof(Future<int>) <= 32, "programs keep many");
 
-/// The two ends of a result that this process makes. Called by: what is built on tasks.
+/// The two ends of a result that this process makes. Called by: layers above.
 template <class T>
 struct DeferredEnds {
     Promise<T> promise;
@@ -237,9 +207,7 @@ auto Future<T>::then(F f) {
         std::decay_t<typename std::conditional_t<no_argument, std::invoke_result<F>, std::invoke_result<F, T>>::type>;
     require_valid();
     auto source = std::make_shared<Future<T>>();
-    DeferredEnds<Result> ends = make_deferred<Result>({.cancel = [source] { return source->cancel(); },
-                                                       .kill = [source] { return source->kill(); },
-                                                       .running = [source] { return source->running(); }});
+    DeferredEnds<Result> ends = make_deferred<Result>(hooks_of(source));
     *source = std::move(*this);
     struct Step {
         std::shared_ptr<Future<T>> source;
@@ -266,7 +234,7 @@ auto Future<T>::then(F f) {
                     call(source->take());
                 }
             } catch (...) { error = std::current_exception(); }
-            // Before whoever waits for the result goes on: nothing of the step is left.
+            // Nothing of the step is left when those that wait for the result go on.
             source.reset();
             f.reset();
             if (error) {
@@ -292,7 +260,7 @@ struct OnCallbackThread {
     void operator()(std::coroutine_handle<> resume) const { resume(); }
 };
 
-/// What co_await of a future waits with. Requires: the coroutine is not destroyed while it waits; a future is ready
+/// The awaiter of a future. Requires: the coroutine is not destroyed while it waits; a future is ready
 /// some time.
 template <class T, class Executor>
 class [[nodiscard]] FutureAwaiter {
@@ -335,3 +303,7 @@ auto Future<T>::resume_on(Executor executor) && {
 }
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/future/future.ipp>
+#endif

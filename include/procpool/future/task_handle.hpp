@@ -4,135 +4,104 @@
 /// \file
 /// TaskHandle: one task of a pool, as its submitter holds it.
 
-#include <procpool/client/client.hpp>
+#include <procpool/client/client_ref.hpp>
+#include <procpool/client/submission.hpp>
+#include <procpool/client/taken.hpp>
 #include <procpool/codec/bytes.hpp>
-#include <procpool/codec/exception.hpp>
+#include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/core/error.hpp>
-#include <procpool/future/callbacks.hpp>
-#include <procpool/future/completion.hpp>
-#include <procpool/future/watcher.hpp>
+#include <procpool/future/counted.hpp>
 
 #include <atomic>
 #include <cstdint>
-#include <exception>
-#include <future>
-#include <stdexcept>
-#include <string>
 #include <utility>
 
 namespace procpool::inline v0 {
 
-/// One task, as long as somebody may ask for its result. Move-only; dropping it detaches the task.
+namespace detail::future {
+class Completion;
+class WaitSet;
+}  // namespace detail::future
+
+/// One task, as long as its result may be asked for. Move-only; dropping it detaches the task.
 /// Called by: all but take(), moves and the destructor concurrently with each other and with one take(); so the task's
-/// client is kept until the end, and a task whose result was taken is decided, for good.
+/// client is kept until the end, and a task whose result was taken stays decided.
 class TaskHandle {
 public:
     TaskHandle() noexcept = default;
     TaskHandle(detail::client::Client& client, detail::client::Ticket ticket) noexcept
-        : client_(&client),
+        : client_(detail::client::ClientRef::of_ticket(client)),
           serial_(ticket.serial),
           slot_(ticket.slot) {}
     TaskHandle(TaskHandle&& other) noexcept
-        : client_(std::exchange(other.client_, nullptr)),
+        : client_(std::move(other.client_)),
           serial_(other.serial_),
           slot_(other.slot_),
           taken_(other.was_taken()) {}
     TaskHandle& operator=(TaskHandle&& other) noexcept {
         if (this == &other) { return *this; }
-        if (client_ != nullptr) { release(); }
-        client_ = std::exchange(other.client_, nullptr);
+        if (client_) { release(); }
+        client_ = std::move(other.client_);
         serial_ = other.serial_;
         slot_ = other.slot_;
         taken_.store(other.was_taken(), std::memory_order_relaxed);
         return *this;
     }
     ~TaskHandle() {
-        if (client_ != nullptr) { release(); }
+        if (client_) { release(); }
     }
 
     /// Whether there is a task, its result taken or not.
-    [[nodiscard]] bool has_task() const noexcept { return client_ != nullptr; }
-    [[nodiscard]] bool valid() const noexcept { return client_ != nullptr && !was_taken(); }
-    [[nodiscard]] bool is_decided() const { return client().is_decided(ticket()); }
-    bool wait(Deadline deadline) const { return client().wait(ticket(), deadline); }
+    [[nodiscard]] bool has_task() const noexcept { return static_cast<bool>(client_); }
+    [[nodiscard]] bool valid() const noexcept { return has_task() && !was_taken(); }
+    [[nodiscard]] bool is_decided() const;
+    bool wait(Deadline deadline) const;
     /// Whether take() could be called now; for callers that may ask again and again. False without a task, and in a
     /// child.
-    [[nodiscard]] bool is_ready() const noexcept { return valid() && client_->is_mine() && client_->poll(ticket()); }
+    [[nodiscard]] bool is_ready() const noexcept;
     /// False without a task, and in a child.
-    [[nodiscard]] bool is_running() const noexcept {
-        return valid() && client_->is_mine() && client_->is_running(ticket());
-    }
+    [[nodiscard]] bool is_running() const noexcept;
     /// Effects: a task that has not started will not run; one that runs is asked to stop. Returns: whether it will not
     /// run.
-    bool cancel() const {
-        if (client().withdraw(ticket())) { return true; }
-        client().request_stop(ticket());
-        return false;
-    }
-    bool kill() const { return client().kill(ticket()); }
+    bool cancel() const;
+    /// Effects: as Client::kill().
+    bool kill() const;
 
     /// Effects: the completion is decided when the task is. Requires: it has a function to be called.
-    void decide_with(detail::future::Counted<detail::future::Completion> completion) const {
-        if (is_decided()) {
-            completion->decide();
-        } else {
-            detail::future::Callbacks::of_this_process().watch(client(), ticket(), std::move(completion));
-        }
-    }
-    void watch(detail::future::Watcher& watcher, detail::future::Watcher::Key key) const {
-        watcher.add(client(), ticket(), key);
-    }
+    void decide_with(detail::future::Counted<detail::future::Completion> completion) const;
+    /// Effects: the set finds the key when the task is decided.
+    void watch(detail::future::WaitSet& set, std::uint64_t key) const;
 
     /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires:
     /// is_decided().
-    [[nodiscard]] detail::client::Client::Taken take() {
-        detail::client::Client& from = client();
-        if (was_taken()) { throw_no_state(); }
-        taken_.store(true, std::memory_order_relaxed);  // one thread at a time gets
-        return from.take(ticket());
-    }
+    [[nodiscard]] detail::client::Taken take();
 
     /// Returns: what `decode(Reader&)` makes of the result. Throws: what the task ended with, or what decoding throws.
     /// Otherwise as take().
     template <class Decode>
     auto take_value(Decode decode) {
-        const detail::client::Client::Taken taken = take();
-        if (taken.phase() != detail::task::Phase::done) { std::rethrow_exception(taken.error()); }
-        if (taken.ending() == Ending::exception) { rethrow(taken); }
-        Reader in{taken.bytes(), client_->place_of()};
+        const detail::client::Taken taken = take();
+        taken.require_value();
+        Reader in = taken.reader();
         return decode(in);
     }
 
 private:
-    /// Memory order: relaxed: who moves, takes or drops has the handle to itself; who only asks may learn it a moment
-    /// later.
+    /// Memory order: relaxed: a thread that moves, takes or drops has the handle to itself; one that only asks may
+    /// learn it a moment later.
     [[nodiscard]] bool was_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
     [[nodiscard]] detail::client::Ticket ticket() const noexcept { return {serial_, slot_}; }
-    [[nodiscard]] detail::client::Client& client() const {
-        if (!has_task()) { throw_no_state(); }
-        if (!client_->is_mine()) { throw_not_mine(); }
-        return *client_;
-    }
-    [[noreturn, gnu::cold]] void rethrow(const detail::client::Client::Taken& taken) const {
-        Reader in{taken.bytes(), client_->place_of()};
-        std::rethrow_exception(decode_exception(in));
-    }
-    [[noreturn]] static void throw_no_state() { throw std::future_error(std::future_errc::no_state); }
-    [[noreturn]] static void throw_not_mine() {
-        throw std::logic_error("procpool: this future belongs to another process");
-    }
+    [[nodiscard]] detail::client::Client& client() const;
+    void release() noexcept;
 
-    void release() noexcept {
-        if (!client_->is_mine()) { return; }  // in a forked child there is nothing to give back
-        if (!was_taken()) { client_->drop(ticket()); }
-        detail::client::Client::release_ticket(client_);
-    }
-
-    detail::client::Client* client_ = nullptr;
+    detail::client::ClientRef client_;
     std::uint64_t serial_ = 0;
     std::uint32_t slot_ = 0;
     std::atomic<bool> taken_{false};
 };
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/future/task_handle.ipp>
+#endif

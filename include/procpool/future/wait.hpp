@@ -5,10 +5,9 @@
 /// wait_all(), wait_any() and as_completed(): waiting for many futures, of any pools, at a cost per future that does
 /// not grow with their number.
 
+#include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/core/error.hpp>
 #include <procpool/future/future.hpp>
-#include <procpool/future/watcher.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -69,8 +68,8 @@ template <FutureRange Range, class Rep, class Period>
 class AsCompleted {
 public:
     template <FutureRange Range>
-    AsCompleted(Range&& futures, Deadline deadline) : state_(std::make_unique<State>(deadline)) {
-        for (auto&& future : futures) { future_in(future).watch(state_->watcher, state_->total++); }
+    AsCompleted(Range&& futures, Deadline deadline) : AsCompleted(deadline) {
+        for (auto&& future : futures) { add(future_in(future)); }
     }
 
     class Iterator {
@@ -102,38 +101,20 @@ public:
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
 private:
-    struct State {
-        explicit State(Deadline until) noexcept : deadline(until) {}
-        detail::future::Watcher watcher;
-        Deadline deadline;
-        std::vector<detail::future::Watcher::Key> found;  // in this look
-        std::size_t next = 0;                             // of those
-        std::size_t yielded = 0;                          // before the current one
-        std::size_t total = 0;
+    explicit AsCompleted(Deadline deadline);
+
+    struct State;
+    struct Delete {
+        void operator()(State* state) const noexcept;
     };
 
-    [[nodiscard]] std::size_t current() const noexcept { return static_cast<std::size_t>(state_->found[state_->next]); }
-    [[nodiscard]] bool has_current() const noexcept { return state_->next < state_->found.size(); }
-    [[nodiscard]] bool is_at_end() const noexcept { return state_->yielded == state_->total; }
-    void advance() {
-        if (has_current()) {  // or the last look has thrown
-            ++state_->yielded;
-            ++state_->next;
-        }
-        find();
-    }
+    void add(const FutureBase& future);
+    [[nodiscard]] std::size_t current() const noexcept;
+    [[nodiscard]] bool is_at_end() const noexcept;
+    void advance();
+    void find();
 
-    /// Effects: there is a current one, or it is the end.
-    void find() {
-        if (has_current() || is_at_end()) { return; }
-        state_->found.clear();
-        state_->next = 0;
-        if (!state_->watcher.find(state_->found, state_->deadline)) {
-            throw WaitTimedOut(state_->total - state_->yielded, state_->total);
-        }
-    }
-
-    std::unique_ptr<State> state_;
+    std::unique_ptr<State, Delete> state_;
 };
 
 static_assert(std::ranges::input_range<AsCompleted>);
@@ -174,3 +155,7 @@ template <FutureRange Range>
 }
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/future/wait.ipp>
+#endif

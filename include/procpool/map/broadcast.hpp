@@ -5,6 +5,7 @@
 /// ProcessPool's broadcast().
 
 #include <procpool/codec/call.hpp>
+#include <procpool/core/deadlock.hpp>
 #include <procpool/future/future.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/process_pool.hpp>
@@ -36,9 +37,11 @@ auto get_all(std::vector<Future<Result>>& futures) {
     }
 }
 
+struct BroadcastCall {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class... Args>
 auto ProcessPool<E>::broadcast(F f, Args&&... args) {
     require_task<F, Args...>();
@@ -52,14 +55,14 @@ auto ProcessPool<E>::broadcast(F f, Args&&... args) {
             check_snapshot(f, [&](const void* address) { return to.is_newer_than_workers(address); });
         }
         if (to.is_in_task()) {
-            detail::client::throw_deadlock("procpool: broadcast() in a task of the pool");
-        }                                                    // which would have to end first
-        const std::lock_guard one_at_a_time{broadcasting_};  // a worker's mail holds one task
+            detail::core::throw_deadlock("procpool: broadcast() in a task of the pool");
+        }                                                     // which would have to end first
+        const std::lock_guard one_at_a_time{broadcasting()};  // a worker's mail holds one task
         std::vector<Future<Result>> futures;
         futures.reserve(size());
         try {
             for (std::uint32_t index = 0; index < size(); ++index) {
-                const detail::client::Order order{.code = call_code<F, Args...>, .addressee = index};
+                const detail::client::Submission order{.code = call_code<F, Args...>, .worker = index};
                 const auto ticket = to.submit(
                     order, [&](Writer& out) { encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); });
                 futures.emplace_back(TaskHandle{to, *ticket});

@@ -14,7 +14,7 @@
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/stop_request.hpp>
 #include <procpool/map/wire.hpp>
-#include <procpool/pool/hold.hpp>
+#include <procpool/pool/keep_open.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/worker/task_frame.hpp>
 
@@ -98,7 +98,7 @@ protected:
     [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
 
 private:
-    [[nodiscard]] client::Order order() const;
+    [[nodiscard]] client::Submission order() const;
     template <class Encode>
     [[nodiscard]] std::optional<client::Ticket> submit(Encode encode);
     void encode(Writer& out, std::size_t wanted, InFlightChunk& chunk);
@@ -115,7 +115,7 @@ private:
     ResultSink& sink_;
     const ChunkTraits traits_;
     const DrivenBy driven_by_;
-    std::optional<HeldCall> hold_;  // goes after what uses the client
+    std::optional<pool::OpenCall> hold_;  // goes after what uses the client
     const StopRequest& request_;
     StopRequest::Kind obeyed_ = StopRequest::Kind::none;
     const bool goes_on_;  // after an item has failed

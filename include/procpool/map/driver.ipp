@@ -68,7 +68,7 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
       ledger_(
           {.goes_on = goes_on_, .keeps_errors = traits.keeps_errors, .folds = traits.folds, .retries = options.retries},
           sink, sizes_) {
-    if (driven_by == DrivenBy::caller) { hold_.emplace(Hold{client, Hold::Until::returned}); }
+    if (driven_by == DrivenBy::caller) { hold_.emplace(pool::KeepOpen{client, client::OpenUntil::returned}); }
     ledger_.in_flight().reserve(most_in_flight_);
 }
 
@@ -191,16 +191,16 @@ PROCPOOL_DECL void MapDriver::end_progress() {
 }
 
 /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
-PROCPOOL_DECL client::Order MapDriver::order() const {
+PROCPOOL_DECL client::Submission MapDriver::order() const {
     const bool may_wait = ledger_.in_flight().empty() && driven_by_ == DrivenBy::caller;
     return {.code = traits_.code,
             .patience = may_wait ? client::Patience::wait : client::Patience::try_once,
             .timeout = options_.timeout,
             .priority = options_.priority,
             .label = options_.label,
-            .stays = keeps_slot_,
-            .waiter = lease_ ? lease_.index() : client::Order::no_waiter,
-            .held = true};
+            .keeps_slot = keeps_slot_,
+            .waiter = lease_ ? lease_.index() : client::Submission::no_waiter,
+            .accepted_before_close = true};
 }
 
 /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not refused,

@@ -11,7 +11,7 @@
 #include <procpool/map/result_range.hpp>
 #include <procpool/map/typed_driver.hpp>
 #include <procpool/map/wrapped.hpp>
-#include <procpool/pool/hold.hpp>
+#include <procpool/pool/keep_open.hpp>
 #include <procpool/pool/process_pool.hpp>
 
 #include <concepts>
@@ -134,7 +134,7 @@ public:
     /// Effects: the first items are submitted.
     LazyCall(client::Client& client, const MapOptions& options, F f, Input input)
         : client_(client),
-          hold_(client, Hold::Until::joined),
+          hold_(client, client::OpenUntil::joined),
           options_(options),
           f_{input.call(std::move(f))},
           input_(std::move(input)),
@@ -154,7 +154,7 @@ public:
 
 private:
     KeptClient client_;
-    Hold hold_;  // the thread that waits for the workers' end may be the one that would have to read on
+    pool::KeepOpen hold_;  // the thread that waits for the workers' end may be the one that would have to read on
     const MapOptions options_;
     const Function f_;
     Input input_;
@@ -169,9 +169,11 @@ ResultRange<typename Queue::Given> run_lazily(client::Client& client, const MapO
         std::make_unique<LazyCall<Input, F, Queue>>(client, options, std::move(f), std::move(input))};
 }
 
+struct ImapCalls {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::imap(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges...>;
@@ -185,7 +187,7 @@ auto ProcessPool<E>::imap(const MapOptions& options, F f, Ranges&&... ranges) {
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::imap_unordered(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges...>;

@@ -8,7 +8,7 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/map/driver.hpp>
 #include <procpool/map/sinks.hpp>
-#include <procpool/pool/hold.hpp>
+#include <procpool/pool/keep_open.hpp>
 #include <procpool/pool/options.hpp>
 
 #include <cstddef>
@@ -31,8 +31,8 @@ class LazyDriver {
 public:
     /// reads_at_once: to read an item is to read memory, or to count. Effects: the first items are submitted.
     /// Lifetime: the references outlive it.
-    LazyDriver(MapDriver& driver, ResultQueue& queue, Hold& hold, const MapOptions& options, std::size_t workers,
-               bool reads_at_once);
+    LazyDriver(MapDriver& driver, ResultQueue& queue, pool::KeepOpen& hold, const MapOptions& options,
+               std::size_t workers, bool reads_at_once);
 
     /// Blocks until there is a result. Returns: whether the queue has one, which counts as given to the consumer; false
     /// when there are no more, or the deadline came first. Throws: what the listener to progress throws; then there are
@@ -53,7 +53,7 @@ private:
 
     MapDriver& driver_;
     ResultQueue& queue_;
-    Hold& hold_;
+    pool::KeepOpen& hold_;
     const MapOptions& options_;
     const std::size_t workers_;
     const bool reads_at_once_;

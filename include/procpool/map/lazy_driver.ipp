@@ -7,8 +7,8 @@
 
 namespace procpool::inline v0::detail::map {
 
-PROCPOOL_DECL LazyDriver::LazyDriver(MapDriver& driver, ResultQueue& queue, Hold& hold, const MapOptions& options,
-                                     std::size_t workers, bool reads_at_once)
+PROCPOOL_DECL LazyDriver::LazyDriver(MapDriver& driver, ResultQueue& queue, pool::KeepOpen& hold,
+                                     const MapOptions& options, std::size_t workers, bool reads_at_once)
     : driver_(driver),
       queue_(queue),
       hold_(hold),

@@ -46,9 +46,11 @@ auto run_map(client::Client& client, const MapOptions& options, F f, Input input
     return std::move(sink).vector();
 }
 
+struct MapCalls {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::map(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges&...>;
@@ -60,7 +62,7 @@ auto ProcessPool<E>::map(const MapOptions& options, F f, Ranges&&... ranges) {
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class Range>
 auto ProcessPool<E>::starmap(const MapOptions& options, F f, Range&& range) {
     using Input = detail::map::starred_t<Range&>;
@@ -72,7 +74,7 @@ auto ProcessPool<E>::starmap(const MapOptions& options, F f, Range&& range) {
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::map_outcomes(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges&...>;
@@ -92,7 +94,7 @@ auto ProcessPool<E>::map_outcomes(const MapOptions& options, F f, Ranges&&... ra
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges) {
     detail::map::NoResults sink;
@@ -119,7 +121,7 @@ void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class Range>
 void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Range& range) {
     using Item = std::ranges::range_value_t<Range>;
@@ -137,7 +139,7 @@ void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Ra
         .run();
 }
 
-template <Engine E>
+template <class E>
 template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
 void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Output&& output) {
     using Input = detail::map::zipped_t<Range&>;

@@ -12,7 +12,8 @@
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/stop_request.hpp>
 #include <procpool/map/typed_driver.hpp>
-#include <procpool/pool/hold.hpp>
+#include <procpool/pool/call_threads.hpp>
+#include <procpool/pool/keep_open.hpp>
 #include <procpool/pool/process_pool.hpp>
 
 #include <exception>
@@ -58,7 +59,7 @@ public:
 
     /// Effects: runs the call; its future is decided then, and not before nothing of it runs any more.
     void run() noexcept {
-        std::optional<HeldCall> call{std::move(hold_)};
+        std::optional<pool::OpenCall> call{std::move(hold_)};
         std::exception_ptr error;
         std::optional<std::vector<Result>> results;
         try {
@@ -79,7 +80,7 @@ public:
 
 private:
     std::shared_ptr<AsyncCallState> state_;
-    Hold hold_;  // run() takes it over
+    pool::KeepOpen hold_;  // run() takes it over
     const MapOptions options_;
     const Called f_;
     Read items_;
@@ -87,7 +88,7 @@ private:
 };
 
 template <class Input, class F>
-Future<std::vector<typename Input::template Result<F>>> run_async(client::Client& client, pool::Drivers& drivers,
+Future<std::vector<typename Input::template Result<F>>> run_async(client::Client& client, pool::CallThreads& threads,
                                                                   const MapOptions& options, F f, Input input) {
     using Made = std::vector<typename Input::template Result<F>>;
     check_task(options);
@@ -102,34 +103,36 @@ Future<std::vector<typename Input::template Result<F>>> run_async(client::Client
     if (client.runs_here()) {
         call->run();
     } else {
-        drivers.start([call = std::move(call)] { call->run(); });
+        threads.start(future::make_callback([call = std::move(call)] { call->run(); }));
     }
     return std::move(ends.future);
 }
 
+struct MapAsyncCalls {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class... Ranges>
 auto ProcessPool<E>::map_async(const MapOptions& options, F f, Ranges&&... ranges) {
     using Input = detail::map::zipped_t<Ranges&...>;
     detail::map::require_results<Input, F>();
     if constexpr (detail::map::gives_results_v<Input, F>) {
         detail::client::Client& run_by = open_client();
-        return detail::map::run_async(run_by, *drivers_, options, std::move(f), Input{ranges...});
+        return detail::map::run_async(run_by, call_threads(), options, std::move(f), Input{ranges...});
     } else {
         return this_call_is_refused{};
     }
 }
 
-template <Engine E>
+template <class E>
 template <class F, class Range>
 auto ProcessPool<E>::starmap_async(const MapOptions& options, F f, Range&& range) {
     using Input = detail::map::starred_t<Range&>;
     detail::map::require_results<Input, F>();
     if constexpr (detail::map::gives_results_v<Input, F>) {
         detail::client::Client& run_by = open_client();
-        return detail::map::run_async(run_by, *drivers_, options, std::move(f), Input{range});
+        return detail::map::run_async(run_by, call_threads(), options, std::move(f), Input{range});
     } else {
         return this_call_is_refused{};
     }

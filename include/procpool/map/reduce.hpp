@@ -125,9 +125,11 @@ constexpr void require_folding() {
     }
 }
 
+struct MapReduceCall {};
+
 }  // namespace detail::map
 
-template <Engine E>
+template <class E>
 template <class F, class G, class T, class Range>
 T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, Range&& range) {
     using Input = detail::map::zipped_t<Range&>;

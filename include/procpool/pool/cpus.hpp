@@ -2,9 +2,9 @@
 #pragma once
 
 /// \file
-/// How many workers a pool gets, and how many of them may spin.
+/// How many workers a pool gets: usable_cpus(); and how many of them may spin: spare_cpus().
 
-#include <procpool/os/affinity.hpp>
+#include <procpool/core/config.hpp>
 #include <procpool/os/usable_cpus.hpp>
 
 #include <cstddef>
@@ -12,6 +12,10 @@
 namespace procpool::inline v0::detail::pool {
 
 /// CPUs that are left when the submitting thread has one: spinning there takes nothing from anybody.
-[[nodiscard]] inline std::size_t spare_cpus() { return os::affinity_cpus() - 1; }
+[[nodiscard]] std::size_t spare_cpus();
 
 }  // namespace procpool::detail::pool
+
+#if PROCPOOL_BODIES
+#include <procpool/pool/cpus.ipp>
+#endif

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// What a pool and its calls can be told.
+/// The options of a pool and its calls.
 
+#include <procpool/core/config.hpp>
 #include <procpool/core/most_workers.hpp>
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/progress.hpp>
@@ -11,7 +12,6 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <stdexcept>
 #include <string>
 
 namespace procpool::inline v0 {
@@ -43,18 +43,7 @@ struct PoolOptions {
 };
 
 /// Throws: std::invalid_argument.
-inline void check(const PoolOptions& options) {
-    const auto require = [](bool holds, const char* text) {
-        if (!holds) { throw std::invalid_argument(text); }
-    };
-    require(options.workers <= PoolOptions::max_workers, "procpool: PoolOptions::workers must be from 0 to 2000");
-    require(options.queue_capacity >= 1 && options.queue_capacity <= PoolOptions::max_queue_capacity,
-            "procpool: PoolOptions::queue_capacity must be from 1 to 1048576");
-    require(options.max_tasks_per_worker <= 0xffffffff,
-            "procpool: PoolOptions::max_tasks_per_worker must be from 0 to 4294967295");
-    require(options.start_timeout.count() > 0, "procpool: PoolOptions::start_timeout must be positive");
-    require(options.terminate_grace.count() >= 0, "procpool: PoolOptions::terminate_grace must not be negative");
-}
+void check(const PoolOptions& options);
 
 /// How one task is run.
 struct TaskOptions {
@@ -68,7 +57,7 @@ struct TaskOptions {
     std::string label = {};
 };
 
-/// What becomes of a call over many items when one of them fails.
+/// How a call over many items goes on when one of them fails.
 enum class OnError {
     fail_fast,  ///< items that have not started are spared; of the errors known then, that of the lowest item is thrown
     wait_all    ///< all items are run; the error of the lowest item that failed is thrown
@@ -97,14 +86,21 @@ struct MapOptions {
     std::function<void(const Progress&)> progress = {};
 };
 
+namespace detail::pool {
+
+/// Throws: std::invalid_argument.
+void check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority);
+
+}  // namespace detail::pool
+
 /// Throws: std::invalid_argument.
 template <class Options>
 void check_task(const Options& options) {
-    if (options.timeout.count() < 0) { throw std::invalid_argument("procpool: a timeout must not be negative"); }
-    if (options.priority < -4 || options.priority > 3) {
-        throw std::invalid_argument("procpool: a priority must be from -4 to 3");
-    }
-    if (options.retries > 65535) { throw std::invalid_argument("procpool: retries must be from 0 to 65535"); }
+    detail::pool::check_task(options.timeout, options.retries, options.priority);
 }
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/pool/options.ipp>
+#endif

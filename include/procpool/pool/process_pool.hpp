@@ -4,41 +4,26 @@
 /// \file
 /// ProcessPool: runs functions in worker processes.
 
-#include <procpool/client/client.hpp>
+#include <procpool/client/submission.hpp>
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/overload_set.hpp>
-#include <procpool/core/deadline.hpp>
-#include <procpool/core/error.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/future/future.hpp>
-#include <procpool/log/log_sink.hpp>
-#include <procpool/log/timings.hpp>
-#include <procpool/log/trace_file.hpp>
-#include <procpool/pool/cpus.hpp>
-#include <procpool/pool/cut_off.hpp>
-#include <procpool/pool/drivers.hpp>
-#include <procpool/pool/hold.hpp>
+#include <procpool/pool/defined_elsewhere.hpp>
 #include <procpool/pool/options.hpp>
-#include <procpool/pool/stats.hpp>
+#include <procpool/pool/pool_base.hpp>
+#include <procpool/pool/pool_fwd.hpp>
 #include <procpool/pool/task_call.hpp>
 #include <procpool/shm/shared_arguments.hpp>
 
-#include <algorithm>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <filesystem>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <ranges>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace procpool::inline v0 {
 
@@ -48,33 +33,30 @@ namespace procpool::inline v0 {
 /// A worker may build a pool of its own. A task of a ThreadPool or InlinePool may use that very pool: while it waits
 /// for another task, or for room in the queue, its thread runs such tasks itself. What could never come to an end
 /// throws std::system_error (resource_deadlock_would_occur).
-template <Engine E = ForkEngine>
-class ProcessPool : private RefusesOverloadSets {
+template <class E>
+class ProcessPool : public PoolBase, private RefusesOverloadSets {
+    static_assert(Engine<E>, "procpool: a pool's engine is ForkEngine, ThreadEngine, InlineEngine or AnyEngine");
+
 public:
     /// workers: 0 means usable_cpus(). Returns when all workers have been made; does not wait for initializers.
     /// Throws: std::invalid_argument, std::system_error when fewer workers can be had, SharedMemoryExhausted;
     /// std::logic_error in a task of a pool that is itself inside nine others. Nothing is left then.
     explicit ProcessPool(std::size_t workers = 0) : ProcessPool(PoolOptions{.workers = workers}) {}
-    explicit ProcessPool(PoolOptions options);
+    explicit ProcessPool(PoolOptions options) : PoolBase(detail::engine::choose<E>(), std::move(options)) {}
     PROCPOOL_UNCOPIED(ProcessPool, a_pool_is_not_copied__move_it_or_pass_it_by_reference__tasks_cannot_have_it,
                       "procpool: a pool is not copied: move it, or pass it by reference; a task cannot have it, but "
                       "may build one of its own")
     /// A pool that has been moved from may be destroyed or assigned to; its other members throw std::logic_error.
     /// Assignment closes and joins the pool assigned to, as the destructor, then takes over.
-    ProcessPool(ProcessPool&& other) noexcept
-        : client_(std::exchange(other.client_, nullptr)),
-          drivers_(std::exchange(other.drivers_, nullptr)) {}
+    ProcessPool(ProcessPool&& other) noexcept : PoolBase(std::move(other)) {}
     ProcessPool& operator=(ProcessPool&& other) noexcept {
-        if (this == &other) { return *this; }
-        end();
-        client_ = std::exchange(other.client_, nullptr);
-        drivers_ = std::exchange(other.drivers_, nullptr);
+        PoolBase::operator=(std::move(other));
         return *this;
     }
     /// close() and join(); terminate() when an exception is unwinding through it. Nothing when exit() destroys it on a
     /// thread that the library has called, or while another is in a call over many items: what is suspended there never
     /// goes on. The workers end with the program then.
-    ~ProcessPool() { end(); }
+    ~ProcessPool() = default;
 
     using RefusesOverloadSets::apply, RefusesOverloadSets::apply_async, RefusesOverloadSets::try_apply_async,
         RefusesOverloadSets::broadcast, RefusesOverloadSets::map, RefusesOverloadSets::starmap,
@@ -103,8 +85,8 @@ public:
     }
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
-        const detail::client::Ticket ticket = *submit<F, Args...>(detail::client::Patience::wait, options, f, args...);
-        return Future<task_result_t<F, Args...>>{TaskHandle{*client_, ticket}};
+        return Future<task_result_t<F, Args...>>{
+            submit<F, Args...>(detail::client::Patience::wait, options, f, args...)};
     }
 
     /// As apply_async(), but never waits. Returns: nothing when queue_capacity tasks are unfinished.
@@ -116,10 +98,9 @@ public:
     template <class F, class... Args>
     auto try_apply_async(const TaskOptions& options, F f, Args&&... args)
         -> std::optional<Future<task_result_t<F, Args...>>> {
-        const std::optional<detail::client::Ticket> ticket =
-            submit<F, Args...>(detail::client::Patience::try_once, options, f, args...);
-        if (!ticket) { return std::nullopt; }
-        return Future<task_result_t<F, Args...>>{TaskHandle{*client_, *ticket}};
+        TaskHandle task = submit<F, Args...>(detail::client::Patience::try_once, options, f, args...);
+        if (!task.has_task()) { return std::nullopt; }
+        return Future<task_result_t<F, Args...>>{std::move(task)};
     }
 
     // The calls over many items are defined in map/; include <procpool/procpool.hpp>. Ranges are
@@ -220,212 +201,55 @@ public:
     template <class F, class G, class T, class Range>
     T map_reduce(const MapOptions& options, F f, G reduce, T init, Range&& range);
 
-    /// Runs f(args...) once in every worker, when it is through with what it is at; if one dies before, its replacement
+    /// Runs f(args...) once in every worker, after its present task; if one dies before, its replacement
     /// runs it. Broadcasts run one after the other. Returns: what f returns, by worker index; nothing if f returns
     /// nothing. Throws: when all have ended, the error of the lowest index: what f throws, WorkerDied; otherwise as
     /// apply_async(); std::system_error (resource_deadlock_would_occur) in a task of the pool.
     template <class F, class... Args>
     auto broadcast(F f, Args&&... args);
 
-    /// No new tasks; what was accepted is finished, calls over many items included that have begun; those of imap() and
-    /// imap_unordered() until join(), after which they run what they have read so far: who waits there may be the one
-    /// who would have to read on.
-    void close() { client().stop(detail::task::Life::closing); }
-    /// Waits for the workers to end; implies close(). In the middle of a call over many items, in its progress function
-    /// say, it cannot wait for the end of that: what the call has not submitted is refused then.
-    void join() {
-        HeldCall::release_all(client());
-        static_cast<void>(join_until(Deadline::never()));
-    }
-    /// Returns: false when they have not ended yet.
-    template <class Rep, class Period>
-    [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {
-        return join_until(Deadline::after(timeout));
-    }
-    /// Ends the workers: SIGTERM, then SIGKILL after the grace. What is unfinished gets PoolTerminated; what has not
-    /// started, at once.
-    void terminate() { client().stop(detail::task::Life::terminated); }
-    /// Replaces the workers by ones that see the parent's memory as it is now: snapshot() means that memory from then
-    /// on, and code that was loaded since the pool was built can be sent. Running tasks finish on the old workers (of a
-    /// call over many items, the items that run), queued ones run on the new. Blocks until the new workers have been
-    /// forked, so as long as what runs takes; tasks may be submitted meanwhile. Nothing to do where workers are
-    /// threads. Throws: PoolClosed and its like; std::system_error when the system has no process left, and the pool is
-    /// broken then.
-    void refork() { client().refork(); }
-    /// SIGKILL now.
-    void kill() { client().stop(detail::task::Life::killed); }
-
-    /// The number of workers the pool was built with.
-    [[nodiscard]] std::size_t size() const { return client().board().control.workers; }
-    /// By index. A worker that is being replaced is missing for that moment.
-    [[nodiscard]] std::vector<WorkerInfo> workers() const;
-    [[nodiscard]] PoolStats stats() const;
-    /// The tasks that have run, as far as procpool::write_trace() would tell them, in the order in which they ended.
-    /// PoolOptions::trace must have been set.
-    [[nodiscard]] std::vector<TaskTiming> timings() const {
-        return detail::log::timings_of(client().board().control.number);
-    }
-    /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set.
-    template <std::convertible_to<std::filesystem::path> Path>
-    void write_trace(const Path& path) const {
-        detail::log::write_trace(path, client().board().control.number);
-    }
+    // clang-format off
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, map, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, starmap, (const MapOptions&, F, Range&&), class F, class Range)
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, map_outcomes, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, for_each, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, map_into, (const MapOptions&, F, Range&&, Output&&), class F, std::ranges::input_range Range, std::ranges::contiguous_range Output)
+    PROCPOOL_DEFINED_IN("map/map_async.hpp", detail::map::MapAsyncCalls, map_async, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/map_async.hpp", detail::map::MapAsyncCalls, starmap_async, (const MapOptions&, F, Range&&), class F, class Range)
+    PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap_unordered, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/reduce.hpp", detail::map::MapReduceCall, map_reduce, (const MapOptions&, F, G, T, Range&&), class F, class G, class T, class Range)
+    PROCPOOL_DEFINED_IN("map/broadcast.hpp", detail::map::BroadcastCall, broadcast, (F, Args&&...), class F, class... Args)
+    // clang-format on
 
 private:
     template <class F, class Range>
     void for_each_in_place(const MapOptions& options, const F& f, Range& range);
 
-    [[nodiscard]] detail::client::Client& client() const {
-        if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(client_ == nullptr); }
-        return *client_;
-    }
-    [[noreturn, gnu::cold, gnu::noinline]] static void throw_unusable(bool moved) {
-        throw std::logic_error(moved ? "procpool: this pool has been moved from"
-                                     : "procpool: this pool belongs to another process");
-    }
-
-    /// For calls that may turn out to have nothing to submit. Throws: as a submission.
-    [[nodiscard]] detail::client::Client& open_client() const {
-        detail::client::Client& to = client();
-        if (!to.is_open()) { to.throw_ended(); }
-        return to;
-    }
-
-    [[nodiscard]] bool join_until(Deadline deadline) {
-        close();
-        return client().join(deadline);
-    }
-
-    void end() noexcept;
-
     template <class F, class... Args>
-    std::optional<detail::client::Ticket> submit(detail::client::Patience patience, const TaskOptions& options,
-                                                 const F& f, const std::remove_reference_t<Args>&... args) {
+    TaskHandle submit(detail::client::Patience patience, const TaskOptions& options, const F& f,
+                      const std::remove_reference_t<Args>&... args) {
         require_task<F, Args...>();
         if constexpr (TaskCall<F, Args...>) {
-            detail::client::Client& to = client();
+            std::uintptr_t function = 0;
             if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
-                to.check_code(reinterpret_cast<std::uintptr_t>(f));
+                function = reinterpret_cast<std::uintptr_t>(f);
             }
             if constexpr (is_snapshot_v<F>) {
-                check_snapshot(f, [&](const void* address) { return to.is_newer_than_workers(address); });
+                detail::client::Client& to = client();
+                check_snapshot(f, [&](const void* address) { return is_newer_than_workers(to, address); });
             }
-            check_task(options);
-            const detail::client::Order order{.code = call_code<F, Args...>,
-                                              .patience = patience,
-                                              .timeout = options.timeout,
-                                              .retries = options.retries,
-                                              .priority = options.priority,
-                                              .label = options.label,
-                                              .plain = is_plain_call_v<F, Args...>};
-            return to.submit(order,
-                             [&](Writer& out) { encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); });
+            return PoolBase::submit(
+                {.code = call_code<F, Args...>, .plain = is_plain_call_v<F, Args...>, .function = function}, options,
+                patience, [&](Writer& out) { encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); });
         } else {
-            return std::nullopt;
+            return {};
         }
     }
-
-    std::mutex broadcasting_;
-    int unwinding_ = std::uncaught_exceptions();
-    detail::client::Client* client_;
-    detail::pool::Drivers* drivers_;  // not destroyed in a child, which has not their threads
 };
 
 ProcessPool()->ProcessPool<ForkEngine>;
 ProcessPool(std::size_t)->ProcessPool<ForkEngine>;
 ProcessPool(PoolOptions)->ProcessPool<ForkEngine>;
-
-using Pool = ProcessPool<ForkEngine>;
-using ThreadPool = ProcessPool<ThreadEngine>;
-using InlinePool = ProcessPool<InlineEngine>;
-/// Whichever the environment variable PROCPOOL_ENGINE names when the pool is built: inline, thread or fork, which is
-/// the default. For debugging; its constructor throws std::invalid_argument when the variable says anything else.
-using AnyPool = ProcessPool<AnyEngine>;
-
-template <Engine E>
-ProcessPool<E>::ProcessPool(PoolOptions options) {
-    check(options);
-    const detail::engine::Traits& chosen = detail::engine::choose<E>();
-    const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), chosen.most_workers);
-    chosen.prepare();
-    detail::log::prepare_log();
-    // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
-    static_assert(2 * PoolOptions::max_workers + 2 <= detail::task::Word::most_seats,
-                  "a task's word says which seat runs it");
-    auto client = std::make_unique<detail::client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
-                                                           static_cast<std::uint32_t>(2 * workers + 2), chosen.place_of,
-                                                           !chosen.shares_memory);
-    detail::task::Control& control = client->board().control;
-    control.workers = static_cast<std::uint32_t>(workers);
-    control.items_per_worker = chosen.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
-    control.set_name(options.name);
-    if (options.trace) { control.number = detail::log::begin_trace(options.name); }
-    control.spinners = static_cast<std::uint32_t>(detail::pool::spare_cpus());
-    client->employ(chosen.make_crew(
-        *client, detail::worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
-                                       options.start_timeout, options.terminate_grace, std::move(options.name),
-                                       control.items_per_worker != 0}));
-    drivers_ = std::make_unique<detail::pool::Drivers>().release();
-    client_ = client.release();
-}
-
-template <Engine E>
-void ProcessPool<E>::end() noexcept {
-    if (client_ == nullptr || !client_->is_mine()) { return; }
-    if (detail::pool::is_cut_off_by_exit(*client_)) {
-        detail::pool::leave_to_exit(client_, drivers_);
-        return;
-    }
-    if (std::uncaught_exceptions() > unwinding_) {
-        terminate();
-    } else {
-        close();
-    }
-    static_cast<void>(client_->join(Deadline::never()));
-    delete drivers_;
-    detail::client::Client::release_pool(client_);
-}
-
-template <Engine E>
-std::vector<WorkerInfo> ProcessPool<E>::workers() const {
-    std::vector<WorkerInfo> all;
-    const detail::task::Board& board = client().board();
-    for (std::uint32_t number = 0; number < board.seats().size(); ++number) {
-        const detail::task::Seat& seat = board.seats()[number];
-        const bool spare = seat.index.load(std::memory_order_relaxed) >= size();
-        if (spare || seat.state.load(std::memory_order_acquire) == detail::task::SeatState::vacant) { continue; }
-        const std::int32_t sitter = board.sitter(number).load(std::memory_order_relaxed);
-        const std::int32_t pid = sitter != 0 ? sitter : seat.pid.load(std::memory_order_relaxed);
-        if (pid <= 0) { continue; }  // being forked, or gone
-        const std::uint64_t done =
-            seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed);
-        const std::uint32_t current = seat.current.load(std::memory_order_relaxed);
-        all.push_back({seat.index.load(std::memory_order_relaxed), pid,
-                       static_cast<std::size_t>(done - seat.before.load(std::memory_order_relaxed)),
-                       current != 0 && current != detail::task::Seat::counted});
-    }
-    std::ranges::sort(all, {}, &WorkerInfo::index);
-    return all;
-}
-
-template <Engine E>
-PoolStats ProcessPool<E>::stats() const {
-    const detail::task::Board& board = client().board();
-    PoolStats stats;
-    stats.submitted = client().submitted();
-    for (const detail::task::Seat& seat : board.seats()) {
-        stats.completed += seat.completed.load(std::memory_order_relaxed);
-        stats.failed += seat.failed.load(std::memory_order_relaxed);
-    }
-    const detail::task::Control::Losses losses = board.control.losses();
-    stats.failed += losses.casualties;
-    stats.cancelled = client().cancelled();
-    stats.timed_out = losses.timed_out;
-    stats.retried = losses.retried;
-    stats.workers_recycled = board.control.workers_recycled.load(std::memory_order_relaxed);
-    stats.workers_started = board.control.workers_started.load(std::memory_order_relaxed);
-    stats.workers_died = board.control.workers_died.load(std::memory_order_relaxed);
-    return stats;
-}
 
 }  // namespace procpool

@@ -21,7 +21,7 @@ struct Progress {
         return seconds > 0 ? static_cast<double>(done) / seconds : 0;
     }
 
-    /// Returns: the time left at that rate; nanoseconds::max() when nobody can tell.
+    /// Returns: the time left at that rate; nanoseconds::max() when it is unknown.
     [[nodiscard]] std::chrono::nanoseconds eta() const noexcept {
         if (total != 0 && done >= total) { return std::chrono::nanoseconds{0}; }
         const double each = done == 0 ? 0 : static_cast<double>(elapsed.count()) / static_cast<double>(done);

@@ -2,10 +2,11 @@
 #pragma once
 
 /// \file
-/// What a pool tells about itself: snapshots, taken word by word while the pool goes on.
+/// PoolStats, WorkerInfo: snapshots of a pool, taken word by word while it goes on.
+
+#include <procpool/core/config.hpp>
 
 #include <fmt/core.h>
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -34,6 +35,9 @@ struct PoolStats {
     std::uint64_t workers_recycled = 0;
 };
 
+/// "12 submitted, 11 completed, ...; workers: 2 started, ..."
+[[nodiscard]] std::string to_string(const PoolStats& stats);
+
 }  // namespace procpool
 
 template <>
@@ -44,11 +48,12 @@ struct fmt::formatter<procpool::PoolStats> {
 
     template <class Context>
     auto format(const procpool::PoolStats& stats, Context& context) const -> decltype(context.out()) {
-        const std::string text = fmt::format(
-            "{} submitted, {} completed, {} failed, {} cancelled, {} timed out, {} retried; workers: {} started, {} "
-            "died, {} recycled",
-            stats.submitted, stats.completed, stats.failed, stats.cancelled, stats.timed_out, stats.retried,
-            stats.workers_started, stats.workers_died, stats.workers_recycled);
-        return std::copy(text.begin(), text.end(), context.out());
+        auto out = context.out();
+        for (const char letter : procpool::to_string(stats)) { *out++ = letter; }
+        return out;
     }
 };
+
+#if PROCPOOL_BODIES
+#include <procpool/pool/stats.ipp>
+#endif

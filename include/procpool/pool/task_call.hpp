@@ -7,8 +7,8 @@
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/refusal.hpp>
-#include <procpool/engine/engine.hpp>
 #include <procpool/pool/options.hpp>
+#include <procpool/pool/pool_fwd.hpp>
 #include <procpool/worker/task_frame.hpp>
 
 #include <concepts>
@@ -44,12 +44,10 @@ struct options_not_first {
                   "map(MapOptions{...}, f, ranges...)");
 };
 
-template <Engine E>
-class ProcessPool;
 template <class T>
 class Future;
 
-template <Engine E>
+template <class E>
 struct detail::codec::why_refused<ProcessPool<E>> {
     template <class Type>
     struct check {

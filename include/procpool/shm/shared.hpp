@@ -4,6 +4,7 @@
 /// \file
 /// Shared: one object that all processes of the program see.
 
+#include <procpool/core/platform.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/shm/shareable.hpp>
@@ -17,12 +18,12 @@ namespace procpool::inline v0 {
 
 /// Owns one T in shared memory, at the same address in every process: capture or pass get(), or std::ref(*shared).
 /// Lifetime: must outlive the tasks that use it. Made before or after the pool, in the process that builds the pool.
-/// T is Shareable: trivially copyable, a lock-free atomic, an aggregate of such, or something that enable_shared is
-/// said of. It must need no destructor's work in other processes: they see one object, and its owner alone destroys it.
+/// T is Shareable: trivially copyable, a lock-free atomic, an aggregate of such, or a type with enable_shared. It must
+/// need no destructor's work in other processes: they see one object, and its owner alone destroys it.
 template <class T>
 class Shared {
 public:
-    /// Throws: SharedMemoryExhausted; what T's constructor throws.
+    /// Throws: SharedMemoryExhausted; the exceptions of T's constructor.
     template <class... Args>
     requires std::constructible_from<T, Args...>
     explicit Shared(Args&&... args)

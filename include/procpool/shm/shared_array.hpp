@@ -4,6 +4,8 @@
 /// \file
 /// SharedArray: an array that all processes of the program see.
 
+#include <procpool/core/error.hpp>
+#include <procpool/core/platform.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/shm/shareable.hpp>

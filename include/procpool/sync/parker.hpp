@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// Parker: lets one thread of any process sleep until somebody notifies it, without a lost wake-up.
+/// Parker: lets one thread of any process sleep until it is notified, without a lost wake-up.
 
+#include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/os/futex.hpp>
 
@@ -27,28 +28,19 @@ public:
 
     /// park() blocks until notified or the deadline. Returns: false when the deadline passed first.
     /// Called by: the one thread that owns this parker now.
-    bool park(Deadline deadline) noexcept {
-        std::uint32_t seen = empty;
-        asleep_.store(1, std::memory_order_relaxed);
-        if (word_.compare_exchange_strong(seen, parked, std::memory_order_acq_rel, std::memory_order_acquire)) {
-            // A notifier that was slower than the deadline of an earlier park may wake this one, so the word decides.
-            while (word_.load(std::memory_order_acquire) == parked && os::futex_wait(word_, parked, deadline)) {}
-        }
-        asleep_.store(0, std::memory_order_relaxed);
-        return word_.exchange(empty, std::memory_order_acq_rel) == notified;
-    }
+    bool park(Deadline deadline) noexcept;
 
-    /// Repairs what a notifier left that was killed between the two steps of notify(). Called by: supervisor, after a
-    /// death. Memory order: acquire: a notifier that found the word parked had seen the sleeper's release of it, and so
-    /// the mark before.
+    /// Repairs the damage of a notifier that was killed between the two steps of notify(). Called by: supervisor, after
+    /// a death. Memory order: acquire: a notifier that found the word parked had seen the sleeper's release of it, and
+    /// so the mark before.
     void notify_again_if_interrupted() noexcept {
         if (word_.load(std::memory_order_acquire) == notified && asleep_.load(std::memory_order_relaxed) != 0) {
             os::futex_wake(word_);
         }
     }
 
-    /// notify(), and whoever sleeps wakes though the word may not say that anybody does. Called by: who looks for
-    /// damage.
+    /// notify(), and a sleeper wakes though the word may not say that there is one. Called by: any thread that looks
+    /// for damage.
     void rouse() noexcept {
         word_.store(notified, std::memory_order_release);
         os::futex_wake(word_);
@@ -74,3 +66,7 @@ static_assert(std::is_trivially_destructible_v<Parker>, "nobody runs destructors
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "a lock would be private to one process");
 
 }  // namespace procpool::detail::sync
+
+#if PROCPOOL_BODIES
+#include <procpool/sync/parker.ipp>
+#endif

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/client/client_collect.hpp>
+
+#include <procpool/codec/exception.hpp>
+#include <procpool/os/yield.hpp>
+
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace procpool::inline v0::detail::client {
+
+/// Effects: a decided task's slot belongs to the caller. Returns: how it was decided; free when it is not, or another
+/// thread was faster: the slot may have another task by now.
+PROCPOOL_DECL task::Phase Client::try_take(Ticket ticket) noexcept {
+    for (;;) {
+        const task::Word word = word_of(ticket);
+        if (!word.finished() || !board_.is_of_issue(ticket.slot, word)) { return task::Phase::free; }
+        std::uint64_t bits = word.bits();
+        const std::uint64_t taken = word.with(task::Phase::taken).bits();
+        // A word is never the same again once the slot has another task, so the slot is still this one's. acquire: sees
+        // the result.
+        if (os::is_single_threaded()) {  // no other process changes a finished word; word_of() has acquired it
+            slot(ticket.slot).word.store(taken, std::memory_order_relaxed);
+        } else if (!slot(ticket.slot).word.compare_exchange_weak(bits, taken, std::memory_order_acq_rel)) {
+            continue;
+        }
+        // Waiters whose worker has not got to call them yet are called here: the slot will have others.
+        if (word.waited()) { board_.waiters.call(slot(ticket.slot).waiters, ticket.slot); }
+        return word.phase();
+    }
+}
+
+PROCPOOL_DECL Parcel Client::describe_failure(std::uint32_t index, task::Phase phase) const {
+    const task::Slot& task = slot(index);
+    auto failure = std::make_unique<Failure>();
+    failure->ending = task.ending(phase);
+    if (failure->ending == Ending::died) {
+        failure->death = {task.pid, task.exit_status,
+                          board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed))};
+    }
+    const task::Issue& issue = board_.issue(index);
+    if (issue.is_timed()) { failure->timeout = issue.time_limit(); }
+    if (issue.has(task::Slot::labelled)) {
+        const std::lock_guard guard{label_mutex_};
+        failure->label = labels_[index];
+    }
+    return Parcel{phase, std::move(failure)};
+}
+
+PROCPOOL_DECL Taken Client::take(Ticket ticket) {
+    const task::Phase phase = try_take(ticket);
+    if (phase == task::Phase::free) { return take_elsewhere(ticket); }
+    if (slot(ticket.slot).outcome == Ending::exception) [[unlikely]] { shed_if_refused(); }
+    return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
+}
+
+/// As take(), when the task's slot does not say that it is decided.
+[[gnu::cold]] PROCPOOL_DECL Taken Client::take_elsewhere(Ticket ticket) {
+    for (;;) {
+        {  // A sweep has taken it out of its slot, or does so now, under this mutex.
+            const std::lock_guard guard{mutex_};
+            if (Parcel parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(parcel)}; }
+            // Or another task has written into its word, which says that it is decided: it is, soon.
+            if (word_of(ticket).phase() == task::Phase::taken || is_overwritten(ticket.slot)) {
+                lose_overwritten(ticket.slot);
+            }
+        }
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
+            return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
+        }
+        check_crew();
+        os::nap();
+    }
+}
+
+PROCPOOL_DECL void Client::drop(Ticket ticket) noexcept {
+    if (notes_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial) {
+        // seq_cst: marked before the look at the word; a sweep takes the word before it looks at the mark. The slot may
+        // have another task by now, which may have been dropped too: the mark is a number, and does not go back.
+        std::uint64_t mark = notes_[ticket.slot].dropped.load(std::memory_order_relaxed);
+        while (mark <= ticket.serial &&
+               !notes_[ticket.slot].dropped.compare_exchange_weak(mark, ticket.serial + 1, std::memory_order_seq_cst)) {
+        }
+        const task::Word word{slot(ticket.slot).word.load(std::memory_order_seq_cst)};
+        const bool ours = notes_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial;
+        if (ours && (word.phase() == task::Phase::pending || word.phase() == task::Phase::started)) {
+            const std::lock_guard guard{mutex_};
+            // At most one for each slot counts; others are stale. Without room for it a sweep frees the slot, later.
+            if (detached_.size() < detached_.capacity()) { detached_.push_back(ticket); }
+            return;
+        }
+        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
+            give_back(ticket.slot, phase);
+            return;
+        }
+    }
+    const std::lock_guard guard{mutex_};
+    static_cast<void>(kept_.take(ticket.serial));
+}
+
+PROCPOOL_DECL void Client::release_payloads(std::uint32_t index, task::Phase phase) noexcept {
+    if (board_.arguments.is_large(index)) { board_.arguments.release(index); }
+    if (phase == task::Phase::lost) {
+        board_.results.release_after_death(index, word_of(index).generation());
+    } else if (board_.results.is_large(index)) {
+        board_.results.release(index);
+    }
+}
+
+/// Effects: nothing of the slot's last task is left but its word. Requires: the slot is taken by the caller.
+PROCPOOL_DECL void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
+    task::Slot& task = slot(index);
+    const task::Word word{task.word.load(std::memory_order_relaxed)};
+    if (phase == task::Phase::lost || board_.arguments.is_large(index) || board_.results.is_large(index)) {
+        release_payloads(index, phase);
+    }
+    task.has_extents = false;
+    if (word.waited()) { task.waiters.store(0, std::memory_order_relaxed); }  // released by the word
+    notes_[index].serial.store(no_serial, std::memory_order_release);
+    task.word.store(word.with(task::Phase::free).with_waited(false).bits(), std::memory_order_release);
+}
+
+PROCPOOL_DECL void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
+    clear(index, phase);
+    if (mutex_.try_lock_as_owner()) {
+        add_free(index);
+        mutex_.unlock();
+        // A thread that waits for capacity has registered before it revoked the bias and looked at free_.
+        board_.notify_capacity_waiter();
+        return;
+    }
+    std::uint32_t top = returned_.load(std::memory_order_relaxed);
+    do {
+        notes_[index].next = top;
+        // seq_cst: pushed before the look at capacity_waiter; wait_for_capacity() registers before it looks here.
+    } while (!returned_.compare_exchange_weak(top, index, std::memory_order_seq_cst, std::memory_order_relaxed));
+    board_.notify_capacity_waiter();
+}
+
+/// Effects: memory that no task has is given back, so that others can have it. Returns: whether there was any.
+/// Requires: the lock is held.
+[[gnu::cold]] PROCPOOL_DECL bool Client::shed() noexcept {
+    constexpr std::uint64_t nobody = task::Extents::stamp(0x7ffffffe, 0);  // of no slot that there is
+    bool any = board_.arguments.extents().shed(nobody);
+    any = board_.results.extents().shed(nobody) || any;
+    take_returned();
+    for (std::uint32_t index = free_; index != no_slot; index = notes_[index].next) {
+        any = board_.arguments.shed_window(index) || any;
+        any = board_.results.shed_window(index) || any;
+    }
+    return any;
+}
+
+/// Effects: if a worker has had no memory for a result, the next one may have some.
+[[gnu::noinline, gnu::cold]] PROCPOOL_DECL void Client::shed_if_refused() noexcept {
+    if (!board_.results.extents().budget().take_refusal()) { return; }
+    const std::lock_guard guard{mutex_};
+    shed();
+}
+
+PROCPOOL_DECL std::exception_ptr Taken::error(std::string_view where) const {
+    return error_of(*failure(), where, client_->board().from_workers.reason());
+}
+
+PROCPOOL_DECL void Taken::require_value() const {
+    if (phase() != task::Phase::done) { std::rethrow_exception(error()); }
+    if (ending() == Ending::exception) {
+        Reader in = reader();
+        std::rethrow_exception(decode_exception(in));
+    }
+}
+
+PROCPOOL_DECL std::span<const std::byte> Taken::bytes() const noexcept {
+    return slot_ == in_parcel ? parcel_.bytes() : client_->board().results.payload(slot_);
+}
+
+PROCPOOL_DECL Reader Taken::reader() const noexcept { return Reader{bytes(), client_->place_of()}; }
+
+PROCPOOL_DECL std::span<const std::byte> Taken::arguments() const noexcept {
+    return slot_ != in_parcel ? client_->board().arguments.payload(slot_) : std::span<const std::byte>{};
+}
+
+PROCPOOL_DECL void Taken::give_back() noexcept { client_->give_back(slot_, parcel_.phase()); }
+
+}  // namespace procpool::detail::client

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/client/parcel.hpp>
+
+#include <procpool/os/memory.hpp>
+#include <procpool/task/extents.hpp>
+#include <procpool/task/slot.hpp>
+
+#include <cstring>
+
+namespace procpool::inline v0::detail::client {
+
+/// Where a result lies that is not in the parcel: at the beginning of its place.
+struct Elsewhere {
+    std::size_t size;
+    task::Extents::Run run;  // where it lies in extents
+};
+
+PROCPOOL_DECL void Parcel::copy(std::span<const std::byte> bytes) {
+    std::byte* to = place_.data();
+    if (bytes.size() <= place_.size()) {
+        small_size_ = static_cast<std::uint8_t>(bytes.size());
+    } else {
+        os::own_budget.charge(bytes.size());  // a program may leave any number of results
+        rest_ = to = new std::byte[bytes.size()];
+        kind_ = Kind::heap;
+        const Elsewhere where{bytes.size(), {}};
+        std::memcpy(place_.data(), &where, sizeof where);
+    }
+    if (!bytes.empty()) { std::memcpy(to, bytes.data(), bytes.size()); }
+}
+
+PROCPOOL_DECL void Parcel::adopt(task::Extents& extents, std::uint32_t first, std::uint32_t count,
+                                 std::size_t size) noexcept {
+    rest_ = &extents;
+    kind_ = Kind::extents;
+    const Elsewhere where{size, {first, count}};
+    static_assert(sizeof where <= sizeof place_);
+    std::memcpy(place_.data(), &where, sizeof where);
+}
+
+PROCPOOL_DECL std::span<const std::byte> Parcel::bytes_elsewhere() const noexcept {
+    Elsewhere where{};
+    std::memcpy(&where, place_.data(), sizeof where);
+    switch (kind_) {
+        case Kind::heap: return {static_cast<const std::byte*>(rest_), where.size};
+        case Kind::extents: return {static_cast<task::Extents*>(rest_)->address(where.run), where.size};
+        case Kind::in_place:
+        case Kind::nothing:
+        case Kind::failure: break;
+    }
+    return {};
+}
+
+PROCPOOL_DECL void Parcel::release() noexcept {
+    Elsewhere where{};
+    switch (kind_) {
+        case Kind::heap: delete[] static_cast<std::byte*>(rest_); break;
+        case Kind::extents:
+            std::memcpy(&where, place_.data(), sizeof where);
+            static_cast<task::Extents*>(rest_)->release(where.run);
+            break;
+        case Kind::failure: delete static_cast<const Failure*>(rest_); break;
+        case Kind::nothing:
+        case Kind::in_place: break;
+    }
+}
+
+}  // namespace procpool::detail::client

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Taken: a decided task's result.
+
+#include <procpool/client/parcel.hpp>
+#include <procpool/codec/bytes.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/ending.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace procpool::inline v0::detail::client {
+
+class Client;
+
+/// The result lies where it was left; its memory is given back with this object.
+class Taken {
+public:
+    /// slot: in_parcel when the result had to leave its slot.
+    Taken(Client& client, std::uint32_t slot, Parcel&& parcel) noexcept
+        : client_(&client),
+          slot_(slot),
+          parcel_(std::move(parcel)) {}
+    Taken(Taken&& other) noexcept
+        : client_(std::exchange(other.client_, nullptr)),
+          slot_(other.slot_),
+          parcel_(std::move(other.parcel_)) {}
+    Taken& operator=(Taken&&) = delete;
+    ~Taken() {
+        if (client_ != nullptr && slot_ != in_parcel) { give_back(); }
+    }
+
+    [[nodiscard]] task::Phase phase() const noexcept { return parcel_.phase(); }
+    /// Of a task that is done, all but `exception` is a value.
+    [[nodiscard]] Ending ending() const noexcept { return parcel_.ending(); }
+    /// Null when the task is done.
+    [[nodiscard]] const Failure* failure() const noexcept { return parcel_.failure(); }
+    /// Returns: the exception of a task that is not done. where: which part of a call it is, for people, or nothing.
+    [[nodiscard]] std::exception_ptr error(std::string_view where = {}) const;
+    /// Throws: what the task ended with, unless that is a value.
+    void require_value() const;
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
+    /// Returns: what reads the bytes.
+    [[nodiscard]] Reader reader() const noexcept;
+    /// Returns: what the task was given, if it stayed in its slot.
+    [[nodiscard]] std::span<const std::byte> arguments() const noexcept;
+
+    static constexpr std::uint32_t in_parcel = 0xffffffff;
+
+private:
+    void give_back() noexcept;
+
+    Client* client_;
+    std::uint32_t slot_;
+    Parcel parcel_;
+};
+
+}  // namespace procpool::detail::client
+
+#if PROCPOOL_BODIES
+#include <procpool/client/client.hpp>
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/future/task_handle.hpp>
+
+#include <procpool/client/client.hpp>
+#include <procpool/future/callback_thread.hpp>
+#include <procpool/future/completion.hpp>
+#include <procpool/future/deferred.hpp>
+#include <procpool/future/wait_set.hpp>
+
+#include <stdexcept>
+#include <utility>
+
+namespace procpool::inline v0 {
+
+PROCPOOL_DECL detail::client::Client& TaskHandle::client() const {
+    if (!has_task()) { detail::future::throw_no_state(); }
+    if (!client_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
+    return *client_;
+}
+
+PROCPOOL_DECL bool TaskHandle::is_decided() const { return client().is_decided(ticket()); }
+
+PROCPOOL_DECL bool TaskHandle::wait(Deadline deadline) const { return client().wait(ticket(), deadline); }
+
+PROCPOOL_DECL bool TaskHandle::is_ready() const noexcept {
+    return valid() && client_->is_mine() && client_->poll(ticket());
+}
+
+PROCPOOL_DECL bool TaskHandle::is_running() const noexcept {
+    return valid() && client_->is_mine() && client_->is_running(ticket());
+}
+
+PROCPOOL_DECL bool TaskHandle::cancel() const {
+    if (client().withdraw(ticket())) { return true; }
+    client().request_stop(ticket());
+    return false;
+}
+
+PROCPOOL_DECL bool TaskHandle::kill() const { return client().kill(ticket()); }
+
+PROCPOOL_DECL void TaskHandle::decide_with(detail::future::Counted<detail::future::Completion> completion) const {
+    if (is_decided()) {
+        completion->decide();
+    } else {
+        detail::future::CallbackThread::of_this_process().watch(client(), ticket(), std::move(completion));
+    }
+}
+
+PROCPOOL_DECL void TaskHandle::watch(detail::future::WaitSet& set, std::uint64_t key) const {
+    set.add(client(), ticket(), key);
+}
+
+PROCPOOL_DECL detail::client::Taken TaskHandle::take() {
+    detail::client::Client& from = client();
+    if (was_taken()) { detail::future::throw_no_state(); }
+    taken_.store(true, std::memory_order_relaxed);  // one thread at a time gets
+    return from.take(ticket());
+}
+
+PROCPOOL_DECL void TaskHandle::release() noexcept {
+    detail::client::Client* const client = client_.detach();
+    if (!client->is_mine()) { return; }  // in a forked child there is nothing to give back
+    if (!was_taken()) { client->drop(ticket()); }
+    detail::client::Client::release_ticket(client);
+}
+
+}  // namespace procpool

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// The names of procpool's classes, for headers that only mention them.
+
+#include <procpool/pool/pool_fwd.hpp>
+
+#include <cstdint>
+
+namespace procpool::inline v0 {
+
+class FutureBase;
+template <class T>
+class Future;
+template <class T>
+class Promise;
+struct DeferredHooks;
+class CompletionQueue;
+
+template <class T>
+class Outcome;
+template <class T>
+class ResultRange;
+template <class T>
+struct Indexed;
+class ProgressBar;
+
+template <class T>
+class Shared;
+template <class T>
+class SharedArray;
+
+class Process;
+class ExitStatus;
+
+class Writer;
+class Reader;
+template <class T>
+struct Codec;
+
+enum class Ending : std::uint8_t;
+struct LogRecord;
+enum class LogLevel : std::uint8_t;
+struct TaskTiming;
+
+struct Error;
+struct CodecError;
+struct PoolBroken;
+struct PoolClosed;
+struct PoolTerminated;
+class RemoteError;
+class SharedMemoryExhausted;
+struct TaskCancelled;
+class TaskTimedOut;
+class WaitTimedOut;
+class WorkerDied;
+
+}  // namespace procpool

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/pool/options.hpp>
+
+#include <chrono>
+#include <stdexcept>
+
+namespace procpool::inline v0 {
+
+PROCPOOL_DECL void check(const PoolOptions& options) {
+    const auto require = [](bool holds, const char* text) {
+        if (!holds) { throw std::invalid_argument(text); }
+    };
+    require(options.workers <= PoolOptions::max_workers, "procpool: PoolOptions::workers must be from 0 to 2000");
+    require(options.queue_capacity >= 1 && options.queue_capacity <= PoolOptions::max_queue_capacity,
+            "procpool: PoolOptions::queue_capacity must be from 1 to 1048576");
+    require(options.max_tasks_per_worker <= 0xffffffff,
+            "procpool: PoolOptions::max_tasks_per_worker must be from 0 to 4294967295");
+    require(options.start_timeout.count() > 0, "procpool: PoolOptions::start_timeout must be positive");
+    require(options.terminate_grace.count() >= 0, "procpool: PoolOptions::terminate_grace must not be negative");
+}
+
+PROCPOOL_DECL void detail::pool::check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority) {
+    if (timeout.count() < 0) { throw std::invalid_argument("procpool: a timeout must not be negative"); }
+    if (priority < -4 || priority > 3) { throw std::invalid_argument("procpool: a priority must be from -4 to 3"); }
+    if (retries > 65535) { throw std::invalid_argument("procpool: retries must be from 0 to 65535"); }
+}
+
+}  // namespace procpool

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// PoolBase: the part of a pool that depends neither on its engine nor on types of its tasks: its life, its statistics,
+/// and the submission of a task that has been turned into code and bytes.
+
+#include <procpool/client/submission.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/future/task_handle.hpp>
+#include <procpool/log/timings.hpp>
+#include <procpool/pool/options.hpp>
+#include <procpool/pool/stats.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace procpool::inline v0 {
+
+namespace detail::engine {
+struct Traits;
+}
+namespace detail::pool {
+class CallThreads;
+}
+
+/// Called by: see ProcessPool.
+class PoolBase {
+public:
+    PoolBase(const PoolBase&) = delete;
+
+    /// No new tasks; what was accepted is finished, calls over many items included that have begun; those of imap() and
+    /// imap_unordered() until join(), after which they run what they have read so far: the thread that waits there
+    /// may be the one that would have to read on.
+    void close();
+    /// Waits for the workers to end; implies close(). In the middle of a call over many items, in its progress function
+    /// say, it cannot wait for the end of that: what the call has not submitted is refused then.
+    void join();
+    /// Returns: false when they have not ended yet.
+    template <class Rep, class Period>
+    [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {
+        return join_until(Deadline::after(timeout));
+    }
+    /// Ends the workers: SIGTERM, then SIGKILL after the grace. What is unfinished gets PoolTerminated; what has not
+    /// started, at once.
+    void terminate();
+    /// Replaces the workers by ones that see the parent's memory as it is now: snapshot() means that memory from then
+    /// on, and code that was loaded since the pool was built can be sent. Running tasks finish on the old workers (of a
+    /// call over many items, the items that run), queued ones run on the new. Blocks until the new workers have been
+    /// forked, so as long as what runs takes; tasks may be submitted meanwhile. Nothing to do where workers are
+    /// threads. Throws: PoolClosed and its like; std::system_error when the system has no process left, and the pool is
+    /// broken then.
+    void refork();
+    /// SIGKILL now.
+    void kill();
+
+    /// The number of workers the pool was built with.
+    [[nodiscard]] std::size_t size() const;
+    /// By index. A worker that is being replaced is missing for that moment.
+    [[nodiscard]] std::vector<WorkerInfo> workers() const;
+    [[nodiscard]] PoolStats stats() const;
+    /// The tasks that have run, as far as procpool::write_trace() would tell them, in the order in which they ended.
+    /// PoolOptions::trace must have been set.
+    [[nodiscard]] std::vector<TaskTiming> timings() const;
+    /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set. Path: text, or a
+    /// std::filesystem::path.
+    template <class Path>
+    requires std::constructible_from<std::string, const Path&>
+    void write_trace(const Path& path) const { write_trace_to(std::string(path)); }
+
+protected:
+    /// Throws: see ProcessPool's constructor.
+    PoolBase(const detail::engine::Traits& engine, PoolOptions options);
+    PoolBase(PoolBase&& other) noexcept
+        : client_(std::exchange(other.client_, nullptr)),
+          threads_(std::exchange(other.threads_, nullptr)) {}
+    PoolBase& operator=(PoolBase&& other) noexcept;
+    ~PoolBase() { end(); }
+
+    /// Throws: std::logic_error in a child, or when this pool has been moved from.
+    [[nodiscard]] detail::client::Client& client() const;
+    /// For calls that may turn out to have nothing to submit. Throws: as client(), and as a submission.
+    [[nodiscard]] detail::client::Client& open_client() const;
+    [[nodiscard]] detail::pool::CallThreads& call_threads() const noexcept { return *threads_; }
+    /// Broadcasts run one after the other: a worker's mailbox holds one task.
+    [[nodiscard]] std::mutex& broadcasting() noexcept { return broadcasting_; }
+
+    /// Properties of a task that follow from the type of its call.
+    struct CallTraits {
+        TaskCode code;
+        bool plain;               ///< see Submission
+        std::uintptr_t function;  ///< where it is one, its address, which the workers must have; 0: none
+    };
+    /// Effects: hands over one task. Returns: an empty handle when there is no slot for it now, with
+    /// Patience::try_once. Throws: as client(), and as a submission; std::invalid_argument for bad options.
+    [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions& options,
+                                    detail::client::Patience patience, detail::client::Encode encode) const;
+
+private:
+    [[nodiscard]] bool join_until(Deadline deadline);
+    void write_trace_to(const std::string& path) const;
+    void end() noexcept;
+
+    std::mutex broadcasting_;
+    int unwinding_ = std::uncaught_exceptions();
+    detail::client::Client* client_;
+    detail::pool::CallThreads* threads_;  // not destroyed in a child, which has not their threads
+};
+
+}  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/pool/pool_base.ipp>
+#endif

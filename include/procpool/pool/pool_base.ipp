@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/pool/pool_base.hpp>
+
+#include <procpool/client/client.hpp>
+#include <procpool/engine/engine.hpp>
+#include <procpool/log/log_sink.hpp>
+#include <procpool/log/timings.hpp>
+#include <procpool/log/trace_file.hpp>
+#include <procpool/pool/call_threads.hpp>
+#include <procpool/pool/cpus.hpp>
+#include <procpool/pool/cut_off.hpp>
+#include <procpool/pool/keep_open.hpp>
+#include <procpool/task/board.hpp>
+#include <procpool/worker/setup.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+namespace procpool::inline v0 {
+
+PROCPOOL_DECL PoolBase::PoolBase(const detail::engine::Traits& engine, PoolOptions options) {
+    check(options);
+    const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), engine.most_workers);
+    engine.prepare();
+    detail::log::prepare_log();
+    // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
+    static_assert(2 * PoolOptions::max_workers + 2 <= detail::task::Word::most_seats,
+                  "a task's word says which seat runs it");
+    auto client = std::make_unique<detail::client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
+                                                           static_cast<std::uint32_t>(2 * workers + 2), engine.place_of,
+                                                           !engine.shares_memory);
+    detail::task::Control& control = client->board().control;
+    control.workers = static_cast<std::uint32_t>(workers);
+    control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
+    control.set_name(options.name);
+    if (options.trace) { control.number = detail::log::begin_trace(options.name); }
+    control.spinners = static_cast<std::uint32_t>(detail::pool::spare_cpus());
+    client->set_crew(engine.make_crew(
+        *client, detail::worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
+                                       options.start_timeout, options.terminate_grace, std::move(options.name),
+                                       control.items_per_worker != 0}));
+    threads_ = std::make_unique<detail::pool::CallThreads>().release();
+    client_ = client.release();
+}
+
+PROCPOOL_DECL PoolBase& PoolBase::operator=(PoolBase&& other) noexcept {
+    if (this == &other) { return *this; }
+    end();
+    client_ = std::exchange(other.client_, nullptr);
+    threads_ = std::exchange(other.threads_, nullptr);
+    return *this;
+}
+
+PROCPOOL_DECL void PoolBase::end() noexcept {
+    if (client_ == nullptr || !client_->is_mine()) { return; }
+    if (detail::pool::is_cut_off_by_exit(*client_)) {
+        detail::pool::leave_to_exit(client_, threads_);
+        return;
+    }
+    if (std::uncaught_exceptions() > unwinding_) {
+        terminate();
+    } else {
+        close();
+    }
+    static_cast<void>(client_->join(Deadline::never()));
+    delete threads_;
+    detail::client::Client::release_pool(client_);
+}
+
+PROCPOOL_DECL detail::client::Client& PoolBase::client() const {
+    if (client_ == nullptr) [[unlikely]] { throw std::logic_error("procpool: this pool has been moved from"); }
+    if (!client_->is_mine()) [[unlikely]] { throw std::logic_error("procpool: this pool belongs to another process"); }
+    return *client_;
+}
+
+PROCPOOL_DECL detail::client::Client& PoolBase::open_client() const {
+    detail::client::Client& to = client();
+    if (!to.is_open()) { to.throw_ended(); }
+    return to;
+}
+
+PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOptions& options,
+                                          detail::client::Patience patience, detail::client::Encode encode) const {
+    detail::client::Client& to = client();
+    if (call.function != 0) { to.check_code(call.function); }
+    check_task(options);
+    const std::optional<detail::client::Ticket> ticket = to.submit({.code = call.code,
+                                                                    .patience = patience,
+                                                                    .timeout = options.timeout,
+                                                                    .retries = options.retries,
+                                                                    .priority = options.priority,
+                                                                    .label = options.label,
+                                                                    .plain = call.plain},
+                                                                   encode);
+    return ticket ? TaskHandle{to, *ticket} : TaskHandle{};
+}
+
+PROCPOOL_DECL void PoolBase::close() { client().stop(detail::task::Life::closing); }
+
+PROCPOOL_DECL void PoolBase::join() {
+    detail::pool::OpenCall::release_all(client());
+    static_cast<void>(join_until(Deadline::never()));
+}
+
+PROCPOOL_DECL bool PoolBase::join_until(Deadline deadline) {
+    close();
+    return client().join(deadline);
+}
+
+PROCPOOL_DECL void PoolBase::terminate() { client().stop(detail::task::Life::terminated); }
+
+PROCPOOL_DECL void PoolBase::refork() { client().refork(); }
+
+PROCPOOL_DECL void PoolBase::kill() { client().stop(detail::task::Life::killed); }
+
+PROCPOOL_DECL std::size_t PoolBase::size() const { return client().board().control.workers; }
+
+PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
+    std::vector<WorkerInfo> all;
+    const detail::task::Board& board = client().board();
+    for (std::uint32_t number = 0; number < board.seats().size(); ++number) {
+        const detail::task::Seat& seat = board.seats()[number];
+        const bool spare = seat.index.load(std::memory_order_relaxed) >= size();
+        if (spare || seat.state.load(std::memory_order_acquire) == detail::task::SeatState::vacant) { continue; }
+        const std::int32_t sitter = board.sitter(number).load(std::memory_order_relaxed);
+        const std::int32_t pid = sitter != 0 ? sitter : seat.pid.load(std::memory_order_relaxed);
+        if (pid <= 0) { continue; }  // being forked, or gone
+        const std::uint64_t done =
+            seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed);
+        const std::uint32_t current = seat.current.load(std::memory_order_relaxed);
+        all.push_back({seat.index.load(std::memory_order_relaxed), pid,
+                       static_cast<std::size_t>(done - seat.before.load(std::memory_order_relaxed)),
+                       current != 0 && current != detail::task::Seat::counted});
+    }
+    std::ranges::sort(all, {}, &WorkerInfo::index);
+    return all;
+}
+
+PROCPOOL_DECL PoolStats PoolBase::stats() const {
+    const detail::task::Board& board = client().board();
+    PoolStats stats;
+    stats.submitted = client().submitted();
+    for (const detail::task::Seat& seat : board.seats()) {
+        stats.completed += seat.completed.load(std::memory_order_relaxed);
+        stats.failed += seat.failed.load(std::memory_order_relaxed);
+    }
+    const detail::task::Control::Losses losses = board.control.losses();
+    stats.failed += losses.casualties;
+    stats.cancelled = client().cancelled();
+    stats.timed_out = losses.timed_out;
+    stats.retried = losses.retried;
+    stats.workers_recycled = board.control.workers_recycled.load(std::memory_order_relaxed);
+    stats.workers_started = board.control.workers_started.load(std::memory_order_relaxed);
+    stats.workers_died = board.control.workers_died.load(std::memory_order_relaxed);
+    return stats;
+}
+
+PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {
+    return detail::log::timings_of(client().board().control.number);
+}
+
+PROCPOOL_DECL void PoolBase::write_trace_to(const std::string& path) const {
+    detail::log::write_trace(path, client().board().control.number);
+}
+
+}  // namespace procpool

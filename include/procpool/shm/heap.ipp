@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/core/error.hpp>
+#include <procpool/core/platform.hpp>
+#include <procpool/os/memory.hpp>
+#include <procpool/shm/heap.hpp>
+#include <procpool/shm/pages.hpp>
+#include <procpool/shm/space.hpp>
+
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <optional>
+
+namespace procpool::inline v0::detail::shm {
+
+/// A heap's mapping, and the owner's notes of it.
+class Heap::Blocks {
+public:
+    [[nodiscard]] void* allocate(std::size_t size) {
+        if (size > mapping_.size()) { throw SharedMemoryExhausted{size}; }  // also what would wrap when rounded up
+        size = rounded(size);
+        const bool large = size >= os::checked_commit;
+        std::byte* memory = nullptr;
+        {
+            const std::lock_guard guard{mutex_};
+            const std::optional<std::size_t> offset = space_.take(size + gap_behind(size));
+            if (!offset) { throw SharedMemoryExhausted{size}; }
+            memory = mapping_.data() + *offset;
+            try {
+                if (!large) { charge(*offset, size); }
+                pages_.add(*offset, size);
+            } catch (...) {
+                space_.release(*offset);
+                throw;
+            }
+        }
+        if (!large) {
+            std::memset(memory, 0, size);
+            return memory;
+        }
+        try {
+            commit_large(memory, size);
+        } catch (...) {
+            free_large(memory, size);
+            throw;
+        }
+        return memory;
+    }
+
+    void deallocate(void* memory, std::size_t size) noexcept {
+        size = rounded(size);
+        if (size >= os::checked_commit) {
+            free_large(static_cast<std::byte*>(memory), size);
+            return;
+        }
+        const std::lock_guard guard{mutex_};
+        space_.release(offset_of(static_cast<std::byte*>(memory)));
+        freed_ += size;
+        if (freed_ < keep_warm) { return; }
+        freed_ = 0;
+        if (free_warm_bytes() > keep_warm) { static_cast<void>(shed()); }
+    }
+
+    [[nodiscard]] bool hold(const void* address) const noexcept {
+        const auto* const byte = static_cast<const std::byte*>(address);
+        return byte >= mapping_.data() && byte < mapping_.data() + mapping_.size();
+    }
+
+    [[nodiscard]] std::size_t free_bytes() {
+        const std::lock_guard guard{mutex_};
+        return space_.free_bytes();
+    }
+
+private:
+    [[nodiscard]] static std::size_t rounded(std::size_t size) noexcept {
+        return round_up(size == 0 ? 1 : size, cache_line);
+    }
+    /// Behind a large block lies a page that belongs to no block, so that a loop which runs a little too far meets no
+    /// other one. It is not protected: the workers that there are would not see that, and those forked while it is
+    /// would see it when it is part of a block.
+    [[nodiscard]] static std::size_t gap_behind(std::size_t size) noexcept {
+        constexpr std::size_t large = std::size_t{64} << 10;
+        return size < large ? cache_line : os::page_size;
+    }
+    [[nodiscard]] std::size_t offset_of(const std::byte* memory) const noexcept {
+        return static_cast<std::size_t>(memory - mapping_.data());
+    }
+
+    /// Effects: the pages of a small block that are not there yet may be touched. Throws: SharedMemoryExhausted.
+    /// Requires: mutex_ is held.
+    void charge(std::size_t offset, std::size_t size) {
+        const std::size_t fresh = round_up(offset + size, os::page_size) - offset / os::page_size * os::page_size -
+                                  pages_.bytes_touched(offset, size);
+        if (fresh == 0) { return; }
+        try {
+            os::own_budget.charge(fresh);
+        } catch (const SharedMemoryExhausted&) {
+            if (!shed()) { throw; }
+            os::own_budget.charge(fresh);
+        }
+    }
+
+    /// Effects: the memory is there, and zero. Throws: SharedMemoryExhausted.
+    void commit_large(std::byte* memory, std::size_t size) {
+        clear(memory, size);
+        try {
+            os::commit(memory, size);
+        } catch (const SharedMemoryExhausted&) {
+            {
+                const std::lock_guard guard{mutex_};
+                if (!shed()) { throw; }
+            }
+            os::commit(memory, size);
+        }
+    }
+
+    void free_large(std::byte* memory, std::size_t size) noexcept {
+        const bool gone = os::give_back(memory, size);
+        const std::lock_guard guard{mutex_};
+        if (gone) { pages_.remove(offset_of(memory), size); }
+        space_.release(offset_of(memory));
+    }
+
+    /// Requires: mutex_ is held.
+    [[nodiscard]] std::size_t free_warm_bytes() const noexcept {
+        std::size_t warm = 0;
+        space_.for_each_free([&](std::size_t offset, std::size_t size) { warm += pages_.bytes_within(offset, size); });
+        return warm;
+    }
+    /// Effects: the memory of free blocks is given back. Returns: whether there was any. Requires: mutex_ is held.
+    bool shed() noexcept {
+        bool any = false;
+        space_.for_each_free([&](std::size_t offset, std::size_t size) {
+            if (pages_.bytes_within(offset, size) == 0 || !os::give_back(mapping_.data() + offset, size)) { return; }
+            pages_.remove(offset, size);
+            any = true;
+        });
+        return any;
+    }
+
+    /// Whole pages are dropped, so that they read as zero; the rest is overwritten.
+    static void clear(std::byte* memory, std::size_t size) noexcept {
+        if (!os::give_back(memory, size)) {
+            std::memset(memory, 0, size);
+            return;
+        }
+        const std::size_t head = round_up(reinterpret_cast<std::uintptr_t>(memory), os::page_size) -
+                                 reinterpret_cast<std::uintptr_t>(memory);
+        const std::size_t tail = (reinterpret_cast<std::uintptr_t>(memory) + size) % os::page_size;
+        std::memset(memory, 0, head);
+        std::memset(memory + size - tail, 0, tail);
+    }
+
+    os::Mapping mapping_ = os::Mapping::reserve(os::generous_reservation(), os::least_reservation);
+    std::mutex mutex_;  // of the owner's threads only: no other process allocates here; guards what follows
+    Space space_{mapping_.size()};
+    Pages pages_;
+    std::size_t freed_ = 0;  // since the last look at what is warm
+};
+
+PROCPOOL_DECL Heap::Heap() : blocks_(new Blocks) {}
+PROCPOOL_DECL Heap::~Heap() { delete blocks_; }
+
+PROCPOOL_DECL Heap& Heap::of_this_process() {
+    return heaps_.get([] { return new Heap; });
+}
+
+PROCPOOL_DECL void* Heap::allocate(std::size_t size) { return blocks_->allocate(size); }
+
+PROCPOOL_DECL void Heap::deallocate(void* memory, std::size_t size) noexcept {
+    if (is_mine()) { blocks_->deallocate(memory, size); }
+}
+
+PROCPOOL_DECL bool Heap::holds(const void* address) const noexcept { return blocks_->hold(address); }
+
+PROCPOOL_DECL std::size_t Heap::free_bytes() { return blocks_->free_bytes(); }
+
+PROCPOOL_DECL const Heap* heap_of(const void* address) noexcept {
+    for (const Heap* heap = Heap::heaps_.newest(); heap != nullptr; heap = heap->inherited_) {
+        if (heap->holds(address)) { return heap; }
+    }
+    return nullptr;
+}
+
+}  // namespace procpool::detail::shm
