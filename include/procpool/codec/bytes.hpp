@@ -6,6 +6,7 @@
 
 #include <procpool/codec/nesting.hpp>
 #include <procpool/core/config.hpp>
+#include <procpool/core/error.hpp>  // CodecError, which Codecs throw
 
 #include <cstddef>
 #include <cstdint>
