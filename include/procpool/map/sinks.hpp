@@ -63,15 +63,21 @@ struct Piece {
 /// Pieces in the order of their items, however they come.
 class Pieces {
 public:
+    Pieces() noexcept;
+    Pieces(const Pieces&) = delete;
+    Pieces& operator=(const Pieces&) = delete;
+    ~Pieces();
+
     /// Requires: there is no piece with the same first item.
     void add(std::unique_ptr<Piece> piece);
     /// Returns: the piece with the lowest items; null when there is none.
-    [[nodiscard]] const Piece* lowest() const noexcept { return heap_.empty() ? nullptr : heap_.front().get(); }
+    [[nodiscard]] const Piece* lowest() const noexcept { return lowest_; }
     /// Requires: lowest() != nullptr.
     [[nodiscard]] std::unique_ptr<Piece> take_lowest() noexcept;
 
 private:
-    std::vector<std::unique_ptr<Piece>> heap_;
+    std::vector<Piece*> heap_;  // owned
+    const Piece* lowest_ = nullptr;
 };
 
 class NoResults final : public ResultSink {
