@@ -31,7 +31,7 @@ template <class T>
 concept EigenObject = is_eigen_base_v<T> && requires(const T& object) {
     []<class Derived>(const Eigen::PlainObjectBase<Derived>&) {}(object);
 };
-/// What refers to others, and is computed when it is assigned.
+/// An object that refers to others, and is computed when it is assigned.
 template <class T>
 concept EigenExpression = is_eigen_base_v<T> && !EigenObject<T>;
 

@@ -20,7 +20,8 @@ namespace procpool::inline v0::detail::codec {
 template <class T>
 concept Json = nlohmann::detail::is_basic_json<T>::value;
 
-/// What it holds, then that: it arrives as it was, down to the kinds of its numbers and the order of its members.
+/// Writes the kind of the value, then the value: it arrives as it was, down to the kinds of its numbers and the order
+/// of its members.
 template <Json J>
 struct JsonCodec {
     using Kind = nlohmann::detail::value_t;

@@ -7,22 +7,15 @@
 using namespace procpool;
 using namespace procpool_test;
 
-static_assert(Engine<ForkEngine> && Engine<ThreadEngine> && Engine<InlineEngine>);
+static_assert(Engine<ForkEngine> && Engine<ThreadEngine> && Engine<InlineEngine> && Engine<AnyEngine>);
 static_assert(!Engine<int> && !Engine<detail::engine::ThreadCrew>);
-static_assert(ForkEngine::contains_crashes && !ThreadEngine::contains_crashes && !InlineEngine::contains_crashes);
-static_assert(!ForkEngine::shares_memory && ThreadEngine::shares_memory && InlineEngine::shares_memory);
 
 namespace {
 
-struct WithoutCrew : ThreadEngine {
-    using Crew = int;
+struct WithoutReference {
+    static detail::engine::Traits traits();
 };
-static_assert(!Engine<WithoutCrew>);
-struct WithoutTraits {
-    using Crew = detail::engine::ThreadCrew;
-    static void prepare() {}
-};
-static_assert(!Engine<WithoutTraits>);
+static_assert(!Engine<WithoutReference>);
 
 }  // namespace
 
@@ -39,14 +32,24 @@ TEST_CASE("what an address means to workers depends on where it lies and where t
     const int on_stack = 0;
     static int a_static = 0;
     void* const shared = detail::shm::Heap::of_this_process().allocate(8);
-    CHECK(ForkEngine::place_of(&on_stack) == Place::private_);
-    CHECK(ForkEngine::place_of(&a_static) == Place::common);
-    CHECK(ForkEngine::place_of(shared) == Place::shared);
-    CHECK(ForkEngine::place_of(nullptr) == Place::common);
-    CHECK(ForkEngine::place_of(reinterpret_cast<const void*>(&answer_code)) == Place::common);
-    CHECK(ForkEngine::place_of(reinterpret_cast<const void*>(std::uintptr_t{12345})) ==
+    CHECK(ForkEngine::traits().place_of(&on_stack) == Place::private_);
+    CHECK(ForkEngine::traits().place_of(&a_static) == Place::common);
+    CHECK(ForkEngine::traits().place_of(shared) == Place::shared);
+    CHECK(ForkEngine::traits().place_of(nullptr) == Place::common);
+    CHECK(ForkEngine::traits().place_of(reinterpret_cast<const void*>(&answer_code)) == Place::common);
+    CHECK(ForkEngine::traits().place_of(reinterpret_cast<const void*>(std::uintptr_t{12345})) ==
           Place::common);  // no address at all
-    CHECK(ThreadEngine::place_of(&on_stack) == Place::shared);
-    CHECK(InlineEngine::place_of(&on_stack) == Place::shared);
+    CHECK(ThreadEngine::traits().place_of(&on_stack) == Place::shared);
+    CHECK(InlineEngine::traits().place_of(&on_stack) == Place::shared);
     detail::shm::Heap::of_this_process().deallocate(shared, 8);
+}
+
+TEST_CASE("an engine tells what its workers share and contain") {
+    CHECK(ForkEngine::traits().contains_crashes);
+    CHECK_FALSE(ThreadEngine::traits().contains_crashes);
+    CHECK_FALSE(InlineEngine::traits().contains_crashes);
+    CHECK_FALSE(ForkEngine::traits().shares_memory);
+    CHECK(ThreadEngine::traits().shares_memory);
+    CHECK(InlineEngine::traits().shares_memory);
+    CHECK(InlineEngine::traits().most_workers == 1);
 }

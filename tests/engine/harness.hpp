@@ -105,12 +105,12 @@ template <procpool::Engine E>
 class Bench {
 public:
     Bench(std::uint32_t capacity, procpool::detail::worker::Setup setup)
-        : client_(new cli::Client(capacity, 2 * setup.workers + 2, E::place_of, !E::shares_memory)) {
+        : client_(new cli::Client(capacity, 2 * setup.workers + 2, E::traits().place_of, !E::traits().shares_memory)) {
         try {
-            E::prepare();
+            E::traits().prepare();
             client_->board().control.workers = setup.workers;
             client_->board().control.spinners = static_cast<std::uint32_t>(procpool::detail::os::affinity_cpus() - 1);
-            client_->set_crew(std::make_unique<typename E::Crew>(*client_, std::move(setup)));
+            client_->set_crew(E::traits().make_crew(*client_, std::move(setup)));
         } catch (...) {
             delete client_;
             throw;

@@ -279,7 +279,7 @@ TEST_CASE("a worker is killed at every point of small tasks while it cannot be r
         refuser.allow();
         Pool pool{options_of()};
         if (row.point == FaultPoint::spinning && !some_may_spin(pool)) { return; }
-        wait_until([&] { return board_of(pool).from_workers.times_ready.load() == workers; }, "the workers to be ready",
+        wait_until([&] { return board_of(pool).from_workers.ready_count.load() == workers; }, "the workers to be ready",
                    recovery);
         refuser.refuse("fork", EAGAIN, 1);
         try {

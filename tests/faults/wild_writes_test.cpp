@@ -283,7 +283,7 @@ TEST_CASE("mail that is no mail keeps neither workers nor the end of the pool") 
     for (const std::uint64_t letter :
          {std::uint64_t{1}, std::uint64_t{40}, std::uint64_t{0xffffff}, ~std::uint64_t{0}}) {
         Pool pool{PoolOptions{.workers = 2, .queue_capacity = 64}};
-        for (detail::task::Mail& box : board_of(pool).mail()) {
+        for (detail::task::Mailbox& box : board_of(pool).mail()) {
             std::memcpy(static_cast<void*>(&box), &letter, sizeof letter);
         }
         CHECK(pool.broadcast([] { return 1; }) == std::vector{1, 1});
@@ -297,7 +297,7 @@ TEST_CASE("mail that is overwritten is delivered") {
     std::thread caller{[&] { answers = blocked.pool.broadcast([] { return 1; }); }};
     wait_until([&] { return board_of(blocked.pool).has_mail(); }, "mail");
     wait_until([&] { return blocked.pool.stats().submitted == 4; }, "mail for all");
-    for (detail::task::Mail& box : board_of(blocked.pool).mail()) {
+    for (detail::task::Mailbox& box : board_of(blocked.pool).mail()) {
         std::memset(static_cast<void*>(&box), 0, sizeof(std::uint64_t));
     }
     blocked.open();
@@ -475,11 +475,11 @@ TEST_CASE("the processes of workers are told by who forked them") {
     add(&board.from_workers, offsetof(detail::task::FromWorkers, reason_text));
     for (detail::task::Seat& seat : board.seats()) { add(&seat, offsetof(detail::task::Seat, crash)); }
     add(board.parkers().data(), board.parkers().size_bytes());
-    add(board.mail().data(), board.mail().size_bytes());
+    add(board.mailboxes().data(), board.mailboxes().size_bytes());
     for (std::uint32_t slot = 0; slot < 24; ++slot) {
         add(&board.all_slots()[slot], sizeof(detail::task::Slot));
         add(&board.all_slots()[slot].word, sizeof(std::uint64_t));
-        add(&board.tag(slot), sizeof(detail::task::Tag));
+        add(&board.label(slot), sizeof(detail::task::TaskLabel));
     }
     return places;
 }

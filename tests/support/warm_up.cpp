@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <procpool/log/chronicle.hpp>
+#include <procpool/log/shared_records.hpp>
 #include <procpool/shm/heap.hpp>
 
 #include "leak_check.hpp"
@@ -7,5 +7,5 @@
 /// Makes what the library keeps for the life of the program: the program heap, the chronicle and the process token.
 void leak_check_warm_up() {
     static_cast<void>(procpool::detail::shm::Heap::of_this_process());
-    static_cast<void>(procpool::detail::log::Chronicle::ensure());
+    static_cast<void>(procpool::detail::log::SharedRecords::ensure());
 }

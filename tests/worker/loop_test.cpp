@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/worker/loop.hpp>
+#include <procpool/worker/this_worker.hpp>
 
 #include "support/catch.hpp"
 #include "task/scratch_board.hpp"
@@ -26,11 +27,11 @@ namespace {
 
 std::atomic<int> after_task_calls{0};
 
-constexpr detail::worker::Host host{.place_of = place_in_this_process,
-                                    .before_result = [] {},
-                                    .after_task = [] { ++after_task_calls; },
-                                    .condemned = [] {},
-                                    .thread_ended = [] {}};
+constexpr detail::worker::WorkerHooks host{.place_of = place_in_this_process,
+                                           .before_result = [] {},
+                                           .after_task = [] { ++after_task_calls; },
+                                           .condemned = [] {},
+                                           .thread_ended = [] {}};
 
 std::uint64_t number_in(std::span<const std::byte> bytes) {
     std::uint64_t value = 0;
@@ -188,8 +189,8 @@ TEST_CASE("a task leaves nothing on its seat that another of its generation coul
     const ScratchBoard board{{1, 1, 1}};
     Loop loop{*board, 0, host};
     detail::task::Slot& slot = board.slot(0);
-    slot.traits.store(detail::task::Slot::special);
-    board->issue(0).traits.store(detail::task::Slot::special);
+    slot.traits.store(detail::task::Slot::limited);
+    board->issue(0).traits.store(detail::task::Slot::limited);
     board->issue(0).timeout.store(1'000'000'000);
     submit(board, 0, 0, [](TaskFrame& frame) {
         frame.host.start_items(0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/worker/process.hpp>
+#include <procpool/worker/this_worker.hpp>
 
 #include "engine/harness.hpp"
 #include "os/in_child.hpp"
@@ -170,7 +171,7 @@ TEST_CASE("a finalizer runs in every worker that leaves and in none that is kill
                 throw 1;  // nobody hears it
             };
             const ForkBench bench{4, std::move(setup)};
-            wait_until([&] { return bench->board().from_workers.times_ready.load() == 3; }, "workers");
+            wait_until([&] { return bench->board().from_workers.ready_count.load() == 3; }, "workers");
             bench->stop(end);
             CHECK(bench->join(Deadline::after(20s)));
         }

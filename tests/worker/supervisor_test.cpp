@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/worker/supervisor.hpp>
+#include <procpool/worker/this_worker.hpp>
 
 #include "engine/harness.hpp"
 #include "os/in_child.hpp"

@@ -324,8 +324,7 @@ private:
     std::uint32_t fresh_ = 0;  // this slot and those after it have not been used yet
     std::uint32_t hand_ = 0;   // where the next sweep continues
     std::int64_t issued_ = 0;
-    std::int64_t released_ =
-        0;  // references, by the owner of mutex_; more than are issued, where some were retained
+    std::int64_t released_ = 0;   // references, by the owner of mutex_; more than are issued, where some were retained
     std::uint32_t open_for_ = 0;  // calls
     std::uint32_t callers_ = 0;   // of those that wait in it
     std::uint32_t open_until_join_ = 0;

@@ -107,7 +107,7 @@ namespace procpool::inline v0::detail::client {
         }
         const std::uint32_t place = board_.issue(index).place.load(std::memory_order_relaxed);
         if ((place & task::Issue::mailed) != 0) {
-            board_.mail()[place & ~task::Issue::mailed].put(offer);  // where it is, most likely
+            board_.mailboxes()[place & ~task::Issue::mailed].put(offer);  // where it is, most likely
             continue;
         }
         task::Ring& ring = board_.queue.ring(place);

@@ -38,6 +38,7 @@ public:
     [[nodiscard]] Client* get() const noexcept { return client_; }
     [[nodiscard]] Client& operator*() const noexcept { return *client_; }
     [[nodiscard]] Client* operator->() const noexcept { return client_; }
+    [[nodiscard]] bool is_mine() const noexcept;
     /// Gives the reference to the caller.
     [[nodiscard]] Client* detach() noexcept { return std::exchange(client_, nullptr); }
 

@@ -102,7 +102,7 @@ PROCPOOL_DECL std::uint32_t Client::acquire(Lock& lock, const Submission& submis
 PROCPOOL_DECL bool Client::take_fresh() {
     if (fresh_ == notes_.size()) { return false; }
     constexpr std::uint32_t together = 64;
-    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::Tag) + sizeof(SlotNotes) +
+    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::TaskLabel) + sizeof(SlotNotes) +
                                   2 * sizeof(std::uint64_t);  // and two places in a ring
     if (fresh_ % together == 0) { os::own_budget.charge(together * bytes); }
     add_free(fresh_++);
@@ -142,26 +142,26 @@ PROCPOOL_DECL Ticket Client::publish(Lock& lock, std::uint32_t index, const Subm
     task::Issue& issue = board_.issue(index);
     task.code = reinterpret_cast<std::uintptr_t>(submission.code);
     task.result_bytes = 0;  // what a worker leaves that dies in the middle of many items must not be the last task's
-    const bool special = submission.timeout.count() > 0 || submission.retries > 0;
-    if (special) {  // most tasks do without the second line
+    const bool limited = submission.timeout.count() > 0 || submission.retries > 0;
+    if (limited) {  // most tasks do without the second line
         issue.timeout.store(std::max<std::int64_t>(0, submission.timeout.count()), std::memory_order_relaxed);
         issue.retries = static_cast<std::uint16_t>(std::min<std::uint32_t>(submission.retries, UINT16_MAX));
         task.attempt = 0;
     }
     const bool labelled = !submission.label.empty();
-    const bool traced = board_.control.number != 0;
-    const int traits = (special ? task::Slot::special : 0) | (labelled ? task::Slot::labelled : 0) |
+    const bool traced = board_.control.trace_id != 0;
+    const int traits = (limited ? task::Slot::limited : 0) | (labelled ? task::Slot::labelled : 0) |
                        (traced ? task::Slot::traced : 0) |
                        (submission.worker != Submission::any_worker ? task::Slot::mailed : 0) |
                        (submission.keeps_slot ? task::Slot::staying : 0);
     task.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     issue.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     if (traced) [[unlikely]] {
-        board_.tag(index).queued = log::trace_time();
-        board_.tag(index).started.store(0, std::memory_order_relaxed);
+        board_.label(index).queued = log::trace_time();
+        board_.label(index).started.store(0, std::memory_order_relaxed);
     }
     if (labelled) {
-        board_.tag(index).set_label(submission.label);
+        board_.label(index).set(submission.label);
         const std::lock_guard guard{label_mutex_};
         labels_.resize(notes_.size());
         labels_[index] = submission.label;

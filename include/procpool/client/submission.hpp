@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Submission: a task as a client gets it, without its payload. submit(): hands it over, for code that knows the task's types and
-/// not the Client.
+/// Submission: a task as a client gets it, without its payload. submit(): hands it over, for code that knows the task's
+/// types and not the Client.
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>

@@ -18,7 +18,7 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// What a CodecError about an address says its reader can do instead.
+/// Returns: what a program can do instead of sending an address, for the text of a CodecError.
 [[nodiscard]] std::string address_advice();
 
 /// Effects: writes the address, which a value of type `holder` holds. Throws: CodecError, unless it is null or in

@@ -252,7 +252,7 @@ concept NamesBytes = requires(T& value) {
 }
 &&type_text<T>().starts_with("cereal::BinaryData<");
 
-/// What both archives share: how values are handed to them, and how deep they reach.
+/// The part that both archives share: how values are handed to them, and how deep they reach.
 template <class Archive>
 class ArchiveSyntax {
 public:

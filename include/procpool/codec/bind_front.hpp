@@ -173,7 +173,7 @@ namespace procpool::inline v0 {
 
 /// Returns: a function object that calls f(values..., args...) for any args. The values may be of any encodable type,
 /// where a closure may only capture trivially copyable ones; they arrive as arguments do: literals and
-/// std::string_views as std::string, a SharedArray as a span of it. What is passed as an rvalue is moved. Throws: what
+/// std::string_views as std::string, a SharedArray as a span of it. Rvalues are moved. Throws: what
 /// copying or moving the values throws; CodecError for a null pointer to characters.
 template <class F, class... Values>
 [[nodiscard]] auto bind_front(F&& f, Values&&... values) {

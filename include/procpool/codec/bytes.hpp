@@ -6,6 +6,7 @@
 
 #include <procpool/codec/nesting.hpp>
 #include <procpool/core/config.hpp>
+#include <procpool/core/error.hpp>  // CodecError, which Codecs throw
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +16,7 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// What an address means to the process that will decode the bytes.
+/// Visibility of an address: its meaning for the process that will decode the bytes.
 enum class Visibility : std::uint8_t {
     everywhere,    ///< the same there: code, constants and statics of the program, null; or no address at all
     shared,        ///< in shared memory: the same bytes there
@@ -103,8 +104,8 @@ class Reader {
     using VisibilityOf = detail::codec::VisibilityOf;
 
 public:
-    /// where: what an address in the bytes is to this process; only `shared` ones are accepted. The parent asks it of
-    /// addresses that come from workers, which may have been overwritten; workers believe those of their parent.
+    /// where: the meaning of an address in the bytes for this process; only `shared` ones are accepted. The parent asks
+    /// it of addresses that come from workers, which may have been overwritten; workers believe those of their parent.
     explicit Reader(std::span<const std::byte> bytes,
                     VisibilityOf where = detail::codec::visibility_in_this_process) noexcept
         : at_(bytes.data()),

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// A call, f(args...), as it is made in another process: what it is made with, what comes of it, and its bytes.
+/// A call, f(args...), as it is made in another process: its arguments, its result, and their bytes.
 
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/mistake.hpp>
@@ -49,7 +49,7 @@ inline constexpr bool outlives_reader_v = is_span_v<T> || !holds_view<T>();
 /// How a call reaches its function; the first that compiles is taken.
 enum class CallForm { impossible, direct, with_stop_token, with_pointers, with_pointers_and_stop_token };
 
-/// What a call gives that cannot be made, so that its error is the only one: it converts to anything.
+/// The result of a call that cannot be made. It converts to anything, so that the call's error is the only one.
 struct this_call_is_refused {
     template <class T>
     operator T() const noexcept;
@@ -109,11 +109,11 @@ struct Call {
 template <class F, class... Args>
 using call_t = Call<std::decay_t<F>, Args...>;
 
-/// What a call's arguments are decoded as: a std::tuple.
+/// The std::tuple that a call's arguments are decoded as.
 template <class F, class... Args>
 using arguments_t = typename call_t<F, Args...>::Arguments;
 
-/// What a call returns, by value; void included.
+/// The type that a call returns, by value; void included.
 template <class F, class... Args>
 using task_result_t = typename call_t<F, Args...>::Result;
 
@@ -169,7 +169,7 @@ constexpr auto require_call() {
     require_sendable<F>();
     (require_travels<wire_type_t<Args>>(), ...);
     if constexpr (call_t<F, Args...>::form == CallForm::impossible) {
-        if constexpr (may_be_function_v<std::decay_t<F>>) {  // or else it has been told
+        if constexpr (may_be_function_v<std::decay_t<F>>) {  // or else require_sendable() has said it
             static_cast<void>(sizeof(NotCallable<mistake_t<std::decay_t<F>, passed_t<wire_type_t<Args>>...>,
                                                  std::decay_t<F>, passed_t<wire_type_t<Args>>...>));
         }

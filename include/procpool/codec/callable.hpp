@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What can be called in another process: pointers to code, closures that are nothing but bytes, and function objects
-/// that are encodable. A closure's bytes are searched for addresses that mean nothing to the receiver.
+/// Callables that travel to another process: pointers to code, closures that are nothing but bytes, and function
+/// objects that are encodable. A closure's bytes are searched for addresses that mean nothing to the receiver.
 
 #include <procpool/codec/address.hpp>
 #include <procpool/codec/captured.hpp>
@@ -54,7 +54,7 @@ namespace procpool::inline v0 {
 /// Returns: f, allowed to refer to memory that workers have only a copy of: right for tables that were loaded before
 /// the pool was built, wrong for what changes after that, or lies on the stack of a function that has returned. Memory
 /// that is certain to be newer than the workers is refused when the task is submitted; memory that was freed before
-/// they were forked, and is used again, cannot be told from what it was.
+/// they were forked, and is used again, cannot be distinguished from what it was.
 template <class F>
 [[nodiscard]] auto snapshot(F&& f) {
     using Function = std::decay_t<F>;
@@ -168,7 +168,7 @@ constexpr auto require_sendable() {
         static_cast<void>(sizeof(not_a_function<Function>));
     } else if constexpr (!Sendable<F>) {
         if constexpr (Visitable<Function>) {
-            require_travels<Function>();  // tells which member
+            require_travels<Function>();  // says which member
         } else {
             static_cast<void>(sizeof(not_sendable<Function>));
         }

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What the compiler knows of the members of a class that cannot be taken apart, such as a closure: whether there may
-/// be an address among them, and whether a certain word is one.
+/// Finds addresses among the members of a class that cannot be taken apart, such as a closure: whether there may be
+/// one, and whether a certain word is one.
 
 #include <procpool/codec/plain.hpp>
 
@@ -172,7 +172,7 @@ private:
     bool found_ = false;
 };
 
-/// Whether may_be_captured() tells numbers from addresses.
+/// Whether may_be_captured() distinguishes numbers from addresses.
 inline constexpr bool numbers_are_told_apart = true;
 
 #else

@@ -18,7 +18,7 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// A union that nobody can look into, but too small for a pointer.
+/// A union, which cannot be looked into, but too small for a pointer.
 template <class T>
 inline constexpr bool is_small_union_v = std::is_union_v<T> && sizeof(T) < sizeof(void*);
 
@@ -160,7 +160,7 @@ enum class Obstacle {
     refers,        ///< it is an iterator, a view or the like of a pointer
     hidden,        ///< its bytes can be copied, but may hide a pointer
     closure,       ///< what it captured cannot be copied as bytes
-    not_visitable  ///< it is an aggregate whose fields cannot be told
+    not_visitable  ///< it is an aggregate whose fields cannot be found
 };
 
 template <class T>
@@ -222,7 +222,7 @@ struct path {};
 /// A member of an aggregate, counted from 1.
 template <std::size_t number, class T>
 struct member {};
-/// What a container, pair, optional or other Codec has for its parts, counted from 1.
+/// A part of a container, pair, optional or other Codec, counted from 1.
 template <std::size_t number, class T>
 struct part {};
 

@@ -93,7 +93,7 @@ struct BuiltInCodec<List, StandardKind::forward_list> {
     }
 };
 
-/// Containers of keys. What was sorted arrives sorted, so that each key goes to the end at once.
+/// Containers of keys. Sorted keys arrive sorted, so each goes to the end in constant time.
 template <class Set>
 struct BuiltInCodec<Set, StandardKind::set> {
     using Key = typename Set::key_type;

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// encode_category(), decode_category(): an error category is told by its address, and its functions are virtual. An
-/// address in bytes may be anything, so nothing is called through it before it has proved to be a category of this
+/// encode_category(), decode_category(): an error category is identified by its address, and its functions are virtual.
+/// An address in bytes may be anything, so nothing is called through it before it has proved to be a category of this
 /// process.
 
 #include <procpool/codec/bytes.hpp>

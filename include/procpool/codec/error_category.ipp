@@ -82,8 +82,8 @@ word_in_module(std::uintptr_t address) noexcept {
 }
 
 /// The object begins with the address of its class's table of virtual functions, before which the
-/// std::type_info of the class is found; that begins with the address of a table too, which tells classes with a single
-/// base, and has its base as third word (Itanium C++ ABI, 2.5.2 and 2.9.5). A category with several bases is not
+/// std::type_info of the class is found; that begins with the address of a table too, which identifies classes with a
+/// single base, and has its base as third word (Itanium C++ ABI, 2.5.2 and 2.9.5). A category with several bases is not
 /// recognised. Other words in a module may look alike, so the first functions of the table must be code.
 [[gnu::cold]] PROCPOOL_DECL bool is_category(std::uintptr_t address) noexcept {
     const auto address_of = [](const std::type_info& type) { return reinterpret_cast<std::uintptr_t>(&type); };

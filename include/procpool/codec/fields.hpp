@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What an aggregate is made of, learned by asking what it can be initialised with: how many fields it has, and whether
+/// The fields of an aggregate, found by trying what it can be initialised with: how many fields it has, and whether
 /// all of them are of a kind. Boost.PFR answers this too, but not for aggregates with C arrays, bit-fields, bases or
 /// anonymous unions.
 
@@ -55,7 +55,7 @@ struct AnyFieldThat {
 template <std::size_t, class Initialiser>
 using Each = Initialiser;
 
-/// What has initialisers at all; those of bases come before those of fields.
+/// A class that is initialised field by field; those of bases come before those of fields.
 template <class T>
 concept AggregateClass = std::is_class_v<T> && std::is_aggregate_v<T>;
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// mistake_t: why a call cannot be made, as far as the function's type tells.
+/// mistake_t: why a call cannot be made, as far as the function's type shows.
 
 #include <procpool/codec/fields.hpp>
 
@@ -17,7 +17,7 @@ namespace procpool::inline v0::detail::codec {
 template <class... T>
 inline constexpr bool never = false;
 
-/// The parameters of a function as a TypeList, as far as its type tells; void for a generic lambda and its like.
+/// The parameters of a function as a TypeList, as far as its type shows; void for a generic lambda and its like.
 template <class F>
 struct parameters {
     using type = void;

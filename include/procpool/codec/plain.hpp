@@ -10,9 +10,8 @@
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
-#include <iterator>
 #include <memory>
-#include <span>  // also enable_borrowed_range
+#include <span>  // which needs what iterators and borrowed ranges are, too
 #include <type_traits>
 
 namespace procpool::inline v0 {

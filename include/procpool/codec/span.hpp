@@ -22,6 +22,9 @@ namespace procpool::inline v0::detail::codec {
 /// why: what its bytes do.
 [[noreturn]] void refuse_span(const char* why);
 
+/// Returns: bools that live as long as the Reader; sets their number.
+[[nodiscard]] bool* decode_bools(Reader& in, std::size_t& count);
+
 /// Lifetime: unless it lies in shared memory, what is decoded views memory of the Reader. Elements that cannot be
 /// moved, such as atomics, and those that do not travel themselves but may be in a SharedArray, can be in shared memory
 /// only.
@@ -60,10 +63,9 @@ struct BuiltInCodec<std::span<T, Extent>, StandardKind::other> {
         if constexpr (!(movable && Encodable<Element>)) {
             refuse_span("hold elements that cannot be copied");
         } else if constexpr (std::is_same_v<Element, bool>) {  // a vector<bool> has no bools to view
-            const auto bytes = Codec<std::vector<unsigned char>>::decode(in);
-            bool* const first = in.keep(std::make_unique<bool[]>(bytes.size())).get();
-            for (std::size_t i = 0; i != bytes.size(); ++i) { first[i] = bytes[i] != 0; }
-            return make(first, bytes.size());
+            std::size_t count = 0;
+            bool* const first = decode_bools(in, count);
+            return make(first, count);
         } else {
             auto& elements = in.keep(Codec<std::vector<Element>>::decode(in));
             return make(elements.data(), elements.size());

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// standard_kind_v<T>: what a class of the standard library is like, told by its name and its members, so that its
-/// header need not be included here, and may be included after this one.
+/// standard_kind_v<T>: the kind of a class of the standard library, found by its name, so that its header need not be
+/// included here, and may be included after this one.
 
 #include <procpool/core/type_text.hpp>
 

@@ -47,11 +47,19 @@ struct wire_type<std::basic_string_view<C, Traits>> {
     static type from(std::basic_string_view<C, Traits> text) { return type(text); }
 };
 
-/// An element of a std::vector<bool> is a proxy into it; as a value it is a bool.
-template <>
-struct wire_type<std::vector<bool>::reference> {
+/// A proxy of one bit that a std::vector<bool> gives for its elements. std::vector<bool> is looked at only for types
+/// that may be it, for that takes the compiler's time.
+template <class T>
+concept BitProxy = std::is_class_v<T> && requires(T& bit) {
+    bit.flip();
+} && std::is_same_v < T, typename std::vector < std::conditional_t < std::is_class_v<T>,
+bool, T >> ::reference > ;
+
+/// As a value it is a bool.
+template <BitProxy T>
+struct wire_type<T> {
     using type = bool;
-    static type from(const std::vector<bool>::reference& bit) noexcept { return bit; }
+    static type from(const T& bit) noexcept { return bit; }
 };
 
 template <class Argument>
@@ -101,8 +109,8 @@ struct BuiltInCodec<BasicTextArgument<C>, StandardKind::other> {
     }
 };
 
-/// What an argument is decoded as for a function that does not take the string it travels as: the same bytes, another
-/// type.
+/// as_pointer: the type of an argument for a function that does not take the string it travels as: the same bytes,
+/// another type.
 template <class Argument, class Stored = wire_type_t<Argument>>
 struct as_pointer {
     using type = Stored;

@@ -4,259 +4,46 @@
 /// \file
 /// set_log_sink(), log_to_stderr(): where the records of a program go.
 
-#include <procpool/core/deadline.hpp>
-#include <procpool/core/printable.hpp>
-#include <procpool/log/chronicle.hpp>
-#include <procpool/log/log.hpp>
+#include <procpool/core/config.hpp>
 #include <procpool/log/log_record.hpp>
-#include <procpool/os/identity.hpp>
-#include <procpool/os/process.hpp>
-#include <procpool/os/program_exit.hpp>
-#include <procpool/os/signals.hpp>
-#include <procpool/os/terminal.hpp>
-#include <procpool/os/yield.hpp>
 
-#include <array>
-#include <atomic>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
 #include <functional>
-#include <mutex>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <thread>
-#include <utility>
 
 namespace procpool::inline v0 {
 
 using LogFunction = std::function<void(const LogRecord&)>;
 
-namespace detail::log {
-
-/// The sink of one process, and the thread that gives it the records; there is none without a sink. Never destroyed. In
-/// a forked child it is not touched: a thread that the child has not may hold a lock of it.
-class LogSink {
-public:
-    /// Returns: the sink of this process; null when none was ever set.
-    [[nodiscard]] static LogSink* mine() noexcept {
-        LogSink* const newest = newest_.load(std::memory_order_acquire);
-        return newest != nullptr && os::is_process(newest->owner_) ? newest : nullptr;
-    }
-    /// Throws: SharedMemoryExhausted.
-    [[nodiscard]] static LogSink& of_this_process() {
-        if (LogSink* const known = mine()) { return *known; }
-        auto* const fresh = new LogSink;
-        LogSink* seen = newest_.load(std::memory_order_acquire);
-        while (seen == nullptr || !os::is_process(seen->owner_)) {
-            if (newest_.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
-                std::atexit([] {
-                    if (LogSink* const last = mine()) { last->end(); }
-                });
-                return *fresh;
-            }
-        }
-        delete fresh;
-        return *seen;
-    }
-
-    void set(LogFunction function, LogLevel level) {
-        if (delivering_) { throw std::logic_error("procpool: a log sink cannot set another"); }
-        const std::lock_guard one_at_a_time{setting_};
-        const bool any = static_cast<bool>(function);
-        if (!any) { chronicle_.journal.set_level(LogLevel::off); }
-        {
-            const std::lock_guard guard{mutex_};
-            drain();  // what was logged before is for the one before
-            function_ = std::move(function);
-        }
-        if (any) {
-            if (!thread_.joinable()) {
-                const os::AllSignalsBlocked inherited_by_the_thread;
-                thread_ = std::thread([this] { serve(); });
-            }
-            chronicle_.journal.set_level(level);
-        } else if (thread_.joinable()) {
-            stop_.store(true, std::memory_order_relaxed);
-            chronicle_.journal.reader.notify();
-            thread_.join();
-            stop_.store(false, std::memory_order_relaxed);
-        }
-    }
-
-    /// Effects: the sink has got all that was logged before, unless it does not return from a record before the
-    /// deadline. Does nothing within a sink.
-    void flush(Deadline deadline) noexcept {
-        if (delivering_) { return; }
-        if (const auto lock = lock_until(deadline)) { drain(); }
-    }
-
-    /// How long the end of a pool, a Process or the program waits for a sink that does not return.
-    static constexpr std::chrono::seconds patience{3};
-
-private:
-    LogSink() : owner_(os::process_token()), chronicle_(log::Chronicle::own()) {}
-
-    /// The program ends: its statics are about to be destroyed.
-    void end() noexcept {
-        if (delivering_) { return; }
-        chronicle_.journal.set_level(LogLevel::off);
-        if (const auto lock = lock_until(Deadline::after(patience))) {
-            drain();
-            function_ = nullptr;
-        }
-    }
-
-    /// The standard library has no timed mutex on the steady clock under ThreadSanitizer, and this is rare: a sink that
-    /// takes long.
-    [[nodiscard]] std::unique_lock<std::mutex> lock_until(Deadline deadline) noexcept {
-        std::unique_lock lock{mutex_, std::defer_lock};
-        if (deadline.is_never()) {
-            lock.lock();
-        } else {
-            while (!lock.try_lock() && !deadline.passed()) { os::nap(); }
-        }
-        return lock;
-    }
-
-    void serve() noexcept {
-        os::name_process("procpool:log");  // the thread, that is
-        // Who is to notify it may be killed in between, and a record may come late because its writer is stopped, so it
-        // looks again.
-        constexpr std::chrono::milliseconds now_and_then{100};
-        while (!stop_.load(std::memory_order_relaxed)) {
-            {
-                const std::lock_guard guard{mutex_};
-                drain();
-            }
-            chronicle_.journal.reader.park(Deadline::after(now_and_then));
-        }
-    }
-
-    /// Requires: mutex_ is held.
-    void drain() noexcept {
-        const os::InProgramCode here;
-        delivering_ = true;
-        chronicle_.journal.drain(
-            [](std::int32_t pid) { return os::is_gone(pid); },
-            [this](const log::JournalEntry& entry) {
-                const std::chrono::nanoseconds since_epoch{entry.time};
-                deliver({.level = entry.level,
-                         .time =
-                             std::chrono::system_clock::time_point{
-                                 std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch)},
-                         .text = entry.text.view(),
-                         .pid = entry.pid,
-                         .worker = entry.worker,
-                         .task = entry.task,
-                         .label = entry.label.view(),
-                         .pool = entry.pool.view()});
-            });
-        if (const std::uint64_t dropped = chronicle_.journal.dropped(); dropped != told_dropped_) {
-            const std::string text =
-                std::to_string(dropped - std::exchange(told_dropped_, dropped)) + " log records were lost";
-            deliver({.level = LogLevel::warning,
-                     .time = std::chrono::system_clock::now(),
-                     .text = text,
-                     .pid = os::this_process()});
-        }
-        delivering_ = false;
-    }
-
-    void deliver(const LogRecord& record) noexcept {
-        if (!function_) { return; }
-        try {
-            function_(record);
-        } catch (...) {  // there is nobody left to tell
-        }
-    }
-
-    const os::Token owner_;
-    log::Chronicle& chronicle_;
-    std::mutex setting_;
-    std::mutex mutex_;  // of what follows; the sink is called under it
-    LogFunction function_;
-    std::uint64_t told_dropped_ = 0;
-    std::thread thread_;  // guarded by setting_
-    std::atomic<bool> stop_{false};
-
-    static inline constinit std::atomic<LogSink*> newest_{nullptr};
-    static inline constinit thread_local bool delivering_ = false;  // the caller is in a sink
-};
-
-/// Effects: processes forked from now on can log; a sink may be set later. Throws: SharedMemoryExhausted.
-inline void prepare_log() { static_cast<void>(log::Chronicle::ensure()); }
-
-/// "2026-01-31 14:05:09.120 warning procpool:3[4711] task 17 'resize': text", on one line: what tasks and labels
-/// contain cannot end it.
-[[nodiscard]] inline std::string line_of(const LogRecord& record) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(record.time);
-    std::tm local{};
-    ::localtime_r(&seconds, &local);
-    std::array<char, 32> date{};
-    const std::size_t size = std::strftime(date.data(), date.size(), "%Y-%m-%d %H:%M:%S", &local);
-    const auto milliseconds =
-        std::chrono::duration_cast<std::chrono::milliseconds>(record.time.time_since_epoch()).count() % 1000;
-    std::string line{date.data(), size};
-    line.append(".").append(std::to_string(1000 + milliseconds), 1);
-    line.append(" ").append(to_string(record.level)).append(" ");
-    core::append_printable(line, record.pool.empty() ? std::string_view{"procpool"} : record.pool);
-    if (record.worker != LogRecord::no_worker) { line.append(":").append(std::to_string(record.worker)); }
-    line.append("[").append(std::to_string(record.pid)).append("]");
-    if (record.task != 0) { line.append(" task ").append(std::to_string(record.task)); }
-    if (!record.label.empty()) {
-        line += " '";
-        core::append_printable(line, record.label);
-        line += "'";
-    }
-    line += ": ";
-    core::append_printable(line, record.text);
-    line += '\n';
-    return line;
-}
-
-}  // namespace detail::log
-
-/// Effects: the sink gets every record of at least this level: what tasks and the program give to log(), and what
+/// Gives every record of at least this level to the sink: what tasks and the program give to log(), and what
 /// happens to workers: debug when one starts, info when one is recycled, warning when a task is lost with its worker,
 /// is run again or exceeds its timeout, and when a worker cannot be replaced for now, error when a pool breaks, a
 /// callback throws or a Process ends by an exception or a signal. It is called by one thread at a time: by one of the
-/// library's, or by who joins a pool or sets another sink, and has got a pool's or Process's records when join() or the
-/// destructor returns. What it throws is ignored; it must not set a sink, nor wait for a thread that may join a pool.
-/// An empty sink ends it. A forked child, a worker included, has its parent's sink until it sets its own. Throws:
+/// library's, or by one that joins a pool or sets another sink, and has got a pool's or Process's records when join()
+/// or the destructor returns. What it throws is ignored; it must not set a sink, nor wait for a thread that may join a
+/// pool. An empty sink ends it. A forked child, a worker included, has its parent's sink until it sets its own. Throws:
 /// SharedMemoryExhausted; std::system_error when no thread can be had; std::logic_error in a sink.
-inline void set_log_sink(LogFunction sink, LogLevel level = LogLevel::info) {
-    detail::log::LogSink::of_this_process().set(std::move(sink), level);
-}
+void set_log_sink(LogFunction sink, LogLevel level = LogLevel::info);
 
-/// Effects: the sink has got all that was logged before, by this process and by workers. Does nothing within a sink.
-inline void flush_log() noexcept {
-    if (detail::log::LogSink* const sink = detail::log::LogSink::mine()) { sink->flush(Deadline::never()); }
-}
+/// Blocks until the sink has got all that was logged before, by this process and by workers. Does nothing within a
+/// sink.
+void flush_log() noexcept;
+
+/// Sets a sink that writes each record to standard error: a line, in one piece, with control characters as \n, \x1b or
+/// \u009b. off: no sink. Throws: as set_log_sink().
+void log_to_stderr(LogLevel level = LogLevel::info);
 
 namespace detail::log {
 
-/// As flush_log(), but not for ever: what logged has ended, and the sink may wait for what the caller has locked.
-inline void settle_log() noexcept {
-    if (LogSink* const sink = LogSink::mine()) { sink->flush(Deadline::after(LogSink::patience)); }
-}
+/// Lets processes forked from now on log; a sink may be set later. Throws: SharedMemoryExhausted.
+void prepare_log();
+
+/// As flush_log(), but waits for a sink that does not return only some seconds: what logged has ended, and the sink may
+/// wait for what the caller has locked.
+void settle_log() noexcept;
 
 }  // namespace detail::log
 
-/// Effects: sets a sink that writes each record to standard error: a line, in one piece, with control characters as \n,
-/// \x1b or \u009b. off: no sink. Throws: as set_log_sink().
-inline void log_to_stderr(LogLevel level = LogLevel::info) {
-    if (level == LogLevel::off) {
-        set_log_sink({});
-        return;
-    }
-    set_log_sink(
-        [](const LogRecord& record) {
-            detail::os::write_text(detail::os::number_of(stderr), detail::log::line_of(record));
-        },
-        level);
-}
-
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/log/log_sink.ipp>
+#endif

@@ -4,11 +4,10 @@
 /// \file
 /// TaskTiming: when and where a task ran, from the trace.
 
+#include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/ending.hpp>
-#include <procpool/log/chronicle.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -26,8 +25,8 @@ struct TaskTiming {
     Clock::time_point queued;
     Clock::time_point started;
     Clock::time_point finished;
-    std::optional<std::chrono::nanoseconds>
-        cpu_time;            ///< of the thread that ran it; nothing when that is not known, as after a death
+    /// Of the thread that ran it; nothing when that is not known, as after a death.
+    std::optional<std::chrono::nanoseconds> cpu_time;
     std::size_t worker = 0;  ///< index
     std::int32_t pid = 0;
     unsigned attempt = 0;   ///< from 0
@@ -38,27 +37,12 @@ struct TaskTiming {
 namespace detail::log {
 
 /// Returns: the runs that are in the trace of that pool, in the order in which they ended.
-[[nodiscard]] inline std::vector<TaskTiming> timings_of(std::uint32_t pool) {
-    std::vector<TaskTiming> all;
-    const log::Chronicle* const chronicle = log::Chronicle::current();
-    if (pool == 0 || chronicle == nullptr) { return all; }
-    const auto time = [](std::int64_t nanoseconds) { return Clock::time_point{std::chrono::nanoseconds{nanoseconds}}; };
-    chronicle->trace.for_each([&](const log::TraceRecord& record) {
-        if (record.pool != pool || record.kind != log::TraceKind::task) { return; }
-        all.push_back({.label = std::string(record.text.view()),
-                       .queued = time(std::min(record.queued, record.begin)),
-                       .started = time(record.begin),
-                       .finished = time(record.end),
-                       .cpu_time = record.cpu < 0 ? std::nullopt : std::optional{std::chrono::nanoseconds{record.cpu}},
-                       .worker = record.worker,
-                       .pid = record.pid,
-                       .attempt = record.attempt,
-                       .items = record.items,
-                       .ended = record.ended});
-    });
-    return all;
-}
+[[nodiscard]] std::vector<TaskTiming> timings_of(std::uint32_t pool);
 
 }  // namespace detail::log
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/log/timings.ipp>
+#endif

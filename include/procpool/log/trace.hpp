@@ -52,7 +52,7 @@ public:
     };
     static_assert(sizeof(Place) == 2 * cache_line);
 
-    /// Effects: records go there. Requires: zeroed memory; nobody uses the trace yet.
+    /// Effects: records go there. Requires: zeroed memory; the trace is not in use yet.
     void attach(std::span<Place> places, Words& words) noexcept {
         words_ = &words;
         places_ = places.data();
@@ -96,6 +96,25 @@ private:
     std::uint64_t count_;
     Words* words_;
 };
+
+/// When the event of the record began. Requires: it is not of kind pool.
+[[nodiscard]] inline std::int64_t beginning_of(const TraceRecord& record) noexcept {
+    return record.kind == TraceKind::task ? std::min(record.begin, record.queued) : record.begin;
+}
+
+/// Effects: adds the records that each(use) gives to use(), which is called twice: first to learn where the time axis
+/// starts. A task that ended between the two looks may have begun before that: it is left out, like those that still
+/// run. Returns: what each() returned.
+template <class File, class Each>
+std::uint64_t add_all(File& file, Each each) {
+    std::int64_t start = INT64_MAX;
+    each([&](const TraceRecord& record) {
+        if (record.kind != TraceKind::pool) { start = std::min(start, beginning_of(record)); }
+    });
+    return each([&](const TraceRecord& record) {
+        if (record.kind == TraceKind::pool || beginning_of(record) >= start) { file.add(record, start); }
+    });
+}
 
 static_assert(std::is_trivially_destructible_v<Trace::Words> && std::is_trivially_copyable_v<TraceRecord>,
               "nobody destroys what processes share");

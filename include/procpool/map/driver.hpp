@@ -4,7 +4,8 @@
 /// \file
 /// MapDriver: drives one call over many items in the parent: how much is submitted, when it waits, and how it ends.
 
-#include <procpool/client/client.hpp>
+#include <procpool/client/parkers.hpp>
+#include <procpool/client/submission.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
@@ -78,6 +79,7 @@ public:
     /// Effects: reports that the call has ended. Throws: what the listener throws, unless there is an error already.
     void end_progress();
 
+    [[nodiscard]] std::size_t workers() const noexcept;
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
     /// Returns: items that are worth the cost of a chunk, going by those that were measured.
     [[nodiscard]] std::size_t worthwhile() const noexcept { return sizes_.wanted(); }
@@ -88,7 +90,7 @@ protected:
     /// Lifetime: the references outlive it. Throws: std::invalid_argument; PoolClosed and its like.
     MapDriver(client::Client& client, const MapOptions& options, ResultSink& sink, const ChunkTraits& traits,
               DrivenBy driven_by, const StopRequest& request);
-    ~MapDriver() = default;
+    ~MapDriver();
 
     [[nodiscard]] virtual bool is_at_end() = 0;
     /// Effects: writes the head, the callable and as many items as there are, up to `wanted`; sets the head's items and
@@ -98,9 +100,9 @@ protected:
     [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
 
 private:
-    [[nodiscard]] client::Submission order() const;
-    template <class Encode>
-    [[nodiscard]] std::optional<client::Ticket> submit(Encode encode);
+    [[nodiscard]] client::Submission submission() const;
+    struct Arguments;
+    [[nodiscard]] std::optional<client::Ticket> submit(const Arguments& arguments);
     void encode(Writer& out, std::size_t wanted, InFlightChunk& chunk);
     void resubmit();
     void settle(InFlightChunk chunk);

@@ -3,6 +3,7 @@
 
 #include <procpool/map/driver.hpp>
 
+#include <procpool/client/client.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/future/task_handle.hpp>
 
@@ -22,7 +23,7 @@ static_assert(sizeof(ChunkReport) > task::Slot::inline_bytes,
 /// A chunk whose task has been taken.
 class TakenChunk final : public EndedChunk {
 public:
-    TakenChunk(client::Client& client, const client::Client::Taken& taken) noexcept
+    TakenChunk(client::Client& client, const client::Taken& taken) noexcept
         : EndedChunk(taken.phase() == task::Phase::cancelled, ending_of(taken), taken.bytes(), taken.arguments(),
                      client.place_of()),
           client_(client),
@@ -31,13 +32,13 @@ public:
     void count_retry() const noexcept override { client_.board().control.count_retry(ending); }
 
 private:
-    [[nodiscard]] static Ending ending_of(const client::Client::Taken& taken) noexcept {
+    [[nodiscard]] static Ending ending_of(const client::Taken& taken) noexcept {
         return taken.phase() == task::Phase::done && taken.ending() != Ending::exception ? Ending::value
                                                                                          : taken.ending();
     }
 
     client::Client& client_;
-    const client::Client::Taken& taken_;
+    const client::Taken& taken_;
 };
 
 /// Returns: the options. Throws: std::invalid_argument, before anything has begun.
@@ -72,6 +73,8 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
     ledger_.in_flight().reserve(most_in_flight_);
 }
 
+PROCPOOL_DECL MapDriver::~MapDriver() = default;
+
 PROCPOOL_DECL void MapDriver::run() {
     try {
         while (has_input()) {
@@ -105,13 +108,28 @@ PROCPOOL_DECL bool MapDriver::has_input() {
     return !input_over_;
 }
 
+/// The arguments of a chunk. One class for all, so that Client::submit() is compiled once.
+struct MapDriver::Arguments {
+    MapDriver& driver;
+    InFlightChunk& chunk;
+    std::size_t wanted = 0;                         // items, where they are yet to be encoded
+    const std::vector<std::byte>* again = nullptr;  // where they have been
+    void operator()(Writer& out) const {
+        if (again != nullptr) {
+            out.write(again->data(), again->size());
+        } else {
+            driver.encode(out, wanted, chunk);
+        }
+    }
+};
+
 PROCPOOL_DECL bool MapDriver::submit_next(std::size_t most) {
     const std::size_t size = std::min(most, sizes_.wanted());
     InFlightChunk chunk{.first = submitted_};
     const std::size_t wanted = sizes_.hand_out(traits_.folds ? fit_to_blocks(size, chunk.head) : size);
     std::optional<client::Ticket> ticket;
     try {
-        ticket = submit([&](Writer& out) { encode(out, wanted, chunk); });
+        ticket = submit({*this, chunk, wanted});
     } catch (...) {
         end_input(std::current_exception());
         return true;
@@ -190,8 +208,10 @@ PROCPOOL_DECL void MapDriver::end_progress() {
     }
 }
 
+PROCPOOL_DECL std::size_t MapDriver::workers() const noexcept { return client_.board().control.workers; }
+
 /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
-PROCPOOL_DECL client::Submission MapDriver::order() const {
+PROCPOOL_DECL client::Submission MapDriver::submission() const {
     const bool may_wait = ledger_.in_flight().empty() && driven_by_ == DrivenBy::caller;
     return {.code = traits_.code,
             .patience = may_wait ? client::Patience::wait : client::Patience::try_once,
@@ -205,10 +225,9 @@ PROCPOOL_DECL client::Submission MapDriver::order() const {
 
 /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not refused,
 /// but unfinished.
-template <class Encode>
-std::optional<client::Ticket> MapDriver::submit(Encode encode) {
+PROCPOOL_DECL std::optional<client::Ticket> MapDriver::submit(const Arguments& arguments) {
     try {
-        return client_.submit(order(), encode);
+        return client_.submit(submission(), arguments);
     } catch (const PoolClosed&) {
         if (client_.life() > task::Life::closing) { throw PoolTerminated{}; }
         throw;
@@ -232,10 +251,10 @@ PROCPOOL_DECL void MapDriver::encode(Writer& out, std::size_t wanted, InFlightCh
 
 PROCPOOL_DECL void MapDriver::resubmit() {
     while (ledger_.has_resubmissions()) {
-        const InFlightChunk& chunk = ledger_.next_resubmission();
+        InFlightChunk& chunk = ledger_.next_resubmission();
         std::optional<client::Ticket> ticket;
         try {
-            ticket = submit([&](Writer& out) { out.write(chunk.arguments.data(), chunk.arguments.size()); });
+            ticket = submit({*this, chunk, 0, &chunk.arguments});
         } catch (...) {
             ledger_.resubmission_failed(std::current_exception());
             continue;
@@ -246,7 +265,7 @@ PROCPOOL_DECL void MapDriver::resubmit() {
 }
 
 PROCPOOL_DECL void MapDriver::settle(InFlightChunk chunk) {
-    const client::Client::Taken taken = chunk.task.take();
+    const client::Taken taken = chunk.task.take();
     ledger_.settle(std::move(chunk), TakenChunk{client_, taken});
 }
 

@@ -32,7 +32,7 @@ public:
     /// reads_at_once: to read an item is to read memory, or to count. Effects: the first items are submitted.
     /// Lifetime: the references outlive it.
     LazyDriver(MapDriver& driver, ResultQueue& queue, pool::KeepOpen& hold, const MapOptions& options,
-               std::size_t workers, bool reads_at_once);
+               bool reads_at_once);
 
     /// Blocks until there is a result. Returns: whether the queue has one, which counts as given to the consumer; false
     /// when there are no more, or the deadline came first. Throws: what the listener to progress throws; then there are

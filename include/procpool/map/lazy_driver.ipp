@@ -8,12 +8,12 @@
 namespace procpool::inline v0::detail::map {
 
 PROCPOOL_DECL LazyDriver::LazyDriver(MapDriver& driver, ResultQueue& queue, pool::KeepOpen& hold,
-                                     const MapOptions& options, std::size_t workers, bool reads_at_once)
+                                     const MapOptions& options, bool reads_at_once)
     : driver_(driver),
       queue_(queue),
       hold_(hold),
       options_(options),
-      workers_(workers),
+      workers_(driver.workers()),
       reads_at_once_(reads_at_once) {
     adapt();
     fill();

@@ -11,8 +11,8 @@
 #include <procpool/map/wrapped.hpp>
 #include <procpool/pool/process_pool.hpp>
 
+#include <algorithm>  // and the concepts of ranges
 #include <cstddef>
-#include <ranges>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -21,16 +21,18 @@ namespace procpool::inline v0 {
 
 namespace detail::map {
 
-/// Chooses how the items travel, and runs.
+/// Runs a call, with its items where they are if the workers share that memory.
 template <class F, class Item, class Range, class Sink>
 void run_items(client::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink) {
-    if constexpr (may_be_shared_v<Range>) {
-        if (is_shared(range, client.place_of())) {
+    using Driver = TypedMapDriver<F, Item, Items::copied, Range, Sink>;
+    const bool shared = is_shared(range, client::place_of(client));
+    if constexpr (may_be_shared_v<Range> && !Driver::may_share_items) {
+        if (shared) {
             TypedMapDriver<F, Item, Items::shared, Range, Sink>{client, options, f, range, sink}.run();
             return;
         }
     }
-    TypedMapDriver<F, Item, Items::copied, Range, Sink>{client, options, f, range, sink}.run();
+    Driver{client, options, f, range, sink, {.shares_items = shared && Driver::may_share_items}}.run();
 }
 
 /// A vector of what the calls return. Input: see input.hpp.
@@ -129,7 +131,7 @@ void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Ra
     detail::map::NoResults sink;
     detail::client::Client& run_by = open_client();
     if (std::ranges::empty(range)) { return; }
-    if (!detail::map::is_shared(range, run_by.place_of())) {
+    if (!detail::map::is_shared(range, detail::client::place_of(run_by))) {
         throw CodecError(
             "procpool: for_each() with a function that changes its items needs them in shared memory: use a "
             "SharedArray, or map()");
@@ -157,7 +159,7 @@ void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Out
                 throw detail::map::AssignedResults<Result, Element>::too_small();
             }
             if constexpr (std::is_same_v<Result, Element> && std::is_trivially_copyable_v<Element>) {
-                if (detail::map::is_shared(output, run_by.place_of())) {
+                if (detail::map::is_shared(output, detail::client::place_of(run_by))) {
                     detail::map::SharedResults<Element> sink{std::ranges::data(output)};
                     detail::map::run_items<F, Item>(run_by, options, f, range, sink);
                     return;

@@ -4,10 +4,10 @@
 /// \file
 /// ProcessPool's map_async() and starmap_async().
 
+#include <procpool/client/client_ref.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/future/future.hpp>
 #include <procpool/map/input.hpp>
-#include <procpool/map/kept_client.hpp>
 #include <procpool/map/read_input.hpp>
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/stop_request.hpp>
@@ -34,7 +34,7 @@ struct AsyncCallState {
     /// Effects: stops the call, which learns of that at once. Returns: false when it has ended.
     bool request(StopRequest::Kind kind);
 
-    KeptClient client;
+    client::ClientRef client;
     StopRequest stop;
 };
 
@@ -64,8 +64,9 @@ public:
         std::optional<std::vector<Result>> results;
         try {
             Sink sink{items_.size()};
-            TypedMapDriver<Called, Item, Items::copied, Read, Sink>{*state_->client,      options_,    f_, items_, sink,
-                                                                    DrivenBy::own_thread, state_->stop}
+            TypedMapDriver<Called, Item, Items::copied, Read, Sink>{
+                *state_->client, options_, f_,
+                items_,          sink,     {.driven_by = DrivenBy::own_thread, .request = state_->stop}}
                 .run();
             results.emplace(std::move(sink).vector());
         } catch (...) { error = std::current_exception(); }
@@ -93,18 +94,14 @@ Future<std::vector<typename Input::template Result<F>>> run_async(client::Client
     using Made = std::vector<typename Input::template Result<F>>;
     check_task(options);
     check_callable(client, f);
-    ReadInput<typename Input::Item> items{input.range(), client.place_of()};
+    ReadInput<typename Input::Item> items{input.range(), client::place_of(client)};
     auto state = std::make_shared<AsyncCallState>(client);
     DeferredEnds<Made> ends =
         make_deferred<Made>({.cancel = [state] { return state->request(StopRequest::Kind::cancel); },
                              .kill = [state] { return state->request(StopRequest::Kind::kill); }});
     auto call = std::make_unique<AsyncMap<Input, F>>(std::move(state), options, input.call(std::move(f)),
                                                      std::move(items), std::move(ends.promise));
-    if (client.runs_here()) {
-        call->run();
-    } else {
-        threads.start(future::make_callback([call = std::move(call)] { call->run(); }));
-    }
+    threads.start(client, future::make_callback([call = std::move(call)] { call->run(); }));
     return std::move(ends.future);
 }
 

@@ -3,11 +3,13 @@
 
 #include <procpool/map/map_async.hpp>
 
+#include <procpool/client/client.hpp>
+
 namespace procpool::inline v0::detail::map {
 
 PROCPOOL_DECL bool AsyncCallState::request(StopRequest::Kind kind) {
     if (!stop.make(kind)) { return false; }
-    (*client).board().notify_parent();
+    client->board().notify_parent();
     return true;
 }
 

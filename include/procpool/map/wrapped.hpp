@@ -5,7 +5,7 @@
 /// Callables that the workers of a call over many items run in place of the user's function: it, and what they do with
 /// its results.
 
-#include <procpool/client/client.hpp>
+#include <procpool/client/submission.hpp>
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/map/outcome.hpp>
@@ -35,11 +35,11 @@ void check_callable(const client::Client& client, const F& f) {
         check_callable(client, f.f);
         if constexpr (requires { f.g; }) { check_callable(client, f.g); }
     } else if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
-        client.check_code(reinterpret_cast<std::uintptr_t>(f));
+        client::check_code(client, reinterpret_cast<std::uintptr_t>(f));
     } else if constexpr (is_snapshot_v<F>) {
-        check_snapshot(f, [&](const void* address) { return client.is_newer_than_workers(address); });
+        check_snapshot(f, [&](const void* address) { return client::is_newer_than_workers(client, address); });
     } else {
-        check_captures(f, client.place_of());
+        check_captures(f, client::place_of(client));
     }
 }
 

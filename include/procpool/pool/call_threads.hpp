@@ -13,15 +13,19 @@
 #include <mutex>
 #include <thread>
 
+namespace procpool::inline v0::detail::client {
+class Client;
+}
+
 namespace procpool::inline v0::detail::pool {
 
 /// A pool's. They end with the calls they are for; the destructor blocks until all have ended. In a forked child it
 /// must not be destroyed: the threads are not there.
 class CallThreads {
 public:
-    /// Effects: the call is run on a thread of its own, with all signals blocked; it throws nothing. Called by: any
-    /// thread. Throws: std::system_error when no thread can be had.
-    void start(std::unique_ptr<future::Callback> call);
+    /// Effects: the call is run on a thread of its own, with all signals blocked, or here where the pool has no
+    /// workers; it throws nothing. Called by: any thread. Throws: std::system_error when no thread can be had.
+    void start(const client::Client& client, std::unique_ptr<future::Callback> call);
 
 private:
     struct CallThread {

@@ -3,6 +3,7 @@
 
 #include <procpool/pool/call_threads.hpp>
 
+#include <procpool/client/client.hpp>
 #include <procpool/os/program_exit.hpp>
 #include <procpool/os/signals.hpp>
 
@@ -10,7 +11,8 @@
 
 namespace procpool::inline v0::detail::pool {
 
-PROCPOOL_DECL void CallThreads::start(std::unique_ptr<future::Callback> call) {
+PROCPOOL_DECL void CallThreads::start(const client::Client& client, std::unique_ptr<future::Callback> call) {
+    if (client.runs_here()) { return call->run(); }
     const std::lock_guard guard{mutex_};
     threads_.remove_if([](const CallThread& one) { return one.has_ended.load(std::memory_order_acquire); });
     CallThread& fresh = threads_.emplace_back();

@@ -10,6 +10,7 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/future/task_handle.hpp>
 #include <procpool/log/timings.hpp>
+#include <procpool/log/trace_file.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/stats.hpp>
 
@@ -70,11 +71,8 @@ public:
     /// The tasks that have run, as far as procpool::write_trace() would tell them, in the order in which they ended.
     /// PoolOptions::trace must have been set.
     [[nodiscard]] std::vector<TaskTiming> timings() const;
-    /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set. Path: text, or a
-    /// std::filesystem::path.
-    template <class Path>
-    requires std::constructible_from<std::string, const Path&>
-    void write_trace(const Path& path) const { write_trace_to(std::string(path)); }
+    /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set.
+    void write_trace(const detail::log::FileName& path) const;
 
 protected:
     /// Throws: see ProcessPool's constructor.
@@ -90,8 +88,6 @@ protected:
     /// For calls that may turn out to have nothing to submit. Throws: as client(), and as a submission.
     [[nodiscard]] detail::client::Client& open_client() const;
     [[nodiscard]] detail::pool::CallThreads& call_threads() const noexcept { return *threads_; }
-    /// Broadcasts run one after the other: a worker's mailbox holds one task.
-    [[nodiscard]] std::mutex& broadcasting() noexcept { return broadcasting_; }
 
     /// Properties of a task that follow from the type of its call.
     struct CallTraits {
@@ -103,10 +99,12 @@ protected:
     /// Patience::try_once. Throws: as client(), and as a submission; std::invalid_argument for bad options.
     [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions& options,
                                     detail::client::Patience patience, detail::client::Encode encode) const;
+    /// Effects: hands over one task for each worker, one such call after the other, since a worker's mailbox holds one
+    /// task; blocks until all have ended. Throws: as submit(); when nothing of the call runs any more.
+    [[nodiscard]] std::vector<TaskHandle> run_in_each_worker(const CallTraits& call, detail::client::Encode encode);
 
 private:
     [[nodiscard]] bool join_until(Deadline deadline);
-    void write_trace_to(const std::string& path) const;
     void end() noexcept;
 
     std::mutex broadcasting_;

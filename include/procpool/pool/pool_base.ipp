@@ -4,10 +4,9 @@
 #include <procpool/pool/pool_base.hpp>
 
 #include <procpool/client/client.hpp>
+#include <procpool/core/deadlock.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/log/log_sink.hpp>
-#include <procpool/log/timings.hpp>
-#include <procpool/log/trace_file.hpp>
 #include <procpool/pool/call_threads.hpp>
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/cut_off.hpp>
@@ -18,6 +17,7 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -39,7 +39,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const detail::engine::Traits& engine, PoolOptio
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
-    if (options.trace) { control.number = detail::log::begin_trace(options.name); }
+    if (options.trace) { control.trace_id = detail::log::begin_trace(options.name); }
     control.spinners = static_cast<std::uint32_t>(detail::pool::spare_cpus());
     client->set_crew(engine.make_crew(
         *client, detail::worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
@@ -99,6 +99,32 @@ PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOpti
                                                                     .plain = call.plain},
                                                                    encode);
     return ticket ? TaskHandle{to, *ticket} : TaskHandle{};
+}
+
+PROCPOOL_DECL std::vector<TaskHandle> PoolBase::run_in_each_worker(const CallTraits& call,
+                                                                   detail::client::Encode encode) {
+    detail::client::Client& to = open_client();
+    if (call.function != 0) { to.check_code(call.function); }
+    if (to.is_in_task()) {  // which would have to end first
+        detail::core::throw_deadlock("procpool: broadcast() in a task of the pool");
+    }
+    const std::lock_guard one_at_a_time{broadcasting_};
+    std::vector<TaskHandle> tasks;
+    tasks.reserve(size());
+    const auto wait_for_all = [&] {
+        for (const TaskHandle& task : tasks) { task.wait(Deadline::never()); }
+    };
+    try {
+        for (std::uint32_t index = 0; index < size(); ++index) {
+            tasks.emplace_back(to, *to.submit({.code = call.code, .worker = index}, encode));
+        }
+    } catch (...) {  // the pool was closed meanwhile, or an argument's Codec threw
+        for (const TaskHandle& task : tasks) { task.cancel(); }
+        wait_for_all();
+        throw;
+    }
+    wait_for_all();
+    return tasks;
 }
 
 PROCPOOL_DECL void PoolBase::close() { client().stop(detail::task::Life::closing); }
@@ -162,11 +188,11 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
 }
 
 PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {
-    return detail::log::timings_of(client().board().control.number);
+    return detail::log::timings_of(client().board().control.trace_id);
 }
 
-PROCPOOL_DECL void PoolBase::write_trace_to(const std::string& path) const {
-    detail::log::write_trace(path, client().board().control.number);
+PROCPOOL_DECL void PoolBase::write_trace(const detail::log::FileName& path) const {
+    detail::log::write_trace(path, client().board().control.trace_id);
 }
 
 }  // namespace procpool

@@ -17,11 +17,11 @@
 #include <procpool/pool/task_call.hpp>
 #include <procpool/shm/shared_arguments.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 
@@ -42,7 +42,7 @@ public:
     /// Throws: std::invalid_argument, std::system_error when fewer workers can be had, SharedMemoryExhausted;
     /// std::logic_error in a task of a pool that is itself inside nine others. Nothing is left then.
     explicit ProcessPool(std::size_t workers = 0) : ProcessPool(PoolOptions{.workers = workers}) {}
-    explicit ProcessPool(PoolOptions options) : PoolBase(detail::engine::choose<E>(), std::move(options)) {}
+    explicit ProcessPool(PoolOptions options) : PoolBase(E::traits(), std::move(options)) {}
     PROCPOOL_UNCOPIED(ProcessPool, a_pool_is_not_copied__move_it_or_pass_it_by_reference__tasks_cannot_have_it,
                       "procpool: a pool is not copied: move it, or pass it by reference; a task cannot have it, but "
                       "may build one of its own")
@@ -226,22 +226,26 @@ private:
     template <class F, class Range>
     void for_each_in_place(const MapOptions& options, const F& f, Range& range);
 
+    /// Throws: CodecError when f is a snapshot of memory that is newer than the workers.
+    template <class F, class... Args>
+    CallTraits traits_of_call(const F& f) const {
+        std::uintptr_t function = 0;
+        if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { function = reinterpret_cast<std::uintptr_t>(f); }
+        if constexpr (is_snapshot_v<F>) {
+            const detail::client::Client& run_by = client();
+            check_snapshot(f, [&](const void* address) { return is_newer_than_workers(run_by, address); });
+        }
+        return {.code = call_code<F, Args...>, .plain = is_plain_call_v<F, Args...>, .function = function};
+    }
+
     template <class F, class... Args>
     TaskHandle submit(detail::client::Patience patience, const TaskOptions& options, const F& f,
                       const std::remove_reference_t<Args>&... args) {
         require_task<F, Args...>();
         if constexpr (TaskCall<F, Args...>) {
-            std::uintptr_t function = 0;
-            if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
-                function = reinterpret_cast<std::uintptr_t>(f);
-            }
-            if constexpr (is_snapshot_v<F>) {
-                detail::client::Client& to = client();
-                check_snapshot(f, [&](const void* address) { return is_newer_than_workers(to, address); });
-            }
-            return PoolBase::submit(
-                {.code = call_code<F, Args...>, .plain = is_plain_call_v<F, Args...>, .function = function}, options,
-                patience, [&](Writer& out) { encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); });
+            return PoolBase::submit(traits_of_call<F, Args...>(f), options, patience, [&](Writer& out) {
+                encode_call<F, std::remove_reference_t<Args>...>(out, f, args...);
+            });
         } else {
             return {};
         }

@@ -4,9 +4,9 @@
 /// \file
 /// Process: a child that runs any callable, forked now.
 
+#include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/exit_status.hpp>
-#include <procpool/process/launch.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -14,12 +14,15 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 namespace procpool::inline v0 {
+
+namespace detail::process {
+class ChildProcess;
+}
 
 struct ProcessOptions {
     /// What name() returns and ps and top show, cut to 15 characters.
@@ -36,8 +39,8 @@ struct ProcessOptions {
 ///   parent's is killed when its parent ends in any way; a main() that leaves the program to other threads, by
 ///   pthread_exit(), is no such end.
 /// An exception that comes out of f, and a death by a signal that its owner did not send, are logged as errors: see
-/// set_log_sink(). The latter is noticed by who joins it, asks for its status, or destroys it. It may be reaped by
-/// others (SIGCHLD ignored, waitpid(-1)): exit_status() is known then if the child ended by itself. Called by: any
+/// set_log_sink(). The latter is noticed when the child is joined, asked for its status, or destroyed. It may be reaped
+/// by others (SIGCHLD ignored, waitpid(-1)): exit_status() is known then if the child ended by itself. Called by: any
 /// thread of the process that made it, each member concurrently with the others; but for the assignment and the
 /// destructor. In a forked child of that process an inherited Process is inert: its destructor does nothing, its other
 /// members throw std::logic_error.
@@ -47,7 +50,7 @@ public:
     Process() noexcept = default;
 
     /// The arguments are passed on as they are, lvalues as lvalues. Throws: std::system_error, SharedMemoryExhausted;
-    /// nobody is left then.
+    /// there is no child then.
     template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, Process> &&
              !std::same_as<std::remove_cvref_t<F>, ProcessOptions>) explicit Process(F&& f, Args&&... args)
@@ -58,9 +61,6 @@ public:
     explicit Process(ProcessOptions options, F&& f, Args&&... args) : grace_(options.terminate_grace) {
         static_assert(std::is_invocable_v<F, Args...>,
                       "procpool: a Process cannot call this function with these arguments");
-        if (grace_.count() < 0) {
-            throw std::invalid_argument("procpool: ProcessOptions::terminate_grace must not be negative");
-        }
         if constexpr (std::is_invocable_v<F, Args...>) {
             auto call = [&]() -> int {
                 if constexpr (std::is_same_v<std::invoke_result_t<F, Args...>, int>) {
@@ -70,83 +70,59 @@ public:
                     return 0;
                 }
             };
-            launched_ = std::make_unique<detail::process::Launched>(
+            start(
                 std::move(options.name), [](void* what) { return (*static_cast<decltype(call)*>(what))(); }, &call);
         }
     }
 
     Process(Process&&) noexcept = default;
     /// Ends the process there was, as the destructor.
-    Process& operator=(Process&& other) noexcept {
-        if (this == &other) { return *this; }
-        end();
-        launched_ = std::move(other.launched_);
-        grace_ = other.grace_;
-        return *this;
-    }
-    /// Asks the child to end (SIGTERM), waits for that, and kills it when it takes longer than terminate_grace. One
-    /// that it may not kill, since the program has given up its rights meanwhile, goes on by itself, which the log
-    /// tells.
-    ~Process() { end(); }
+    Process& operator=(Process&& other) noexcept;
+    /// Asks the child to end (SIGTERM), waits for that, and kills it when it takes longer than terminate_grace. A child
+    /// that it may not kill, since the program has given up its rights meanwhile, goes on by itself, which is logged.
+    ~Process();
 
-    [[nodiscard]] bool valid() const noexcept { return launched_ != nullptr; }
+    [[nodiscard]] bool valid() const noexcept { return child_process_ != nullptr; }
 
     /// Waits for the end of the child; once and more often.
-    void join() { static_cast<void>(get().wait(Deadline::never())); }
+    void join();
     /// Returns: false when it has not ended yet.
     template <class Rep, class Period>
     [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {
-        return get().wait(Deadline::after(timeout));
+        return join_until(Deadline::after(timeout));
     }
     /// SIGTERM; does not wait. Throws: std::system_error when the system refuses.
-    void terminate() { detail::process::Launched::require(get().ask_to_end()); }
+    void terminate();
     /// SIGKILL; does not wait. Throws: as terminate().
-    void kill() { detail::process::Launched::require(get().kill()); }
+    void kill();
 
-    [[nodiscard]] bool is_alive() const { return !get().has_ended(); }
-    [[nodiscard]] std::int32_t pid() const { return get().pid(); }
-    [[nodiscard]] const std::string& name() const { return get().name(); }
+    [[nodiscard]] bool is_alive() const;
+    [[nodiscard]] std::int32_t pid() const;
+    [[nodiscard]] const std::string& name() const;
     /// Returns: neither exited nor signaled while it is alive.
-    [[nodiscard]] ExitStatus exit_status() const {
-        static_cast<void>(get().has_ended());
-        return get().status();
-    }
+    [[nodiscard]] ExitStatus exit_status() const;
     /// Returns: the exception that f ended by, as a task's; null if there was none, or while it is alive.
-    [[nodiscard]] std::exception_ptr error() const {
-        static_cast<void>(get().has_ended());
-        return get().error();
-    }
+    [[nodiscard]] std::exception_ptr error() const;
     /// Readable when the child has ended, from then on. A pidfd; where there are none, a pipe, which the child's own
     /// children hold open too.
-    [[nodiscard]] int native_handle() const { return get().descriptor(); }
+    [[nodiscard]] int native_handle() const;
 
 private:
-    [[nodiscard]] detail::process::Launched& get() const {
-        if (!launched_) { throw std::logic_error("procpool: no process"); }
-        if (!launched_->is_mine()) { throw std::logic_error("procpool: this process was launched by another one"); }
-        return *launched_;
-    }
+    struct Delete {
+        void operator()(detail::process::ChildProcess* child) const noexcept;
+    };
 
-    void end() noexcept {
-        if (!launched_) { return; }
-        if (!launched_->is_mine()) {
-            static_cast<void>(launched_.release());  // its mutex may be held by a thread that is not here
-            return;
-        }
-        if (!launched_->has_ended()) {
-            static_cast<void>(launched_->ask_to_end());
-            if (!launched_->wait(Deadline::after(grace_)) && !launched_->kill()) {
-                launched_->tell_that_it_goes_on();
-                static_cast<void>(launched_.release());  // it has its place in the program's line
-                return;
-            }
-        }
-        static_cast<void>(launched_->wait(Deadline::never()));  // delivers what it has logged, too
-        launched_.reset();
-    }
+    void start(std::string name, int (*run)(void*), void* what);
+    [[nodiscard]] bool join_until(Deadline deadline);
+    [[nodiscard]] detail::process::ChildProcess& get() const;
+    void end() noexcept;
 
-    std::unique_ptr<detail::process::Launched> launched_;
+    std::unique_ptr<detail::process::ChildProcess, Delete> child_process_;
     std::chrono::milliseconds grace_{0};
 };
 
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/process/process.ipp>
+#endif

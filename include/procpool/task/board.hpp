@@ -4,6 +4,7 @@
 /// \file
 /// Board: a pool's region of shared memory, and the steps of a task through it.
 
+#include <procpool/core/config.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/platform.hpp>
@@ -12,7 +13,7 @@
 #include <procpool/task/control.hpp>
 #include <procpool/task/crashes.hpp>
 #include <procpool/task/issue.hpp>
-#include <procpool/task/mail.hpp>
+#include <procpool/task/mailbox.hpp>
 #include <procpool/task/queue.hpp>
 #include <procpool/task/ring.hpp>
 #include <procpool/task/seat.hpp>
@@ -27,6 +28,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -55,7 +57,7 @@ public:
     [[nodiscard]] static Board& create(const os::Mapping& region, BoardSize size);
 
     Control control;
-    SeatSet sleeping;  // seats whose worker waits in park(); whoever takes one out must notify it
+    SeatSet sleeping;  // seats whose worker waits in park(); the process that takes one out must notify it
     SeatSet
         spinning;  // seats whose worker looks for work without sleeping; it looks once more after it has left the set
     Queue queue;
@@ -65,14 +67,18 @@ public:
     Crashes crashes;  // of lost tasks; added by the supervisor
 
     [[nodiscard]] std::span<Slot> all_slots() const noexcept { return {slots_, size_.slot_count}; }
-    /// Those that have ever had a task: who looks at all tasks touches no memory for the others.
+    /// Slots that have ever had a task: a look at all tasks touches no memory for the others.
     /// Memory order: seq_cst: a submitter adds a slot here before it publishes its first task and looks at what others
-    /// have written (life, armed); who writes one of those and then looks here finds the task, or the submitter finds
-    /// what was written.
+    /// have written (life, armed); a process that writes one of those and then looks here finds the task, or the
+    /// submitter finds what was written.
     [[nodiscard]] std::span<Slot> used_slots() const noexcept {
         return {slots_, control.slots_used.load(std::memory_order_seq_cst)};
     }
-    [[nodiscard]] Tag& tag(std::uint32_t slot) const noexcept { return tags_[slot]; }
+    [[nodiscard]] TaskLabel& label(std::uint32_t slot) const noexcept { return labels_[slot]; }
+    /// Empty when the task has none. Requires: the caller runs or settles the task in this slot.
+    [[nodiscard]] std::string_view label_of(std::uint32_t slot) const noexcept {
+        return slots_[slot].is_labelled() ? text_within(labels_[slot].text) : std::string_view{};
+    }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
     /// The seat that a word or another worker's note names; null when there is none of that number.
     [[nodiscard]] Seat* seat_of(std::uint32_t number) const noexcept {
@@ -85,17 +91,14 @@ public:
     static constexpr std::int32_t nobody = -1;
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
     /// By worker index; those beyond Control::workers stay empty.
-    [[nodiscard]] std::span<Mail> mail() const noexcept { return {mail_, size_.seats}; }
-    [[nodiscard]] bool has_mail() const noexcept {
-        return std::any_of(mail().begin(), mail().begin() + control.workers,
-                           [](const Mail& box) { return !box.was_empty(); });
-    }
+    [[nodiscard]] std::span<Mailbox> mailboxes() const noexcept { return {mailboxes_, size_.seats}; }
+    [[nodiscard]] bool has_mail() const noexcept;
     /// BoardSize::notes for each slot: they cost memory only for slots in use. Part of the argument side.
     [[nodiscard]] std::byte* notes() const noexcept { return notes_; }
     /// The number of the task in a slot, which no other task of the pool ever has, where a generation comes back after
     /// 2^32 of them; 0 when there is none. Workers cannot write it. Requires, for an answer that stays true: the caller
-    /// runs, settles or has taken the task. Memory order: release before the word says pending: whoever has seen that
-    /// word finds the number of its task or of a later one.
+    /// runs, settles or has taken the task. Memory order: release before the word says pending: a process that has seen
+    /// that word finds the number of its task or of a later one.
     [[nodiscard]] std::atomic<std::uint64_t>& number_of(std::uint32_t slot) const noexcept {
         return *reinterpret_cast<std::atomic<std::uint64_t>*>(notes() + std::size_t{slot} * size_.notes);
     }
@@ -118,23 +121,16 @@ public:
     /// As publish(), for the worker of one index; then wake_seats(). Requires: the last task given to it is decided.
     void publish_to(std::uint32_t index, Offer offer, bool waited) noexcept {
         make_pending(offer, Issue::mailed | index, waited);
-        mail_[index].put(offer);
+        mailboxes_[index].put(offer);
     }
 
     /// Effects: a pending task has another generation, so that no entry of a ring offers it any more. Returns: false
     /// when it is not pending with this generation. Called by: parent, under its producers' mutex.
-    bool take_from_ring(Offer offer, std::uint32_t generation) noexcept {
-        if (!change(offer.slot, offer.generation, Phase::pending,
-                    [&](Word word) { return word.with_generation(generation); })) {
-            return false;
-        }
-        issues_[offer.slot].generation.store(generation, std::memory_order_relaxed);
-        return true;
-    }
+    bool take_from_ring(Offer offer, std::uint32_t generation) noexcept;
 
     /// Effects: makes sure that some worker will look at the ring. One system call for each worker that sleeps, none
-    /// otherwise. Called by: whoever published or saw more work than it takes. A spinning worker will look by itself,
-    /// and wakes the next.
+    /// otherwise. Called by: the process that published a task or saw more work than it takes. A spinning worker will
+    /// look by itself, and wakes the next.
     void wake_for_new_task() noexcept {
         if (spinning.was_empty()) { wake_one(); }
     }
@@ -144,20 +140,8 @@ public:
             if (notify(number)) { return; }
         }
     }
-    void wake_all() noexcept {
-        for (std::uint32_t number = sleeping.take_one(); number != SeatSet::nobody; number = sleeping.take_one()) {
-            notify(number);
-        }
-        if (const std::uint32_t spare = from_workers.spare.load(std::memory_order_seq_cst); spare != 0) {
-            notify(spare - 1);
-        }
-        wake_retiree();
-    }
-    void wake_retiree() noexcept {
-        if (const std::uint32_t retiree = from_workers.retiree.load(std::memory_order_seq_cst); retiree != 0) {
-            notify(retiree - 1);
-        }
-    }
+    void wake_all() noexcept;
+    void wake_retiree() noexcept;
 
     /// Effects: every worker looks at its mail before it sleeps again. All seats, and whether or not they are among the
     /// sleepers: an index may move to another seat meanwhile, and a notification that was not needed costs one look.
@@ -167,13 +151,7 @@ public:
 
     /// Returns: the task in the mail, now started by this seat; nothing when there is none, or it is no longer good.
     /// Called by: worker.
-    [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
-        if (mail_[index].was_empty()) { return std::nullopt; }
-        const Offer offer = mail_[index].look();
-        const std::optional<Claim> claimed = offer.slot < size_.slot_count ? claim_offered(offer, seat) : std::nullopt;
-        mail_[index].remove(offer);
-        return claimed;
-    }
+    [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept;
 
     /// Returns: that very task, now started by this seat; nothing when it is not pending any more. A ring that has it
     /// too is found to be no longer good there. Called by: a worker that shares the parent's memory.
@@ -193,7 +171,7 @@ public:
             const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
             if (!look) { continue; }
             if (const std::optional<Claim> claimed = claim_from(level, seat)) { return claimed; }
-            if (level != Queue::usual && !queue.leave_alone(level)) { wake_for_new_task(); }
+            if (level != Queue::usual && !queue.mark_empty(level)) { wake_for_new_task(); }
         }
         return std::nullopt;
     }
@@ -212,8 +190,8 @@ public:
                 break;
             }
             expected = Word{bits};
-            // A task has written there, and who waits for this one will find out. It is nothing of this worker's any
-            // more.
+            // A task has written there, and those that wait for this one will find out. It is nothing of this worker's
+            // any more.
             if (expected.generation() != claim.generation) [[unlikely]] { return true; }
             if (expected.phase() != Phase::started || expected.is_condemned()) { return false; }
         }
@@ -232,19 +210,15 @@ public:
     /// afterwards. Called by: parent.
     void wait_for(std::uint32_t slot, std::uint32_t waiter) noexcept {
         waiters.add(slots_[slot].waiters, waiter);
-        // seq_cst: the waiter is added before the flag; whoever decides the task after this sees both (see finish()).
+        // seq_cst: the waiter is added before the flag; the process that decides the task after this sees both (see
+        // finish()).
         slots_[slot].word.fetch_or(Word::waited_bit, std::memory_order_seq_cst);
     }
 
-    /// Effects: the task of that number, which `word` says is running, can learn that it shall stop. seen: the slot's
-    /// request, read before the word. One that comes late stays unheard: numbers are never used again. Called by:
-    /// parent.
-    void request_stop(std::uint32_t slot, Word word, std::uint64_t number, std::uint64_t seen) noexcept {
-        if (word.phase() != Phase::started) { return; }
-        // relaxed: it carries nothing but itself.
-        slots_[slot].stop_request.compare_exchange_strong(seen, number, std::memory_order_relaxed);
-        if (Seat* const seat = seat_of(word.seat())) { seat->stopper.notify(); }
-    }
+    /// Effects: the task of that number, which `word` says is running, can learn that it is asked to stop. seen: the
+    /// slot's request, read before the word. One that comes late stays unheard: numbers are never used again. Called
+    /// by: parent.
+    void request_stop(std::uint32_t slot, Word word, std::uint64_t number, std::uint64_t seen) noexcept;
 
     /// Effects: as above, for the task that runs in this slot, if meant(word). Called by: parent, and the thread
     /// engine's timer.
@@ -266,85 +240,43 @@ public:
         return decide(slot, generation, Phase::pending, Phase::cancelled);
     }
 
-    /// Effects: a task that runs shall not be finished: its worker publishes nothing, and the verdict is what it ends
+    /// Effects: condemns a task that runs: its worker publishes nothing, and the verdict is what it ends
     /// with when the worker is dead; `cancelled` overrules `timed_out`, which may mean another attempt. Returns: false
     /// when it is not running, or condemned already. Called by: parent and supervisor; the supervisor kills.
-    bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept {
-        return change(slot, generation, Phase::started, [&](Word word) {
-            const bool may =
-                !word.is_condemned() || (word.verdict() == Ending::timed_out && verdict == Ending::cancelled);
-            return may ? word.condemned(verdict) : word;
-        });
-    }
+    bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept;
 
     /// Effects: a task whose worker is dead is offered again. Returns: false when its word has changed. Called by:
     /// supervisor.
-    bool requeue(std::uint32_t slot, Word started) noexcept {
-        if (queue.ring(Queue::requeued).is_full()) { return false; }
-        const Word pending = started.without_verdict().with_seat(0).with(Phase::pending);
-        std::uint64_t bits = started.bits();
-        if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) {
-            return false;
-        }
-        queue.push(Queue::requeued, {slot, started.generation()});
-        return true;
-    }
+    bool requeue(std::uint32_t slot, Word started) noexcept;
 
     /// Effects: a task whose worker is dead is lost. Returns: false when its word has changed. Called by: supervisor.
-    bool lose_started(std::uint32_t slot, Word started, Ending ending) noexcept {
-        slots_[slot].loss.store(ending, std::memory_order_relaxed);
-        std::uint64_t bits = started.bits();
-        if (!slots_[slot].word.compare_exchange_strong(bits, started.with(Phase::lost).bits(),
-                                                       std::memory_order_seq_cst)) {
-            return false;
-        }
-        announce(slot, started);
-        return true;
-    }
+    bool lose_started(std::uint32_t slot, Word started, Ending ending) noexcept;
 
-    /// Effects: an unfinished task is lost for `ending`. Called by: whoever knows that no worker runs it, or that no
-    /// result of it may count.
-    bool lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
-        return lose_pending(slot, generation, ending) || decide(slot, generation, Phase::started, Phase::lost);
-    }
+    /// Effects: an unfinished task is lost for `ending`. Called by: a process that knows that no worker runs it, or
+    /// that no result of it may count.
+    bool lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept;
 
     /// Effects: as lose(), but only a task that has not started.
-    bool lose_pending(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
-        slots_[slot].loss.store(ending,
-                                std::memory_order_relaxed);  // counts once the word says lost, which releases it
-        return decide(slot, generation, Phase::pending, Phase::lost);
-    }
+    bool lose_pending(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept;
 
     /// Effects: every task that has not started is lost for `ending`.
-    void lose_all_pending(Ending ending) noexcept {
-        for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
-            const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
-            if (word.phase() == Phase::pending) { lose_pending(i, word.generation(), ending); }
-        }
-    }
+    void lose_all_pending(Ending ending) noexcept;
 
-    /// Effects: every unfinished task is lost for `ending`. Called by: whoever ends the pool, when life is beyond
-    /// closing and no worker lives; a task published later is lost by its submitter, who looks at life afterwards.
-    void lose_all(Ending ending) noexcept {
-        for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
-            for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
-                const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
-                if (word.phase() != Phase::pending && word.phase() != Phase::started) { break; }
-                if (lose(i, word.generation(), ending)) { break; }
-            }
-        }
-    }
+    /// Effects: every unfinished task is lost for `ending`. Called by: the process that ends the pool, when life is
+    /// beyond closing and no worker lives; a task published later is lost by its submitter, who looks at life
+    /// afterwards.
+    void lose_all(Ending ending) noexcept;
 
     /// Effects: every thread of the parent that waits on this board looks again.
     void notify_parent() noexcept { waiters.call_all(); }
 
-    // ---- mending what a task has overwritten. Called by: who has waited for a while
+    // ---- mending what a task has overwritten. Called by: threads that have waited for a while
 
     /// Effects: no head of the queue is where none can be, and no level is taken for empty that is not. Called by:
     /// parent, supervisor.
     void mend_queue() noexcept;
 
-    /// Effects: every worker looks for work, and nobody is relied on to look who does not.
+    /// Effects: every worker looks for work, and no other process relies on one that does not.
     void rouse_workers() noexcept;
 
     /// Whether a task that has been published and not been given back may have this word.
@@ -353,12 +285,9 @@ public:
         return word.generation() == issues_[slot].generation.load(std::memory_order_relaxed);
     }
 
-    /// Effects: the supervisor is to settle a task whose word cannot be right. Called by: parent, under its producers'
-    /// mutex.
-    void mark_overwritten(std::uint32_t slot) noexcept {
-        issues_[slot].overwritten.store(issues_[slot].generation.load(std::memory_order_relaxed),
-                                        std::memory_order_seq_cst);
-    }
+    /// Effects: marks a task whose word cannot be right: the supervisor will settle it. Called by: parent, under its
+    /// producers' mutex.
+    void mark_overwritten(std::uint32_t slot) noexcept;
     [[nodiscard]] bool is_marked(std::uint32_t slot) const noexcept;
     /// Whether a marked task is still to be settled: its worker may have put its word right. One that is plausible has
     /// been marked because it is pending, and was offered before, or because it is taken, and nobody has taken it.
@@ -370,9 +299,9 @@ public:
 private:
     BoardSize size_;
     Slot* slots_;
-    Tag* tags_;
+    TaskLabel* labels_;
     Seat* seats_;
-    Mail* mail_;
+    Mailbox* mailboxes_;
     Issue* issues_;
     std::atomic<std::int32_t>* sitters_;
     Extents::Use use_of_arguments_;
@@ -380,7 +309,7 @@ private:
     std::span<std::byte> argument_side_;
 
 public:
-    /// What workers write of the board's own words, on pages of their own.
+    /// The board's own words that workers write, on pages of their own.
     alignas(os::page_size) FromWorkers from_workers;
 
 private:
@@ -432,7 +361,7 @@ private:
     }
 
     /// Effects: the word becomes what `next(word)` says, as long as it has this phase and generation. Returns: whether
-    /// it changed. Memory order: seq_cst, since what follows a decision is a look at those who wait for one (see
+    /// it changed. Memory order: seq_cst, since a decision is followed by a look at those that wait for one (see
     /// finish()).
     template <class Next>
     bool change(std::uint32_t index, std::uint32_t generation, Phase from, Next next) noexcept {
@@ -453,9 +382,9 @@ private:
         return changed;
     }
 
-    /// Effects: whoever waits for a task whose word has just been decided looks again.
+    /// Effects: threads that wait for a task whose word has just been decided look again.
     void announce(std::uint32_t index, Word decided) noexcept {
-        // After the decision: whoever registered as waiter before it is seen here. If the slot has been taken
+        // After the decision: a waiter that registered before it is seen here. If the slot has been taken
         // meanwhile, its taker has called those waiters, and this calls the next ones for nothing.
         if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
         notify_capacity_waiter();
@@ -466,4 +395,6 @@ static_assert(std::is_trivially_destructible_v<Board>, "nobody destroys what pro
 
 }  // namespace procpool::detail::task
 
-#include <procpool/task/board_layout.hpp>
+#if PROCPOOL_BODIES
+#include <procpool/task/board.ipp>
+#endif

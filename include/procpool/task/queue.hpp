@@ -14,7 +14,7 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// What workers write of a queue. All-zero memory is that of an empty one.
+/// The words of a queue that workers write. All-zero memory is that of an empty one.
 struct QueueHeads {
     static constexpr std::uint32_t levels = 9;
     struct alignas(apart) Head {
@@ -65,7 +65,7 @@ public:
     /// Effects: a level that was found empty is not looked at until something is put there. Returns: false if that has
     /// happened meanwhile. Then somebody may have looked while it was not marked, and gone to sleep: the caller must
     /// wake one. Called by: worker.
-    [[nodiscard]] bool leave_alone(std::uint32_t level) noexcept {
+    [[nodiscard]] bool mark_empty(std::uint32_t level) noexcept {
         reach(FaultPoint::level_empty);
         // seq_cst: cleared before this look at the ring; a producer writes the ring before it sets the bit, so a task
         // is never overlooked.
@@ -76,8 +76,8 @@ public:
         return false;
     }
 
-    /// A worker may have died in the middle of leave_alone(). Called by: supervisor.
-    void look_everywhere() noexcept {
+    /// A worker may have died in the middle of mark_empty(). Called by: supervisor.
+    void mark_all_levels() noexcept {
         std::uint32_t used = 0;  // the others' memory is not touched
         for (std::uint32_t level = 0; level < levels; ++level) {
             if (level != usual && rings_[level].tail() != 0) { used |= bit(level); }

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Slot: the shared memory of one task, and the word that says who owns it.
+/// Slot: the shared memory of one task, and the word that names its owner.
 
 #include <procpool/core/ending.hpp>
 #include <procpool/core/exit_status.hpp>
@@ -19,7 +19,7 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// Where a task is in its life. The phase says who may write the slot:
+/// Where a task is in its life. The phase names the owner, which alone may write the slot:
 ///   free      the parent; nothing in it counts
 ///   pending   nobody; the first worker that makes it started owns it, and the parent may make it cancelled
 ///   started   the worker whose seat the word names; after that process is confirmed dead, the supervisor
@@ -106,14 +106,14 @@ struct Large {
 };
 
 /// Two lines: a small task and its result need the first one only. Workers can write all of it, so a task may have
-/// written anything there: who does not run the task relies on its Issue, and checks what is here.
+/// written anything there: other processes rely on the task's Issue, and check what is here.
 struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
     static constexpr std::size_t inline_bytes = 16;
-    static constexpr std::uint8_t special = 1;   // timeout, retries and attempt count
-    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its tag has the beginning of it
-    static constexpr std::uint8_t traced = 4;  // its tag tells when it was submitted; who runs it adds it to the trace
-    static constexpr std::uint8_t mailed = 8;  // for one worker only
+    static constexpr std::uint8_t limited = 1;   // timeout, retries and attempt count
+    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its TaskLabel has the beginning of it
+    static constexpr std::uint8_t traced = 4;    // its TaskLabel has the times; the worker adds it to the trace
+    static constexpr std::uint8_t mailed = 8;    // for one worker only
     static constexpr std::uint8_t staying = 16;  // it keeps its slot until its result is taken
 
     std::atomic<std::uint64_t> word;
@@ -124,16 +124,17 @@ struct alignas(apart) Slot {
     Ending outcome;                      // value or exception, when it is done; of the owner while started
     std::atomic<Ending> loss;            // why it is lost; written before the word says so
     std::atomic<std::uint8_t> traits;    // which of the following apply; written by the parent while free
-    bool has_extents;  // the result may have taken extents; of the owner while started, then of who clears the slot
+    bool has_extents;  // the result may have taken extents; of the owner while started, then of the thread that clears
+                       // the slot
     std::array<std::byte, inline_bytes> argument;
     std::array<std::byte, inline_bytes> result;
 
-    // relaxed: whoever looks at deadlines may see those of the slot's next task, and finds by the word that they are
+    // relaxed: a look at deadlines may see those of the slot's next task, and finds by the word that they are
     // not what it looks for.
     [[nodiscard]] bool has(std::uint8_t trait) const noexcept {
         return (traits.load(std::memory_order_relaxed) & trait) != 0;
     }
-    [[nodiscard]] bool is_special() const noexcept { return has(special); }
+    [[nodiscard]] bool has_limits() const noexcept { return has(limited); }
     [[nodiscard]] bool is_labelled() const noexcept { return has(labelled); }
     [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
     [[nodiscard]] bool is_mailed() const noexcept { return has(mailed); }
@@ -149,26 +150,26 @@ struct alignas(apart) Slot {
 
     alignas(cache_line) Large large_argument;
     Large large_result;
-    std::atomic<std::uint64_t> stop_request;  // the number of the task that shall stop, see Board::number_of(); written
-                                              // by the parent at any time
-    std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below
-    std::uint16_t attempt;                    // from 0
+    std::atomic<std::uint64_t> stop_request;  // the number of the task that is asked to stop, see Board::number_of();
+                                              // written by the parent at any time
+    std::int32_t pid;       // of the worker that died; of the supervisor after that, as those below
+    std::uint16_t attempt;  // from 0
     ExitStatus exit_status;
 };
 
-/// What is told about the task in a slot, where its traits say that there is something.
-struct alignas(cache_line) Tag {
+/// A task's label and the times that the trace wants; valid only if the slot's traits say so.
+struct alignas(cache_line) TaskLabel {
     std::int64_t queued;                // steady clock, nanoseconds; of the parent while free
-    std::atomic<std::int64_t> started;  // likewise; 0: no worker is at it, or it has added the task to the trace
-    std::array<char, 48> label;         // cut to fit; of the parent while free
+    std::atomic<std::int64_t> started;  // likewise; 0: no worker is running it, or the trace has that run
+    std::array<char, 48> text;          // cut to fit; of the parent while free
 
-    void set_label(std::string_view text) noexcept {
-        const std::size_t size = std::min(text.size(), label.size() - 1);
-        std::memcpy(label.data(), text.data(), size);
-        label[size] = '\0';
+    void set(std::string_view label) noexcept {
+        const std::size_t size = std::min(label.size(), text.size() - 1);
+        std::memcpy(text.data(), label.data(), size);
+        text[size] = '\0';
     }
 };
-static_assert(sizeof(Tag) == cache_line && std::is_trivially_destructible_v<Tag>,
+static_assert(sizeof(TaskLabel) == cache_line && std::is_trivially_destructible_v<TaskLabel>,
               "one line each, and nobody destroys them");
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would be private to one process");

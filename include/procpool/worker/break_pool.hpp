@@ -5,7 +5,7 @@
 /// break_pool(): ends a pool that cannot go on, and says why.
 
 #include <procpool/core/config.hpp>
-#include <procpool/log/log.hpp>
+#include <procpool/log/report.hpp>
 #include <procpool/task/board.hpp>
 
 #include <string_view>

@@ -4,29 +4,15 @@
 /// \file
 /// The life of a worker process, from the fork to its end.
 
-#include <procpool/core/deadline.hpp>
-#include <procpool/core/fault_point.hpp>
-#include <procpool/log/log.hpp>
-#include <procpool/os/backtrace.hpp>
+#include <procpool/core/config.hpp>
 #include <procpool/os/identity.hpp>
-#include <procpool/os/memory.hpp>
 #include <procpool/os/modules.hpp>
-#include <procpool/os/process.hpp>
-#include <procpool/os/signals.hpp>
-#include <procpool/os/streams.hpp>
-#include <procpool/shm/heap.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/setup.hpp>
-#include <procpool/worker/this_worker.hpp>
 
-#include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
-#include <span>
 #include <string>
 
 namespace procpool::inline v0::detail::worker {
@@ -34,185 +20,46 @@ namespace procpool::inline v0::detail::worker {
 /// The process this worker is; a task that forks and returns in its child finds itself to be another one.
 inline constinit os::Token worker_token = 0;
 
-/// The code that the parent had when it forked this process; null in a program that nobody forked.
+/// The code that the parent had when it forked this process; null in the program itself.
 inline constinit const os::Modules* parents_code = nullptr;
 
 /// Where a result's address lies for the parent: what this worker allocates in shared memory after the fork, the parent
 /// does not have, nor the code that it loads.
-[[nodiscard]] inline Place place_for_parent(const void* address) {
-    if (!os::may_be_address(address)) { return Place::common; }
-    if (shm::is_shared_with_parent(address)) { return Place::shared; }
-    if (os::reservations.hold(address)) { return Place::common; }
-    if (parents_code != nullptr && parents_code->contain(reinterpret_cast<std::uintptr_t>(address))) {
-        return Place::common;
-    }
-    return os::is_readable(address) ? Place::private_ : Place::common;
-}
+[[nodiscard]] Place place_for_parent(const void* address);
 
-inline void leave_if_impostor() {
-    if (!os::is_process(worker_token)) { os::leave(EXIT_SUCCESS); }
-}
+void leave_if_impostor();
 
 /// exit() in a task: what the task itself gave to atexit() has run by now, what the parent gave must not.
-inline void leave_on_exit(int status, bool quick) noexcept {
-    if (!quick) { os::flush_standard_streams(); }
-    os::leave(status);
-}
+void leave_on_exit(int status, bool quick) noexcept;
 
-inline constexpr Host process_host{
-    place_for_parent,
-    leave_if_impostor,
-    [] {
-        leave_if_impostor();
-        os::flush_pending_output();
-    },
-    os::wait_for_ever,
-    [] {
-        os::flush_standard_streams();
-        os::leave(EXIT_SUCCESS);
-    },
-    []() noexcept { return &os::wiped_word(); },
-};
-
-inline void name_process(const std::string& name, std::uint32_t index) noexcept {
-    constexpr std::size_t most = 15;  // what the kernel keeps; the index matters more than the end of the name
-    std::array<char, most + 1> text{};
-    std::array<char, 10> digits{};
-    const auto end = std::to_chars(digits.begin(), digits.end(), index).ptr;
-    const auto count = static_cast<std::size_t>(end - digits.begin());
-    const std::size_t kept = std::min(name.size(), most - 1 - count);
-    std::copy_n(name.begin(), kept, text.begin());
-    text[kept] = ':';
-    std::copy_n(digits.begin(), count, text.begin() + kept + 1);
-    os::name_process(text.data());
-}
+void name_process(const std::string& name, std::uint32_t index) noexcept;
 
 /// Blocks until a retiring worker gives its index to this one, or the pool is closed or reforked.
-inline void wait_for_index(task::Board& board, std::uint32_t seat_number) {
-    task::Seat& seat = board.seats()[seat_number];
-    // seq_cst: offered before the look at life; whoever closes the pool moves life first and then notifies the spare
-    // worker. Offered again whenever it is woken, since a task may have written there; if somebody gives it an index
-    // between, the second offer is found to be no longer good.
-    const auto must_wait = [&] {
-        std::uint32_t index = seat.index.load(std::memory_order_acquire);
-        if (index > board.control.workers) {
-            seat.index.compare_exchange_strong(index, board.control.workers, std::memory_order_acq_rel);
-        }  // nobody's
-        return index >= board.control.workers && board.control.goes_on();
-    };
-    do {
-        board.from_workers.spare.store(seat_number + 1, std::memory_order_seq_cst);
-        board.wake_retiree();
-        if (must_wait()) { seat.parker.park(Deadline::never()); }
-    } while (must_wait());
-    task::thread_context.index = seat.index.load(std::memory_order_acquire);
-}
+void wait_for_index(task::Board& board, std::uint32_t seat_number);
 
 /// Effects: the spare worker, if there is one now, goes on with this one's index. Returns: whether there was.
-inline bool give_index_to_spare(task::Board& board, const task::Seat& retiring) noexcept {
-    const std::uint32_t spare = board.from_workers.spare.exchange(0, std::memory_order_seq_cst);
-    if (spare == 0) { return false; }
-    // It may have died and another worker may sit there, or it may have an index already: an index that is given is
-    // never changed.
-    std::uint32_t none = board.control.workers;
-    task::Seat* const seat = board.seat_of(spare - 1);
-    if (seat == nullptr || !seat->index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed),
-                                                                std::memory_order_acq_rel)) {
-        return false;
-    }
-    seat->parker.notify();
-    return true;
-}
+bool give_index_to_spare(task::Board& board, const task::Seat& retiring) noexcept;
 
 /// Effects: another worker has this one's index before it ends. One worker at a time waits for that as long as a worker
 /// may take to start; those that come meanwhile leave at once and are replaced when they have ended, so that several
 /// are replaced at a time.
-inline void replace_by_spare(task::Board& board, std::uint32_t seat_number,
-                             std::chrono::milliseconds longest) noexcept {
-    constexpr std::chrono::milliseconds now_and_then{100};
-    const task::Control& control = board.control;
-    task::FromWorkers& from_workers = board.from_workers;
-    const Deadline deadline = Deadline::after(longest);
-    std::uint32_t nobody = 0;
-    // seq_cst: registered before the look at spare and life; a spare worker offers itself, and whoever closes the pool
-    // moves life, before they look for a retiree. Who is to notify it may die in between, so it looks again now and
-    // then.
-    const bool waits = from_workers.retiree.compare_exchange_strong(nobody, seat_number + 1, std::memory_order_seq_cst);
-    while (control.goes_on() && !give_index_to_spare(board, board.seats()[seat_number])) {
-        if (!waits || deadline.passed()) { break; }
-        board.seats()[seat_number].parker.park(deadline.or_sooner(Deadline::after(now_and_then)));
-    }
-    // relaxed: it says nothing about other memory. Only this worker writes it while it holds its seat; after its death,
-    // the supervisor.
-    if (waits) { from_workers.retiree.store(0, std::memory_order_relaxed); }
-}
+void replace_by_spare(task::Board& board, std::uint32_t seat_number, std::chrono::milliseconds longest) noexcept;
 
 inline constinit task::Seat* crashing_seat = nullptr;
 
-/// Effects: when this process crashes, its seat tells where. What it forks inherits the handler, and the seat, but does
+/// Lets the seat hold where this process crashes. Its own children inherit the handler, and the seat, but do
 /// not write there. Requires: worker_token and task::thread_context are this process's.
-inline void record_crashes(task::Seat& seat) noexcept {
-    crashing_seat = &seat;
-    os::on_crash([](int signal, const void*) noexcept {
-        // The number too: a child made by vfork() has all of this memory.
-        if (!os::is_process(worker_token) || os::this_process() != crashing_seat->pid.load(std::memory_order_relaxed)) {
-            return;
-        }
-        core::Crash& crash = crashing_seat->crash;
-        crash.signal = signal;
-        crash.pid = os::this_process();
-        crash.count = static_cast<std::uint32_t>(os::capture_backtrace(crash.frames));
-    });
-}
+void record_crashes(task::Seat& seat) noexcept;
 
 /// Effects: is worker `index` on `seat` until the pool ends, and never returns.
 /// Called by: supervisor, in the child it has just forked, with all signals blocked and no handlers; see
 /// Supervisor::run() for what it has prepared. Everything here that runs before user code is boring on purpose: no
 /// lock, no static with a constructor, nothing a thread of the parent may have held when it forked.
-[[noreturn]] inline void run_process(task::Board& board, const Setup& setup, std::uint32_t seat_number,
-                                     std::uint32_t index, pid_t supervisor) {
-    if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }
-    reach(FaultPoint::after_fork);
-    os::lead_group(0);  // what a task starts ends with its worker
-    os::reset_signal(SIGINT, SIG_IGN);
-    os::reset_signal(SIGTTOU, SIG_IGN);
-    os::purge_standard_streams();
-    os::close_standard_input();
-    board.guard();
-    os::give_way_when_memory_runs_out();
-
-    task::Seat& seat = board.seats()[seat_number];
-    const pid_t pid = os::this_process();
-    seat.pid.store(pid, std::memory_order_relaxed);
-    task::thread_context =
-        task::ThreadContext{.in_worker = true, .index = index, .pid = pid, .pool = board.control.name.data()};
-    ++task::depth;
-    worker_token = os::process_token();
-    record_crashes(seat);
-    os::unblock_all_signals();
-
-    static_cast<void>(initialize(setup, index, [&](const std::string& reason) {
-        board.from_workers.set_reason(reason);
-        seat.state.store(task::SeatState::failed, std::memory_order_release);
-        std::exit(EXIT_FAILURE);
-    }));
-    if (setup.initializer) {
-        leave_if_impostor();
-        os::flush_pending_output();
-        if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }  // again: it may have changed its user
-    }
-    reach(FaultPoint::before_ready);
-    board.from_workers.times_ready.fetch_add(1, std::memory_order_relaxed);
-    seat.state.store(task::SeatState::ready, std::memory_order_release);
-
-    if (index >= board.control.workers) { wait_for_index(board, seat_number); }
-    Loop{board, seat_number, process_host}.run();
-
-    seat.state.store(task::SeatState::leaving, std::memory_order_release);
-    if (setup.recycles) { replace_by_spare(board, seat_number, setup.start_timeout); }
-    reach(FaultPoint::before_exit);
-    finalize(setup, index);
-    std::exit(EXIT_SUCCESS);
-}
+[[noreturn]] void run_process(task::Board& board, const Setup& setup, std::uint32_t seat_number, std::uint32_t index,
+                              pid_t supervisor);
 
 }  // namespace procpool::detail::worker
+
+#if PROCPOOL_BODIES
+#include <procpool/worker/process.ipp>
+#endif

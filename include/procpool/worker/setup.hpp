@@ -4,15 +4,12 @@
 /// \file
 /// Setup: what the workers of a pool are given when they are made, and how they run initializer and finalizer.
 
-#include <procpool/core/type_name.hpp>
-#include <procpool/log/log.hpp>
+#include <procpool/core/config.hpp>
 
 #include <chrono>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <string>
-#include <typeinfo>
 
 namespace procpool::inline v0::detail::worker {
 
@@ -29,13 +26,7 @@ struct Setup {
 };
 
 /// Text for people about the exception being handled. Called by: a catch block.
-[[nodiscard]] inline std::string describe_current_exception() {
-    try {
-        throw;
-    } catch (const std::exception& error) { return type_name(typeid(error)) + ": " + error.what(); } catch (...) {
-        return "something that is no std::exception";
-    }
-}
+[[nodiscard]] std::string describe_current_exception();
 
 /// Runs the initializer, if there is one. Calls failed(reason) when it throws, in the catch block: a thread that
 /// pthread_exit() unwinds must not leave it. Returns: whether the worker may run tasks.
@@ -52,13 +43,10 @@ template <class Failed>
 }
 
 /// Runs the finalizer, if there is one, and logs what it throws: the worker ends anyway, and no task is left to fail.
-inline void finalize(const Setup& setup, std::uint32_t index) noexcept {
-    if (!setup.finalizer) { return; }
-    try {
-        setup.finalizer();
-    } catch (...) {
-        procpool::log(LogLevel::warning, "the finalizer of worker {} threw {}", index, describe_current_exception());
-    }
-}
+void finalize(const Setup& setup, std::uint32_t index) noexcept;
 
 }  // namespace procpool::detail::worker
+
+#if PROCPOOL_BODIES
+#include <procpool/worker/setup.ipp>
+#endif

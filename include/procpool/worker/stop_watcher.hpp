@@ -4,9 +4,7 @@
 /// \file
 /// StopWatcher: the thread in a worker that turns a request in shared memory into a std::stop_token's.
 
-#include <procpool/core/deadline.hpp>
-#include <procpool/os/program_exit.hpp>
-#include <procpool/os/signals.hpp>
+#include <procpool/core/config.hpp>
 #include <procpool/sync/parker.hpp>
 
 #include <atomic>
@@ -26,36 +24,14 @@ public:
     explicit StopWatcher(sync::Parker& stopper) noexcept : stopper_(stopper) {}
     StopWatcher(const StopWatcher&) = delete;
     StopWatcher& operator=(const StopWatcher&) = delete;
-    ~StopWatcher() {
-        if (!thread_.joinable()) { return; }
-        ending_.store(true, std::memory_order_release);
-        stopper_.notify();
-        thread_.join();
-    }
+    ~StopWatcher();
 
     /// Returns: the token of the task that runs. request: the slot's; task: its number.
-    [[nodiscard]] std::stop_token token(const std::atomic<std::uint64_t>& request, std::uint64_t task) {
-        {
-            const std::lock_guard guard{mutex_};
-            if (tokens_.empty() || tokens_.back().request != &request || tokens_.back().task != task) {
-                tokens_.push_back({{}, &request, task});
-            }
-        }
-        if (!thread_.joinable()) {
-            const os::AllSignalsBlocked inherited_by_the_thread;
-            thread_ = std::thread([this] { watch(); });
-        }
-        stopper_.notify();  // the request may have come before the token
-        const std::lock_guard guard{mutex_};
-        return tokens_.back().source.get_token();
-    }
+    [[nodiscard]] std::stop_token token(const std::atomic<std::uint64_t>& request, std::uint64_t task);
 
     /// The task has ended: a request that comes now reaches nobody. Called by: the worker after each task that took a
     /// token.
-    void end_of_task() {
-        const std::lock_guard guard{mutex_};
-        tokens_.pop_back();
-    }
+    void end_of_task();
 
 private:
     struct Token {
@@ -64,25 +40,9 @@ private:
         std::uint64_t task;
     };
 
-    void watch() {
-        const os::InProgramCode here;
-        while (!ending_.load(std::memory_order_acquire)) {
-            stopper_.park(Deadline::never());
-            while (std::optional<std::stop_source> source = next_to_stop()) {
-                source->request_stop();
-            }  // runs stop callbacks, so not under the mutex
-        }
-    }
+    void watch();
 
-    [[nodiscard]] std::optional<std::stop_source> next_to_stop() {
-        const std::lock_guard guard{mutex_};
-        for (const Token& token : tokens_) {
-            if (!token.source.stop_requested() && token.request->load(std::memory_order_relaxed) == token.task) {
-                return token.source;
-            }
-        }
-        return std::nullopt;
-    }
+    [[nodiscard]] std::optional<std::stop_source> next_to_stop();
 
     sync::Parker& stopper_;
     std::mutex mutex_;
@@ -92,3 +52,7 @@ private:
 };
 
 }  // namespace procpool::detail::worker
+
+#if PROCPOOL_BODIES
+#include <procpool/worker/stop_watcher.ipp>
+#endif

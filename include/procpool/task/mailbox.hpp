@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Mail: a task for the worker of one index, whichever process that is.
+/// Mailbox: a task for the worker of one index, whichever process that is.
 
 #include <procpool/core/platform.hpp>
 #include <procpool/task/ring.hpp>
@@ -17,13 +17,13 @@ namespace procpool::inline v0::detail::task {
 /// word decides who runs the task, so one that stays here after its worker has died is found to be no longer good by
 /// the next. Written by the parent when the last task in it is decided; a line of its own, which workers share as long
 /// as nobody writes. All-zero memory is an empty box.
-class alignas(cache_line) Mail {
+class alignas(cache_line) Mailbox {
 public:
     /// Called by: parent, when it has published the slot's word. The worker is yet to be notified.
-    /// Memory order: release is enough for the worker, who looks here before every park(), and whose parker is notified
-    /// after this. If it took that notification before it looked, the look sees what came before the notification; if
-    /// not, its park() returns at once. seq_cst: the slot's word is published before the parent's look at life, as by
-    /// Ring::push().
+    /// Memory order: release is enough for the worker, which looks here before every park(), and whose parker is
+    /// notified after this. If it took that notification before it looked, the look sees what came before the
+    /// notification; if not, its park() returns at once. seq_cst: the slot's word is published before the parent's look
+    /// at life, as by Ring::push().
     void put(Offer offer) noexcept { word_.store(bits(offer), std::memory_order_seq_cst); }
 
     /// Memory order: acquire: sees the slot's word as it was published.
@@ -50,6 +50,6 @@ private:
     std::atomic<std::uint64_t> word_;
 };
 
-static_assert(std::is_trivially_destructible_v<Mail>, "nobody runs destructors in shared memory");
+static_assert(std::is_trivially_destructible_v<Mailbox>, "nobody runs destructors in shared memory");
 
 }  // namespace procpool::detail::task

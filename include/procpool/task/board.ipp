@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-/// \file
-/// Board: where its parts lie, and what becomes of those that a task has overwritten.
-
+#include <procpool/core/error.hpp>
 #include <procpool/task/board.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
 
 namespace procpool::inline v0::detail::task {
 
-inline Board& Board::create(const os::Mapping& region, BoardSize size) {
+PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
     std::size_t used = 0;
     const auto place = [&](std::size_t bytes, std::size_t alignment) {
         used = round_up(used, alignment);
@@ -29,9 +31,9 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)),
                             size.parkers};
     auto* const marks = words(size.parkers * Waiters::words_for(size.slot_count));
-    board.mail_ = reinterpret_cast<Mail*>(place(size.seats * sizeof(Mail), apart));
+    board.mailboxes_ = reinterpret_cast<Mailbox*>(place(size.seats * sizeof(Mailbox), apart));
     board.slots_ = reinterpret_cast<Slot*>(place(size.slot_count * sizeof(Slot), apart));
-    board.tags_ = reinterpret_cast<Tag*>(place(size.slot_count * sizeof(Tag), apart));
+    board.labels_ = reinterpret_cast<TaskLabel*>(place(size.slot_count * sizeof(TaskLabel), apart));
     auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
 
     // From here on to the results: what only parent and supervisor write.
@@ -72,12 +74,12 @@ inline Board& Board::create(const os::Mapping& region, BoardSize size) {
     return board;
 }
 
-inline void Board::mend_queue() noexcept {
+PROCPOOL_DECL void Board::mend_queue() noexcept {
     for (std::uint32_t level = 0; level < Queue::levels; ++level) { static_cast<void>(queue.ring(level).mend()); }
-    queue.look_everywhere();
+    queue.mark_all_levels();
 }
 
-inline void Board::rouse_workers() noexcept {
+PROCPOOL_DECL void Board::rouse_workers() noexcept {
     spinning.clear();
     for (Seat& seat : seats()) {
         seat.parker.rouse();
@@ -85,49 +87,154 @@ inline void Board::rouse_workers() noexcept {
     }
 }
 
-inline bool Board::is_plausible(std::uint32_t slot, Word word) const noexcept {
+PROCPOOL_DECL bool Board::is_plausible(std::uint32_t slot, Word word) const noexcept {
     const bool has_seat = word.phase() == Phase::pending
                               ? word.seat() == 0
                               : word.phase() != Phase::started || seat_of(word.seat()) != nullptr;
     return word.phase() > Phase::free && word.phase() <= Phase::taken && has_seat && is_of_issue(slot, word);
 }
 
-inline void Board::lose_overwritten(std::uint32_t slot) noexcept {
+PROCPOOL_DECL void Board::lose_overwritten(std::uint32_t slot) noexcept {
     std::uint64_t bits = slots_[slot].word.load(std::memory_order_seq_cst);
     if (is_overwritten(slot)) {
         const Word lost =
             Word::pending(issues_[slot].generation.load(std::memory_order_relaxed), true).with(Phase::lost);
         slots_[slot].loss.store(Ending::overwritten, std::memory_order_relaxed);
-        control.casualties.fetch_add(1, std::memory_order_relaxed);  // first, for who learns of it from the word
+        control.casualties.fetch_add(
+            1, std::memory_order_relaxed);  // first: a thread that learns of it from the word finds it counted
         if (!slots_[slot].word.compare_exchange_strong(bits, lost.bits(), std::memory_order_seq_cst)) {
             control.casualties.fetch_sub(1, std::memory_order_relaxed);
             return;
         }
-        waiters.call_all();  // the set of those who wait for it may be overwritten too
+        waiters.call_all();  // the set of its waiters may be overwritten too
         notify_capacity_waiter();
     }
     issues_[slot].overwritten.store(0, std::memory_order_relaxed);
 }
 
-inline std::span<std::byte> Board::constant_side() noexcept {
+PROCPOOL_DECL std::span<std::byte> Board::constant_side() noexcept {
     auto* const begin = reinterpret_cast<std::byte*>(this);
     return {begin, static_cast<std::size_t>(reinterpret_cast<std::byte*>(&from_workers) - begin)};
 }
 
-inline void Board::guard() noexcept {
+PROCPOOL_DECL void Board::guard() noexcept {
     os::make_read_only(argument_side_.data(), argument_side_.size());
     os::make_read_only(constant_side().data(), constant_side().size());
 }
 
-inline bool Board::is_overwritten(std::uint32_t slot) const noexcept {
+PROCPOOL_DECL bool Board::is_overwritten(std::uint32_t slot) const noexcept {
     const Word word{slots_[slot].word.load(std::memory_order_seq_cst)};
     return is_marked(slot) &&
            (!is_plausible(slot, word) || word.phase() == Phase::pending || word.phase() == Phase::taken);
 }
 
-inline bool Board::is_marked(std::uint32_t slot) const noexcept {
+PROCPOOL_DECL bool Board::is_marked(std::uint32_t slot) const noexcept {
     const std::uint32_t marked = issues_[slot].overwritten.load(std::memory_order_seq_cst);
     return marked != 0 && marked == issues_[slot].generation.load(std::memory_order_relaxed);
+}
+
+PROCPOOL_DECL bool Board::has_mail() const noexcept {
+    return std::any_of(mailboxes().begin(), mailboxes().begin() + control.workers,
+                       [](const Mailbox& box) { return !box.was_empty(); });
+}
+
+PROCPOOL_DECL bool Board::take_from_ring(Offer offer, std::uint32_t generation) noexcept {
+    if (!change(offer.slot, offer.generation, Phase::pending,
+                [&](Word word) { return word.with_generation(generation); })) {
+        return false;
+    }
+    issues_[offer.slot].generation.store(generation, std::memory_order_relaxed);
+    return true;
+}
+
+PROCPOOL_DECL void Board::wake_all() noexcept {
+    for (std::uint32_t number = sleeping.take_one(); number != SeatSet::nobody; number = sleeping.take_one()) {
+        notify(number);
+    }
+    if (const std::uint32_t spare = from_workers.spare.load(std::memory_order_seq_cst); spare != 0) {
+        notify(spare - 1);
+    }
+    wake_retiree();
+}
+
+PROCPOOL_DECL void Board::wake_retiree() noexcept {
+    if (const std::uint32_t retiree = from_workers.retiree.load(std::memory_order_seq_cst); retiree != 0) {
+        notify(retiree - 1);
+    }
+}
+
+PROCPOOL_DECL std::optional<Claim> Board::claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
+    if (mailboxes_[index].was_empty()) { return std::nullopt; }
+    const Offer offer = mailboxes_[index].look();
+    const std::optional<Claim> claimed = offer.slot < size_.slot_count ? claim_offered(offer, seat) : std::nullopt;
+    mailboxes_[index].remove(offer);
+    return claimed;
+}
+
+PROCPOOL_DECL void Board::request_stop(std::uint32_t slot, Word word, std::uint64_t number,
+                                       std::uint64_t seen) noexcept {
+    if (word.phase() != Phase::started) { return; }
+    // relaxed: it carries nothing but itself.
+    slots_[slot].stop_request.compare_exchange_strong(seen, number, std::memory_order_relaxed);
+    if (Seat* const seat = seat_of(word.seat())) { seat->stopper.notify(); }
+}
+
+PROCPOOL_DECL bool Board::condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept {
+    return change(slot, generation, Phase::started, [&](Word word) {
+        const bool may = !word.is_condemned() || (word.verdict() == Ending::timed_out && verdict == Ending::cancelled);
+        return may ? word.condemned(verdict) : word;
+    });
+}
+
+PROCPOOL_DECL bool Board::requeue(std::uint32_t slot, Word started) noexcept {
+    if (queue.ring(Queue::requeued).is_full()) { return false; }
+    const Word pending = started.without_verdict().with_seat(0).with(Phase::pending);
+    std::uint64_t bits = started.bits();
+    if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) { return false; }
+    queue.push(Queue::requeued, {slot, started.generation()});
+    return true;
+}
+
+PROCPOOL_DECL bool Board::lose_started(std::uint32_t slot, Word started, Ending ending) noexcept {
+    slots_[slot].loss.store(ending, std::memory_order_relaxed);
+    std::uint64_t bits = started.bits();
+    if (!slots_[slot].word.compare_exchange_strong(bits, started.with(Phase::lost).bits(), std::memory_order_seq_cst)) {
+        return false;
+    }
+    announce(slot, started);
+    return true;
+}
+
+PROCPOOL_DECL bool Board::lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
+    return lose_pending(slot, generation, ending) || decide(slot, generation, Phase::started, Phase::lost);
+}
+
+PROCPOOL_DECL bool Board::lose_pending(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
+    slots_[slot].loss.store(ending,
+                            std::memory_order_relaxed);  // counts once the word says lost, which releases it
+    return decide(slot, generation, Phase::pending, Phase::lost);
+}
+
+PROCPOOL_DECL void Board::lose_all_pending(Ending ending) noexcept {
+    for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
+        const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
+        if (word.phase() == Phase::pending) { lose_pending(i, word.generation(), ending); }
+    }
+}
+
+PROCPOOL_DECL void Board::lose_all(Ending ending) noexcept {
+    for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
+        for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
+            const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
+            if (word.phase() != Phase::pending && word.phase() != Phase::started) { break; }
+            if (lose(i, word.generation(), ending)) { break; }
+        }
+    }
+}
+
+PROCPOOL_DECL void Board::mark_overwritten(std::uint32_t slot) noexcept {
+    issues_[slot].overwritten.store(issues_[slot].generation.load(std::memory_order_relaxed),
+                                    std::memory_order_seq_cst);
 }
 
 }  // namespace procpool::detail::task

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/log/announcer.hpp>
+#include <procpool/log/trace.hpp>
+#include <procpool/log/tracer.hpp>
+
+#include <fmt/core.h>
+#include <cstring>
+#include <string>
+
+namespace procpool::inline v0::detail::log {
+
+PROCPOOL_DECL void Announcer::started(std::uint32_t index, std::int32_t pid) const noexcept {
+    trace_event(board_, TraceKind::started, index, pid);
+    report(LogLevel::debug, subject(index, pid), "worker {}, process {}, was started", index, pid);
+}
+
+PROCPOOL_DECL void Announcer::refused(std::uint32_t index, int error) const noexcept {
+    report(LogLevel::warning, subject(index, 0), "worker {} cannot be replaced for now: fork: {}", index,
+           std::strerror(error));
+}
+
+PROCPOOL_DECL void Announcer::ended(const task::Seat& seat, task::SeatState state, bool alone,
+                                    const os::EndedChild& child) const noexcept {
+    const std::uint32_t index = seat.index.load(std::memory_order_relaxed);
+    const bool leaving = state == task::SeatState::leaving;
+    const bool recycled = leaving && board_.control.life.load(std::memory_order_relaxed) == task::Life::open;
+    if (board_.control.trace_id != 0) {
+        trace_event(board_, recycled ? TraceKind::recycled : TraceKind::died, index, child.pid,
+                    to_string(child.status));
+    }
+    const LogSubject about = subject(index, child.pid);
+    if (recycled) {
+        report(LogLevel::info, about, "worker {}, process {}, was recycled after {} items", index, child.pid,
+               seat.items_done.load(std::memory_order_relaxed));
+    } else if (alone && state != task::SeatState::failed && is_logged(LogLevel::warning)) {
+        // A failed initializer breaks the pool, which is logged.
+        report(LogLevel::warning, about, "worker {}, process {}, {} {}", index, child.pid, to_string(child.status),
+               state == task::SeatState::starting ? "before it was ready" : "while it had no task");
+    } else if (!alone && leaving) {
+        report(LogLevel::debug, about, "worker {}, process {}, has left", index, child.pid);
+    }
+}
+
+PROCPOOL_DECL void Announcer::lost(std::uint32_t slot, task::Word word, Ending ending, const os::EndedChild& child,
+                                   bool runs_again) const noexcept {
+    const task::Seat& seat = board_.seats()[word.seat()];
+    const std::uint32_t worker = seat.index.load(std::memory_order_relaxed);
+    const std::uint64_t task = board_.number_of(slot).load(std::memory_order_relaxed);
+    if (board_.all_slots()[slot].is_traced()) {
+        const std::uint64_t progress = seat.progress.load(std::memory_order_relaxed);
+        const std::uint64_t items = progress >> 32 == word.generation() ? progress & 0xffffffff : 0;
+        trace_run(board_, slot, {task, worker, child.pid, items, -1, ending});
+        if (ending == Ending::timed_out) {
+            trace_event(board_, TraceKind::timed_out, worker, child.pid, board_.label_of(slot));
+        }
+    }
+    const LogLevel level = core::may_retry(ending) ? LogLevel::warning : LogLevel::debug;
+    if (!is_logged(level)) { return; }
+    const LogSubject about{worker, child.pid, task, board_.label_of(slot), board_.control.name.data()};
+    report(level, about, "{}{}",
+           core::sentence(ending, {.worker = fmt::format("worker {}, process {},", worker, child.pid),
+                                   .task = "task " + std::to_string(task),
+                                   .status = child.status,
+                                   .timeout = board_.issue(slot).time_limit()}),
+           runs_again ? "; it is run again" : "");
+}
+
+}  // namespace procpool::detail::log

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/core/ending.hpp>
+#include <procpool/core/printable.hpp>
+#include <procpool/log/shared_records.hpp>
+#include <procpool/log/trace.hpp>
+#include <procpool/log/trace_file.hpp>
+#include <procpool/os/file.hpp>
+#include <procpool/os/process.hpp>
+
+#include <fmt/core.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <system_error>
+#include <utility>
+
+namespace procpool::inline v0 {
+
+namespace detail::log {
+
+PROCPOOL_DECL std::uint32_t begin_trace(std::string_view name) {
+    Trace& trace = SharedRecords::ensure().trace;
+    TraceRecord record{};
+    record.kind = TraceKind::pool;
+    record.pool = trace.next_pool();
+    record.pid = os::this_process();
+    record.text.assign(name);
+    trace.add(record);
+    return record.pool;
+}
+
+/// Returns: the text as a string of JSON, quotes included, with control characters escaped. Bytes that are no UTF-8
+/// become replacement characters.
+[[nodiscard]] PROCPOOL_DECL std::string json_string(std::string_view text) {
+    std::string quoted = "\"";
+    while (!text.empty()) {
+        const std::size_t length = core::utf8_length(text);
+        const std::string_view first = text.substr(0, std::max<std::size_t>(length, 1));
+        if (length == 0) {
+            quoted += "\\ufffd";
+        } else if (core::is_control(first)) {
+            quoted += "\\u";
+            core::append_hexadecimal(quoted, core::code_of(first), 4);
+        } else {
+            if (first == "\"" || first == "\\") { quoted += '\\'; }
+            quoted += first;
+        }
+        text.remove_prefix(first.size());
+    }
+    return quoted + '"';
+}
+
+/// One file in Chrome's trace format: each pool is a process, each worker a thread of it.
+class TraceFile {
+public:
+    /// Throws: std::system_error.
+    explicit TraceFile(const char* path) : file_(os::create_file(path)) {
+        check(file_ != nullptr);
+        put("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
+    }
+
+    /// start: of the time axis, which viewers show from 0. Requires: the record is of nothing that began before.
+    void add(const TraceRecord& record, std::int64_t start) {
+        if (record.kind == TraceKind::pool) {
+            event(fmt::format(R"("ph":"M","name":"process_name","pid":{},"tid":0,"args":{{"name":{}}})", record.pool,
+                              json_string(record.text.view())));
+            return;
+        }
+        if (tracks_.emplace(record.pool, record.worker).second) {
+            event(fmt::format(R"("ph":"M","name":"thread_name","pid":{},"tid":{},"args":{{"name":"worker {}"}})",
+                              record.pool, record.worker, record.worker));
+        }
+        const std::string where =
+            fmt::format(R"("pid":{},"tid":{},"ts":{})", record.pool, record.worker, microseconds(record.begin - start));
+        if (record.kind == TraceKind::task) {
+            const std::string_view label = record.text.view();
+            event(fmt::format(
+                R"("ph":"X","cat":"task","name":{},{},"dur":{},"args":{{"task":{},"attempt":{},"process":{},"ended":"{}","queued_us":{}{}{}}})",
+                json_string(label.empty() ? std::string_view{record.items == 0 ? "task" : "chunk"} : label), where,
+                microseconds(record.end - record.begin), record.task, record.attempt, record.pid,
+                to_string(record.ended), microseconds(std::max<std::int64_t>(0, record.begin - record.queued)),
+                record.cpu < 0 ? std::string{} : ",\"cpu_us\":" + microseconds(record.cpu),
+                record.items == 0 ? std::string{} : fmt::format(",\"items\":{}", record.items)));
+        } else {
+            event(fmt::format(R"("ph":"i","s":"t","cat":"worker","name":"{}",{},"args":{{"process":{},"text":{}}})",
+                              name_of(record.kind), where, record.pid, json_string(record.text.view())));
+        }
+    }
+
+    /// Throws: std::system_error when the file is not whole.
+    void close(std::uint64_t dropped) {
+        put(fmt::format("\n],\"otherData\":{{\"dropped\":\"{}\"}}}}\n", dropped));
+        const bool whole = std::ferror(file_.get()) == 0;
+        check(std::fclose(file_.release()) == 0 && whole);
+    }
+
+private:
+    struct Close {
+        void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+    };
+
+    static void check(bool holds) {
+        if (!holds) { throw std::system_error(errno, std::generic_category(), "procpool: cannot write the trace"); }
+    }
+    void put(std::string_view text) noexcept { std::fwrite(text.data(), 1, text.size(), file_.get()); }
+    void event(const std::string& members) {
+        put(std::exchange(first_, false) ? "\n{" : ",\n{");
+        put(members);
+        put("}");
+    }
+
+    [[nodiscard]] static std::string microseconds(std::int64_t nanoseconds) {
+        return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
+    }
+    [[nodiscard]] static std::string_view name_of(TraceKind kind) noexcept {
+        switch (kind) {
+            case TraceKind::started: return "started";
+            case TraceKind::died: return "ended";
+            case TraceKind::timed_out: return "timeout";
+            case TraceKind::recycled: return "recycled";
+            case TraceKind::pool:
+            case TraceKind::task: break;
+        }
+        return "";
+    }
+
+    std::unique_ptr<std::FILE, Close> file_;
+    bool first_ = true;
+    std::set<std::pair<std::uint32_t, std::uint32_t>> tracks_;  // named: pool and worker
+};
+
+PROCPOOL_DECL void write_trace(const FileName& path, std::uint32_t pool) {
+    TraceFile file{path.text()};
+    std::uint64_t dropped = 0;
+    if (const SharedRecords* const records = SharedRecords::current()) {
+        dropped = add_all(file, [&](auto use) {
+            return records->trace.for_each([&](const TraceRecord& record) {
+                if (pool == 0 || record.pool == pool) { use(record); }
+            });
+        });
+    }
+    file.close(dropped);
+}
+
+}  // namespace detail::log
+
+PROCPOOL_DECL void write_trace(const detail::log::FileName& path) { detail::log::write_trace(path, 0); }
+
+PROCPOOL_DECL void clear_trace() noexcept {
+    if (detail::log::SharedRecords* const records = detail::log::SharedRecords::current()) { records->trace.clear(); }
+}
+
+}  // namespace procpool

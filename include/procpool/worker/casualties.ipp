@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/core/ending.hpp>
+#include <procpool/worker/casualties.hpp>
+
+#include <atomic>
+#include <utility>
+
+namespace procpool::inline v0::detail::worker {
+
+PROCPOOL_DECL bool Casualties::settle(std::uint32_t seat, const os::EndedChild& ended) noexcept {
+    const auto used = board_.used_slots();
+    bool any = false;
+    for (std::uint32_t i = 0; i < used.size(); ++i) {
+        const task::Word word{used[i].word.load(std::memory_order_acquire)};
+        if (word.phase() == task::Phase::started && word.seat() == seat) {
+            forget_count(board_.seats()[seat], used[i].outcome);
+            settle_task(i, ended);
+            any = true;
+        }
+    }
+    return any;
+}
+
+PROCPOOL_DECL void Casualties::forget_count(task::Seat& seat, Ending outcome) noexcept {
+    const std::uint32_t current = seat.current.exchange(0, std::memory_order_relaxed);
+    if (current != task::Seat::counted && current != task::Seat::condemned) { return; }
+    auto& count = outcome == Ending::value ? seat.completed : seat.failed;
+    count.fetch_sub(1, std::memory_order_relaxed);
+}
+
+PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const os::EndedChild& ended) noexcept {
+    task::Slot& slot = board_.all_slots()[index];
+    task::Issue& issue = board_.issue(index);
+    bool is_announced = false;  // once: the word may change meanwhile
+    for (;;) {
+        const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
+        if (word.phase() != task::Phase::started || board_.seat_of(word.seat()) == nullptr) { return; }
+        const Ending ending = ending_of(word);
+        if (issue.has(task::Slot::limited) && issue.retries > 0 && core::may_retry(ending)) {
+            board_.results.release_after_death(index, word.generation());
+            if (!std::exchange(is_announced, true)) { announcer_.lost(index, word, ending, ended, true); }
+            --issue.retries;
+            ++slot.attempt;
+            board_.control.requeued.fetch_add(
+                1, std::memory_order_relaxed);  // first: a thread that learns of the task's end finds it counted
+            if (board_.requeue(index, word)) {
+                board_.wake_for_new_task();
+                return;
+            }
+            board_.control.requeued.fetch_sub(1, std::memory_order_relaxed);
+            ++issue.retries;
+            --slot.attempt;
+        }
+        if (!std::exchange(is_announced, true)) { announcer_.lost(index, word, ending, ended, false); }
+        slot.pid = ended.pid;
+        slot.exit_status = ended.status;
+        const core::Crash& crash = board_.seats()[word.seat()].crash;
+        if (crash.is_cause_of(ended.pid, ended.status)) {
+            board_.crashes.add(board_.number_of(index).load(std::memory_order_relaxed), crash);
+        }
+        // Counted first: a thread that learns of it from the word finds it counted.
+        auto& count = ending == Ending::timed_out ? board_.control.timed_out : board_.control.casualties;
+        const std::uint64_t counted = ending == Ending::cancelled ? 0 : 1;  // the parent counts what it kills
+        count.fetch_add(counted, std::memory_order_relaxed);
+        if (board_.lose_started(index, word, ending)) { return; }
+        count.fetch_sub(counted, std::memory_order_relaxed);
+    }
+}
+
+PROCPOOL_DECL Ending Casualties::ending_of(task::Word word) const noexcept {
+    if (word.is_condemned() && word.verdict() != Ending::died) { return word.verdict(); }
+    const task::Life life = board_.control.life.load(std::memory_order_seq_cst);
+    return life <= task::Life::closing ? Ending::died : task::ending_by(life);
+}
+
+}  // namespace procpool::detail::worker

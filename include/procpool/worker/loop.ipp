@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/codec/exception.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/core/fault_point.hpp>
+#include <procpool/log/tracer.hpp>
+#include <procpool/os/yield.hpp>
+#include <procpool/worker/loop.hpp>
+
+#include <exception>
+
+namespace procpool::inline v0::detail::worker {
+
+PROCPOOL_DECL void Loop::run() {
+    for (;;) {
+        if (must_make_room()) { return; }
+        if (const std::optional<task::Claim> claim = next()) {
+            if (searching_) { stop_searching(); }
+            run_task(*claim);
+        } else if (must_leave()) {
+            if (was_idle()) { return; }  // what was published before the end shows now, if it did not a moment ago
+        } else {
+            search_or_sleep();
+        }
+    }
+}
+
+PROCPOOL_DECL bool Loop::run_one() {
+    const std::optional<task::Claim> claim = next();
+    if (claim) { run_task(*claim); }
+    return claim.has_value();
+}
+
+PROCPOOL_DECL bool Loop::run_one_within(bool mail) {
+    const std::optional<task::Claim> claim = mail ? next() : board_.claim(number_);
+    if (claim) { run_nested(*claim); }
+    return claim.has_value();
+}
+
+PROCPOOL_DECL bool Loop::run_within(task::Offer offer) {
+    if (board_.all_slots()[offer.slot].is_mailed()) { return false; }
+    const std::optional<task::Claim> claim = board_.claim_offered(offer, number_);
+    if (claim) { run_nested(*claim); }
+    return claim.has_value();
+}
+
+PROCPOOL_DECL bool Loop::run_within_for(std::uint32_t waiter) {
+    const auto used = board_.used_slots();
+    for (std::uint32_t i = 0; i < used.size(); ++i) {
+        const task::Word word{used[i].word.load(std::memory_order_acquire)};
+        const bool waited_for =
+            word.waited() && (used[i].waiters.load(std::memory_order_relaxed) & task::Waiters::bit(waiter)) != 0;
+        if (waited_for && word.phase() == task::Phase::pending && run_within({i, word.generation()})) { return true; }
+    }
+    return false;
+}
+
+PROCPOOL_DECL bool Loop::run_newest_within() {
+    const auto used = board_.used_slots();
+    std::optional<task::Offer> newest;
+    std::uint64_t newest_number = 0;
+    for (std::uint32_t i = 0; i < used.size(); ++i) {
+        const task::Word word{used[i].word.load(std::memory_order_acquire)};
+        if (word.phase() != task::Phase::pending || used[i].is_mailed()) { continue; }
+        const std::uint64_t number = board_.number_of(i).load(std::memory_order_acquire);
+        if (number > newest_number) {
+            newest = task::Offer{i, word.generation()};
+            newest_number = number;
+        }
+    }
+    return newest && run_within(*newest);
+}
+
+PROCPOOL_DECL void Loop::run_nested(task::Claim claim) {
+    const Waiting outer{*this};
+    run_task(claim);
+}
+
+PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
+    task::Slot& slot = board_.all_slots()[claim.slot];
+    claim_ = claim;
+    items_ = 0;
+    seat_.current.store(claim.slot + 1, std::memory_order_relaxed);
+    const bool special = slot.has_limits();
+    task::thread_context.attempt = special ? slot.attempt : 0;
+    task::thread_context.task = this;
+    const bool timed = special && board_.issue(claim.slot).is_timed();
+    if (timed) { start_clock(); }
+    std::optional<log::TracedRun> run;
+    if (slot.is_traced()) [[unlikely]] { run.emplace(board_, claim.slot); }
+    Results results{board_, claim, hooks_, {}};
+    Writer out{results.first, Results::grow, &results, hooks_.place_of};
+    Ending outcome = Ending::value;
+    reach(FaultPoint::before_run);
+    try {
+        TaskFrame frame{board_.arguments.payload(claim.slot), out, *this, timed};
+        reinterpret_cast<TaskCode>(slot.code)(frame);
+    } catch (...) {
+        const std::exception_ptr thrown = std::current_exception();
+        if (!thrown) {  // no exception of C++ but pthread_exit(): it must go on, or the runtime aborts
+            hooks_.thread_ended();
+            board_.control.casualties.fetch_add(1, std::memory_order_relaxed);
+            board_.lose(claim.slot, claim.generation, Ending::died);
+            throw;
+        }
+        outcome = Ending::exception;
+        encode_error(out, thrown);
+    }
+    if (took_token_) {
+        watcher_.end_of_task();
+        took_token_ = false;
+    }
+    task::thread_context.task = nullptr;
+    hooks_.after_task();
+    slot.outcome = outcome;
+    board_.results.seal(claim.slot, out.buffer(), out.size());
+    auto& count = outcome == Ending::value ? seat_.completed : seat_.failed;
+    count.store(count.load(std::memory_order_relaxed) + 1,
+                std::memory_order_relaxed);  // this worker alone writes it, as long as it lives
+    count_items(items_ == 0 ? 1 : 0);
+    seat_.current.store(task::Seat::counted, std::memory_order_relaxed);
+    if (run) [[unlikely]] { run->end(id(), index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome); }
+    reach(FaultPoint::before_done);
+    if (!board_.finish(claim, number_)) {
+        seat_.current.store(task::Seat::condemned, std::memory_order_relaxed);
+        hooks_.condemned();
+        board_.results.release(claim.slot);
+    }
+    seat_.current.store(0, std::memory_order_relaxed);
+    if (timed || items_ != 0) { forget_items(); }
+}
+
+PROCPOOL_DECL void Loop::encode_error(Writer& out, const std::exception_ptr& thrown) {
+    out.rewind(0);
+    try {
+        encode_exception(out, thrown);
+    } catch (const SharedMemoryExhausted& exhausted) {
+        out.rewind(0);
+        encode_exception(out, std::make_exception_ptr(exhausted));
+    }
+}
+
+PROCPOOL_DECL std::stop_token Loop::stop_token() {
+    std::stop_token token = watcher_.token(board_.all_slots()[claim_.slot].stop_request, id());
+    took_token_ = true;
+    return token;
+}
+
+PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) {
+    hooks_.before_result();
+    if (done != items_) { task::thread_context.attempt = 0; }
+    const task::Slot& slot = board_.all_slots()[claim_.slot];
+    task::Seat& seat = seat_;
+    board_.results.seal(claim_.slot, result.buffer(), result.size());
+    count_items(done - items_);
+    items_ = done;
+    seat.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done),
+                        std::memory_order_relaxed);
+    reach(FaultPoint::item_done);
+    if (slot.has_limits() && board_.issue(claim_.slot).is_timed()) { restart_clock_of_item(); }
+    const std::uint64_t stop = slot.stop_request.load(std::memory_order_relaxed);  // as stop_requested()
+    return (stop == 0 || stop != id()) && item_budget() != 0;
+}
+
+[[gnu::noinline]] PROCPOOL_DECL void Loop::restart_clock_of_item() {
+    // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the
+    // stamp.
+    seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_seq_cst);
+    std::uint64_t item = seat_.item.load(std::memory_order_relaxed);
+    const std::uint64_t next = (item & ~std::uint64_t{0xffffffff}) | static_cast<std::uint32_t>(item + 2);
+    if ((item & 1) != 0 || !seat_.item.compare_exchange_strong(item, next, std::memory_order_seq_cst)) {
+        hooks_.condemned();
+    }
+}
+
+PROCPOOL_DECL void Loop::search_or_sleep() {
+    const task::Control& control = board_.control;
+    const bool alone = control.workers == 1;  // then no submitter relies on it to look, so it need not say that it does
+    if (searching_) {  // another claimed what it found; no submitter may rely on it while it sleeps
+        board_.spinning.remove(number_);
+        searching_ = false;
+    }
+    if (control.spinners > 0 && (alone || board_.spinning.was_size() < control.spinners)) {
+        if (!alone) {
+            board_.spinning.add(number_);
+            searching_ = true;
+        }
+        reach(FaultPoint::spinning);
+        if (spin()) { return; }
+        if (!alone) {
+            board_.spinning.remove(number_);
+            searching_ = false;
+        }
+    }
+    board_.sleeping.add(number_);
+    reach(FaultPoint::asleep);
+    if (was_idle() && !must_leave()) { seat_.parker.park(Deadline::never()); }
+    searching_ = !alone;  // a submitter that relied on it while it spun, or took it out of the sleepers, woke no other
+    board_.sleeping.remove(number_);
+}
+
+PROCPOOL_DECL void Loop::stop_searching() noexcept {
+    searching_ = false;
+    board_.spinning.remove(number_);
+    if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
+}
+
+PROCPOOL_DECL bool Loop::spin() const noexcept {
+    for (int round = 0; round < os::spin_rounds; ++round) {
+        for (int i = 0; i < os::looks_per_round; ++i) {
+            if (!was_idle()) { return true; }
+            relax();
+        }
+        if (must_leave()) { return true; }
+        os::yield();  // on a busy machine somebody else has better use for the processor
+    }
+    return false;
+}
+
+}  // namespace procpool::detail::worker

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/os/children.hpp>
+#include <procpool/os/exit_hook.hpp>
+#include <procpool/os/own_stack.hpp>
+#include <procpool/os/process.hpp>
+#include <procpool/os/signals.hpp>
+#include <procpool/os/thread_locals.hpp>
+#include <procpool/worker/break_pool.hpp>
+#include <procpool/worker/supervisor.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+namespace procpool::inline v0::detail::worker {
+
+[[noreturn]] PROCPOOL_DECL void Supervisor::run() {
+    os::reset_all_signals();
+    os::lead_group(0);  // a signal to the program's group leaves it to end the workers
+    os::ThreadLocals::forget();
+    watch_ = os::LifeLine::watch_parent(std::move(parent_), false);
+    os::SignalsAtEnd::ask(watch_.pipe(), SIGCONT);  // to see the end also when it is stopped
+    os::hook_exits(leave_on_exit);                  // for its workers
+    name_process(setup_.name + "+", 0);
+    children_ = os::watch_children();
+    if (!children_) { fail_to_start(errno); }
+    try {
+        life_.emplace();
+    } catch (const std::system_error& error) { fail_to_start(error.code().value()); }
+    for (std::uint32_t index = 0; index < workers_.size() && !stopping(); ++index) {
+        if (const int error = spawn(index); error != 0) { fail_to_start(error); }
+    }
+    board_.control.workers_forked.store(setup_.workers, std::memory_order_release);
+    board_.notify_parent();
+    while (!may_end()) {
+        apply_life();
+        sleep();
+        reap_all();
+        bypass_stopped_workers();
+        check_start_times();
+        auditor_.audit(
+            is_ending(), [this](std::uint32_t seat) { return is_occupied(seat); },
+            [this](std::uint32_t seat) { kill_worker_on(seat); });
+        spawn_what_is_due();
+    }
+    if (stopping() || !reforking()) {
+        settle_everything();
+    } else {
+        board_.control.refork.store(task::Refork::done, std::memory_order_release);
+    }
+    os::leave(EXIT_SUCCESS);
+}
+
+PROCPOOL_DECL bool Supervisor::reforking() const noexcept {
+    return board_.control.refork.load(std::memory_order_seq_cst) != task::Refork::none;
+}
+
+PROCPOOL_DECL bool Supervisor::is_occupied(std::uint32_t seat) const noexcept {
+    return std::any_of(workers_.begin(), workers_.end(),
+                       [seat](const Worker& worker) { return worker.pid != 0 && worker.seat == seat; });
+}
+
+PROCPOOL_DECL std::optional<std::uint32_t> Supervisor::vacant_seat() noexcept {
+    const auto seats = board_.seats();
+    for (std::size_t tried = 0; tried < seats.size(); ++tried) {
+        next_seat_ = (next_seat_ + 1) % static_cast<std::uint32_t>(seats.size());
+        if (!is_occupied(next_seat_)) { return next_seat_; }
+    }
+    return std::nullopt;
+}
+
+PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
+    const std::optional<std::uint32_t> number = vacant_seat();
+    if (!number) { return EAGAIN; }
+    task::Seat& seat = board_.seats()[*number];
+    seat.parker.reset();
+    seat.stopper.reset();
+    deadlines_.forget(*number);
+    seat.items_done.store(0, std::memory_order_relaxed);
+    seat.crash.count = 0;
+    seat.index.store(index, std::memory_order_relaxed);
+    seat.current.store(0, std::memory_order_relaxed);
+    seat.before.store(seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed),
+                      std::memory_order_relaxed);
+    const Clock::time_point now = Clock::now();
+    seat.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    seat.pid.store(0,
+                   std::memory_order_relaxed);  // not its predecessor's: somebody may signal what workers() shows
+    board_.sitter(*number).store(0, std::memory_order_relaxed);
+    seat.state.store(task::SeatState::starting, std::memory_order_release);
+    const pid_t self = os::this_process();
+    const pid_t pid = os::try_fork();
+    if (pid == 0) { live({board_, setup_, *number, index, self}); }
+    if (pid < 0) {
+        const int error = errno;
+        seat.state.store(task::SeatState::vacant, std::memory_order_relaxed);
+        return error;
+    }
+    os::lead_group(pid);  // also here, so that its group exists whoever runs first
+    seat.pid.store(pid, std::memory_order_relaxed);
+    board_.sitter(*number).store(pid, std::memory_order_relaxed);
+    workers_[index] = {pid, *number, Clock::time_point::max(), now};
+    board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
+    announcer_.started(index, pid);
+    return 0;
+}
+
+[[noreturn]] PROCPOOL_DECL void Supervisor::live(Start start) noexcept {
+    children_.close();
+    bell_.close();
+    watch_ = {};
+    os::LifeLine::forget();
+    life_->writing.close();
+    os::SignalsAtEnd::ask(life_->reading.number(), SIGKILL);
+    if (os::is_at_end(life_->reading.number())) { os::leave(EXIT_FAILURE); }
+    life_->reading.close();
+    name_process(setup_.name, start.index);
+    if (!setup_.on_first_stack) {
+        os::run_on_own_stack([](void* what) { static_cast<const Start*>(what)->run(); }, &start);
+    }
+    start.run();
+}
+
+[[noreturn]] PROCPOOL_DECL void Supervisor::fail_to_start(int error) noexcept {
+    kill_all(SIGKILL);
+    os::reap_all_children();
+    board_.control.start_error.store(error, std::memory_order_release);
+    board_.notify_parent();
+    os::leave(EXIT_FAILURE);
+}
+
+PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
+    const Clock::time_point now = Clock::now();
+    // Workers of a closed pool leave when nothing is left, and then a task may be put back that its last worker
+    // died over.
+    const auto is_gone = [](const Worker& worker) {
+        return worker.pid == 0 && worker.respawn_at == Clock::time_point::max();
+    };
+    const bool all_gone =
+        workers_.back().pid == 0 && std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
+    if (all_gone && needs_workers()) { workers_.front().respawn_at = now; }
+    for (std::uint32_t index = 0; index < workers_.size(); ++index) {
+        Worker& worker = workers_[index];
+        if (worker.pid != 0 || worker.respawn_at > now) { continue; }
+        if (!(needs_workers() || has_mail(index)) || (index == setup_.workers && life() != task::Life::open)) {
+            worker.respawn_at = Clock::time_point::max();
+        } else if (const int error = spawn(index); error != 0) {
+            if (fork_delay_ == fork_delay_.zero()) { announcer_.refused(index, error); }
+            fork_delay_ = std::clamp(fork_delay_ * 2, milliseconds{10}, milliseconds{1000});
+            worker.respawn_at = now + fork_delay_;
+        } else {
+            fork_delay_ = {};
+        }
+    }
+}
+
+PROCPOOL_DECL bool Supervisor::needs_workers() const noexcept {
+    return !reforking() && (life() == task::Life::open || (life() == task::Life::closing && !board_.queue.was_empty()));
+}
+
+PROCPOOL_DECL bool Supervisor::has_mail(std::uint32_t index) const noexcept {
+    return !stopping() && !reforking() && !board_.mailboxes()[index].was_empty();
+}
+
+PROCPOOL_DECL void Supervisor::sleep() noexcept {
+    const auto readable =
+        os::wait_any_readable<4>({children_.number(), bell_.number(), watch_.process(), watch_.pipe()},
+                                 Deadline{deadlines_.arm([this] { return std::min(next_time(), next_deadline()); })});
+    if ((readable[2] || readable[3] || watch_.must_ask()) && watch_.is_gone()) {
+        kill_all(SIGKILL);
+        os::leave(EXIT_FAILURE);
+    }
+    bell_.lower();
+    os::drain_signals(children_);
+}
+
+PROCPOOL_DECL Clock::time_point Supervisor::next_time() const noexcept {
+    Clock::time_point next = Clock::time_point::max();
+    if (watch_.must_ask()) { next = Clock::now() + milliseconds{100}; }
+    next = std::min(next, auditor_.next_time(is_ending()));
+    if (life() == task::Life::terminated) { next = std::min(next, kill_at_); }
+    for (const Worker& worker : workers_) {
+        next = std::min(next, worker.pid == 0 ? worker.respawn_at : start_deadline(worker));
+    }
+    return next;
+}
+
+PROCPOOL_DECL Clock::time_point Supervisor::start_deadline(const Worker& worker) const noexcept {
+    const task::Seat& seat = board_.seats()[worker.seat];
+    if (stopping() || seat.state.load(std::memory_order_acquire) != task::SeatState::starting) {
+        return Clock::time_point::max();
+    }
+    const Clock::time_point started = worker.started_at;  // the seat's own is what its worker could say
+    const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() -
+                                                          started);  // in the units of the timeout: it may be huge
+    return setup_.start_timeout > longest ? Clock::time_point::max() : started + setup_.start_timeout;
+}
+
+PROCPOOL_DECL void Supervisor::check_start_times() noexcept {
+    for (const Worker& worker : workers_) {
+        if (worker.pid == 0 || start_deadline(worker) > Clock::now()) { continue; }
+        break_pool(
+            "a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) + " ms",
+            announcer_.subject(board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
+    }
+}
+
+PROCPOOL_DECL Clock::time_point Supervisor::next_deadline() noexcept {
+    return deadlines_.look(
+        [&](std::uint32_t slot, task::Word word) {
+            if (board_.condemn(slot, word.generation(), Ending::timed_out)) { kill_worker_on(word.seat()); }
+        },
+        [&](task::Word word) { kill_worker_on(word.seat()); });
+}
+
+PROCPOOL_DECL void Supervisor::kill_worker_on(std::uint32_t seat) noexcept {
+    for (const Worker& worker : workers_) {
+        if (worker.pid != 0 && worker.seat == seat) { os::signal_group(worker.pid, SIGKILL); }
+    }
+}
+
+PROCPOOL_DECL void Supervisor::break_pool(const std::string& reason, const log::LogSubject& about) noexcept {
+    worker::break_pool(board_, reason, about);
+    apply_life();
+}
+
+PROCPOOL_DECL void Supervisor::apply_life() noexcept {
+    switch (life()) {
+        case task::Life::open:
+        case task::Life::closing: return;
+        case task::Life::terminated:
+            if (kill_at_ == Clock::time_point::max()) {
+                kill_at_ = Deadline::after(setup_.terminate_grace).when();
+                for (const Worker& worker : workers_) {
+                    if (worker.pid != 0) { os::signal_child(worker.pid, SIGTERM); }
+                }
+            } else if (Clock::now() >= kill_at_) {
+                kill_all(SIGKILL);
+            }
+            return;
+        case task::Life::killed:
+        case task::Life::broken: kill_all(SIGKILL); return;
+    }
+}
+
+PROCPOOL_DECL void Supervisor::kill_all(int signal) noexcept {
+    for (const Worker& worker : workers_) {
+        if (worker.pid != 0) { os::signal_group(worker.pid, signal); }
+    }
+}
+
+PROCPOOL_DECL bool Supervisor::may_end() const noexcept {
+    const bool anybody =
+        std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.pid != 0; });
+    return !anybody && (stopping() || reforking() ||
+                        (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
+}
+
+PROCPOOL_DECL void Supervisor::settle_everything() noexcept {
+    board_.lose_all(task::ending_by(life()));
+    board_.control.ended.store(1, std::memory_order_release);  // after the words: a reader of it finds them decided
+    board_.notify_parent();
+}
+
+PROCPOOL_DECL void Supervisor::reap_all() noexcept {
+    while (const std::optional<os::EndedChild> ended = os::ended_child()) {
+        os::signal_group(ended->pid,
+                         SIGKILL);  // what it started; the zombie keeps the number from being used again
+        const auto dead = std::find_if(workers_.begin(), workers_.end(),
+                                       [&](const Worker& worker) { return worker.pid == ended->pid; });
+        if (dead != workers_.end()) { settle(*dead, *ended); }
+        os::reap(ended->pid);
+    }
+}
+
+PROCPOOL_DECL void Supervisor::bypass_stopped_workers() noexcept {
+    for (pid_t pid = os::stopped_child(); pid != 0; pid = os::stopped_child()) {
+        const auto stopped =
+            std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == pid; });
+        if (stopped == workers_.end()) { continue; }
+        board_.spinning.remove(stopped->seat);
+        board_.sleeping.remove(stopped->seat);
+        notify_again();
+        board_.queue.mark_all_levels();  // it may have marked a priority as empty, and not looked again
+        if (!board_.queue.was_empty()) { board_.wake_one(); }
+    }
+}
+
+PROCPOOL_DECL void Supervisor::notify_again() noexcept {
+    for (std::uint32_t i = 0; i < board_.seats().size(); ++i) {
+        sync::Parker& parker = board_.seats()[i].parker;
+        parker.notify_again_if_interrupted();
+        if (!board_.sleeping.contains(i)) { parker.notify(); }
+    }
+}
+
+PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ended) noexcept {
+    task::Seat& seat = board_.seats()[worker.seat];
+    const task::SeatState state = seat.state.load(std::memory_order_acquire);
+    const bool unasked = state != task::SeatState::leaving && !stopping();
+    // Before the words: a thread that learns of the death from its task finds it in workers() and stats() too.
+    seat.state.store(task::SeatState::vacant, std::memory_order_release);
+    board_.sitter(worker.seat).store(task::Board::nobody, std::memory_order_relaxed);
+    if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
+    const bool had_task = casualties_.settle(worker.seat, ended);
+    announcer_.ended(seat, state, unasked && !had_task, ended);
+    board_.queue.mark_all_levels();
+    board_.sleeping.remove(worker.seat);
+    board_.spinning.remove(worker.seat);
+    notify_again();
+    if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
+    if (setup_.recycles) {
+        std::uint32_t offered = worker.seat + 1;  // a dead spare worker takes no index
+        board_.from_workers.spare.compare_exchange_strong(offered, 0, std::memory_order_seq_cst);
+        std::uint32_t waiting = worker.seat + 1;
+        board_.from_workers.retiree.compare_exchange_strong(waiting, 0, std::memory_order_seq_cst);
+        seat_spare(worker);
+    }
+    Worker& vacant = worker.pid == ended.pid ? worker : workers_.back();
+    vacant.pid = 0;
+    vacant.respawn_at = Clock::now();
+    board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
+    if (state == task::SeatState::leaving && board_.control.goes_on()) {
+        board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (unasked) { count_death(vacant, state, ended); }
+    board_.notify_parent();
+}
+
+PROCPOOL_DECL void Supervisor::seat_spare(Worker& dead) noexcept {
+    Worker& spare = workers_.back();
+    if (&dead == &spare || spare.pid == 0) { return; }
+    task::Seat& seat = board_.seats()[spare.seat];
+    const auto index = static_cast<std::uint32_t>(&dead - workers_.data());
+    if (seat.index.load(std::memory_order_acquire) == index) {
+        std::swap(dead.seat, spare.seat);
+        std::swap(dead.pid, spare.pid);
+        std::swap(dead.started_at, spare.started_at);
+    } else if (seat.index.load(std::memory_order_acquire) == setup_.workers &&
+               seat.state.load(std::memory_order_acquire) == task::SeatState::ready) {
+        // The dead one may have taken it and got no further. seq_cst: as wait_for_index(); it looks at life again.
+        board_.from_workers.spare.store(spare.seat + 1, std::memory_order_seq_cst);
+        seat.parker.notify();
+        board_.wake_retiree();
+    }
+}
+
+PROCPOOL_DECL void Supervisor::count_death(Worker& worker, task::SeatState state, const os::EndedChild& ended) {
+    const log::LogSubject about = announcer_.subject(static_cast<std::uint32_t>(&worker - workers_.data()), ended.pid);
+    if (state == task::SeatState::failed) {
+        break_pool("", about);
+        return;
+    }
+    const std::uint32_t ready = board_.from_workers.ready_count.load(std::memory_order_relaxed);
+    if (state == task::SeatState::ready || ready != ready_at_last_death_) { deaths_before_ready_ = 0; }
+    ready_at_last_death_ = ready;
+    if (state == task::SeatState::ready) { return; }
+    ++deaths_before_ready_;
+    // Without an initializer no code of the program's runs before a worker is ready: somebody kills them from
+    // outside, and may stop.
+    const std::size_t most = setup_.initializer ? std::max<std::size_t>(3, workers_.size()) : 30 + workers_.size();
+    if (deaths_before_ready_ >= most) {
+        break_pool(std::to_string(deaths_before_ready_) +
+                       " workers in a row died before they were ready; the last one, " + std::to_string(ended.pid) +
+                       ", " + to_string(ended.status),
+                   about);
+    }
+    constexpr std::array<int, 8> delays{0, 0, 1, 10, 20, 50, 100, 200};
+    worker.respawn_at += milliseconds{delays[std::min<std::size_t>(deaths_before_ready_ - 1, delays.size() - 1)]};
+}
+
+}  // namespace procpool::detail::worker

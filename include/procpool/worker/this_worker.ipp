@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/task/thread_context.hpp>
+#include <procpool/worker/this_worker.hpp>
+
+#include <stdexcept>
+
+namespace procpool::inline v0 {
+
+namespace detail::worker {
+
+[[nodiscard]] PROCPOOL_DECL const task::ThreadContext& context_or_throw() {
+    if (!task::thread_context.in_worker) { throw std::logic_error("procpool: not in a worker"); }
+    return task::thread_context;
+}
+
+}  // namespace detail::worker
+
+PROCPOOL_DECL bool in_worker() noexcept { return detail::task::thread_context.in_worker; }
+
+PROCPOOL_DECL std::size_t this_worker::index() { return detail::worker::context_or_throw().index; }
+PROCPOOL_DECL std::int32_t this_worker::pid() { return detail::worker::context_or_throw().pid; }
+
+PROCPOOL_DECL std::uint64_t this_task::id() {
+    const detail::task::TaskContext* const task = detail::worker::context_or_throw().task;
+    return task == nullptr ? 0 : task->id();
+}
+PROCPOOL_DECL unsigned this_task::attempt() { return detail::worker::context_or_throw().attempt; }
+PROCPOOL_DECL std::stop_token this_task::stop_token() {
+    detail::task::TaskContext* const task = detail::worker::context_or_throw().task;
+    if (task == nullptr) { throw std::logic_error("procpool: not in a task"); }
+    return task->stop_token();
+}
+
+}  // namespace procpool
