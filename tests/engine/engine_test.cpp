@@ -19,7 +19,7 @@ static_assert(!Engine<WithoutReference>);
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("whatever the engine, tasks come back with their answers", "", ForkEngine, ThreadEngine,
+TEMPLATE_TEST_CASE("whatever the engine: tasks come back with their answers", "", ForkEngine, ThreadEngine,
                    InlineEngine) {
     const Bench<TestType> bench{4, 2};
     for (std::uint64_t i = 0; i < 50; ++i) { CHECK(bench.submit(i).number() == answer(i)); }

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <string>
 
 namespace procpool::inline v0::detail::log {
 
@@ -32,7 +33,10 @@ PROCPOOL_DECL void write_report(LogLevel level, const LogSubject& subject, fmt::
     std::array<char, most> text;
     std::size_t size = 0;
     try {
-        size = fmt::vformat_to_n(text.data(), most, format, arguments).size;
+        // Not by vformat_to_n(): Clang gives what it calls another name than the GCC that Debian's fmt 9 is built with.
+        const std::string formatted = fmt::vformat(format, arguments);
+        size = formatted.size();
+        std::copy_n(formatted.data(), std::min(size, most), text.data());
     } catch (...) {  // what was formatted says more than nothing
         const std::string_view unformatted{format.data(), format.size()};
         size = std::min(unformatted.size(), most);
