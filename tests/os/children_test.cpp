@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/os/children.hpp>
 
+#include <procpool/os/process.hpp>
+
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
 #include "support/events.hpp"

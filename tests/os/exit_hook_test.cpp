@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/os/exit_hook.hpp>
 
+#include <procpool/os/process.hpp>
+#include <procpool/os/signals.hpp>
+
 #include "os/in_child.hpp"
 #include "support/catch.hpp"
 #include "support/events.hpp"

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/os/memory.hpp>
 
+#include <procpool/core/error.hpp>
+#include <procpool/core/platform.hpp>
+#include <procpool/os/call.hpp>
 #include <procpool/os/cgroup.hpp>
 
 #include "os/in_child.hpp"

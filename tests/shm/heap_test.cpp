@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/shm/heap.hpp>
 
+#include <procpool/core/error.hpp>
+#include <procpool/core/platform.hpp>
 #include <procpool/os/cgroup.hpp>
+#include <procpool/os/memory.hpp>
 
 #include "os/in_child.hpp"
 #include "support/catch.hpp"

@@ -35,8 +35,8 @@ public:
     [[nodiscard, gnu::always_inline]] bool try_lock_as_owner() noexcept {
         Bias* const bias = bias_.load(std::memory_order_relaxed);
         if (bias == nullptr || bias->owner.load(std::memory_order_relaxed) != this_thread()) { return false; }
-        // acquire: this thread may have the address of one that has ended, and so its bias, and what that did inside
-        // comes first.
+        // acquire: this thread may have the address of one that has ended, and so its bias, and its writes inside come
+        // first.
         if (bias->inside.load(std::memory_order_acquire)) { return false; }
         bias->inside.store(true, std::memory_order_relaxed);
         // For the compiler. The processor may look before its store is visible; but a thread that revokes the bias does
@@ -44,7 +44,7 @@ public:
         // that one finds this thread inside.
         std::atomic_signal_fence(std::memory_order_seq_cst);
         if (bias_.load(std::memory_order_relaxed) != bias) {
-            // release: a thread that waits for it sees what this one did inside before.
+            // release: a thread that waits for it sees the writes of this one inside before.
             bias->inside.store(false, std::memory_order_release);
             return false;
         }

@@ -22,13 +22,13 @@ PROCPOOL_DECL void BiasedMutex::lock_and_end_bias() noexcept {
     bias_.store(nullptr, std::memory_order_relaxed);
 }
 
-PROCPOOL_DECL void BiasedMutex::lock_slowly() noexcept {
+[[gnu::noinline]] PROCPOOL_DECL void BiasedMutex::lock_slowly() noexcept {
     mutex_.lock();
     // The holder of mutex_ gives the bias and revokes it.
     if (Bias* const bias = bias_.load(std::memory_order_relaxed)) {
         bias_.store(nullptr, std::memory_order_relaxed);
         if (bias->owner.load(std::memory_order_relaxed) != this_thread()) { os::ProcessBarrier::pass(); }
-        // acquire: what the owner did inside comes before what this thread will do.
+        // acquire: the owner's writes inside come before this thread's.
         for (int look = 0; bias->inside.load(std::memory_order_acquire); ++look) {
             look < os::spin_rounds ? os::yield() : os::nap();
         }
@@ -42,7 +42,7 @@ PROCPOOL_DECL void BiasedMutex::lock_slowly() noexcept {
     }
 }
 
-PROCPOOL_DECL void BiasedMutex::bias_to_this_thread() noexcept {
+[[gnu::noinline]] PROCPOOL_DECL void BiasedMutex::bias_to_this_thread() noexcept {
     in_a_row_ = 0;
     for (Bias& bias : biases_) {
         const void* const owner = bias.owner.load(std::memory_order_relaxed);

@@ -6,7 +6,7 @@
 
 namespace procpool::inline v0::detail::client {
 
-PROCPOOL_DECL void ThreadMutex::lock_slowly() noexcept {
+[[gnu::noinline]] PROCPOOL_DECL void ThreadMutex::lock_slowly() noexcept {
     // Ever longer pauses: the holder gets on undisturbed, and is likely to be back before this thread looks again,
     // so that the data under the mutex changes its processor less often.
     constexpr int first_pause = 8;
@@ -20,6 +20,6 @@ PROCPOOL_DECL void ThreadMutex::lock_slowly() noexcept {
     }
 }
 
-PROCPOOL_DECL void ThreadMutex::wake_one() noexcept { state_.notify_one(); }
+[[gnu::noinline]] PROCPOOL_DECL void ThreadMutex::wake_one() noexcept { state_.notify_one(); }
 
 }  // namespace procpool::detail::client

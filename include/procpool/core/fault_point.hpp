@@ -25,7 +25,7 @@ enum class FaultPoint : std::uint32_t {
     result_half,    // in the middle of a result's bytes
     item_done,      // an item of a chunk is finished and accounted for
     before_done,    // the result is sealed
-    after_done,     // the task is done, nobody notified yet
+    after_done,     // the task is done, its waiter not notified yet
     marked,         // the task is done and marked for a thread that waits for many, which is not notified yet
     before_exit,    // leaves gracefully
     count

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// OnExit, Restore: what happens at the end of a scope, by return or by exception.
+/// OnExit, Restore: act at the end of a scope, which an exception may leave too.
 
 #include <utility>
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// type_text(): a type's name while a program is compiled, as GCC or Clang writes it; and what only the name tells.
+/// type_text(): a type's name while a program is compiled, as GCC or Clang writes it, and facts that only the name
+/// holds.
 
 #include <cstddef>
 #include <string_view>
@@ -44,7 +45,7 @@ consteval bool is_closure_of_clang(std::string_view name) {
            name.find("(anonymous ", at) == std::string_view::npos;
 }
 
-/// T is the type of a lambda expression. The language does not tell, so its name must.
+/// T is the type of a lambda expression. The language has no trait for that, so the name decides.
 template <class T>
 inline constexpr bool is_closure_v = false;
 template <class T>

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// PROCPOOL_UNCOPIED: a copy constructor that is not there, and says what to write instead.
+/// PROCPOOL_UNCOPIED: a missing copy constructor whose error says what to write instead.
 
 // A deleted function cannot give its reason yet (C++26), but Clang gives that of an unavailable one, and GCC the
 // parameters of a deleted one. Remedy: a class whose name says it.

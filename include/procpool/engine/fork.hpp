@@ -37,19 +37,19 @@ public:
     /// Throws: std::system_error when a process cannot be had; no process is left then.
     ForkCrew(client::Client& client, worker::Setup setup);
 
-    ~ForkCrew() override;
+    PROCPOOL_DECL ~ForkCrew() override;
 
-    void ring() noexcept override;
+    PROCPOOL_DECL void ring() noexcept override;
     [[nodiscard]] bool can_kill() const noexcept override { return true; }
 
-    [[nodiscard]] bool has_ended() noexcept override;
+    [[nodiscard]] PROCPOOL_DECL bool has_ended() noexcept override;
 
-    bool join(Deadline deadline) override;
+    PROCPOOL_DECL bool join(Deadline deadline) override;
 
     /// The supervisor cannot fork what it does not see, so it is replaced too: the old one leaves when its workers
     /// have, and the board is the next one's from then on. Never two at a time: a seat, the deadlines and the bell have
     /// one supervisor.
-    void refork() override;
+    PROCPOOL_DECL void refork() override;
 
 private:
     using Supervisor = std::shared_ptr<const os::Child>;

@@ -29,21 +29,21 @@ public:
     InlineCrew(client::Client& client, worker::Setup setup);
 
     void ring() noexcept override {}
-    [[nodiscard]] bool has_ended() noexcept override;
+    [[nodiscard]] PROCPOOL_DECL bool has_ended() noexcept override;
 
-    bool join(Deadline deadline) override;
+    PROCPOOL_DECL bool join(Deadline deadline) override;
 
     [[nodiscard]] bool runs_here() const noexcept override { return true; }
 
     /// One task at a time; a task may submit another, which runs within it.
-    void run_here() override;
+    PROCPOOL_DECL void run_here() override;
 
-    [[nodiscard]] bool is_in_task() const noexcept override;
+    [[nodiscard]] PROCPOOL_DECL bool is_in_task() const noexcept override;
 
     // Another thread's task may have been first when the task was submitted that the caller waits for.
-    bool run_awaited(std::uint32_t slot, task::Word word) override;
+    PROCPOOL_DECL bool run_awaited(std::uint32_t slot, task::Word word) override;
     bool run_awaited_by(std::uint32_t waiter) override { return is_in_task() && loop_.run_within_for(waiter); }
-    bool make_room() override;
+    PROCPOOL_DECL bool make_room() override;
 
 private:
     /// Blocks until there is nothing more to come. Returns: false when the deadline came first. Requires: the pool was

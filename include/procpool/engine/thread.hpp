@@ -29,30 +29,30 @@ public:
     /// Throws: std::system_error when a thread cannot be had; none is left then.
     ThreadCrew(client::Client& client, worker::Setup setup);
 
-    ~ThreadCrew() override;
+    PROCPOOL_DECL ~ThreadCrew() override;
 
     /// A task's timeout comes before anybody would look: a thread looks at deadlines from now on.
-    void ring() noexcept override;
-    [[nodiscard]] bool has_ended() noexcept override;
+    PROCPOOL_DECL void ring() noexcept override;
+    [[nodiscard]] PROCPOOL_DECL bool has_ended() noexcept override;
 
     /// Throws: std::system_error when a worker waits for itself.
-    bool join(Deadline deadline) override;
+    PROCPOOL_DECL bool join(Deadline deadline) override;
 
     [[nodiscard]] bool is_in_task() const noexcept override {
         return client::crew_of_thread == this && client_.is_mine();
     }
 
-    bool run_awaited(std::uint32_t slot, task::Word word) override;
+    PROCPOOL_DECL bool run_awaited(std::uint32_t slot, task::Word word) override;
 
-    bool run_awaited_by(std::uint32_t waiter) override;
+    PROCPOOL_DECL bool run_awaited_by(std::uint32_t waiter) override;
 
-    bool run_any_if_all_wait() override;
+    PROCPOOL_DECL bool run_any_if_all_wait() override;
 
-    bool make_room() override;
+    PROCPOOL_DECL bool make_room() override;
 
 protected:
     // relaxed: who asks asks again.
-    void set_waiting(bool waiting) noexcept override;
+    PROCPOOL_DECL void set_waiting(bool waiting) noexcept override;
 
 private:
     static constexpr int deepest = 100;  // each task that waits takes its part of the stack

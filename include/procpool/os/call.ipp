@@ -8,7 +8,7 @@
 
 namespace procpool::inline v0::detail::os {
 
-PROCPOOL_DECL void throw_error(int error, const char* name) {
+[[gnu::noinline]] PROCPOOL_DECL void throw_error(int error, const char* name) {
     throw std::system_error(error, std::system_category(), std::string("procpool: ") + name);
 }
 

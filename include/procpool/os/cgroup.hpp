@@ -24,7 +24,7 @@ public:
     /// Bytes that can still be used: the machine's, or those a group above this process has left. Memory that the
     /// kernel gives back at once counts as left: otherwise a container that has read files would have nothing. Where at
     /// least `enough` is left without that, it is not looked at. memory.high is no limit here: a group beyond it is
-    /// slowed down, and nobody is killed for it.
+    /// slowed down, and no process is killed for it.
     [[nodiscard]] std::uint64_t available_memory(std::uint64_t enough = UINT64_MAX) const;
 
 private:

@@ -30,7 +30,8 @@ namespace procpool::inline v0::detail::os {
 }
 
 /// Returns: the number behind `name` at the start of a line.
-[[nodiscard]] PROCPOOL_DECL std::optional<std::uint64_t> field(std::string_view text, std::string_view name) noexcept {
+[[nodiscard, gnu::noinline]] PROCPOOL_DECL std::optional<std::uint64_t> field(std::string_view text,
+                                                                              std::string_view name) noexcept {
     while (!text.empty()) {
         const std::string_view line = take_line(text);
         if (!line.starts_with(name) || (name.back() != ':' && !line.substr(name.size()).starts_with(' '))) { continue; }
@@ -41,7 +42,8 @@ namespace procpool::inline v0::detail::os {
     return std::nullopt;
 }
 
-PROCPOOL_DECL void add_with_ancestors(std::vector<std::string>& groups, const std::string& mount, std::string path) {
+[[gnu::noinline]] PROCPOOL_DECL void add_with_ancestors(std::vector<std::string>& groups, const std::string& mount,
+                                                        std::string path) {
     while (!path.empty() && path != "/") {
         groups.push_back(mount + path);
         path.erase(path.find_last_of('/'));
@@ -49,9 +51,9 @@ PROCPOOL_DECL void add_with_ancestors(std::vector<std::string>& groups, const st
     groups.push_back(mount);
 }
 
-PROCPOOL_DECL Limits::Limits(std::string root) : root_(std::move(root)) { find_groups(); }
+[[gnu::noinline]] PROCPOOL_DECL Limits::Limits(std::string root) : root_(std::move(root)) { find_groups(); }
 
-PROCPOOL_DECL double Limits::cpu_quota() const {
+[[gnu::noinline]] PROCPOOL_DECL double Limits::cpu_quota() const {
     double least = std::numeric_limits<double>::infinity();
     const auto limit_to = [&](std::optional<std::int64_t> quota, std::optional<std::int64_t> period) {
         if (quota && period && *quota > 0 && *period > 0) {
@@ -69,7 +71,7 @@ PROCPOOL_DECL double Limits::cpu_quota() const {
     return least;
 }
 
-PROCPOOL_DECL std::uint64_t Limits::available_memory(std::uint64_t enough) const {
+[[gnu::noinline]] PROCPOOL_DECL std::uint64_t Limits::available_memory(std::uint64_t enough) const {
     constexpr std::int64_t unlimited = std::int64_t{1} << 60;  // version 1 says so with a number near the largest
     std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
     if (const auto kilobytes = field(read("/proc/meminfo"), "MemAvailable:")) { least = *kilobytes * 1024; }
@@ -105,14 +107,16 @@ PROCPOOL_DECL std::uint64_t Limits::available_memory(std::uint64_t enough) const
     return least;
 }
 
-PROCPOOL_DECL std::string Limits::read(const std::string& path) const { return text_of_file((root_ + path).c_str()); }
+[[gnu::noinline]] PROCPOOL_DECL std::string Limits::read(const std::string& path) const {
+    return text_of_file((root_ + path).c_str());
+}
 
 PROCPOOL_DECL std::optional<std::int64_t> Limits::number(const std::string& path) const {
     return number_in(read(path));
 }
 
 /// Every line of /proc/self/cgroup is "number:controllers:path"; version 2 has no controllers there.
-PROCPOOL_DECL void Limits::find_groups() {
+[[gnu::noinline]] PROCPOOL_DECL void Limits::find_groups() {
     const std::string all = read("/proc/self/cgroup");
     for (std::string_view rest{all}; !rest.empty();) {
         const std::string_view line = take_line(rest);

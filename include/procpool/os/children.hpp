@@ -26,8 +26,8 @@ inline constexpr std::size_t most_watched = 8;
 /// As wait_any_readable() below, for `count` descriptors. Requires: count <= most_watched.
 void wait_any_readable(const int* descriptors, bool* readable, std::size_t count, Deadline deadline) noexcept;
 
-/// Sleeps until one of the descriptors is readable, or the deadline; may return early. Returns: which are; what is not
-/// open never is.
+/// Sleeps until one of the descriptors is readable, or the deadline; may return early. Returns: which are; one that is
+/// not open never is.
 template <std::size_t n>
 [[nodiscard]] std::array<bool, n> wait_any_readable(const std::array<int, n>& descriptors, Deadline deadline) noexcept {
     static_assert(n <= most_watched);

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// How long a thread has been running on a processor.
+/// thread_cpu_time(): how long a thread has been running on a processor.
 
 #include <cstdint>
 #include <ctime>

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Descriptor: owns one file descriptor. Event: a counter one process waits for and others raise. Pipe: tells when all
-/// who hold an end have gone.
+/// Descriptor: owns one file descriptor. Event: a counter one process waits for and others raise. Pipe: its reading
+/// end is readable when all processes that hold the writing end have gone.
 
 #include <procpool/core/config.hpp>
 
@@ -13,10 +13,10 @@
 namespace procpool::inline v0::detail::os {
 
 /// Every descriptor that the library opens goes through here.
-/// Its number is above those of the standard streams: a program may run with some of these closed, and what it prints,
-/// or opens in their place later, must not meet a file of the library's. A program may close descriptors that it has
-/// not opened, as daemons do by closefrom(3), and get the number again for a file of its own: is_intact() tells, and
-/// nothing is done to such a file.
+/// Its number is above those of the standard streams: a program may run with some of these closed, and its output,
+/// or the files that it opens in their place, must not meet a file of the library's. A program may close descriptors
+/// that it has not opened, as daemons do by closefrom(3), and get the number again for a file of its own: is_intact()
+/// tells, and nothing is done to such a file.
 class Descriptor {
 public:
     Descriptor() noexcept = default;
@@ -47,9 +47,9 @@ public:
     void close() noexcept;
 
 private:
-    /// What the kernel says of the file that was taken over. All eventfds, and pidfds before Linux 6.9, are one inode,
-    /// so there is a tag too: the signal that the file would send if asynchronous notification were on, which stays
-    /// off. Other files have 0 there.
+    /// The identity of the file that was taken over, from the kernel. All eventfds, and pidfds before Linux 6.9, are
+    /// one inode, so there is a tag too: the signal that the file would send if asynchronous notification were on,
+    /// which stays off. Other files have 0 there.
     struct Mark {
         std::uint64_t device = 0;
         std::uint64_t inode = 0;
@@ -67,7 +67,7 @@ class Event {
 public:
     /// Throws: std::system_error.
     Event();
-    /// Returns: false when the program has closed the descriptor, so that nobody would see it.
+    /// Returns: false when the program has closed the descriptor: no process would see it.
     bool raise() const noexcept;
     void lower() const noexcept;
     [[nodiscard]] int number() const noexcept { return descriptor_.number(); }
@@ -78,7 +78,7 @@ private:
     Descriptor descriptor_;
 };
 
-/// Readable at one end when nobody has the other any more.
+/// Its reading end is readable when no process has the writing end any more.
 struct Pipe {
     /// Throws: std::system_error.
     Pipe();

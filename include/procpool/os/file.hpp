@@ -11,7 +11,7 @@
 
 namespace procpool::inline v0::detail::os {
 
-/// Returns: what is in the file; what could be read of it, if that is not all.
+/// Returns: the contents of the file, or as much of them as could be read.
 [[nodiscard]] std::string text_of_file(const char* path);
 
 /// Returns: a new, empty file for writing, which is closed when a program is executed; null, with errno set, when it

@@ -2,13 +2,14 @@
 #pragma once
 
 /// \file
-/// The first thread of a process may end before the process does; the kernel takes the one for the other.
+/// outlive_children(): the first thread of a process may end before the process does, and the kernel takes the end of
+/// the one for that of the other.
 
 #include <procpool/core/config.hpp>
 
 namespace procpool::inline v0::detail::os {
 
-/// Whether the calling thread has forked children that nobody has waited for.
+/// Whether the calling thread has forked children that are not waited for yet.
 [[nodiscard]] bool has_children_of_its_own() noexcept;
 
 /// Whether this process has threads besides the caller, as far as /proc tells.

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Futex: a word in memory that processes share, and the kernel's queue of those who sleep on it.
+/// Futex: a word in memory that processes share, and the kernel's queue of threads that sleep on it.
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>

@@ -10,7 +10,7 @@
 
 namespace procpool::inline v0::detail::os {
 
-PROCPOOL_DECL Token take_process_token() {
+[[gnu::noinline]] PROCPOOL_DECL Token take_process_token() {
     /// The newest token this process or an ancestor of it took. A child inherits its value and counts on.
     static constinit std::atomic<Token> newest{0};
     std::atomic<Token>* page = token_page.load(std::memory_order_acquire);

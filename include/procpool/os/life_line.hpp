@@ -18,7 +18,8 @@
 
 namespace procpool::inline v0::detail::os {
 
-/// Whether nobody has the writing end of a pipe that nobody writes to. Returns: false for a descriptor that is none.
+/// Whether no process has the writing end of a pipe that none writes to. Returns: false for a descriptor that is not
+/// open.
 [[nodiscard]] bool is_at_end(int reading) noexcept;
 
 enum class Exec : bool { ends_it, keeps_it };
@@ -26,12 +27,12 @@ enum class Exec : bool { ends_it, keeps_it };
 /// Signals that the kernel sends this process at the end of a pipe.
 class SignalsAtEnd {
 public:
-    /// Asks for `signal` when nobody has the writing end any more. That holds while the process is stopped, after it
-    /// has changed its user, when it executes a program if that `keeps_it`, and until it closes its descriptors: one of
-    /// its own stays open for that. Called by: a child, for itself.
+    /// Asks for `signal` when no process has the writing end any more. That holds while the process is stopped, after
+    /// it has changed its user, when it executes a program if that `keeps_it`, and until it closes its descriptors: one
+    /// of its own stays open for that. Called by: a child, for itself.
     static void ask(int reading, int signal, Exec exec = Exec::ends_it) noexcept;
 
-    /// Effects: closes what the process that this one was forked from has asked for. Called by: a child, right after
+    /// Effects: closes the descriptors of the process that this one was forked from. Called by: a child, right after
     /// its fork.
     static void forget() noexcept;
 
@@ -47,7 +48,7 @@ private:
 /// Held by a process for its children, one for all of them. It has two strands.
 /// A pipe: its writing end is the parent's alone and closed when the parent ends or executes a program; then the kernel
 /// signals the children. A lock on an anonymous file, which the parent holds by a mapping that no child inherits: it is
-/// free once the parent has ended or executes a program, and tells that from a parent that has closed all its
+/// free once the parent has ended or executes a program, and held by a parent that has only closed all its
 /// descriptors.
 class LifeLine {
 public:
@@ -74,7 +75,7 @@ public:
     /// theirs.
     [[nodiscard]] static Lease lease();
 
-    /// What a child keeps of its parent's line.
+    /// A child's view of its parent's line.
     class Watch {
     public:
         Watch() noexcept = default;

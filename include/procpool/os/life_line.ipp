@@ -72,7 +72,7 @@ PROCPOOL_DECL void LifeLine::release(LifeLine* line) noexcept {
     delete line;
 }
 
-/// Without /proc or anonymous files there is no lock, and the end of the pipe alone tells.
+/// Without /proc or anonymous files there is no lock, and only the end of the pipe counts.
 PROCPOOL_DECL void LifeLine::hold_lock() noexcept {
     Descriptor file{static_cast<int>(::memfd_create("procpool", MFD_CLOEXEC))};
     if (!file || ::ftruncate(file.number(), locked_size) != 0) { return; }

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Mapping: address space that forked children share, committed on use. Budget: keeps the sum of what is committed
-/// within what there is.
+/// Mapping: address space that forked children share, committed on use. Budget: keeps the memory that is committed
+/// within the memory that there is.
 
 #include <procpool/core/config.hpp>
 #include <procpool/os/identity.hpp>
@@ -94,10 +94,10 @@ inline constexpr std::uint64_t spare_memory = std::uint64_t{16} << 20;
 /// Returns: how many bytes of the pages of [address, address + size) would have to be found if they were touched.
 [[nodiscard, gnu::cold]] std::size_t absent_bytes(const std::byte* address, std::size_t size) noexcept;
 
-/// Counts memory that is about to be used for the first time, in pieces of any size, and looks at what is left before
-/// their sum can exceed it: a page that is touched when nothing is left ends a process, and not always the one that
-/// touched it. All-zero memory is the valid initial state. One in shared memory counts for all processes that use it,
-/// and none that writes there wildly can make it allow more than `most` without a look.
+/// Counts memory that is about to be used for the first time, in pieces of any size, and looks at the free memory
+/// before their sum can exceed it: a page that is touched when nothing is left ends a process, and not always the one
+/// that touched it. All-zero memory is the valid initial state. One in shared memory counts for all processes that use
+/// it, and none that writes there wildly can make it allow more than `most` without a look.
 class Budget {
 public:
     /// Requires: size is not large; a large one goes through commit(). Throws: SharedMemoryExhausted when not enough is
@@ -113,8 +113,8 @@ public:
     }
 
 private:
-    static constexpr std::int64_t most = std::int64_t{4} << 20;  // several budgets must fit into what is spare
-    static constexpr std::uint64_t share = 64;  // of what is left, that much may be used without a look
+    static constexpr std::int64_t most = std::int64_t{4} << 20;  // several budgets must fit into spare_memory
+    static constexpr std::uint64_t share = 64;  // that part of the free memory may be used without a look
 
     [[nodiscard]] bool spend(std::size_t size) noexcept;
     [[nodiscard, gnu::cold]] bool look(std::size_t size);

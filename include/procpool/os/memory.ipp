@@ -71,7 +71,7 @@ PROCPOOL_DECL Mapping Mapping::reserve(std::size_t most, std::size_t least) {
 
 /// Where all mappings are locked from the start, one beyond RLIMIT_MEMLOCK cannot be made; but a small one can be
 /// unlocked, and grows then. Returns: its address, -1 when it cannot be had.
-[[nodiscard]] PROCPOOL_DECL std::intptr_t map_unlocked(std::size_t size) noexcept {
+[[nodiscard, gnu::noinline]] PROCPOOL_DECL std::intptr_t map_unlocked(std::size_t size) noexcept {
     rlimit largest_file{};
     if (::getrlimit(RLIMIT_FSIZE, &largest_file) != 0 || size > largest_file.rlim_cur) {
         return -1;  // ftruncate() would send SIGXFSZ
@@ -86,7 +86,7 @@ PROCPOOL_DECL Mapping Mapping::reserve(std::size_t most, std::size_t least) {
     return reinterpret_cast<std::intptr_t>(whole);
 }
 
-PROCPOOL_DECL bool Mapping::map(std::size_t size) {
+[[gnu::noinline]] PROCPOOL_DECL bool Mapping::map(std::size_t size) {
     owner_ = process_token();
     // Nothing can be touched before it is unlocked: locked memory that can be touched is populated at once.
     std::intptr_t address = try_call("mmap", [size] {
@@ -151,11 +151,11 @@ PROCPOOL_DECL std::size_t absent_bytes(const std::byte* address, std::size_t siz
     return absent;
 }
 
-PROCPOOL_DECL void Budget::charge(std::size_t size) {
+[[gnu::noinline]] PROCPOOL_DECL void Budget::charge(std::size_t size) {
     if (!spend(size) && !look(size)) { refuse(size); }
 }
 
-PROCPOOL_DECL void Budget::charge(const std::byte* address, std::size_t size) {
+[[gnu::noinline]] PROCPOOL_DECL void Budget::charge(const std::byte* address, std::size_t size) {
     if (spend(size) || look(size)) { return; }
     const std::size_t absent = absent_bytes(address, size);
     if (absent != 0 && (absent >= size || !look(absent))) { refuse(size); }
@@ -170,7 +170,7 @@ PROCPOOL_DECL bool Budget::spend(std::size_t size) noexcept {
     return false;
 }
 
-PROCPOOL_DECL bool Budget::look(std::size_t size) {
+[[gnu::noinline]] PROCPOOL_DECL bool Budget::look(std::size_t size) {
     const std::uint64_t needed = size + spare_memory;
     const std::uint64_t available = Limits{}.available_memory(needed + share * most);
     if (available < needed) { return false; }
@@ -178,12 +178,12 @@ PROCPOOL_DECL bool Budget::look(std::size_t size) {
     return true;
 }
 
-PROCPOOL_DECL void Budget::refuse(std::size_t size) {
+[[gnu::noinline]] PROCPOOL_DECL void Budget::refuse(std::size_t size) {
     note_refusal();
     throw SharedMemoryExhausted{size};
 }
 
-PROCPOOL_DECL void commit(std::byte* address, std::size_t size) {
+[[gnu::noinline]] PROCPOOL_DECL void commit(std::byte* address, std::size_t size) {
     constexpr std::uint64_t least_piece = std::uint64_t{256} << 10;
     // Others may do the same at the same time, so no more than that part of what is left without another look.
     constexpr std::uint64_t share = 64;

@@ -11,8 +11,8 @@
 
 namespace procpool::inline v0::detail::os {
 
-/// Tells memory that is certainly newer: what was mapped later, what the heap has grown by, and what the first thread's
-/// stack has grown by. Memory that was freed before and is used again cannot be told from what it was.
+/// Finds memory that is certainly newer: later mappings, and the growth of the heap and of the first thread's stack.
+/// Memory that was freed before and is used again looks as old as before.
 class MemoryMark {
 public:
     /// Knows nothing, so takes nothing for newer.

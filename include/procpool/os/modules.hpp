@@ -2,8 +2,7 @@
 #pragma once
 
 /// \file
-/// What an address of this process is: the program's code and constants, memory of this process alone, or no memory at
-/// all.
+/// Modules: which addresses of this process are the program's code and constants, and which are memory at all.
 
 #include <procpool/core/config.hpp>
 
@@ -35,7 +34,7 @@ private:
 /// Whether a number can be the address of something. Most numbers in a closure cannot, which is cheap to see.
 [[nodiscard]] inline bool may_be_address(const void* address) noexcept {
     const auto number = reinterpret_cast<std::uintptr_t>(address);
-    constexpr std::uintptr_t lowest = 0x10000;  // what the kernel keeps unmapped
+    constexpr std::uintptr_t lowest = 0x10000;  // the kernel keeps those below unmapped
     constexpr std::uintptr_t highest = std::uintptr_t{1} << 47;
     return number >= lowest && number < highest;
 }

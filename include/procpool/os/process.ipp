@@ -43,7 +43,7 @@ PROCPOOL_DECL bool wait_readable(int descriptor, Deadline deadline) noexcept {
 
 PROCPOOL_DECL bool Child::has_ended() const noexcept {
     if (has_ended_by_number()) { return true; }
-    // It runs; or it was reaped by others, and its number is that of another child by now, which the pidfd tells.
+    // It runs; or it was reaped by others, and its number is that of another child by now; the pidfd knows.
     return pidfd_ && wait_readable(pidfd_.number(), Deadline::immediately()) && pidfd_.is_intact();
 }
 

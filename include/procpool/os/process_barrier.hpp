@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// ProcessBarrier: a memory barrier in all threads of this process at once, so that those who run often need none.
+/// ProcessBarrier: a memory barrier in all threads of this process at once, so that the frequent ones need none.
 
 #include <procpool/core/config.hpp>
 

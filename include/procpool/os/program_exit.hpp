@@ -30,7 +30,7 @@ private:
     static inline constinit thread_local Token here_ = 0;
 };
 
-/// Whether exit() is on the caller's stack, so that what it has interrupted there never goes on. It takes microseconds.
+/// Whether exit() is on the caller's stack, so that the calls below it never go on. It takes microseconds.
 [[nodiscard]] bool is_exiting_here();
 
 }  // namespace procpool::detail::os

@@ -16,7 +16,7 @@ namespace procpool::inline v0::detail::os {
 
 PROCPOOL_DECL bool is_exiting_here() {
     // A program at a fixed address that is linked with libraries has an entry of its own for exit(): then the name
-    // tells.
+    // decides.
     const bool in_program = place_of_code(reinterpret_cast<std::uintptr_t>(&std::exit)).is_in_program();
     std::array<std::uintptr_t, 64> frames;  // destructors of statics are called by exit() itself, a few frames above
     const std::size_t count = capture_backtrace(frames);

@@ -10,7 +10,7 @@ PROCPOOL_DECL void ProgramLock::lock() {
     const Token self = process_token();
     for (;;) {
         Token holder = free;
-        // acquire: sees what the last holder of this process did; release in unlock().
+        // acquire: sees the writes of the last holder of this process; release in unlock().
         if (holder_.compare_exchange_strong(holder, self, std::memory_order_acquire)) { return; }
         if (holder != self && holder_.compare_exchange_strong(holder, self, std::memory_order_acquire)) { return; }
         nap();

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Signals: blocked around a fork, and set for a worker.
+/// AllSignalsBlocked: no signals around a fork; and their actions as a worker needs them.
 
 #include <procpool/core/config.hpp>
 

@@ -20,7 +20,7 @@ struct Stack {
     }
 };
 
-/// What stack_that_holds() found before: asking costs the first thread of a program a look into /proc.
+/// The stack that stack_that_holds() found before: asking costs the first thread of a program a look into /proc.
 inline thread_local constinit Stack stack_of_this_thread{};
 
 /// Effects: as stack_that_holds(), which has not found it before.

@@ -8,7 +8,7 @@
 
 namespace procpool::inline v0::detail::os {
 
-PROCPOOL_DECL Stack find_stack_that_holds(std::uintptr_t address) noexcept {
+[[gnu::noinline]] PROCPOOL_DECL Stack find_stack_that_holds(std::uintptr_t address) noexcept {
     pthread_attr_t attributes;
     if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) { return {}; }
     void* lowest = nullptr;

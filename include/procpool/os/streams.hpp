@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Standard streams around a fork: what the parent has buffered is written once, by the parent.
+/// Standard streams around a fork: output that the parent has buffered is written once, by the parent.
 
 #include <procpool/core/config.hpp>
 
@@ -17,7 +17,7 @@ namespace procpool::inline v0::detail::os {
 /// ever (fflush(nullptr) does, while a thread sits in getchar()).
 void flush_standard_streams() noexcept;
 
-/// Effects: drops what the parent had buffered and could not flush. Called by: a child, right after the fork.
+/// Effects: drops output that the parent had buffered and could not flush. Called by: a child, right after the fork.
 void purge_standard_streams() noexcept;
 
 /// As flush_standard_streams(), for a caller with nothing to flush most of the time: then it costs a few loads.

@@ -32,7 +32,7 @@ PROCPOOL_DECL void flush_standard_streams() noexcept {
     for (std::ostream* const stream : {&std::cout, &std::cerr, &std::clog}) {
         try {
             if (has_pending_output(*stream)) { stream->flush(); }
-        } catch (...) {  // a stream with exceptions() set; what it holds stays the program's concern
+        } catch (...) {  // a stream with exceptions() set; its output stays the program's concern
         }
     }
     for (std::FILE* const stream : {stdout, stderr}) {
@@ -58,7 +58,7 @@ PROCPOOL_DECL void flush_pending_output() noexcept {
 PROCPOOL_DECL void close_standard_input() noexcept {
     ::close(STDIN_FILENO);
     if (::open("/dev/null", O_RDONLY) == STDIN_FILENO) { return; }
-    // Without /dev/null, as in a bare chroot: a pipe that nobody writes to.
+    // Without /dev/null, as in a bare chroot: a pipe without a writer.
     int ends[2];
     if (::pipe(ends) != 0) { return; }
     if (ends[0] != STDIN_FILENO) {

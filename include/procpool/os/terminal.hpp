@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Terminals: whether a person may be looking, and lines for them.
+/// is_terminal(), write_text(): whether a person may be looking, and lines for them.
 
 #include <procpool/core/config.hpp>
 
@@ -15,7 +15,7 @@ namespace procpool::inline v0::detail::os {
 /// Returns: the descriptor of a file; -1 without one.
 [[nodiscard]] int number_of(std::FILE* file) noexcept;
 
-/// Effects: writes what the descriptor takes; a terminal that has gone away takes nothing.
+/// Effects: writes as much as the descriptor takes; a terminal that has gone away takes nothing.
 void write_text(int descriptor, std::string_view text) noexcept;
 
 }  // namespace procpool::detail::os

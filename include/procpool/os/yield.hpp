@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Giving the processor away: for a moment, or for a little longer.
+/// yield(), nap(): give the processor away, for a moment or for a little longer.
 
 #include <procpool/core/config.hpp>
 

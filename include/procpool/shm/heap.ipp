@@ -19,7 +19,9 @@ namespace procpool::inline v0::detail::shm {
 class Heap::Blocks {
 public:
     [[nodiscard]] void* allocate(std::size_t size) {
-        if (size > mapping_.size()) { throw SharedMemoryExhausted{size}; }  // also what would wrap when rounded up
+        if (size > mapping_.size()) {
+            throw SharedMemoryExhausted{size};
+        }  // also a size that would wrap when rounded up
         size = rounded(size);
         const bool large = size >= os::checked_commit;
         std::byte* memory = nullptr;
@@ -157,7 +159,7 @@ private:
     std::mutex mutex_;  // of the owner's threads only: no other process allocates here; guards what follows
     Space space_{mapping_.size()};
     Pages pages_;
-    std::size_t freed_ = 0;  // since the last look at what is warm
+    std::size_t freed_ = 0;  // since the last look at the warm bytes
 };
 
 PROCPOOL_DECL Heap::Heap() : blocks_(new Blocks) {}
@@ -167,9 +169,9 @@ PROCPOOL_DECL Heap& Heap::of_this_process() {
     return heaps_.get([] { return new Heap; });
 }
 
-PROCPOOL_DECL void* Heap::allocate(std::size_t size) { return blocks_->allocate(size); }
+[[gnu::noinline]] PROCPOOL_DECL void* Heap::allocate(std::size_t size) { return blocks_->allocate(size); }
 
-PROCPOOL_DECL void Heap::deallocate(void* memory, std::size_t size) noexcept {
+[[gnu::noinline]] PROCPOOL_DECL void Heap::deallocate(void* memory, std::size_t size) noexcept {
     if (is_mine()) { blocks_->deallocate(memory, size); }
 }
 

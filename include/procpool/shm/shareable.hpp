@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Which objects mean the same to every process that sees their memory, and what to do with others.
+/// Shareable: objects that mean the same to every process that sees their memory; and errors for others that say what
+/// to do.
 
 #include <procpool/codec/aggregate.hpp>
 #include <procpool/codec/plain.hpp>
@@ -16,11 +17,13 @@
 
 namespace procpool::inline v0 {
 
-/// Says of a class that other processes can use an object of it in shared memory: that all it refers to is shared
-/// memory or the same in every process, and that locks in it are made for several processes:
+/// Declares that other processes can use an object of a class in shared memory: that all it refers to is shared memory
+/// or the same in every process, and that locks in it are made for several processes:
 ///     template <> inline constexpr bool procpool::enable_shared<Mine> = true;
 template <class T>
 inline constexpr bool enable_shared = false;
+
+namespace detail::shm {
 
 template <class T>
 inline constexpr bool is_atomic_v = std::is_same_v<T, std::atomic_flag>;
@@ -35,7 +38,8 @@ struct NotShareable {
     static constexpr bool holds = !can_be_shared<T>();
 };
 
-/// T is without const. What is copied as bytes may hold addresses: those into shared memory are the same everywhere.
+/// T is without const. A type that is copied as bytes may hold addresses: those into shared memory are the same
+/// everywhere.
 template <class T>
 consteval bool can_be_shared() {
     if constexpr (std::is_array_v<T>) {
@@ -53,12 +57,16 @@ consteval bool can_be_shared() {
     }
 }
 
-/// Trivially copyable types, lock-free atomics, what enable_shared is said of, and arrays and aggregates of these.
-template <class T>
-concept Shareable = can_be_shared<std::remove_cv_t<T>>();
+}  // namespace detail::shm
 
-/// A lock or the like of the standard library, told by its name so that its header need not be included. They sleep and
-/// wake within one process.
+/// Trivially copyable types, lock-free atomics, types with enable_shared, and arrays and aggregates of these.
+template <class T>
+concept Shareable = detail::shm::can_be_shared<std::remove_cv_t<T>>();
+
+namespace detail::shm {
+
+/// Whether a name is that of a lock or the like of the standard library, whose header need not be included. They sleep
+/// and wake within one process.
 consteval bool is_lock_of_threads(std::string_view name) {
     if (!name.starts_with("std::")) { return false; }
     const std::string_view stem = name.substr(0, name.find('<'));
@@ -135,5 +143,7 @@ constexpr void require_shareable() {
         static_cast<void>(sizeof(not_shareable<Bare>));
     }
 }
+
+}  // namespace detail::shm
 
 }  // namespace procpool

@@ -29,7 +29,7 @@ public:
     explicit Shared(Args&&... args)
         : heap_(&detail::shm::Heap::of_this_process()),
           object_(heap_->allocate(sizeof(T))) {
-        require_shareable<T>();
+        detail::shm::require_shareable<T>();
         static_assert(alignof(T) <= cache_line, "procpool: Shared<T> aligns to cache lines at most");
         try {
             ::new (object_) T(std::forward<Args>(args)...);

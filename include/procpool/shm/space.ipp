@@ -13,7 +13,7 @@ PROCPOOL_DECL Space::Space(std::size_t size) : free_bytes_(size) {
     pieces_.emplace(0, Piece{size, {}});
 }
 
-PROCPOOL_DECL std::optional<std::size_t> Space::take(std::size_t size) {
+[[gnu::noinline]] PROCPOOL_DECL std::optional<std::size_t> Space::take(std::size_t size) {
     const auto best = by_size_.lower_bound({size, 0});
     if (best == by_size_.end()) { return std::nullopt; }
     const auto [found, offset] = *best;
@@ -33,7 +33,7 @@ PROCPOOL_DECL std::optional<std::size_t> Space::take(std::size_t size) {
     return offset;
 }
 
-PROCPOOL_DECL void Space::release(std::size_t offset) noexcept {
+[[gnu::noinline]] PROCPOOL_DECL void Space::release(std::size_t offset) noexcept {
     auto piece = pieces_.find(offset);
     BySize::node_type entry = std::move(piece->second.entry);
     free_bytes_ += piece->second.size;

@@ -4,7 +4,6 @@
 /// \file
 /// Parker: lets one thread of any process sleep until it is notified, without a lost wake-up.
 
-#include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/os/futex.hpp>
 
@@ -22,13 +21,22 @@ public:
     /// Called by:    parent, worker, supervisor; any thread.
     /// Memory order: what happened before notify() is visible to the sleeper when park() returns.
     [[gnu::always_inline]] void notify() noexcept {
-        // acq_rel: releases to park()'s acquire of NOTIFIED what the notifier did before.
+        // acq_rel: releases the notifier's writes to park()'s acquire of `notified`.
         if (word_.exchange(notified, std::memory_order_acq_rel) == parked) { os::futex_wake(word_); }
     }
 
     /// park() blocks until notified or the deadline. Returns: false when the deadline passed first.
     /// Called by: the one thread that owns this parker now.
-    bool park(Deadline deadline) noexcept;
+    [[gnu::always_inline]] bool park(Deadline deadline) noexcept {
+        std::uint32_t seen = empty;
+        asleep_.store(1, std::memory_order_relaxed);
+        if (word_.compare_exchange_strong(seen, parked, std::memory_order_acq_rel, std::memory_order_acquire)) {
+            // A notifier that was slower than the deadline of an earlier park may wake this one, so the word decides.
+            while (word_.load(std::memory_order_acquire) == parked && os::futex_wait(word_, parked, deadline)) {}
+        }
+        asleep_.store(0, std::memory_order_relaxed);
+        return word_.exchange(empty, std::memory_order_acq_rel) == notified;
+    }
 
     /// Repairs the damage of a notifier that was killed between the two steps of notify(). Called by: supervisor, after
     /// a death. Memory order: acquire: a notifier that found the word parked had seen the sleeper's release of it, and
@@ -47,7 +55,7 @@ public:
     }
 
     /// Makes one whose sleeper was killed as new.
-    /// Called by: parent, supervisor; when nobody owns it.
+    /// Called by: parent, supervisor; when no thread owns it.
     void reset() noexcept {
         asleep_.store(0, std::memory_order_relaxed);
         word_.store(empty, std::memory_order_release);
@@ -66,7 +74,3 @@ static_assert(std::is_trivially_destructible_v<Parker>, "nobody runs destructors
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "a lock would be private to one process");
 
 }  // namespace procpool::detail::sync
-
-#if PROCPOOL_BODIES
-#include <procpool/sync/parker.ipp>
-#endif

@@ -167,7 +167,7 @@ private:
         return request != 0 && request == id();
     }
 
-    [[nodiscard]] std::stop_token stop_token() override;
+    [[nodiscard]] PROCPOOL_DECL std::stop_token stop_token() override;
 
     // relaxed: it was written before the task was claimed, and stays until it is decided.
     [[nodiscard]] std::uint64_t id() const noexcept override {
@@ -190,7 +190,7 @@ private:
 
     void start_items(unsigned attempt) noexcept override { task::thread_context.attempt = attempt; }
 
-    bool finish_items(std::uint64_t done, const Writer& result) override;
+    PROCPOOL_DECL bool finish_items(std::uint64_t done, const Writer& result) override;
     void restart_clock_of_item();
 
     /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is
