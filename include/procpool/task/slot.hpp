@@ -152,8 +152,8 @@ struct alignas(apart) Slot {
     Large large_result;
     std::atomic<std::uint64_t> stop_request;  // the number of the task that is asked to stop, see Board::number_of();
                                               // written by the parent at any time
-    std::int32_t pid;       // of the worker that died; of the supervisor after that, as those below
-    std::uint16_t attempt;  // from 0
+    std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below
+    std::uint16_t attempt;                    // from 0
     ExitStatus exit_status;
 };
 
