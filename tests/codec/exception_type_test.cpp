@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/exception_type.hpp>
 
+#include <procpool/core/type_name.hpp>
+
 #include "codec/thrown.hpp"
 #include "support/catch.hpp"
 

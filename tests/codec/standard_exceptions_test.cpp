@@ -4,6 +4,8 @@
 #endif
 #include <procpool/codec/standard_exceptions.hpp>
 
+#include <procpool/core/type_name.hpp>
+
 #include "codec/thrown.hpp"
 #include "support/catch.hpp"
 

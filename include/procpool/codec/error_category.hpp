@@ -9,6 +9,7 @@
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <system_error>
 
@@ -17,6 +18,9 @@ namespace procpool::inline v0::detail::codec {
 /// Whether an object of a class derived from std::error_category lies at `address`, found out by reading only what is
 /// in modules.
 [[nodiscard]] bool is_category(std::uintptr_t address) noexcept;
+
+/// More of a category's name does not travel.
+inline constexpr std::size_t longest_category_name = 200;
 
 /// Throws: CodecError when the category is on this process's stack or heap.
 void encode_category(Writer& out, const std::error_category& category);

@@ -54,8 +54,6 @@ public:
         }
     }
 
-    static constexpr std::size_t longest_name = 200;
-
 private:
     static constexpr int most = 100;
 
@@ -130,7 +128,7 @@ inline constexpr std::uint8_t standard_categories = 4;
         throw CodecError("procpool: the error category '" + name + "' is known to this process only");
     }
     encode_plain(out, reinterpret_cast<std::uintptr_t>(&category));
-    Codec<std::string>::encode(out, name.substr(0, AbsentCategory::longest_name));
+    Codec<std::string>::encode(out, name.substr(0, longest_category_name));
 }
 
 [[gnu::cold]] PROCPOOL_DECL const std::error_category& decode_category(Reader& in) {
@@ -139,12 +137,12 @@ inline constexpr std::uint8_t standard_categories = 4;
     if (number != standard_categories) { throw CodecError("procpool: the bytes of an error code name no category"); }
     const auto address = decode_plain<std::uintptr_t>(in);
     auto name = Codec<std::string>::decode(in);
-    if (name.size() > AbsentCategory::longest_name) {
+    if (name.size() > longest_category_name) {
         throw CodecError("procpool: the bytes of an error code hold no name of a category");
     }
     if (is_category(address)) {
         const auto& category = *reinterpret_cast<const std::error_category*>(address);
-        if (std::string_view(category.name()).substr(0, AbsentCategory::longest_name) == name) { return category; }
+        if (std::string_view(category.name()).substr(0, longest_category_name) == name) { return category; }
     }
     return AbsentCategory::with_name(std::move(name));
 }

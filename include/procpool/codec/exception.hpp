@@ -24,6 +24,9 @@ void encode_exception(Writer& out, const std::exception_ptr& thrown);
 /// Returns: what encode_exception() wrote, never null; a CodecError when that cannot be had.
 [[nodiscard]] std::exception_ptr decode_exception(Reader& in);
 
+/// Returns: the exception nested in `thrown`, or null.
+[[nodiscard]] std::exception_ptr nested_in(const std::exception_ptr& thrown);
+
 /// Returns: another object that says the same, as far as it travels: what several threads rethrow they should not
 /// share.
 [[nodiscard]] std::exception_ptr copy_exception(const std::exception_ptr& thrown);

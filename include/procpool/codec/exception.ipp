@@ -106,7 +106,7 @@ template <class IsIt>
     }
 }
 
-[[nodiscard, gnu::cold]] PROCPOOL_DECL std::exception_ptr nested_in(const std::exception_ptr& thrown) {
+[[gnu::cold]] PROCPOOL_DECL std::exception_ptr nested_in(const std::exception_ptr& thrown) {
     try {
         std::rethrow_exception(thrown);
     } catch (const std::nested_exception& e) { return e.nested_ptr(); } catch (...) {
