@@ -20,7 +20,7 @@ depth > 0 {
     print ""
     next
 }
-/^ *namespace (procpool::)?detail(::[a-z]+)* *{/ || /^(template <> )?struct fmt::/ {
+/^ *namespace (procpool::)?detail(::[a-z]+)* *{/ || /^(template <.*> )?struct (fmt|detail)::/ {
     depth = braces($0)
     print template == "" ? "" : "\n"  # its template <...> goes with it
     template = ""

@@ -11,7 +11,7 @@
 using namespace std::chrono_literals;
 using procpool::detail::map::ChunkSize;
 
-TEST_CASE("a fixed chunk size is not adapted and the last chunk has the items that are left") {
+TEST_CASE("a fixed chunk size is not adapted but the last chunk has only the items that are left") {
     ChunkSize sizes{30, 100, 2, 4};
     CHECK(sizes.is_fixed());
     for (const std::size_t expected : {30, 30, 30, 10}) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/process/process.hpp>
 
+#include <procpool/log/log_record.hpp>
+#include <procpool/log/log_sink.hpp>
 #include <procpool/os/call.hpp>
 
 #include "pool/subprocess.hpp"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/worker/this_worker.hpp>
 
+#include <procpool/task/thread_context.hpp>
+
 #include "support/catch.hpp"
 
 #include <stdexcept>
