@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/codec/exception.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/this_worker.hpp>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/os/call.hpp>
 #include <procpool/worker/supervisor.hpp>
 #include <procpool/worker/this_worker.hpp>
 
