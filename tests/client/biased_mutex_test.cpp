@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/client/biased_mutex.hpp>
+
 #include <procpool/os/call.hpp>
 
 #include "pool/subprocess.hpp"
