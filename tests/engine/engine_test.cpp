@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/engine/engine.hpp>
+#include <procpool/engine/thread.hpp>
+#include <procpool/shm/heap.hpp>
 
 #include <procpool/engine/thread.hpp>
 #include <procpool/shm/heap.hpp>

@@ -7,8 +7,10 @@
 #include <procpool/client/client.hpp>
 #include <procpool/client/failure.hpp>
 #include <procpool/client/submission.hpp>
+#include <procpool/client/taken.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/os/affinity.hpp>
+#include <procpool/task/board.hpp>
 #include <procpool/worker/setup.hpp>
 #include <procpool/worker/task_frame.hpp>
 

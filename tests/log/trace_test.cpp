@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/log/trace.hpp>
-
 #include "log/json.hpp"
 #include "pool/engines.hpp"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/log/log_sink.hpp>
 #include <procpool/process/process.hpp>
 
 #include <procpool/log/log_record.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/task/thread_context.hpp>
 #include <procpool/worker/this_worker.hpp>
 
 #include <procpool/task/thread_context.hpp>

@@ -27,7 +27,7 @@ public:
     BiasedMutex(const BiasedMutex&) = delete;
     BiasedMutex& operator=(const BiasedMutex&) = delete;
 
-    void lock() noexcept {
+    [[gnu::always_inline]] void lock() noexcept {
         if (!try_lock_as_owner()) { lock_slowly(); }
     }
 
@@ -52,7 +52,7 @@ public:
         return true;
     }
 
-    void unlock() noexcept {
+    [[gnu::always_inline]] void unlock() noexcept {
         if (Bias* const bias = locked_by_) {
             locked_by_ = nullptr;
             bias->inside.store(false, std::memory_order_release);

@@ -175,7 +175,7 @@ public:
     /// Effects: as one ticket more. Requires: another ticket is not released meanwhile, or the pool
     /// lives.
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-    static void release_ticket(Client* client) noexcept {
+    [[gnu::always_inline]] static void release_ticket(Client* client) noexcept {
         if (client->mutex_.try_lock_as_owner()) {  // so the pool is not gone
             ++client->released_;
             client->mutex_.unlock();

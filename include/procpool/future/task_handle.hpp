@@ -91,7 +91,7 @@ private:
     /// learn it a moment later.
     [[nodiscard]] bool was_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
     [[nodiscard]] detail::client::Ticket ticket() const noexcept { return {serial_, slot_}; }
-    [[nodiscard]] inline detail::client::Client& client() const;  // where the bodies are
+    [[nodiscard, gnu::always_inline]] inline detail::client::Client& client() const;  // where the bodies are
     [[noreturn]] void throw_unusable() const;
     void release() noexcept;
 

@@ -63,7 +63,8 @@ PROCPOOL_DECL detail::client::Taken TaskHandle::take() {
     return from.take(ticket());
 }
 
-PROCPOOL_DECL void TaskHandle::release() noexcept {
+// Not inline, so that moves and destructors of futures are.
+[[gnu::noinline]] PROCPOOL_DECL void TaskHandle::release() noexcept {
     detail::client::Client* const client = client_.detach();
     if (!client->is_mine()) { return; }  // in a forked child there is nothing to give back
     if (!was_taken()) { client->drop(ticket()); }

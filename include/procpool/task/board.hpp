@@ -113,7 +113,7 @@ public:
 
     /// Effects: offers a task whose code and arguments are written. Wakes nobody: see wake_for_new_task().
     /// Called by: parent, under its producers' mutex. waited: whether the slot's waiters are to be called at the end.
-    void publish(Offer offer, std::uint32_t level, bool waited) noexcept {
+    [[gnu::always_inline]] void publish(Offer offer, std::uint32_t level, bool waited) noexcept {
         make_pending(offer, level, waited);
         queue.push(level, offer);
     }
@@ -131,7 +131,7 @@ public:
     /// Effects: makes sure that some worker will look at the ring. One system call for each worker that sleeps, none
     /// otherwise. Called by: the process that published a task or saw more work than it takes. A spinning worker will
     /// look by itself, and wakes the next.
-    void wake_for_new_task() noexcept {
+    [[gnu::always_inline]] void wake_for_new_task() noexcept {
         if (spinning.was_empty()) { wake_one(); }
     }
     void wake_one() noexcept {
@@ -320,7 +320,7 @@ private:
         return seat != nullptr;
     }
 
-    void make_pending(Offer offer, std::uint32_t place, bool waited) noexcept {
+    [[gnu::always_inline]] void make_pending(Offer offer, std::uint32_t place, bool waited) noexcept {
         issues_[offer.slot].generation.store(offer.generation, std::memory_order_relaxed);
         issues_[offer.slot].place.store(place, std::memory_order_relaxed);
         if (offer.slot >= control.slots_used.load(std::memory_order_relaxed)) {

@@ -52,7 +52,7 @@ public:
 
     /// Called by: parent under its producers' mutex; supervisor for `requeued`.
     /// Memory order: as Ring::push(): its last step is seq_cst.
-    void push(std::uint32_t level, Offer offer) noexcept {
+    [[gnu::always_inline]] void push(std::uint32_t level, Offer offer) noexcept {
         rings_[level].push(offer);
         if (level != usual) { in_use_->fetch_or(bit(level), std::memory_order_seq_cst); }
     }

@@ -49,7 +49,7 @@ public:
 
     /// Called by: the producer. The head as it was seen last is enough for a no: it only grows, and its line belongs to
     /// the consumers.
-    [[nodiscard]] bool is_full() noexcept {
+    [[nodiscard, gnu::always_inline]] bool is_full() noexcept {
         const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
         if (tail - known_head_ < capacity_) { return false; }
         known_head_ = head_->load(std::memory_order_acquire);
