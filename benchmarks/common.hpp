@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What every competitor needs: its arguments, a clock, a check, a line of output. A competitor is a program that does
-/// one round and prints a line for each case, "<case>\t<number>\t<unit>"; run.py calls them in turn and compares.
+/// The tools of every competitor: its arguments, a clock, a check, a line of output. A competitor is a program that
+/// does one round and prints a line for each case, "<case>\t<number>\t<unit>"; run.py calls them in turn and compares.
 
 #include <algorithm>
 #include <array>

@@ -94,5 +94,10 @@ FIGURES = [
     Figure("scaling", (64,), "CPU time of 64 idle workers, ns a second", 0, value("CPU time of all idle workers, for each second")),
     Figure("scaling", (64,), "memory of an idle worker beyond a fork's own, KB", 64,
            lambda one: None if beyond(MEMORY, "fork_sleep")(one) is None else beyond(MEMORY, "fork_sleep")(one) / 1024),
-    Figure("compile", (), "hello program, to one with fmt and `<future>`", 2, to("hello program", "fmt_future")),
+    Figure("compile", (), "hello program, compiled mode, to one with fmt and `<future>`", 3,
+           to("hello program, compiled mode", "fmt_future", other_case="hello program")),
+    Figure("compile", (), "hello program, header-only, to one with fmt and `<future>`", 7, to("hello program", "fmt_future")),
+    Figure("compile", (), "hello program, compiled mode: KB of its object", 200,
+           lambda one: None if value("hello program, compiled mode, object")(one) is None
+           else value("hello program, compiled mode, object")(one) / 1024),
 ]

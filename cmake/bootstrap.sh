@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSL-1.0
 # sh cmake/bootstrap.sh demo    installs what is missing, builds the examples and shows what the library does
-# sh cmake/bootstrap.sh test    installs what is missing, builds and runs the whole test suite, also under sanitizers
+# sh cmake/bootstrap.sh test    installs what is missing, builds and runs the whole test suite, also header-only and under sanitizers
+# sh cmake/bootstrap.sh try NAME    builds and runs the tests whose names contain NAME, for a debugger; installs nothing
 set -u
 
 usage() {
-    echo "usage: sh cmake/bootstrap.sh demo|test" >&2
+    echo "usage: sh cmake/bootstrap.sh demo | test | try NAME" >&2
     exit 2
 }
-[ $# -eq 1 ] || usage
-what=$1
-case $what in demo | test) ;; *) usage ;; esac
+what=${1:-}
+case $what:$# in demo:1 | test:1 | try:2) ;; *) usage ;; esac
 cd "$(dirname "$0")/.." || exit 1
 
 say() { printf '\n== %s\n' "$*"; }
@@ -21,22 +21,29 @@ die() {
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# Prints the packages of Debian that are missing; "boost" stands for whatever brings Boost's headers.
+# Prints the packages of Debian that are missing and that nothing works without.
 missing_packages() {
     command -v "${CXX:-g++}" >/dev/null 2>&1 || echo g++
     command -v cmake >/dev/null 2>&1 || echo cmake
     command -v ninja >/dev/null 2>&1 || echo ninja-build
-    [ -f /usr/include/boost/version.hpp ] || echo boost
     is_installed libfmt-dev || echo libfmt-dev
     is_installed zlib1g-dev || echo zlib1g-dev
     if [ "$what" = test ]; then
         is_installed catch2 || echo catch2
-        command -v gdb >/dev/null 2>&1 || echo gdb
-        command -v spin >/dev/null 2>&1 || echo spin
-        command -v python3 >/dev/null 2>&1 || echo python3
-        command -v strace >/dev/null 2>&1 || echo strace
-        command -v valgrind >/dev/null 2>&1 || echo valgrind
     fi
+}
+
+# Prints those that more is tested with; what the package manager does not have is left out.
+useful_packages() {
+    [ "$what" = test ] || return 0
+    for tool in doxygen gdb pkg-config python3 spin strace valgrind; do
+        command -v $tool >/dev/null 2>&1 || echo $tool
+    done
+    [ -f /usr/include/boost/version.hpp ] || echo libboost-dev
+    for library in libcereal-dev libeigen3-dev nlohmann-json3-dev; do
+        is_installed $library || echo $library
+    done
+    command -v clang-format-14 >/dev/null 2>&1 || echo clang-format-14  # other versions format otherwise
 }
 
 # A package that others only name has no candidate: `apt-cache show` knows it, and nobody can install it.
@@ -55,12 +62,13 @@ install_packages() {
     $apt update || die "the list of packages could not be read; installing needs the network"
     packages=
     for package in "$@"; do
-        if [ "$package" = boost ]; then
-            package=libboost-dev  # Debian 12: 1.74; the newer one beside it knows Boost.PFR
-            if can_be_installed libboost1.81-dev; then package=libboost1.81-dev; fi
+        if can_be_installed "$package"; then
+            packages="$packages $package"
+        elif missing_packages | grep -qx "$package"; then
+            die "the package '$package' cannot be had here; install what it holds and run this again"
+        else
+            echo "bootstrap: the package '$package' cannot be had here: what needs it is left out"
         fi
-        can_be_installed "$package" || die "the package '$package' cannot be had here; install what it holds and run this again"
-        packages="$packages $package"
     done
     # shellcheck disable=SC2086
     $apt install --no-install-recommends $packages || die "could not install:$packages"
@@ -72,18 +80,18 @@ install_missing() {
             command -v "$tool" >/dev/null 2>&1 && continue
             die "'$tool' is missing, and packages are installed by this script on Debian and Ubuntu only. Install:
     a C++20 compiler (GCC 12, Clang 16 or later), CMake 3.24 or later, Ninja,
-    the development files of Boost (1.74 or later; headers are enough), fmt (8 or later) and zlib,
-    for the tests also Catch2 (2.13 or 3); gdb, if you like to see where a test hangs; spin, python3, strace and valgrind, without which
-    some of them are left out.
-Fedora: gcc-c++ cmake ninja-build boost-devel fmt-devel zlib-devel catch-devel libasan libubsan libtsan gdb python3 strace valgrind
-Arch: gcc cmake ninja boost fmt zlib catch2 gdb python strace valgrind
+    the development files of fmt (8 or later) and zlib, for the tests also Catch2 (2.13 or 3);
+    gdb, if you like to see where a test hangs; Boost, cereal, Eigen, nlohmann-json, clang-format 14, doxygen, pkg-config, python3, spin,
+    strace and valgrind, without which some tests are left out.
+Fedora: gcc-c++ cmake ninja-build fmt-devel zlib-devel catch-devel libasan libubsan libtsan boost-devel doxygen gdb pkgconf python3 strace valgrind
+Arch: gcc cmake ninja fmt zlib catch2 boost doxygen gdb pkgconf python strace valgrind
 Then run this again."
         done
         return
     fi
-    missing=$(missing_packages)
+    missing="$(missing_packages) $(useful_packages)"
     # shellcheck disable=SC2086
-    [ -z "$missing" ] || install_packages $missing
+    [ -z "${missing# }" ] || install_packages $missing
 }
 
 check_cmake() {
@@ -95,18 +103,31 @@ check_cmake() {
     fi
 }
 
-# build PRESET TARGET
+# build PRESET TARGET...
 build() {
-    say "building: $1"
-    cmake --preset "$1" >"build/$1.log" 2>&1 || {
-        cat "build/$1.log"
-        die "could not configure the build '$1'"
+    preset=$1
+    shift
+    say "building: $preset"
+    cmake --preset "$preset" >"build/$preset.log" 2>&1 || {
+        cat "build/$preset.log"
+        die "could not configure the build '$preset'"
     }
-    grep 'procpool: ' "build/$1.log"  # what is left out or fetched
-    cmake --build --preset "$1" --target "$2" -j "$jobs" || die "the build '$1' failed"
+    grep 'procpool: ' "build/$preset.log"  # what is left out or fetched
+    cmake --build --preset "$preset" --target "$@" -j "$jobs" || die "the build '$preset' failed"
 }
 
-install_missing
+# Prints the targets that have the tests whose names contain $1; of those that one finds there, none needs more than `watch`.
+targets_of() {
+    echo procpool_watch
+    case $1 in "examples: "*) echo "procpool_example_${1#*: }" ;; "coverage: "*) echo procpool_test_coverage ;; esac
+    name=$(printf %s "$1" | sed 's/^[a-z]*: //; s/ - \(processes\|threads\|inline\)$//')
+    {
+        grep -F -- "$name" tests/*/*_test.cpp | grep -E ':(TEMPLATE_)?(TEST_CASE|ON_[A-Z_]+)\(' | cut -d/ -f2
+        find "tests/${1%%:*}" -name '*_test.cpp' 2>/dev/null | cut -d/ -f2
+    } | sort -u | sed 's/^/procpool_test_/'
+}
+
+[ "$what" = try ] || install_missing
 check_cmake
 mkdir -p build
 jobs=$(nproc 2>/dev/null || echo 2)
@@ -121,12 +142,20 @@ if [ "$what" = demo ]; then
     exec sh cmake/demo.sh build/demo
 fi
 
+if [ "$what" = try ]; then
+    # shellcheck disable=SC2046
+    build debug $(targets_of "$2")
+    pattern=$(printf %s "$2" | sed 's/[][\\.*^$+?(){}|]/\\&/g')
+    exec ctest --test-dir build/debug -j "$jobs" -R "$pattern" --output-on-failure --no-label-summary --no-tests=error
+fi
+
 build release all
+build header_only procpool_tests procpool_examples
 build asan procpool_tests
 build tsan procpool_tests
-# One run over the three builds, so that there is one summary.
+# One run over all builds, so that there is one summary.
 mkdir -p build/all
-echo 'subdirs("../release" "../asan" "../tsan")' >build/all/CTestTestfile.cmake
+echo 'subdirs("../release" "../header_only" "../asan" "../tsan")' >build/all/CTestTestfile.cmake
 say "testing"
 log=$PWD/build/all/tests.log
 ctest --test-dir build/all -j "$jobs" --output-on-failure --no-label-summary --timeout 300 --output-log "$log"

@@ -22,20 +22,3 @@ if(NOT TARGET fmt::fmt)
     set(FMT_INSTALL ${PROCPOOL_INSTALL})
     procpool_fetch(fmt fmt https://github.com/fmtlib/fmt.git 10.2.1)
 endif()
-
-if(NOT TARGET Boost::headers)
-    find_package(Boost 1.74 CONFIG QUIET)
-endif()
-if(NOT TARGET Boost::headers)
-    if(POLICY CMP0167)
-        cmake_policy(SET CMP0167 OLD)  # a Boost without its own CMake files
-    endif()
-    find_package(Boost 1.74 MODULE QUIET)
-endif()
-if(NOT TARGET Boost::headers)
-    message(FATAL_ERROR
-        "procpool needs the headers of Boost 1.74 or later, and they were not found.\n"
-        "Debian, Ubuntu: apt-get install libboost-dev    Fedora: dnf install boost-devel    "
-        "Arch: pacman -S boost    openSUSE: zypper install boost-devel\n"
-        "If they are installed elsewhere, say where: -DBOOST_ROOT=<folder>")
-endif()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What a task throws is thrown where its result is asked for; and what cannot travel is refused before it is sent.
+// An exception of a task is thrown where its result is asked for; a value that cannot travel is refused before it is
+// sent.
 
 #include <procpool/procpool.hpp>
 
@@ -29,7 +30,8 @@ int main() {
                    error.code() == std::errc::no_such_file_or_directory);
     }
 
-    // So do types that were registered; others become a RemoteError that tells their name.
+    // [errors]
+    // So do types that were registered; others become a RemoteError, which has their name.
     try {
         pool.apply([] { throw Overdrawn("12 euros too few"); });
     } catch (const Overdrawn& error) { fmt::print("Overdrawn: {}\n", error.what()); }
@@ -38,6 +40,8 @@ int main() {
     } catch (const procpool::RemoteError& error) {
         fmt::print("RemoteError: {}: {}\n", error.type_name(), error.what());
     }
+
+    // [/errors]
 
     // An exception waits in its future.
     auto future = pool.apply_async([](const std::string& text) { return std::stoi(text); }, "forty-two");

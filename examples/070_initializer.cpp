@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What every worker needs for itself, such as a table, a connection or a model, it gets once: from the initializer.
+// The initializer gives every worker what it needs for itself, once: a table, a connection, a model.
 
 #include <procpool/procpool.hpp>
 

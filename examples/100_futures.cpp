@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What can be done with a future beside get(): chain it, be called, wait for the first of many, await it in a
-// coroutine.
+// Futures can be chained, call a function when they are ready, be taken as they end, and be awaited in coroutines.
 
 #include <procpool/procpool.hpp>
 
@@ -31,19 +30,23 @@ struct Detached {
     };
 };
 
+// [callbacks]
 Detached sum_of_squares(procpool::Pool& pool, std::promise<int>& result) {
     int sum = 0;
     for (int n = 1; n <= 3; ++n) { sum += co_await pool.apply_async(square, n); }
     result.set_value(sum);
 }
+// [/callbacks]
 
 int main() {
     procpool::ProcessPool pool{3};
 
-    // Continuations run on one thread of the program; what they get is what get() returns.
+    // [callbacks]
+    // Continuations run on one thread of the program, and get what get() returns.
     procpool::Future<std::string> text = pool.apply_async(square, 6).then([](int n) { return n + 6; }).then([](int n) {
         return fmt::format("<{}>", n);
     });
+    // [/callbacks]
     fmt::print("then: {}\n", text.get());
 
     procpool::Future<int> noticed = pool.apply_async(square, 7);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// A server with Boost.Asio's coroutines offloads what needs a processor to a pool: its one thread goes on serving
+// A server with Boost.Asio's coroutines gives work that needs a processor to a pool: its one thread goes on serving
 // meanwhile.
 
 #include <procpool/procpool.hpp>
@@ -45,7 +45,7 @@ std::uint64_t most_steps_below(std::uint64_t limit) {
 }
 
 /// An asynchronous operation of Asio's that ends when the future is ready: co_await async_get(pool.apply_async(...),
-/// asio::use_awaitable). The pool's side runs on the callback thread and only posts; whoever waits goes on where its
+/// asio::use_awaitable). The pool's side runs on the callback thread and only posts; the coroutine goes on where its
 /// executor says.
 template <class T, class Token>
 auto async_get(procpool::Future<T> future, Token&& token) {

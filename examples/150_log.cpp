@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What tasks log, and what happens to their workers, arrives in one place: the parent's sink. Also from a worker that
-// dies right after.
+// Log lines of tasks, and reports of their workers' ends, arrive in one place: the parent's sink; also from a worker
+// that dies right after.
 
 #include <procpool/procpool.hpp>
 
@@ -11,21 +11,22 @@
 
 using procpool::LogLevel;
 
+// [log]
 void load(const std::string& file) {
     procpool::log(LogLevel::debug, "not shown: below the level of the sink");
     procpool::log(LogLevel::info, "reading {}", file);
     if (file == "broken.png") { std::raise(SIGSEGV); }
 }
+// [/log]
 
 int main() {
-    // For people, procpool::log_to_stderr() does: "2026-01-31 14:05:09.120 info procpool:0[4711] task 1 'small.png':
-    // reading small.png".
+    // log_to_stderr() would write "2026-01-31 14:05:09.120 info procpool:0[4711] task 1 'small.png': reading
+    // small.png".
     procpool::set_log_sink([](const procpool::LogRecord& record) {
         std::string text{record.text};
         const std::string pid = fmt::format(", process {},", record.pid);
-        if (const std::size_t at = text.find(pid); at != std::string::npos) {
-            text.erase(at, pid.size());
-        }  // another one each time
+        const std::size_t at = text.find(pid);
+        if (at != std::string::npos) { text.erase(at, pid.size()); }  // another number in each run
         fmt::print("{} worker {} '{}': {}\n", to_string(record.level), record.worker, record.label, text);
     });
     {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// When did which task run on which worker? A pool that is told to trace can say so, in a file that
+// When did which task run on which worker? A pool with the option `trace` writes it to a file that
 // https://ui.perfetto.dev shows.
 //     160_trace [file]
 

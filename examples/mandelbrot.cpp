@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// mandelbrot: renders a picture row by row. Rows through the set take many times as long as those beside it; nobody
-// waits, since each worker takes more rows when it has finished its last.
+// mandelbrot: renders a picture row by row. Rows through the set take many times as long as those beside it; no
+// worker waits for another, since each takes more rows when it has finished its last.
 
 #include <procpool/procpool.hpp>
 
@@ -30,9 +30,9 @@ namespace {
 
 using Bytes = std::vector<unsigned char>;
 
-// ---- what workers do -----------------------------------------------------------------------------------------------
+// ---- in the workers ------------------------------------------------------------------------------------------------
 
-/// What the picture shows. Plain data, so that a closure can take it along.
+/// The part of the plane that the picture shows. Plain data, so that a closure can take it along.
 struct View {
     std::uint32_t width = 1920;
     std::uint32_t height = 1080;
@@ -134,7 +134,7 @@ void write_file(const std::string& path, const Bytes& bytes) {
     if (!file) { throw std::runtime_error("cannot write " + path); }
 }
 
-// ---- what the user says --------------------------------------------------------------------------------------------
+// ---- the command line ---------------------------------------------------------------------------------------------
 
 struct Options {
     View view;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // parallel_gzip: compresses files on all CPUs, FILE to FILE.gz.
 //
-// The parent reads blocks and hands them out; workers compress them; the parent writes what comes back, in order. Each
+// The parent reads blocks and hands them out; workers compress them; the parent writes the results, in order. Each
 // block comes with the 32 KiB before it, so that nothing is lost at its edges, and ends on a whole byte: one after
 // another they are one deflate stream, and the file is ordinary gzip. Only a few blocks are on their way at a time, so
 // memory stays small however large the files are. The next file's blocks go out before the last one's are back: small
@@ -52,16 +52,16 @@ constexpr std::size_t window_size = 1 << 15;  // how far back deflate can refer
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 double megabytes(double bytes) { return bytes / 1e6; }
 
-// ---- what workers do -----------------------------------------------------------------------------------------------
+// ---- in the workers ------------------------------------------------------------------------------------------------
 
 struct Deflated {
     Bytes bytes;
-    std::size_t length = 0;  // of what was compressed
-    uLong crc = 0;           // of what was compressed
+    std::size_t length = 0;  // of the input
+    uLong crc = 0;           // of the input
     double seconds = 0;
 };
 
-/// zlib's stream and room for what comes out of it. A worker makes them once: that much new memory costs more than
+/// zlib's stream and room for its output. A worker makes them once: that much new memory costs more than
 /// handing over the block.
 class Deflater {
 public:
@@ -98,7 +98,8 @@ private:
     Bytes room_;
 };
 
-/// Compresses what is behind the first `known` bytes of `input`; those were compressed before, and may be referred to.
+/// Compresses the bytes behind the first `known` bytes of `input`; those were compressed before, and may be referred
+/// to.
 Deflated deflate_block(std::span<const unsigned char> input, std::size_t known, int level) {
     static Deflater deflater{level};  // the same level in every call
     const auto start = Clock::now();
@@ -110,7 +111,7 @@ Deflated deflate_block(std::span<const unsigned char> input, std::size_t known, 
 
 // ---- files ---------------------------------------------------------------------------------------------------------
 
-/// std::FILE, with what goes wrong as an exception.
+/// std::FILE, with errors as exceptions.
 class File {
 public:
     File(const fs::path& path, const char* mode) : path_(path), file_(std::fopen(path.c_str(), mode), &std::fclose) {
@@ -125,7 +126,7 @@ public:
     void write(std::span<const unsigned char> from) {
         if (std::fwrite(from.data(), 1, from.size(), file_.get()) != from.size()) { fail(); }
     }
-    /// Writes what is buffered: this may be when the disk turns out to be full.
+    /// Writes buffered data: this may be when the disk turns out to be full.
     void close() {
         if (std::fclose(file_.release()) != 0) { fail(); }
     }
@@ -161,8 +162,8 @@ public:
         if (!finished_) { fs::remove(unfinished_, ignored); }
     }
 
-    /// Returns: the next block, behind as much of what was before it as deflate can use.
-    /// `buffer` holds window_size + block_size bytes, and what this left in it the last time.
+    /// Returns: the next block, behind as many of the bytes before it as deflate can use.
+    /// `buffer` holds window_size + block_size bytes, as this left them the last time.
     std::span<const unsigned char> read_block(std::span<unsigned char> buffer) {
         known_ = std::min(filled_, window_size);
         std::ranges::copy(buffer.subspan(filled_ - known_, known_), buffer.begin());
@@ -209,7 +210,7 @@ private:
     std::uint64_t written_ = 0;
 };
 
-// ---- what the user sees --------------------------------------------------------------------------------------------
+// ---- on the terminal -----------------------------------------------------------------------------------------------
 
 volatile std::sig_atomic_t interrupted = 0;
 struct Interrupted {};

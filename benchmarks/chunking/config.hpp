@@ -47,8 +47,8 @@ inline double weight(std::string_view profile, std::size_t i, std::size_t n, std
     return i == (2 * variant + 1) * n / (2 * variants) ? static_cast<double>(n) : 1;  // one item that is half of all
 }
 
-/// Where the one huge item is decides who is lucky: who shares the items out by halves, or who goes through them in
-/// order. So it is at four places.
+/// The place of the one huge item decides which competitor is lucky: one that shares the items out by halves, or one
+/// that goes through them in order. So it is at four places.
 inline std::size_t variants_of(std::string_view profile) { return profile == "one huge item" ? 4 : 1; }
 
 inline std::vector<Case> cases(const Arguments& arguments) {
@@ -85,11 +85,11 @@ inline void check(const Items& results, const Items& items) {
     for (std::size_t i = 0; i < items.size(); ++i) { require(results[i] == items[i] + 1, "wrong result"); }
 }
 
-/// What a chunk, a grain or a schedule may be set to.
+/// The sizes of a chunk, a grain or a schedule that are tried.
 inline std::vector<std::size_t> sweep() { return {1, 4, 16, 64, 256, 1024, 4096}; }
 
-/// Reports the least time of `map(items, setting)` over the settings, for every case. Who has fewer settings has more
-/// tries with each: the least of seven is less than the least of one.
+/// Reports the least time of `map(items, setting)` over the settings, for every case. A competitor with fewer settings
+/// has more tries with each: the least of seven is less than the least of one.
 template <class Map>
 void measure(const Arguments& arguments, const std::vector<std::size_t>& settings, Map map) {
     for (const Case& one : cases(arguments)) {

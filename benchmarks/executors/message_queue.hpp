@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What one writes with Boost.Interprocess: forked workers, a message_queue with the tasks, one with the answers. Only
-/// captureless functions of a number travel.
+/// A pool as one writes it with Boost.Interprocess: forked workers, a message_queue with the tasks, one with the
+/// answers. Only captureless functions of a number travel.
 
 #include <boost/interprocess/ipc/message_queue.hpp>
 
@@ -78,7 +78,7 @@ private:
         std::uint64_t value;
     };
 
-    /// Nobody else shall find it, and nothing of it shall stay behind.
+    /// No other program finds it, and nothing of it stays behind.
     struct Unnamed {
         Unnamed(const std::string& name, std::size_t size)
             : queue(boost::interprocess::create_only, name.c_str(), capacity, size) {

@@ -12,7 +12,7 @@ namespace benchmarks {
 class Serial {
 public:
     explicit Serial(std::size_t /*workers*/) {}
-    /// Not inlined: what would be left of an empty task is nothing.
+    /// Not inlined: nothing would be left of an empty task.
     template <class F, class... Args>
     [[gnu::noinline]] auto submit(F f, Args... args) {
         using Result = std::invoke_result_t<F, Args...>;

@@ -18,7 +18,7 @@
 namespace benchmarks {
 
 /// Tasks: as many workers as asked for, beside up to two threads that submit: if those took the place of a worker and
-/// then waited, nobody would run what they wait for.
+/// then waited, no thread would run the tasks they wait for.
 class Tbb {
 public:
     explicit Tbb(std::size_t workers)

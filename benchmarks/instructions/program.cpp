@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
 /// A fixed amount of work for instructions.py to count: `program CASE TASKS`. It prints the worker's process. On one
-/// CPU nobody spins; and in `apply_async` nobody waits while there is work, so that the counts hardly depend on the
+/// CPU no process spins; and in `apply_async` none waits while there is work, so that the counts hardly depend on the
 /// time.
 
 #include <procpool/procpool.hpp>

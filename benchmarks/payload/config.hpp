@@ -3,7 +3,7 @@
 
 /// \file
 /// payload: arguments and results of 64 bytes to a gigabyte; and 15 million records of 32 bytes handed to one child.
-/// What is timed is warm: the same call was made before.
+/// Timed calls are warm: the same call was made before.
 
 #include "../common.hpp"
 
@@ -45,7 +45,7 @@ inline Bytes bytes(std::size_t size) {
     return all;
 }
 
-// What runs: each looks at the ends only, so that the time is that of the way.
+// The functions that run: each looks at the ends only, so that the time is that of the way.
 constexpr auto take = [](const Bytes& all) { return all.front() + all.back(); };
 constexpr auto look = [](std::span<unsigned char> all) { return all.front() + all.back(); };
 constexpr auto make = [](std::size_t size) { return Bytes(size, 1); };

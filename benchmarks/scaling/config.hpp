@@ -63,7 +63,7 @@ inline double memory_of(pid_t process) {
     return 0;
 }
 
-/// What everybody's workers cost while they idle.
+/// The cost of workers while they idle.
 inline void measure_idle(const Arguments& arguments) {
     std::this_thread::sleep_for(std::chrono::milliseconds{50});  // they have stopped looking for work
     const std::vector<pid_t> children = descendants(::getpid());

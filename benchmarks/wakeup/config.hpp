@@ -15,7 +15,7 @@ namespace benchmarks::wakeup {
 
 constexpr const char* after_idle = "first task after 5 ms of idling";
 
-/// `call` is timed after a sleep that is longer than anybody spins.
+/// `call` is timed after a sleep that is longer than any competitor spins.
 template <class Call>
 void measure(const Arguments& arguments, Call call) {
     std::vector<double> all;

@@ -8,7 +8,7 @@
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/length.hpp>
-#include <procpool/codec/stored.hpp>
+#include <procpool/codec/wire_type.hpp>
 
 #include <Eigen/Core>
 
@@ -18,7 +18,7 @@
 #include <span>
 #include <type_traits>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 template <class T>
 inline constexpr bool is_eigen_base_v = requires(const T& object) {
@@ -31,13 +31,13 @@ template <class T>
 concept EigenObject = is_eigen_base_v<T> && requires(const T& object) {
     []<class Derived>(const Eigen::PlainObjectBase<Derived>&) {}(object);
 };
-/// What refers to others, and is computed when it is assigned.
+/// An object that refers to others, and is computed when it is assigned.
 template <class T>
 concept EigenExpression = is_eigen_base_v<T> && !EigenObject<T>;
 
 /// As rows, columns, and the coefficients as they lie.
 template <EigenObject T>
-struct Codec<T> {
+struct EigenCodec {
     using Scalar = typename T::Scalar;
     using parts = TypeList<Scalar>;
 
@@ -92,19 +92,8 @@ private:
     }
 };
 
-template <EigenExpression T>
-struct Codec<T> {
-    using parts = Hopeless;
-};
-
-template <EigenExpression T>
-struct stored<T> {
-    using type = typename T::PlainObject;
-    static type from(const T& expression) { return expression; }
-};
-
 template <class Scalar, int Options>
-struct Codec<Eigen::Quaternion<Scalar, Options>> {
+struct QuaternionCodec {
     using Quaternion = Eigen::Quaternion<Scalar, Options>;
     using Coefficients = Eigen::Matrix<Scalar, 4, 1, Options>;
     using parts = TypeList<Coefficients>;
@@ -116,7 +105,7 @@ struct Codec<Eigen::Quaternion<Scalar, Options>> {
 };
 
 template <class Scalar, int Dimension, int Mode, int Options>
-struct Codec<Eigen::Transform<Scalar, Dimension, Mode, Options>> {
+struct TransformCodec {
     using Transform = Eigen::Transform<Scalar, Dimension, Mode, Options>;
     using Matrix = typename Transform::MatrixType;
     using parts = TypeList<Matrix>;
@@ -128,5 +117,30 @@ struct Codec<Eigen::Transform<Scalar, Dimension, Mode, Options>> {
         return transform;
     }
 };
+
+template <EigenExpression T>
+struct wire_type<T> {
+    using type = typename T::PlainObject;
+    static type from(const T& expression) { return expression; }
+};
+
+}  // namespace procpool::detail::codec
+
+namespace procpool::inline v0 {
+
+template <detail::codec::EigenObject T>
+struct Codec<T> : detail::codec::EigenCodec<T> {};
+
+template <detail::codec::EigenExpression T>
+struct Codec<T> {
+    using parts = detail::codec::NoEncoding;
+};
+
+template <class Scalar, int Options>
+struct Codec<Eigen::Quaternion<Scalar, Options>> : detail::codec::QuaternionCodec<Scalar, Options> {};
+
+template <class Scalar, int Dimension, int Mode, int Options>
+struct Codec<Eigen::Transform<Scalar, Dimension, Mode, Options>>
+    : detail::codec::TransformCodec<Scalar, Dimension, Mode, Options> {};
 
 }  // namespace procpool

@@ -15,14 +15,15 @@
 #include <cstdint>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 template <class T>
 concept Json = nlohmann::detail::is_basic_json<T>::value;
 
-/// What it holds, then that: it arrives as it was, down to the kinds of its numbers and the order of its members.
+/// Writes the kind of the value, then the value: it arrives as it was, down to the kinds of its numbers and the order
+/// of its members.
 template <Json J>
-struct Codec<J> {
+struct JsonCodec {
     using Kind = nlohmann::detail::value_t;
     using parts = TypeList<>;
 
@@ -97,5 +98,12 @@ private:
         Codec<T>::encode(out, value.template get_ref<const T&>());
     }
 };
+
+}  // namespace procpool::detail::codec
+
+namespace procpool::inline v0 {
+
+template <detail::codec::Json J>
+struct Codec<J> : detail::codec::JsonCodec<J> {};
 
 }  // namespace procpool

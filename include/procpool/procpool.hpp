@@ -4,6 +4,8 @@
 /// \file
 /// All of procpool.
 
+#include <procpool/core/config.hpp>  // first, to refuse what is not supported before anything else is read
+
 #include <procpool/codec/bind_front.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/codec.hpp>

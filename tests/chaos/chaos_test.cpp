@@ -229,7 +229,7 @@ TEST_CASE("chaos: the supervisor is killed at random in the middle of mixed work
     }
 }
 
-TEST_CASE("chaos: the pool is terminated, killed or destroyed at random in the middle of mixed work", "[slow]") {
+TEST_CASE("chaos: the pool is terminated/killed or destroyed at random in the middle of mixed work", "[slow]") {
     const unsigned seed = chaos_seed();
     std::printf("seed %u\n", seed);
     std::mt19937 random{seed};

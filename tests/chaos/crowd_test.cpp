@@ -42,7 +42,7 @@ void work_and_die(PoolOptions options, std::size_t threads, int rounds) {
     muster.call(pool, 5 * recovery);
 }
 
-TEST_CASE("64 workers on few processors, with deaths, deadlines and cancellations", "[slow]") {
+TEST_CASE("64 workers on few processors with deaths/deadlines and cancellations", "[slow]") {
     work_and_die({.workers = 64}, 3, 10);
 }
 
@@ -50,7 +50,7 @@ TEST_CASE("64 workers that are recycled on few processors", "[slow]") {
     work_and_die({.workers = 64, .max_tasks_per_worker = 7}, 2, 10);
 }
 
-TEST_CASE("with 256 descriptors: deaths, recycling, deadlines and cancellations", "[slow]") {
+TEST_CASE("with 256 descriptors: deaths/recycling/deadlines and cancellations", "[slow]") {
     Subprocess program{[] {
         const rlimit few{256, 256};
         ::setrlimit(RLIMIT_NOFILE, &few);
@@ -64,7 +64,7 @@ TEST_CASE("with 256 descriptors: deaths, recycling, deadlines and cancellations"
     CHECK(program.output() == "7");
 }
 
-TEST_CASE("on one processor: deaths, recycling, deadlines and cancellations", "[slow]") {
+TEST_CASE("on one processor: deaths/recycling/deadlines and cancellations", "[slow]") {
     Subprocess program{[] {
         cpu_set_t one;
         CPU_ZERO(&one);
@@ -80,7 +80,7 @@ TEST_CASE("on one processor: deaths, recycling, deadlines and cancellations", "[
     CHECK(program.output().empty());
 }
 
-TEST_CASE("SIG-06 an alarm that a task leaves armed, a thread that it leaves behind, a group that it leaves") {
+TEST_CASE("SIG-06 an alarm that a task leaves armed - a thread that it leaves behind - a group that it leaves") {
     Muster muster;
     Pool pool{1};
     pool.apply([] { static_cast<void>(::alarm(2)); });  // time enough to submit the next one

@@ -19,19 +19,21 @@
 #include <utility>
 #include <variant>
 
-using procpool::Place;
+using procpool::detail::codec::Visibility;
 
 namespace {
 
 std::array<int, 4> shared_memory{};
 int wrong = 0;
 
-Place place_of(const void* address) {
-    if (!procpool::detail::os::may_be_address(address)) { return Place::common; }
+Visibility visibility_of(const void* address) {
+    if (!procpool::detail::os::may_be_address(address)) { return Visibility::everywhere; }
     const auto at = reinterpret_cast<std::uintptr_t>(address);
-    if (at - reinterpret_cast<std::uintptr_t>(shared_memory.data()) < sizeof(shared_memory)) { return Place::shared; }
-    if (procpool::detail::os::in_loaded_module(address)) { return Place::common; }
-    return procpool::detail::os::is_readable(address) ? Place::private_ : Place::common;
+    if (at - reinterpret_cast<std::uintptr_t>(shared_memory.data()) < sizeof(shared_memory)) {
+        return Visibility::shared;
+    }
+    if (procpool::detail::os::in_loaded_module(address)) { return Visibility::everywhere; }
+    return procpool::detail::os::is_readable(address) ? Visibility::this_process : Visibility::everywhere;
 }
 
 template <class Make>
@@ -47,7 +49,7 @@ template <class Make>
     } storage;
     ::new (&storage.closure) F(make());
     try {
-        procpool::check_captures(storage.closure, place_of);
+        procpool::detail::codec::check_captures(storage.closure, visibility_of);
     } catch (const procpool::CodecError&) { return true; }
     return false;
 }

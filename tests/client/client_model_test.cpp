@@ -322,7 +322,7 @@ std::string first_wrong(Flaw flaw) {
 
 }  // namespace
 
-TEST_CASE("in every interleaving, a result goes to its holder, or to nobody if that one dropped it") {
+TEST_CASE("in every interleaving: a result goes to its holder or to nobody if that one dropped it") {
     for (const auto& drops : all_habits()) {
         CAPTURE(drops[1], drops[2], drops[3]);
         Search search{Flaw::none, drops};

@@ -64,7 +64,7 @@ std::uint64_t some_seed() { return std::random_device{}(); }
 
 }  // namespace
 
-TEST_CASE("a task is submitted, waited for and taken", "[thread]") {
+TEST_CASE("a task is submitted - waited for and taken", "[thread]") {
     const ThreadBench bench{4, 1};
     Task task = bench.submit(14);
     CHECK(task.wait());
@@ -73,7 +73,7 @@ TEST_CASE("a task is submitted, waited for and taken", "[thread]") {
     CHECK(bench->submitted() == 1);
 }
 
-TEST_CASE("without a free slot, one who does not wait gets nothing", "[thread]") {
+TEST_CASE("without a free slot: one who does not wait gets nothing", "[thread]") {
     const std::uint32_t capacity = GENERATE(1U, 2U, 3U);
     const GateClosed closed;
     const ThreadBench bench{capacity, 1};
@@ -115,7 +115,7 @@ TEST_CASE("one who waits for a slot gets the first that becomes free", "[thread]
     CHECK(result == answer(7));
 }
 
-TEST_CASE("results that nobody reads make room, and are there when somebody does", "[thread][slow]") {
+TEST_CASE("results that nobody reads make room and are there when somebody does", "[thread][slow]") {
     const std::uint32_t capacity = GENERATE(1U, 3U, 64U);
     const std::uint64_t count = capacity == 64 ? unread : unread / 20;
     const ThreadBench bench{capacity, 2};
@@ -133,7 +133,7 @@ TEST_CASE("results that nobody reads make room, and are there when somebody does
     CHECK(wrong == 0);
 }
 
-TEST_CASE("dropped tasks are run, and leave nothing", "[thread]") {
+TEST_CASE("dropped tasks are run and leave nothing", "[thread]") {
     const std::uint32_t capacity = GENERATE(1U, 2U, 3U, 64U);
     const ThreadBench bench{capacity, 2};
     std::vector<Task> kept;
@@ -145,7 +145,7 @@ TEST_CASE("dropped tasks are run, and leave nothing", "[thread]") {
     for (Task& task : kept) { CHECK(answer(0) <= task.number()); }
 }
 
-TEST_CASE("a large result is kept in its extents, and they are freed with it", "[thread]") {
+TEST_CASE("a large result is kept in its extents and they are freed with it", "[thread]") {
     const ThreadBench bench{2, 1};
     const std::size_t window = bench->board().results.window(0).size();
     auto& extents = bench->board().results.extents();
@@ -171,7 +171,7 @@ TEST_CASE("a large result is kept in its extents, and they are freed with it", "
     CHECK(extents.was_owned() == 0);
 }
 
-TEST_CASE("an argument that cannot be encoded is the caller's exception, and nothing is queued", "[thread]") {
+TEST_CASE("an argument that cannot be encoded is the caller's exception and nothing is queued", "[thread]") {
     const ThreadBench bench{2, 1};
     const bool plain = GENERATE(true, false);
     const std::size_t before = GENERATE(std::size_t{0}, std::size_t{100}, std::size_t{3} << 20);
@@ -216,7 +216,7 @@ TEST_CASE("a withdrawn task does not run; one that runs is not withdrawn", "[thr
     CHECK(running.number() == answer(1));
 }
 
-TEST_CASE("a wait ends at its deadline, and at once when the task is decided", "[thread]") {
+TEST_CASE("a wait ends at its deadline and at once when the task is decided", "[thread]") {
     const GateClosed closed;
     const ThreadBench bench{2, 1};
     Task task = bench.submit(1, wait_at_gate);
@@ -235,7 +235,7 @@ TEST_CASE("a wait ends at its deadline, and at once when the task is decided", "
     CHECK(task.number() == answer(1));
 }
 
-TEST_CASE("several threads wait for one task, some give up", "[thread]") {
+TEST_CASE("several threads wait for one task - some give up", "[thread]") {
     const std::uint32_t waiters = GENERATE(3U, 80U);  // more than there are parkers
     const GateClosed closed;
     const ThreadBench bench{2, 1};
@@ -260,7 +260,7 @@ TEST_CASE("several threads wait for one task, some give up", "[thread]") {
     CHECK(task.number() == answer(8));
 }
 
-TEST_CASE("many threads wait, each for a task of its own", "[thread]") {
+TEST_CASE("many threads wait - each for a task of its own", "[thread]") {
     const GateClosed closed;
     const ThreadBench bench{100, 2};
     std::atomic<std::uint64_t> right{0};
@@ -329,7 +329,7 @@ TEST_CASE("a thread may drop what another one waits for room for", "[thread]") {
     CHECK(wrong == 0);
 }
 
-TEST_CASE("what was accepted before a close is done, however soon the close comes", "[thread]") {
+TEST_CASE("what was accepted before a close is done however soon the close comes", "[thread]") {
     for (int round = 0; round < 400; ++round) {
         std::vector<Task> tasks;
         {
@@ -345,7 +345,7 @@ TEST_CASE("what was accepted before a close is done, however soon the close come
     }
 }
 
-TEST_CASE("after the end of a pool's life, submissions say which end it was", "[thread]") {
+TEST_CASE("after the end of a pool's life: submissions say which end it was", "[thread]") {
     const auto error_after = [](Life life) -> std::string {
         const ThreadBench bench{4, 1};
         bench->board().from_workers.set_reason("of this test");
@@ -363,7 +363,7 @@ TEST_CASE("after the end of a pool's life, submissions say which end it was", "[
     CHECK(error_after(Life::broken) == "broken: procpool: the pool is broken: of this test");
 }
 
-TEST_CASE("when a pool is terminated, what has not started is lost at once, and who waits for room learns it",
+TEST_CASE("when a pool is terminated: what has not started is lost at once and who waits for room learns it",
           "[thread]") {
     const GateClosed closed;
     const ThreadBench bench{3, 1};
@@ -392,7 +392,7 @@ TEST_CASE("when a pool is terminated, what has not started is lost at once, and 
     CHECK(running.number() == answer(1));
 }
 
-TEST_CASE("a task learns that it shall stop, and no later task in its slot does", "[thread]") {
+TEST_CASE("a task learns that it shall stop and no later task in its slot does", "[thread]") {
     static std::atomic<int> stopped{0};
     stopped = 0;
     const TaskCode look = [](TaskFrame& frame) {

@@ -38,7 +38,7 @@ std::vector<std::byte> pattern(std::size_t size) {
 
 }  // namespace
 
-TEST_CASE("a parcel holds bytes of any number, and moves with them") {
+TEST_CASE("a parcel holds bytes of any number and moves with them") {
     for (const std::size_t size : {0U, 1U, 15U, 16U, 17U, 1000U}) {
         CAPTURE(size);
         const auto bytes = pattern(size);
@@ -62,7 +62,7 @@ TEST_CASE("a parcel keeps what is known of a failure") {
     CHECK(parcel.bytes().empty());
 }
 
-TEST_CASE("extents change their owner to a parcel, which frees them once") {
+TEST_CASE("extents change their owner to a parcel which frees them once") {
     const detail::os::Mapping memory{4 * Extents::extent_size};
     std::array<std::atomic<std::uint64_t>, 4> words{};
     Extents extents{};
@@ -93,7 +93,7 @@ TEST_CASE("extents change their owner to a parcel, which frees them once") {
     CHECK(extents.was_owned() == 0);  // nobody asked for it
 }
 
-TEST_CASE("parcels are found by their number, once") {
+TEST_CASE("parcels are found by their number - once") {
     ParcelStore store;
     CHECK(store.empty());
     CHECK_FALSE(store.take(0));
@@ -106,7 +106,7 @@ TEST_CASE("parcels are found by their number, once") {
     CHECK(store.empty());
 }
 
-TEST_CASE("a store behaves as a map, whatever the order") {
+TEST_CASE("a store behaves as a map whatever the order") {
     const std::uint64_t seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937_64 random{seed};

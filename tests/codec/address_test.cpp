@@ -9,10 +9,12 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -62,7 +64,7 @@ TEST_CASE("functions travel by address") {
     CHECK(round_trip(&twice)(3) == 6);
     CHECK(round_trip(std::ref(twice))(3) == 6);
     CHECK(round_trip(static_cast<int (*)(int) noexcept>(nullptr)) == nullptr);
-    Bytes nowhere(place_unknown);
+    Bytes nowhere(visibility_unknown);
     CHECK_THROWS_AS(Codec<int (*)(int)>::encode(nowhere.writer, &twice), CodecError);
 }
 
@@ -94,7 +96,7 @@ TEST_CASE("an address that a worker wrote is refused unless all of it is shared"
     Bytes bytes;
     encode_plain(bytes.writer, reinterpret_cast<std::uintptr_t>(&twice));
     const auto written = bytes.written();
-    Reader knows_nothing{written, place_unknown};
+    Reader knows_nothing{written, visibility_unknown};
     CHECK_THROWS_AS(Codec<int (*)(int)>::decode(knows_nothing), CodecError);
 }
 

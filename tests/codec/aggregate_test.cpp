@@ -7,6 +7,7 @@
 #include <type_traits>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 
 namespace {
 
@@ -60,7 +61,7 @@ struct TooMany {
 
 }  // namespace
 
-TEST_CASE("fields are visited in order, and can be changed") {
+TEST_CASE("fields are visited in order and can be changed") {
     Mixed mixed{1, {'a', 'b', 'c'}, "text"};
     visit_fields(mixed, [](int& number, char(&letters)[3], std::string& text) {
         CHECK(number == 1);

@@ -16,6 +16,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -73,7 +74,7 @@ TEST_CASE("bind_front of bind_front keeps the order of the values") {
     CHECK(called(procpool::bind_front(inner, "b"), 1) == "ab1");
 }
 
-TEST_CASE("what bind_front has bound is const for its function, so that all calls find it alike") {
+TEST_CASE("what bind_front has bound is const for its function so that all calls find it alike") {
     const auto takes_it = [](std::string& text, int) { text += "x"; };
     STATIC_REQUIRE_FALSE(TaskCall<decltype(procpool::bind_front(takes_it, "text")), int>);
     const auto copies_it = [](std::string text, int) { return std::move(text) += "x"; };
@@ -82,7 +83,7 @@ TEST_CASE("what bind_front has bound is const for its function, so that all call
     CHECK(f(1) == "textx");
 }
 
-TEST_CASE("bind_front moves what cannot be copied, and a function that takes it away can be called once") {
+TEST_CASE("bind_front moves what cannot be copied and a function that takes it away can be called once") {
     auto takes = procpool::bind_front([](std::unique_ptr<int> p, int n) { return *p + n; }, std::make_unique<int>(40));
     STATIC_REQUIRE(call_t<decltype(takes), int>::once);
     STATIC_REQUIRE(TaskCall<decltype(takes), int>);
@@ -101,7 +102,7 @@ TEST_CASE("a bound function gets a stop token before the bound values") {
     CHECK(called(f, 3) == 6);
 }
 
-TEST_CASE("bind_front refuses a function that captured what only this process has, and values that name it") {
+TEST_CASE("bind_front refuses a function that captured what only this process has and values that name it") {
     const auto here = std::make_unique<int>(1);
     const int& number = *here;
     Bytes bytes;

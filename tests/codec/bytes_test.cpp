@@ -4,10 +4,12 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 TEST_CASE("a Writer keeps what it has when its buffer grows") {
@@ -41,7 +43,7 @@ TEST_CASE("a Reader does not read past the end") {
     CHECK(reader.remaining() == 1);
 }
 
-TEST_CASE("what a Reader keeps stays where it is, and goes with it") {
+TEST_CASE("what a Reader keeps stays where it is and goes with it") {
     const auto alive = std::make_shared<int>(0);
     {
         Reader reader({});

@@ -4,9 +4,11 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -23,6 +25,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 using namespace std::string_literals;
 
@@ -86,7 +89,7 @@ TEST_CASE("API-02: every shape of argument arrives unchanged") {
     CHECK(call(echo, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) == std::tuple(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
 }
 
-TEST_CASE("API-02: arguments are taken by value, by const&, by && and moved") {
+TEST_CASE("API-02: arguments are taken by value and const& and && and moved") {
     CHECK(call([](std::string a, const std::string& b, std::string&& c) { return a + b + c; }, "a", "b", "c") == "abc");
     CHECK(call([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(3)) != nullptr);
     CHECK(call([](std::string_view text) { return text.size(); }, "four") == 4);

@@ -16,11 +16,13 @@
 #include <tuple>
 #include <typeindex>
 
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -77,7 +79,7 @@ struct procpool::Codec<WithCodec> {
     static WithCodec decode(Reader& in) { return WithCodec(Codec<int>::decode(in)); }
 };
 
-TEST_CASE("functions, members and closures travel") {
+TEST_CASE("functions/members and closures travel") {
     CHECK(there_and_back(&doubled)(3) == 6);
     CHECK(std::invoke(there_and_back(&Thing::plus), Thing{1}, 2) == 3);
     CHECK(std::invoke(there_and_back(&Thing::number), Thing{4}) == 4);
@@ -93,7 +95,7 @@ TEST_CASE("functions, members and closures travel") {
     CHECK(counter() == 2);
 }
 
-TEST_CASE("function objects travel by their Codec, field by field, or as bytes") {
+TEST_CASE("function objects travel by their Codec - field by field or as bytes") {
     CHECK(there_and_back(Adder{"a"})("b") == "ab");
     CHECK(there_and_back(Scale{2})(3) == 6);
     CHECK(there_and_back(WithCodec(5))() == 5);

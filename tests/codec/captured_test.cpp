@@ -10,6 +10,7 @@
 #include <string_view>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 
 namespace {
 

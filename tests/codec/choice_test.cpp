@@ -6,9 +6,13 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <memory>
+#include <optional>
 #include <string>
+#include <variant>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -58,7 +62,7 @@ TEST_CASE("a variant without a value is refused") {
     CHECK_THROWS_AS(to_bytes(variant), CodecError);
 }
 
-TEST_CASE("unique_ptr owns a copy, or stays null") {
+TEST_CASE("unique_ptr owns a copy or stays null") {
     CHECK(*round_trip(std::make_unique<std::string>("a")) == "a");
     CHECK(round_trip(std::unique_ptr<int>()) == nullptr);
     CHECK(*round_trip(std::make_unique<const int>(3)) == 3);

@@ -6,11 +6,22 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <deque>
+#include <forward_list>
 #include <functional>
+#include <list>
+#include <map>
+#include <memory>
 #include <memory_resource>
+#include <queue>
+#include <set>
+#include <stack>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -35,7 +46,7 @@ struct Backwards {
 template <>
 inline constexpr bool procpool::enable_plain<MadeFromNumber> = true;
 
-TEST_CASE("sequences arrive unchanged, empty ones too") {
+TEST_CASE("sequences arrive unchanged - empty ones too") {
     check_same(std::vector{1, 2, 3});
     check_same(std::vector<std::string>{"", "a", std::string("b\0c", 3)});
     check_same(std::vector<bool>{true, false, true});

@@ -7,7 +7,7 @@
 
 #include <procpool/codec/exception.hpp>
 #include <procpool/codec/standard.hpp>
-#include <procpool/codec/stored.hpp>
+#include <procpool/codec/wire_type.hpp>
 
 #include "codec/round_trip.hpp"
 
@@ -23,15 +23,18 @@
 #include <filesystem>
 #include <forward_list>
 #include <functional>
+#include <future>
 #include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <queue>
 #include <random>
+#include <regex>
 #include <set>
 #include <span>
 #include <stack>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -79,20 +82,19 @@ struct ThrownInTask {
     std::exception_ptr thrown;
 };
 
-using DecodedTypes =
-    std::tuple<bool, int, double, Colour, std::complex<float>, std::bitset<20>, std::chrono::nanoseconds, std::string,
-               std::u16string, std::wstring, std::string_view, std::filesystem::path, std::pair<int, std::string>,
-               std::tuple<bool, std::string, char>, std::array<std::string, 3>, std::optional<bool>,
-               std::optional<std::string>, std::unique_ptr<std::string>,
-               std::variant<int, std::string, std::vector<int>>, std::vector<int>, std::vector<bool>,
-               std::vector<std::string>, std::vector<std::tuple<>>, std::deque<std::string>, std::list<int>,
-               std::forward_list<std::string>, std::set<std::string>, std::multiset<int>,
-               std::unordered_set<std::string>, std::unordered_multiset<int>, std::map<std::string, int>,
-               std::multimap<int, std::string>, std::unordered_map<std::string, std::vector<int>>,
-               std::unordered_multimap<int, int>, std::stack<int>, std::queue<std::string>, std::priority_queue<int>,
-               std::span<const int>, std::span<std::string>, std::span<int, 4>, std::span<bool>, int*, const void*,
-               std::reference_wrapper<int>, int (*)(int), std::error_code, std::error_condition, procpool::TextArgument,
-               DecodedLeaf, DecodedTree, DecodedWithArrays, DecodedArchive, ThrownInTask>;
+using DecodedTypes = std::tuple<
+    bool, int, double, Colour, std::complex<float>, std::bitset<20>, std::chrono::nanoseconds, std::string,
+    std::u16string, std::wstring, std::string_view, std::filesystem::path, std::pair<int, std::string>,
+    std::tuple<bool, std::string, char>, std::array<std::string, 3>, std::optional<bool>, std::optional<std::string>,
+    std::unique_ptr<std::string>, std::variant<int, std::string, std::vector<int>>, std::vector<int>, std::vector<bool>,
+    std::vector<std::string>, std::vector<std::tuple<>>, std::deque<std::string>, std::list<int>,
+    std::forward_list<std::string>, std::set<std::string>, std::multiset<int>, std::unordered_set<std::string>,
+    std::unordered_multiset<int>, std::map<std::string, int>, std::multimap<int, std::string>,
+    std::unordered_map<std::string, std::vector<int>>, std::unordered_multimap<int, int>, std::stack<int>,
+    std::queue<std::string>, std::priority_queue<int>, std::span<const int>, std::span<std::string>, std::span<int, 4>,
+    std::span<bool>, int*, const void*, std::reference_wrapper<int>, int (*)(int), std::error_code,
+    std::error_condition, procpool::detail::codec::TextArgument, DecodedLeaf, DecodedTree, DecodedWithArrays,
+    DecodedArchive, ThrownInTask>;
 inline constexpr std::size_t decoded_types = std::tuple_size_v<DecodedTypes>;
 
 // ---- random values
@@ -334,9 +336,9 @@ void decode_as_type(std::size_t number, std::span<const std::byte> bytes) {
     } else if (number == At) {
         using T = std::tuple_element_t<At, DecodedTypes>;
         try {
-            procpool::Reader in{bytes, procpool::place_unknown};
+            procpool::Reader in{bytes, procpool::detail::codec::visibility_unknown};
             if constexpr (std::is_same_v<T, ThrownInTask>) {
-                use(ThrownInTask{procpool::decode_exception(in)});
+                use(ThrownInTask{procpool::detail::codec::decode_exception(in)});
             } else {
                 use<T>(procpool::Codec<T>::decode(in));
             }
@@ -355,7 +357,7 @@ std::vector<std::byte> encode_any(std::size_t number, Random& random) {
         using T = std::tuple_element_t<At, DecodedTypes>;
         Bytes bytes;
         if constexpr (std::is_same_v<T, ThrownInTask>) {
-            procpool::encode_exception(bytes.writer, AnyValue<ThrownInTask>::make(random, 0).thrown);
+            procpool::detail::codec::encode_exception(bytes.writer, AnyValue<ThrownInTask>::make(random, 0).thrown);
             return bytes.written();
         } else if constexpr (std::is_same_v<T, DecodedWithArrays>) {
             return to_bytes(DecodedWithArrays{{1, 2, 3}, {"a", "b"}});
@@ -366,8 +368,8 @@ std::vector<std::byte> encode_any(std::size_t number, Random& random) {
             return to_bytes(static_cast<std::uint64_t>(random()));
         } else if constexpr (std::is_same_v<T, std::string_view>) {
             return to_bytes(std::string_view("text"));
-        } else if constexpr (std::is_same_v<T, procpool::TextArgument>) {
-            return to_bytes(procpool::TextArgument("text"));
+        } else if constexpr (std::is_same_v<T, procpool::detail::codec::TextArgument>) {
+            return to_bytes(procpool::detail::codec::TextArgument("text"));
         } else {
             return to_bytes(AnyValue<T>::make(random, 0));
         }

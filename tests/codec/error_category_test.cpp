@@ -7,6 +7,7 @@
 #include "support/catch.hpp"
 
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -74,7 +76,7 @@ TEST_CASE("a category of the program arrives as itself") {
 }
 
 TEST_CASE("a worker's categories arrive although its statics are its own") {
-    Bytes bytes(place_unknown);
+    Bytes bytes(visibility_unknown);
     Codec<std::error_code>::encode(bytes.writer, std::error_code(7, climate));
     CHECK(&from_bytes<std::error_code>(bytes.written()).category() == &climate);
 }

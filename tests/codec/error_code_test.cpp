@@ -11,6 +11,7 @@
 #include <system_error>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {

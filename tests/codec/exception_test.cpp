@@ -12,6 +12,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -50,7 +51,7 @@ void check_remote(F f, const std::string& type, const std::string& part_of_what)
 
 }  // namespace
 
-TEST_CASE("EXC-04: whatever is thrown is a failure, and shows its value") {
+TEST_CASE("EXC-04: whatever is thrown is a failure and shows its value") {
     check_remote([] { throw 42; }, "int", "42");
     check_remote([] { throw -1L; }, "long", "-1");
     check_remote([] { throw true; }, "bool", "true");

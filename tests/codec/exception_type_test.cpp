@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 #include <exception>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -92,7 +94,7 @@ TEST_CASE("EXC-02: other exceptions arrive as RemoteError with their type's name
                            });
 }
 
-TEST_CASE("registering twice, and from many threads, lists a type once") {
+TEST_CASE("registering twice and from many threads lists a type once") {
     std::vector<std::thread> threads;
     for (int i = 0; i != 8; ++i) {
         threads.emplace_back([] {
@@ -110,7 +112,7 @@ TEST_CASE("registering twice, and from many threads, lists a type once") {
     CHECK(listed == 3);
 }
 
-TEST_CASE("when encoding an exception throws, a RemoteError says so") {
+TEST_CASE("when encoding an exception throws: a RemoteError says so") {
     register_exception<ThrowingCodec>();
     Bytes bytes;
     bytes.writer.write("before", 6);
@@ -124,7 +126,7 @@ TEST_CASE("when encoding an exception throws, a RemoteError says so") {
     });
 }
 
-TEST_CASE("when decoding an exception throws, a CodecError says so") {
+TEST_CASE("when decoding an exception throws: a CodecError says so") {
     register_exception<Undecodable>();
     const auto after = round_trip_thrown(std::make_exception_ptr(Undecodable()));
     CHECK(type_thrown(after) == typeid(CodecError));

@@ -19,6 +19,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 
 namespace {
 
@@ -133,7 +134,7 @@ TEST_CASE("what has no fields that could be counted is known") {
     STATIC_REQUIRE(initialisers_v<Large> > most_initialisers);
 }
 
-TEST_CASE("a field of a kind is found, in arrays too") {
+TEST_CASE("a field of a kind is found in arrays too") {
     STATIC_REQUIRE(has_field_that_v<PointerInArray, IsPointer>);
     STATIC_REQUIRE_FALSE(has_field_that_v<Point, IsPointer>);
     STATIC_REQUIRE_FALSE(has_field_that_v<AnonymousUnion, IsPointer>);

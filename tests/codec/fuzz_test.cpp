@@ -2,9 +2,17 @@
 #include "codec/decoders.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <tuple>
+#include <unordered_map>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -74,7 +82,7 @@ void check_memory(Random& random, const T& value) {
         auto bytes = to_bytes(value);
         for (std::size_t n = 1 + up_to(random, 3); n-- != 0;) { damage(random, bytes); }
         asked_for = 0;
-        Reader in{bytes, place_unknown};
+        Reader in{bytes, visibility_unknown};
         try {
             static_cast<void>(Codec<T>::decode(in));
         } catch (const CodecError&) {}

@@ -19,12 +19,14 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <variant>
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -121,7 +123,7 @@ std::vector<std::byte> length_only(std::uint64_t length) {
 
 }  // namespace
 
-TEST_CASE("random nested values arrive unchanged, and their damaged bytes do no harm") {
+TEST_CASE("random nested values arrive unchanged and their damaged bytes do no harm") {
     const auto seed = std::random_device{}();
     CAPTURE(seed);
     Random random(seed);

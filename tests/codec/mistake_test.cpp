@@ -12,6 +12,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 
 namespace {
 
@@ -46,7 +47,7 @@ TEST_CASE("a stop token is no argument that is missing") {
     STATIC_REQUIRE(is_mistake<TooMany<2, 1>, void (*)(const std::stop_token&, int), int&&, int&&>);
 }
 
-TEST_CASE("closures tell as functions do, generic and overloaded ones nothing") {
+TEST_CASE("closures tell as functions do - generic and overloaded ones nothing") {
     const auto plain = [](int, int) {};
     const auto mutable_one = [n = 0](int) mutable { return ++n; };
     const auto generic = [](auto a, auto b) { return a + b; };

@@ -6,10 +6,13 @@
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
+#include <array>
 #include <memory>
 #include <string>
+#include <tuple>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -28,7 +31,7 @@ struct procpool::Codec<NoDefault> {
     static NoDefault decode(Reader& in) { return NoDefault(Codec<std::string>::decode(in)); }
 };
 
-TEST_CASE("pairs and tuples arrive unchanged, in order") {
+TEST_CASE("pairs and tuples arrive unchanged in order") {
     const std::pair<int, std::string> pair{1, "a"};
     CHECK(round_trip(pair) == pair);
     const std::tuple<std::string, int, std::tuple<std::string>, std::tuple<>> tuple{"a", 2, {"b"}, {}};

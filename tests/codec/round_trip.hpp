@@ -49,22 +49,24 @@ inline bool is_memory(std::uintptr_t at) {
 }
 
 /// Code and statics of the test are common, and so is what is no address.
-inline procpool::Place place(const void* address) {
+inline procpool::detail::codec::Visibility place(const void* address) {
     const auto at = reinterpret_cast<std::uintptr_t>(address);
     const auto within = [at](const void* first, std::size_t size) {
         return at - reinterpret_cast<std::uintptr_t>(first) < size;
     };
-    if (within(shared_memory.data(), shared_memory.size())) { return procpool::Place::shared; }
+    if (within(shared_memory.data(), shared_memory.size())) { return procpool::detail::codec::Visibility::shared; }
     if (within(&__executable_start, static_cast<std::size_t>(&_end - &__executable_start))) {
-        return procpool::Place::common;
+        return procpool::detail::codec::Visibility::everywhere;
     }
-    return is_memory(at) ? procpool::Place::private_ : procpool::Place::common;
+    return is_memory(at) ? procpool::detail::codec::Visibility::this_process
+                         : procpool::detail::codec::Visibility::everywhere;
 }
 
 /// Grows by no more than it must, into new memory each time, and holds exactly what was written.
 class Bytes {
 public:
-    explicit Bytes(procpool::PlaceOf where = place) : writer(std::span(memory_.get(), 1), grow, this, where) {}
+    explicit Bytes(procpool::detail::codec::VisibilityOf where = place)
+        : writer(std::span(memory_.get(), 1), grow, this, where) {}
 
     [[nodiscard]] std::vector<std::byte> written() const {
         const auto used = writer.buffer().first(writer.size());

@@ -9,10 +9,12 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 namespace {
@@ -39,7 +41,7 @@ TEST_CASE("a span of shared memory travels as an address") {
     CHECK(round_trip(std::span<const int, 4>(memory.data(), 4)).data() == memory.data());
 }
 
-TEST_CASE("the elements of any other span are copied, and kept by the Reader") {
+TEST_CASE("the elements of any other span are copied and kept by the Reader") {
     std::vector<std::string> strings{"a", "b"};
     const auto bytes = to_bytes(std::span<const std::string>(strings));
     strings[0] = "changed";

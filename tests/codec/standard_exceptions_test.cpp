@@ -9,6 +9,7 @@
 
 #include <any>
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -16,12 +17,14 @@
 #include <memory>
 #include <optional>
 #include <regex>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <variant>
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 using namespace std::chrono_literals;
 
@@ -76,7 +79,7 @@ TEST_CASE("EXC-01: standard exceptions without a message arrive as themselves") 
     check_travels<std::bad_weak_ptr>([] { std::shared_ptr<int> pointer{std::weak_ptr<int>()}; });
 }
 
-TEST_CASE("EXC-01: system errors arrive with their code, and a what() that does not grow") {
+TEST_CASE("EXC-01: system errors arrive with their code and a what() that does not grow") {
     check_value(std::system_error(2, std::generic_category(), "open"));
     check_value(std::system_error(std::error_code(3, std::system_category())));
     check_value(std::system_error(2, std::generic_category(), ""));

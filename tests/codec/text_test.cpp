@@ -7,11 +7,13 @@
 #include "support/catch.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 using namespace std::string_literals;
 

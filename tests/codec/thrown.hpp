@@ -9,6 +9,7 @@
 #include "codec/round_trip.hpp"
 
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <typeinfo>
 
@@ -24,10 +25,10 @@ std::exception_ptr thrown_by(F f) {
 
 inline std::exception_ptr round_trip_thrown(const std::exception_ptr& thrown) {
     Bytes bytes;
-    procpool::encode_exception(bytes.writer, thrown);
+    procpool::detail::codec::encode_exception(bytes.writer, thrown);
     const auto written = bytes.written();
     procpool::Reader reader(written);
-    auto decoded = procpool::decode_exception(reader);
+    auto decoded = procpool::detail::codec::decode_exception(reader);
     if (reader.remaining() != 0) { throw std::logic_error("decode_exception() left bytes"); }
     return decoded;
 }

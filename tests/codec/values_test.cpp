@@ -20,6 +20,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 using namespace std::chrono_literals;
 

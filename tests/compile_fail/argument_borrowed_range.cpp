@@ -6,7 +6,7 @@
 #include <vector>
 
 void use(procpool::Writer& out, std::vector<int>& numbers) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](std::ranges::subrange<int*> all) { return all.size(); },
         std::ranges::subrange<int*>(numbers.data(), numbers.data() + 1));
 }

@@ -11,6 +11,6 @@ struct Derived : Node {
 };
 
 void use(procpool::Writer& out) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](Derived derived) { return derived.next->value; }, Derived{});
 }

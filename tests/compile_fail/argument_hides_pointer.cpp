@@ -1,5 +1,5 @@
-// expect: if it holds no pointer or reference, write template <> inline constexpr bool procpool::enable_plain<T> =
-// true; with this type for T SPDX-License-Identifier: BSL-1.0
+// expect: if it holds no pointer or reference, write template <> inline constexpr bool procpool::enable_plain<T> = true; with this type for T
+// SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 
 class Handle {
@@ -12,6 +12,6 @@ private:
 };
 
 void use(procpool::Writer& out, int& number) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](Handle handle) { return handle.get(); }, Handle(&number));
 }

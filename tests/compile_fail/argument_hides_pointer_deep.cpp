@@ -20,6 +20,6 @@ struct Job {
 };
 
 void use(procpool::Writer& out, const std::vector<Job>& jobs) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](const std::vector<Job>& all) { return all.size(); }, jobs);
 }

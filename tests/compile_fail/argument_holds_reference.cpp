@@ -10,6 +10,6 @@ struct Job {
 };
 
 void use(procpool::Writer& out, const std::string& name) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](const Job& job) { return job.name.size(); }, Job{name, 1});
 }

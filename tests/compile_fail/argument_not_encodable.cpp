@@ -1,5 +1,5 @@
-// expect: procpool: this type cannot travel between processes: specialise procpool::Codec<T> for it, give it a
-// serialize\(Archive&\) member, or make it an aggregate of encodable types SPDX-License-Identifier: BSL-1.0
+// expect: procpool: this type cannot travel between processes: specialise procpool::Codec<T> for it, give it a serialize\(Archive&\) member, or make it an aggregate of encodable types
+// SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 
 #include <string>
@@ -15,6 +15,6 @@ private:
 };
 
 void use(procpool::Writer& out) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](const Closed& closed) { return closed.size(); }, Closed{"text"});
 }

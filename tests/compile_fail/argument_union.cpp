@@ -8,6 +8,6 @@ union Word {
 };
 
 void use(procpool::Writer& out) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](Word word) { return *word.pointer; }, Word{});
 }

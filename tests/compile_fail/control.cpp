@@ -14,7 +14,7 @@ struct Job {
 
 template <class F, class... Args>
 void send(procpool::Writer& out, const F& f, const Args&... args) {
-    procpool::encode_call(out, f, args...);
+    procpool::detail::codec::encode_call(out, f, args...);
 }
 
 class Number {  // holds no pointer, and says so

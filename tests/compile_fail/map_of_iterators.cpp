@@ -1,5 +1,5 @@
-// expect: procpool: an iterator, a view or a pointer-like type cannot travel between processes, for what it refers to
-// stays behind SPDX-License-Identifier: BSL-1.0
+// expect: procpool: an iterator, a view or a pointer-like type cannot travel between processes, for what it refers to stays behind
+// SPDX-License-Identifier: BSL-1.0
 #include <procpool/procpool.hpp>
 
 #include <ranges>

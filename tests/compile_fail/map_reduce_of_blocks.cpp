@@ -1,5 +1,5 @@
-// expect: procpool: the second function of map_reduce\(\) cannot be called with two values of the type of init, which
-// it gets for two blocks SPDX-License-Identifier: BSL-1.0
+// expect: procpool: the second function of map_reduce\(\) cannot be called with two values of the type of init, which it gets for two blocks
+// SPDX-License-Identifier: BSL-1.0
 #include <procpool/procpool.hpp>
 
 #include <string>

@@ -12,5 +12,5 @@ private:
 };
 
 void use(procpool::Writer& out) {
-    procpool::encode_call(out, [] { return Handle(new int(1)); });
+    procpool::detail::codec::encode_call(out, [] { return Handle(new int(1)); });
 }

@@ -7,6 +7,6 @@
 #include <vector>
 
 void use(procpool::Writer& out) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](const std::string& text) { return std::vector{std::string_view(text)}; }, "text");
 }

@@ -6,6 +6,6 @@
 #include <vector>
 
 void use(procpool::Writer& out) {
-    procpool::encode_call(
+    procpool::detail::codec::encode_call(
         out, [](int n) { return std::vector{std::make_shared<int>(n)}; }, 1);
 }

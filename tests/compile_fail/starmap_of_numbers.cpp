@@ -1,5 +1,5 @@
-// expect: procpool: starmap\(\) takes a range of tuples, pairs or arrays, whose elements become the arguments: use
-// map\(\) SPDX-License-Identifier: BSL-1.0
+// expect: procpool: starmap\(\) takes a range of tuples, pairs or arrays, whose elements become the arguments: use map\(\)
+// SPDX-License-Identifier: BSL-1.0
 #include <procpool/procpool.hpp>
 
 #include <vector>

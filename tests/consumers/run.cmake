@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
-# Configures, builds and runs one consumer in a fresh folder; find_package gets an installed procpool.
+# Configures, builds and runs one consumer, in both modes, in a fresh folder; find_package and
+# pkg_config get an installed procpool.
 cmake_minimum_required(VERSION 3.24)
 
 function(run)
@@ -12,13 +13,35 @@ function(run)
 endfunction()
 
 file(REMOVE_RECURSE ${FOLDER})
-set(arguments -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_BUILD_TYPE=Release
-    -DPROCPOOL_SOURCE=${PROCPOOL_SOURCE} -DPROCPOOL_VERSION=${PROCPOOL_VERSION})
-if(CONSUMER STREQUAL find_package)
+if(CONSUMER MATCHES "find_package|pkg_config")
     run(${CMAKE_COMMAND} --install ${PROCPOOL_BUILD} --prefix ${FOLDER}/prefix)
-    list(APPEND arguments -DCMAKE_PREFIX_PATH=${FOLDER}/prefix)
 endif()
-run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/${CONSUMER} -B ${FOLDER}/build ${arguments} --no-warn-unused-cli)
-run(${CMAKE_COMMAND} --build ${FOLDER}/build)
-run(${WATCH} 60 ${FOLDER}/build/consumer)
+set(build ${FOLDER}/build)
+if(CONSUMER STREQUAL "pkg_config")
+    find_program(PKG_CONFIG NAMES pkg-config pkgconf)
+    if(NOT PKG_CONFIG)
+        message("skipped: there is no pkg-config")
+        return()
+    endif()
+    file(MAKE_DIRECTORY ${build})
+    file(GLOB_RECURSE files ${FOLDER}/prefix/procpool.pc)
+    get_filename_component(folder "${files}" DIRECTORY)
+    set(ENV{PKG_CONFIG_PATH} ${folder})
+    foreach(pair "procpool header_only" "procpool-compiled compiled")
+        separate_arguments(pair)
+        list(GET pair 0 package)
+        list(GET pair 1 program)
+        execute_process(COMMAND ${PKG_CONFIG} --cflags --libs "${package} = ${PROCPOOL_VERSION}"
+            OUTPUT_VARIABLE flags COMMAND_ERROR_IS_FATAL ANY)
+        separate_arguments(flags NATIVE_COMMAND "${flags}")
+        run(${COMPILER} -std=c++20 ${CMAKE_CURRENT_LIST_DIR}/main.cpp -o ${build}/${program} ${flags})
+    endforeach()
+else()
+    run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/${CONSUMER} -B ${build} -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
+        -DCMAKE_BUILD_TYPE= -DPROCPOOL_SOURCE=${PROCPOOL_SOURCE} -DPROCPOOL_VERSION=${PROCPOOL_VERSION}
+        -DCMAKE_PREFIX_PATH=${FOLDER}/prefix --no-warn-unused-cli)
+    run(${CMAKE_COMMAND} --build ${build})
+endif()
+run(${WATCH} 60 ${build}/header_only)
+run(${WATCH} 60 ${build}/compiled)
 file(REMOVE_RECURSE ${FOLDER})

@@ -28,7 +28,7 @@ TEST_CASE("a timeout too long for the clock is never") {
     CHECK(Deadline::after(std::chrono::duration<double>{std::numeric_limits<double>::infinity()}).is_never());
 }
 
-TEST_CASE("a deadline lies the timeout ahead, rounded up") {
+TEST_CASE("a deadline lies the timeout ahead - rounded up") {
     const Clock::time_point before = Clock::now();
     const Deadline deadline = Deadline::after(std::chrono::duration<double, std::nano>{0.25} + 1h);
     const Clock::time_point after = Clock::now();

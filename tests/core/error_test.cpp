@@ -27,7 +27,7 @@ TEST_CASE("errors copy without throwing") {  // or throwing them could end the p
     STATIC_REQUIRE(std::is_nothrow_copy_constructible_v<SharedMemoryExhausted>);
 }
 
-TEST_CASE("a death names the worker, its end and the task") {
+TEST_CASE("a death names the worker - its end and the task") {
     const WorkerDied crash{ExitStatus::from_signal(11), 4711, "resize", "at main.cpp:7"};
     CHECK(crash.what() ==
           std::string{"procpool: worker 4711 was killed by signal 11 (SIGSEGV) while it ran task 'resize'"});

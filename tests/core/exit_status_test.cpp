@@ -7,7 +7,7 @@
 
 using procpool::ExitStatus;
 
-TEST_CASE("an exit status is a code, a signal or unknown") {
+TEST_CASE("an exit status is a code - a signal or unknown") {
     constexpr ExitStatus code = ExitStatus::from_code(3);
     CHECK(code.exited());
     CHECK_FALSE(code.signaled());

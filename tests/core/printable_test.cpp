@@ -25,7 +25,7 @@ TEST_CASE("text of any script is printable as it is") {
     }
 }
 
-TEST_CASE("control characters are escaped, in one line") {
+TEST_CASE("control characters are escaped in one line") {
     CHECK(printable("a\nb\rc\td") == "a\\nb\\rc\\td");
     CHECK(printable("\x1b[2J\x1b]0;title\x07") == "\\x1b[2J\\x1b]0;title\\x07");
     CHECK(printable(std::string_view{"\0\x01\x1f\x7f", 4}) == "\\x00\\x01\\x1f\\x7f");

@@ -157,7 +157,7 @@ TEST_CASE("TMO-10 cancel() leaves a running task alone that does not ask") {
     block.release();
 }
 
-TEST_CASE("TMO-10 DTH-32 kill() of a pending, a running and a finished task") {
+TEST_CASE("TMO-10 DTH-32 kill() of a pending - a running and a finished task") {
     Muster muster;
     SharedPage page;
     const Counter runs{page};
@@ -185,7 +185,7 @@ TEST_CASE("TMO-10 DTH-32 kill() of a pending, a running and a finished task") {
     require_whole(pool, muster);
 }
 
-TEST_CASE("kill() of a task that may run again, that spins, and that is stopped") {
+TEST_CASE("kill() of a task that may run again that spins and that is stopped") {
     Muster muster;
     SharedPage page;
     const Counter begun{page};
@@ -208,7 +208,7 @@ TEST_CASE("kill() of a task that may run again, that spins, and that is stopped"
     require_whole(pool, muster);
 }
 
-TEST_CASE("kill() races the end of the task: one outcome, and the next task is not hit", "[slow]") {
+TEST_CASE("kill() races the end of the task: one outcome and the next task is not hit", "[slow]") {
     Muster muster;
     Pool pool{2};
     std::mt19937 random{std::random_device{}()};
@@ -279,7 +279,7 @@ TEST_CASE("TMO-11 threads blocked in get() and wait() wake when the task is canc
     CHECK_THROWS_AS(block.task().get(), TaskCancelled);
 }
 
-TEST_CASE("TMO-11 wait_any() and as_completed() wake on cancel() and on kill(), and callbacks are called") {
+TEST_CASE("TMO-11 wait_any() and as_completed() wake on cancel() and on kill() and callbacks are called") {
     SharedPage page;
     Pool pool{1};
     Block block{pool, page};
@@ -411,7 +411,7 @@ TEST_CASE(
     get_soon(busy);
 }
 
-TEST_CASE("priorities: the highest first, first in first out within one") {
+TEST_CASE("priorities: the highest first - first in first out within one") {
     SharedPage page;
     const Counter next{page};
     SharedArray<int> order{100};
@@ -455,7 +455,7 @@ TEST_CASE("a map of low priority lets a task of high priority go first") {
     CHECK(items.value() == 50);
 }
 
-TEST_CASE("TMO-16 an error in a map stops what has not started, and nothing of it runs afterwards") {
+TEST_CASE("TMO-16 an error in a map stops what has not started and nothing of it runs afterwards") {
     Muster muster;
     SharedPage page;
     const Counter runs{page};
@@ -474,7 +474,7 @@ TEST_CASE("TMO-16 an error in a map stops what has not started, and nothing of i
     CHECK(runs.value() == after);
 }
 
-TEST_CASE("bad options are refused at the call, and nothing is queued") {
+TEST_CASE("bad options are refused at the call and nothing is queued") {
     Pool pool{1};
     const auto task = [](int i) { return i; };
     const std::vector<int> input{1, 2, 3};

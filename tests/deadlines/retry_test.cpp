@@ -13,7 +13,7 @@ namespace {
 
 void die() { ::kill(::getpid(), SIGKILL); }
 
-TEST_CASE("DTH-28 a task whose worker dies runs again as often as it may, after the worker is dead") {
+TEST_CASE("DTH-28 a task whose worker dies runs again as often as it may - after the worker is dead") {
     Muster muster;
     SharedPage page;
     const Counter runs{page};
@@ -62,7 +62,7 @@ TEST_CASE("DTH-28 an exception is a result: nothing runs again") {
     CHECK(runs.value() == 1);
 }
 
-TEST_CASE("a task that times out runs again, and each attempt has its own deadline") {
+TEST_CASE("a task that times out runs again and each attempt has its own deadline") {
     Muster muster;
     Pool pool{1};
     const auto start = std::chrono::steady_clock::now();
@@ -89,7 +89,7 @@ TEST_CASE("a task that times out runs again, and each attempt has its own deadli
     require_whole(pool, muster);
 }
 
-TEST_CASE("a large argument is there for every attempt, and a half-written result of the first is gone") {
+TEST_CASE("a large argument is there for every attempt and a half-written result of the first is gone") {
     Muster muster;
     Pool pool{2};
     const std::string text(3'000'000, 'x');
@@ -108,7 +108,7 @@ TEST_CASE("a large argument is there for every attempt, and a half-written resul
     require_whole(pool, muster);
 }
 
-TEST_CASE("tasks that run again go before those that wait, whatever their number") {
+TEST_CASE("tasks that run again go before those that wait whatever their number") {
     Muster muster;
     SharedPage page;
     Pool pool{3};
@@ -130,7 +130,7 @@ TEST_CASE("tasks that run again go before those that wait, whatever their number
     require_whole(pool, muster);
 }
 
-TEST_CASE("a pool that is closed still runs tasks again, one that is terminated does not") {
+TEST_CASE("a pool that is closed still runs tasks again - one that is terminated does not") {
     SharedPage page;
     const Counter runs{page};
     const auto task = [](Counter count) {
@@ -173,7 +173,7 @@ struct DiesOnce {
     }
 };
 
-TEST_CASE("an item of a map whose worker dies runs again when it may, and only it") {
+TEST_CASE("an item of a map whose worker dies runs again when it may and only it") {
     SharedPage page;
     std::vector<int> input(20);
     std::iota(input.begin(), input.end(), 0);
@@ -187,7 +187,7 @@ TEST_CASE("an item of a map whose worker dies runs again when it may, and only i
     }
 }
 
-TEST_CASE("each item of a map has attempts of its own, and knows which one runs") {
+TEST_CASE("each item of a map has attempts of its own and knows which one runs") {
     SharedPage page;
     const Counter runs{page};
     struct Step {
@@ -208,7 +208,7 @@ TEST_CASE("each item of a map has attempts of its own, and knows which one runs"
     CHECK(pool.stats().workers_died == 3 * 6);
 }
 
-TEST_CASE("labels are told, also when the error was put aside because its slot was needed") {
+TEST_CASE("labels are told also when the error was put aside because its slot was needed") {
     Pool pool{PoolOptions{.workers = 1, .queue_capacity = 2}};
     auto died = pool.apply_async(TaskOptions{.label = "first"}, [] { die(); });
     auto late = pool.apply_async(TaskOptions{.timeout = 20ms, .label = "second"}, [] { spin_for_ever(); });

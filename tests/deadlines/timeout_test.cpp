@@ -54,7 +54,7 @@ TEST_CASE("TMO-01 wait_for() returns in time and leaves the task alone") {
     CHECK(get_soon(future) == 49);
 }
 
-TEST_CASE("TMO-03 one item of a map is too slow: the error names it, and the pool goes on") {
+TEST_CASE("TMO-03 one item of a map is too slow: the error names it and the pool goes on") {
     Muster muster;
     Pool pool{2};
     const auto nap = [](int milliseconds) {
@@ -76,7 +76,7 @@ TEST_CASE("TMO-03 one item of a map is too slow: the error names it, and the poo
     require_whole(pool, muster);
 }
 
-TEST_CASE("TMO-04 a task that never yields is killed at its deadline, its worker is replaced") {
+TEST_CASE("TMO-04 a task that never yields is killed at its deadline - its worker is replaced") {
     Muster muster;
     Pool pool{1};
     const pid_t before = pool.apply(::getpid);
@@ -99,7 +99,8 @@ TEST_CASE("TMO-04 a task that never yields is killed at its deadline, its worker
 }
 
 TEST_CASE(
-    "TMO-05 tasks that ignore or block SIGTERM, block everything, loop in a handler or are stopped are killed at their "
+    "TMO-05 tasks that ignore or block SIGTERM - block everything - loop in a handler or are stopped are killed at "
+    "their "
     "deadline") {
     Muster muster;
     const auto start = std::chrono::steady_clock::now();
@@ -129,7 +130,7 @@ TEST_CASE(
     CHECK(since(start) < 5 * recovery);
 }
 
-TEST_CASE("TMO-07 2000 tasks that take as long as they may: each ends once, and the pool is whole", "[slow]") {
+TEST_CASE("TMO-07 2000 tasks that take as long as they may: each ends once and the pool is whole", "[slow]") {
     Muster muster;
     SharedPage page;
     const Counter finished{page};
@@ -165,7 +166,7 @@ TEST_CASE("TMO-07 2000 tasks that take as long as they may: each ends once, and 
     require_whole(pool, muster);
 }
 
-TEST_CASE("TMO-08 the deadline counts running time, not the time in the queue") {
+TEST_CASE("TMO-08 the deadline counts running time not the time in the queue") {
     Pool pool{1};
     std::vector<Future<int>> futures;
     for (int i = 0; i < 10; ++i) {
@@ -181,7 +182,7 @@ TEST_CASE("TMO-08 the deadline counts running time, not the time in the queue") 
     CHECK(pool.stats().timed_out == 0);
 }
 
-TEST_CASE("TMO-08 the deadline of a map is per item, whatever a chunk takes") {
+TEST_CASE("TMO-08 the deadline of a map is per item whatever a chunk takes") {
     Pool pool{1};
     const auto nap = [](int i) {
         std::this_thread::sleep_for(200ms);
@@ -193,7 +194,7 @@ TEST_CASE("TMO-08 the deadline of a map is per item, whatever a chunk takes") {
     CHECK(pool.stats().timed_out == 0);
 }
 
-TEST_CASE("an item of a map that is too slow is named, and those before it are not run again") {
+TEST_CASE("an item of a map that is too slow is named and those before it are not run again") {
     SharedPage page;
     const Counter runs{page};
     Pool pool{1};
@@ -212,7 +213,7 @@ TEST_CASE("an item of a map that is too slow is named, and those before it are n
     CHECK(runs.value() == 14);
 }
 
-TEST_CASE("a timed-out item of a map is run again when it may, and only it") {
+TEST_CASE("a timed-out item of a map is run again when it may and only it") {
     SharedPage page;
     const Counter runs{page};
     Pool pool{1};
@@ -252,7 +253,7 @@ TEST_CASE("a timeout never hits the next task", "[slow]") {
     require_whole(pool, muster);
 }
 
-TEST_CASE("TMO-17 a call on stuck work returns fast, and so does the end of the pool") {
+TEST_CASE("TMO-17 a call on stuck work returns fast and so does the end of the pool") {
     const auto start = std::chrono::steady_clock::now();
     {
         Pool pool{PoolOptions{.workers = 2, .terminate_grace = 100ms}};
@@ -267,7 +268,7 @@ TEST_CASE("TMO-17 a call on stuck work returns fast, and so does the end of the 
     CHECK(since(start) < 5s);
 }
 
-TEST_CASE("hundreds of tasks with different deadlines run out when they should, in any order") {
+TEST_CASE("hundreds of tasks with different deadlines run out when they should in any order") {
     Muster muster;
     Pool pool{4};
     std::vector<Future<void>> futures;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/engine/engine.hpp>
+#include <procpool/engine/thread.hpp>
+#include <procpool/shm/heap.hpp>
 
 #include "engine/harness.hpp"
 #include "support/catch.hpp"
@@ -19,7 +21,7 @@ static_assert(!Engine<WithoutReference>);
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("whatever the engine, tasks come back with their answers", "", ForkEngine, ThreadEngine,
+TEMPLATE_TEST_CASE("whatever the engine: tasks come back with their answers", "", ForkEngine, ThreadEngine,
                    InlineEngine) {
     const Bench<TestType> bench{4, 2};
     for (std::uint64_t i = 0; i < 50; ++i) { CHECK(bench.submit(i).number() == answer(i)); }

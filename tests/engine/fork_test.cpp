@@ -43,7 +43,7 @@ TEST_CASE("tasks run in other processes") {
     CHECK(bench->board().control.workers_started.load() == 2);
 }
 
-TEST_CASE("a crew that cannot be had is an exception, and nobody is left") {
+TEST_CASE("a crew that cannot be had is an exception and nobody is left") {
     // The leak check of every test looks for what is left. A refusal is inherited by the supervisor, so all forks
     // count.
     const int spared = GENERATE(0, 1, 2, 3);
@@ -69,7 +69,7 @@ TEST_CASE("a supervisor that cannot watch its workers gives up") {
     } catch (const std::system_error& e) { CHECK(e.code() == std::errc::too_many_files_open); }
 }
 
-TEST_CASE("no event, no crew") {
+TEST_CASE("without an event there is no crew") {
     const Refusal refusal{"eventfd", EMFILE};
     CHECK_THROWS_AS((ForkBench{4, 2}), std::system_error);
 }
@@ -83,7 +83,7 @@ TEST_CASE("all works on a kernel without pidfds") {
     CHECK(bench.submit(3).number() == answer(3));
 }
 
-TEST_CASE("a program that ignores SIGCHLD, or reaps whatever ends, has a crew that works") {
+TEST_CASE("a program that ignores SIGCHLD or reaps whatever ends - has a crew that works") {
     const bool ignores = GENERATE(true, false);
     CHECK(in_child([ignores] {
               if (ignores) { std::signal(SIGCHLD, SIG_IGN); }
@@ -108,7 +108,7 @@ TEST_CASE("a program that ignores SIGCHLD, or reaps whatever ends, has a crew th
           }) == 0);
 }
 
-TEST_CASE("when the supervisor is killed, every task ends, and later ones are refused") {
+TEST_CASE("when the supervisor is killed every task ends and later ones are refused") {
     const ForkBench bench{8, 2};
     const auto supervisor = static_cast<pid_t>(bench.submit(0, parent_pid_code).number());
     std::vector<Task> tasks;
@@ -146,7 +146,7 @@ TEST_CASE("many threads submit to processes and collect") {
     CHECK(wrong == 0);
 }
 
-TEST_CASE("one who waits for a task of a process is woken by it, not by its own clock") {
+TEST_CASE("one who waits for a task of a process is woken by it not by its own clock") {
     const ForkBench bench{4, 1};
     const TaskCode wait_a_bit = [](TaskFrame& frame) {
         ::usleep(10'000);  // longer than anybody spins

@@ -4,8 +4,15 @@
 /// \file
 /// A client with a crew, without the pool above them; tasks are plain functions of 64-bit numbers.
 
+#include <procpool/client/client.hpp>
+#include <procpool/client/failure.hpp>
+#include <procpool/client/submission.hpp>
+#include <procpool/client/taken.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/os/affinity.hpp>
+#include <procpool/task/board.hpp>
+#include <procpool/worker/setup.hpp>
+#include <procpool/worker/task_frame.hpp>
 
 #include <cstddef>
 #include <cstdint>

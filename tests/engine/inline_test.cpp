@@ -15,7 +15,7 @@ using namespace procpool;
 using namespace procpool_test;
 using detail::task::Phase;
 
-TEST_CASE("a task runs while it is submitted, in the thread that submits it") {
+TEST_CASE("a task runs while it is submitted in the thread that submits it") {
     static std::thread::id ran_in;
     const InlineBench bench{2, 1};
     Task task =
@@ -27,7 +27,7 @@ TEST_CASE("a task runs while it is submitted, in the thread that submits it") {
     CHECK(bench.submit(5).number() == answer(5));
 }
 
-TEST_CASE("a task may submit another, which runs within it") {
+TEST_CASE("a task may submit another which runs within it") {
     static const InlineBench* within;
     const InlineBench bench{4, 1};
     within = &bench;

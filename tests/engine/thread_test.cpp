@@ -38,7 +38,7 @@ TEST_CASE("initializer and finalizer run once in every worker", "[thread]") {
     CHECK(ended == 3);
 }
 
-TEST_CASE("an initializer that throws breaks the pool, and says why", "[thread]") {
+TEST_CASE("an initializer that throws breaks the pool and says why", "[thread]") {
     detail::worker::Setup setup = setup_for(2);
     setup.initializer = [] { throw std::runtime_error("no licence"); };
     const ThreadBench bench{4, std::move(setup)};
@@ -103,7 +103,7 @@ TEST_CASE("a task that ends its thread is lost; the other workers go on") {
           }) == 0);
 }
 
-TEST_CASE("when every thread has been ended by a task, what is left is lost") {
+TEST_CASE("when every thread has been ended by a task: what is left is lost") {
     CHECK(in_child([] {
               const ThreadBench bench{4, 1};
               Task task = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); });

@@ -38,7 +38,7 @@ void hide_a_task(int signal) {
 TEST_CASE("a worker that is killed when it has marked a priority as empty hides no task") { hide_a_task(SIGKILL); }
 TEST_CASE("a worker that is stopped when it has marked a priority as empty hides no task") { hide_a_task(SIGSTOP); }
 
-TEST_CASE("a task whose worker dies when it has been counted, before it is done, is counted once") {
+TEST_CASE("a task whose worker dies when it has been counted - before it is done - is counted once") {
     Saboteur saboteur;
     Pool pool{1};
     for (const bool throws : {false, true}) {

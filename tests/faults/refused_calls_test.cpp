@@ -48,17 +48,17 @@ void construct_with_refusals(const char* name, int error, std::size_t recycled, 
     }
 }
 
-TEST_CASE("DTH-14 the n-th fork of a pool's construction fails: an error, and nothing is left") {
+TEST_CASE("DTH-14 the n-th fork of a pool's construction fails: an error and nothing is left") {
     construct_with_refusals("fork", EAGAIN, 0, true);
     construct_with_refusals("fork", ENOMEM, 5, false);
 }
 TEST_CASE("DTH-14 the n-th mmap of a pool's construction fails: nothing is left") {
     construct_with_refusals("mmap", ENOMEM, 0, false);
 }
-TEST_CASE("DTH-14 the n-th eventfd of a pool's construction fails: an error, and nothing is left") {
+TEST_CASE("DTH-14 the n-th eventfd of a pool's construction fails: an error and nothing is left") {
     construct_with_refusals("eventfd", EMFILE, 0, true);
 }
-TEST_CASE("DTH-14 the n-th signalfd of a pool's construction fails: an error, and nothing is left") {
+TEST_CASE("DTH-14 the n-th signalfd of a pool's construction fails: an error and nothing is left") {
     construct_with_refusals("signalfd", EMFILE, 0, true);
 }
 TEST_CASE("DTH-14 the n-th pidfd_open of a pool's construction fails: nothing is left") {
@@ -88,7 +88,7 @@ void replace_with_refusals(std::size_t count, std::size_t recycled) {
     }
 }
 
-TEST_CASE("DTH-15 a replacement cannot be forked for a while: the others go on, and it comes when it can") {
+TEST_CASE("DTH-15 a replacement cannot be forked for a while: the others go on and it comes when it can") {
     replace_with_refusals(3, 0);
 }
 TEST_CASE("DTH-15 the only worker's replacement cannot be forked for a while: its tasks wait") {
@@ -117,7 +117,7 @@ TEST_CASE("DTH-15 that a worker cannot be replaced for now is told once") {
     CHECK(told == 1);
 }
 
-TEST_CASE("DTH-15 a pool can be closed, terminated and killed while no replacement can be forked") {
+TEST_CASE("DTH-15 a pool can be closed/terminated and killed while no replacement can be forked") {
     for (int way = 0; way < 3; ++way) {
         Refuser refuser;
         Pool pool{1};

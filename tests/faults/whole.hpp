@@ -4,6 +4,9 @@
 /// \file
 /// What must hold of a pool after something has died: all workers, and nothing of the dead.
 
+#include <procpool/client/client.hpp>
+#include <procpool/task/board.hpp>
+
 #include "pool/engines.hpp"
 #include "pool/subprocess.hpp"
 

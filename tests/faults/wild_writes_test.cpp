@@ -283,7 +283,7 @@ TEST_CASE("mail that is no mail keeps neither workers nor the end of the pool") 
     for (const std::uint64_t letter :
          {std::uint64_t{1}, std::uint64_t{40}, std::uint64_t{0xffffff}, ~std::uint64_t{0}}) {
         Pool pool{PoolOptions{.workers = 2, .queue_capacity = 64}};
-        for (detail::task::Mailbox& box : board_of(pool).mail()) {
+        for (detail::task::Mailbox& box : board_of(pool).mailboxes()) {
             std::memcpy(static_cast<void*>(&box), &letter, sizeof letter);
         }
         CHECK(pool.broadcast([] { return 1; }) == std::vector{1, 1});
@@ -297,7 +297,7 @@ TEST_CASE("mail that is overwritten is delivered") {
     std::thread caller{[&] { answers = blocked.pool.broadcast([] { return 1; }); }};
     wait_until([&] { return board_of(blocked.pool).has_mail(); }, "mail");
     wait_until([&] { return blocked.pool.stats().submitted == 4; }, "mail for all");
-    for (detail::task::Mailbox& box : board_of(blocked.pool).mail()) {
+    for (detail::task::Mailbox& box : board_of(blocked.pool).mailboxes()) {
         std::memset(static_cast<void*>(&box), 0, sizeof(std::uint64_t));
     }
     blocked.open();

@@ -61,7 +61,7 @@ void called_once_before_wait_returns() {
     std::iota(expected.begin(), expected.end(), 0);
     CHECK(order == expected);
 }
-ON_EVERY_ENGINE("API-17 a callback runs once, and before wait() returns", called_once_before_wait_returns)
+ON_EVERY_ENGINE("API-17 a callback runs once and before wait() returns", called_once_before_wait_returns)
 
 enum class Ends { value, error, cancelled };
 
@@ -105,13 +105,13 @@ void added_in_every_state() {
         }
     }
 }
-TEST_CASE("API-18 callbacks added before and after success, failure and cancellation, processes") {
+TEST_CASE("API-18 callbacks added before and after success/failure and cancellation - processes") {
     added_in_every_state<Pool>();
 }
-TEST_CASE("API-18 callbacks added before and after success, failure and cancellation, threads") {
+TEST_CASE("API-18 callbacks added before and after success/failure and cancellation - threads") {
     added_in_every_state<ThreadPool>();
 }
-TEST_CASE("API-18 callbacks added before and after success, failure and cancellation, inline") {
+TEST_CASE("API-18 callbacks added before and after success/failure and cancellation - inline") {
     added_in_every_state<InlinePool>();
 }
 
@@ -170,7 +170,7 @@ void callback_stops_the_pool() {
     CHECK(!owned);
     CHECK(last.get() == 1);
 }
-ON_EVERY_ENGINE("API-21 a callback terminates, kills, joins and destroys the pool", callback_stops_the_pool)
+ON_EVERY_ENGINE("API-21 a callback terminates/kills/joins and destroys the pool", callback_stops_the_pool)
 
 template <class P>
 void continuations() {
@@ -331,7 +331,7 @@ void waiting_in_callbacks() {
 }
 ON_EVERY_ENGINE("waiting in a callback runs other callbacks", waiting_in_callbacks)
 
-TEST_CASE("callbacks run on one thread, with all signals blocked, never in the caller", "[thread]") {
+TEST_CASE("callbacks run on one thread with all signals blocked never in the caller", "[thread]") {
     std::set<std::thread::id> threads;
     std::size_t blocked = 0;
     ThreadPool pool{2};
@@ -357,7 +357,7 @@ TEST_CASE("callbacks run on one thread, with all signals blocked, never in the c
     later.wait();
 }
 
-TEST_CASE("the callback thread ends when it has nothing to do, and comes back", "[thread]") {
+TEST_CASE("the callback thread ends when it has nothing to do and comes back", "[thread]") {
     const auto threads = [] {
         return std::distance(std::filesystem::directory_iterator{"/proc/self/task"},
                              std::filesystem::directory_iterator{});

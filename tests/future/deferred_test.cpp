@@ -50,7 +50,7 @@ TEST_CASE("a deferred future is ready once its promise is set", "[thread]") {
     CHECK(*moved.future.get() == 4);
 }
 
-TEST_CASE("a deferred future ends in an exception, also when nobody keeps its promise", "[thread]") {
+TEST_CASE("a deferred future ends in an exception also when nobody keeps its promise", "[thread]") {
     auto failed = make_deferred<int>();
     failed.promise.set_exception(std::make_exception_ptr(std::out_of_range("no")));
     CHECK_THROWS_AS(failed.future.get(), std::out_of_range);
@@ -118,7 +118,7 @@ TEST_CASE("deferred futures and futures of tasks are waited for together", "[thr
     }
 }
 
-TEST_CASE("many threads wait for, cancel and ask a deferred future while it is decided", "[thread]") {
+TEST_CASE("many threads wait for/cancel and ask a deferred future while it is decided", "[thread]") {
     for (int round = 0; round < 100; ++round) {
         int written = 0;
         auto [promise, future] = make_deferred<int>({.cancel = [] { return false; }});

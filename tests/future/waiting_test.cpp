@@ -60,7 +60,7 @@ void all_and_any() {
     CHECK_THROWS_AS(wait_any(futures), std::future_error);
     CHECK_THROWS_AS(as_completed(futures), std::future_error);
 }
-ON_ENGINES_WITH_WORKERS("API-25 waiting for all and for any, of two pools", all_and_any)
+ON_ENGINES_WITH_WORKERS("API-25 waiting for all and for any - of two pools", all_and_any)
 
 template <class P>
 void cancelled_ones_are_ready() {
@@ -95,7 +95,7 @@ void cancelled_ones_are_ready() {
     for (std::size_t i = 0; i < 2; ++i) { CHECK(futures[i].get() == static_cast<int>(i)); }
     for (std::size_t i = 2; i < 5; ++i) { CHECK_THROWS_AS(futures[i].get(), TaskCancelled); }
 }
-ON_ENGINES_WITH_WORKERS("API-25 cancelled futures are ready for wait_all, wait_any and as_completed",
+ON_ENGINES_WITH_WORKERS("API-25 cancelled futures are ready for wait_all/wait_any and as_completed",
                         cancelled_ones_are_ready)
 
 template <class P>
@@ -168,7 +168,7 @@ void odd_ranges() {
     CHECK(wait_any(shared | std::views::drop(3)) == 0);
     CHECK(std::ranges::distance(as_completed(shared) | std::views::take(2)) == 2);
 }
-ON_EVERY_ENGINE("API-26 waiting for nothing, for the same future again, and through pointers", odd_ranges)
+ON_EVERY_ENGINE("API-26 waiting for nothing for the same future again and through pointers", odd_ranges)
 
 template <class P>
 void limited_time() {
@@ -199,7 +199,7 @@ void limited_time() {
         for (int i = 0; i < 4; ++i) { CHECK(get_soon(futures[static_cast<std::size_t>(i)]) == i); }
     }
 }
-ON_ENGINES_WITH_WORKERS("API-27 as_completed() with a time limit yields what is done, then throws with counts",
+ON_ENGINES_WITH_WORKERS("API-27 as_completed() with a time limit yields what is done - then throws with counts",
                         limited_time)
 
 template <class P>
@@ -290,10 +290,10 @@ void passed_between_threads() {
     std::thread{take_four}.join();
     CHECK(order == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
 }
-TEST_CASE("as_completed() goes on on another thread, and on the callback thread, processes") {
+TEST_CASE("as_completed() goes on on another thread and on the callback thread - processes") {
     passed_between_threads<Pool>();
 }
-TEST_CASE("as_completed() goes on on another thread, and on the callback thread, threads", "[thread]") {
+TEST_CASE("as_completed() goes on on another thread and on the callback thread - threads", "[thread]") {
     passed_between_threads<ThreadPool>();
 }
 

@@ -26,7 +26,7 @@ struct Model {
 
 }  // namespace
 
-TEST_CASE("Eigen's matrices and arrays travel, of any scalar, shape and order") {
+TEST_CASE("Eigen's matrices and arrays travel - of any scalar/shape and order") {
     const Eigen::MatrixXd matrix = Eigen::MatrixXd::Random(3, 4);
     CHECK(round_trip(matrix) == matrix);
     CHECK(round_trip(Eigen::Vector2d(1, 2)) == Eigen::Vector2d(1, 2));
@@ -81,7 +81,7 @@ TEST_CASE("the bytes of a matrix that are of another shape are refused") {
                     procpool::CodecError);
 }
 
-TEST_CASE("Eigen's types are arguments, results and items, and expressions arrive as what they make") {
+TEST_CASE("Eigen's types are arguments/results and items and expressions arrive as what they make") {
     procpool::Pool pool{2};
     const Eigen::MatrixXd matrix = Eigen::MatrixXd::Random(3, 4);
     CHECK(pool.apply([](const Eigen::Matrix3d& m) { return Eigen::Matrix3d(2 * m); }, Eigen::Matrix3d::Identity()) ==
@@ -101,7 +101,7 @@ TEST_CASE("Eigen's types are arguments, results and items, and expressions arriv
 
 TEST_CASE("an expression of Eigen's is no result") {
     const auto product = [](const Eigen::Matrix3d& m) { return m * m; };
-    STATIC_REQUIRE_FALSE(procpool::TaskCall<decltype(product), Eigen::Matrix3d>);
+    STATIC_REQUIRE_FALSE(procpool::detail::codec::TaskCall<decltype(product), Eigen::Matrix3d>);
     const auto evaluated = [](const Eigen::Matrix3d& m) { return (m * m).eval(); };
-    STATIC_REQUIRE(procpool::TaskCall<decltype(evaluated), Eigen::Matrix3d>);
+    STATIC_REQUIRE(procpool::detail::codec::TaskCall<decltype(evaluated), Eigen::Matrix3d>);
 }

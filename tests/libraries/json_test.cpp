@@ -30,7 +30,7 @@ json example() {
 
 }  // namespace
 
-TEST_CASE("nlohmann::json travels, down to the kinds of its numbers") {
+TEST_CASE("nlohmann::json travels - down to the kinds of its numbers") {
     const json value = example();
     const json arrived = round_trip(value);
     CHECK(arrived == value);
@@ -52,7 +52,7 @@ TEST_CASE("ordered_json keeps the order of its members") {
     CHECK(round_trip(value).dump() == value.dump());
 }
 
-TEST_CASE("JSON travels in aggregates and containers, as argument, item and result") {
+TEST_CASE("JSON travels in aggregates and containers as argument/item and result") {
     const Document document{"id", example()};
     CHECK(round_trip(document).body == document.body);
     CHECK(round_trip(std::vector{document.body})[0] == document.body);

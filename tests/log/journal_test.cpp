@@ -55,7 +55,7 @@ TEST_CASE("all-zero memory is a journal that wants nothing") {
     CHECK_FALSE(journal->wants(LogLevel::off));
 }
 
-TEST_CASE("records come once, in their order; a full journal loses the oldest and counts them") {
+TEST_CASE("records come once in their order and a full journal loses the oldest and counts them") {
     auto journal = make();
     std::uint64_t next = 0;
     for (const std::uint64_t count :
@@ -106,7 +106,7 @@ TEST_CASE("a writer that is stopped or dies in the middle of a record holds nobo
     CHECK(journal->dropped() == dropped + 1);
 }
 
-TEST_CASE("many threads write while one reads: every record is whole and comes once, or is counted as lost",
+TEST_CASE("many threads write while one reads: every record is whole and comes once or is counted as lost",
           "[thread]") {
     auto journal = make();
     constexpr std::uint64_t writers = 3;
@@ -142,7 +142,7 @@ void overwrite(Journal& journal, std::size_t offset, std::uint64_t value) {
     std::memcpy(reinterpret_cast<std::byte*>(&journal) + offset, &value, sizeof value);
 }
 
-TEST_CASE("a journal that a task has overwritten holds nobody up, and has room for later records") {
+TEST_CASE("a journal that a task has overwritten holds nobody up and has room for later records") {
     // Its words but those of the cells lie before them; of the cells, those at the start.
     const std::size_t cells_begin = sizeof(Journal) - Journal::cells * 1024;
     std::vector<std::size_t> places;

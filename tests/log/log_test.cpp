@@ -61,7 +61,7 @@ TEST_CASE("LOG-01 a sink that is set later gets what the workers there are say f
     CHECK(records.with("in time").size() == 1);
 }
 
-TEST_CASE("LOG-01 nothing is printed by default, and whole lines with log_to_stderr()") {
+TEST_CASE("LOG-01 nothing is printed by default and whole lines with log_to_stderr()") {
     for (const bool loud : {false, true}) {
         Subprocess program{[loud] {
             if (loud) { log_to_stderr(LogLevel::info); }
@@ -87,7 +87,7 @@ TEST_CASE("LOG-01 nothing is printed by default, and whole lines with log_to_std
     }
 }
 
-TEST_CASE("log_to_stderr() shows no control character that a task, a label or a pool's name contains") {
+TEST_CASE("log_to_stderr() shows no control character that a task - a label or a pool's name contains") {
     Subprocess program{[] {
         log_to_stderr(LogLevel::info);
         Pool pool{PoolOptions{.workers = 1, .name = "a\x1b[1mb"}};
@@ -107,7 +107,7 @@ TEST_CASE("log_to_stderr() shows no control character that a task, a label or a 
                    "'l\\rm\\x1b[2J': x\\r2026-01-01 forged\\x1b]0;title\\x07\\x7f\\u009b\\xff gr\xc3\xbc\xc3\x9f\n"));
 }
 
-TEST_CASE("LOG-02 a crash produces one useful line, and what the task said before arrives") {
+TEST_CASE("LOG-02 a crash produces one useful line and what the task said before arrives") {
     const Records records;
     Pool pool{2};
     std::vector<std::pair<std::int32_t, std::string>> deaths;
@@ -140,7 +140,7 @@ TEST_CASE("LOG-02 a crash produces one useful line, and what the task said befor
     CHECK(records.with("process").size() == deaths.size());
 }
 
-TEST_CASE("LOG-02 retries, timeouts, recycling and idle deaths produce one line each") {
+TEST_CASE("LOG-02 retries/timeouts/recycling and idle deaths produce one line each") {
     const Records records;
     Pool pool{PoolOptions{.workers = 1, .max_tasks_per_worker = 4}};
     CHECK(pool.apply(TaskOptions{.retries = 1}, [] {
@@ -300,7 +300,7 @@ TEST_CASE("LOG-03 workers that are killed while they log tear no line and hold n
     CHECK(check_lines(records.all()) > 0);
 }
 
-TEST_CASE("long texts are cut, and a sink may log, throw and be replaced") {
+TEST_CASE("long texts are cut and a sink may log/throw and be replaced") {
     std::atomic<int> calls{0};
     std::atomic<bool> too_long{false};  // assertions are for one thread, and the sink may be called by another
     set_log_sink([&](const LogRecord& record) {

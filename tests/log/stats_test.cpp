@@ -86,7 +86,7 @@ private:
     std::vector<std::thread> threads_;
 };
 
-TEST_CASE("LOG-04 statistics can be had at any time, from any thread, processes") {
+TEST_CASE("LOG-04 statistics can be had at any time - from any thread - processes") {
     for (int way = 0; way < 3; ++way) {
         Pool pool{PoolOptions{.workers = 2, .max_tasks_per_worker = 20}};
         const Observers<Pool> observers{pool};
@@ -112,7 +112,7 @@ TEST_CASE("LOG-04 statistics can be had at any time, from any thread, processes"
     }
 }
 
-TEST_CASE("LOG-04 statistics can be had at any time, from any thread, threads", "[thread]") {
+TEST_CASE("LOG-04 statistics can be had at any time - from any thread - threads", "[thread]") {
     ThreadPool pool{2};
     const Observers<ThreadPool> observers{pool};
     for (int n = 0; n < 500; ++n) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/log/trace.hpp>
 #include "log/json.hpp"
 #include "pool/engines.hpp"
 
@@ -143,10 +144,10 @@ void tasks_and_chunks() {
         CHECK(events(trace, "X", name).size() == 20);
     }
 }
-ON_EVERY_ENGINE("LOG traces tell every task and every chunk once, and those of one worker do not overlap",
+ON_EVERY_ENGINE("LOG traces tell every task and every chunk once and those of one worker do not overlap",
                 tasks_and_chunks)
 
-TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and recycling") {
+TEST_CASE("LOG traces escape labels and tell of deaths/retries/timeouts and recycling") {
     clear_trace();
     const ScratchFile file;
     SharedPage page;
@@ -213,7 +214,7 @@ TEST_CASE("LOG traces escape labels, and tell of deaths, retries, timeouts and r
           }) >= 3);
 }
 
-TEST_CASE("a trace of nothing is a file of nothing, and a file that cannot be written is an error") {
+TEST_CASE("a trace of nothing is a file of nothing and a file that cannot be written is an error") {
     clear_trace();
     const ScratchFile file;
     write_trace(file.path);
@@ -222,7 +223,7 @@ TEST_CASE("a trace of nothing is a file of nothing, and a file that cannot be wr
     CHECK_THROWS_AS(write_trace("/dev/full"), std::system_error);
 }
 
-TEST_CASE("a task that ends while a trace is written, and began before all that was known, is left out") {
+TEST_CASE("a task that ends while a trace is written and began before all that was known - is left out") {
     struct Entry {
         std::uint64_t task;
         std::int64_t after;  // the start of the axis
@@ -269,7 +270,7 @@ TEST_CASE("a task that ends while a trace is written, and began before all that 
     CHECK(file.entries[3].task == 4);
 }
 
-TEST_CASE("a full trace counts what it loses, and can be written while tasks run") {
+TEST_CASE("a full trace counts what it loses and can be written while tasks run") {
     // As write_trace() sees it; the real one has room for a million.
     auto places = std::make_unique<detail::log::Trace::Place[]>(10);
     auto words = std::make_unique<detail::log::Trace::Words>();

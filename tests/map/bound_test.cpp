@@ -74,7 +74,7 @@ void all_calls() {
     check_all_calls(pool, Search{"needle", {7, 8}});
     check_all_calls(pool, Closed{"text"});
 }
-ON_EVERY_ENGINE("bind_front, an aggregate and a class with serialize() are functions for all calls", all_calls)
+ON_EVERY_ENGINE("bind_front - an aggregate and a class with serialize() are functions for all calls", all_calls)
 
 template <class P>
 void moved() {

@@ -53,7 +53,7 @@ void once_in_every_worker() {
               std::vector<bool>(pool.size(), true));
     }
 }
-ON_EVERY_ENGINE("broadcast runs exactly once in every worker, by index", once_in_every_worker)
+ON_EVERY_ENGINE("broadcast runs exactly once in every worker by index", once_in_every_worker)
 
 TEST_CASE("broadcast reaches every process") {
     Pool pool{4};
@@ -98,7 +98,7 @@ void waits_for_the_busy() {
     CHECK(results == indices(3));
     CHECK(get_soon(busy) < 3);
 }
-ON_ENGINES_WITH_WORKERS("broadcast waits for busy workers, and for no others", waits_for_the_busy)
+ON_ENGINES_WITH_WORKERS("broadcast waits for busy workers and for no others", waits_for_the_busy)
 
 template <class P>
 void all_at_once() {
@@ -129,7 +129,7 @@ void with_a_backlog() {
     for (auto& future : futures) { sum += get_soon(future); }
     CHECK(sum == 499500);
 }
-ON_EVERY_ENGINE("a broadcast overtakes what is queued, and costs nothing of it", with_a_backlog)
+ON_EVERY_ENGINE("a broadcast overtakes what is queued and costs nothing of it", with_a_backlog)
 
 template <class P>
 void from_many_threads() {
@@ -167,7 +167,7 @@ void throws_the_lowest() {
     pool.close();
     CHECK_THROWS_AS(pool.broadcast(index_here), PoolClosed);
 }
-ON_EVERY_ENGINE("a broadcast throws the error of the lowest index, after all have ended", throws_the_lowest)
+ON_EVERY_ENGINE("a broadcast throws the error of the lowest index - after all have ended", throws_the_lowest)
 
 TEST_CASE("a worker that dies before it starts the broadcast is replaced by one that runs it") {
     SharedPage page;
@@ -260,7 +260,7 @@ TEST_CASE("RCY broadcasts beside recycling") {
     }
 }
 
-TEST_CASE("a pool that is closed in a broadcast finishes it, also if its workers are worn out or dead by then") {
+TEST_CASE("a pool that is closed in a broadcast finishes it also if its workers are worn out or dead by then") {
     for (const std::size_t limit : {0, 1}) {
         CAPTURE(limit);
         SharedPage page;

@@ -164,7 +164,7 @@ void calls_within_calls() {
         }
     }
 }
-ON_EVERY_ENGINE("a map whose input and listener use its own pool, with room for few tasks", calls_within_calls)
+ON_EVERY_ENGINE("a map whose input and listener use its own pool with room for few tasks", calls_within_calls)
 
 TEST_CASE("deaths and retries in maps of a pool with little room") {
     SharedPage page;
@@ -393,7 +393,7 @@ ON_ENGINES_WITH_WORKERS("a continuation that joins the pool ends the call in whi
 
 // ---- errors
 
-TEST_CASE("fail_fast: a worker that dies after the call has stopped is the error, if its item is the lowest") {
+TEST_CASE("fail_fast: a worker that dies after the call has stopped is the error if its item is the lowest") {
     for (const bool timed : {false, true}) {
         CAPTURE(timed);
         SharedPage page;
@@ -475,7 +475,7 @@ TEST_CASE("a call that cannot take its results any more returns when nothing of 
 
 // ---- statistics
 
-TEST_CASE("stats(): items that are run again are retried, and have not failed") {
+TEST_CASE("stats(): items that are run again are retried and have not failed") {
     for (const std::size_t chunk : {1, 10}) {
         CAPTURE(chunk);
         Pool pool{2};

@@ -95,7 +95,7 @@ void imap_equals_the_serial_loop() {
         }
     }
 }
-ON_EVERY_ENGINE("API-08 imap and imap_unordered equal the serial loop, for any window and chunk size",
+ON_EVERY_ENGINE("API-08 imap and imap_unordered equal the serial loop for any window and chunk size",
                 imap_equals_the_serial_loop)
 
 template <class P>
@@ -227,7 +227,7 @@ void single_pass_input() {
     CHECK(**range.next() == 1);
     CHECK(read == 2);
 }
-ON_EVERY_ENGINE("single-pass inputs, read one by one", single_pass_input)
+ON_EVERY_ENGINE("single-pass inputs - read one by one", single_pass_input)
 
 template <class P>
 void errors_in_place() {
@@ -265,7 +265,7 @@ void errors_in_place() {
     }
     CHECK(pool.apply(square, 3) == 9);
 }
-ON_EVERY_ENGINE("EXC-05 a failed item is thrown in its place, and ++ goes on", errors_in_place)
+ON_EVERY_ENGINE("EXC-05 a failed item is thrown in its place and ++ goes on", errors_in_place)
 
 template <class P>
 void throwing_inputs() {
@@ -292,7 +292,7 @@ void throwing_inputs() {
 }
 ON_EVERY_ENGINE("EXC-09 what the input throws comes after all results before it", throwing_inputs)
 
-TEST_CASE("DTH-02 imap: workers that die, and items that time out, cost one item each") {
+TEST_CASE("DTH-02 imap: workers that die and items that time out - cost one item each") {
     Pool pool{2};
     for (const std::size_t chunk : {1, 7, 100}) {
         CAPTURE(chunk);
@@ -447,7 +447,7 @@ void cheap_items_in_chunks() {
     CHECK(collect(pool.imap(MapOptions{.chunk_size = 1}, same, first_numbers(100))) == first_numbers(100));
     CHECK(tasks() == 100);
 }
-ON_EVERY_ENGINE("imap: cheap items travel together, unless they are not to", cheap_items_in_chunks)
+ON_EVERY_ENGINE("imap: cheap items travel together unless they are not to", cheap_items_in_chunks)
 
 template <class P>
 void input_that_waits_for_its_items() {
@@ -519,9 +519,9 @@ void default_window() {
         REQUIRE(ran.value() <= i + 4096);
     }
 }
-ON_EVERY_ENGINE("imap reads an endless input a bounded way ahead, also where items are cheap", default_window)
+ON_EVERY_ENGINE("imap reads an endless input a bounded way ahead also where items are cheap", default_window)
 
-TEST_CASE("API-16 imap starts at once, as far as its window, and what is dropped is not run") {
+TEST_CASE("API-16 imap starts at once as far as its window and what is dropped is not run") {
     SharedPage page;
     const Counter ran{page};
     Pool pool{1};
@@ -583,7 +583,7 @@ void range_of_a_closed_pool() {
     CHECK_FALSE(range.next().has_value());
     pool.join();
 }
-ON_EVERY_ENGINE("API-08 a range goes on when its pool is closed, to the end", range_of_a_closed_pool)
+ON_EVERY_ENGINE("API-08 a range goes on when its pool is closed - to the end", range_of_a_closed_pool)
 
 template <class P>
 void range_of_a_joined_pool() {
@@ -635,7 +635,7 @@ void among_others() {
     }
     CHECK(sum == 20 * (30 + 16));
 }
-ON_EVERY_ENGINE("results that nobody has taken keep nobody from submitting, with room for one task only", among_others)
+ON_EVERY_ENGINE("results that nobody has taken keep nobody from submitting with room for one task only", among_others)
 
 template <class P>
 void refused() {
@@ -650,7 +650,7 @@ void refused() {
     CHECK_THROWS_AS(pool.imap(square, first_numbers(0)), PoolClosed);
     CHECK_THROWS_AS(pool.imap_unordered(square, first_numbers(1)), PoolClosed);
 }
-ON_EVERY_ENGINE("API-06 bad options and closed pools are refused by the call, not by the first result", refused)
+ON_EVERY_ENGINE("API-06 bad options and closed pools are refused by the call not by the first result", refused)
 
 TEST_CASE("imap refuses captured references at once") {
     Pool pool{2};

@@ -74,7 +74,7 @@ void empty_is_ready_soon() {
     CHECK(get_soon(then) == 9);
     CHECK(called == 1);
 }
-ON_EVERY_ENGINE("API-07 map_async of nothing is ready at once, and callbacks are called once", empty_is_ready_soon)
+ON_EVERY_ENGINE("API-07 map_async of nothing is ready at once and callbacks are called once", empty_is_ready_soon)
 
 template <class P>
 void runs_without_being_asked() {
@@ -90,7 +90,7 @@ void runs_without_being_asked() {
     }
     CHECK(ran.value() == 10);
 }
-ON_EVERY_ENGINE("API-16 a dropped map_async is run all the same, also by a pool that is closed",
+ON_EVERY_ENGINE("API-16 a dropped map_async is run all the same also by a pool that is closed",
                 runs_without_being_asked)
 
 template <class P>
@@ -125,7 +125,7 @@ void errors() {
     pool.close();
     CHECK_THROWS_AS(pool.map_async(square, first_numbers(0)), PoolClosed);
 }
-ON_EVERY_ENGINE("map_async: errors of items are the future's, those of the input the caller's", errors)
+ON_EVERY_ENGINE("map_async: errors of items are the future's - those of the input the caller's", errors)
 
 TEST_CASE("map_async refuses captured references at once") {
     Pool pool{2};
@@ -188,7 +188,7 @@ TEST_CASE("kill() ends what runs of a map_async") {
     CHECK(pool.map(square, first_numbers(10)).size() == 10);
 }
 
-TEST_CASE("map_async: a dead worker costs one item, retries included") {
+TEST_CASE("map_async: a dead worker costs one item - retries included") {
     Pool pool{2};
     auto died = pool.map_async([](int i) { return i == 5 ? ::raise(SIGKILL) : i; }, first_numbers(10));
     CHECK_THROWS_AS(get_soon(died), WorkerDied);

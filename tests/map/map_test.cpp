@@ -82,7 +82,7 @@ void equals_the_serial_loop() {
         CHECK(pool.map(square, std::vector<int>(numbers)) == expected);
     }
 }
-ON_EVERY_ENGINE("API-05 map equals the serial loop, for every range, number and chunk size", equals_the_serial_loop)
+ON_EVERY_ENGINE("API-05 map equals the serial loop for every range/number and chunk size", equals_the_serial_loop)
 
 template <class P>
 void random_shapes() {
@@ -154,7 +154,7 @@ void empty_and_single() {
     pool.close();
     CHECK(pool.join_for(wait_limit));
 }
-ON_EVERY_ENGINE("API-07 nothing, and one item, never stall", empty_and_single)
+ON_EVERY_ENGINE("API-07 nothing and one item never stall", empty_and_single)
 
 template <class P>
 void huge_chunk_sizes() {
@@ -203,7 +203,7 @@ void large_maps() {
     }
     CHECK(right);
 }
-ON_EVERY_ENGINE("SML-01 a map over a million items, and one with 50 MB of results", large_maps)
+ON_EVERY_ENGINE("SML-01 a map over a million items and one with 50 MB of results", large_maps)
 
 TEST_CASE("a map uses all workers") {
     SharedPage page;
@@ -283,9 +283,9 @@ void changes_in_place() {
         if (n > 1) { CHECK(array[0] == 15); }
     }
 }
-ON_EVERY_ENGINE("for_each changes a SharedArray, and a span of it, in place", changes_in_place)
+ON_EVERY_ENGINE("for_each changes a SharedArray and a span of it in place", changes_in_place)
 
-TEST_CASE("for_each in place on memory of the parent alone is refused, and changes nothing") {
+TEST_CASE("for_each in place on memory of the parent alone is refused and changes nothing") {
     Pool pool{2};
     std::vector<int> mine(100, 1);
     CHECK_THROWS_AS(pool.for_each([](int& x) { ++x; }, mine), CodecError);
@@ -334,7 +334,7 @@ void maps_into() {
         }
     }
 }
-ON_EVERY_ENGINE("map_into fills vectors, spans and shared arrays", maps_into)
+ON_EVERY_ENGINE("map_into fills vectors/spans and shared arrays", maps_into)
 
 template <class P>
 void map_into_checks_sizes() {
@@ -492,7 +492,7 @@ void throwing_ranges() {
         CHECK(pool.map(square, Generator{10}).at(9) == 81);
     }
 }
-ON_EVERY_ENGINE("EXC-09 what the caller's range throws comes out, and the pool goes on", throwing_ranges)
+ON_EVERY_ENGINE("EXC-09 what the caller's range throws comes out and the pool goes on", throwing_ranges)
 
 template <class P>
 void throwing_range_leaves_nothing_running() {
@@ -571,7 +571,7 @@ TEST_CASE("DTH-02 a death among items of a microsecond costs that item alone") {
     }
 }
 
-TEST_CASE("DTH-02 a map whose item kills its worker throws WorkerDied, and leaves nothing running") {
+TEST_CASE("DTH-02 a map whose item kills its worker throws WorkerDied and leaves nothing running") {
     SharedPage page;
     const Counter running{page};
     Pool pool{2};
@@ -590,7 +590,7 @@ TEST_CASE("DTH-02 a map whose item kills its worker throws WorkerDied, and leave
     }
 }
 
-TEST_CASE("map and its relatives refuse captured references, also when there are no items") {
+TEST_CASE("map and its relatives refuse captured references also when there are no items") {
     Pool pool{2};
     int local = 1;
     const auto add = [&local](int i) { return i + local; };

@@ -174,7 +174,7 @@ void codecs() {
 }
 ON_EVERY_ENGINE("EXC-12 EXC-13 EXC-14 an item or result that does not travel costs one item", codecs)
 
-TEST_CASE("DTH-02 one bad item costs one item: throwing, killing its worker, exiting, timing out") {
+TEST_CASE("DTH-02 one bad item costs one item: throwing - killing its worker - exiting - timing out") {
     Pool pool{2};
     for (const std::size_t chunk : {0, 1, 5, 100}) {
         CAPTURE(chunk);
@@ -205,7 +205,7 @@ TEST_CASE("DTH-02 one bad item costs one item: throwing, killing its worker, exi
     CHECK(summary(again) == std::string(20, '.'));
 }
 
-TEST_CASE("a million items, three of them deadly") {
+TEST_CASE("a million items - three of them deadly") {
     const auto n = static_cast<int>(times(1000000));
     Pool pool{2};
     const auto outcomes = pool.map_outcomes(

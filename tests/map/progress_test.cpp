@@ -97,9 +97,9 @@ void told() {
         CHECK(seen.back().done == 1000);
     }
 }
-ON_EVERY_ENGINE("progress is told in the caller, every 100 ms and once at the end", told)
+ON_EVERY_ENGINE("progress is told in the caller - every 100 ms and once at the end", told)
 
-TEST_CASE("progress is by item, also within one chunk") {
+TEST_CASE("progress is by item also within one chunk") {
     SharedPage page;
     const Counter told{page};
     Pool pool{1};
@@ -194,7 +194,7 @@ std::function<void(const Progress&)> drawing(std::function<void(const Progress&)
     };
 }
 
-TEST_CASE("progress_bar draws one line of a terminal over and over, and ends it") {
+TEST_CASE("progress_bar draws one line of a terminal over and over and ends it") {
     const Terminal terminal;
     if (!terminal.is_there()) { return; }
     SharedPage page;
@@ -221,7 +221,7 @@ TEST_CASE("progress_bar draws one line of a terminal over and over, and ends it"
     CHECK(longest < 80);
 }
 
-TEST_CASE("progress_bar on a FILE, with an unknown total, and after an error") {
+TEST_CASE("progress_bar on a FILE with an unknown total and after an error") {
     const Terminal terminal;
     if (!terminal.is_there()) { return; }
     std::FILE* const file = ::fdopen(::dup(terminal.number()), "w");

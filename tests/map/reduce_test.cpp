@@ -105,7 +105,7 @@ void in_order() {
                           [offset](int a, int b) { return std::max(a, b) + 0 * offset; }, 0,
                           first_numbers(300)) == 302);
 }
-ON_EVERY_ENGINE("map_reduce folds from left to right, whatever finishes first", in_order)
+ON_EVERY_ENGINE("map_reduce folds from left to right whatever finishes first", in_order)
 
 template <class P>
 void slow_items_of_one_block() {
@@ -130,7 +130,7 @@ void slow_items_of_one_block() {
         }
     }
 }
-ON_ENGINES_WITH_WORKERS("map_reduce spreads slow items over the workers, few as they may be", slow_items_of_one_block)
+ON_ENGINES_WITH_WORKERS("map_reduce spreads slow items over the workers - few as they may be", slow_items_of_one_block)
 
 template <class P>
 void slow_items_in_order() {
@@ -165,7 +165,7 @@ void slow_items_in_order() {
               MapOptions{.chunk_size = 256}, [](int i) { return i % 2 == 0; },
               [](int a, bool b) { return a * 2 % 1001 + (b ? 1 : 0); }, 0, first_numbers(20)));
 }
-ON_ENGINES_WITH_WORKERS("map_reduce folds slow items from left to right, whatever finishes first", slow_items_in_order)
+ON_ENGINES_WITH_WORKERS("map_reduce folds slow items from left to right whatever finishes first", slow_items_in_order)
 
 template <class P>
 void reduce_errors() {
@@ -196,7 +196,7 @@ void reduce_errors() {
 ON_EVERY_ENGINE("map_reduce throws what its functions throw", reduce_errors)
 
 TEST_CASE(
-    "wait_all: a block of map_reduce whose result cannot be folded is the error, though a later one has failed "
+    "wait_all: a block of map_reduce whose result cannot be folded is the error - though a later one has failed "
     "before") {
     SharedPage page;
     const Gate known{page};  // that the second block has failed
@@ -230,7 +230,7 @@ TEST_CASE("map_reduce with recycled workers: what was folded of a block goes on 
     }
 }
 
-TEST_CASE("map_reduce with workers that die: retried, or WorkerDied") {
+TEST_CASE("map_reduce with workers that die: retried or WorkerDied") {
     Pool pool{2};
     const std::vector<int> all = first_numbers(3000);
     const auto dies = [](int i) {

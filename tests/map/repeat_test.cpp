@@ -81,7 +81,7 @@ void repeats() {
         }
     }
 }
-ON_EVERY_ENGINE("repeat gives the same value with every item, in all calls over many items", repeats)
+ON_EVERY_ENGINE("repeat gives the same value with every item in all calls over many items", repeats)
 
 template <class P>
 void several_repeats() {
@@ -114,7 +114,7 @@ ON_EVERY_ENGINE("several repeats stand where their function wants them", several
 
 }  // namespace
 
-TEST_CASE("repeat is encoded once a chunk, not with each item") {
+TEST_CASE("repeat is encoded once a chunk not with each item") {
     Pool pool{2};
     Shared<int> encoded{0};
     const std::vector<int> items = first_numbers(100);

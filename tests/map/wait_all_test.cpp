@@ -145,7 +145,7 @@ void range_throws_last() {
 }
 ON_EVERY_ENGINE("EXC-09 wait_all: what the range throws counts as an error at its place", range_throws_last)
 
-TEST_CASE("wait_all: a dead worker or a timeout costs one item, and the lowest error is thrown") {
+TEST_CASE("wait_all: a dead worker or a timeout costs one item and the lowest error is thrown") {
     SharedPage page;
     const Counter ran{page};
     Pool pool{2};

@@ -56,7 +56,7 @@ void zips() {
         }
     }
 }
-ON_EVERY_ENGINE("API-05 map over several ranges equals the serial loop, for every number and chunk size", zips)
+ON_EVERY_ENGINE("API-05 map over several ranges equals the serial loop for every number and chunk size", zips)
 
 template <class P>
 void shortest() {
@@ -73,7 +73,7 @@ void shortest() {
     for (const auto& outcome : pool.map_outcomes(add, three, std::views::iota(1))) { sum += *outcome; }
     CHECK(sum == 12);
 }
-ON_EVERY_ENGINE("API-10 ranges are zipped to the shortest, endless ones included", shortest)
+ON_EVERY_ENGINE("API-10 ranges are zipped to the shortest - endless ones included", shortest)
 
 template <class P>
 void many_kinds() {
@@ -146,7 +146,7 @@ void stars() {
     CHECK(pool.map([](std::pair<int, int> p) { return p.first - p.second; },
                    std::vector<std::pair<int, int>>{{5, 3}}) == std::vector<int>{2});
 }
-ON_EVERY_ENGINE("API-05 starmap equals the serial loop, for tuples, pairs and arrays", stars)
+ON_EVERY_ENGINE("API-05 starmap equals the serial loop for tuples/pairs and arrays", stars)
 
 template <class P>
 void for_each_zips() {

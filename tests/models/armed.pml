@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // When the supervisor looks at deadlines again, while tasks are submitted and started without a word to it.
 //
-// Mirrors   worker/deadlines.hpp      arm() and look(), one slot after the other;  worker/supervisor.hpp sleep()
-//           engine/client_submit.hpp  publish(): the word, then arm(): look at `armed`, ring
-//           worker/loop.hpp           a claim, at any time, and the clock that starts with it
+// Mirrors   worker/deadlines      arm() and look(), one slot after the other;  worker/supervisor sleep()
+//           client/client_submit  publish(): the word, then arm(): look at `armed`, ring
+//           worker/loop           a claim, at any time, and the clock that starts with it
 // Left out  what look() does to a task that is late (see deadlines.pml), the resolution of a millisecond. Time passes when it likes.
 // Two tasks with timeouts of 2 and 1, from one submitter. A worker may die and give its task back, by which time it may run is new: the
 // supervisor does that itself, and looks afterwards.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // Two threads and a mutex that one of them locks without a barrier, on processors that hold stores back.
 //
-// Mirrors   client/biased_mutex.hpp  try_lock_as_owner(), unlock(), lock_slowly(), bias_to_this_thread(), lock_and_end_bias()
-//           os/process_barrier.hpp   pass(): what each thread has stored before is visible when it returns
+// Mirrors   client/biased_mutex  try_lock_as_owner(), unlock(), lock_slowly(), bias_to_this_thread(), lock_and_end_bias()
+//           os/process_barrier   pass(): what each thread has stored before is visible when it returns
 // Left out  processors that hold back or reorder more than stores (the acquire and release in the source are for them); the spinning of
 //           lock_slowly(); biases beyond one for each thread. The bias is given the second time in a row. Death is not a step: the
 //           mutex is the parent's, whose threads die at once; one that ends and leaves its address to another is the same thread here.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // A timeout for each item of a task: whom the supervisor's verdict falls on, while the worker steps from item to item and task to task.
 //
-// Mirrors   worker/deadlines.hpp  look(), start_of(), may_condemn(), forget();  worker/supervisor.hpp next_deadline(), settle(), spawn()
-//           worker/loop.hpp       start_clock(), finish_items(), condemned();  task/board.hpp claim_from(), finish(), condemn(), requeue()
+// Mirrors   worker/deadlines  look(), start_of(), may_condemn(), forget();  worker/supervisor next_deadline(), settle(), spawn()
+//           worker/loop       start_clock(), finish_items(), condemned();  task/board claim_from(), finish(), condemn(), requeue()
 // Left out  slots: each task has a word of its own, since a slot's next task has another generation (see slot_word.pml); when to look
 //           (see armed.pml): the supervisor looks all the time.
 // One worker, one seat, two timed tasks of two items each. The worker dies once at any step for no reason, and each time it is condemned;

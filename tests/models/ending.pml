@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // A pool that ends while a task is submitted: it breaks, is terminated, or its supervisor is killed.
 //
-// Mirrors   engine/client_submit.hpp  publish(), stop(), check_crew(), and make_room() of another submitter, which gives pending tasks a new
-//           generation;  task/board.hpp lose(), lose_pending(), lose_all(), lose_all_pending(), take_from_ring(), claim_from(), finish()
-//           worker/supervisor.hpp     break_pool(), follow_orders(), settle(), may_end(), settle_everything();  task/control.hpp advance()
+// Mirrors   client/client_submit  publish(), stop(), check_crew(), and make_room() of another submitter, which gives pending tasks a new
+//           generation;  task/board lose(), lose_pending(), lose_all(), lose_all_pending(), take_from_ring(), claim_from(), finish()
+//           worker/supervisor     break_pool(), apply_life(), settle(), may_end(), settle_everything();  task/control advance()
 // Left out  the ring; sleeping: whoever waits asks check_crew() as long as the task is not decided, as each does every 100 ms; results.
 // One task and one worker, which dies when the supervisor kills it, or with the supervisor. The supervisor dies at any step, or not.
 // Claims    The task is decided, once. Nobody waits for ever.

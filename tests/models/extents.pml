@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // Memory of large results: taken and grown by workers that may be killed at any step, given back by whoever frees the slot.
 //
-// Mirrors   task/extents.hpp acquire(), take(), put_back(), release(), release_all_of();  task/store.hpp grow(), seal(),
-//           release_after_death(), release();  worker/casualties.hpp settle_task();  engine/client_collect.hpp clear()
+// Mirrors   task/extents acquire(), take(), put_back(), release(), release_all_of();  task/store grow(), seal(),
+//           release_after_death(), release();  worker/casualties settle_task();  client/client_collect clear()
 // Left out  sizes, warm and cold, the commit of fresh memory (a run is refused only when there is no room, and the task then ends without a
 //           result); the slot's word (its phases are here, each step of it is in slot_word.pml).
 // Two workers, a slot each, three extents. The result grows from nothing to a run of one, then of two, and is sealed after each. Each

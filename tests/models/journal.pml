@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Records on their way through a ring of cells, from writers that may be killed at any step to one reader.
 //
-// Mirrors   task/journal.hpp   claim(), write(), drain(), last_number(), settle(), is_being_written()
+// Mirrors   log/journal   claim(), write(), drain(), last_number(), settle(), is_being_written()
 // Left out  levels, the parker (the reader looks again every 100 ms anyway), how many times the reader looks at a cell before it goes on (it
 //           gives up whenever it likes); process numbers that are used again. The reader drains once at any time, and once at the end.
 // Two writers of two records each, in a ring of two cells, so that they meet what was there before. One of them dies at any step, or not. The text of a record is two bytes, written and copied one after the other.

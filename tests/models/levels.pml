@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // Which priorities are worth a look: a worker that marks one as empty misleads no sleeper.
 //
-// Mirrors   task/queue.hpp         push(), leave_alone(), look_everywhere(), was_empty();  task/board.hpp claim(), wake_for_new_task()
-//           worker/loop.hpp        run(), search_or_sleep() and stop_searching(), without spinning (see sleepers.pml)
-//           engine/client_submit.hpp publish();  worker/supervisor.hpp settle()
+// Mirrors   task/queue         push(), mark_empty(), mark_all_levels(), was_empty();  task/board claim(), wake_for_new_task()
+//           worker/loop        run(), search_or_sleep() and stop_searching(), without spinning (see sleepers.pml)
+//           client/client_submit publish();  worker/supervisor settle()
 // Left out  the level of priority 0, which is always looked at; the rings (see ring.pml); parkers but for a bit (see parker.pml).
 // Two levels, a task in each, two workers; both levels are marked at the start, as settle() leaves them. A task runs until both have been
 // claimed, as tasks do that wait for each other: so one that nobody looks for is a deadlock. One worker may be killed at any step, and is
@@ -52,7 +52,7 @@ inline claim_from(level) {
         if
         :: d_step { ring[level] > 0 -> ring[level]--; claimed++; seen = FOUND }
         :: ring[level] == 0 ->
-            in_use = in_use & ~(1 << level);  // leave_alone()
+            in_use = in_use & ~(1 << level);  // mark_empty()
 #ifndef BREAK_3  // it does not look again
             if
             :: ring[level] > 0 ->

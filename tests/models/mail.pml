@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 // A task for the worker of one index, whichever process that is: its mailbox, while workers of that index die, are recycled and follow each other.
 //
-// Mirrors   task/mail.hpp              put(), was_empty(), look(), remove()
-//           task/board.hpp             publish_to(), claim_mail(), claim_offered(), finish(), lose_started(), withdraw(), wake_seats()
-//           worker/loop.hpp            run(), next(), was_idle(), must_leave(), search_or_sleep()
-//           worker/supervisor.hpp      settle(), spawn(), spawn_what_is_due(), has_mail(), may_end();  worker/casualties.hpp settle_task()
-//           algorithm/broadcast.hpp    one task at a time for an index;  engine/client_submit.hpp publish() and close_if_unheld()
+// Mirrors   task/mailbox              put(), was_empty(), look(), remove()
+//           task/board             publish_to(), claim_mail(), claim_offered(), finish(), lose_started(), withdraw(), wake_seats()
+//           worker/loop            run(), next(), was_idle(), must_leave(), search_or_sleep()
+//           worker/supervisor      settle(), spawn(), spawn_what_is_due(), has_mail(), may_end();  worker/casualties settle_task()
+//           map/broadcast    one task at a time for an index;  client/client_submit publish() and close_if_unheld()
 // Left out  the rings; how a parker works (see parker.pml): here it is a flag that whoever parks takes down; other indexes, to which the same
 //           happens; refork (see refork.pml); terminate() and kill(). Tasks of broadcast() have no retries.
 // Two tasks, one after the other, the first of which is withdrawn at any time, or not; the pool is closed at any time. Workers die at any step,

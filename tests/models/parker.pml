@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 // One sleeper, two that notify it, and the supervisor that repairs what a killed one leaves: no wake-up is lost.
 //
-// Mirrors   sync/parker.hpp       park(), notify(), notify_again_if_interrupted(), rouse(), each of the notifiers' with two steps
-//           os/futex.hpp          a sleep begins only if the word is still PARKED, which the kernel sees in one step with the sleep
-//           task/board.hpp        finish() and announce(): decide, look at WAITED, notify
-//           engine/client_collect.hpp wait(): set WAITED, look again, park
-//           worker/supervisor.hpp settle(): decide for the dead, notify_workers_again()
+// Mirrors   sync/parker       park(), notify(), notify_again_if_interrupted(), rouse(), each of the notifiers' with two steps
+//           os/futex          a sleep begins only if the word is still PARKED, which the kernel sees in one step with the sleep
+//           task/board        finish() and announce(): decide, look at WAITED, notify
+//           client/client_wait wait(): set WAITED, look again, park
+//           worker/supervisor settle(): decide for the dead, notify_again()
 // Left out  who waits for what: two rounds with one task each, on one parker, so that leftovers of the first meet the second. The waiter
 //           has no deadline here but in the first round, where it may come at any time; in truth parent threads park for 100 ms at most,
 //           and only the parkers of seats get both halves of the repair.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 // refork(): all workers and their supervisor make way for new ones that see the parent's memory as it is now, while tasks are submitted and run.
 //
-// Mirrors   engine/fork.hpp         refork(), start()
-//           worker/loop.hpp         run(), must_make_room(), is_being_replaced(), must_leave(), search_or_sleep()
-//           worker/supervisor.hpp   run(), settle(), spawn_what_is_due(), needs_workers(), may_end(), settle_everything()
-//           task/control.hpp        goes_on();  task/board.hpp wake_all(), wake_for_new_task(), requeue()
+// Mirrors   engine/fork         refork(), start()
+//           worker/loop         run(), must_make_room(), is_being_replaced(), must_leave(), search_or_sleep()
+//           worker/supervisor   run(), settle(), spawn_what_is_due(), needs_workers(), may_end(), settle_everything()
+//           task/control        goes_on();  task/board wake_all(), wake_for_new_task(), requeue()
 // Left out  how tasks are claimed and parkers work (see slot_word.pml, parker.pml): a parker is a flag that whoever parks takes down; spinning;
 //           recycling; deadlines; the parent's death, with which all die. What wakes the supervisor: it looks whenever there is something.
 // Two workers, two tasks that may run again when their worker dies: the first submitted at any time, the second when refork() has returned. A

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // The ring of one priority: producers that share a mutex, workers that help head forward, and offers that cancelled tasks leave behind.
 //
-// Mirrors   task/ring.hpp  push(), at(), is_full(), head(), advance_past();  task/board.hpp claim_from(), take_from_ring()
-//           engine/client_submit.hpp  submit() whose encoding runs without the mutex, acquire(), make_room(), publish()
+// Mirrors   task/ring  push(), at(), is_full(), head(), advance_past();  task/board claim_from(), take_from_ring()
+//           client/client_submit  submit() whose encoding runs without the mutex, acquire(), make_room(), publish()
 // Left out  what a task does and who collects it: a slot is free once its task is decided; sleeping (see sleepers.pml): a worker that finds
 //           nothing waits until there is something at head; the wrap of a lap after 4095 rounds.
 // Two slots, a ring of four, two producers that may cancel what they have published, one worker that may die between a claim and the

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // Sleeping and spinning workers, and who wakes whom: no task stays pending while all who could run it sleep.
 //
-// Mirrors   worker/loop.hpp      run(), search_or_sleep(), stop_searching();  task/seat.hpp SeatSet add(), remove(), take_one()
-//           task/board.hpp       wake_for_new_task(), wake_one();  engine/client_submit.hpp publish(): publish, then wake
-//           worker/supervisor.hpp settle(), relieve_stopped(), notify_workers_again()
+// Mirrors   worker/loop      run(), search_or_sleep(), stop_searching();  task/seat SeatSet add(), remove(), take_one()
+//           task/board       wake_for_new_task(), wake_one();  client/client_submit publish(): publish, then wake
+//           worker/supervisor settle(), bypass_stopped_workers(), notify_again()
 // Left out  the ring (a task is claimed in one step: see ring.pml), priorities (see levels.pml), the semaphore but for the two steps of
 //           notify() (see parker.pml), a pool of one worker, which need not say that it spins. Whoever may spin does so or not.
 // A task runs until all tasks have been claimed, as tasks do that wait for each other: so one that nobody looks for is a deadlock.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // The word of one slot: everybody who changes it, and what they may rely on.
 //
-// Mirrors   task/board.hpp      claim_from(), finish(), condemn(), withdraw(), requeue(), lose_started(), change(), decide()
-//           worker/casualties.hpp settle_task();  worker/deadlines.hpp look();  worker/supervisor.hpp reap_all(), kill_worker_on(), spawn()
-//           engine/client*.hpp  publish(), word_of(), try_take(), clear(), keep() and sweep(), wait()'s fetch_or, withdraw(), kill()
+// Mirrors   task/board      claim_from(), finish(), condemn(), withdraw(), requeue(), lose_started(), change(), decide()
+//           worker/casualties settle_task();  worker/deadlines look();  worker/supervisor reap_all(), kill_worker_on(), spawn()
+//           client/client*  publish(), word_of(), try_take(), clear(), keep() and sweep(), wait()'s fetch_or, withdraw(), kill()
 // Left out  payloads but for two bytes of a result; rings (one worker tries any offer ever made: see ring.pml); parking (see parker.pml);
 //           time (a timeout may strike whenever the supervisor looks: see deadlines.pml); seats beyond two: a new life gets the number
 //           of the last one at once, which is worse than what the supervisor does.

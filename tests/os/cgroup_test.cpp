@@ -72,7 +72,7 @@ TEST_CASE("a CPU quota is its time over its period") {
     CHECK(root.cpus() == quota);
 }
 
-TEST_CASE("of nested groups, the least holds") {
+TEST_CASE("of nested groups: the least holds") {
     const FakeRoot root;
     root.write("/proc/self/cgroup", "0::/outer/middle/inner\n");
     root.write("/sys/fs/cgroup/outer/middle/inner/cpu.max", "max 100000");
@@ -90,7 +90,7 @@ TEST_CASE("of nested groups, the least holds") {
     CHECK(root.memory() == 100000);
 }
 
-TEST_CASE("groups of version 1 count too, each in its own hierarchy") {
+TEST_CASE("groups of version 1 count too - each in its own hierarchy") {
     const FakeRoot root;
     root.write("/proc/self/cgroup", "12:memory:/m/deep\n7:cpuset:/\n4:cpu,cpuacct:/c\n1:name=systemd:/\n0::/\n");
     root.write("/sys/fs/cgroup/cpu/c/cpu.cfs_quota_us", "250000\n");
@@ -147,7 +147,7 @@ TEST_CASE("file pages of a group are available: the kernel gives them back at on
     CHECK(root.memory() == 150000);
 }
 
-TEST_CASE("file pages of groups of version 1 are available too, those of the groups below included") {
+TEST_CASE("file pages of groups of version 1 are available too - those of the groups below included") {
     const FakeRoot root;
     root.write("/proc/self/cgroup", "12:memory:/m/deep\n0::/\n");
     root.write("/sys/fs/cgroup/memory/m/memory.limit_in_bytes", "5000");

@@ -87,7 +87,7 @@ TEST_CASE("a process can wait until no child is left") {
           }) == 0);
 }
 
-TEST_CASE("a signal to a group reaches what its leader started, and a leader that left its group") {
+TEST_CASE("a signal to a group reaches what its leader started and a leader that left its group") {
     CHECK(in_child([] {
               SharedPage page;
               const Counter ready{page};
@@ -139,7 +139,7 @@ TEST_CASE("waiting for several descriptors tells which are readable; none is nev
           std::array{true, true, false});
 }
 
-TEST_CASE("a descriptor that is not open is never readable, and does not end the wait") {
+TEST_CASE("a descriptor that is not open is never readable and does not end the wait") {
     const detail::os::Event event;
     const int closed = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     ::close(closed);

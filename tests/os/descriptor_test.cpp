@@ -35,7 +35,7 @@ bool is_readable(const detail::os::Event& event) {
 
 }  // namespace
 
-TEST_CASE("a descriptor closes its file, once") {
+TEST_CASE("a descriptor closes its file - once") {
     const int number = open_null();
     {
         detail::os::Descriptor first{number};
@@ -85,7 +85,7 @@ TEST_CASE("an event is readable from raise to lower") {
     CHECK_FALSE(is_readable(event));
 }
 
-TEST_CASE("an event that is full is raised, and raising it does not block") {
+TEST_CASE("an event that is full is raised and raising it does not block") {
     const detail::os::Event event;
     const std::uint64_t full = ~std::uint64_t{0} - 1;
     REQUIRE(::write(event.number(), &full, sizeof full) == sizeof full);
@@ -130,7 +130,7 @@ TEST_CASE("no descriptor has the number of a standard stream that is closed") {
           }) == 0);
 }
 
-TEST_CASE("a descriptor that cannot have another number is an error, and closed") {
+TEST_CASE("a descriptor that cannot have another number is an error and closed") {
     CHECK(in_child([] {
               for (const int stream : {0, 1, 2}) { ::close(stream); }
               const Refusal refusal{"fcntl", EMFILE};
@@ -147,7 +147,7 @@ TEST_CASE("a descriptor that cannot have another number is an error, and closed"
           }) == 0);
 }
 
-TEST_CASE("a descriptor that the program has closed is left alone, whatever has its number now") {
+TEST_CASE("a descriptor that the program has closed is left alone whatever has its number now") {
     const auto opened = GENERATE(
         +[] { return open_null(); }, +[] { return ::open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600); },
         +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }, +[] { return ::epoll_create1(EPOLL_CLOEXEC); });

@@ -12,7 +12,7 @@
 using namespace procpool;
 using namespace procpool_test;
 
-TEST_CASE("a thread knows its own children, until they are waited for") {
+TEST_CASE("a thread knows its own children until they are waited for") {
     CHECK_FALSE(detail::os::has_children_of_its_own());
     const pid_t child = start_child([] { return 0; });
     CHECK(detail::os::has_children_of_its_own());

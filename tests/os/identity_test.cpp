@@ -30,7 +30,7 @@ TEST_CASE("all threads of a process have its token", "[thread]") {
     for (const detail::os::Token one : seen) { CHECK(one == token); }
 }
 
-TEST_CASE("a child is not its parent, whether it has asked for its own token or not") {
+TEST_CASE("a child is not its parent - whether it has asked for its own token or not") {
     const detail::os::Token token = detail::os::process_token();
     CHECK(in_child([&] {
               if (detail::os::is_process(token)) { return 1; }

@@ -181,7 +181,7 @@ TEST_CASE("a reservation can be had where the program locks all it maps and may 
 
 #if !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)  // they need address space of their own without limit
-TEST_CASE("a reservation halves until it fits, and gives up at the least") {
+TEST_CASE("a reservation halves until it fits and gives up at the least") {
     CHECK(in_child([] {
               std::size_t used = 0;
               std::ifstream{"/proc/self/statm"} >> used;
@@ -266,7 +266,7 @@ TEST_CASE("a budget refuses what the machine has not") {
     budget.charge(1000);
 }
 
-TEST_CASE("in a group the sum of small pieces is refused before anybody is killed, whoever takes them", "[serial]") {
+TEST_CASE("in a group the sum of small pieces is refused before anybody is killed: whoever takes them", "[serial]") {
     const MemoryGroup group{std::size_t{128} << 20};
     if (!group) { return; }
     CHECK(in_child([&] {
@@ -325,7 +325,7 @@ TEST_CASE("in a group several that commit much at a time are refused before anyb
           }) >= 1);
 }
 
-TEST_CASE("of a process and one that it forked, the latter gives way when memory runs out") {
+TEST_CASE("of a process and one that it forked: the latter gives way when memory runs out") {
     const auto score = [] {
         int value = -2000;
         std::ifstream{"/proc/self/oom_score_adj"} >> value;
@@ -345,7 +345,7 @@ TEST_CASE("of a process and one that it forked, the latter gives way when memory
     CHECK(score() == before);
 }
 
-TEST_CASE("memory that was given back reads as zero, but for what is not a whole page of it") {
+TEST_CASE("memory that was given back reads as zero but for what is not a whole page of it") {
     const detail::os::Mapping mapping{8 * detail::os::page_size};
     std::memset(mapping.data(), 1, mapping.size());
     REQUIRE(detail::os::give_back(mapping.data() + 1, 4 * detail::os::page_size));

@@ -25,7 +25,7 @@ bool in_module(const void* address) {
 
 }  // namespace
 
-TEST_CASE("code, constants and statics lie in a module, of the program or a library") {
+TEST_CASE("code/constants and statics lie in a module - of the program or a library") {
     CHECK(in_module(reinterpret_cast<const void*>(&a_function)));
     CHECK(in_module(reinterpret_cast<const void*>(&std::puts)));
     CHECK(in_module(&a_constant));
@@ -34,7 +34,7 @@ TEST_CASE("code, constants and statics lie in a module, of the program or a libr
     CHECK(a_function() == 1);
 }
 
-TEST_CASE("stack, heap and mappings lie in no module") {
+TEST_CASE("stack/heap and mappings lie in no module") {
     const int on_stack = 1;
     const auto on_heap = std::make_unique<int>(1);
     CHECK_FALSE(in_module(&on_stack));

@@ -64,7 +64,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("a child has ended when it has ended, and not before") {
+TEST_CASE("a child has ended when it has ended and not before") {
     const WithPidfds mode{GENERATE(true, false)};
     SharedPage page;
     const Gate may_end{page};
@@ -104,7 +104,7 @@ TEST_CASE("a child that somebody else reaped has ended") {
     child.reap();  // does not block
 }
 
-TEST_CASE("a child whose number nobody keeps, because SIGCHLD is ignored, has ended") {
+TEST_CASE("a child whose number nobody keeps because SIGCHLD is ignored - has ended") {
     const WithPidfds mode{GENERATE(true, false)};
     struct sigaction before {};
     struct sigaction ignore {};
@@ -233,7 +233,7 @@ TEST_CASE("who asks to die with a parent that is gone learns so") {
           }) == 0);
 }
 
-TEST_CASE("a process has the name it gave itself, and leads its group") {
+TEST_CASE("a process has the name it gave itself and leads its group") {
     CHECK(in_child([] {
               detail::os::name_process("a name that is too long");
               std::array<char, 17> name{};
@@ -253,7 +253,7 @@ TEST_CASE("who leaves runs nothing that was registered") {
 }
 
 TEST_CASE(
-    "a child is watched and signalled although the program has closed its descriptor, whatever has the number now") {
+    "a child is watched and signalled although the program has closed its descriptor whatever has the number now") {
     const auto opened = GENERATE(
         +[] { return -1; }, +[] { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); },
         +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); },

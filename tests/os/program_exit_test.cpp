@@ -41,7 +41,7 @@ TEST_CASE("a thread knows whether it is in code that the library has called") {
     CHECK_FALSE(detail::os::InProgramCode::is_here());
 }
 
-TEST_CASE("exit() is seen by what it calls, and by nothing else") {
+TEST_CASE("exit() is seen by what it calls and by nothing else") {
     CHECK_FALSE(detail::os::is_exiting_here());
     CHECK(in_child([]() -> int {
               static const AskedAtExit asked;

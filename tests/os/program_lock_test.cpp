@@ -28,7 +28,7 @@ TEST_CASE("one thread at a time has the lock", "[thread]") {
     CHECK(unprotected == 800);
 }
 
-TEST_CASE("a child that is forked while the lock is held takes it over, once") {
+TEST_CASE("a child that is forked while the lock is held takes it over - once") {
     detail::os::ProgramLock lock;
     lock.lock();
     CHECK(in_child([&] {

@@ -63,7 +63,7 @@ TEST_CASE("what the parent had printed before a fork is printed once") {
           }) == "once");
 }
 
-TEST_CASE("what the parent could not flush is printed once, by the parent") {
+TEST_CASE("what the parent could not flush is printed once by the parent") {
     CHECK(printed_by([] {
               std::printf("once");
               fork_and_write_buffers();
@@ -116,7 +116,7 @@ TEST_CASE("flushing does not wait for a thread that reads from standard input") 
               std::chrono::seconds{5}) == 0);
 }
 
-TEST_CASE("pending output is flushed, wherever it is buffered") {
+TEST_CASE("pending output is flushed - wherever it is buffered") {
     const bool synchronised = GENERATE(true, false);
     CHECK(printed_by([synchronised] {
               std::ios::sync_with_stdio(synchronised);

@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-TEST_CASE("a nap lasts about a millisecond, a yield need not last") {
+TEST_CASE("a nap lasts about a millisecond - a yield need not last") {
     const auto start = std::chrono::steady_clock::now();
     procpool::detail::os::yield();
     for (int i = 0; i < 10; ++i) { procpool::detail::os::nap(); }

@@ -134,7 +134,7 @@ void calls_every_callable() {
 }
 ON_EVERY_ENGINE("API-03 every kind of callable works", calls_every_callable)
 
-TEST_CASE("API-03 a pointer to an object of the parent is refused, and the pool goes on") {
+TEST_CASE("API-03 a pointer to an object of the parent is refused and the pool goes on") {
     Pool pool{1};
     const auto triangle = std::make_unique<Triangle>();
     const Shape* const shape = triangle.get();
@@ -147,7 +147,7 @@ TEST_CASE("API-03 a pointer to an object of the parent is refused, and the pool 
 
 // ---- building
 
-TEST_CASE("API-11 bad options are refused, and leave no child") {
+TEST_CASE("API-11 bad options are refused and leave no child") {
     const auto refused = [](PoolOptions options) {
         CHECK_THROWS_AS(Pool{options}, std::invalid_argument);
         CHECK_THROWS_AS(ThreadPool{options}, std::invalid_argument);
@@ -164,7 +164,7 @@ TEST_CASE("API-11 bad options are refused, and leave no child") {
     CHECK(errno == ECHILD);
 }
 
-TEST_CASE("API-11 a pool of three has three processes, in a family of their own") {
+TEST_CASE("API-11 a pool of three has three processes in a family of their own") {
     SharedPage page;
     const Barrier all_here{page, 3};
     Pool pool{3};
@@ -206,7 +206,7 @@ TEST_CASE("API-12 the default size follows the affinity mask and PROCPOOL_WORKER
     CHECK(program.output() == "1 1 3 3\n");
 }
 
-TEST_CASE("API-13 200 workers start, run and stop within 256 descriptors", "[slow]") {
+TEST_CASE("API-13 200 workers start/run and stop within 256 descriptors", "[slow]") {
     Subprocess program{[] {
         const rlimit descriptors{256, 256};
         ::setrlimit(RLIMIT_NOFILE, &descriptors);
@@ -220,7 +220,7 @@ TEST_CASE("API-13 200 workers start, run and stop within 256 descriptors", "[slo
     CHECK(program.output() == "332833500\n");
 }
 
-TEST_CASE("API-14 more workers than processors all run at once, and a full queue makes no more of them") {
+TEST_CASE("API-14 more workers than processors all run at once and a full queue makes no more of them") {
     SharedPage page;
     const std::size_t n = 2 * usable_cpus() + 2;
     const Barrier all_here{page, static_cast<std::int64_t>(n)};
@@ -242,7 +242,7 @@ TEST_CASE("API-14 more workers than processors all run at once, and a full queue
     CHECK(pool.stats().workers_started == n);
 }
 
-TEST_CASE("API-30 the initializer runs once in every worker, before its first task, in replacements too") {
+TEST_CASE("API-30 the initializer runs once in every worker - before its first task in replacements too") {
     static int made_by_initializer = 0;
     SharedPage page;
     const Counter runs{page};
@@ -281,7 +281,7 @@ void initializes_and_finalizes_unused_workers() {
 ON_EVERY_ENGINE("API-30 initializer and finalizer run in a pool without tasks",
                 initializes_and_finalizes_unused_workers)
 
-TEST_CASE("API-31 workers see the memory of the parent as it was when they were forked, and keep theirs") {
+TEST_CASE("API-31 workers see the memory of the parent as it was when they were forked and keep theirs") {
     static int global = 1;
     global = 1;
     Pool pool{1};
@@ -313,9 +313,9 @@ void knows_where_it_runs() {
     CHECK(ids.size() == 10);
     CHECK_FALSE(in_worker());
 }
-ON_EVERY_ENGINE("a task knows that it is one, its worker and its number", knows_where_it_runs)
+ON_EVERY_ENGINE("a task knows that it is one - its worker and its number", knows_where_it_runs)
 
-TEST_CASE("a worker is called by the pool's name and its index, cut to what the kernel keeps") {
+TEST_CASE("a worker is called by the pool's name and its index - cut to what the kernel keeps") {
     Pool pool{{.workers = 1, .name = "a-rather-long-name"}};
     CHECK(pool.apply([] { return text_of_file("/proc/self/comm"); }) == "a-rather-long:0\n");
 }
@@ -462,7 +462,7 @@ void futures_have_states() {
     CHECK_THROWS_AS(none.wait(), std::future_error);
     CHECK_THROWS_AS(none.cancel(), std::future_error);
 }
-ON_ENGINES_WITH_WORKERS("API-22 API-24 a future is unfinished, ready, used up", futures_have_states)
+ON_ENGINES_WITH_WORKERS("API-22 API-24 a future is unfinished - ready - used up", futures_have_states)
 
 template <class P>
 void futures_in_every_state() {
@@ -530,7 +530,7 @@ void futures_in_every_state() {
     }
 }
 ON_ENGINES_WITH_WORKERS(
-    "API-22 API-24 what a pending, running, finished, failed and cancelled future say, and answer to cancel() and "
+    "API-22 API-24 what a pending/running/finished/failed and cancelled future say and answer to cancel() and "
     "kill()",
     futures_in_every_state)
 
@@ -683,7 +683,7 @@ void tiny_queues_work() {
         CHECK(pool.map(square, numbers).at(99) == 99 * 99);
     }
 }
-ON_EVERY_ENGINE("a queue for one, two or three tasks is enough", tiny_queues_work)
+ON_EVERY_ENGINE("a queue for one/two or three tasks is enough", tiny_queues_work)
 
 template <class P>
 void try_gives_nothing_when_full() {

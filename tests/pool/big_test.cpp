@@ -94,9 +94,9 @@ void every_size_survives() {
         CHECK(wrong == 0);
     }
 }
-ON_EVERY_ENGINE("BIG-01 arguments, results and errors around every boundary of size", every_size_survives)
+ON_EVERY_ENGINE("BIG-01 arguments/results and errors around every boundary of size", every_size_survives)
 
-TEST_CASE("BIG-01 100 MB to a worker and back, twenty times, in the same memory", "[slow]") {
+TEST_CASE("BIG-01 100 MB to a worker and back - twenty times in the same memory", "[slow]") {
     Pool pool{2};
     const std::string text = pattern(std::size_t{100} << 20);
     long shared_after_first = 0;
@@ -156,7 +156,7 @@ TEST_CASE("BIG-05 large results that nobody reads stop nobody") {
     }
 }
 
-TEST_CASE("BIG-05 a thousand results of 1 MB, read only when all are there", "[slow]") {
+TEST_CASE("BIG-05 a thousand results of 1 MB - read only when all are there", "[slow]") {
     Pool pool{2};
     std::vector<Future<std::string>> futures;
     const auto count = static_cast<unsigned>(times(1000));
@@ -173,7 +173,7 @@ TEST_CASE("BIG-05 a thousand results of 1 MB, read only when all are there", "[s
     CHECK(right == count);
 }
 
-TEST_CASE("BIG-06 more in flight than memory for it: everything arrives, or says that memory is short") {
+TEST_CASE("BIG-06 more in flight than memory for it: everything arrives or says that memory is short") {
     Subprocess program{[] {
         if (under_sanitizer) { return; }
         // As much address space as is used, and 1 GB: a pool can reserve a quarter of it.
@@ -217,7 +217,7 @@ TEST_CASE("BIG-06 more in flight than memory for it: everything arrives, or says
     CHECK(program.output() == "");
 }
 
-TEST_CASE("BIG-07 no address space for a pool is an error, not a signal") {
+TEST_CASE("BIG-07 no address space for a pool is an error not a signal") {
     Subprocess program{[] {
         if (under_sanitizer) { return; }
         static_cast<void>(Pool{1});  // the program's heap
@@ -273,15 +273,15 @@ void shared_objects() {
     pool.apply([](std::atomic<int>& counter) { counter += 10; }, std::ref(*before));
     CHECK(*before == 15);
 }
-TEST_CASE("BIG-09 one large read-only input for a hundred tasks, copied for none, processes", "[slow]") {
+TEST_CASE("BIG-09 one large read-only input for a hundred tasks - copied for none - processes", "[slow]") {
     one_input_for_many_tasks<Pool>();
 }
-TEST_CASE("BIG-09 one large read-only input for a hundred tasks, copied for none, threads") {
+TEST_CASE("BIG-09 one large read-only input for a hundred tasks - copied for none - threads") {
     one_input_for_many_tasks<ThreadPool>();
 }
 ON_EVERY_ENGINE("SharedArray's sibling: one object that all tasks change", shared_objects)
 
-TEST_CASE("a span of private memory is copied, a reference to it refused") {
+TEST_CASE("a span of private memory is copied - a reference to it refused") {
     Pool pool{1};
     std::vector<int> mine{1, 2, 3};
     CHECK(pool.apply([](std::span<const int> all) { return std::accumulate(all.begin(), all.end(), 0); },

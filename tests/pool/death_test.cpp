@@ -75,7 +75,7 @@ TEST_CASE("DTH-01 a busy worker is killed from outside: its task ends with the s
     CHECK(killed.stats().failed == 5);
 }
 
-TEST_CASE("DTH-02 a task kills its own process fifty times, with twenty others queued") {
+TEST_CASE("DTH-02 a task kills its own process fifty times with twenty others queued") {
     Pool pool{2};
     for (int round = 0; round < 50; ++round) {
         std::vector<Future<int>> others;
@@ -149,7 +149,7 @@ TEST_CASE("DTH-04 the exit code of a task that exits is told") {
     check_works(pool);
 }
 
-TEST_CASE("DTH-05 exit(), _exit() and quick_exit() with 0 are deaths too") {
+TEST_CASE("DTH-05 exit()/_exit() and quick_exit() with 0 are deaths too") {
     Pool pool{1};
     CHECK(death_of([&] { get_soon(pool.apply_async([] { std::exit(0); })); }) == ExitStatus::from_code(0));
     CHECK(death_of([&] { get_soon(pool.apply_async([] { std::exit(7); })); }) == ExitStatus::from_code(7));
@@ -159,7 +159,7 @@ TEST_CASE("DTH-05 exit(), _exit() and quick_exit() with 0 are deaths too") {
     check_works(pool);
 }
 
-TEST_CASE("workers() shows no process that is not there yet, and none whose death is known") {
+TEST_CASE("workers() shows no process that is not there yet and none whose death is known") {
     Pool pool{2};
     for (int round = 0; round < 200; ++round) {
         pid_t dead = 0;
@@ -216,7 +216,7 @@ struct procpool::Codec<Mortal> {
 
 namespace {
 
-TEST_CASE("DTH-06 death while arguments are decoded costs one task, and is not repeated") {
+TEST_CASE("DTH-06 death while arguments are decoded costs one task and is not repeated") {
     Pool pool{2};
     std::size_t deaths = 0;
     for (const int signal : {SIGKILL, SIGSEGV, 0}) {
@@ -262,8 +262,7 @@ TEST_CASE("DTH-07 death while a result is encoded leaves the others' results who
     check_works(pool);
 }
 
-TEST_CASE("DTH-08 workers killed in the middle of large results: whole or WorkerDied, and memory comes back",
-          "[slow]") {
+TEST_CASE("DTH-08 workers killed in the middle of large results: whole or WorkerDied and memory comes back", "[slow]") {
     const unsigned seed = std::random_device{}();
     INFO("seed " << seed);
     std::mt19937 random{seed};
@@ -408,7 +407,7 @@ TEST_CASE("DTH-13 one bad start in between does not break the pool") {
     CHECK(pool.stats().workers_started == 3);
 }
 
-TEST_CASE("DTH-14 a pool that cannot have all its workers throws, and leaves nothing") {
+TEST_CASE("DTH-14 a pool that cannot have all its workers throws and leaves nothing") {
     Subprocess program{[] {
         if (::getuid() == 0) {  // for whom the limit on processes does not hold
             if (::setgid(12345) != 0 || ::setuid(12345) != 0) { throw std::runtime_error("setuid"); }
@@ -435,7 +434,7 @@ TEST_CASE("DTH-14 a pool that cannot have all its workers throws, and leaves not
     CHECK(program.output() == "1 1 1 1 5\n");
 }
 
-TEST_CASE("DTH-14 a pool without descriptors to have throws, and leaves nothing") {
+TEST_CASE("DTH-14 a pool without descriptors to have throws and leaves nothing") {
     if (under_sanitizer) { return; }  // it needs some itself
     Subprocess program{[] {
         const std::size_t before = open_descriptors();
@@ -461,7 +460,7 @@ TEST_CASE("DTH-14 a pool without descriptors to have throws, and leaves nothing"
     CHECK(program.output() == "");
 }
 
-TEST_CASE("DTH-15 a replacement that cannot be forked now is forked later, and its tasks wait") {
+TEST_CASE("DTH-15 a replacement that cannot be forked now is forked later and its tasks wait") {
     Subprocess program{[] {
         SharedPage page;
         const Gate runs{page};
@@ -514,14 +513,14 @@ void broken_by_initializer() {
     CHECK(pool.join_for(wait_limit));
     CHECK(attempts.value() <= 3);
 }
-ON_ENGINES_WITH_WORKERS("DTH-16 an initializer that throws breaks the pool, which tells its message",
+ON_ENGINES_WITH_WORKERS("DTH-16 an initializer that throws breaks the pool which tells its message",
                         broken_by_initializer)
 
 TEST_CASE("DTH-16 an initializer that throws in the inline pool throws from the constructor") {
     CHECK_THROWS_AS(InlinePool({.initializer = [] { throw std::out_of_range("no licence"); }}), PoolBroken);
 }
 
-TEST_CASE("DTH-17 an initializer that does not end: terminate, destroy, time out") {
+TEST_CASE("DTH-17 an initializer that does not end: terminate - destroy - time out") {
     SharedPage page;
     const Counter entered{page};
     const Gate never{page};
@@ -575,7 +574,7 @@ TEST_CASE("DTH-17 an initializer that fails in replacements only") {
     CHECK(runs.value() <= 4);
 }
 
-TEST_CASE("a finalizer that throws, exits or crashes ends its worker only") {
+TEST_CASE("a finalizer that throws/exits or crashes ends its worker only") {
     for (const int how : {0, 1, 2}) {
         SharedPage page;
         const Counter runs{page};
@@ -669,7 +668,7 @@ TEST_CASE("DTH-20 a worker that dies after its result is out loses nothing") {
     check_works(pool);
 }
 
-TEST_CASE("DTH-22 every fifth task dies, and an outsider kills workers too", "[slow]") {
+TEST_CASE("DTH-22 every fifth task dies and an outsider kills workers too", "[slow]") {
     const unsigned seed = std::random_device{}();
     INFO("seed " << seed);
     std::mt19937 random{seed};
@@ -731,7 +730,7 @@ void futures_outlive_everything() {
     if (has_processes<P>) { CHECK_THROWS_AS(futures[6].get(), WorkerDied); }
     futures.clear();  // the last one unread, after everything else
 }
-ON_EVERY_ENGINE("DTH-24 values, errors and deaths are there after the pool is gone", futures_outlive_everything)
+ON_EVERY_ENGINE("DTH-24 values/errors and deaths are there after the pool is gone", futures_outlive_everything)
 
 // ---- memory
 
@@ -758,7 +757,7 @@ TEST_CASE("DTH-26 a task that runs out of memory throws bad_alloc; one that runs
 
 // ---- the application's own children
 
-TEST_CASE("DTH-27 each end of a task has its own error, and an end that was meant is no death") {
+TEST_CASE("DTH-27 each end of a task has its own error and an end that was meant is no death") {
     const auto for_ever = [] { std::this_thread::sleep_for(100s); };
     Pool pool{PoolOptions{.workers = 1, .max_tasks_per_worker = 1}};
     for (int i = 0; i < 5; ++i) { pool.apply(same, i); }
@@ -778,7 +777,7 @@ TEST_CASE("DTH-27 each end of a task has its own error, and an end that was mean
     CHECK(pool.stats().workers_died == deaths);
 }
 
-TEST_CASE("DTH-30 the application ignores SIGCHLD, or reaps every child itself") {
+TEST_CASE("DTH-30 the application ignores SIGCHLD or reaps every child itself") {
     enum class How { ignored, handler, thread };
     for (const How how : {How::ignored, How::handler, How::thread}) {
         Subprocess program{[how] {
@@ -885,7 +884,7 @@ TEST_CASE("DTH-31 a task that forks and returns in the child is one task") {
 
 // ---- the supervisor
 
-TEST_CASE("the supervisor is killed: every future ends in PoolBroken, and so do submissions") {
+TEST_CASE("the supervisor is killed: every future ends in PoolBroken and so do submissions") {
     SharedPage page;
     const Counter started{page};
     const Gate never{page};

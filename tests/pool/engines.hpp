@@ -19,11 +19,11 @@
 /// whose tasks run beside their caller. Each sanitizer gets those that it can tell something about, since it makes them
 /// slow to compile.
 #define ON_PROCESSES(name, test) \
-    TEST_CASE(name ", processes") { test<procpool::Pool>(); }
+    TEST_CASE(name " - processes") { test<procpool::Pool>(); }
 #define ON_THREADS(name, test) \
-    TEST_CASE(name ", threads", "[thread]") { test<procpool::ThreadPool>(); }
+    TEST_CASE(name " - threads", "[thread]") { test<procpool::ThreadPool>(); }
 #define ON_INLINE(name, test) \
-    TEST_CASE(name ", inline") { test<procpool::InlinePool>(); }
+    TEST_CASE(name " - inline") { test<procpool::InlinePool>(); }
 #if defined(__SANITIZE_THREAD__)
 #define ON_ENGINES_WITH_WORKERS(name, test) ON_THREADS(name, test)
 #define ON_EVERY_ENGINE(name, test) ON_THREADS(name, test)

@@ -94,7 +94,7 @@ void user_types_survive() {
         CHECK_THAT(error.type_name(), Catch::Matchers::EndsWith("Unregistered"));
     }
 }
-ON_EVERY_ENGINE("EXC-02 registered types come back as themselves, others as RemoteError", user_types_survive)
+ON_EVERY_ENGINE("EXC-02 registered types come back as themselves - others as RemoteError", user_types_survive)
 
 template <class P>
 void anything_thrown_is_an_error() {
@@ -139,7 +139,7 @@ void errors_concern_one_task() {
     CHECK(thrown == times(10000));
     CHECK(pid() == before);
 }
-ON_EVERY_ENGINE("EXC-05 a task's exception concerns no other task, and not its worker", errors_concern_one_task)
+ON_EVERY_ENGINE("EXC-05 a task's exception concerns neither other tasks nor its worker", errors_concern_one_task)
 
 template <class P>
 void errors_are_not_shared() {
@@ -217,7 +217,7 @@ void one_event_for_many() {
     CHECK(objects.size() == futures.size());
 }
 ON_ENGINES_WITH_WORKERS(
-    "EXC-06 futures that end by one terminate() have exceptions of their own, which many threads rethrow",
+    "EXC-06 futures that end by one terminate() have exceptions of their own which many threads rethrow",
     one_event_for_many)
 
 template <class P>
@@ -236,7 +236,7 @@ void huge_exceptions_do_not_wedge() {
     CHECK(pool.join_for(wait_limit));
     CHECK(text_of<std::runtime_error>([&] { unread.get(); }).size() == size);
 }
-ON_EVERY_ENGINE("EXC-07 exceptions of 8 MB do not wedge map, close and join", huge_exceptions_do_not_wedge)
+ON_EVERY_ENGINE("EXC-07 exceptions of 8 MB do not wedge map/close and join", huge_exceptions_do_not_wedge)
 
 // ---- values that do not travel
 

@@ -79,7 +79,7 @@ private:
     std::vector<std::thread> threads_;
 };
 
-TEST_CASE("FRK-01 pools are made while other threads hold malloc's, stdio's and other locks", "[slow]") {
+TEST_CASE("FRK-01 pools are made while other threads hold malloc's - stdio's and other locks", "[slow]") {
     Subprocess program{[] {
         const Hammer hammer;
         for (std::size_t round = 0; round < times(100); ++round) {
@@ -182,7 +182,7 @@ TEST_CASE("FRK-04 a pool made in a thread that has ended works on") {
     std::thread{[&] { pool.reset(); }}.join();
 }
 
-TEST_CASE("FRK-04 the main thread has ended, another one goes on") {
+TEST_CASE("FRK-04 the main thread has ended - another one goes on") {
     Subprocess program{[] {
         std::thread{[] {
             wait_until([] { return state_in("/proc/self/task/" + std::to_string(::getpid())) == 'Z'; },
@@ -201,7 +201,7 @@ TEST_CASE("FRK-04 the main thread has ended, another one goes on") {
     CHECK(program.output() == "5\n");
 }
 
-TEST_CASE("FRK-06 descriptors 0, 1 and 2 are closed") {
+TEST_CASE("FRK-06 descriptors 0/1 and 2 are closed") {
     SharedPage page;
     const Counter right{page};
     Subprocess program{[right] {
@@ -245,7 +245,7 @@ TEST_CASE("FRK-06 a task that closes its standard streams hurts nobody") {
 
 // ---- what is printed
 
-TEST_CASE("what the parent has buffered is printed once, and so is what workers print") {
+TEST_CASE("what the parent has buffered is printed once and so is what workers print") {
     Subprocess program{[] {
         std::printf("parent's printf\n");
         std::cout << "parent's cout\n";
@@ -278,7 +278,7 @@ TEST_CASE("what the parent has buffered is printed once, and so is what workers 
     }
 }
 
-TEST_CASE("what a task printed is there when its future is ready, also if the worker is killed right after it") {
+TEST_CASE("what a task printed is there when its future is ready also if the worker is killed right after it") {
     Subprocess program{[] {
         Pool pool{1};
         for (int i = 0; i < 50; ++i) {
@@ -297,7 +297,7 @@ TEST_CASE("what a task printed is there when its future is ready, also if the wo
     for (int i = 0; i < 50; ++i) { CHECK(count_of(program.output(), "line " + std::to_string(i) + ".\n") == 1); }
 }
 
-TEST_CASE("what the parent has buffered is lost with no exit of a task, and doubled by none") {
+TEST_CASE("what the parent has buffered is lost with no exit of a task and doubled by none") {
     for (const int how : {0, 1, 2, 3, 4}) {
         Subprocess program{[how] {
             Pool pool{1};
@@ -323,7 +323,7 @@ TEST_CASE("what the parent has buffered is lost with no exit of a task, and doub
     }
 }
 
-TEST_CASE("FRK-07 a library that waits for threads the fork did not copy hangs its task, and can be timed out") {
+TEST_CASE("FRK-07 a library that waits for threads the fork did not copy hangs its task and can be timed out") {
     // What libgomp does in a task when the program has used it before: its team is gone, and nobody answers.
     static std::atomic<int> asked{0};
     static std::atomic<int> answered{0};
@@ -477,7 +477,7 @@ TEST_CASE("SHD-18 an inherited future is never ready") {
     CHECK(mine.get() == 7);
 }
 
-TEST_CASE("SHD-18 a plain fork of the program: the child drops, unwinds through and exits with the pool") {
+TEST_CASE("SHD-18 a plain fork of the program: the child drops - unwinds through and exits with the pool") {
     Pool pool{2};
     const auto check_unhurt = [&] {
         CHECK(get_soon(pool.apply_async(same, 5)) == 5);
@@ -515,7 +515,7 @@ TEST_CASE("SHD-18 a plain fork of the program: the child drops, unwinds through 
     CHECK(kept.get().size() == 100000);
 }
 
-TEST_CASE("FRK-09 a worker is itself: process and thread number, directory, environment") {
+TEST_CASE("FRK-09 a worker is itself: process and thread number - directory - environment") {
     ::setenv("PROCPOOL_TEST_VALUE", "at the fork", 1);
     Pool pool{1};
     ::setenv("PROCPOOL_TEST_VALUE", "later", 1);

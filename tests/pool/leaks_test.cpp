@@ -16,7 +16,7 @@ namespace {
 
 // ---- the system's things (see also support/leak_check.hpp, which runs after every test case)
 
-TEST_CASE("LEK-02 descriptors, threads and children are as before after 200 pools of every fate") {
+TEST_CASE("LEK-02 descriptors/threads and children are as before after 200 pools of every fate") {
     const std::size_t descriptors = open_descriptors();
     for (int round = 0; round < 200; ++round) {
         try {
@@ -55,7 +55,7 @@ std::map<std::string, std::string> descriptors_here() {
     return found;
 }
 
-TEST_CASE("LEK-03 the descriptors of a worker do not depend on its siblings, predecessors and programs it starts") {
+TEST_CASE("LEK-03 the descriptors of a worker do not depend on its siblings/predecessors and programs it starts") {
     Pool pool{8};
     SharedPage page;
     const auto before = descriptors_here();
@@ -93,7 +93,7 @@ TEST_CASE("LEK-03 the descriptors of a worker do not depend on its siblings, pre
     CHECK_FALSE(contains(listing, "signalfd"));
 }
 
-TEST_CASE("LEK-04 nothing in /dev/shm and /tmp has to do with a pool, however it ends") {
+TEST_CASE("LEK-04 nothing in /dev/shm and /tmp has to do with a pool however it ends") {
     const auto names = [] {
         std::vector<std::string> all;
         for (const char* const folder : {"/dev/shm", "/tmp"}) {
@@ -164,7 +164,7 @@ struct CountedCall {
     int operator()(const Counted& argument) const { return mine.value + argument.value; }
 };
 
-TEST_CASE("LEK-05 arguments, results and callables are released on both sides as soon as they are used") {
+TEST_CASE("LEK-05 arguments/results and callables are released on both sides as soon as they are used") {
     Pool pool{1};
     Counted::alive = 0;
     const auto alive_there = [&] { return pool.apply([] { return Counted::alive; }); };

@@ -57,7 +57,7 @@ void in_group(std::size_t limit, F f) {
 
 }  // namespace
 
-TEST_CASE("in a group many payloads of any size end in values or in SharedMemoryExhausted, and nobody is killed",
+TEST_CASE("in a group many payloads of any size end in values or in SharedMemoryExhausted: and nobody is killed",
           "[serial]") {
     if (under_sanitizer) { return; }
     const std::size_t size = GENERATE(std::size_t{3000}, std::size_t{60'000}, std::size_t{900} << 10);
@@ -107,7 +107,7 @@ TEST_CASE("a task that throws where no memory is left costs no worker", "[serial
     });
 }
 
-TEST_CASE("the memory of a pool is gone with it, also while a child lives that was forked meanwhile", "[serial]") {
+TEST_CASE("the memory of a pool is gone with it also while a child lives that was forked meanwhile", "[serial]") {
     if (under_sanitizer) { return; }
     in_group(512 * mega, [](const MemoryGroup& group) {
         const auto shared = [&] { return static_cast<std::size_t>(group.stat("shmem")); };
@@ -126,7 +126,7 @@ TEST_CASE("the memory of a pool is gone with it, also while a child lives that w
     });
 }
 
-TEST_CASE("a pool, its payloads and a Process work where the program locks all it maps", "[serial]") {
+TEST_CASE("a pool - its payloads and a Process work where the program locks all it maps", "[serial]") {
     if (under_sanitizer) { return; }
     const bool little = GENERATE(false, true);
     const MemoryGroup group{512 * mega};
@@ -154,7 +154,7 @@ TEST_CASE("a pool, its payloads and a Process work where the program locks all i
     CHECK(program.output() == "");
 }
 
-TEST_CASE("a task that takes all memory costs its worker, not a parent that has more", "[serial]") {
+TEST_CASE("a task that takes all memory costs its worker not a parent that has more", "[serial]") {
     if (under_sanitizer) { return; }
     in_group(256 * mega, [](const MemoryGroup&) {
         Pool pool{2};

@@ -42,7 +42,7 @@ void moved_from() {
     pool = P{1};
     CHECK(pool.apply(same, 1) == 1);
 }
-ON_EVERY_ENGINE("a pool that has been moved from can be assigned to and destroyed, and says what it is otherwise",
+ON_EVERY_ENGINE("a pool that has been moved from can be assigned to and destroyed and says what it is otherwise",
                 moved_from)
 
 template <class P>
@@ -64,7 +64,7 @@ ON_EVERY_ENGINE("what a pool has accepted is finished before another takes its p
 
 }  // namespace
 
-TEST_CASE("pools live in vectors, and in members that are made later") {
+TEST_CASE("pools live in vectors and in members that are made later") {
     STATIC_REQUIRE(std::is_nothrow_move_constructible_v<Pool>);
     STATIC_REQUIRE(std::is_nothrow_move_assignable_v<Pool>);
     STATIC_REQUIRE_FALSE(std::is_copy_constructible_v<Pool>);

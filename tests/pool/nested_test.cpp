@@ -36,7 +36,7 @@ TEST_CASE("shared memory made in a task serves the task's own pool") {
     }) == 3 * 4950);
 }
 
-TEST_CASE("NST-03 an inner pool in scope, or leaked: its workers end with the outer worker") {
+TEST_CASE("NST-03 an inner pool in scope or leaked: its workers end with the outer worker") {
     for (const bool leaked : {false, true}) {
         for (const bool killed : {false, true}) {
             SharedPage page;
@@ -77,7 +77,7 @@ struct Deep {
     }
 };
 
-TEST_CASE("SHD-14 the outermost of four levels of pools is terminated, killed, or its worker dies") {
+TEST_CASE("SHD-14 the outermost of four levels of pools is terminated - killed or its worker dies") {
     enum class How { terminate, kill, death };
     for (const How how : {How::terminate, How::kill, How::death}) {
         SharedPage page;
@@ -99,7 +99,7 @@ TEST_CASE("SHD-14 the outermost of four levels of pools is terminated, killed, o
     }
 }
 
-TEST_CASE("NST-06 EXC-15 an exception crosses two levels of pools as itself, a death as WorkerDied") {
+TEST_CASE("NST-06 EXC-15 an exception crosses two levels of pools as itself - a death as WorkerDied") {
     Pool outer{1};
     CHECK_THROWS_AS(outer.apply([] {
         Pool inner{1};
@@ -137,7 +137,7 @@ TEST_CASE("NST-07 ten generations of pools") {
     CHECK(descriptors[9] <= descriptors[0] + 3);
 }
 
-TEST_CASE("NST-02 a task that builds a pool for itself is refused at a depth, and nothing is left") {
+TEST_CASE("NST-02 a task that builds a pool for itself is refused at a depth and nothing is left") {
     struct Bomb {
         static unsigned fall(unsigned above) {
             try {
@@ -153,7 +153,7 @@ TEST_CASE("NST-02 a task that builds a pool for itself is refused at a depth, an
     CHECK(pool.apply([] { return Bomb::fall(1); }) == 10);
 }
 
-TEST_CASE("inline and thread pools in tasks, and process pools beside threads") {
+TEST_CASE("inline and thread pools in tasks and process pools beside threads") {
     Pool outer{1};
     CHECK(outer.apply([] { return InlinePool{}.apply(same, 4); }) == 4);
     CHECK(outer.apply([] { return ThreadPool{2}.apply(same, 5); }) == 5);

@@ -101,7 +101,7 @@ void everything_in_tasks() {
         CHECK(std::ranges::count(results, true) == 20);
     }
 }
-ON_SHARED_MEMORY("every call over many items, and every way to wait, in tasks of the same pool", everything_in_tasks)
+ON_SHARED_MEMORY("every call over many items and every way to wait in tasks of the same pool", everything_in_tasks)
 
 template <class P>
 void full_queue() {
@@ -148,7 +148,7 @@ void no_room_at_all() {
 }
 ON_SHARED_MEMORY("a task that submits where nobody can make room is told so", no_room_at_all)
 
-TEST_CASE("when the tasks of all workers submit and nobody can make room, one is told so at least", "[thread]") {
+TEST_CASE("when the tasks of all workers submit and nobody can make room: one is told so at least", "[thread]") {
     SharedPage page;
     for (int round = 0; round < 20; ++round) {
         const Barrier both{page, 2};
@@ -228,7 +228,7 @@ TEST_CASE("who waits in a task runs no broadcast that is for another worker", "[
     awaited = {};
 }
 
-TEST_CASE("a task that waits is the same task afterwards, and hears of stop requests meanwhile", "[thread]") {
+TEST_CASE("a task that waits is the same task afterwards and hears of stop requests meanwhile", "[thread]") {
     SharedPage page;
     const Gate inner_runs{page};
     const Gate outer_stopped{page};

@@ -66,8 +66,7 @@ void refuses_work_once_stopped() {
         CHECK(pool.size() == 1);
     }
 }
-ON_EVERY_ENGINE("SHD-01 every entry point refuses work after close, join, terminate and kill",
-                refuses_work_once_stopped)
+ON_EVERY_ENGINE("SHD-01 every entry point refuses work after close/join/terminate and kill", refuses_work_once_stopped)
 
 template <class P>
 void refuses_an_empty_map_too() {
@@ -138,7 +137,7 @@ void join_rules() {
     CHECK(future.ready());
     CHECK(pool.workers().empty() == has_processes<P>);
 }
-ON_ENGINES_WITH_WORKERS("SHD-05 join_for() says false, then true; join may be repeated", join_rules)
+ON_ENGINES_WITH_WORKERS("SHD-05 join_for() says false then true and join may be repeated", join_rules)
 
 /// A pool with nothing to do, and one with a task that runs and some that wait.
 template <class P>
@@ -165,7 +164,7 @@ void any_order_of_stops() {
     }
     CHECK(sequences == 128);
 }
-ON_EVERY_ENGINE("SHD-06 every order of close, join, terminate and kill", any_order_of_stops)
+ON_EVERY_ENGINE("SHD-06 every order of close/join/terminate and kill", any_order_of_stops)
 
 template <class P>
 void stops_from_many_threads() {
@@ -184,7 +183,7 @@ void stops_from_many_threads() {
         }
     }
 }
-ON_EVERY_ENGINE("SHD-06 close, join, terminate and kill from four threads", stops_from_many_threads)
+ON_EVERY_ENGINE("SHD-06 close/join/terminate and kill from four threads", stops_from_many_threads)
 
 template <class P>
 void destructor_finishes() {
@@ -206,7 +205,7 @@ void destructor_finishes() {
         CHECK(right == count);
     }
 }
-ON_EVERY_ENGINE("SHD-08 the destructor finishes what was accepted, and futures outlive the pool", destructor_finishes)
+ON_EVERY_ENGINE("SHD-08 the destructor finishes what was accepted and futures outlive the pool", destructor_finishes)
 
 template <class P>
 void destructor_terminates_while_unwinding() {
@@ -241,7 +240,7 @@ void destructor_terminates_while_unwinding() {
 ON_ENGINES_WITH_WORKERS("SHD-08 the destructor terminates while an exception is unwinding through it",
                         destructor_terminates_while_unwinding)
 
-TEST_CASE("SHD-08 a pool in a destructor that runs while unwinding is closed, not terminated") {
+TEST_CASE("SHD-08 a pool in a destructor that runs while unwinding is closed not terminated") {
     struct Cleanup {
         int* result;
         ~Cleanup() {
@@ -324,10 +323,10 @@ void wakes_those_who_wait() {
     }
     CHECK(terminated >= 48);
 }
-ON_ENGINES_WITH_WORKERS("TMO-13 terminate() decides every future, and wakes those who wait for them",
+ON_ENGINES_WITH_WORKERS("TMO-13 terminate() decides every future and wakes those who wait for them",
                         wakes_those_who_wait)
 
-TEST_CASE("SHD-13 terminate() stops running tasks, also those that ignore SIGTERM, and workers are gone") {
+TEST_CASE("SHD-13 terminate() stops running tasks also those that ignore SIGTERM and workers are gone") {
     for (const bool stubborn : {false, true}) {
         SharedPage page;
         const Gate runs{page};
@@ -563,7 +562,7 @@ ON_EVERY_ENGINE("terminate() beside three threads that submit: what was accepted
 
 // ---- the program ends
 
-TEST_CASE("SHD-10 main returns while tasks run: a pool in scope, a static pool, a leaked pool") {
+TEST_CASE("SHD-10 main returns while tasks run: a pool in scope - a static pool - a leaked pool") {
     enum class How { scoped, static_, leaked, leaked_by_exit };
     for (const How how : {How::scoped, How::static_, How::leaked, How::leaked_by_exit}) {
         SharedPage page;
@@ -596,7 +595,7 @@ TEST_CASE("SHD-10 main returns while tasks run: a pool in scope, a static pool, 
     }
 }
 
-TEST_CASE("SHD-11 close() without join, then main returns: the task is finished once") {
+TEST_CASE("SHD-11 close() without join - then main returns: the task is finished once") {
     SharedPage page;
     const Counter ended{page};
     Subprocess program{[&] {
@@ -633,7 +632,7 @@ TEST_CASE("SHD-12 a submission from an atexit function to a pool that is gone or
     CHECK(program.output() == "5\nclosed\n");
 }
 
-TEST_CASE("SHD-19 LEK-04 the parent is killed: supervisor and workers disappear, whatever they do") {
+TEST_CASE("SHD-19 LEK-04 the parent is killed: supervisor and workers disappear whatever they do") {
     for (const int signal : {SIGKILL, SIGTERM}) {
         SharedPage page;
         const Counter ready{page};
@@ -696,7 +695,7 @@ TEST_CASE("SHD-19 the parent is killed while it builds pools: nothing is left", 
     }
 }
 
-TEST_CASE("SHD-21 200 pools, made and destroyed") {
+TEST_CASE("SHD-21 200 pools are made and destroyed") {
     const std::size_t descriptors = open_descriptors();
     const std::vector<int> six{1, 2, 3, 4, 5, 6};
     long rss_after_warm_up = 0;

@@ -29,7 +29,7 @@ std::vector<std::pair<bool, bool>> blocked_and_handled() {
     return all;
 }
 
-TEST_CASE("SIG-01 Ctrl-C with the default handler: the whole program goes, silently") {
+TEST_CASE("SIG-01 Ctrl-C with the default handler: the whole program goes - silently") {
     SharedPage page;
     const Counter started{page};
     Subprocess program{[started] {
@@ -48,7 +48,7 @@ TEST_CASE("SIG-01 Ctrl-C with the default handler: the whole program goes, silen
     CHECK(program.output() == "");
 }
 
-TEST_CASE("SIG-01 Ctrl-C with a handler in the parent: workers go on, the parent decides") {
+TEST_CASE("SIG-01 Ctrl-C with a handler in the parent: workers go on - the parent decides") {
     SharedPage page;
     const Counter started{page};
     const Gate may_end{page};
@@ -79,7 +79,7 @@ TEST_CASE("SIG-01 Ctrl-C with a handler in the parent: workers go on, the parent
     CHECK(program.output() == "012 0 1\n");
 }
 
-TEST_CASE("SIG-03 dead workers send the parent no SIGPIPE, and its disposition stays") {
+TEST_CASE("SIG-03 dead workers send the parent no SIGPIPE and its disposition stays") {
     Subprocess program{[] {
         ::signal(SIGPIPE, SIG_DFL);
         Pool pool{2};

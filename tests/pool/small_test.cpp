@@ -27,13 +27,13 @@ void submits_all_before_the_first_get() {
         CHECK(pool.stats().completed == count);
     }
 }
-TEST_CASE("SML-01 a million submissions before the first get, processes", "[slow]") {
+TEST_CASE("SML-01 a million submissions before the first get - processes", "[slow]") {
     submits_all_before_the_first_get<Pool>();
 }
-TEST_CASE("SML-01 a million submissions before the first get, threads", "[slow][thread]") {
+TEST_CASE("SML-01 a million submissions before the first get - threads", "[slow][thread]") {
     submits_all_before_the_first_get<ThreadPool>();
 }
-TEST_CASE("SML-01 a million submissions before the first get, inline", "[slow]") {
+TEST_CASE("SML-01 a million submissions before the first get - inline", "[slow]") {
     submits_all_before_the_first_get<InlinePool>();
 }
 
@@ -129,7 +129,7 @@ void bursts() {
     }
     CHECK(sum == 20 * 999000);
 }
-ON_EVERY_ENGINE("SML-05 idle, a burst, idle again", bursts)
+ON_EVERY_ENGINE("SML-05 idle - a burst - idle again", bursts)
 
 template <class P>
 void one_after_the_other() {
@@ -140,6 +140,6 @@ void one_after_the_other() {
         CHECK(sum == times(20000) * (times(20000) - 1));
     }
 }
-ON_EVERY_ENGINE("SML-01 twenty thousand round trips, one after the other", one_after_the_other)
+ON_EVERY_ENGINE("SML-01 twenty thousand round trips - one after the other", one_after_the_other)
 
 }  // namespace

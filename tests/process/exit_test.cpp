@@ -285,21 +285,21 @@ bool ends_well(const std::function<void()>& program, int status = 42) {
     return well;
 }
 
-TEST_CASE("exit() by what the library calls ends the program, with a static pool") {
+TEST_CASE("exit() by what the library calls ends the program with a static pool") {
     for (const Way& way : ways()) {
         CAPTURE(way.name);
         CHECK(ends_well([&] { use_pool(Place::static_object, way.use); }));
     }
 }
 
-TEST_CASE("exit() by what the library calls ends the program, with a static pointer to a pool") {
+TEST_CASE("exit() by what the library calls ends the program with a static pointer to a pool") {
     for (const Way& way : ways()) {
         CAPTURE(way.name);
         CHECK(ends_well([&] { use_pool(Place::static_pointer, way.use); }));
     }
 }
 
-TEST_CASE("exit() by what the library calls ends the program, with pools that exit() does not destroy") {
+TEST_CASE("exit() by what the library calls ends the program with pools that exit() does not destroy") {
     for (const Place place : {Place::automatic, Place::other_thread}) {
         for (const Way& way : ways()) {
             CAPTURE(name_of(place), way.name);
@@ -415,7 +415,7 @@ TEST_CASE("the end of main() with a static pool still finishes what was accepted
     CHECK(done.value() == 20 + static_cast<int>(many.size()));
 }
 
-TEST_CASE("a callback may destroy a pool, whose tasks are finished") {
+TEST_CASE("a callback may destroy a pool - whose tasks are finished") {
     SharedPage page;
     const Counter done{page};
     auto pool = std::make_unique<Pool>(2);

@@ -32,7 +32,7 @@ std::vector<int> run(const Function& f, const MapOptions& options = {}, int n = 
     return fork_map(three_workers, options, f, std::views::iota(0, n));
 }
 
-TEST_CASE("fork_map: f sees the caller's memory by reference, and only results travel") {
+TEST_CASE("fork_map: f sees the caller's memory by reference and only results travel") {
     const std::vector<std::string> table(200'000, "big");
     int calls = 0;
     const Function f = [&](int i) {
@@ -47,7 +47,7 @@ TEST_CASE("fork_map: f sees the caller's memory by reference, and only results t
 }
 
 TEST_CASE(
-    "fork_map: callables that can only be moved, items that cannot travel, ranges that can be read once, zipped") {
+    "fork_map: callables that can only be moved - items that cannot travel - ranges that can be read once - zipped") {
     struct Item {
         std::unique_ptr<int> value;
         std::string& name;
@@ -67,7 +67,7 @@ TEST_CASE(
     CHECK_THROWS_AS(fork_map(square, Generator{100, 50}), std::domain_error);
 }
 
-TEST_CASE("fork_map: f that returns nothing, that takes a stop_token, that returns a reference into the table") {
+TEST_CASE("fork_map: f that returns nothing - takes a stop_token - returns a reference into the table") {
     SharedPage page;
     const Counter sum{page};
     std::vector<int> numbers = first_numbers(10);
@@ -81,7 +81,7 @@ TEST_CASE("fork_map: f that returns nothing, that takes a stop_token, that retur
     CHECK(fork_map(lookup, std::vector<int>{1, 0, 1}) == std::vector<std::string>{"b", "a", "b"});
 }
 
-TEST_CASE("fork_map: errors, deaths, timeouts and retries are those of map") {
+TEST_CASE("fork_map: errors/deaths/timeouts and retries are those of map") {
     SharedPage page;
     const Counter attempts{page};
     CHECK_THROWS_AS(run([](int i) -> int { throw std::out_of_range(std::to_string(i)); }), std::out_of_range);
@@ -112,7 +112,7 @@ TEST_CASE("fork_map: errors, deaths, timeouts and retries are those of map") {
     CHECK_THROWS_AS(fork_map({.queue_capacity = 0}, square, std::vector<int>{}), std::invalid_argument);
 }
 
-TEST_CASE("fork_map: in a task, where closures on the stack are the task's") {
+TEST_CASE("fork_map: in a task where closures on the stack are the task's") {
     Pool pool{2};
     const auto nested = [](int base) {
         const std::vector<int> table(100, base);

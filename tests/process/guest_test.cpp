@@ -41,7 +41,7 @@ void close_standard_streams() {
     for (const int stream : {0, 1, 2}) { ::close(stream); }
 }
 
-TEST_CASE("a program without standard streams has none because of a pool, and opens its own") {
+TEST_CASE("a program without standard streams has none because of a pool and opens its own") {
     Subprocess program{[] {
         const int output = ::fcntl(1, F_DUPFD_CLOEXEC, 50);
         close_standard_streams();
@@ -79,7 +79,7 @@ const auto openers = {+[] { return -1; }, +[] { return ::open("/tmp", O_RDWR | O
                       +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); },
                       +[] { return ::epoll_create1(EPOLL_CLOEXEC); }};
 
-TEST_CASE("a program may close all descriptors but the standard streams, and open others") {
+TEST_CASE("a program may close all descriptors but the standard streams and open others") {
     for (const auto& open : openers) {
         Subprocess program{[&] {
             log_to_stderr(LogLevel::warning);
@@ -133,7 +133,7 @@ TEST_CASE("a program may close all descriptors but the standard streams, and ope
 
 std::mt19937 generator{7};
 
-TEST_CASE("workers have copies of one generator, and generators of their own if an initializer seeds them") {
+TEST_CASE("workers have copies of one generator and generators of their own if an initializer seeds them") {
     const auto draw = [] { return generator(); };
     Pool alike{2};
     const auto same_numbers = alike.broadcast(draw);
@@ -146,7 +146,7 @@ TEST_CASE("workers have copies of one generator, and generators of their own if 
     CHECK(numbers[0] != numbers[1]);
 }
 
-TEST_CASE("a plugin that used the library may be unloaded, and what outlives its pool still runs") {
+TEST_CASE("a plugin that used the library may be unloaded and what outlives its pool still runs") {
     for (const std::string way : {"callback", "process", "log", "map"}) {
         CAPTURE(way);
         Subprocess program{[&] {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/log/log_sink.hpp>
 #include <procpool/process/process.hpp>
 
 #include <procpool/os/call.hpp>
@@ -74,7 +75,7 @@ TEST_CASE("PRC-01 life cycle") {
     CHECK(is_childless());
 }
 
-TEST_CASE("PRC-01 any callable, any argument, and everything of the parent's by reference") {
+TEST_CASE("PRC-01 any callable - any argument and everything of the parent's by reference") {
     SharedPage page;
     const Counter sum{page};
     std::vector<int> table(1000, 2);
@@ -146,7 +147,7 @@ TEST_CASE("PRC-02 an uncaught exception arrives at the parent") {
     CHECK(unwound.error() == nullptr);
 }
 
-TEST_CASE("PRC-03 join(0), join(-1), join twice, join from several threads") {
+TEST_CASE("PRC-03 join(0) - join(-1) - join twice - join from several threads") {
     Process process{sleep_long};
     CHECK_FALSE(process.join_for(0s));
     CHECK_FALSE(process.join_for(-1s));
@@ -191,7 +192,7 @@ TEST_CASE("PRC-04 misuse") {
     CHECK(calls == 0);
 }
 
-TEST_CASE("PRC-05 the descriptor becomes readable when it has ended, with pidfds and without") {
+TEST_CASE("PRC-05 the descriptor becomes readable when it has ended with pidfds and without") {
     const bool with_pidfds = GENERATE(true, false);
     if (!with_pidfds) {
         detail::os::refuse_call = [](const char* name) noexcept {
@@ -233,7 +234,7 @@ TEST_CASE("PRC-07 parent and child; a grandchild goes with its parent") {
     wait_until_gone(static_cast<pid_t>(grandchild_pid.value()), 2s);
 }
 
-TEST_CASE("PRC-08 a child goes with the program, however that ends, but not with the thread that made it") {
+TEST_CASE("PRC-08 a child goes with the program however that ends but not with the thread that made it") {
     SharedPage page;
     const bool on_thread = GENERATE(false, true);
     const Counter child_pid{page};
@@ -261,7 +262,7 @@ TEST_CASE("PRC-08 a child goes with the program, however that ends, but not with
 }
 
 TEST_CASE(
-    "PRC-08 a child goes with a program that returns from main(), calls exit() or has no thread left, its Process "
+    "PRC-08 a child goes with a program that returns from main() - calls exit() or has no thread left - its Process "
     "static or leaked") {
     const std::string way = GENERATE(as<std::string>{}, "return static", "return leaked", "exit static", "exit leaked",
                                      "main leaves nobody");
@@ -278,7 +279,7 @@ TEST_CASE("PRC-08 a child goes on when main() leaves the program to other thread
     CHECK(program.output() == "exited with code 7\n");
 }
 
-TEST_CASE("a child that ends by an exception or a signal is reported, once; one that its owner ends is not") {
+TEST_CASE("a child that ends by an exception or a signal is reported once and one that its owner ends is not") {
     std::vector<std::string> records;
     std::mutex mutex;
     set_log_sink([&](const LogRecord& record) {
@@ -316,7 +317,7 @@ TEST_CASE("a child that ends by an exception or a signal is reported, once; one 
     CHECK(records == expected);
 }
 
-TEST_CASE("PRC-09 atexit functions of the child run in it, those of the parent do not") {
+TEST_CASE("PRC-09 atexit functions of the child run in it - those of the parent do not") {
     Subprocess program{[] {
         std::atexit([] { std::printf("parent's\n"); });
         const auto with_its_own = [] {
@@ -334,7 +335,7 @@ TEST_CASE("PRC-09 atexit functions of the child run in it, those of the parent d
     CHECK(program.output() == "in the child\nchild's\nin the child\nchild's\n");
 }
 
-TEST_CASE("PRC-10 output is flushed, once, and broken streams cost nothing") {
+TEST_CASE("PRC-10 output is flushed - once and broken streams cost nothing") {
     Subprocess program{[] {
         std::ios::sync_with_stdio(false);
         std::printf("buffered by the parent\n");
@@ -397,7 +398,7 @@ TEST_CASE("PRC-12 a child that talks over pipes") {
     ::close(pipes[1][1]);
 }
 
-TEST_CASE("PRC-13 the destructor asks, then kills") {
+TEST_CASE("PRC-13 the destructor asks - then kills") {
     SharedPage page;
     const Gate is_ready{page};
     const Gate was_asked{page};
@@ -443,7 +444,7 @@ TEST_CASE("PRC-13 moves") {
     CHECK_FALSE(second.valid());
 }
 
-TEST_CASE("PRC-13 others' children are left alone, and others may reap ours") {
+TEST_CASE("PRC-13 others' children are left alone and others may reap ours") {
     const pid_t stranger = ::fork();
     if (stranger == 0) { ::_exit(77); }
     {
@@ -469,7 +470,7 @@ TEST_CASE("PRC-13 others' children are left alone, and others may reap ours") {
     CHECK(program.output().empty());
 }
 
-TEST_CASE("PRC-13 many at a time, from many threads") {
+TEST_CASE("PRC-13 many at a time - from many threads") {
     std::vector<std::thread> threads;
     std::atomic<int> right = 0;
     for (int t = 0; t < 4; ++t) {

@@ -127,7 +127,7 @@ TEST_CASE("refork: a snapshot of memory that is newer than the workers is refuse
     CHECK(pool.broadcast(from_table, 0) == std::vector<int>(2, 3));
 }
 
-TEST_CASE("refork: what runs finishes where it is, what is queued runs on the new workers") {
+TEST_CASE("refork: what runs finishes where it is - what is queued runs on the new workers") {
     SharedPage page;
     const Gate is_running{page};
     const Gate may_end{page};
@@ -156,7 +156,7 @@ TEST_CASE("refork: what runs finishes where it is, what is queued runs on the ne
     state = 0;
 }
 
-TEST_CASE("refork: the items of a map that run finish, the others run on the new workers, each once") {
+TEST_CASE("refork: the items of a map that run finish - the others run on the new workers - each once") {
     SharedPage page;
     const Counter runs{page};
     const Counter reforks{page};
@@ -178,7 +178,7 @@ TEST_CASE("refork: the items of a map that run finish, the others run on the new
     CHECK(pool.stats().workers_died == 0);
 }
 
-TEST_CASE("refork: under load, with deaths, every task ends once and right") {
+TEST_CASE("refork: under load with deaths - every task ends once and right") {
     Pool pool{3};
     std::atomic<bool> over = false;
     std::atomic<int> wrong = 0;
@@ -205,7 +205,7 @@ TEST_CASE("refork: under load, with deaths, every task ends once and right") {
     CHECK(pool.apply(answer_or_die, 1) == 2);
 }
 
-TEST_CASE("refork: retried tasks, timeouts and kill() hold meanwhile") {
+TEST_CASE("refork: retried tasks/timeouts and kill() hold meanwhile") {
     SharedPage page;
     const Counter attempts{page};
     Pool pool{2};
@@ -226,7 +226,7 @@ TEST_CASE("refork: retried tasks, timeouts and kill() hold meanwhile") {
     CHECK_THROWS_AS(endless.get(), TaskCancelled);
 }
 
-TEST_CASE("refork: close, terminate and kill at any moment") {
+TEST_CASE("refork: close/terminate and kill at any moment") {
     std::mt19937 random{new_seed()};
     for (int round = 0; round < 25; ++round) {
         const auto pool = std::make_unique<Pool>(PoolOptions{.workers = 2, .terminate_grace = 100ms});
@@ -252,7 +252,7 @@ TEST_CASE("refork: close, terminate and kill at any moment") {
     }
 }
 
-TEST_CASE("refork: when the supervisor is killed meanwhile, or cannot be forked, the pool is broken") {
+TEST_CASE("refork: when the supervisor is killed meanwhile or cannot be forked - the pool is broken") {
     const bool refused = GENERATE(false, true);
     SharedPage page;
     const Gate is_running{page};

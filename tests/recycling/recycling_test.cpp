@@ -33,7 +33,7 @@ template <class Range>
     return counts;
 }
 
-TEST_CASE("RCY-01 workers are replaced after the limit, results are right, and no worker does more") {
+TEST_CASE("RCY-01 workers are replaced after the limit - results are right and no worker does more") {
     Muster muster;
     Pool pool{recycled(3, 10)};
     std::vector<Future<std::pair<int, pid_t>>> futures;
@@ -132,7 +132,7 @@ TEST_CASE("RCY-04 a recycled pool is closed before it has finished") {
     }
 }
 
-TEST_CASE("RCY-07 planned exits are silent and leave nothing, and the initializer runs once in every process",
+TEST_CASE("RCY-07 planned exits are silent and leave nothing and the initializer runs once in every process",
           "[slow]") {
     Muster muster;
     SharedPage page;
@@ -174,7 +174,7 @@ TEST_CASE("RCY-07 planned exits are silent and leave nothing, and the initialize
     CHECK(finalized.value() == initialized.value());
 }
 
-TEST_CASE("items of a map count, not chunks: no worker runs more than its limit, and every item runs once") {
+TEST_CASE("items of a map count not chunks: no worker runs more than its limit and every item runs once") {
     for (const std::size_t limit : {1U, 3U, 7U, 10U}) {
         for (const std::size_t chunk : {0U, 1U, 4U, 10U, 64U}) {
             Pool pool{recycled(2, limit)};
@@ -193,7 +193,7 @@ TEST_CASE("items of a map count, not chunks: no worker runs more than its limit,
     }
 }
 
-TEST_CASE("the order of a map's results, its errors and its side effects survive recycling") {
+TEST_CASE("the order of a map's results - its errors and its side effects survive recycling") {
     SharedPage page;
     const Counter runs{page};
     Pool pool{recycled(2, 3)};
@@ -276,7 +276,7 @@ TEST_CASE("indices stay unique and known to the workers through thousands of rep
     return found;
 }
 
-TEST_CASE("the spare worker is killed, again and again, idle and under load") {
+TEST_CASE("the spare worker is killed again and again while idle and under load") {
     Muster muster;
     Pool pool{recycled(2, 3)};
     for (int round = 0; round < 30; ++round) {
@@ -333,7 +333,7 @@ TEST_CASE("a worker that dies while it leaves costs nothing") {
     CHECK(pool.stats().failed == 0);
 }
 
-TEST_CASE("a deadline, a crash and a retry meet recycling") {
+TEST_CASE("a deadline - a crash and a retry meet recycling") {
     Muster muster;
     Pool pool{recycled(3, 4)};
     std::vector<Future<int>> futures;
@@ -353,7 +353,7 @@ TEST_CASE("a deadline, a crash and a retry meet recycling") {
     require_whole(pool, muster);
 }
 
-TEST_CASE("FRK-02 eight threads submit, cancel and read while every task replaces its worker", "[slow]") {
+TEST_CASE("FRK-02 eight threads submit/cancel and read while every task replaces its worker", "[slow]") {
     Muster muster;
     Pool pool{recycled(4, 1)};
     std::vector<std::thread> threads;

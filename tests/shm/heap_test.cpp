@@ -46,13 +46,13 @@ std::size_t resident_bytes(std::span<std::byte> memory) {
 
 }  // namespace
 
-TEST_CASE("the heap of a process is one, and it is its own") {
+TEST_CASE("the heap of a process is one and it is its own") {
     Heap& heap = Heap::of_this_process();
     CHECK(&heap == &Heap::of_this_process());
     CHECK(heap.is_mine());
 }
 
-TEST_CASE("memory is aligned to cache lines and zero, whatever its size") {
+TEST_CASE("memory is aligned to cache lines and zero whatever its size") {
     Heap& heap = Heap::of_this_process();
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{65},
                                    std::size_t{4097}, mega - 1, mega, mega + 1, 3 * mega + 17}) {
@@ -88,7 +88,7 @@ TEST_CASE("a large block is given back to the system when it is freed") {
     CHECK(resident_bytes(bytes_of(memory, size)) < mega);
 }
 
-TEST_CASE("more than there is is an exception, and nothing is held") {
+TEST_CASE("more than there is is an exception and nothing is held") {
     Heap& heap = Heap::of_this_process();
     const std::size_t free_before = heap.free_bytes();
     for (const std::size_t size : {free_before + mega, std::size_t{1} << 50, SIZE_MAX / 2, SIZE_MAX - 62, SIZE_MAX}) {
@@ -106,7 +106,7 @@ TEST_CASE("more than there is is an exception, and nothing is held") {
     heap.deallocate(memory, 1000);
 }
 
-TEST_CASE("blocks of all sizes, freed in any order, do not overlap and leave nothing behind") {
+TEST_CASE("blocks of all sizes - freed in any order - do not overlap and leave nothing behind") {
     const std::uint64_t seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937_64 random{seed};
@@ -154,7 +154,7 @@ TEST_CASE("blocks of all sizes, freed in any order, do not overlap and leave not
     CHECK(heap.free_bytes() == free_before);
 }
 
-TEST_CASE("blocks lie apart, so that what is written beyond one harms no other and not the heap") {
+TEST_CASE("blocks lie apart so that what is written beyond one harms no other and not the heap") {
     Heap& heap = Heap::of_this_process();
     const std::size_t free_before = heap.free_bytes();
     for (const std::size_t size :
@@ -189,7 +189,7 @@ TEST_CASE("blocks lie apart, so that what is written beyond one harms no other a
     }
 }
 
-TEST_CASE("freed small blocks keep memory for the next ones, but not any amount") {
+TEST_CASE("freed small blocks keep memory for the next ones but not any amount") {
     Heap& heap = Heap::of_this_process();
     constexpr std::size_t size = 900 << 10;
     constexpr std::size_t count = 200;

@@ -48,7 +48,7 @@ TEST_CASE("children and their parent count in one object") {
     CHECK(detail::shm::is_shared_with_children(counter.get()));
 }
 
-TEST_CASE("the object is destroyed and freed once, by its owner") {
+TEST_CASE("the object is destroyed and freed once by its owner") {
     const std::size_t before = free_bytes();
     {
         std::optional<Shared<Counted>> shared;

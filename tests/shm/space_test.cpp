@@ -25,7 +25,7 @@ using Pieces = std::vector<std::pair<std::size_t, std::size_t>>;
 
 }  // namespace
 
-TEST_CASE("a space begins free, and what is released is joined to its neighbours") {
+TEST_CASE("a space begins free and what is released is joined to its neighbours") {
     Space space{100};
     CHECK(space.free_bytes() == 100);
     const std::size_t a = space.take(10).value();
@@ -42,7 +42,7 @@ TEST_CASE("a space begins free, and what is released is joined to its neighbours
     CHECK(free_pieces(space) == Pieces{{0, 100}});
 }
 
-TEST_CASE("the free piece that fits best is taken, and of those the first") {
+TEST_CASE("the free piece that fits best is taken and of those the first") {
     Space space{100};
     std::vector<std::size_t> taken;
     for (const std::size_t size : {10, 1, 5, 1, 10, 1, 5, 1}) { taken.push_back(space.take(size).value()); }

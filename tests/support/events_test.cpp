@@ -8,7 +8,7 @@
 using namespace procpool_test;
 using namespace std::chrono_literals;
 
-TEST_CASE("a gate, a counter and a barrier order processes") {
+TEST_CASE("a gate - a counter and a barrier order processes") {
     SharedPage page;
     const Gate go{page};
     const Counter arrived{page};
@@ -40,5 +40,5 @@ TEST_CASE("what never comes ends a wait") {
     CHECK_THROWS_WITH(Counter{page}.wait_for(1, 1ms), "waited too long for a counter");
 }
 
-TEST_CASE("a name, with [brackets], \"quotes\", \\ a backslash; $ENV{HOME} and 100 % of it [tag]") { CHECK(true); }
-TEST_CASE("\"quoted\" first, *stars* inside") { CHECK(true); }
+TEST_CASE("a name with [brackets] - \"quotes\" - \\ a backslash; $ENV{HOME} and 100 % of it [tag]") { CHECK(true); }
+TEST_CASE("\"quoted\" first - *stars* inside") { CHECK(true); }

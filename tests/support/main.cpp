@@ -52,20 +52,27 @@ private:
 std::string selector(const std::string& name) {
     std::string escaped;
     for (const char c : name) {
-        if (std::string_view{"\\,[]\""}.find(c) != std::string_view::npos) { escaped += '\\'; }
+        if (std::string_view{"\\[]\""}.find(c) != std::string_view::npos) { escaped += '\\'; }
         escaped += c;
     }
     return escaped;
 }
 
-void write_cases(std::ostream& out) {
+/// Returns: whether all names are without commas, which separate names on Catch's command line.
+bool write_cases(std::ostream& out) {
+    bool good = true;
     for (const auto& test : Catch::getRegistryHub().getTestCaseRegistry().getAllTests()) {
         const Catch::TestCaseInfo& info = info_of(test);
         if (info.isHidden()) { continue; }
         const std::string name{info.name};
+        if (name.find(',') != std::string::npos) {
+            std::fprintf(stderr, "a comma in the name of a test case: \"%s\"\n", name.c_str());
+            good = false;
+        }
         out << "procpool_case([==[" << name << "]==] [==[" << selector(name) << "]==] [==[" << info.tagsAsString()
             << "]==])\n";
     }
+    return good;
 }
 
 }  // namespace
@@ -75,8 +82,8 @@ CATCH_REGISTER_LISTENER(LeakListener)
 int main(int argc, char** argv) {
     if (argc == 3 && std::string_view{argv[1]} == "--cases") {
         std::ofstream file{argv[2]};
-        write_cases(file);
-        return file.flush() ? 0 : 1;
+        const bool good = write_cases(file);
+        return good && file.flush() ? 0 : 1;
     }
     Catch::Session session;
     const int wrong_usage = session.applyCommandLine(argc, argv);

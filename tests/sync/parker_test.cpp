@@ -57,7 +57,7 @@ std::uint64_t some_seed() { return std::random_device{}(); }
 
 }  // namespace
 
-TEST_CASE("a notification that comes first is kept, once") {
+TEST_CASE("a notification that comes first is kept - once") {
     const Shared shared;
     shared[0].notify();
     shared[0].notify();
@@ -65,7 +65,7 @@ TEST_CASE("a notification that comes first is kept, once") {
     CHECK_FALSE(shared[0].park(Deadline::immediately()));
 }
 
-TEST_CASE("without a notification, park ends at its deadline") {
+TEST_CASE("without a notification: park ends at its deadline") {
     const Shared shared;
     const auto start = Clock::now();
     CHECK_FALSE(shared[0].park(Deadline::after(20ms)));

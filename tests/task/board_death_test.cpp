@@ -115,7 +115,7 @@ bool is_right(std::span<const std::byte> result, std::uint64_t argument) {
 
 }  // namespace
 
-TEST_CASE("a worker killed at any moment costs at most the task it ran, and every other result is right") {
+TEST_CASE("a worker killed at any moment costs at most the task it ran and every other result is right") {
     const std::uint64_t seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937_64 random{seed};

@@ -393,7 +393,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("in every interleaving, every task has one outcome and a death costs at most one") {
+TEST_CASE("in every interleaving: every task has one outcome and a death costs at most one") {
     for (const bool condemns : {false, true}) {
         Search search{Flaw::none, condemns};
         CHECK(search.run() == "");

@@ -37,7 +37,7 @@ TEST_CASE("a fresh board holds nothing") {
     for (std::uint32_t i = 0; i < 4; ++i) { CHECK(board.word(i).phase() == Phase::free); }
 }
 
-TEST_CASE("the parts of a board lie apart, aligned, inside its region") {
+TEST_CASE("the parts of a board lie apart - aligned - inside its region") {
     const detail::os::Mapping region{std::size_t{64} << 20};
     constexpr std::size_t notes = 24;
     const detail::task::Board& board = detail::task::Board::create(region, {100, 70, 64, notes});
@@ -110,7 +110,7 @@ TEST_CASE("boards of one slot and of many work alike") {
     }
 }
 
-TEST_CASE("a task goes from free to pending, started, done, taken, free") {
+TEST_CASE("a task goes from free to pending - started - done - taken - free") {
     const ScratchBoard board = small();
     const std::uint64_t position = board.publish(1, 42);
     CHECK(board.word(1).phase() == Phase::pending);
@@ -148,7 +148,7 @@ TEST_CASE("tasks are claimed in the order they were published") {
     }
 }
 
-TEST_CASE("a withdrawn task does not start, and the next one does") {
+TEST_CASE("a withdrawn task does not start and the next one does") {
     const ScratchBoard board = small();
     const auto first = static_cast<std::uint32_t>(board.publish(0, 1));
     board.publish(1, 2);
@@ -188,7 +188,7 @@ TEST_CASE("a claim whose worker died before it helped head forward is passed ove
     CHECK(board.ring().head() == 2);
 }
 
-TEST_CASE("a lost task tells why, and a late result does not count") {
+TEST_CASE("a lost task tells why and a late result does not count") {
     const ScratchBoard board = small();
     board.publish(0, 1);
     const auto claim = board->claim(seat);
@@ -237,7 +237,7 @@ TEST_CASE("losing all that is pending leaves what runs") {
     CHECK(board.slot(1).loss.load() == Ending::terminated);
 }
 
-TEST_CASE("whoever waits for a task is notified, however it ends") {
+TEST_CASE("whoever waits for a task is notified however it ends") {
     const ScratchBoard board = small();
     detail::sync::Parker& parker = board->parkers()[1];
     const auto was_notified = [&] { return parker.park(Deadline::immediately()); };
@@ -279,7 +279,7 @@ TEST_CASE("whoever waits for a task is notified, however it ends") {
     CHECK_FALSE(was_notified());  // nobody waits
 }
 
-TEST_CASE("one who waits for capacity is notified once, by whatever ends") {
+TEST_CASE("one who waits for capacity is notified once by whatever ends") {
     const ScratchBoard board = small();
     detail::sync::Parker& parker = board->parkers()[0];
     for (const bool withdraws : {true, false}) {
@@ -298,7 +298,7 @@ TEST_CASE("one who waits for capacity is notified once, by whatever ends") {
     CHECK_FALSE(parker.park(Deadline::immediately()));
 }
 
-TEST_CASE("a sleeper is woken when nobody spins, and only one") {
+TEST_CASE("a sleeper is woken when nobody spins and only one") {
     const ScratchBoard board = small();
     const auto woken = [&] {
         std::set<std::uint32_t> all;
@@ -382,7 +382,7 @@ TEST_CASE("a word is plausible as far as it can be that of the slot's task") {
     CHECK(board.word(1).generation() == 8);
 }
 
-TEST_CASE("a marked task is lost, unless its worker has put its word right") {
+TEST_CASE("a marked task is lost unless its worker has put its word right") {
     const ScratchBoard board = small();
     board->publish({1, 7}, detail::task::Queue::usual, false);
     REQUIRE(board->claim(seat));

@@ -162,12 +162,12 @@ void check(std::uint32_t slots, std::uint32_t workers, bool withdrawals) {
 
 }  // namespace
 
-TEST_CASE("one worker runs every task once, in order", "[thread][slow]") { check(GENERATE(4U, 64U), 1, false); }
+TEST_CASE("one worker runs every task once in order", "[thread][slow]") { check(GENERATE(4U, 64U), 1, false); }
 
 TEST_CASE("several workers run every task once", "[thread][slow]") {
     check(GENERATE(4U, 16U, 64U), GENERATE(2U, 4U), false);
 }
 
-TEST_CASE("a task that somebody withdraws is run or cancelled, never both, never neither", "[thread][slow]") {
+TEST_CASE("a task that somebody withdraws is run or cancelled never both never neither", "[thread][slow]") {
     check(GENERATE(4U, 64U), GENERATE(1U, 3U), true);
 }

@@ -28,7 +28,7 @@ TEST_CASE("a life moves down the list only") {
     CHECK(control->advance(Life::broken));
 }
 
-TEST_CASE("of many who move life at once, one moved it", "[thread]") {
+TEST_CASE("of many who move life at once: one moved it", "[thread]") {
     for (int round = 0; round < 200; ++round) {
         const auto control = zeroed();
         std::atomic<int> moved{0};

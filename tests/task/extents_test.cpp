@@ -102,7 +102,7 @@ int churn(const Table& table, std::uint64_t seed, std::uint32_t me, int rounds) 
 
 }  // namespace
 
-TEST_CASE("a stamp tells tasks apart, and from what is free") {
+TEST_CASE("a stamp tells tasks apart and from what is free") {
     CHECK(Extents::stamp(0, 0) > 1);
     CHECK(Extents::stamp(0, 0) != Extents::stamp(1, 0));
     CHECK(Extents::stamp(0, 0) != Extents::stamp(0, 1));
@@ -122,7 +122,7 @@ TEST_CASE("a run is as long as it must be") {
     CHECK(table->was_owned() == 0);
 }
 
-TEST_CASE("runs lie apart, and a gap is used again") {
+TEST_CASE("runs lie apart and a gap is used again") {
     const Table table{6};
     const auto a = table->acquire(2 * piece, Extents::stamp(1, 1));
     const auto b = table->acquire(2 * piece, Extents::stamp(2, 2));
@@ -193,7 +193,7 @@ TEST_CASE("what a dead worker had taken for a task is found by its stamp") {
     CHECK(table->was_owned() == 0);
 }
 
-TEST_CASE("freed memory is kept up to a limit, and given back beyond it") {
+TEST_CASE("freed memory is kept up to a limit and given back beyond it") {
     constexpr auto kept = static_cast<std::uint32_t>(Extents::keep_warm / piece);
     const Table table{kept + 4};
     const auto large = table->acquire(Extents::keep_warm, Extents::stamp(1, 1));
@@ -301,7 +301,7 @@ TEST_CASE("processes killed while they take and give back leave nothing that the
     }
 }
 
-TEST_CASE("a run belongs to the slot it was taken for, as far as there is one") {
+TEST_CASE("a run belongs to the slot it was taken for as far as there is one") {
     const Table extents{4};
     const Extents::Run run = extents->acquire(2 * piece, Extents::stamp(5, 9));
     CHECK(extents->is_of(run, 5));

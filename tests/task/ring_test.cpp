@@ -43,7 +43,7 @@ TEST_CASE("a fresh ring is empty") {
     CHECK(slot_at(ring, 0) == std::nullopt);
 }
 
-TEST_CASE("entries come out as they went in, slot 0 too") {
+TEST_CASE("entries come out as they went in - slot 0 too") {
     Holder<4> holder;
     Ring& ring = holder.ring;
     push(ring, 0);
@@ -61,7 +61,7 @@ TEST_CASE("entries come out as they went in, slot 0 too") {
     CHECK(ring.head() == 1);
 }
 
-TEST_CASE("head moves one position at a time, and never back") {
+TEST_CASE("head moves one position at a time and never back") {
     Holder<4> holder;
     Ring& ring = holder.ring;
     push(ring, 1);
@@ -112,7 +112,7 @@ TEST_CASE("positions go on beyond 32 bits") {
     CHECK(ring.head() == start + 15);
 }
 
-TEST_CASE("a head that a task has overwritten is mended, and no offer that is good is behind it") {
+TEST_CASE("a head that a task has overwritten is mended and no offer that is good is behind it") {
     Holder<4> holder;
     Ring& ring = holder.ring;
     for (std::uint32_t i = 0; i < 10; ++i) {

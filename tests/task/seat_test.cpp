@@ -51,7 +51,7 @@ TEST_CASE("seats enter and leave a set") {
     CHECK(set.was_size() == 0);
 }
 
-TEST_CASE("of those who take one seat out at the same time, one gets it", "[thread]") {
+TEST_CASE("of those who take one seat out at the same time: one gets it", "[thread]") {
     Set holder;
     SeatSet& set = holder.set;
     constexpr int rounds = 5000;

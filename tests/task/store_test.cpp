@@ -80,7 +80,7 @@ void check_sizes(Store& store) {
 
 }  // namespace
 
-TEST_CASE("payloads of every size come back as they were written, on both sides") {
+TEST_CASE("payloads of every size come back as they were written on both sides") {
     const ScratchBoard board{{slots, 1, 1}};
     check_sizes(board->arguments);
     check_sizes(board->results);
@@ -99,7 +99,7 @@ TEST_CASE("arguments and results of one slot lie apart") {
     }
 }
 
-TEST_CASE("growth keeps what was written, and only one run is held") {
+TEST_CASE("growth keeps what was written and only one run is held") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->results;
     const std::size_t window = store.window(0).size();
@@ -122,7 +122,7 @@ TEST_CASE("growth keeps what was written, and only one run is held") {
     CHECK(store.extents().was_owned() == 0);
 }
 
-TEST_CASE("growing more than once at least doubles, if there is room") {
+TEST_CASE("growing more than once at least doubles if there is room") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->arguments;
     std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, extent);
@@ -133,7 +133,7 @@ TEST_CASE("growing more than once at least doubles, if there is room") {
     CHECK(store.extents().was_owned() == 0);
 }
 
-TEST_CASE("where there is no room to double, as much as is needed is enough") {
+TEST_CASE("where there is no room to double: as much as is needed is enough") {
     const ScratchBoard board{{slots, 1, 1}, std::size_t{8} << 20};
     auto& store = board->arguments;
     std::uint32_t all = 0;
@@ -187,7 +187,7 @@ TEST_CASE("a window with a payload that fits into the slot's line") {
     CHECK(is_pattern(store.payload(1)));
 }
 
-TEST_CASE("an abandoned payload holds nothing, however far it came") {
+TEST_CASE("an abandoned payload holds nothing however far it came") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->arguments;
     store.abandon(0, store.first_buffer(0));
@@ -197,7 +197,7 @@ TEST_CASE("an abandoned payload holds nothing, however far it came") {
     CHECK(store.payload(0).empty());
 }
 
-TEST_CASE("a window is handed out as far as it has been asked for, and no further than it reaches") {
+TEST_CASE("a window is handed out as far as it has been asked for and no further than it reaches") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->results;
     const std::size_t window = store.window(0).size();
@@ -214,7 +214,7 @@ TEST_CASE("a window is handed out as far as it has been asked for, and no furthe
     CHECK(store.grow(1, 1, store.first_buffer(1), 0, 17).size() == detail::os::page_size);
 }
 
-TEST_CASE("a payload that names memory which is not its own is empty, and gives nothing back") {
+TEST_CASE("a payload that names memory which is not its own is empty and gives nothing back") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->results;
     static_cast<void>(write(store, 0, 7, 2 * extent, extent));

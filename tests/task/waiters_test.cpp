@@ -42,7 +42,7 @@ struct Sleepers {
 
 }  // namespace
 
-TEST_CASE("those in a slot's set are called, and those alone") {
+TEST_CASE("those in a slot's set are called and those alone") {
     Sleepers holder{64, 10};
     Waiters& waiters = holder.waiters;
     waiters.add(holder.sets[3], 1);
@@ -64,7 +64,7 @@ TEST_CASE("those in a slot's set are called, and those alone") {
     CHECK_FALSE(waiters.has_marks(1));  // they wait for one task each, so nothing was marked
 }
 
-TEST_CASE("a waiter that is redirected has its tasks marked, and is woken elsewhere") {
+TEST_CASE("a waiter that is redirected has its tasks marked and is woken elsewhere") {
     for (const std::uint32_t slots : {1U, 64U, 65U, 4096U, 4097U, 300000U}) {
         CAPTURE(slots);
         Sleepers holder{2, slots};

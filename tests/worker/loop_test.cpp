@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/codec/exception.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/this_worker.hpp>
 
@@ -95,7 +96,7 @@ TEST_CASE("a loop runs one task at a time when asked to") {
     CHECK(board->seats()[1].current.load() == 0);
 }
 
-TEST_CASE("what a task throws is its result, and nothing of what it wrote before") {
+TEST_CASE("what a task throws is its result and nothing of what it wrote before") {
     const ScratchBoard board{{4, 2, 1}};
     Loop loop{*board, 0, host};
     for (const TaskCode code : {TaskCode{throw_code}, TaskCode{large_throw_code}}) {
@@ -117,7 +118,7 @@ TEST_CASE("what a task throws is its result, and nothing of what it wrote before
     CHECK(board->seats()[0].completed.load() == 0);
 }
 
-TEST_CASE("a task without a result leaves none, also where the one before left one") {
+TEST_CASE("a task without a result leaves none also where the one before left one") {
     const ScratchBoard board{{1, 1, 1}};
     Loop loop{*board, 0, host};
     for (const TaskCode code : {TaskCode{answer_code}, TaskCode{nothing_code}}) {
@@ -159,7 +160,7 @@ TEST_CASE("a task learns who runs it", "[thread]") {
     CHECK_FALSE(in_worker());
 }
 
-TEST_CASE("a task is known by its number where its generation has been another's, 2^32 tasks before") {
+TEST_CASE("a task is known by its number where its generation has been another's - 2^32 tasks before") {
     static std::uint64_t id = 0;
     static bool stopped = false;
     const auto look = [](TaskFrame& frame) {
@@ -202,7 +203,7 @@ TEST_CASE("a task leaves nothing on its seat that another of its generation coul
     CHECK(board->seats()[0].progress.load() == 0);
 }
 
-TEST_CASE("a loop ends when the pool is closed and nothing is left, asleep or not", "[thread]") {
+TEST_CASE("a loop ends when the pool is closed and nothing is left - asleep or not", "[thread]") {
     for (int round = 0; round < 50; ++round) {
         const ScratchBoard board{{8, 4, 1}};
         board->control.workers = 3;
@@ -224,7 +225,7 @@ TEST_CASE("a loop ends when the pool is closed and nothing is left, asleep or no
     }
 }
 
-TEST_CASE("what was published before a close is run, also when both come between two looks of a worker",
+TEST_CASE("what was published before a close is run also when both come between two looks of a worker",
           "[thread][slow]") {
     // The worker starts its loop while the other side publishes and closes: at some offset it has just found nothing.
     const std::uint64_t seed = std::random_device{}();
@@ -323,7 +324,7 @@ TEST_CASE("sleeping workers are woken for every task", "[thread][slow]") {
     CHECK(right == submitted);
 }
 
-TEST_CASE("a burst of tasks keeps all sleepers busy, not just the one that was woken", "[thread]") {
+TEST_CASE("a burst of tasks keeps all sleepers busy not just the one that was woken", "[thread]") {
     static std::atomic<int> running;
     static std::atomic<bool> go;
     running = 0;

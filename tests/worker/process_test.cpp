@@ -45,7 +45,7 @@ std::uint64_t asked(const ForkBench& bench, Ask) {
 
 }  // namespace
 
-TEST_CASE("a process is named after its pool and its index, which is never cut") {
+TEST_CASE("a process is named after its pool and its index which is never cut") {
     const auto [name, index, expected] = GENERATE(table<std::string, std::uint32_t, std::string>({
         {"pool", 0, "pool:0"},
         {"procpool", 7, "procpool:7"},
@@ -96,7 +96,7 @@ TEST_CASE("a worker cannot write where arguments lie") {
     CHECK(bench.submit(3).number() == answer(3));
 }
 
-TEST_CASE("a task that calls exit flushes its output and runs its own functions, not its parent's") {
+TEST_CASE("a task that calls exit flushes its output and runs its own functions not its parent's") {
     std::FILE* const file = std::tmpfile();
     std::fflush(stdout);  // Catch's own
     CHECK(in_child([&] {
@@ -150,7 +150,7 @@ TEST_CASE("a task that forks and returns twice answers once") {
     CHECK(bench.submit(9).number() == answer(9));
 }
 
-TEST_CASE("a task that ends its thread ends its worker, and the next one works") {
+TEST_CASE("a task that ends its thread ends its worker and the next one works") {
     const ForkBench bench{4, 1};
     const cli::Failure failure = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); }).failure();
     CHECK(failure.ending == Ending::died);
@@ -158,7 +158,7 @@ TEST_CASE("a task that ends its thread ends its worker, and the next one works")
     CHECK(bench.submit(9).number() == answer(9));
 }
 
-TEST_CASE("a finalizer runs in every worker that leaves, and in none that is killed") {
+TEST_CASE("a finalizer runs in every worker that leaves and in none that is killed") {
     SharedPage page;
     static Word* finalized;
     finalized = page.word();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/os/call.hpp>
 #include <procpool/worker/supervisor.hpp>
 #include <procpool/worker/this_worker.hpp>
 
@@ -63,7 +64,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
-TEST_CASE("how a worker ended is known, and another takes its place") {
+TEST_CASE("how a worker ended is known and another takes its place") {
     const ForkBench bench{4, 2};
     for (const int code : {0, 3, 255}) {
         const cli::Failure failure = bench.submit(static_cast<std::uint64_t>(code), exit_code).failure();
@@ -88,7 +89,7 @@ TEST_CASE("how a worker ended is known, and another takes its place") {
     CHECK(indices == std::set<std::uint32_t>{0, 1});
 }
 
-TEST_CASE("idle workers that are killed are replaced, and cost nothing") {
+TEST_CASE("idle workers that are killed are replaced and cost nothing") {
     const ForkBench bench{4, 2};
     wait_until([&] { return ready_workers(bench) == 2; }, "workers");
     for (int round = 0; round < 10; ++round) {
@@ -179,7 +180,7 @@ TEST_CASE("a worker dies with what it started") {
     wait_until([&] { return ::kill(grandchild, 0) != 0; }, "the grandchild's end");  // its new parent reaps it
 }
 
-TEST_CASE("an initializer that throws breaks the pool, and says why") {
+TEST_CASE("an initializer that throws breaks the pool and says why") {
     detail::worker::Setup setup = setup_for(2);
     setup.initializer = [] { throw std::runtime_error("no licence"); };
     const ForkBench bench{4, std::move(setup)};
@@ -255,7 +256,7 @@ TEST_CASE("a fork that is refused later is tried again") {
     CHECK(forks->load() >= 8);
 }
 
-TEST_CASE("terminate asks first, and kills who does not go") {
+TEST_CASE("terminate asks first and kills who does not go") {
     const bool stubborn = GENERATE(true, false);
     SharedPage page;
     static Word* running;
@@ -282,7 +283,7 @@ TEST_CASE("terminate asks first, and kills who does not go") {
     CHECK(Clock::now() - start < 20s);
 }
 
-TEST_CASE("what was accepted is finished after a close, by replacements if need be") {
+TEST_CASE("what was accepted is finished after a close by replacements if need be") {
     const ForkBench bench{8, 1};
     std::vector<Task> tasks;
     tasks.push_back(bench.submit(3, exit_code));
@@ -293,7 +294,7 @@ TEST_CASE("what was accepted is finished after a close, by replacements if need 
     CHECK(bench->join(Deadline::after(20s)));
 }
 
-TEST_CASE("workers end when their parent does, whatever it left") {
+TEST_CASE("workers end when their parent does whatever it left") {
     SharedPage page;
     static Word* pid;
     pid = page.word();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <procpool/task/thread_context.hpp>
 #include <procpool/worker/this_worker.hpp>
 
 #include "support/catch.hpp"
@@ -8,7 +9,7 @@
 
 using namespace procpool;
 
-TEST_CASE("outside of workers, there is no worker to ask about") {
+TEST_CASE("outside of workers: there is no worker to ask about") {
     CHECK_FALSE(in_worker());
     CHECK_THROWS_AS(this_worker::index(), std::logic_error);
     CHECK_THROWS_AS(this_worker::pid(), std::logic_error);

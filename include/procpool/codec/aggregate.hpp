@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// Fields beyond this are not visited.
 inline constexpr std::size_t most_fields = 32;
@@ -95,7 +95,7 @@ consteval bool has_wanted_behind_braces(std::index_sequence<Before...>) {
 }
 
 /// Whether Wanted::holds<U> for the type U of any field or base of T, of an element of an array, or of what a reference
-/// refers to. True also where the fields cannot be told.
+/// refers to. True also where the fields cannot be found.
 template <AggregateClass T, class Wanted>
 consteval bool may_have_field_that() {
     if constexpr (initialisers_v<T> == 0) {
@@ -205,4 +205,4 @@ constexpr auto list_fields(const T& value) {
 template <class T>
 using fields_t = decltype(list_fields(std::declval<const T&>()));
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

@@ -8,7 +8,6 @@
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/type_text.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -29,6 +28,12 @@ namespace procpool::inline v0 {
 
 template <class T>
 struct Codec;
+class SaveArchive;
+class LoadArchive;
+
+}  // namespace procpool
+
+namespace procpool::inline v0::detail::codec {
 
 template <template <class...> class Version, class T>
 concept HasVersion = requires {
@@ -48,10 +53,15 @@ template <class T>
         version = static_cast<unsigned>(boost::serialization::version<T>::value);
     }
     if constexpr (HasVersion<cereal::detail::Version, T>) {
-        version = std::max(version, version_in<cereal::detail::Version, T>());
+        const unsigned for_cereal = version_in<cereal::detail::Version, T>();
+        version = for_cereal > version ? for_cereal : version;
     }
     return version;
 }
+
+}  // namespace procpool::detail::codec
+
+namespace procpool::inline v0 {
 
 /// Calls what may be private, in classes that say `friend struct procpool::Access;`: the members, and the default
 /// constructor.
@@ -62,7 +72,7 @@ struct Access {
     }
     template <class Archive, class T>
     static auto serialize_versioned(Archive& archive, T& value) -> decltype(void(value.serialize(archive, 0u))) {
-        value.serialize(archive, class_version<T>());
+        value.serialize(archive, detail::codec::class_version<T>());
     }
     template <class Archive, class T>
     static auto save(Archive& archive, const T& value) -> decltype(void(value.save(archive))) {
@@ -74,17 +84,21 @@ struct Access {
     }
     template <class Archive, class T>
     static auto save_versioned(Archive& archive, const T& value) -> decltype(void(value.save(archive, 0u))) {
-        value.save(archive, class_version<T>());
+        value.save(archive, detail::codec::class_version<T>());
     }
     template <class Archive, class T>
     static auto load_versioned(Archive& archive, T& value) -> decltype(void(value.load(archive, 0u))) {
-        value.load(archive, class_version<T>());
+        value.load(archive, detail::codec::class_version<T>());
     }
     template <class T>
     static auto make() -> decltype(T()) {
         return T();
     }
 };
+
+}  // namespace procpool
+
+namespace procpool::inline v0::detail::codec {
 
 /// Converts to those that T is derived from: a function that takes one was not written for T, and would leave T's own
 /// members behind.
@@ -176,9 +190,6 @@ consteval Archiving find_archiving() {
     }
 }
 
-class SaveArchive;
-class LoadArchive;
-
 /// T's own functions write and read it.
 template <class T>
 concept HasSerialize = std::is_class_v<T> &&(find_archiving<T, SaveArchive, LoadArchive>() != Archiving::none);
@@ -241,7 +252,7 @@ concept NamesBytes = requires(T& value) {
 }
 &&type_text<T>().starts_with("cereal::BinaryData<");
 
-/// What both archives share: how values are handed to them, and how deep they reach.
+/// The part that both archives share: how values are handed to them, and how deep they reach.
 template <class Archive>
 class ArchiveSyntax {
 public:
@@ -279,8 +290,12 @@ private:
     }
 };
 
+}  // namespace procpool::detail::codec
+
+namespace procpool::inline v0 {
+
 /// Called by: Codec<T>::encode of a T with functions of its own.
-class SaveArchive : public ArchiveSyntax<SaveArchive> {
+class SaveArchive : public detail::codec::ArchiveSyntax<SaveArchive> {
 public:
     using is_saving = std::true_type;
     using is_loading = std::false_type;
@@ -293,7 +308,7 @@ public:
     }
 
 private:
-    friend ArchiveSyntax;
+    friend detail::codec::ArchiveSyntax<SaveArchive>;
     template <class T>
     void one(const T& value) {
         Codec<T>::encode(out_, value);
@@ -304,7 +319,7 @@ private:
 };
 
 /// Called by: Codec<T>::decode of a T with functions of its own.
-class LoadArchive : public ArchiveSyntax<LoadArchive> {
+class LoadArchive : public detail::codec::ArchiveSyntax<LoadArchive> {
 public:
     using is_saving = std::false_type;
     using is_loading = std::true_type;
@@ -317,12 +332,12 @@ public:
     }
 
 private:
-    friend ArchiveSyntax;
+    friend detail::codec::ArchiveSyntax<LoadArchive>;
     /// A base class is loaded in place: it may be abstract, and need not be assignable.
     template <class T>
     void one(T& value) {
         if constexpr (requires { requires Codec<T>::by_member; }) {
-            call_serialize(*this, value);
+            detail::codec::call_serialize(*this, value);
         } else {
             value = Codec<T>::decode(in_);
         }

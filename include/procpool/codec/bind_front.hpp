@@ -15,7 +15,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 template <class T>
 inline constexpr bool is_string_v = false;
@@ -108,7 +108,7 @@ private:
 };
 
 template <class F, class... Values>
-struct Codec<BoundFront<F, Values...>> {
+struct BuiltInCodec<BoundFront<F, Values...>, StandardKind::other> {
     using parts = TypeList<Values...>;
 
     static void encode(Writer& out, const BoundFront<F, Values...>& bound) {
@@ -137,50 +137,55 @@ struct not_owned {
 /// It arrives as a view of memory that goes with it.
 template <class Argument>
 inline constexpr bool is_lost_v =
-    is_span_v<stored_t<Argument>> && !std::is_same_v<stored_t<Argument>, std::remove_cvref_t<Argument>> &&
+    is_span_v<wire_type_t<Argument>> && !std::is_same_v<wire_type_t<Argument>, std::remove_cvref_t<Argument>> &&
     !std::is_lvalue_reference_v<Argument>;
 
 template <class Argument>
-inline constexpr bool can_be_bound_v = Encodable<stored_t<Argument>> && !is_lost_v<Argument> &&
-                                       (!std::is_same_v<stored_t<Argument>, std::remove_cvref_t<Argument>> ||
-                                        std::is_constructible_v<stored_t<Argument>, Argument>);
+inline constexpr bool can_be_bound_v = Encodable<wire_type_t<Argument>> && !is_lost_v<Argument> &&
+                                       (!std::is_same_v<wire_type_t<Argument>, std::remove_cvref_t<Argument>> ||
+                                        std::is_constructible_v<wire_type_t<Argument>, Argument>);
 
 /// Does not compile, and says why, unless the argument can be bound.
 template <class Argument>
 constexpr auto require_bound() {
     if constexpr (is_lost_v<Argument>) {
         static_cast<void>(sizeof(not_owned<Argument>));
-    } else if constexpr (Encodable<stored_t<Argument>> && !can_be_bound_v<Argument>) {
+    } else if constexpr (Encodable<wire_type_t<Argument>> && !can_be_bound_v<Argument>) {
         static_cast<void>(sizeof(not_copied<Argument>));
     } else {
-        require_travels<stored_t<Argument>>();
+        require_travels<wire_type_t<Argument>>();
     }
 }
 
 /// Returns: the argument as it is bound.
 template <class Argument>
 [[nodiscard]] decltype(auto) bind_value(std::remove_reference_t<Argument>& argument) {
-    if constexpr (std::is_same_v<stored_t<Argument>, std::remove_cvref_t<Argument>>) {
+    if constexpr (std::is_same_v<wire_type_t<Argument>, std::remove_cvref_t<Argument>>) {
         return static_cast<Argument&&>(argument);
     } else {
-        return stored_t<Argument>(store(argument));
+        return wire_type_t<Argument>(to_wire(argument));
     }
 }
 
+}  // namespace procpool::detail::codec
+
+namespace procpool::inline v0 {
+
 /// Returns: a function object that calls f(values..., args...) for any args. The values may be of any encodable type,
 /// where a closure may only capture trivially copyable ones; they arrive as arguments do: literals and
-/// std::string_views as std::string, a SharedArray as a span of it. What is passed as an rvalue is moved. Throws: what
+/// std::string_views as std::string, a SharedArray as a span of it. Rvalues are moved. Throws: what
 /// copying or moving the values throws; CodecError for a null pointer to characters.
 template <class F, class... Values>
 [[nodiscard]] auto bind_front(F&& f, Values&&... values) {
     using Function = std::decay_t<F>;
-    require_sendable<Function>();
-    (require_bound<Values&&>(), ...);
-    if constexpr (Sendable<Function> && (can_be_bound_v<Values&&> && ...)) {
-        return BoundFront<Function, stored_t<Values>...>{
-            std::forward<F>(f), std::tuple<stored_t<Values>...>{bind_value<Values&&>(values)...}};
+    detail::codec::require_sendable<Function>();
+    (detail::codec::require_bound<Values&&>(), ...);
+    if constexpr (detail::codec::Sendable<Function> && (detail::codec::can_be_bound_v<Values&&> && ...)) {
+        return detail::codec::BoundFront<Function, detail::codec::wire_type_t<Values>...>{
+            std::forward<F>(f),
+            std::tuple<detail::codec::wire_type_t<Values>...>{detail::codec::bind_value<Values&&>(values)...}};
     } else {
-        return this_call_is_refused{};
+        return detail::codec::this_call_is_refused{};
     }
 }
 

@@ -5,50 +5,60 @@
 /// Writer and Reader: how values become bytes in memory somebody else provides, and values again.
 
 #include <procpool/codec/nesting.hpp>
-#include <procpool/core/error.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/error.hpp>  // CodecError, which Codecs throw
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
-/// What an address means to the process that will decode the bytes.
-enum class Place : std::uint8_t {
-    common,   ///< the same there: code, constants and statics of the program, null; or no address at all
-    shared,   ///< in shared memory: the same bytes there
-    private_  ///< a stack or heap address of this process: means nothing there
+/// Visibility of an address: its meaning for the process that will decode the bytes.
+enum class Visibility : std::uint8_t {
+    everywhere,    ///< the same there: code, constants and statics of the program, null; or no address at all
+    shared,        ///< in shared memory: the same bytes there
+    this_process,  ///< a stack or heap address of this process: means nothing there
+    common = everywhere,
+    private_ = this_process  // TEMPORARY
 };
 
-/// Tells where an address lies; what it answers depends on where the bytes go.
-using PlaceOf = Place (*)(const void* address);
+/// Tells where an address lies; the answer depends on where the bytes go.
+using VisibilityOf = Visibility (*)(const void* address);
 
 /// To a thread of the same process every address means the same.
-[[nodiscard]] inline Place place_in_this_process(const void*) { return Place::shared; }
+[[nodiscard]] inline Visibility visibility_in_this_process(const void*) { return Visibility::shared; }
 /// Knows nothing, so allows nothing.
-[[nodiscard]] inline Place place_unknown(const void* address) {
-    return address == nullptr ? Place::common : Place::private_;
+[[nodiscard]] inline Visibility visibility_unknown(const void* address) {
+    return address == nullptr ? Visibility::everywhere : Visibility::this_process;
 }
+
+}  // namespace procpool::detail::codec
+
+namespace procpool::inline v0 {
 
 /// Appends bytes to a buffer; asks its owner for a larger one when it is full.
 /// Called by: one thread; parent for arguments, worker for results.
 class Writer {
+    using Nesting = detail::codec::Nesting;
+    using Visibility = detail::codec::Visibility;
+    using VisibilityOf = detail::codec::VisibilityOf;
+
 public:
     /// Effects: makes a buffer of at least `need` bytes that starts with the first `used` bytes of `current`. Throws
     /// when it cannot.
     using Grow = std::span<std::byte> (*)(void* owner, std::span<std::byte> current, std::size_t used,
                                           std::size_t need);
 
-    Writer(std::span<std::byte> buffer, Grow grow, void* owner, PlaceOf where = place_unknown) noexcept
+    Writer(std::span<std::byte> buffer, Grow grow, void* owner,
+           VisibilityOf where = detail::codec::visibility_unknown) noexcept
         : buffer_(buffer),
-          checked_(std::min(buffer.size(), Nesting::bytes_between_checks)),
+          checked_(Nesting::bytes_to_check(buffer.size())),
           grow_(grow),
           owner_(owner),
-          place_of_(where) {}
+          visibility_of_(where) {}
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
@@ -65,12 +75,9 @@ public:
 
     /// Effects: makes room for `more` bytes in one step. Out of line, so that claim() is in line, and a copy of a few
     /// bytes is one instruction.
-    [[gnu::noinline]] void reserve(std::size_t more) {
-        if (more > SIZE_MAX - used_) { throw CodecError("procpool: a value is too large to travel"); }
-        if (more > buffer_.size() - used_) { buffer_ = grow_(owner_, buffer_, used_, used_ + more); }
-    }
+    void reserve(std::size_t more);
 
-    [[nodiscard]] Place place_of(const void* address) const { return place_of_(address); }
+    [[nodiscard]] Visibility visibility_of(const void* address) const { return visibility_of_(address); }
 
     /// Bytes written so far; rewind() forgets those behind `size`.
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
@@ -79,11 +86,7 @@ public:
     [[nodiscard]] std::span<std::byte> buffer() const noexcept { return buffer_; }
 
 private:
-    [[gnu::noinline, gnu::cold]] void go_on(std::size_t count) {
-        nesting_.check();
-        reserve(count);
-        checked_ = used_ + count + std::min(buffer_.size() - used_ - count, Nesting::bytes_between_checks);
-    }
+    [[gnu::cold]] void go_on(std::size_t count);
 
     std::span<std::byte> buffer_;
     std::size_t used_ = 0;
@@ -91,23 +94,28 @@ private:
     Nesting nesting_;
     Grow grow_;
     void* owner_;
-    PlaceOf place_of_;
+    VisibilityOf visibility_of_;
 };
 
 /// Takes bytes from a buffer in the order they were written, and never reads past its end.
 class Reader {
+    using Nesting = detail::codec::Nesting;
+    using Visibility = detail::codec::Visibility;
+    using VisibilityOf = detail::codec::VisibilityOf;
+
 public:
-    /// where: what an address in the bytes is to this process; only `shared` ones are accepted. The parent asks it of
-    /// addresses that come from workers, which may have been overwritten; workers believe those of their parent.
-    explicit Reader(std::span<const std::byte> bytes, PlaceOf where = place_in_this_process) noexcept
+    /// where: the meaning of an address in the bytes for this process; only `shared` ones are accepted. The parent asks
+    /// it of addresses that come from workers, which may have been overwritten; workers believe those of their parent.
+    explicit Reader(std::span<const std::byte> bytes,
+                    VisibilityOf where = detail::codec::visibility_in_this_process) noexcept
         : at_(bytes.data()),
-          checked_(at_ + std::min(bytes.size(), Nesting::bytes_between_checks)),
+          checked_(at_ + Nesting::bytes_to_check(bytes.size())),
           end_(at_ + bytes.size()),
-          place_of_(where) {}
+          visibility_of_(where) {}
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
     ~Reader() {
-        while (kept_) { kept_ = std::move(kept_->before); }
+        if (kept_ != nullptr) [[unlikely]] { release(kept_); }
     }
 
     /// Returns: the next `count` bytes, unaligned, valid as long as the buffer.
@@ -130,37 +138,35 @@ public:
     /// Throws: as take().
     [[nodiscard]] Reader take_part(std::size_t count) {
         const std::byte* const from = take(count);
-        return Reader(std::span{from, count}, place_of_, nesting_);
+        return Reader(std::span{from, count}, visibility_of_, nesting_);
     }
 
     [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
-    [[nodiscard]] Place place_of(const void* address) const { return place_of_(address); }
+    [[nodiscard]] Visibility visibility_of(const void* address) const { return visibility_of_(address); }
 
     /// Effects: keeps `value` until the reader goes, for views that a task gets of what was decoded.
     template <class T>
     T& keep(T value) {
-        auto owned = std::make_unique<KeptValue<T>>(std::move(kept_), std::move(value));
-        T& kept = owned->value;
-        kept_ = std::move(owned);
-        return kept;
+        auto* const owned =
+            new KeptValue<T>{{kept_, [](Kept* self) { delete static_cast<KeptValue<T>*>(self); }}, std::move(value)};
+        kept_ = owned;
+        return owned->value;
     }
 
 private:
     struct Kept {
-        std::unique_ptr<Kept> before;
-        explicit Kept(std::unique_ptr<Kept> last) noexcept : before(std::move(last)) {}
-        Kept(const Kept&) = delete;
-        Kept& operator=(const Kept&) = delete;
-        virtual ~Kept() = default;
+        Kept* before;
+        void (*destroy)(Kept* self);
     };
     template <class T>
-    struct KeptValue final : Kept {
+    struct KeptValue : Kept {
         T value;
-        KeptValue(std::unique_ptr<Kept> last, T&& kept) : Kept(std::move(last)), value(std::move(kept)) {}
     };
+    [[gnu::cold]] static void release(Kept* last) noexcept;
 
-    Reader(std::span<const std::byte> bytes, PlaceOf where, const Nesting& nesting) noexcept : Reader(bytes, where) {
+    Reader(std::span<const std::byte> bytes, VisibilityOf where, const Nesting& nesting) noexcept
+        : Reader(bytes, where) {
         nesting_ = nesting;
     }
 
@@ -169,20 +175,28 @@ private:
         Nesting nesting;
     };
     /// Takes and returns values, so that a reader of little need not be in memory.
-    [[nodiscard, gnu::noinline, gnu::cold]] static Checked go_on(std::size_t count, const std::byte* at,
-                                                                 const std::byte* end, Nesting nesting) {
-        const auto remaining = static_cast<std::size_t>(end - at);
-        if (count > remaining) { throw CodecError("procpool: the bytes of a value end too early"); }
-        nesting.check();
-        return {at + count + std::min(remaining - count, Nesting::bytes_between_checks), nesting};
-    }
+    [[nodiscard, gnu::cold]] static Checked go_on(std::size_t count, const std::byte* at, const std::byte* end,
+                                                  Nesting nesting);
 
     const std::byte* at_;
     const std::byte* checked_;  // as far as take() goes without a check of nesting_; at most end_
     const std::byte* end_;
     Nesting nesting_;
-    PlaceOf place_of_;
-    std::unique_ptr<Kept> kept_;  // the last one; most readers keep nothing
+    VisibilityOf visibility_of_;
+    Kept* kept_ = nullptr;  // the last one; most readers keep nothing
 };
 
 }  // namespace procpool
+
+// TEMPORARY: for rooms that do not say detail::codec:: yet.
+namespace procpool::inline v0 {
+using namespace detail::codec;
+using Place = detail::codec::Visibility;
+using PlaceOf = detail::codec::VisibilityOf;
+inline constexpr PlaceOf place_in_this_process = &detail::codec::visibility_in_this_process;
+}  // namespace procpool
+// END OF TEMPORARY
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/bytes.ipp>
+#endif

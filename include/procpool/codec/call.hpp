@@ -2,14 +2,15 @@
 #pragma once
 
 /// \file
-/// A call, f(args...), as it is made in another process: what it is made with, what comes of it, and its bytes.
+/// A call, f(args...), as it is made in another process: its arguments, its result, and their bytes.
 
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/refusal.hpp>
 #include <procpool/codec/repeated.hpp>
 #include <procpool/codec/standard.hpp>
-#include <procpool/codec/stored.hpp>
+#include <procpool/codec/wire_type.hpp>
+#include <procpool/core/config.hpp>
 
 #include <cstddef>
 #include <functional>
@@ -18,9 +19,10 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// As what type a result arrives: by value, and text as a string of its own. References to arrays and functions decay.
 template <class T, class Value = std::decay_t<T>>
@@ -29,10 +31,10 @@ struct returned {
 };
 template <class T, class C>
 requires Character<std::remove_const_t<C>>
-struct returned<T, C*> : stored<C*> {
+struct returned<T, C*> : wire_type<C*> {
 };
 template <class T, class C, class Traits>
-struct returned<T, std::basic_string_view<C, Traits>> : stored<std::basic_string_view<C, Traits>> {};
+struct returned<T, std::basic_string_view<C, Traits>> : wire_type<std::basic_string_view<C, Traits>> {};
 
 template <class T>
 inline constexpr bool is_span_v = false;
@@ -47,7 +49,7 @@ inline constexpr bool outlives_reader_v = is_span_v<T> || !holds_view<T>();
 /// How a call reaches its function; the first that compiles is taken.
 enum class CallForm { impossible, direct, with_stop_token, with_pointers, with_pointers_and_stop_token };
 
-/// What a call gives that cannot be made, so that its error is the only one: it converts to anything.
+/// The result of a call that cannot be made. It converts to anything, so that the call's error is the only one.
 struct this_call_is_refused {
     template <class T>
     operator T() const noexcept;
@@ -59,13 +61,13 @@ template <class F, class... Args>
 struct Call {
     template <class Callee>
     static consteval CallForm find_form() {
-        if constexpr (std::is_invocable_v<Callee, passed_t<stored_t<Args>>...>) {
+        if constexpr (std::is_invocable_v<Callee, passed_t<wire_type_t<Args>>...>) {
             return CallForm::direct;
-        } else if constexpr (std::is_invocable_v<Callee, std::stop_token, passed_t<stored_t<Args>>...>) {
+        } else if constexpr (std::is_invocable_v<Callee, std::stop_token, passed_t<wire_type_t<Args>>...>) {
             return CallForm::with_stop_token;
-        } else if constexpr (std::is_invocable_v<Callee, passed_t<stored_as_pointer_t<Args>>...>) {
+        } else if constexpr (std::is_invocable_v<Callee, passed_t<wire_type_as_pointer_t<Args>>...>) {
             return CallForm::with_pointers;
-        } else if constexpr (std::is_invocable_v<Callee, std::stop_token, passed_t<stored_as_pointer_t<Args>>...>) {
+        } else if constexpr (std::is_invocable_v<Callee, std::stop_token, passed_t<wire_type_as_pointer_t<Args>>...>) {
             return CallForm::with_pointers_and_stop_token;
         } else {
             return CallForm::impossible;
@@ -88,7 +90,7 @@ struct Call {
     static constexpr bool as_strings = form == CallForm::direct || form == CallForm::with_stop_token;
 
     using Arguments =
-        std::conditional_t<as_strings, std::tuple<stored_t<Args>...>, std::tuple<stored_as_pointer_t<Args>...>>;
+        std::conditional_t<as_strings, std::tuple<wire_type_t<Args>...>, std::tuple<wire_type_as_pointer_t<Args>...>>;
 
     template <class... Decoded>
     static auto find_result(std::tuple<Decoded...>*) {
@@ -107,11 +109,11 @@ struct Call {
 template <class F, class... Args>
 using call_t = Call<std::decay_t<F>, Args...>;
 
-/// What a call's arguments are decoded as: a std::tuple.
+/// The std::tuple that a call's arguments are decoded as.
 template <class F, class... Args>
 using arguments_t = typename call_t<F, Args...>::Arguments;
 
-/// What a call returns, by value; void included.
+/// The type that a call returns, by value; void included.
 template <class F, class... Args>
 using task_result_t = typename call_t<F, Args...>::Result;
 
@@ -122,7 +124,7 @@ inline constexpr bool takes_stop_token_v = call_t<F, Args...>::takes_stop_token;
 /// The call can be made, and sent, and its result sent back.
 template <class F, class... Args>
 concept TaskCall = Sendable<F> && call_t<F, Args...>::form != CallForm::impossible &&
-                   (Encodable<stored_t<Args>> && ...) &&
+                   (Encodable<wire_type_t<Args>> && ...) &&
                    (std::is_void_v<task_result_t<F, Args...>> ||
                     (Encodable<task_result_t<F, Args...>> && outlives_reader_v<task_result_t<F, Args...>>));
 
@@ -165,11 +167,11 @@ struct not_callable<WrongType<Position, Given, Wanted>, F, Args...> {
 template <template <class...> class NotCallable, class F, class... Args>
 constexpr auto require_call() {
     require_sendable<F>();
-    (require_travels<stored_t<Args>>(), ...);
+    (require_travels<wire_type_t<Args>>(), ...);
     if constexpr (call_t<F, Args...>::form == CallForm::impossible) {
-        if constexpr (may_be_function_v<std::decay_t<F>>) {  // or else it has been told
-            static_cast<void>(sizeof(NotCallable<mistake_t<std::decay_t<F>, passed_t<stored_t<Args>>...>,
-                                                 std::decay_t<F>, passed_t<stored_t<Args>>...>));
+        if constexpr (may_be_function_v<std::decay_t<F>>) {  // or else require_sendable() has said it
+            static_cast<void>(sizeof(NotCallable<mistake_t<std::decay_t<F>, passed_t<wire_type_t<Args>>...>,
+                                                 std::decay_t<F>, passed_t<wire_type_t<Args>>...>));
         }
     } else if constexpr (!std::is_void_v<task_result_t<F, Args...>>) {
         require_travels<task_result_t<F, Args...>>();
@@ -189,14 +191,14 @@ constexpr auto require_task_call() {
 template <class F, class... Args>
 inline constexpr bool is_plain_call_v =
     (callable_kind_v<F> == CallableKind::nothing || callable_kind_v<F> == CallableKind::bytes ||
-     std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>)&&(is_plain_v<stored_t<Args>>&&...);
+     std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>)&&(is_plain_v<wire_type_t<Args>>&&...);
 
 /// Effects: writes the callable, then the arguments. Throws: CodecError, and what Codecs throw.
 template <class F, class... Args>
 void encode_call(Writer& out, const F& f, const Args&... args) {
     require_task_call<F, Args...>();
     encode_callable<std::decay_t<const F>>(out, f);
-    (Codec<stored_t<Args>>::encode(out, store(args)), ...);
+    (Codec<wire_type_t<Args>>::encode(out, to_wire(args)), ...);
 }
 
 template <class... Ts>
@@ -226,16 +228,17 @@ decltype(auto) invoke_call(F& f, arguments_t<F, Args...>& arguments, const std::
         arguments);
 }
 
+[[noreturn]] void refuse_span_of_task(const std::type_info& span);
+
 /// Effects: writes what a task returned. Throws: CodecError, also when it is a span of memory that ends with the task.
 template <class Result, class Value>
 void encode_result(Writer& out, const Value& value) {
     if constexpr (is_span_v<Result>) {
-        if (!value.empty() && out.place_of(value.data()) != Place::shared) {
-            throw CodecError("procpool: the task returned a " + type_name<Result>() +
-                             " of memory that ends with it: return a std::vector");
+        if (!value.empty() && out.visibility_of(value.data()) != Visibility::shared) {
+            refuse_span_of_task(typeid(Result));
         }
     }
-    Codec<Result>::encode(out, store(value));
+    Codec<Result>::encode(out, to_wire(value));
 }
 
 /// Effects: decodes what encode_call() wrote, calls it, and encodes the result to `out` while the arguments live, which
@@ -253,4 +256,8 @@ void run_call(Reader& in, Writer& out, const std::stop_token& stop = {}) {
     }
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/call.ipp>
+#endif

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What can be called in another process: pointers to code, closures that are nothing but bytes, and function objects
-/// that are encodable. A closure's bytes are searched for addresses that mean nothing to the receiver.
+/// Callables that travel to another process: pointers to code, closures that are nothing but bytes, and function
+/// objects that are encodable. A closure's bytes are searched for addresses that mean nothing to the receiver.
 
 #include <procpool/codec/address.hpp>
 #include <procpool/codec/captured.hpp>
@@ -11,7 +11,7 @@
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/plain.hpp>
 #include <procpool/codec/refusal.hpp>
-#include <procpool/core/type_name.hpp>
+#include <procpool/core/config.hpp>
 #include <procpool/core/type_text.hpp>
 
 #include <cstddef>
@@ -19,9 +19,10 @@
 #include <functional>
 #include <memory>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// A callable that is not searched: what it refers to is, in the worker, the memory as it was when the pool was built
 /// or last reforked.
@@ -46,20 +47,28 @@ inline constinit bool snapshots_are_used = false;
 template <class F>
 inline const bool uses_snapshot = (snapshots_are_used = true);  // while the program, or its library, is loaded
 
+}  // namespace procpool::detail::codec
+
+namespace procpool::inline v0 {
+
 /// Returns: f, allowed to refer to memory that workers have only a copy of: right for tables that were loaded before
 /// the pool was built, wrong for what changes after that, or lies on the stack of a function that has returned. Memory
 /// that is certain to be newer than the workers is refused when the task is submitted; memory that was freed before
-/// they were forked, and is used again, cannot be told from what it was.
+/// they were forked, and is used again, cannot be distinguished from what it was.
 template <class F>
 [[nodiscard]] auto snapshot(F&& f) {
     using Function = std::decay_t<F>;
     static_assert(
-        CopiedAsBytes<Function>,
+        detail::codec::CopiedAsBytes<Function>,
         "procpool: snapshot() takes closures that capture references, pointers and trivially copyable values only: "
         "capture strings and containers by reference, or pass them as arguments");
-    static_cast<void>(&uses_snapshot<Function>);
-    return Snapshot<Function>(std::forward<F>(f));
+    static_cast<void>(&detail::codec::uses_snapshot<Function>);
+    return detail::codec::Snapshot<Function>(std::forward<F>(f));
 }
+
+}  // namespace procpool
+
+namespace procpool::inline v0::detail::codec {
 
 template <class F>
 inline constexpr bool is_snapshot_v = false;
@@ -159,17 +168,15 @@ constexpr auto require_sendable() {
         static_cast<void>(sizeof(not_a_function<Function>));
     } else if constexpr (!Sendable<F>) {
         if constexpr (Visitable<Function>) {
-            require_travels<Function>();  // tells which member
+            require_travels<Function>();  // says which member
         } else {
             static_cast<void>(sizeof(not_sendable<Function>));
         }
     }
 }
 
-/// What a refusal adds where numbers and addresses look alike.
-inline constexpr const char* if_it_is_a_number =
-    "; or, if it is a number that only looks like such an address, pass it as an argument or through "
-    "procpool::bind_front()";
+[[noreturn]] void refuse_captures(const std::type_info& function);
+[[noreturn]] void refuse_snapshot(const std::type_info& function);
 
 /// Returns: whether one of f's members may be an address of which `is_wrong` holds.
 template <class F, class Is>
@@ -186,14 +193,13 @@ template <class F, class Is>
 
 /// Throws: CodecError when a word within `f` is an address on this process's stack or heap: something captured by
 /// reference, or `this`. Nothing is looked at in an F that holds no address. In others, a number that happens to be
-/// such an address is taken for one, unless numbers_are_told_apart. `place_of` is a PlaceOf, or something like it.
+/// such an address is taken for one, unless numbers_are_told_apart. `visibility_of` is a VisibilityOf, or something
+/// like it.
 template <class F, class Where>
-void check_captures([[maybe_unused]] const F& f, [[maybe_unused]] const Where& place_of) {
+void check_captures([[maybe_unused]] const F& f, [[maybe_unused]] const Where& visibility_of) {
     if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F>) {
-        if (may_have_captured(f, [&](const void* word) { return place_of(word) == Place::private_; })) {
-            throw CodecError("procpool: " + type_name<F>() +
-                             " captured a reference or pointer to memory that only this process has: " + ways_out +
-                             (numbers_are_told_apart ? "" : if_it_is_a_number));
+        if (may_have_captured(f, [&](const void* word) { return visibility_of(word) == Visibility::this_process; })) {
+            refuse_captures(typeid(F));
         }
     }
 }
@@ -201,12 +207,7 @@ void check_captures([[maybe_unused]] const F& f, [[maybe_unused]] const Where& p
 /// Throws: CodecError when a snapshot refers to memory that is newer than the workers, of which `is_newer` holds.
 template <class F, class Is>
 void check_snapshot(const Snapshot<F>& f, const Is& is_newer) {
-    if (may_have_captured(f, is_newer)) {
-        throw CodecError("procpool: " + type_name<F>() +
-                         ", given to procpool::snapshot(), refers to memory that is newer than the workers: build the "
-                         "pool after that memory "
-                         "has been filled, or call refork() then");
-    }
+    if (may_have_captured(f, is_newer)) { refuse_snapshot(typeid(F)); }
 }
 
 /// F is decayed, and Sendable. Throws: CodecError as check_captures() does.
@@ -215,7 +216,7 @@ void encode_callable(Writer& out, const F& f) {
     require_sendable<F>();
     constexpr CallableKind kind = callable_kind_v<F>;
     if constexpr (kind == CallableKind::bytes) {
-        check_captures(f, [&](const void* address) { return out.place_of(address); });
+        check_captures(f, [&](const void* address) { return out.visibility_of(address); });
         encode_plain(out, f);
     } else if constexpr (kind == CallableKind::pointer || kind == CallableKind::value) {
         Codec<F>::encode(out, f);
@@ -234,7 +235,7 @@ template <class F>
 
 /// As a value, such as an argument or an element of a container.
 template <Searched F>
-struct Codec<F> {
+struct BuiltInCodec<F, StandardKind::other> {
     static constexpr bool by_member = false;
     using parts = TypeList<>;
 
@@ -242,4 +243,8 @@ struct Codec<F> {
     static F decode(Reader& in) { return decode_callable<F>(in); }
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/callable.ipp>
+#endif

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What the compiler knows of the members of a class that cannot be taken apart, such as a closure: whether there may
-/// be an address among them, and whether a certain word is one.
+/// Finds addresses among the members of a class that cannot be taken apart, such as a closure: whether there may be
+/// one, and whether a certain word is one.
 
 #include <procpool/codec/plain.hpp>
 
@@ -22,7 +22,7 @@
 #endif
 #endif
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 template <std::size_t Size>
 struct FilledBytes {
@@ -172,7 +172,7 @@ private:
     bool found_ = false;
 };
 
-/// Whether may_be_captured() tells numbers from addresses.
+/// Whether may_be_captured() distinguishes numbers from addresses.
 inline constexpr bool numbers_are_told_apart = true;
 
 #else
@@ -202,7 +202,7 @@ template <CopiedAsBytes F>
 #endif
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
 
 #undef PROCPOOL_VISITS_MEMBERS
 #undef PROCPOOL_CLEARS_PADDING

@@ -5,7 +5,7 @@
 /// Values that may be there, or be one of several: optional, unique_ptr, variant.
 
 #include <procpool/codec/codec.hpp>
-#include <procpool/core/type_name.hpp>
+#include <procpool/core/config.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -14,12 +14,15 @@
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
-#include <variant>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
+
+[[noreturn]] void refuse_derived(const std::type_info& base, const std::type_info& derived);
+[[noreturn]] void refuse_variant_without_value();
+[[noreturn]] void refuse_bytes_of_variant();
 
 template <class T>
-struct Codec<std::optional<T>> {
+struct BuiltInCodec<std::optional<T>, StandardKind::other> {
     using parts = TypeList<std::remove_cv_t<T>>;
 
     static void encode(Writer& out, const std::optional<T>& value) {
@@ -35,7 +38,7 @@ struct Codec<std::optional<T>> {
 /// Null stays null. Throws: CodecError when it points to an object of a class derived from T, which would arrive cut
 /// down to a T.
 template <class T>
-requires(!std::is_array_v<T> && !std::is_abstract_v<T>) struct Codec<std::unique_ptr<T>> {
+requires(!std::is_array_v<T> && !std::is_abstract_v<T>) struct BuiltInCodec<std::unique_ptr<T>, StandardKind::other> {
     using parts = TypeList<std::remove_cv_t<T>>;
 
     static void encode(Writer& out, const std::unique_ptr<T>& pointer) {
@@ -43,10 +46,7 @@ requires(!std::is_array_v<T> && !std::is_abstract_v<T>) struct Codec<std::unique
         if (!pointer) { return; }
         if constexpr (std::is_polymorphic_v<T>) {
             const T& pointee = *pointer;
-            if (typeid(pointee) != typeid(T)) {
-                throw CodecError("procpool: a unique_ptr<" + type_name<T>() + "> to an object of the derived class " +
-                                 type_name(typeid(pointee)) + " cannot travel");
-            }
+            if (typeid(pointee) != typeid(T)) { refuse_derived(typeid(T), typeid(pointee)); }
         }
         Codec<std::remove_cv_t<T>>::encode(out, *pointer);
     }
@@ -56,31 +56,43 @@ requires(!std::is_array_v<T> && !std::is_abstract_v<T>) struct Codec<std::unique
     }
 };
 
-template <class... Alternatives>
-struct Codec<std::variant<Alternatives...>> {
-    using Variant = std::variant<Alternatives...>;
+template <template <class...> class Variant, class... Alternatives>
+struct BuiltInCodec<Variant<Alternatives...>, StandardKind::variant> {
+    using Value = Variant<Alternatives...>;
     using parts = TypeList<std::remove_cv_t<Alternatives>...>;
 
-    static void encode(Writer& out, const Variant& variant) {
-        if (variant.valueless_by_exception()) { throw CodecError("procpool: a variant without a value cannot travel"); }
+    static void encode(Writer& out, const Value& variant) {
+        if (variant.valueless_by_exception()) { refuse_variant_without_value(); }
         Codec<std::uint32_t>::encode(out, static_cast<std::uint32_t>(variant.index()));
-        std::visit([&](const auto& value) { Codec<std::remove_cvref_t<decltype(value)>>::encode(out, value); },
-                   variant);
+        encode_alternative(out, variant, std::index_sequence_for<Alternatives...>{});
     }
-    static Variant decode(Reader& in) { return decode_alternative<0>(in, Codec<std::uint32_t>::decode(in)); }
+    static Value decode(Reader& in) {
+        return decode_alternative<0, Alternatives...>(in, Codec<std::uint32_t>::decode(in));
+    }
 
 private:
+    template <std::size_t... Indexes>
+    static void encode_alternative(Writer& out, const Value& variant, std::index_sequence<Indexes...>) {
+        ((variant.index() == Indexes
+              ? Codec<std::remove_cv_t<Alternatives>>::encode(out, *get_if<Indexes>(std::addressof(variant)))
+              : void()),
+         ...);
+    }
     template <std::size_t Index>
-    static Variant decode_alternative(Reader& in, std::uint32_t index) {
-        if constexpr (Index == sizeof...(Alternatives)) {
-            throw CodecError("procpool: the bytes of a variant name no alternative of it");
-        } else if (index == Index) {
-            using Alternative = std::remove_cv_t<std::variant_alternative_t<Index, Variant>>;
-            return Variant(std::in_place_index<Index>, Codec<Alternative>::decode(in));
-        } else {
-            return decode_alternative<Index + 1>(in, index);
+    [[noreturn]] static Value decode_alternative(Reader&, std::uint32_t) {
+        refuse_bytes_of_variant();
+    }
+    template <std::size_t Index, class Alternative, class... Others>
+    static Value decode_alternative(Reader& in, std::uint32_t index) {
+        if (index == Index) {
+            return Value(std::in_place_index<Index>, Codec<std::remove_cv_t<Alternative>>::decode(in));
         }
+        return decode_alternative<Index + 1, Others...>(in, index);
     }
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/choice.ipp>
+#endif

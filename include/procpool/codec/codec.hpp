@@ -6,17 +6,19 @@
 
 #include <procpool/codec/aggregate.hpp>
 #include <procpool/codec/archive.hpp>
+#include <procpool/codec/built_in.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/plain.hpp>
 #include <procpool/codec/values.hpp>
+#include <procpool/core/config.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
-/// A union that nobody can look into, but too small for a pointer.
+/// A union, which cannot be looked into, but too small for a pointer.
 template <class T>
 inline constexpr bool is_small_union_v = std::is_union_v<T> && sizeof(T) < sizeof(void*);
 
@@ -61,9 +63,6 @@ consteval bool looks_plain() {
     }
 }
 
-/// What the Codec of a type that cannot travel names as its parts.
-using Hopeless = TypeList<void>;
-
 template <class... Fields>
 consteval bool any_is_array(TypeList<Fields...>) {
     return (std::is_array_v<Fields> || ...);
@@ -76,9 +75,9 @@ consteval auto parts_of_structure() {
     } else if constexpr (looks_plain<T>()) {
         return TypeList<>{};
     } else if constexpr (RefersElsewhere<T> || !Visitable<T>) {
-        return Hopeless{};
+        return NoEncoding{};
     } else if constexpr (any_is_array(fields_t<T>{}) && !std::is_default_constructible_v<T>) {
-        return Hopeless{};
+        return NoEncoding{};
     } else {
         return fields_t<T>{};
     }
@@ -114,9 +113,23 @@ consteval bool travels() {
     }
 }
 
+}  // namespace procpool::detail::codec
+
+namespace procpool::inline v0 {
+
 /// T, without const and reference, can be turned into bytes and back.
 template <class T>
-concept Encodable = travels<std::remove_cvref_t<T>>();
+concept Encodable = detail::codec::travels<std::remove_cvref_t<T>>();
+
+/// How a T travels. Specialise it for types of your own with encode() and decode() as here; a specialisation comes
+/// before everything else that is known of T. As it stands it takes a T's serialize(), its bytes, or its fields, in
+/// that order, and knows the standard library's types.
+template <class T>
+struct Codec : detail::codec::BuiltInCodec<T> {};
+
+}  // namespace procpool
+
+namespace procpool::inline v0::detail::codec {
 
 template <class T, class... Seen>
 consteval bool holds_view();
@@ -147,7 +160,7 @@ enum class Obstacle {
     refers,        ///< it is an iterator, a view or the like of a pointer
     hidden,        ///< its bytes can be copied, but may hide a pointer
     closure,       ///< what it captured cannot be copied as bytes
-    not_visitable  ///< it is an aggregate whose fields cannot be told
+    not_visitable  ///< it is an aggregate whose fields cannot be found
 };
 
 template <class T>
@@ -209,7 +222,7 @@ struct path {};
 /// A member of an aggregate, counted from 1.
 template <std::size_t number, class T>
 struct member {};
-/// What a container, pair, optional or other Codec has for its parts, counted from 1.
+/// A part of a container, pair, optional or other Codec, counted from 1.
 template <std::size_t number, class T>
 struct part {};
 
@@ -255,11 +268,10 @@ constexpr auto require_encodable() {
     if constexpr (!Encodable<T>) { reject(find_culprit<T, path<T>>()); }
 }
 
-/// How a T travels. Specialise it for types of your own with encode() and decode() as here; a specialisation comes
-/// before everything else that is known of T. As it stands it takes a T's serialize(), its bytes, or its fields, in
-/// that order.
-template <class T>
-struct Codec {
+[[noreturn]] void refuse_bool();
+
+template <class T, StandardKind>
+struct BuiltInCodec {
     static constexpr bool by_member = HasSerialize<T>;
     static constexpr bool plain = looks_plain<T>();
     using parts = decltype(parts_of_structure<T>());
@@ -285,7 +297,7 @@ struct Codec {
             return value;
         } else if constexpr (std::is_same_v<T, bool>) {
             const auto byte = decode_plain<unsigned char>(in);
-            if (byte > 1) { throw CodecError("procpool: the bytes of a bool are neither true nor false"); }
+            if (byte > 1) [[unlikely]] { refuse_bool(); }
             return byte == 1;
         } else if constexpr (plain) {
             return decode_plain<T>(in);
@@ -328,4 +340,8 @@ private:
 #pragma GCC diagnostic pop
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/codec.ipp>
+#endif

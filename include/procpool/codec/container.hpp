@@ -8,26 +8,11 @@
 #include <procpool/codec/length.hpp>
 #include <procpool/codec/product.hpp>
 
-#include <algorithm>
-#include <deque>
-#include <forward_list>
-#include <iterator>
-#include <list>
-#include <map>
-#include <queue>
-#include <set>
-#include <stack>
-#include <type_traits>
-#include <unordered_map>
-#include <unordered_set>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
-namespace procpool::inline v0 {
-
-/// A comparator or hash that is the same wherever it is made.
-template <class T>
-concept Stateless = std::is_empty_v<T> && std::is_default_constructible_v<T>;
+namespace procpool::inline v0::detail::codec {
 
 /// Containers that grow at their end.
 template <class Sequence>
@@ -48,13 +33,11 @@ struct SequenceCodec {
     }
 };
 
-template <class T, class Allocator>
-struct Codec<std::deque<T, Allocator>> : SequenceCodec<std::deque<T, Allocator>> {};
-template <class T, class Allocator>
-struct Codec<std::list<T, Allocator>> : SequenceCodec<std::list<T, Allocator>> {};
+template <class T>
+struct BuiltInCodec<T, StandardKind::sequence> : SequenceCodec<T> {};
 
 template <class T, class Allocator>
-struct Codec<std::vector<T, Allocator>> : SequenceCodec<std::vector<T, Allocator>> {
+struct BuiltInCodec<std::vector<T, Allocator>, StandardKind::other> : SequenceCodec<std::vector<T, Allocator>> {
     using Vector = std::vector<T, Allocator>;
 
     static void encode(Writer& out, const Vector& vector) {
@@ -74,42 +57,45 @@ struct Codec<std::vector<T, Allocator>> : SequenceCodec<std::vector<T, Allocator
 };
 
 template <class Allocator>
-struct Codec<std::vector<bool, Allocator>> {
+struct BuiltInCodec<std::vector<bool, Allocator>, StandardKind::other> {
     using parts = TypeList<>;
 
     static void encode(Writer& out, const std::vector<bool, Allocator>& bits) {
         encode_length(out, bits.size());
         std::byte* const bytes = out.claim(bits.size());
-        std::transform(bits.begin(), bits.end(), bytes, [](bool bit) { return std::byte{bit}; });
+        for (std::size_t i = 0; i != bits.size(); ++i) { bytes[i] = std::byte{bits[i]}; }
     }
     static std::vector<bool, Allocator> decode(Reader& in) {
         const std::size_t count = decode_length(in);
         const std::byte* const bytes = in.take(count);
         std::vector<bool, Allocator> bits(count);
-        std::transform(bytes, bytes + count, bits.begin(), [](std::byte byte) { return byte != std::byte{0}; });
+        for (std::size_t i = 0; i != count; ++i) { bits[i] = bytes[i] != std::byte{0}; }
         return bits;
     }
 };
 
-template <class T, class Allocator>
-struct Codec<std::forward_list<T, Allocator>> {
-    using parts = TypeList<T>;
+template <class List>
+struct BuiltInCodec<List, StandardKind::forward_list> {
+    using Element = typename List::value_type;
+    using parts = TypeList<Element>;
 
-    static void encode(Writer& out, const std::forward_list<T, Allocator>& list) {
-        encode_elements(out, static_cast<std::size_t>(std::distance(list.begin(), list.end())), list);
+    static void encode(Writer& out, const List& list) {
+        std::size_t count = 0;
+        for (auto element = list.begin(); element != list.end(); ++element) { ++count; }
+        encode_elements(out, count, list);
     }
-    static std::forward_list<T, Allocator> decode(Reader& in) {
-        std::forward_list<T, Allocator> list;
+    static List decode(Reader& in) {
+        List list;
         auto last = list.before_begin();
         const auto prepare = [](std::size_t) {};
-        decode_elements(in, prepare, [&] { last = list.insert_after(last, Codec<T>::decode(in)); });
+        decode_elements(in, prepare, [&] { last = list.insert_after(last, Codec<Element>::decode(in)); });
         return list;
     }
 };
 
-/// Containers of keys. What was sorted arrives sorted, so that each key goes to the end at once.
+/// Containers of keys. Sorted keys arrive sorted, so each goes to the end in constant time.
 template <class Set>
-struct SetCodec {
+struct BuiltInCodec<Set, StandardKind::set> {
     using Key = typename Set::key_type;
     using parts = TypeList<Key>;
 
@@ -126,7 +112,7 @@ struct SetCodec {
 
 /// Containers of keys and what belongs to them.
 template <class Map>
-struct MapCodec {
+struct BuiltInCodec<Map, StandardKind::map> {
     using Key = typename Map::key_type;
     using Mapped = typename Map::mapped_type;
     using parts = TypeList<Key, Mapped>;
@@ -147,28 +133,9 @@ struct MapCodec {
     }
 };
 
-template <class K, Stateless Less, class A>
-struct Codec<std::set<K, Less, A>> : SetCodec<std::set<K, Less, A>> {};
-template <class K, Stateless Less, class A>
-struct Codec<std::multiset<K, Less, A>> : SetCodec<std::multiset<K, Less, A>> {};
-template <class K, Stateless Hash, Stateless Equal, class A>
-struct Codec<std::unordered_set<K, Hash, Equal, A>> : SetCodec<std::unordered_set<K, Hash, Equal, A>> {};
-template <class K, Stateless Hash, Stateless Equal, class A>
-struct Codec<std::unordered_multiset<K, Hash, Equal, A>> : SetCodec<std::unordered_multiset<K, Hash, Equal, A>> {};
-
-template <class K, class T, Stateless Less, class A>
-struct Codec<std::map<K, T, Less, A>> : MapCodec<std::map<K, T, Less, A>> {};
-template <class K, class T, Stateless Less, class A>
-struct Codec<std::multimap<K, T, Less, A>> : MapCodec<std::multimap<K, T, Less, A>> {};
-template <class K, class T, Stateless Hash, Stateless Equal, class A>
-struct Codec<std::unordered_map<K, T, Hash, Equal, A>> : MapCodec<std::unordered_map<K, T, Hash, Equal, A>> {};
-template <class K, class T, Stateless Hash, Stateless Equal, class A>
-struct Codec<std::unordered_multimap<K, T, Hash, Equal, A>> : MapCodec<std::unordered_multimap<K, T, Hash, Equal, A>> {
-};
-
 /// Adaptors travel as the container within, which is protected: a heap stays the heap it is.
 template <class Adaptor>
-struct AdaptorCodec {
+struct BuiltInCodec<Adaptor, StandardKind::adaptor> {
     using Container = typename Adaptor::container_type;
     using parts = TypeList<Container>;
 
@@ -187,11 +154,4 @@ private:
     };
 };
 
-template <class T, class Container>
-struct Codec<std::stack<T, Container>> : AdaptorCodec<std::stack<T, Container>> {};
-template <class T, class Container>
-struct Codec<std::queue<T, Container>> : AdaptorCodec<std::queue<T, Container>> {};
-template <class T, class Container, Stateless Less>
-struct Codec<std::priority_queue<T, Container, Less>> : AdaptorCodec<std::priority_queue<T, Container, Less>> {};
-
-}  // namespace procpool
+}  // namespace procpool::detail::codec

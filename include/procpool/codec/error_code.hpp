@@ -9,7 +9,7 @@
 
 #include <system_error>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// Code: std::error_code or std::error_condition.
 template <class Code>
@@ -27,8 +27,8 @@ struct ErrorCodeCodec {
 };
 
 template <>
-struct Codec<std::error_code> : ErrorCodeCodec<std::error_code> {};
+struct BuiltInCodec<std::error_code, StandardKind::other> : ErrorCodeCodec<std::error_code> {};
 template <>
-struct Codec<std::error_condition> : ErrorCodeCodec<std::error_condition> {};
+struct BuiltInCodec<std::error_condition, StandardKind::other> : ErrorCodeCodec<std::error_condition> {};
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

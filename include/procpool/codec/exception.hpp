@@ -4,218 +4,38 @@
 /// \file
 /// encode_exception(), decode_exception(), copy_exception(): whatever a task threw, and the exceptions nested in it.
 
+#include <procpool/codec/bytes.hpp>
 #include <procpool/codec/exception_type.hpp>
-#include <procpool/codec/standard_exceptions.hpp>
-#include <procpool/core/type_name.hpp>
+#include <procpool/core/config.hpp>
 
-#include <cxxabi.h>
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
-#include <ios>
-#include <span>
 #include <string>
-#include <string_view>
-#include <type_traits>
-#include <typeinfo>
-#include <vector>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// Exceptions nested more deeply than this arrive without those further in.
 inline constexpr std::size_t deepest_nesting = 1000;
 
-/// Stack that destroying an exception takes before it destroys the one nested in it, with much to spare.
-inline constexpr std::size_t frame_of_nested_exception = 500;
-
-/// The number that announces a registered type's name.
-inline constexpr std::uint8_t registered_type = 255;
-static_assert(standard_exceptions.size() < registered_type);
-
-/// Returns: the type of what was thrown.
-[[nodiscard]] inline const std::type_info& type_of(const std::exception_ptr& thrown) {
-    try {
-        std::rethrow_exception(thrown);
-    } catch (...) { return *abi::__cxa_current_exception_type(); }
-}
-
-/// Returns: the name of the type that the thrower wrote, without the classes of libraries, ours included, that derive
-/// from it.
-[[nodiscard]] inline std::string name_as_thrown(const std::type_info& type) {
-    std::string name = type_name(type);
-    for (const std::string_view wrapper :
-         {"std::_Nested_exception<", "std::__nested<", "std::__1::__nested<", "procpool::Reworded<"}) {
-        if (name.starts_with(wrapper) && name.ends_with('>')) {
-            name = name.substr(wrapper.size(), name.size() - wrapper.size() - 1);
-            if (name.ends_with(' ')) { name.pop_back(); }
-        }
-    }
-    return name == "std::__ios_failure" ? type_name<std::ios_base::failure>() : name;
-}
-
-/// A type's place in one of the two lists, or nothing.
-struct FoundType {
-    const ExceptionType* how = nullptr;
-    bool registered = false;
-};
-
-template <class IsIt>
-[[nodiscard]] FoundType find_exception_type(const IsIt& is_it) {
-    if (const ExceptionType* how = find_registered(is_it)) { return {how, true}; }
-    for (const ExceptionType& how : standard_exceptions) {
-        if (is_it(*how.type)) { return {&how, false}; }
-    }
-    return {};
-}
-
-[[nodiscard]] inline FoundType find_exception_type(const std::type_info& type) {
-    const FoundType found = find_exception_type([&](const std::type_info& other) { return same_type(type, other); });
-    if (found.how != nullptr) { return found; }
-    const std::string name = name_as_thrown(type);
-    if (name == type_name(type)) { return {}; }
-    return find_exception_type([&](const std::type_info& other) { return type_name(other) == name; });
-}
-
-[[nodiscard]] inline std::string thrown_text(const std::string& text) { return text; }
-[[nodiscard]] inline std::string thrown_text(const char* text) { return text == nullptr ? "null" : text; }
-[[nodiscard]] inline std::string thrown_text(bool value) { return value ? "true" : "false"; }
-[[nodiscard]] inline std::string thrown_text(char value) { return {value}; }
-template <class Number>
-requires std::is_arithmetic_v<Number>
-[[nodiscard]] std::string thrown_text(Number value) { return std::to_string(value); }
-
-/// Effects: appends the value to `text` if its type is among Ts. Compares types, since a handler of pointers catches
-/// nullptr too.
-template <class... Ts>
-[[gnu::cold]] void append_value(std::string& text, const std::exception_ptr& thrown, const std::type_info& type) {
-    const auto append_as = [&]<class T>(std::type_identity<T>) {
-        if (same_type(type, typeid(T))) {
-            with_exception<T>(thrown, [&](const T& value) { text += ": " + thrown_text(value); });
-        }
-    };
-    (append_as(std::type_identity<Ts>{}), ...);
-}
-
-/// Returns: what a RemoteError says of something thrown that does not come back as itself.
-[[nodiscard]] inline std::string text_of(const std::exception_ptr& thrown, const std::type_info& type) {
-    try {
-        std::rethrow_exception(thrown);
-    } catch (const std::exception& e) { return thrown_text(e.what()); } catch (...) {
-        std::string text = "procpool: the task threw an object of type " + type_name(type);
-        append_value<int, unsigned, long, unsigned long, long long, unsigned long long, float, double, bool, char,
-                     const char*, char*, std::string>(text, thrown, type);
-        return text;
-    }
-}
-
-[[nodiscard]] inline std::exception_ptr nested_in(const std::exception_ptr& thrown) {
-    try {
-        std::rethrow_exception(thrown);
-    } catch (const std::nested_exception& e) { return e.nested_ptr(); } catch (...) {
-        return nullptr;
-    }
-}
-
-/// Effects: writes `thrown` without what is nested in it.
-inline void encode_thrown(Writer& out, const std::exception_ptr& thrown) {
-    const std::type_info& type = type_of(thrown);
-    const FoundType found = find_exception_type(type);
-    if (found.how == nullptr) {
-        encode_thrown(out, std::make_exception_ptr(RemoteError(name_as_thrown(type), text_of(thrown, type))));
-    } else if (found.registered) {
-        Codec<std::uint8_t>::encode(out, registered_type);
-        Codec<std::string>::encode(out, found.how->type->name());
-        found.how->encode(out, thrown);
-    } else {
-        Codec<std::uint8_t>::encode(out, static_cast<std::uint8_t>(found.how - standard_exceptions.data()));
-        found.how->encode(out, thrown);
-    }
-}
-
-/// Effects: writes how many exceptions are nested in `thrown`, a byte each, then the innermost one first, `thrown`
-/// last.
-inline void encode_chain(Writer& out, const std::exception_ptr& thrown) {
-    std::vector<std::exception_ptr> chain{thrown};
-    while (chain.size() <= deepest_nesting) {
-        std::exception_ptr nested = nested_in(chain.back());
-        if (nested == nullptr) { break; }
-        Codec<bool>::encode(out, true);
-        chain.push_back(std::move(nested));
-    }
-    Codec<bool>::encode(out, false);
-    for (; !chain.empty(); chain.pop_back()) { encode_thrown(out, chain.back()); }
-}
-
-/// Returns: one exception of a chain, with `nested` inside.
-[[nodiscard]] inline std::exception_ptr decode_thrown(Reader& in, const std::exception_ptr& nested) {
-    const auto number = Codec<std::uint8_t>::decode(in);
-    if (number < standard_exceptions.size()) { return decode_as(standard_exceptions[number], in, nested); }
-    if (number != registered_type) { throw CodecError("procpool: the bytes of an exception name no type"); }
-    const auto name = Codec<std::string>::decode(in);
-    const ExceptionType* const how = find_registered([&](const std::type_info& type) { return name == type.name(); });
-    if (how == nullptr) { throw CodecError("procpool: an exception type is registered in the worker only: " + name); }
-    return decode_as(*how, in, nested);
-}
-
-/// Returns: what encode_chain() wrote, without those so far in that the stack might not suffice for their destructors,
-/// which recur.
-[[nodiscard]] inline std::exception_ptr decode_chain(Reader& in) {
-    std::size_t depth = 0;
-    while (Codec<bool>::decode(in)) {
-        if (++depth > deepest_nesting) { throw CodecError("procpool: the bytes of an exception nest too deeply"); }
-    }
-    const std::size_t kept = depth < 10 ? depth : Nesting::levels_possible(frame_of_nested_exception);
-    std::exception_ptr thrown;
-    for (std::size_t outer = depth + 1; outer-- != 0;) { thrown = decode_thrown(in, outer < kept ? thrown : nullptr); }
-    return thrown;
-}
-
 /// Effects: writes what was thrown, null included, which is a failure like any other. When that does not work, a
 /// RemoteError says why. Throws: only when there is not even room for that.
-inline void encode_exception(Writer& out, const std::exception_ptr& thrown) {
-    const std::size_t start = out.size();
-    const auto encode_instead = [&](const std::string& name, const std::string& text) {
-        out.rewind(start);
-        encode_chain(out, std::make_exception_ptr(RemoteError(name, text)));
-    };
-    if (thrown == nullptr) {
-        encode_instead("std::exception_ptr", "procpool: the task ended with a null std::exception_ptr");
-        return;
-    }
-    try {
-        encode_chain(out, thrown);
-    } catch (const std::exception& e) {
-        encode_instead(name_as_thrown(type_of(thrown)),
-                       std::string("procpool: what the task threw could not be encoded: ") + e.what());
-    } catch (...) {
-        encode_instead(name_as_thrown(type_of(thrown)), "procpool: what the task threw could not be encoded");
-    }
-}
+void encode_exception(Writer& out, const std::exception_ptr& thrown);
 
 /// Returns: what encode_exception() wrote, never null; a CodecError when that cannot be had.
-[[nodiscard]] inline std::exception_ptr decode_exception(Reader& in) {
-    const std::string problem = "procpool: what the task threw could not be decoded";
-    try {
-        return decode_chain(in);
-    } catch (const CodecError&) { return std::current_exception(); } catch (const std::exception& e) {
-        return std::make_exception_ptr(CodecError(problem + ": " + e.what()));
-    } catch (...) { return std::make_exception_ptr(CodecError(problem)); }
-}
+[[nodiscard]] std::exception_ptr decode_exception(Reader& in);
 
 /// Returns: another object that says the same, as far as it travels: what several threads rethrow they should not
 /// share.
-[[nodiscard]] inline std::exception_ptr copy_exception(const std::exception_ptr& thrown) {
-    std::vector<std::byte> bytes;
-    const auto grow = [](void* self, std::span<std::byte>, std::size_t, std::size_t need) {
-        auto& all = *static_cast<std::vector<std::byte>*>(self);
-        all.resize(std::max(need, 2 * all.size()));
-        return std::span{all};
-    };
-    Writer out{bytes, grow, &bytes};
-    encode_exception(out, thrown);
-    Reader in{std::span<const std::byte>{bytes}.first(out.size())};
-    return decode_exception(in);
-}
+[[nodiscard]] std::exception_ptr copy_exception(const std::exception_ptr& thrown);
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
+
+// TEMPORARY: for rooms that do not say detail::codec:: yet.
+namespace procpool::inline v0 {
+using namespace detail::codec;
+}
+// END OF TEMPORARY
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/exception.ipp>
+#endif

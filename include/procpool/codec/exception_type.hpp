@@ -5,10 +5,10 @@
 /// ExceptionType: how exceptions of one type travel; and the list of those that users registered.
 
 #include <procpool/codec/text.hpp>
+#include <procpool/core/config.hpp>
 
 #include <atomic>
 #include <concepts>
-#include <cstring>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -16,7 +16,7 @@
 #include <typeinfo>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 struct ExceptionType {
     const std::type_info* type;
@@ -28,10 +28,8 @@ struct ExceptionType {
     void (*raise)(Reader& in, bool nested, bool& decoded);
 };
 
-/// Two images of a program may have a type_info each for one type.
-[[nodiscard]] inline bool same_type(const std::type_info& a, const std::type_info& b) noexcept {
-    return a == b || std::strcmp(a.name(), b.name()) == 0;
-}
+/// Whether both are of one type: two images of a program may have a type_info each for it.
+[[nodiscard]] bool same_type(const std::type_info& a, const std::type_info& b) noexcept;
 
 /// Calls use(e) with what is in `thrown`. Requires: that is an E.
 template <class E, class Use>
@@ -53,20 +51,7 @@ template <class E>
 }
 
 /// Returns: the exception that was encoded, with `nested` inside unless that is null. Throws: what decoding throws.
-[[nodiscard]] inline std::exception_ptr decode_as(const ExceptionType& how, Reader& in,
-                                                  const std::exception_ptr& nested) {
-    bool decoded = false;
-    try {
-        if (nested == nullptr) { how.raise(in, false, decoded); }
-        try {
-            std::rethrow_exception(nested);
-        } catch (...) { how.raise(in, true, decoded); }  // it takes what is handled now
-    } catch (...) {
-        if (!decoded) { throw; }
-        return std::current_exception();
-    }
-    return nullptr;  // never: raise() throws
-}
+[[nodiscard]] std::exception_ptr decode_as(const ExceptionType& how, Reader& in, const std::exception_ptr& nested);
 
 /// Effects: makes `text` what e.what() says, whatever the constructor of E made of it, where E lets its base be
 /// assigned to.
@@ -121,24 +106,8 @@ concept MadeFromText = std::constructible_from<E, const std::string&> && require
 template <class E, class Via>
 inline constinit RegisteredException registration{ExceptionTypeOf<E, Via>::value};
 
-/// Effects: exceptions of exactly the type E come back from tasks as themselves: by Codec<E> if E is Encodable, made
-/// from their what() otherwise. Once is enough, but it must be before the pool is built. Called by: any thread; it
-/// takes no lock.
-template <class E>
-void register_exception() {
-    static_assert(
-        Encodable<E> || MadeFromText<E>,
-        "procpool: this exception type cannot be registered: specialise procpool::Codec<E>, or give it a constructor "
-        "that takes its what() as a std::string");
-    using Via = std::conditional_t<Encodable<E>, Codec<E>, ExceptionCodec<E>>;
-    RegisteredException& entry = registration<E, Via>;
-    if (entry.listed.exchange(true)) { return; }
-    const RegisteredException* first = registered_exceptions.load(std::memory_order_relaxed);
-    do {
-        entry.next = first;
-    } while (!registered_exceptions.compare_exchange_weak(first, &entry, std::memory_order_release,
-                                                          std::memory_order_relaxed));
-}
+/// Effects: puts the type into the list, unless it is there.
+void list_exception(RegisteredException& entry) noexcept;
 
 /// Returns: the first registered type for which is_it(type_info) holds, or null.
 template <class IsIt>
@@ -149,4 +118,25 @@ template <class IsIt>
     return nullptr;
 }
 
+}  // namespace procpool::detail::codec
+
+namespace procpool::inline v0 {
+
+/// Effects: exceptions of exactly the type E come back from tasks as themselves: by Codec<E> if E is Encodable, made
+/// from their what() otherwise. Once is enough, but it must be before the pool is built. Called by: any thread; it
+/// takes no lock.
+template <class E>
+void register_exception() {
+    static_assert(
+        Encodable<E> || detail::codec::MadeFromText<E>,
+        "procpool: this exception type cannot be registered: specialise procpool::Codec<E>, or give it a constructor "
+        "that takes its what() as a std::string");
+    using Via = std::conditional_t<Encodable<E>, Codec<E>, detail::codec::ExceptionCodec<E>>;
+    detail::codec::list_exception(detail::codec::registration<E, Via>);
+}
+
 }  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/exception_type.ipp>
+#endif

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What an aggregate is made of, learned by asking what it can be initialised with: how many fields it has, and whether
+/// The fields of an aggregate, found by trying what it can be initialised with: how many fields it has, and whether
 /// all of them are of a kind. Boost.PFR answers this too, but not for aggregates with C arrays, bit-fields, bases or
 /// anonymous unions.
 
@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// Types in order, without making any value of them.
 template <class... Types>
@@ -55,7 +55,7 @@ struct AnyFieldThat {
 template <std::size_t, class Initialiser>
 using Each = Initialiser;
 
-/// What has initialisers at all; those of bases come before those of fields.
+/// A class that is initialised field by field; those of bases come before those of fields.
 template <class T>
 concept AggregateClass = std::is_class_v<T> && std::is_aggregate_v<T>;
 
@@ -162,4 +162,10 @@ consteval std::size_t count_fields() {
     }
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
+
+// TEMPORARY: for rooms that do not say detail::codec:: yet.
+namespace procpool::inline v0 {
+using namespace detail::codec;
+}
+// END OF TEMPORARY

@@ -5,28 +5,31 @@
 /// How many: lengths that stand in the bytes, and are not believed when those bytes could not hold as much.
 
 #include <procpool/codec/codec.hpp>
+#include <procpool/core/config.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 inline void encode_length(Writer& out, std::size_t length) { encode_plain(out, std::uint64_t{length}); }
+
+[[noreturn]] void refuse_length();
 
 /// Throws: CodecError when `length` things of `size` bytes each cannot follow.
 [[nodiscard]] inline std::size_t decode_length(Reader& in, std::size_t size = 1) {
     const auto length = decode_plain<std::uint64_t>(in);
-    if (length > in.remaining() / size) { throw CodecError("procpool: a length is greater than what follows it"); }
+    if (length > in.remaining() / size) [[unlikely]] { refuse_length(); }
     return static_cast<std::size_t>(length);
 }
 
 /// How many elements of `size` bytes to reserve memory for before any of `length` was seen: more only when the bytes
 /// bear it out.
 [[nodiscard]] inline std::size_t to_reserve(const Reader& in, std::size_t length, std::size_t size) {
-    return std::min(length, in.remaining() / size + 1);
+    const std::size_t most = in.remaining() / size + 1;
+    return length < most ? length : most;
 }
 
 /// Plain elements that lie side by side: their number, then their bytes in one piece.
@@ -80,4 +83,8 @@ void decode_elements(Reader& in, const Prepare& prepare, const Add& add) {
 template <class T>
 inline constexpr bool in_one_piece_v = is_plain_v<T> && !std::is_empty_v<T>;
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/length.ipp>
+#endif

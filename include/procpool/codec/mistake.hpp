@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// mistake_t: why a call cannot be made, as far as the function's type tells.
+/// mistake_t: why a call cannot be made, as far as the function's type shows.
 
 #include <procpool/codec/fields.hpp>
 
@@ -11,13 +11,13 @@
 #include <stop_token>
 #include <type_traits>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// False for all T, but only once they are known: for messages.
 template <class... T>
 inline constexpr bool never = false;
 
-/// The parameters of a function as a TypeList, as far as its type tells; void for a generic lambda and its like.
+/// The parameters of a function as a TypeList, as far as its type shows; void for a generic lambda and its like.
 template <class F>
 struct parameters {
     using type = void;
@@ -133,4 +133,4 @@ struct mistake {
 template <class F, class... Passed>
 using mistake_t = typename mistake<F, Passed...>::type;
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

@@ -2,13 +2,13 @@
 #pragma once
 
 /// \file
-/// What answers a call that is given an overload set or a function template, whose type nobody can deduce.
+/// Overloads that answer a call given an overload set or a function template, whose type cannot be deduced.
 
 #include <procpool/codec/mistake.hpp>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
-// An overload that takes anything is chosen where no other can be. Each compiler then tells something before it looks
+// An overload that takes anything is chosen where no other can be. Each compiler then says something before it looks
 // at the arguments: Clang what the function asserts, GCC that it is deleted, with its signature.
 struct this_name_stands_for_several_functions_or_is_a_template {};
 struct write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one {};
@@ -18,19 +18,19 @@ struct write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one {};
 #define PROCPOOL_REFUSE_OVERLOAD_SET(call)                                                                                                             \
     template <class Nothing = void>                                                                                                                   \
     auto call(...) {                                                                                                                                  \
-        static_assert(never<Nothing>, "procpool: this call needs one function: an overload set or a function template was given (or nothing, or "     \
+        static_assert(::procpool::detail::codec::never<Nothing>, "procpool: this call needs one function: an overload set or a function template was given (or nothing, or "     \
                                       "something in braces): write a lambda that calls it, [](auto&&... args) { return f(args...); }, or say "        \
                                       "which one it is: static_cast<int (*)(int)>(f), f<int>");                                                       \
     }
 #else
 #define PROCPOOL_REFUSE_OVERLOAD_SET(call)                                                                                                             \
-    template <class Mistake = ::procpool::this_name_stands_for_several_functions_or_is_a_template,                                                    \
-              class Remedy = ::procpool::write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one>                                           \
+    template <class Mistake = ::procpool::detail::codec::this_name_stands_for_several_functions_or_is_a_template,                                                    \
+              class Remedy = ::procpool::detail::codec::write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one>                                           \
     void call(...) = delete;
 #endif
 // clang-format on
 
-/// What a pool's calls do with it.
+/// The overloads of a pool's calls.
 class RefusesOverloadSets {
 public:
     PROCPOOL_REFUSE_OVERLOAD_SET(apply)
@@ -49,4 +49,4 @@ public:
     PROCPOOL_REFUSE_OVERLOAD_SET(broadcast)
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

@@ -10,9 +10,8 @@
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
-#include <iterator>
 #include <memory>
-#include <ranges>
+#include <span>  // which needs what iterators and borrowed ranges are, too
 #include <type_traits>
 
 namespace procpool::inline v0 {
@@ -25,12 +24,16 @@ template <class T>
 inline constexpr bool enable_plain = false;
 
 template <class T>
+struct Codec;
+
+}  // namespace procpool
+
+namespace procpool::inline v0::detail::codec {
+
+template <class T>
 inline constexpr bool is_initializer_list_v = false;
 template <class T>
 inline constexpr bool is_initializer_list_v<std::initializer_list<T>> = true;
-
-template <class T>
-struct Codec;
 
 /// Whether the bytes of a T are everything: no pointer, view or reference can be in it, and no Codec or serialize() of
 /// the user's says otherwise.
@@ -114,4 +117,4 @@ template <CopiedAsBytes T>
     }
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// A Product is plain when all its Elements and itself are, and travels element by element otherwise.
 template <class Product, class... Elements>
@@ -42,13 +42,15 @@ struct ProductCodec {
 };
 
 template <class First, class Second>
-struct Codec<std::pair<First, Second>> : ProductCodec<std::pair<First, Second>, First, Second> {};
+struct BuiltInCodec<std::pair<First, Second>, StandardKind::other>
+    : ProductCodec<std::pair<First, Second>, First, Second> {};
 
 template <class... Elements>
-struct Codec<std::tuple<Elements...>> : ProductCodec<std::tuple<Elements...>, Elements...> {};
+struct BuiltInCodec<std::tuple<Elements...>, StandardKind::other> : ProductCodec<std::tuple<Elements...>, Elements...> {
+};
 
 template <class T, std::size_t Count>
-struct Codec<std::array<T, Count>> {
+struct BuiltInCodec<std::array<T, Count>, StandardKind::other> {
     using Array = std::array<T, Count>;
     using parts = TypeList<std::remove_cv_t<T>>;
     static constexpr bool plain = is_plain_v<std::remove_cv_t<T>> && std::is_trivially_copyable_v<Array>;
@@ -80,4 +82,4 @@ private:
     }
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

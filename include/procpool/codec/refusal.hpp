@@ -6,14 +6,14 @@
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/mistake.hpp>
+#include <procpool/codec/standard_kind.hpp>
 #include <procpool/core/type_text.hpp>
 
-#include <any>
 #include <functional>
 #include <memory>
 #include <type_traits>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 struct NothingToSay {};
 
@@ -38,8 +38,8 @@ struct why_refused<std::shared_ptr<T>> {
 template <class T>
 struct why_refused<std::weak_ptr<T>> : why_refused<std::shared_ptr<T>> {};
 
-template <>
-struct why_refused<std::any> {
+template <class T>
+requires(name_in_standard(type_text<T>()) == "any") struct why_refused<T> {
     template <class Type>
     struct check {
         static_assert(never<Type>,
@@ -138,4 +138,4 @@ constexpr auto require_travels() {
     }
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

@@ -6,13 +6,13 @@
 /// common.
 
 #include <procpool/codec/codec.hpp>
-#include <procpool/codec/stored.hpp>
+#include <procpool/codec/wire_type.hpp>
 
 #include <string>
 #include <type_traits>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// Refers to the argument, so that no call can take it away from the next one.
 template <class T>
@@ -32,7 +32,7 @@ inline constexpr bool is_repeated_v<Repeated<T>> = true;
 
 /// It never travels itself: whoever makes it sends the T.
 template <class T>
-struct Codec<Repeated<T>> {
+struct BuiltInCodec<Repeated<T>, StandardKind::other> {
     using parts = TypeList<T>;
 };
 
@@ -61,4 +61,4 @@ struct passed<RepeatedText<C>> {
 template <class T>
 using passed_t = typename passed<T>::type;
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

@@ -32,7 +32,7 @@
 #include <format>
 #endif
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 /// An E that says something its public constructors cannot make it say.
 template <class E>
@@ -50,11 +50,26 @@ inline void encode_what(Writer& out, const std::exception_ptr& thrown) {
     with_exception<std::exception>(thrown, [&](const std::exception& e) { Codec<std::string>::encode(out, e.what()); });
 }
 
+/// Returns: the what() that encode_what() wrote.
+[[nodiscard, gnu::cold, gnu::noinline]] inline std::string decode_what(Reader& in) {
+    return Codec<std::string>::decode(in);
+}
+
+/// Types whose what() is the text that they are made from.
+template <class E>
+struct TextExceptionType {
+    [[gnu::cold]] static void raise(Reader& in, bool nested, bool& decoded) {
+        E e(decode_what(in));
+        raise_decoded(e, nested, decoded);
+    }
+    static constexpr ExceptionType value{&typeid(E), &encode_what, &raise};
+};
+
 /// Types made from nothing. Those that the library words in several ways offer the ways; the closest one comes back.
 template <class E>
 struct WordlessExceptionType {
     [[gnu::cold]] static void raise(Reader& in, bool nested, bool& decoded) {
-        const std::string text = Codec<std::string>::decode(in);
+        const std::string text = decode_what(in);
         E e;
         if constexpr (std::is_same_v<E, std::bad_variant_access>) { e = access_that_says(text); }
         if (text == e.what() && !nested) {
@@ -205,7 +220,7 @@ struct ExceptionCodec<SharedMemoryExhausted> {
 };
 
 template <class E>
-inline constexpr ExceptionType by_text{&typeid(E), &encode_what, &ExceptionTypeOf<E, ExceptionCodec<E>>::raise};
+inline constexpr ExceptionType by_text = TextExceptionType<E>::value;
 template <class E>
 inline constexpr ExceptionType by_codec = ExceptionTypeOf<E, ExceptionCodec<E>>::value;
 template <class E>
@@ -255,4 +270,4 @@ inline constexpr std::array standard_exceptions {
     // clang-format on
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

@@ -6,15 +6,14 @@
 
 #include <procpool/codec/length.hpp>
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 template <class C, class Traits, class Allocator>
 requires is_plain_v<C>
-struct Codec<std::basic_string<C, Traits, Allocator>> {
+struct BuiltInCodec<std::basic_string<C, Traits, Allocator>, StandardKind::other> {
     using Text = std::basic_string<C, Traits, Allocator>;
     using parts = TypeList<>;
 
@@ -25,7 +24,7 @@ struct Codec<std::basic_string<C, Traits, Allocator>> {
 /// Its characters travel. Lifetime: what is decoded views memory of the Reader.
 template <class C, class Traits>
 requires is_plain_v<C>
-struct Codec<std::basic_string_view<C, Traits>> {
+struct BuiltInCodec<std::basic_string_view<C, Traits>, StandardKind::other> {
     using View = std::basic_string_view<C, Traits>;
     using parts = TypeList<>;
     static constexpr bool views_reader = true;
@@ -34,14 +33,13 @@ struct Codec<std::basic_string_view<C, Traits>> {
     static View decode(Reader& in) { return in.keep(Codec<std::basic_string<C, Traits>>::decode(in)); }
 };
 
-template <>
-struct Codec<std::filesystem::path> {
+template <class Path>
+struct BuiltInCodec<Path, StandardKind::path> {
+    using Text = typename Path::string_type;
     using parts = TypeList<>;
 
-    static void encode(Writer& out, const std::filesystem::path& path) {
-        Codec<std::filesystem::path::string_type>::encode(out, path.native());
-    }
-    static std::filesystem::path decode(Reader& in) { return Codec<std::filesystem::path::string_type>::decode(in); }
+    static void encode(Writer& out, const Path& path) { Codec<Text>::encode(out, path.native()); }
+    static Path decode(Reader& in) { return Codec<Text>::decode(in); }
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail::codec

@@ -4,98 +4,73 @@
 /// \file
 /// Classes that are no aggregates, and whose bytes are everything: those of the standard library, and procpool's own.
 
+#include <procpool/codec/built_in.hpp>
 #include <procpool/codec/fields.hpp>
 #include <procpool/codec/plain.hpp>
-#include <procpool/core/exit_status.hpp>
+#include <procpool/codec/standard_kind.hpp>
 #include <procpool/core/type_text.hpp>
 
-#include <bitset>
-#include <chrono>
-#include <compare>
-#include <complex>
-#include <cstddef>
-#include <filesystem>
-#include <ios>
-#include <ranges>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+
+namespace procpool::inline v0::detail::codec {
+
+/// Whether what a StandardValue is a template of is plain.
+template <class T>
+consteval bool has_plain_parts() {
+    if constexpr (requires { typename T::clock; }) {  // std::chrono::time_point
+        return is_plain_v<typename T::duration>;
+    } else if constexpr (requires { typename T::period; }) {  // std::chrono::duration
+        return is_plain_v<typename T::rep>;
+    } else if constexpr (requires { typename T::precision; }) {  // std::chrono::hh_mm_ss
+        return is_plain_v<typename T::precision>;
+    } else if constexpr (requires { typename T::value_type; }) {  // std::complex
+        return is_plain_v<typename T::value_type>;
+    } else if constexpr (requires(const T& position) { position.state(); }) {  // std::fpos
+        return is_plain_v<std::remove_cvref_t<decltype(std::declval<const T&>().state())>>;
+    } else {
+        return true;
+    }
+}
+
+}  // namespace procpool::detail::codec
 
 namespace procpool::inline v0 {
 
+class ExitStatus;
 template <>
 inline constexpr bool enable_plain<ExitStatus> = true;
 
-template <>
-inline constexpr bool enable_plain<std::filesystem::file_status> = true;
 template <class T>
-inline constexpr bool enable_plain<std::complex<T>> = is_plain_v<T>;
-template <std::size_t Size>
-inline constexpr bool enable_plain<std::bitset<Size>> = true;
-template <class State>
-inline constexpr bool enable_plain<std::fpos<State>> = is_plain_v<State>;
-
-template <>
-inline constexpr bool enable_plain<std::partial_ordering> = true;
-template <>
-inline constexpr bool enable_plain<std::weak_ordering> = true;
-template <>
-inline constexpr bool enable_plain<std::strong_ordering> = true;
-
-template <class Number, class Period>
-inline constexpr bool enable_plain<std::chrono::duration<Number, Period>> = is_plain_v<Number>;
-template <class Clock, class Duration>
-inline constexpr bool enable_plain<std::chrono::time_point<Clock, Duration>> = is_plain_v<Duration>;
-template <class Duration>
-inline constexpr bool enable_plain<std::chrono::hh_mm_ss<Duration>> = is_plain_v<Duration>;
-template <>
-inline constexpr bool enable_plain<std::chrono::day> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::month> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::year> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::weekday> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::weekday_indexed> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::weekday_last> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::month_day> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::month_day_last> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::month_weekday> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::month_weekday_last> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::year_month> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::year_month_day> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::year_month_day_last> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::year_month_weekday> = true;
-template <>
-inline constexpr bool enable_plain<std::chrono::year_month_weekday_last> = true;
-
-/// Whether `name` is that of a random number engine or distribution, told by it so that <random> need not be included.
-consteval bool is_of_random(std::string_view name) {
-    const std::string_view stem = name.substr(0, name.find('<'));
-    return stem.starts_with("std::") && (stem.ends_with("_engine") || stem.ends_with("_distribution"));
-}
-template <class T>
-requires(std::is_class_v<T> && !std::is_aggregate_v<T> &&
-         is_of_random(type_text<T>())) inline constexpr bool enable_plain<T> = true;
-
-/// A range of numbers refers to nothing, though its iterators may outlive it.
-template <class First, class Last>
-requires(is_plain_v<First>&& is_plain_v<Last>) struct Codec<std::ranges::iota_view<First, Last>> {
-    using Numbers = std::ranges::iota_view<First, Last>;
-    static constexpr bool plain = true;
-    using parts = TypeList<>;
-
-    static void encode(Writer& out, const Numbers& numbers) { encode_plain(out, numbers); }
-    static Numbers decode(Reader& in) { return decode_plain<Numbers>(in); }
-};
+requires detail::codec::StandardValue<T>
+inline constexpr bool enable_plain<T> = detail::codec::has_plain_parts<T>();
 
 }  // namespace procpool
+
+namespace procpool::inline v0::detail::codec {
+
+template <class Numbers>
+consteval bool are_plain_numbers() {
+    using First = std::remove_cvref_t<decltype(*std::declval<const Numbers&>().begin())>;
+    if constexpr (!is_plain_v<First> || !std::is_trivially_copyable_v<Numbers>) {
+        return false;
+    } else if constexpr (requires(const Numbers& numbers) { numbers.size(); }) {
+        return true;
+    } else {  // no end, or one of the same type
+        return type_text<Numbers>().find("unreachable_sentinel_t") != std::string_view::npos ||
+               std::is_same_v<decltype(std::declval<const Numbers&>().begin()),
+                              decltype(std::declval<const Numbers&>().end())>;
+    }
+}
+
+template <class Numbers>
+struct BuiltInCodec<Numbers, StandardKind::numbers> {
+    static constexpr bool plain = are_plain_numbers<Numbers>();
+    using parts = std::conditional_t<plain, TypeList<>, NoEncoding>;
+
+    static void encode(Writer& out, const Numbers& numbers) requires plain { encode_plain(out, numbers); }
+    static Numbers decode(Reader& in) requires plain { return decode_plain<Numbers>(in); }
+};
+
+}  // namespace procpool::detail::codec

@@ -4,10 +4,12 @@
 /// \file
 /// The two modes of the library, and how its headers and bodies are put together in each.
 ///
-/// x.hpp has what a reader and the compiler of a user's source need: declarations, templates, one-line functions. Bodies
-/// that know no type of the user's stand in x.ipp beside it, marked PROCPOOL_DECL. Header-only mode: x.hpp ends with its
-/// x.ipp. Compiled mode (PROCPOOL_COMPILED, which the target procpool::compiled defines): only procpool/source.hpp
-/// includes the bodies, and one source compiles them for all.
+/// x.hpp has what a reader and the compiler of a user's source need: declarations, templates, one-line functions.
+/// Bodies that know no type of the user's stand in x.ipp beside it, marked PROCPOOL_DECL. Header-only mode: x.hpp ends
+/// with its x.ipp. Compiled mode (PROCPOOL_COMPILED, which the target procpool::compiled defines): only
+/// procpool/source.hpp includes the bodies, and one source compiles them for all.
+
+#include <procpool/core/requirements.hpp>
 
 #if defined(PROCPOOL_SOURCE) && !defined(PROCPOOL_COMPILED)
 #error "procpool: procpool/source.hpp is for the compiled mode: define PROCPOOL_COMPILED for all sources of the program"

@@ -33,9 +33,6 @@ enum class Ending : std::uint8_t {
 
 namespace detail::core {
 
-/// Whether a task that ended so has a result: a value or an exception.
-[[nodiscard]] constexpr bool has_result(Ending ending) noexcept { return ending <= Ending::exception; }
-
 /// Whether a task that ended so may run again, if it has retries left.
 [[nodiscard]] constexpr bool may_retry(Ending ending) noexcept {
     return ending == Ending::died || ending == Ending::timed_out;

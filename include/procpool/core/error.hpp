@@ -104,7 +104,7 @@ class SharedMemoryExhausted : public std::bad_alloc {
 public:
     SharedMemoryExhausted() = default;
     explicit SharedMemoryExhausted(std::uint64_t bytes) noexcept : bytes_(bytes) {}
-    [[nodiscard]] const char* what() const noexcept override;
+    [[nodiscard]] PROCPOOL_DECL const char* what() const noexcept override;
     /// How much was asked for; 0 when unknown.
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 

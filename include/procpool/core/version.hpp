@@ -4,6 +4,8 @@
 /// \file
 /// The library's version; CMakeLists.txt reads it from here.
 
+#include <procpool/core/config.hpp>
+
 #define PROCPOOL_VERSION_MAJOR 0
 #define PROCPOOL_VERSION_MINOR 1
 #define PROCPOOL_VERSION_PATCH 0

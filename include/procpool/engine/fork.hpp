@@ -34,7 +34,7 @@ void prepare_to_fork();
 class ForkCrew final : public client::Crew {
 public:
     /// Effects: forks the supervisor, and returns when it has forked all workers.
-    /// Throws: std::system_error when a process cannot be had; nobody and nothing is left then.
+    /// Throws: std::system_error when a process cannot be had; no process is left then.
     ForkCrew(client::Client& client, worker::Setup setup);
 
     ~ForkCrew() override;
@@ -54,7 +54,7 @@ public:
 private:
     using Supervisor = std::shared_ptr<const os::Child>;
 
-    /// While it lives, nobody asks whether the supervisor has ended.
+    /// While it lives, no thread asks whether the supervisor has ended.
     class Change {
     public:
         explicit Change(ForkCrew& crew) : crew_(crew) { step(); }

@@ -8,6 +8,7 @@
 #include <procpool/client/crew.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/os/process.hpp>
 #include <procpool/os/program_exit.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/task/thread_context.hpp>

@@ -42,10 +42,10 @@ public:
 
     // ---- the callback thread
 
-    bool wait(client::Client& client, client::Ticket ticket, Deadline deadline) override;
-    bool wait(Completion& completion, Deadline deadline) override;
-    bool run_one() override;
-    [[nodiscard]] bool may_run() const noexcept override;
+    PROCPOOL_DECL bool wait(client::Client& client, client::Ticket ticket, Deadline deadline) override;
+    PROCPOOL_DECL bool wait(Completion& completion, Deadline deadline) override;
+    PROCPOOL_DECL bool run_one() override;
+    [[nodiscard]] PROCPOOL_DECL bool may_run() const noexcept override;
     void check_crews() noexcept override { wait_set_.check_crews(); }
     [[nodiscard]] const client::Parkers::Lease& sleeper() const noexcept override { return wait_set_.sleeper(); }
 

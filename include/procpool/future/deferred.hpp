@@ -35,13 +35,13 @@ namespace detail::future {
 class DeferredBase : public Completion {
 public:
     explicit DeferredBase(DeferredHooks hooks);
-    ~DeferredBase() override;
+    PROCPOOL_DECL ~DeferredBase() override;
 
     void set_exception(std::exception_ptr error) noexcept;
 
-    bool cancel() override;
-    bool kill() override;
-    [[nodiscard]] bool is_running() const override;
+    PROCPOOL_DECL bool cancel() override;
+    PROCPOOL_DECL bool kill() override;
+    [[nodiscard]] PROCPOOL_DECL bool is_running() const override;
 
 protected:
     /// Effects: the hooks are gone, then it is decided.

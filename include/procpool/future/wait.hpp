@@ -9,6 +9,7 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/future/future.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -16,7 +17,6 @@
 #include <future>
 #include <iterator>
 #include <memory>
-#include <ranges>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>

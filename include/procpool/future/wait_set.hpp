@@ -73,7 +73,7 @@ private:
 
     struct PoolTasks;
 
-    void is_over(Key key) noexcept override;
+    PROCPOOL_DECL void is_over(Key key) noexcept override;
 
     /// Effects: a task among those watched, or that a completion may depend on, is run here, if no other thread may be
     /// there to do it. Returns: whether one was.

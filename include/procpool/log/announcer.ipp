@@ -53,12 +53,12 @@ PROCPOOL_DECL void Announcer::lost(std::uint32_t slot, task::Word word, Ending e
         const std::uint64_t items = progress >> 32 == word.generation() ? progress & 0xffffffff : 0;
         trace_run(board_, slot, {task, worker, child.pid, items, -1, ending});
         if (ending == Ending::timed_out) {
-            trace_event(board_, TraceKind::timed_out, worker, child.pid, label_of(board_, slot));
+            trace_event(board_, TraceKind::timed_out, worker, child.pid, board_.label_of(slot));
         }
     }
     const LogLevel level = core::may_retry(ending) ? LogLevel::warning : LogLevel::debug;
     if (!is_logged(level)) { return; }
-    const LogSubject about{worker, child.pid, task, label_of(board_, slot), board_.control.name.data()};
+    const LogSubject about{worker, child.pid, task, board_.label_of(slot), board_.control.name.data()};
     report(level, about, "{}{}",
            core::sentence(ending, {.worker = fmt::format("worker {}, process {},", worker, child.pid),
                                    .task = "task " + std::to_string(task),

@@ -46,7 +46,7 @@ struct JournalEntry {
     ShortText<most_text> text;
 };
 
-/// A ring of cells in shared memory; all-zero memory is the empty one. Writers take no lock and wait for nobody: a full
+/// A ring of cells in shared memory; all-zero memory is the empty one. Writers take no lock and never wait: a full
 /// ring loses its oldest record. Each cell says who writes it, so that a writer may be killed between any two steps:
 /// its cell is free again once the reader has seen that the process is gone, and until then writers pass it by. A task
 /// may have written anything there: that costs records, and neither writers nor the reader look for ever, or elsewhere.
@@ -70,7 +70,7 @@ public:
                              std::memory_order_relaxed);
     }
 
-    /// Effects: fill(JournalEntry&) writes a record, which the reader is told of. pid: of the caller. Called by: any
+    /// Effects: fill(JournalEntry&) writes a record, and the reader is notified. pid: of the caller. Called by: any
     /// process, any thread.
     template <class Fill>
     void write(std::int32_t pid, Fill fill) noexcept {
@@ -109,7 +109,7 @@ public:
 private:
     enum class State : std::uint64_t { free, writing, written, read };
 
-    /// State 2 bits, pid of who writes 22, number of the record 40; numbers begin with 1.
+    /// State 2 bits, pid of the writer 22, number of the record 40; numbers begin with 1.
     struct Word {
         State state;
         std::uint64_t pid;
@@ -131,8 +131,8 @@ private:
 
     [[nodiscard]] Cell& cell_of(std::uint64_t number) noexcept { return ring_[number % cells]; }
 
-    /// Effects: a cell is the caller's. A number is taken in two steps, the cell's word and then last_: whoever finds
-    /// the first one done does the second. Returns: null when all cells belong to writers that have not finished.
+    /// Effects: a cell is the caller's. A number is taken in two steps, the cell's word and then last_: a writer that
+    /// finds the first one done does the second. Returns: null when all cells belong to writers that have not finished.
     [[nodiscard]] Cell* claim(std::int32_t pid) noexcept {
         std::uint64_t outrun = 0;
         for (std::uint64_t passed = 0; passed <= cells && outrun <= cells;) {
@@ -216,7 +216,7 @@ private:
             const Word word = Word::of(seen);
             if (word.number > number || word.state != State::writing) { return false; }
             if (i + 1 == looks && is_gone(static_cast<std::int32_t>(word.pid))) {
-                // It may have finished and then ended; if not, nobody else will.
+                // It may have finished and then ended; if not, no other process will.
                 if (cell.word.compare_exchange_strong(seen, Word{State::free, 0, word.number}.bits(),
                                                       std::memory_order_acq_rel)) {
                     dropped_.fetch_add(1, std::memory_order_relaxed);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/log/log.hpp>
+#include <procpool/log/report.hpp>  // its bodies have write_log()
 #include <procpool/log/shared_records.hpp>
 
 namespace procpool::inline v0 {
@@ -21,5 +22,3 @@ PROCPOOL_DECL LogLevel log_level() noexcept {
 }
 
 }  // namespace procpool
-
-#include <procpool/log/report.hpp>  // whose bodies include write_log(), which calls them

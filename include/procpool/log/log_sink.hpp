@@ -17,9 +17,9 @@ using LogFunction = std::function<void(const LogRecord&)>;
 /// happens to workers: debug when one starts, info when one is recycled, warning when a task is lost with its worker,
 /// is run again or exceeds its timeout, and when a worker cannot be replaced for now, error when a pool breaks, a
 /// callback throws or a Process ends by an exception or a signal. It is called by one thread at a time: by one of the
-/// library's, or by who joins a pool or sets another sink, and has got a pool's or Process's records when join() or the
-/// destructor returns. What it throws is ignored; it must not set a sink, nor wait for a thread that may join a pool.
-/// An empty sink ends it. A forked child, a worker included, has its parent's sink until it sets its own. Throws:
+/// library's, or by one that joins a pool or sets another sink, and has got a pool's or Process's records when join()
+/// or the destructor returns. What it throws is ignored; it must not set a sink, nor wait for a thread that may join a
+/// pool. An empty sink ends it. A forked child, a worker included, has its parent's sink until it sets its own. Throws:
 /// SharedMemoryExhausted; std::system_error when no thread can be had; std::logic_error in a sink.
 void set_log_sink(LogFunction sink, LogLevel level = LogLevel::info);
 

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <string>
 
 namespace procpool::inline v0::detail::log {
 
@@ -21,6 +22,10 @@ PROCPOOL_DECL LogSubject subject_here() noexcept {
             context.pool != nullptr ? std::string_view{context.pool} : std::string_view{}};
 }
 
+PROCPOOL_DECL void write_log(LogLevel level, fmt::string_view format, fmt::format_args arguments) noexcept {
+    write_report(level, subject_here(), format, arguments);
+}
+
 PROCPOOL_DECL void write_report(LogLevel level, const LogSubject& subject, fmt::string_view format,
                                 fmt::format_args arguments) noexcept {
     // Formatted first: that may run code of the user's, which may log, throw or die.
@@ -28,7 +33,10 @@ PROCPOOL_DECL void write_report(LogLevel level, const LogSubject& subject, fmt::
     std::array<char, most> text;
     std::size_t size = 0;
     try {
-        size = fmt::vformat_to_n(text.data(), most, format, arguments).size;
+        // Not by vformat_to_n(): Clang gives what it calls another name than the GCC that Debian's fmt 9 is built with.
+        const std::string formatted = fmt::vformat(format, arguments);
+        size = formatted.size();
+        std::copy_n(formatted.data(), std::min(size, most), text.data());
     } catch (...) {  // what was formatted says more than nothing
         const std::string_view unformatted{format.data(), format.size()};
         size = std::min(unformatted.size(), most);
@@ -52,10 +60,6 @@ PROCPOOL_DECL void write_report(LogLevel level, const LogSubject& subject, fmt::
         entry.label.assign(subject.label);
         entry.text.assign({text.data(), size});
     });
-}
-
-PROCPOOL_DECL void write_log(LogLevel level, fmt::string_view format, fmt::format_args arguments) noexcept {
-    write_report(level, subject_here(), format, arguments);
 }
 
 }  // namespace procpool::detail::log

@@ -52,7 +52,7 @@ public:
     };
     static_assert(sizeof(Place) == 2 * cache_line);
 
-    /// Effects: records go there. Requires: zeroed memory; nobody uses the trace yet.
+    /// Effects: records go there. Requires: zeroed memory; the trace is not in use yet.
     void attach(std::span<Place> places, Words& words) noexcept {
         words_ = &words;
         places_ = places.data();
@@ -97,7 +97,7 @@ private:
     Words* words_;
 };
 
-/// When what the record tells of began. Requires: it is not of kind pool.
+/// When the event of the record began. Requires: it is not of kind pool.
 [[nodiscard]] inline std::int64_t beginning_of(const TraceRecord& record) noexcept {
     return record.kind == TraceKind::task ? std::min(record.begin, record.queued) : record.begin;
 }

@@ -18,11 +18,6 @@ namespace procpool::inline v0::detail::log {
 
 [[nodiscard]] inline std::int64_t trace_time() noexcept { return Clock::now().time_since_epoch().count(); }
 
-/// Empty when it has none. Requires: the caller runs or settles the task in this slot.
-[[nodiscard]] inline std::string_view label_of(const task::Board& board, std::uint32_t slot) noexcept {
-    return board.all_slots()[slot].is_labelled() ? task::text_within(board.label(slot).text) : std::string_view{};
-}
-
 /// Adds that something has happened to a worker. Called by: any process.
 void trace_event(const task::Board& board, TraceKind kind, std::uint32_t worker, std::int32_t pid,
                  std::string_view text = {}) noexcept;

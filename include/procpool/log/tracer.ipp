@@ -42,7 +42,7 @@ PROCPOOL_DECL void trace_run(task::Board& board, std::uint32_t slot, const RunEn
     record.attempt = task.has_limits() ? task.attempt : std::uint16_t{0};
     record.kind = TraceKind::task;
     record.ended = end.ending;
-    record.text.assign(label_of(board, slot));
+    record.text.assign(board.label_of(slot));
     records->trace.add(record);
 }
 

@@ -90,7 +90,7 @@ protected:
     /// Lifetime: the references outlive it. Throws: std::invalid_argument; PoolClosed and its like.
     MapDriver(client::Client& client, const MapOptions& options, ResultSink& sink, const ChunkTraits& traits,
               DrivenBy driven_by, const StopRequest& request);
-    ~MapDriver() = default;
+    ~MapDriver();
 
     [[nodiscard]] virtual bool is_at_end() = 0;
     /// Effects: writes the head, the callable and as many items as there are, up to `wanted`; sets the head's items and
@@ -101,8 +101,8 @@ protected:
 
 private:
     [[nodiscard]] client::Submission submission() const;
-    template <class Encode>
-    [[nodiscard]] std::optional<client::Ticket> submit(Encode encode);
+    struct Arguments;
+    [[nodiscard]] std::optional<client::Ticket> submit(const Arguments& arguments);
     void encode(Writer& out, std::size_t wanted, InFlightChunk& chunk);
     void resubmit();
     void settle(InFlightChunk chunk);

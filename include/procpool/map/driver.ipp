@@ -73,6 +73,8 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
     ledger_.in_flight().reserve(most_in_flight_);
 }
 
+PROCPOOL_DECL MapDriver::~MapDriver() = default;
+
 PROCPOOL_DECL void MapDriver::run() {
     try {
         while (has_input()) {
@@ -106,13 +108,28 @@ PROCPOOL_DECL bool MapDriver::has_input() {
     return !input_over_;
 }
 
+/// The arguments of a chunk. One class for all, so that Client::submit() is compiled once.
+struct MapDriver::Arguments {
+    MapDriver& driver;
+    InFlightChunk& chunk;
+    std::size_t wanted = 0;                         // items, where they are yet to be encoded
+    const std::vector<std::byte>* again = nullptr;  // where they have been
+    void operator()(Writer& out) const {
+        if (again != nullptr) {
+            out.write(again->data(), again->size());
+        } else {
+            driver.encode(out, wanted, chunk);
+        }
+    }
+};
+
 PROCPOOL_DECL bool MapDriver::submit_next(std::size_t most) {
     const std::size_t size = std::min(most, sizes_.wanted());
     InFlightChunk chunk{.first = submitted_};
     const std::size_t wanted = sizes_.hand_out(traits_.folds ? fit_to_blocks(size, chunk.head) : size);
     std::optional<client::Ticket> ticket;
     try {
-        ticket = submit([&](Writer& out) { encode(out, wanted, chunk); });
+        ticket = submit({*this, chunk, wanted});
     } catch (...) {
         end_input(std::current_exception());
         return true;
@@ -208,10 +225,9 @@ PROCPOOL_DECL client::Submission MapDriver::submission() const {
 
 /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not refused,
 /// but unfinished.
-template <class Encode>
-std::optional<client::Ticket> MapDriver::submit(Encode encode) {
+PROCPOOL_DECL std::optional<client::Ticket> MapDriver::submit(const Arguments& arguments) {
     try {
-        return client_.submit(submission(), encode);
+        return client_.submit(submission(), arguments);
     } catch (const PoolClosed&) {
         if (client_.life() > task::Life::closing) { throw PoolTerminated{}; }
         throw;
@@ -235,10 +251,10 @@ PROCPOOL_DECL void MapDriver::encode(Writer& out, std::size_t wanted, InFlightCh
 
 PROCPOOL_DECL void MapDriver::resubmit() {
     while (ledger_.has_resubmissions()) {
-        const InFlightChunk& chunk = ledger_.next_resubmission();
+        InFlightChunk& chunk = ledger_.next_resubmission();
         std::optional<client::Ticket> ticket;
         try {
-            ticket = submit([&](Writer& out) { out.write(chunk.arguments.data(), chunk.arguments.size()); });
+            ticket = submit({*this, chunk, 0, &chunk.arguments});
         } catch (...) {
             ledger_.resubmission_failed(std::current_exception());
             continue;

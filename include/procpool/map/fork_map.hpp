@@ -153,7 +153,7 @@ template <class Calls>
 
 /// Returns: f(items...) for all items, in their order; nothing if f returns nothing. The workers are forked for this
 /// call, after the ranges have been read, and have a copy of the caller's memory as it is then: f may be any callable
-/// and capture anything, and neither it nor the items travel; results do. What f changes, it changes in its worker's
+/// and capture anything, and neither it nor the items travel; results do. Changes that f makes stay in its worker's
 /// copy; it gets items of ranges that can be read more than once as what their iterators refer to, in that copy, others
 /// as rvalues. Several ranges are zipped, to the shortest. Throws: as ProcessPool's constructor and map(); what a range
 /// throws, before anything runs.

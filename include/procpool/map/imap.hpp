@@ -5,6 +5,7 @@
 /// ProcessPool's imap() and imap_unordered().
 
 #include <procpool/client/client_ref.hpp>
+#include <procpool/codec/standard_kind.hpp>
 #include <procpool/map/input.hpp>
 #include <procpool/map/lazy_driver.hpp>
 #include <procpool/map/outcome.hpp>
@@ -20,7 +21,6 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -115,12 +115,12 @@ private:
 template <class Range>
 inline constexpr bool reads_at_once_v = [] {
     if constexpr (std::ranges::forward_range<Range>) {
-        return std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>;
+        return std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>> ||
+               (codec::standard_kind_v<Range> == codec::StandardKind::numbers &&
+                std::is_integral_v<std::ranges::range_value_t<Range>>);
     }
     return false;
 }();
-template <class W, class Bound>
-inline constexpr bool reads_at_once_v<std::ranges::iota_view<W, Bound>> = std::integral<W>;
 
 /// A call over many items that goes on when somebody wants a result. Input: see input.hpp.
 template <class Input, class F, class Queue>
@@ -138,7 +138,7 @@ public:
           options_(options),
           f_{input.call(std::move(f))},
           input_(std::move(input)),
-          driver_(client, options_, f_, input_.range(), queue_, DrivenBy::consumer),
+          driver_(client, options_, f_, input_.range(), queue_, {.driven_by = DrivenBy::consumer}),
           lazily_(driver_, queue_, hold_, options_, reads_at_once_v<std::remove_cv_t<Range>>) {}
     ~LazyCall() override {
         if (client_.is_mine()) { driver_.stop(); }

@@ -11,10 +11,10 @@
 #include <procpool/map/zip.hpp>
 #include <procpool/pool/task_call.hpp>
 
+#include <algorithm>  // and the concepts of ranges
 #include <concepts>
 #include <cstddef>
 #include <optional>
-#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -84,8 +84,8 @@ inline constexpr bool want_in_place_v = [] {
 
 /// A range of the caller's by reference, and one that is given away by value.
 template <class Range>
-using held_t = std::conditional_t<std::is_lvalue_reference_v<Range>,
-                                  std::ranges::ref_view<std::remove_reference_t<Range>>, std::remove_cvref_t<Range>>;
+using held_t = std::conditional_t<std::is_lvalue_reference_v<Range>, RangeRef<std::remove_reference_t<Range>>,
+                                  std::remove_cvref_t<Range>>;
 
 /// An Input has, for a function F:
 ///   Item         the type as which an item travels

@@ -129,7 +129,7 @@ public:
 
     [[nodiscard]] bool has_resubmissions() const noexcept { return !resubmit_.empty(); }
     /// Requires: has_resubmissions().
-    [[nodiscard]] const InFlightChunk& next_resubmission() const noexcept { return resubmit_.back(); }
+    [[nodiscard]] InFlightChunk& next_resubmission() noexcept { return resubmit_.back(); }
     /// Effects: that one is in flight. keeps_slot: its slot keeps its arguments.
     void resubmitted_as(client::Client& client, client::Ticket ticket, bool keeps_slot);
     /// Effects: that one cannot be submitted: its items fail.

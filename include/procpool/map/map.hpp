@@ -11,8 +11,8 @@
 #include <procpool/map/wrapped.hpp>
 #include <procpool/pool/process_pool.hpp>
 
+#include <algorithm>  // and the concepts of ranges
 #include <cstddef>
-#include <ranges>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -21,16 +21,18 @@ namespace procpool::inline v0 {
 
 namespace detail::map {
 
-/// Chooses how the items travel, and runs.
+/// Runs a call, with its items where they are if the workers share that memory.
 template <class F, class Item, class Range, class Sink>
 void run_items(client::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink) {
-    if constexpr (may_be_shared_v<Range>) {
-        if (is_shared(range, client::place_of(client))) {
+    using Driver = TypedMapDriver<F, Item, Items::copied, Range, Sink>;
+    const bool shared = is_shared(range, client::place_of(client));
+    if constexpr (may_be_shared_v<Range> && !Driver::may_share_items) {
+        if (shared) {
             TypedMapDriver<F, Item, Items::shared, Range, Sink>{client, options, f, range, sink}.run();
             return;
         }
     }
-    TypedMapDriver<F, Item, Items::copied, Range, Sink>{client, options, f, range, sink}.run();
+    Driver{client, options, f, range, sink, {.shares_items = shared && Driver::may_share_items}}.run();
 }
 
 /// A vector of what the calls return. Input: see input.hpp.

@@ -64,8 +64,9 @@ public:
         std::optional<std::vector<Result>> results;
         try {
             Sink sink{items_.size()};
-            TypedMapDriver<Called, Item, Items::copied, Read, Sink>{*state_->client,      options_,    f_, items_, sink,
-                                                                    DrivenBy::own_thread, state_->stop}
+            TypedMapDriver<Called, Item, Items::copied, Read, Sink>{
+                *state_->client, options_, f_,
+                items_,          sink,     {.driven_by = DrivenBy::own_thread, .request = state_->stop}}
                 .run();
             results.emplace(std::move(sink).vector());
         } catch (...) { error = std::current_exception(); }

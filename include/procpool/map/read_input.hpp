@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstring>
 #include <iterator>
-#include <ranges>
 #include <span>
 #include <vector>
 

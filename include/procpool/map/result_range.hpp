@@ -16,7 +16,7 @@
 
 namespace procpool::inline v0 {
 
-/// What became of the item that was the index-th of the input, counted from 0.
+/// The result of the item at `index` of the input, counted from 0.
 template <class T>
 struct Indexed {
     std::size_t index;
@@ -25,7 +25,7 @@ struct Indexed {
 
 namespace detail::map {
 
-/// Where a ResultRange takes its results.
+/// The source of a ResultRange.
 template <class T>
 class ResultSource {
 public:
@@ -60,7 +60,7 @@ public:
         using iterator_concept = std::input_iterator_tag;
         iterator() = default;
         explicit iterator(detail::map::ResultSource<T>* source) noexcept : source_(source) {}
-        /// Throws: the error of the item; ++ goes on with the next. What the input throws stands where its next item
+        /// Throws: the error of the item; ++ goes on with the next. An error of the input stands where its next item
         /// would have been.
         T& operator*() const { return source_->current->value(); }
         T* operator->() const { return &**this; }
@@ -87,8 +87,8 @@ public:
 
     /// Blocks until the next result is there. Returns: it, or its error; nothing at the end, however often it is asked.
     [[nodiscard]] std::optional<Outcome<T>> next() { return source_->next(Deadline::never()); }
-    /// As next(), but also nothing when the time is over; is_over() tells which. An item that the input is slow to give
-    /// is waited for, but not begun to be when the time is over and others are under way.
+    /// As next(), but also nothing when the time is over; is_over() tells which. It waits for an item that the input is
+    /// slow to give, but does not ask for one when the time is over and others are under way.
     template <class Rep, class Period>
     [[nodiscard]] std::optional<Outcome<T>> next_for(std::chrono::duration<Rep, Period> timeout) {
         return source_->next(Deadline::after(timeout));

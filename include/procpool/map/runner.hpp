@@ -12,6 +12,7 @@
 #include <procpool/map/wire.hpp>
 #include <procpool/map/wrapped.hpp>
 #include <procpool/os/identity.hpp>
+#include <procpool/task/thread_context.hpp>
 #include <procpool/worker/task_frame.hpp>
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <tuple>
 #include <type_traits>
@@ -57,20 +59,24 @@ protected:
     virtual void end_items() = 0;
 
     void leave_if_impostor() {
-        if (limit_ == os::Wiped{0}) [[unlikely]] { frame_.host.leave_if_impostor(); }
+        if (limit_ == os::Wiped{0}) [[unlikely]] { host_.leave_if_impostor(); }
     }
 
     /// Effects: accounts for the items of a block. Returns: whether the next block may begin.
     [[nodiscard, gnu::always_inline]] bool end_block(bool cheapest) {
         if (cheapest) {
             note_completed<sizeof(ChunkReport::completed)>();
-        } else {
-            note_progress();
+            return !host_.stop_requested() && host_.item_budget() != 0;
         }
-        return !frame_.host.stop_requested() && frame_.host.item_budget() != 0;
+        set_whole();
+        const bool goes_on = seal(whole_);
+        note_completed<sizeof(ChunkReport::completed)>();
+        return goes_on;
     }
 
-    TaskFrame& frame_;
+    const std::span<const std::byte> arguments_;
+    Writer& out_;
+    task::TaskContext& host_;
     Reader in_;
     const ChunkHead head_;
     std::byte* results_ = nullptr;
@@ -82,24 +88,21 @@ protected:
 private:
     void run_all();
     void note_failure(const std::exception_ptr& error);
+    bool note_progress();
 
-    void set_whole() noexcept {
+    [[gnu::always_inline]] void set_whole() noexcept {
         if (result_size_ != 0 && report_.error_at == 0) {
             whole_ = sizeof(ChunkReport) + (done_ - head_.skip) * result_size_;
         }
     }
-    /// Effects: if the worker dies, the items that are finished now are kept.
-    void note_progress() {
-        set_whole();
-        seal(whole_);
-        note_completed<sizeof(ChunkReport)>();
-    }
-    /// Effects: the first `bytes` that have been written are the task's result.
-    void seal(std::size_t bytes) {
-        const std::size_t size = frame_.result.size();
-        frame_.result.rewind(bytes);
-        frame_.host.finish_items(done_ - head_.skip, frame_.result);
-        frame_.result.rewind(size);
+    /// Effects: the first `bytes` that have been written are the task's result. Returns: whether the next item may
+    /// begin.
+    [[gnu::always_inline]] bool seal(std::size_t bytes) {
+        const std::size_t size = out_.size();
+        out_.rewind(bytes);
+        const bool goes_on = host_.finish_items(done_ - head_.skip, out_);
+        out_.rewind(size);
+        return goes_on;
     }
     /// Effects: writes the first `bytes` of the report. All but `completed`, which is the first, changes only with a
     /// look at the clock and with an error.
@@ -108,7 +111,7 @@ private:
         // Last: it must not speak of results that are not there if the worker dies.
         std::atomic_signal_fence(std::memory_order_seq_cst);
         report_.completed = done_;
-        std::memcpy(frame_.result.buffer().data(), &report_, bytes);
+        std::memcpy(out_.buffer().data(), &report_, bytes);
         std::atomic_signal_fence(std::memory_order_seq_cst);
     }
 
@@ -165,9 +168,10 @@ public:
     explicit TypedChunkRunner(TaskFrame& frame)
         : ChunkRunner(frame, plain_results ? size_of_result : 0, adds_bytes),
           f_(decode_callable<F>(in_)),
-          items_(frame.arguments.data() + frame.arguments.size() - in_.remaining()) {
+          items_(head_.items != 0 ? reinterpret_cast<const std::byte*>(head_.items)
+                                  : arguments_.data() + arguments_.size() - in_.remaining()) {
         if constexpr (items != Items::in_place) {
-            if constexpr (takes_stop_token_v<F, Item>) { stop_ = frame.host.stop_token(); }
+            if constexpr (takes_stop_token_v<F, Item>) { stop_ = host_.stop_token(); }
         }
     }
 
@@ -175,7 +179,7 @@ private:
     void begin_items() override {
         if constexpr (folds) {
             if (head_.carry != 0) {
-                Reader carried{frame_.arguments.last(head_.carry)};
+                Reader carried{arguments_.last(head_.carry)};
                 folded_.resume(carried);
             }
         }
@@ -193,8 +197,8 @@ private:
     void end_items() override {
         if constexpr (folds) {
             if (folded_.has_value()) {
-                folded_.encode(frame_.result);
-                whole_ = frame_.result.size();
+                folded_.encode(out_);
+                whole_ = out_.size();
             }
         }
     }
@@ -208,7 +212,7 @@ private:
     }
 
     /// A child that an item has forked finds the limit to be 0: it runs no other item, and stores nothing.
-    void run_block(std::uint64_t end) {
+    [[gnu::always_inline]] void run_block(std::uint64_t end) {
         limit_ = os::Wiped{end};
         if constexpr (folds) {
             fold_block_of(end);
@@ -262,8 +266,8 @@ private:
         }
         leave_if_impostor();
         if (done_ % fold_block == 0 || done_ == head_.count) {
-            folded_.encode(frame_.result);
-            whole_ = frame_.result.size();
+            folded_.encode(out_);
+            whole_ = out_.size();
             folded_.reset();
         }
     }
@@ -284,7 +288,8 @@ private:
     void run_items(Out out) {
         if constexpr (items == Items::copied && !copied_plain) {
             for (; done_ < static_cast<std::uint64_t>(limit_); ++done_) {
-                if constexpr (is_as_outcome_v<F>) {  // the Outcome holds the errors of decoding, too
+                if constexpr (is_as_outcome_v<F>) {  // the Outcome holds the errors of
+                                                     // decoding, too
                     finish_item(out, done_, [&] {
                         return with_next_item(
                             [&](auto& arguments) { return Result(invoke_call<F, Item>(f_, arguments, stop_)); });
@@ -358,20 +363,20 @@ private:
             try {
                 const auto& result = invoke();
                 leave_if_impostor();
-                encode_result<Result>(frame_.result, result);
+                encode_result<Result>(out_, result);
             } catch (...) {
                 const std::exception_ptr error = std::current_exception();
                 if (!error) { throw; }
                 leave_if_impostor();
-                frame_.result.rewind(whole_);
-                encode_result<Result>(frame_.result, Result::failed(error));
+                out_.rewind(whole_);
+                encode_result<Result>(out_, Result::failed(error));
             }
-            whole_ = frame_.result.size();
+            whole_ = out_.size();
         } else {
             const auto& result = invoke();
             leave_if_impostor();
-            encode_result<Result>(frame_.result, result);
-            whole_ = frame_.result.size();
+            encode_result<Result>(out_, result);
+            whole_ = out_.size();
         }
     }
 
@@ -387,7 +392,7 @@ void chunk_code(TaskFrame& frame) {
     TypedChunkRunner<F, Item, items, results>{frame}.run();
 }
 
-}  // namespace procpool::detail::map
+}  // namespace procpool::inline v0::detail::map
 
 #if PROCPOOL_BODIES
 #include <procpool/map/runner.ipp>

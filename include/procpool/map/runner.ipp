@@ -14,7 +14,9 @@
 namespace procpool::inline v0::detail::map {
 
 PROCPOOL_DECL ChunkRunner::ChunkRunner(TaskFrame& frame, std::size_t result_size, bool adds_bytes)
-    : frame_(frame),
+    : arguments_(frame.arguments),
+      out_(frame.result),
+      host_(frame.host),
       in_(frame.arguments),
       head_(decode_plain<ChunkHead>(in_)),
       done_(head_.skip),
@@ -24,10 +26,10 @@ PROCPOOL_DECL ChunkRunner::ChunkRunner(TaskFrame& frame, std::size_t result_size
 
 PROCPOOL_DECL void ChunkRunner::run() {
     report_.completed = done_;
-    encode_plain(frame_.result, report_);
-    if (result_size_ != 0) { results_ = frame_.result.claim((head_.count - head_.skip) * result_size_); }
+    encode_plain(out_, report_);
+    if (result_size_ != 0) { results_ = out_.claim((head_.count - head_.skip) * result_size_); }
     whole_ = sizeof(ChunkReport);
-    frame_.host.start_items(static_cast<unsigned>(head_.attempt));
+    host_.start_items(static_cast<unsigned>(head_.attempt));
     std::exception_ptr error;
     try {
         begin_items();
@@ -39,7 +41,7 @@ PROCPOOL_DECL void ChunkRunner::run() {
     }
     if (error) { note_failure(error); }
     note_progress();
-    frame_.result.rewind(whole_);
+    out_.rewind(whole_);
 }
 
 /// Accounts for items block by block: one by one, or by up to 64 of them where they take under 100 ns. The clock is
@@ -54,10 +56,10 @@ PROCPOOL_DECL void ChunkRunner::run_all() {
     Clock::time_point last = start;
     std::uint64_t block = 1;
     std::uint64_t blocks = 1;
-    const std::uint64_t budget = frame_.host.item_budget();
-    const std::uint64_t first = done_;
+    const std::uint64_t budget = host_.item_budget();
     const std::uint64_t end = head_.count - done_ > budget ? done_ + budget : head_.count;
-    while (done_ < end && !frame_.host.stop_requested() && (done_ == first || frame_.host.item_budget() != 0)) {
+    if (host_.stop_requested()) { return; }
+    for (bool goes_on = true; done_ < end && goes_on;) {
         const std::uint64_t before = done_;
         try {
             const std::uint64_t to = std::min(end, done_ + block * blocks);
@@ -74,7 +76,7 @@ PROCPOOL_DECL void ChunkRunner::run_all() {
         }
         const Clock::time_point now = Clock::now();
         report_.nanoseconds = static_cast<std::uint64_t>((now - start).count());
-        note_progress();
+        goes_on = note_progress();
         const auto elapsed = now - last;
         if ((head_.flags & ChunkHead::exact) == 0) {
             block =
@@ -94,14 +96,22 @@ PROCPOOL_DECL void ChunkRunner::note_failure(const std::exception_ptr& error) {
     const std::size_t claimed = more_results ? static_cast<std::size_t>(head_.count - head_.skip) * result_size_ : 0;
     set_whole();
     const std::size_t at = std::max(whole_, sizeof(ChunkReport) + claimed);
-    frame_.result.rewind(at);
-    encode_exception(frame_.result, error);
-    whole_ = frame_.result.size();
+    out_.rewind(at);
+    encode_exception(out_, error);
+    whole_ = out_.size();
     if (result_size_ != 0) {
-        results_ = frame_.result.buffer().data() + sizeof(ChunkReport);  // the buffer may have grown
+        results_ = out_.buffer().data() + sizeof(ChunkReport);  // the buffer may have grown
     }
     report_.failed_item = done_;
     report_.error_at = at;
 }
 
-}  // namespace procpool::detail::map
+/// Effects: if the worker dies, the items that are finished now are kept.
+PROCPOOL_DECL bool ChunkRunner::note_progress() {
+    set_whole();
+    const bool goes_on = seal(whole_);
+    note_completed<sizeof(ChunkReport)>();
+    return goes_on;
+}
+
+}  // namespace procpool::inline v0::detail::map

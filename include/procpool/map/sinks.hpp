@@ -32,16 +32,16 @@ public:
     ResultSink& operator=(const ResultSink&) = delete;
 
     /// Returns: where the results of items from `first` on go, in memory that the workers share.
-    [[nodiscard]] virtual void* address(std::size_t first) noexcept;
+    [[nodiscard]] PROCPOOL_DECL virtual void* address(std::size_t first) noexcept;
     /// Effects: decodes the results of `count` items, if there are any behind the report; where they are folded, those
     /// of the blocks from that item on, which is the first of its block.
-    virtual void take(std::size_t first, std::size_t count, Reader& in);
+    PROCPOOL_DECL virtual void take(std::size_t first, std::size_t count, Reader& in);
     /// Effects: decodes the results of items of one block. Called only where they are folded.
-    virtual void take_apart(std::size_t first, std::size_t count, Reader& in);
+    PROCPOOL_DECL virtual void take_apart(std::size_t first, std::size_t count, Reader& in);
     /// Effects: ends the result: all items are taken. Throws: what folds them.
-    virtual void end();
+    PROCPOOL_DECL virtual void end();
     /// Called only where errors are kept.
-    virtual void fail(std::size_t index, const std::exception_ptr& error);
+    PROCPOOL_DECL virtual void fail(std::size_t index, const std::exception_ptr& error);
 
 protected:
     ~ResultSink() = default;
@@ -63,15 +63,21 @@ struct Piece {
 /// Pieces in the order of their items, however they come.
 class Pieces {
 public:
+    Pieces() noexcept;
+    Pieces(const Pieces&) = delete;
+    Pieces& operator=(const Pieces&) = delete;
+    ~Pieces();
+
     /// Requires: there is no piece with the same first item.
     void add(std::unique_ptr<Piece> piece);
     /// Returns: the piece with the lowest items; null when there is none.
-    [[nodiscard]] const Piece* lowest() const noexcept { return heap_.empty() ? nullptr : heap_.front().get(); }
+    [[nodiscard]] const Piece* lowest() const noexcept { return lowest_; }
     /// Requires: lowest() != nullptr.
     [[nodiscard]] std::unique_ptr<Piece> take_lowest() noexcept;
 
 private:
-    std::vector<std::unique_ptr<Piece>> heap_;
+    std::vector<Piece*> heap_;  // owned
+    const Piece* lowest_ = nullptr;
 };
 
 class NoResults final : public ResultSink {

@@ -20,20 +20,27 @@ PROCPOOL_DECL void ResultSink::advise_large_pages(void* address, std::size_t siz
 
 /// Whether a piece comes after another, for heaps whose front is the lowest.
 struct IsAfter {
-    [[nodiscard]] bool operator()(const std::unique_ptr<Piece>& a, const std::unique_ptr<Piece>& b) const noexcept {
-        return a->first > b->first;
-    }
+    [[nodiscard]] bool operator()(const Piece* a, const Piece* b) const noexcept { return a->first > b->first; }
 };
 
+PROCPOOL_DECL Pieces::Pieces() noexcept = default;
+
+PROCPOOL_DECL Pieces::~Pieces() {
+    for (const Piece* const piece : heap_) { delete piece; }
+}
+
 PROCPOOL_DECL void Pieces::add(std::unique_ptr<Piece> piece) {
-    heap_.push_back(std::move(piece));
+    heap_.push_back(piece.get());
+    piece.release();
     std::push_heap(heap_.begin(), heap_.end(), IsAfter{});
+    lowest_ = heap_.front();
 }
 
 PROCPOOL_DECL std::unique_ptr<Piece> Pieces::take_lowest() noexcept {
     std::pop_heap(heap_.begin(), heap_.end(), IsAfter{});
-    std::unique_ptr<Piece> lowest = std::move(heap_.back());
+    std::unique_ptr<Piece> lowest{heap_.back()};
     heap_.pop_back();
+    lowest_ = heap_.empty() ? nullptr : heap_.front();
     return lowest;
 }
 

@@ -19,7 +19,6 @@
 #include <exception>
 #include <iterator>
 #include <memory>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 
@@ -28,7 +27,7 @@ namespace procpool::inline v0::detail::map {
 /// One call of map() or its relatives. Single pass: the range's begin() is called once.
 template <class F, class Item, Items items, class Range, class Sink>
 class TypedMapDriver final : public MapDriver {
-    /// The items' bytes can be copied as one.
+    /// The items' bytes can be copied as one, or left where they are.
     static constexpr bool copies_block =
         items == Items::copied && std::ranges::contiguous_range<Range> && is_plain_v<Item> && !std::is_empty_v<Item> &&
         std::is_same_v<Item, std::remove_cvref_t<std::iter_reference_t<std::ranges::iterator_t<Range>>>>;
@@ -36,21 +35,30 @@ class TypedMapDriver final : public MapDriver {
     static constexpr bool frames = items == Items::copied && (!is_plain_v<Item> || std::is_empty_v<Item>);
 
 public:
+    struct Mode {
+        bool shares_items = false;  ///< they stay where they are, in shared memory; only if may_share_items
+        DrivenBy driven_by = DrivenBy::caller;
+        const StopRequest& request = StopRequest::never();
+    };
+    /// Whether the code for items that are copied can also use them where they are.
+    static constexpr bool may_share_items = copies_block;
+
     /// Lifetime: the references outlive it. Throws: std::invalid_argument; as check_callable(); PoolClosed and its
     /// like.
     TypedMapDriver(client::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink,
-                   DrivenBy driven_by = DrivenBy::caller, const StopRequest& request = StopRequest::never())
+                   const Mode& mode = {})
         : MapDriver(client, options, sink,
                     {.code = chunk_code<F, Item, items, Sink::mode>,
                      .items = size_if_known(range),
-                     .bytes_per_item = items == Items::copied ? sizeof(Item) : 0,
+                     .bytes_per_item = items == Items::copied && !mode.shares_items ? sizeof(Item) : 0,
                      .keeps_errors = Sink::keeps_errors,
                      .folds = Sink::mode == Results::folded,
                      .frames = frames},
-                    driven_by, request),
+                    mode.driven_by, mode.request),
           f_(f),
           range_(range),
-          next_(std::ranges::begin(range)) {
+          next_(std::ranges::begin(range)),
+          shares_items_(items != Items::copied || mode.shares_items) {
         check_callable(client, f);
     }
 
@@ -63,15 +71,17 @@ private:
 
     void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) override {
         head.count = wanted;
-        if constexpr (items != Items::copied) { head.items = reinterpret_cast<std::uint64_t>(std::to_address(next_)); }
+        if constexpr (items != Items::copied || copies_block) {
+            if (shares_items_) { head.items = reinterpret_cast<std::uint64_t>(std::to_address(next_)); }
+        }
         encode_plain(out, head);
         encode_callable<F>(out, f_);
-        if constexpr (items != Items::copied) {
-            next_ += static_cast<std::iter_difference_t<Iterator>>(wanted);
-        } else if constexpr (copies_block) {
-            head.count =
-                std::min(wanted, static_cast<std::size_t>(std::ranges::distance(next_, std::ranges::end(range_))));
-            out.write(std::to_address(next_), head.count * sizeof(Item));
+        if constexpr (items != Items::copied || copies_block) {
+            if (!shares_items_) {
+                const auto left = static_cast<std::size_t>(std::ranges::distance(next_, std::ranges::end(range_)));
+                head.count = std::min(wanted, left);
+                out.write(std::to_address(next_), head.count * sizeof(Item));
+            }
             next_ += static_cast<std::iter_difference_t<Iterator>>(head.count);
         } else {
             encode_each(out, wanted, head);
@@ -111,6 +121,7 @@ private:
     const F& f_;
     Range& range_;
     Iterator next_;
+    const bool shares_items_;
     bool is_taken_ = false;  // the item at next_
     std::exception_ptr error_;
 };

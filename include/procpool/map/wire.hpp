@@ -19,7 +19,7 @@ namespace procpool::inline v0::detail::map {
 
 /// Where a chunk's items are.
 enum class Items : std::uint8_t {
-    copied,   ///< behind the callable
+    copied,   ///< behind the callable, or, where they are plain, at an address that the worker has too
     shared,   ///< at an address that the worker has too
     in_place  ///< likewise, and the function changes them
 };
@@ -48,7 +48,7 @@ struct ChunkHead {
 
     std::uint64_t skip;     ///< items that have been dealt with before
     std::uint64_t count;    ///< items, those included
-    std::uint64_t items;    ///< address, unless copied
+    std::uint64_t items;    ///< address; 0: behind the callable
     std::uint64_t results;  ///< address, if shared
     std::uint64_t flags;
     std::uint64_t attempt;  ///< of the item at `skip`

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -20,8 +19,21 @@ namespace procpool::inline v0::detail::map {
 template <class Range>
 inline constexpr bool is_endless_v = std::is_same_v<std::ranges::sentinel_t<Range>, std::unreachable_sentinel_t>;
 
+/// A range of somebody else's, as a range that can be copied.
+template <class Range>
+class RangeRef {
+public:
+    explicit RangeRef(Range& range) noexcept : range_(&range) {}
+    [[nodiscard]] auto begin() const { return std::ranges::begin(*range_); }
+    [[nodiscard]] auto end() const { return std::ranges::end(*range_); }
+    [[nodiscard]] auto size() const requires std::ranges::sized_range<Range> { return std::ranges::size(*range_); }
+
+private:
+    Range* range_;
+};
+
 /// The calls' n-th arguments come from the n-th range; over when the shortest is. Holds ranges by value:
-/// std::ranges::ref_view for those of others. Single pass: begin() once.
+/// RangeRef for those of others. Single pass: begin() once.
 template <class... Ranges>
 class Zip {
 public:

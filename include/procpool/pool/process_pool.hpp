@@ -17,11 +17,11 @@
 #include <procpool/pool/task_call.hpp>
 #include <procpool/shm/shared_arguments.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 

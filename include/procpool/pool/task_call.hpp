@@ -48,17 +48,17 @@ template <class T>
 class Future;
 
 template <class E>
-struct why_refused<ProcessPool<E>> {
+struct detail::codec::why_refused<ProcessPool<E>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>, "procpool: a pool cannot travel: a task may build one of its own");
+        static_assert(detail::codec::never<Type>, "procpool: a pool cannot travel: a task may build one of its own");
     };
 };
 template <class T>
-struct why_refused<Future<T>> {
+struct detail::codec::why_refused<Future<T>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>,
+        static_assert(detail::codec::never<Type>,
                       "procpool: a Future cannot travel: pass what it gives, get(), or submit the task in a function "
                       "given to then()");
     };

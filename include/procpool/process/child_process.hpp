@@ -27,7 +27,7 @@ namespace procpool::inline v0::detail::process {
 /// state.
 struct ExitRecord {
     std::atomic<std::uint32_t> exit_code;   // plus 1, once it has come to exit()
-    std::atomic<std::uint32_t> error_size;  // bytes behind this that tell the exception it ended by; 0: none
+    std::atomic<std::uint32_t> error_size;  // bytes behind this: the exception that it ended by; 0: none
     static constexpr std::size_t most = std::size_t{1} << 20;
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free,

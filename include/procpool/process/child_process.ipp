@@ -181,7 +181,7 @@ PROCPOOL_DECL std::exception_ptr ChildProcess::error() const {
 }
 
 PROCPOOL_DECL bool ChildProcess::signal(int number) noexcept {
-    const std::lock_guard guard{mutex_};  // nobody reaps it meanwhile
+    const std::lock_guard guard{mutex_};  // no other thread reaps it meanwhile
     if (ended_) { return true; }
     const bool sent = child_.signal(number);
     was_asked_ = was_asked_ || sent;

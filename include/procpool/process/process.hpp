@@ -39,8 +39,8 @@ struct ProcessOptions {
 ///   parent's is killed when its parent ends in any way; a main() that leaves the program to other threads, by
 ///   pthread_exit(), is no such end.
 /// An exception that comes out of f, and a death by a signal that its owner did not send, are logged as errors: see
-/// set_log_sink(). The latter is noticed by who joins it, asks for its status, or destroys it. It may be reaped by
-/// others (SIGCHLD ignored, waitpid(-1)): exit_status() is known then if the child ended by itself. Called by: any
+/// set_log_sink(). The latter is noticed when the child is joined, asked for its status, or destroyed. It may be reaped
+/// by others (SIGCHLD ignored, waitpid(-1)): exit_status() is known then if the child ended by itself. Called by: any
 /// thread of the process that made it, each member concurrently with the others; but for the assignment and the
 /// destructor. In a forked child of that process an inherited Process is inert: its destructor does nothing, its other
 /// members throw std::logic_error.
@@ -50,7 +50,7 @@ public:
     Process() noexcept = default;
 
     /// The arguments are passed on as they are, lvalues as lvalues. Throws: std::system_error, SharedMemoryExhausted;
-    /// nobody is left then.
+    /// there is no child then.
     template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, Process> &&
              !std::same_as<std::remove_cvref_t<F>, ProcessOptions>) explicit Process(F&& f, Args&&... args)

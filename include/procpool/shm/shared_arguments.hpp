@@ -5,7 +5,7 @@
 /// A SharedArray passed to a task arrives as a span of it; a Shared does not travel itself.
 
 #include <procpool/codec/refusal.hpp>
-#include <procpool/codec/stored.hpp>
+#include <procpool/codec/wire_type.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>
 
@@ -14,16 +14,17 @@
 namespace procpool::inline v0 {
 
 template <class T>
-struct stored<SharedArray<T>> {
+struct detail::codec::wire_type<SharedArray<T>> {
     using type = std::span<T>;
     static type from(const SharedArray<T>& array) noexcept { return array.span(); }
 };
 
 template <class T>
-struct why_refused<Shared<T>> {
+struct detail::codec::why_refused<Shared<T>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>, "procpool: a Shared does not travel itself: pass std::ref(*shared) or shared.get()");
+        static_assert(detail::codec::never<Type>,
+                      "procpool: a Shared does not travel itself: pass std::ref(*shared) or shared.get()");
     };
 };
 

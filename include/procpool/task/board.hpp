@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -56,7 +57,7 @@ public:
     [[nodiscard]] static Board& create(const os::Mapping& region, BoardSize size);
 
     Control control;
-    SeatSet sleeping;  // seats whose worker waits in park(); whoever takes one out must notify it
+    SeatSet sleeping;  // seats whose worker waits in park(); the process that takes one out must notify it
     SeatSet
         spinning;  // seats whose worker looks for work without sleeping; it looks once more after it has left the set
     Queue queue;
@@ -66,14 +67,18 @@ public:
     Crashes crashes;  // of lost tasks; added by the supervisor
 
     [[nodiscard]] std::span<Slot> all_slots() const noexcept { return {slots_, size_.slot_count}; }
-    /// Those that have ever had a task: who looks at all tasks touches no memory for the others.
+    /// Slots that have ever had a task: a look at all tasks touches no memory for the others.
     /// Memory order: seq_cst: a submitter adds a slot here before it publishes its first task and looks at what others
-    /// have written (life, armed); who writes one of those and then looks here finds the task, or the submitter finds
-    /// what was written.
+    /// have written (life, armed); a process that writes one of those and then looks here finds the task, or the
+    /// submitter finds what was written.
     [[nodiscard]] std::span<Slot> used_slots() const noexcept {
         return {slots_, control.slots_used.load(std::memory_order_seq_cst)};
     }
     [[nodiscard]] TaskLabel& label(std::uint32_t slot) const noexcept { return labels_[slot]; }
+    /// Empty when the task has none. Requires: the caller runs or settles the task in this slot.
+    [[nodiscard]] std::string_view label_of(std::uint32_t slot) const noexcept {
+        return slots_[slot].is_labelled() ? text_within(labels_[slot].text) : std::string_view{};
+    }
     [[nodiscard]] std::span<Seat> seats() const noexcept { return {seats_, size_.seats}; }
     /// The seat that a word or another worker's note names; null when there is none of that number.
     [[nodiscard]] Seat* seat_of(std::uint32_t number) const noexcept {
@@ -92,8 +97,8 @@ public:
     [[nodiscard]] std::byte* notes() const noexcept { return notes_; }
     /// The number of the task in a slot, which no other task of the pool ever has, where a generation comes back after
     /// 2^32 of them; 0 when there is none. Workers cannot write it. Requires, for an answer that stays true: the caller
-    /// runs, settles or has taken the task. Memory order: release before the word says pending: whoever has seen that
-    /// word finds the number of its task or of a later one.
+    /// runs, settles or has taken the task. Memory order: release before the word says pending: a process that has seen
+    /// that word finds the number of its task or of a later one.
     [[nodiscard]] std::atomic<std::uint64_t>& number_of(std::uint32_t slot) const noexcept {
         return *reinterpret_cast<std::atomic<std::uint64_t>*>(notes() + std::size_t{slot} * size_.notes);
     }
@@ -124,8 +129,8 @@ public:
     bool take_from_ring(Offer offer, std::uint32_t generation) noexcept;
 
     /// Effects: makes sure that some worker will look at the ring. One system call for each worker that sleeps, none
-    /// otherwise. Called by: whoever published or saw more work than it takes. A spinning worker will look by itself,
-    /// and wakes the next.
+    /// otherwise. Called by: the process that published a task or saw more work than it takes. A spinning worker will
+    /// look by itself, and wakes the next.
     [[gnu::always_inline]] void wake_for_new_task() noexcept {
         if (spinning.was_empty()) { wake_one(); }
     }
@@ -185,8 +190,8 @@ public:
                 break;
             }
             expected = Word{bits};
-            // A task has written there, and who waits for this one will find out. It is nothing of this worker's any
-            // more.
+            // A task has written there, and those that wait for this one will find out. It is nothing of this worker's
+            // any more.
             if (expected.generation() != claim.generation) [[unlikely]] { return true; }
             if (expected.phase() != Phase::started || expected.is_condemned()) { return false; }
         }
@@ -205,13 +210,14 @@ public:
     /// afterwards. Called by: parent.
     void wait_for(std::uint32_t slot, std::uint32_t waiter) noexcept {
         waiters.add(slots_[slot].waiters, waiter);
-        // seq_cst: the waiter is added before the flag; whoever decides the task after this sees both (see finish()).
+        // seq_cst: the waiter is added before the flag; the process that decides the task after this sees both (see
+        // finish()).
         slots_[slot].word.fetch_or(Word::waited_bit, std::memory_order_seq_cst);
     }
 
-    /// Effects: the task of that number, which `word` says is running, can learn that it shall stop. seen: the slot's
-    /// request, read before the word. One that comes late stays unheard: numbers are never used again. Called by:
-    /// parent.
+    /// Effects: the task of that number, which `word` says is running, can learn that it is asked to stop. seen: the
+    /// slot's request, read before the word. One that comes late stays unheard: numbers are never used again. Called
+    /// by: parent.
     void request_stop(std::uint32_t slot, Word word, std::uint64_t number, std::uint64_t seen) noexcept;
 
     /// Effects: as above, for the task that runs in this slot, if meant(word). Called by: parent, and the thread
@@ -234,7 +240,7 @@ public:
         return decide(slot, generation, Phase::pending, Phase::cancelled);
     }
 
-    /// Effects: a task that runs shall not be finished: its worker publishes nothing, and the verdict is what it ends
+    /// Effects: condemns a task that runs: its worker publishes nothing, and the verdict is what it ends
     /// with when the worker is dead; `cancelled` overrules `timed_out`, which may mean another attempt. Returns: false
     /// when it is not running, or condemned already. Called by: parent and supervisor; the supervisor kills.
     bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept;
@@ -246,8 +252,8 @@ public:
     /// Effects: a task whose worker is dead is lost. Returns: false when its word has changed. Called by: supervisor.
     bool lose_started(std::uint32_t slot, Word started, Ending ending) noexcept;
 
-    /// Effects: an unfinished task is lost for `ending`. Called by: whoever knows that no worker runs it, or that no
-    /// result of it may count.
+    /// Effects: an unfinished task is lost for `ending`. Called by: a process that knows that no worker runs it, or
+    /// that no result of it may count.
     bool lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept;
 
     /// Effects: as lose(), but only a task that has not started.
@@ -256,20 +262,21 @@ public:
     /// Effects: every task that has not started is lost for `ending`.
     void lose_all_pending(Ending ending) noexcept;
 
-    /// Effects: every unfinished task is lost for `ending`. Called by: whoever ends the pool, when life is beyond
-    /// closing and no worker lives; a task published later is lost by its submitter, who looks at life afterwards.
+    /// Effects: every unfinished task is lost for `ending`. Called by: the process that ends the pool, when life is
+    /// beyond closing and no worker lives; a task published later is lost by its submitter, who looks at life
+    /// afterwards.
     void lose_all(Ending ending) noexcept;
 
     /// Effects: every thread of the parent that waits on this board looks again.
     void notify_parent() noexcept { waiters.call_all(); }
 
-    // ---- mending what a task has overwritten. Called by: who has waited for a while
+    // ---- mending what a task has overwritten. Called by: threads that have waited for a while
 
     /// Effects: no head of the queue is where none can be, and no level is taken for empty that is not. Called by:
     /// parent, supervisor.
     void mend_queue() noexcept;
 
-    /// Effects: every worker looks for work, and nobody is relied on to look who does not.
+    /// Effects: every worker looks for work, and no other process relies on one that does not.
     void rouse_workers() noexcept;
 
     /// Whether a task that has been published and not been given back may have this word.
@@ -278,8 +285,8 @@ public:
         return word.generation() == issues_[slot].generation.load(std::memory_order_relaxed);
     }
 
-    /// Effects: the supervisor is to settle a task whose word cannot be right. Called by: parent, under its producers'
-    /// mutex.
+    /// Effects: marks a task whose word cannot be right: the supervisor will settle it. Called by: parent, under its
+    /// producers' mutex.
     void mark_overwritten(std::uint32_t slot) noexcept;
     [[nodiscard]] bool is_marked(std::uint32_t slot) const noexcept;
     /// Whether a marked task is still to be settled: its worker may have put its word right. One that is plausible has
@@ -302,7 +309,7 @@ private:
     std::span<std::byte> argument_side_;
 
 public:
-    /// What workers write of the board's own words, on pages of their own.
+    /// The board's own words that workers write, on pages of their own.
     alignas(os::page_size) FromWorkers from_workers;
 
 private:
@@ -354,7 +361,7 @@ private:
     }
 
     /// Effects: the word becomes what `next(word)` says, as long as it has this phase and generation. Returns: whether
-    /// it changed. Memory order: seq_cst, since what follows a decision is a look at those who wait for one (see
+    /// it changed. Memory order: seq_cst, since a decision is followed by a look at those that wait for one (see
     /// finish()).
     template <class Next>
     bool change(std::uint32_t index, std::uint32_t generation, Phase from, Next next) noexcept {
@@ -375,9 +382,9 @@ private:
         return changed;
     }
 
-    /// Effects: whoever waits for a task whose word has just been decided looks again.
+    /// Effects: threads that wait for a task whose word has just been decided look again.
     void announce(std::uint32_t index, Word decided) noexcept {
-        // After the decision: whoever registered as waiter before it is seen here. If the slot has been taken
+        // After the decision: a waiter that registered before it is seen here. If the slot has been taken
         // meanwhile, its taker has called those waiters, and this calls the next ones for nothing.
         if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
         notify_capacity_waiter();

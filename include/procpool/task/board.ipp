@@ -100,12 +100,13 @@ PROCPOOL_DECL void Board::lose_overwritten(std::uint32_t slot) noexcept {
         const Word lost =
             Word::pending(issues_[slot].generation.load(std::memory_order_relaxed), true).with(Phase::lost);
         slots_[slot].loss.store(Ending::overwritten, std::memory_order_relaxed);
-        control.casualties.fetch_add(1, std::memory_order_relaxed);  // first, for who learns of it from the word
+        control.casualties.fetch_add(
+            1, std::memory_order_relaxed);  // first: a thread that learns of it from the word finds it counted
         if (!slots_[slot].word.compare_exchange_strong(bits, lost.bits(), std::memory_order_seq_cst)) {
             control.casualties.fetch_sub(1, std::memory_order_relaxed);
             return;
         }
-        waiters.call_all();  // the set of those who wait for it may be overwritten too
+        waiters.call_all();  // the set of its waiters may be overwritten too
         notify_capacity_waiter();
     }
     issues_[slot].overwritten.store(0, std::memory_order_relaxed);

@@ -44,7 +44,7 @@ enum class Life : std::uint32_t {
 /// Whether all workers of a pool are being replaced, and their supervisor with them.
 enum class Refork : std::uint32_t {
     none,
-    asked,  // workers finish what they run and leave; nobody replaces them
+    asked,  // workers finish their tasks and leave; they are not replaced
     done    // they have left, and their supervisor leaves the board to the next one
 };
 
@@ -52,7 +52,7 @@ enum class Refork : std::uint32_t {
 /// can be relied on. All-zero memory is the valid initial state.
 struct Control {
     std::atomic<Life> life;
-    /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. Whoever submits a task that
+    /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. A submitter of a task that
     /// could expire earlier rings.
     std::atomic<std::int64_t> armed;
     std::atomic<std::uint32_t>
@@ -60,11 +60,11 @@ struct Control {
 
     alignas(apart) std::atomic<std::uint32_t> workers_forked;  // forked so far, of the first generation
     std::atomic<std::int32_t> start_error;                     // errno of a first-generation fork that failed
-    std::atomic<std::uint32_t> ended;                          // nobody runs tasks any more, and every task is decided
+    std::atomic<std::uint32_t> ended;                          // no task runs any more, and every task is decided
     std::atomic<std::uint32_t> deaths;  // confirmed and settled; marks may be missing (see Waiters)
     std::atomic<std::uint32_t> audits;  // how often the parent has asked the supervisor for one; see Auditor
-    std::uint32_t workers;              // that shall live; written once
-    std::uint32_t spinners;             // that may spin at once; written once
+    std::uint32_t workers;              // how many live; written once
+    std::uint32_t spinners;             // how many may spin at once; written once
     std::uint32_t items_per_worker;     // then it is recycled; 0: never; written once
     std::atomic<Refork> refork;         // asked and reset by the parent, done by the supervisor
     std::uint32_t trace_id;             // of the pool in traces; 0: it is not traced; written once
@@ -81,8 +81,8 @@ struct Control {
     std::atomic<std::uint64_t> resumed_timeouts;    // likewise, of timed_out
 
     /// Effects: life is `to`, unless it is there or beyond. Returns: whether this call moved it.
-    /// Memory order: seq_cst: a submitter publishes and then looks at life, whoever ends the pool moves life and then
-    /// looks at the slots.
+    /// Memory order: seq_cst: a submitter publishes and then looks at life, the process that ends the pool moves life
+    /// and then looks at the slots.
     bool advance(Life to) noexcept {
         Life seen = life.load(std::memory_order_seq_cst);
         while (seen < to) {
@@ -111,9 +111,9 @@ struct Control {
                 requeued.load(std::memory_order_relaxed) + after_death + after_timeout};
     }
 
-    /// Whether whoever has nothing to do waits for more.
-    /// Memory order: seq_cst: a sleeper registers and then looks here, whoever moves one of the two then wakes the
-    /// sleepers.
+    /// Whether idle workers wait for more.
+    /// Memory order: seq_cst: a sleeper registers and then looks here, the process that moves one of the two then wakes
+    /// the sleepers.
     [[nodiscard]] bool goes_on() const noexcept {
         return life.load(std::memory_order_seq_cst) == Life::open &&
                refork.load(std::memory_order_seq_cst) == Refork::none;
@@ -124,15 +124,17 @@ struct Control {
     }
 };
 
-/// Words that workers write too, so that whoever reads one checks what it says: a task may have written anything there.
+/// Words that workers write too. Readers check what a word says: a task may have written anything there.
 /// All-zero memory is the valid initial state.
 struct FromWorkers {
-    /// Parker index + 1 of the submitter that waits for any task to finish; whoever exchanges it for 0 notifies.
+    /// Parker index + 1 of the submitter that waits for any task to finish; the process that exchanges it for 0
+    /// notifies.
     std::atomic<std::uint32_t> capacity_waiter;
     QueueHeads queue;
 
     alignas(apart) Extents::Use use_of_results;
-    std::atomic<std::uint32_t> spare;        // seat + 1 of a worker that waits for an index; who takes it gives it one
+    std::atomic<std::uint32_t>
+        spare;  // seat + 1 of a worker that waits for an index; the worker that takes it gives it one
     std::atomic<std::uint32_t> retiree;      // seat + 1 of a worker that has to leave and waits for that spare one
     std::atomic<std::uint32_t> ready_count;  // how often a worker's initializer has returned
 

@@ -13,8 +13,8 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// For whoever asks for the task, by its number, soon enough: later records take the place of earlier ones. All-zero
-/// memory is the valid initial state.
+/// Where the workers of lost tasks crashed, by the number of the task; later records take the place of earlier ones.
+/// All-zero memory is the valid initial state.
 class Crashes {
 public:
     /// Called by: supervisor, before the task's word says lost.

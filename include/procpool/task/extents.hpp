@@ -15,7 +15,7 @@
 namespace procpool::inline v0::detail::task {
 
 /// A table of equal pieces of memory with one word each: free, or the stamp of its owner. A run of neighbours holds one
-/// payload. A process that dies leaves stamped words behind and nothing else; whoever frees the slot they name frees
+/// payload. A process that dies leaves stamped words behind and nothing else; freeing the slot they name frees
 /// them. All-zero memory is a valid table but for what attach() sets. Workers write the words of results, so a task may
 /// have written anything there: a run is believed as far as its words say that it belongs to the slot that names it.
 class Extents {
@@ -30,7 +30,7 @@ public:
     /// ones.
     static constexpr std::uint64_t keep_warm = std::uint64_t{256} << 20;
 
-    /// What those who take and release extents count together. All-zero memory is the valid initial state.
+    /// The counts that takers and releasers of extents share. All-zero memory is the valid initial state.
     struct Use {
         std::atomic<std::uint64_t>
             warm_bytes;     ///< an estimate: workers that die between two of its steps may leave it off
@@ -67,7 +67,7 @@ public:
     /// Counts what its owners are about to touch for the first time.
     [[nodiscard]] os::Budget& budget() noexcept { return use_->budget; }
 
-    /// Called by: whoever frees the slot.
+    /// Called by: the process that frees the slot.
     void release(Run run) noexcept {
         const std::uint64_t bytes = run.count * extent_size;
         const bool keep = use_->warm_bytes.load(std::memory_order_relaxed) + bytes <= keep_warm ||
@@ -79,8 +79,8 @@ public:
         }
     }
 
-    /// Whether there is such a run and all of it was taken for a task of that slot. Called by: who frees the run, or
-    /// reads what is there.
+    /// Whether there is such a run and all of it was taken for a task of that slot. Called by: a process that frees the
+    /// run, or reads what is there.
     [[nodiscard]] bool is_of(Run run, std::uint32_t slot) const noexcept {
         if (run.count == 0 || run.first >= count_ || run.count > count_ - run.first) { return false; }
         for (std::uint32_t i = 0; i < run.count; ++i) {

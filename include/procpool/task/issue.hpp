@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Issue: what is known of a slot's task where no worker can write.
+/// Issue: the facts about a slot's task that no worker can overwrite.
 
 #include <procpool/task/slot.hpp>
 
@@ -13,7 +13,7 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// What the parent has said of a slot's task when it published it, for whoever doubts what the slot says. Written by
+/// The parent's account of a slot's task when it published it, for checks of what the slot says. Written by
 /// the parent, under its producers' mutex, read by the supervisor; on pages that workers cannot write. All-zero memory
 /// is the valid initial state.
 struct Issue {
@@ -29,7 +29,7 @@ struct Issue {
     std::uint16_t retries;              // left; of the supervisor when its worker has died
     std::atomic<std::int64_t> timeout;  // nanoseconds, 0: none
 
-    // relaxed: whoever looks at deadlines may see those of the slot's next task, and finds by the word that they are
+    // relaxed: a look at deadlines may see those of the slot's next task, and finds by the word that they are
     // not what it looks for.
     [[nodiscard]] bool has(std::uint8_t trait) const noexcept {
         return (traits.load(std::memory_order_relaxed) & trait) != 0;

@@ -20,10 +20,10 @@ namespace procpool::inline v0::detail::task {
 class alignas(cache_line) Mailbox {
 public:
     /// Called by: parent, when it has published the slot's word. The worker is yet to be notified.
-    /// Memory order: release is enough for the worker, who looks here before every park(), and whose parker is notified
-    /// after this. If it took that notification before it looked, the look sees what came before the notification; if
-    /// not, its park() returns at once. seq_cst: the slot's word is published before the parent's look at life, as by
-    /// Ring::push().
+    /// Memory order: release is enough for the worker, which looks here before every park(), and whose parker is
+    /// notified after this. If it took that notification before it looked, the look sees what came before the
+    /// notification; if not, its park() returns at once. seq_cst: the slot's word is published before the parent's look
+    /// at life, as by Ring::push().
     void put(Offer offer) noexcept { word_.store(bits(offer), std::memory_order_seq_cst); }
 
     /// Memory order: acquire: sees the slot's word as it was published.

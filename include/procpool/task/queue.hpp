@@ -14,7 +14,7 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// What workers write of a queue. All-zero memory is that of an empty one.
+/// The words of a queue that workers write. All-zero memory is that of an empty one.
 struct QueueHeads {
     static constexpr std::uint32_t levels = 9;
     struct alignas(apart) Head {

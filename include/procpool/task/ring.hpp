@@ -21,8 +21,8 @@ struct Offer {
 };
 
 /// One producer at a time; any number of consumers read the entry at head, claim its slot by the slot's own word, and
-/// only then help head forward: nobody owns a position, so nobody can die with one. An entry is generation 32 bits, lap
-/// 12, slot 20; the lap says that it was written for this time round. All-zero memory is a valid empty ring but for
+/// only then help head forward: no process owns a position, so none can die with one. An entry is generation 32 bits,
+/// lap 12, slot 20; the lap says that it was written for this time round. All-zero memory is a valid empty ring but for
 /// what attach() sets. Only head is written by workers: ring and entries lie on pages that they cannot write. A head
 /// that a task has overwritten says at worst that other entries come next: see mend() and Client::offer_forgotten().
 class Ring {
@@ -90,9 +90,9 @@ public:
     /// Whether there was nothing at head a moment ago.
     [[nodiscard]] bool was_empty() const noexcept { return !at(head()).has_value(); }
 
-    /// Effects: head is at least position + 1. Called by: whoever finds the offer at `position` no longer good.
+    /// Effects: head is at least position + 1. Called by: a process that finds the offer at `position` no longer good.
     void advance_past(std::uint64_t position) noexcept {
-        // acq_rel: whoever reads the new head also sees the claim that justified it.
+        // acq_rel: a reader of the new head also sees the claim that justified it.
         head_->compare_exchange_strong(position, position + 1, std::memory_order_acq_rel, std::memory_order_relaxed);
     }
 

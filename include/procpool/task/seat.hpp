@@ -16,13 +16,13 @@ namespace procpool::inline v0::detail::task {
 
 enum class SeatState : std::uint32_t { vacant, starting, failed, ready, leaving };
 
-/// What a worker tells about itself. Written by the supervisor while nobody sits here, by its worker afterwards.
+/// A worker's account of itself. Written by the supervisor while it is vacant, by its worker afterwards.
 struct alignas(apart) Seat {
     sync::Parker parker;
     std::atomic<SeatState> state;
     std::atomic<std::uint32_t> index;  // of the worker
     std::atomic<std::int32_t> pid;
-    std::atomic<std::uint32_t> current;  // slot + 1 of the task that runs, 0 when idle; a hint for those who look
+    std::atomic<std::uint32_t> current;  // slot + 1 of the task that runs, 0 when idle; a hint for observers
     static constexpr std::uint32_t counted = 0xffffffff;  // current, while a task that is counted below is not done yet
     static constexpr std::uint32_t condemned =
         0xfffffffe;  // current, when it is counted, will never be done, and its worker waits to be killed
@@ -32,7 +32,7 @@ struct alignas(apart) Seat {
         task_started;  // of the timed task that runs, or of the item of it; may lag behind the word
     std::atomic<std::uint32_t> items_done;  // since the worker was made; what max_tasks_per_worker counts
     std::atomic<std::uint64_t>
-        progress;  // generation of the task that runs, 32 bits; items of it that are finished; for those who look
+        progress;  // generation of the task that runs, 32 bits; items of it that are finished; for observers
     /// Generation of the timed task whose stamp that is, 32 bits; which item of it runs, times two; odd: the supervisor
     /// has condemned that item, and the worker must not go on.
     std::atomic<std::uint64_t> item;
@@ -64,7 +64,7 @@ public:
 
     void add(std::uint32_t seat) noexcept { words_[seat / 64].fetch_or(bit(seat), std::memory_order_seq_cst); }
 
-    /// Returns: whether it was in the set, that is, nobody took it out before.
+    /// Returns: whether it was in the set, that is, it had not been taken out before.
     bool remove(std::uint32_t seat) noexcept {
         return (words_[seat / 64].fetch_and(~bit(seat), std::memory_order_seq_cst) & bit(seat)) != 0;
     }
@@ -73,7 +73,7 @@ public:
         return (words_[seat / 64].load(std::memory_order_seq_cst) & bit(seat)) != 0;
     }
 
-    /// Effects: nobody is in the set.
+    /// Effects: the set is empty.
     void clear() noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) { words_[i].store(0, std::memory_order_seq_cst); }
     }

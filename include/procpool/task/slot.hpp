@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Slot: the shared memory of one task, and the word that says who owns it.
+/// Slot: the shared memory of one task, and the word that names its owner.
 
 #include <procpool/core/ending.hpp>
 #include <procpool/core/exit_status.hpp>
@@ -19,7 +19,7 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// Where a task is in its life. The phase says who may write the slot:
+/// Where a task is in its life. The phase names the owner, which alone may write the slot:
 ///   free      the parent; nothing in it counts
 ///   pending   nobody; the first worker that makes it started owns it, and the parent may make it cancelled
 ///   started   the worker whose seat the word names; after that process is confirmed dead, the supervisor
@@ -106,7 +106,7 @@ struct Large {
 };
 
 /// Two lines: a small task and its result need the first one only. Workers can write all of it, so a task may have
-/// written anything there: who does not run the task relies on its Issue, and checks what is here.
+/// written anything there: other processes rely on the task's Issue, and check what is here.
 struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
     static constexpr std::size_t inline_bytes = 16;
@@ -124,11 +124,12 @@ struct alignas(apart) Slot {
     Ending outcome;                      // value or exception, when it is done; of the owner while started
     std::atomic<Ending> loss;            // why it is lost; written before the word says so
     std::atomic<std::uint8_t> traits;    // which of the following apply; written by the parent while free
-    bool has_extents;  // the result may have taken extents; of the owner while started, then of who clears the slot
+    bool has_extents;  // the result may have taken extents; of the owner while started, then of the thread that clears
+                       // the slot
     std::array<std::byte, inline_bytes> argument;
     std::array<std::byte, inline_bytes> result;
 
-    // relaxed: whoever looks at deadlines may see those of the slot's next task, and finds by the word that they are
+    // relaxed: a look at deadlines may see those of the slot's next task, and finds by the word that they are
     // not what it looks for.
     [[nodiscard]] bool has(std::uint8_t trait) const noexcept {
         return (traits.load(std::memory_order_relaxed) & trait) != 0;
@@ -149,8 +150,8 @@ struct alignas(apart) Slot {
 
     alignas(cache_line) Large large_argument;
     Large large_result;
-    std::atomic<std::uint64_t> stop_request;  // the number of the task that shall stop, see Board::number_of(); written
-                                              // by the parent at any time
+    std::atomic<std::uint64_t> stop_request;  // the number of the task that is asked to stop, see Board::number_of();
+                                              // written by the parent at any time
     std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below
     std::uint16_t attempt;                    // from 0
     ExitStatus exit_status;

@@ -17,7 +17,7 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// One side of all slots, arguments or results. Memory follows the slot: whoever owns the slot owns its payload's
+/// One side of all slots, arguments or results. Memory follows the slot: the owner of the slot owns its payload's
 /// memory.
 template <bool is_result>
 class Store {
@@ -59,7 +59,7 @@ public:
         std::memcpy(extents_.address(run), current.data(), used);
         reach(FaultPoint::result_grown);
         const Extents::Run before = run_of(slots_[slot]);
-        // release: whoever finds the worker dead and reads this run finds the bytes copied to it.
+        // release: a reader of this run that finds the worker dead finds the bytes copied to it.
         record.run.store((std::uint64_t{run.count} << 32) | run.first, std::memory_order_release);
         if (was_large) { release_run(slot, before); }
         return {extents_.address(run), run.count * Extents::extent_size};
@@ -166,7 +166,7 @@ private:
         return {extents_.address(held.run), held.size};
     }
 
-    /// What does not belong to the slot is not given back by it.
+    /// Gives back only memory that belongs to the slot.
     void release_run(std::uint32_t index, Extents::Run run) noexcept {
         if (extents_.is_of(run, index)) { extents_.release(run); }
     }

@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// TaskContext: what a worker does for a task while it runs. ThreadContext: which worker a thread is, and its task.
+/// TaskContext: the services of a worker to the task that it runs. ThreadContext: which worker a thread is, and its
+/// task.
 
 #include <cstdint>
 #include <stop_token>
@@ -18,7 +19,7 @@ enum class Wiped : std::uint64_t;
 
 namespace detail::task {
 
-/// What a worker does for a task while it runs.
+/// The services of a worker to the task that it runs.
 class TaskContext {
 public:
     /// Whether somebody asked this task, and no other, to stop. A load.
@@ -28,7 +29,7 @@ public:
 
     /// Its number, which no other task of the pool ever has.
     [[nodiscard]] virtual std::uint64_t id() const noexcept = 0;
-    /// What the task is called; empty when it has no name.
+    /// The label of the task; empty when it has none.
     [[nodiscard]] virtual std::string_view label() const noexcept = 0;
 
     // For tasks that call a function for many items:
@@ -40,12 +41,13 @@ public:
     virtual void leave_if_impostor() = 0;
     /// How many items the task may begin before its worker is to be replaced.
     [[nodiscard]] virtual std::uint64_t item_budget() const noexcept = 0;
-    /// Effects: the first item that begins now has been tried so many times before, and the others not at all.
+    /// Notes that the first item that begins now has been tried `attempt` times before, and the others never.
     virtual void start_items(unsigned attempt) noexcept = 0;
     /// Effects: `done` items are finished, and their results are what `result` holds: that is what is left of them if
     /// the worker dies. Where the next item has a time limit, its time starts now. Does not return if the item before
     /// has exceeded its own.
-    virtual void finish_items(std::uint64_t done, const Writer& result) = 0;
+    /// Returns: whether the next item may begin: the task is not asked to stop, and item_budget() is not 0.
+    virtual bool finish_items(std::uint64_t done, const Writer& result) = 0;
 
 protected:
     ~TaskContext() = default;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Waiters: threads of the parent that wait for tasks of a board, and which tasks they shall look at.
+/// Waiters: threads of the parent that wait for tasks of a board, and which tasks they must look at.
 
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/platform.hpp>
@@ -17,10 +17,10 @@
 namespace procpool::inline v0::detail::task {
 
 /// A waiter is a number. One that waits for a single task is woken by its parker. One that waits for many has them
-/// marked: whoever decides a task that it waits for sets the slot's bit among its marks before it wakes it, so that it
-/// looks at those slots only. A mark is a hint: it may be there for nothing, and a process that is killed before it has
-/// set one never does; Control::deaths tells of that. All-zero memory is one without parkers; written by attach()
-/// before anybody is forked.
+/// marked: the process that decides a task that it waits for sets the slot's bit among its marks before it wakes it, so
+/// that it looks at those slots only. A mark is a hint: it may be there for nothing, and a process that is killed
+/// before it has set one never does; Control::deaths tells of that. All-zero memory is one without parkers; written by
+/// attach() before anybody is forked.
 class Waiters {
 public:
     static constexpr std::uint32_t most = 64;
@@ -52,7 +52,7 @@ public:
     /// word.
     void add(std::atomic<std::uint32_t>& set, std::uint32_t waiter) noexcept {
         use(waiter);
-        set.fetch_or(bit(waiter), std::memory_order_relaxed);  // whoever reads it has read WAITED, which releases it
+        set.fetch_or(bit(waiter), std::memory_order_relaxed);  // a reader of it has read WAITED, which releases it
     }
     /// Effects: the set holds this one only.
     void assign(std::atomic<std::uint32_t>& set, std::uint32_t waiter) noexcept {
@@ -75,7 +75,7 @@ public:
         for (std::uint32_t waiter = 0; waiter < count_; ++waiter) {
             sync::Parker* const other = elsewhere_[waiter].load(std::memory_order_acquire);
             sync::Parker& parker = other != nullptr ? *other : parkers_[waiter];
-            parker.notify_again_if_interrupted();  // whoever died may have been about to wake it
+            parker.notify_again_if_interrupted();  // a process that died may have been about to wake it
             parker.notify();
         }
     }
@@ -137,8 +137,8 @@ private:
     }
 
     void call_one(std::uint32_t waiter, std::uint32_t slot) noexcept {
-        // acquire: the parker there has been made. Set before the waiter was added to the set, so whoever decides its
-        // task sees it.
+        // acquire: the parker there has been made. Set before the waiter was added to the set, so the process that
+        // decides its task sees it.
         sync::Parker* const other = elsewhere_[waiter].load(std::memory_order_acquire);
         if (other == nullptr) {
             parkers_[waiter].notify();

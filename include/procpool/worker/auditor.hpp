@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Auditor: finds tasks whose words nobody will ever change, because a task has written where the pool keeps others.
+/// Auditor: finds tasks whose words no process will ever change, because a task has written where the pool keeps
+/// others.
 
 #include <procpool/core/deadline.hpp>
 #include <procpool/task/board.hpp>
@@ -16,13 +17,13 @@
 namespace procpool::inline v0::detail::worker {
 
 /// Acts on proofs only, none of which a right program can bring about, however slow, stopped or often killed its
-/// workers are. Who waits long for a task asks for a look (Control::audits). Called by: supervisor, which has reaped
-/// and settled everybody who is not `occupied`.
+/// workers are. A thread that waits long for a task asks for a look (Control::audits). Called by: supervisor, which has
+/// reaped and settled every worker whose seat is not occupied().
 class Auditor {
 public:
     explicit Auditor(task::Board& board) : board_(board), seats_(board.seats().size()) {}
 
-    /// ending: workers are to leave, so that nobody may wait for tasks any more who would ask. Returns: when to look
+    /// ending: workers are leaving, so that perhaps no thread waits any more that would ask. Returns: when to look
     /// unasked.
     [[nodiscard]] Clock::time_point next_time(bool ending) const noexcept {
         return ending || waits_for_answer() ? next_ : Clock::time_point::max();
@@ -58,7 +59,7 @@ public:
             if (word.phase() != task::Phase::started || !board_.is_plausible(slot, word)) { continue; }
             if (!occupied(word.seat()) || is_elsewhere(slot, word)) {
                 board_.control.casualties.fetch_add(
-                    1, std::memory_order_relaxed);  // first, for who learns of it from the word
+                    1, std::memory_order_relaxed);  // first: a thread that learns of it from the word finds it counted
                 if (!board_.lose_started(slot, word, Ending::overwritten)) {
                     board_.control.casualties.fetch_sub(1, std::memory_order_relaxed);
                 }
@@ -81,7 +82,7 @@ private:
 
     /// What was seen of a seat.
     struct Look {
-        bool asks = false;      // in this look: its worker shall say that it sleeps
+        bool asks = false;      // in this look: its worker is asked to say that it sleeps
         bool is_asked = false;  // in the last one
     };
 
@@ -89,7 +90,7 @@ private:
         return task::Word{board_.all_slots()[slot].word.load(std::memory_order_seq_cst)};
     }
 
-    /// Effects: a task that the parent has found overwritten is lost, once nobody can be running it.
+    /// Effects: a task that the parent has found overwritten is lost, once no worker can be running it.
     template <class Occupied, class Kill>
     void settle_overwritten(std::uint32_t slot, Occupied occupied, Kill kill) noexcept {
         if (!board_.is_marked(slot)) { return; }

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Casualties: what becomes of the tasks that a dead worker ran.
+/// Casualties: settles the tasks that a dead worker ran.
 
 #include <procpool/core/config.hpp>
 #include <procpool/log/announcer.hpp>
@@ -13,8 +13,8 @@
 
 namespace procpool::inline v0::detail::worker {
 
-/// Called by: supervisor, which has seen the worker's end and not yet given its seat away: nobody but the parent, which
-/// may condemn or count, touches a started task's word or slot meanwhile.
+/// Called by: supervisor, which has seen the worker's end and not yet given its seat away: no process but the parent,
+/// which may condemn or count, touches a started task's word or slot meanwhile.
 class Casualties {
 public:
     Casualties(task::Board& board, const log::Announcer& announcer) noexcept : board_(board), announcer_(announcer) {}
@@ -24,7 +24,8 @@ public:
     bool settle(std::uint32_t seat, const os::EndedChild& ended) noexcept;
 
 private:
-    /// A worker counts a task before it says that it is done. It is dead, so nobody else writes what it counted with.
+    /// A worker counts a task before it says that it is done. It is dead, so no other process writes what it counted
+    /// with.
     static void forget_count(task::Seat& seat, Ending outcome) noexcept;
 
     void settle_task(std::uint32_t index, const os::EndedChild& ended) noexcept;

@@ -44,7 +44,7 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const os::EndedC
             --issue.retries;
             ++slot.attempt;
             board_.control.requeued.fetch_add(
-                1, std::memory_order_relaxed);  // first, for who learns of it from the task's end
+                1, std::memory_order_relaxed);  // first: a thread that learns of the task's end finds it counted
             if (board_.requeue(index, word)) {
                 board_.wake_for_new_task();
                 return;
@@ -60,7 +60,7 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const os::EndedC
         if (crash.is_cause_of(ended.pid, ended.status)) {
             board_.crashes.add(board_.number_of(index).load(std::memory_order_relaxed), crash);
         }
-        // Counted first, for who learns of it from the word.
+        // Counted first: a thread that learns of it from the word finds it counted.
         auto& count = ending == Ending::timed_out ? board_.control.timed_out : board_.control.casualties;
         const std::uint64_t counted = ending == Ending::cancelled ? 0 : 1;  // the parent counts what it kills
         count.fetch_add(counted, std::memory_order_relaxed);

@@ -24,7 +24,7 @@
 
 namespace procpool::inline v0::detail::worker {
 
-/// What differs between workers that are processes and workers that are threads.
+/// Calls that differ between workers that are processes and workers that are threads.
 struct WorkerHooks {
     PlaceOf place_of;         ///< of addresses in results
     void (*before_result)();  ///< before a result is written to shared memory, if it is while the task runs
@@ -69,7 +69,7 @@ public:
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
 
 private:
-    /// What belongs to the task that waits, while another one runs. Its clock goes on; who looks at deadlines may learn
+    /// The state of the task that waits, while another one runs. Its clock goes on; a look at deadlines may learn
     /// of it later.
     class Waiting {
     public:
@@ -113,7 +113,7 @@ private:
 
     void run_nested(task::Claim claim);
 
-    /// Mail comes first: nobody else will run it.
+    /// Mail comes first: no other worker will run it.
     [[nodiscard]] std::optional<task::Claim> next() noexcept {
         if (!mailbox_.was_empty()) {
             if (const std::optional<task::Claim> claim = board_.claim_mail(index_, number_)) { return claim; }
@@ -130,7 +130,7 @@ private:
     [[nodiscard]] bool must_make_room() const noexcept {
         return is_being_replaced() || (board_.control.items_per_worker != 0 && item_budget() == 0);
     }
-    /// Memory order: relaxed: one task more or less is all the same; who sleeps has looked by goes_on().
+    /// Memory order: relaxed: one task more or less is all the same; a sleeper has looked by goes_on().
     [[nodiscard]] bool is_being_replaced() const noexcept {
         return board_.control.refork.load(std::memory_order_relaxed) != task::Refork::none;
     }
@@ -144,7 +144,7 @@ private:
         seat_.progress.store(0, std::memory_order_relaxed);
     }
 
-    /// Effects: the result is what was thrown; or that there is no memory to tell it, which needs no more than the
+    /// Effects: the result is the exception; or that there is no memory for it, which needs no more than the
     /// slot's first line.
     static void encode_error(Writer& out, const std::exception_ptr& thrown);
 
@@ -173,7 +173,7 @@ private:
     [[nodiscard]] std::uint64_t id() const noexcept override {
         return board_.number_of(claim_.slot).load(std::memory_order_relaxed);
     }
-    [[nodiscard]] std::string_view label() const noexcept override { return log::label_of(board_, claim_.slot); }
+    [[nodiscard]] std::string_view label() const noexcept override { return board_.label_of(claim_.slot); }
 
     [[nodiscard]] os::Wiped* wiped_word() const noexcept override {
         return hooks_.wiped_word == nullptr ? nullptr : hooks_.wiped_word();
@@ -190,13 +190,15 @@ private:
 
     void start_items(unsigned attempt) noexcept override { task::thread_context.attempt = attempt; }
 
-    void finish_items(std::uint64_t done, const Writer& result) override;
+    bool finish_items(std::uint64_t done, const Writer& result) override;
+    void restart_clock_of_item();
 
     /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is
     /// woken.
     void search_or_sleep();
 
-    /// The first task of a search is claimed: whoever relied on this worker to look for more is served by another.
+    /// The first task of a search is claimed: a submitter that relied on this worker to look for more is served by
+    /// another.
     void stop_searching() noexcept;
 
     /// Returns: true when there is something to do.

@@ -147,16 +147,23 @@ PROCPOOL_DECL std::stop_token Loop::stop_token() {
     return token;
 }
 
-PROCPOOL_DECL void Loop::finish_items(std::uint64_t done, const Writer& result) {
+PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) {
     hooks_.before_result();
     if (done != items_) { task::thread_context.attempt = 0; }
+    const task::Slot& slot = board_.all_slots()[claim_.slot];
+    task::Seat& seat = seat_;
     board_.results.seal(claim_.slot, result.buffer(), result.size());
     count_items(done - items_);
     items_ = done;
-    seat_.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done),
-                         std::memory_order_relaxed);
+    seat.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done),
+                        std::memory_order_relaxed);
     reach(FaultPoint::item_done);
-    if (!board_.all_slots()[claim_.slot].has_limits() || !board_.issue(claim_.slot).is_timed()) { return; }
+    if (slot.has_limits() && board_.issue(claim_.slot).is_timed()) { restart_clock_of_item(); }
+    const std::uint64_t stop = slot.stop_request.load(std::memory_order_relaxed);  // as stop_requested()
+    return (stop == 0 || stop != id()) && item_budget() != 0;
+}
+
+[[gnu::noinline]] PROCPOOL_DECL void Loop::restart_clock_of_item() {
     // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the
     // stamp.
     seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_seq_cst);
@@ -169,8 +176,8 @@ PROCPOOL_DECL void Loop::finish_items(std::uint64_t done, const Writer& result) 
 
 PROCPOOL_DECL void Loop::search_or_sleep() {
     const task::Control& control = board_.control;
-    const bool alone = control.workers == 1;  // then nobody relies on it to look, so it need not say that it does
-    if (searching_) {                         // what it found, another claimed; nobody may rely on it while it sleeps
+    const bool alone = control.workers == 1;  // then no submitter relies on it to look, so it need not say that it does
+    if (searching_) {  // another claimed what it found; no submitter may rely on it while it sleeps
         board_.spinning.remove(number_);
         searching_ = false;
     }
@@ -189,7 +196,7 @@ PROCPOOL_DECL void Loop::search_or_sleep() {
     board_.sleeping.add(number_);
     reach(FaultPoint::asleep);
     if (was_idle() && !must_leave()) { seat_.parker.park(Deadline::never()); }
-    searching_ = !alone;  // who relied on it while it spun, or took it out of the sleepers, woke nobody else
+    searching_ = !alone;  // a submitter that relied on it while it spun, or took it out of the sleepers, woke no other
     board_.sleeping.remove(number_);
 }
 

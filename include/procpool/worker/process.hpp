@@ -20,7 +20,7 @@ namespace procpool::inline v0::detail::worker {
 /// The process this worker is; a task that forks and returns in its child finds itself to be another one.
 inline constinit os::Token worker_token = 0;
 
-/// The code that the parent had when it forked this process; null in a program that nobody forked.
+/// The code that the parent had when it forked this process; null in the program itself.
 inline constinit const os::Modules* parents_code = nullptr;
 
 /// Where a result's address lies for the parent: what this worker allocates in shared memory after the fork, the parent
@@ -47,7 +47,7 @@ void replace_by_spare(task::Board& board, std::uint32_t seat_number, std::chrono
 
 inline constinit task::Seat* crashing_seat = nullptr;
 
-/// Effects: when this process crashes, its seat tells where. What it forks inherits the handler, and the seat, but does
+/// Lets the seat hold where this process crashes. Its own children inherit the handler, and the seat, but do
 /// not write there. Requires: worker_token and task::thread_context are this process's.
 void record_crashes(task::Seat& seat) noexcept;
 

@@ -70,9 +70,9 @@ PROCPOOL_DECL void name_process(const std::string& name, std::uint32_t index) no
 
 PROCPOOL_DECL void wait_for_index(task::Board& board, std::uint32_t seat_number) {
     task::Seat& seat = board.seats()[seat_number];
-    // seq_cst: offered before the look at life; whoever closes the pool moves life first and then notifies the spare
-    // worker. Offered again whenever it is woken, since a task may have written there; if somebody gives it an index
-    // between, the second offer is found to be no longer good.
+    // seq_cst: offered before the look at life; the process that closes the pool moves life first and then notifies the
+    // spare worker. Offered again whenever it is woken, since a task may have written there; if somebody gives it an
+    // index between, the second offer is found to be no longer good.
     const auto must_wait = [&] {
         std::uint32_t index = seat.index.load(std::memory_order_acquire);
         if (index > board.control.workers) {
@@ -110,8 +110,8 @@ PROCPOOL_DECL void replace_by_spare(task::Board& board, std::uint32_t seat_numbe
     task::FromWorkers& from_workers = board.from_workers;
     const Deadline deadline = Deadline::after(longest);
     std::uint32_t nobody = 0;
-    // seq_cst: registered before the look at spare and life; a spare worker offers itself, and whoever closes the pool
-    // moves life, before they look for a retiree. Who is to notify it may die in between, so it looks again now and
+    // seq_cst: registered before the look at spare and life; a spare worker offers itself, and the process that closes
+    // the pool moves life, before they look for a retiree. Its notifier may die in between, so it looks again now and
     // then.
     const bool waits = from_workers.retiree.compare_exchange_strong(nobody, seat_number + 1, std::memory_order_seq_cst);
     while (control.goes_on() && !give_index_to_spare(board, board.seats()[seat_number])) {

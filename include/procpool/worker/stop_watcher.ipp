@@ -6,8 +6,6 @@
 #include <procpool/os/signals.hpp>
 #include <procpool/worker/stop_watcher.hpp>
 
-#include <optional>
-
 namespace procpool::inline v0::detail::worker {
 
 PROCPOOL_DECL StopWatcher::~StopWatcher() {

@@ -95,7 +95,7 @@ private:
 
     void sleep() noexcept;
 
-    /// When there is something to do that nobody will report.
+    /// When there is something to do that no descriptor will report.
     [[nodiscard]] Clock::time_point next_time() const noexcept;
 
     [[nodiscard]] Clock::time_point start_deadline(const Worker& worker) const noexcept;
@@ -121,7 +121,7 @@ private:
 
     [[nodiscard]] bool may_end() const noexcept;
 
-    /// Nobody runs any more: every task that is not decided is lost.
+    /// No worker runs any more: every task that is not decided is lost.
     void settle_everything() noexcept;
 
     // ---- deaths
@@ -132,7 +132,7 @@ private:
     /// them.
     void bypass_stopped_workers() noexcept;
 
-    /// Effects: who sleeps and was to be notified by one that died or was stopped between a step and the notification
+    /// Effects: a sleeper whose notifier died or was stopped between a step and the notification
     /// that belongs to it looks again: notify() has two, and wake_one() and replace_by_spare() have one before.
     void notify_again() noexcept;
 

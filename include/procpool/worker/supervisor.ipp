@@ -262,7 +262,7 @@ PROCPOOL_DECL bool Supervisor::may_end() const noexcept {
 
 PROCPOOL_DECL void Supervisor::settle_everything() noexcept {
     board_.lose_all(task::ending_by(life()));
-    board_.control.ended.store(1, std::memory_order_release);  // after the words: who reads it finds them decided
+    board_.control.ended.store(1, std::memory_order_release);  // after the words: a reader of it finds them decided
     board_.notify_parent();
 }
 
@@ -302,7 +302,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     task::Seat& seat = board_.seats()[worker.seat];
     const task::SeatState state = seat.state.load(std::memory_order_acquire);
     const bool unasked = state != task::SeatState::leaving && !stopping();
-    // Before the words: who learns of the death from its task finds it in workers() and stats() too.
+    // Before the words: a thread that learns of the death from its task finds it in workers() and stats() too.
     seat.state.store(task::SeatState::vacant, std::memory_order_release);
     board_.sitter(worker.seat).store(task::Board::nobody, std::memory_order_relaxed);
     if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }

@@ -2,9 +2,10 @@
 #pragma once
 
 /// \file
-/// stored<T>: as what type an argument travels, and how to get there.
+/// wire_type<T>: as what type an argument travels, and how to get there.
 
 #include <procpool/codec/text.hpp>
+#include <procpool/core/config.hpp>
 
 #include <cstddef>
 #include <string>
@@ -13,16 +14,18 @@
 #include <utility>
 #include <vector>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail::codec {
 
 template <class C>
 concept Character = std::is_same_v<C, char> || std::is_same_v<C, wchar_t> || std::is_same_v<C, char8_t> ||
     std::is_same_v<C, char16_t> || std::is_same_v<C, char32_t>;
 
+[[noreturn]] void refuse_null_text();
+
 /// How an argument of decayed type T travels: as a `type`, which from() makes of it. Specialise it for types that
 /// arrive as another.
 template <class T>
-struct stored {
+struct wire_type {
     using type = T;
     static const T& from(const T& argument) noexcept { return argument; }
 };
@@ -30,50 +33,56 @@ struct stored {
 /// Text arrives as a string of its own. Throws: CodecError when there is none.
 template <class C>
 requires Character<std::remove_const_t<C>>
-struct stored<C*> {
+struct wire_type<C*> {
     using type = std::basic_string<std::remove_const_t<C>>;
     static type from(const C* text) {
-        if (text == nullptr) {
-            throw CodecError("procpool: a null pointer is no text that could travel as a std::string");
-        }
+        if (text == nullptr) [[unlikely]] { refuse_null_text(); }
         return text;
     }
 };
 
 template <class C, class Traits>
-struct stored<std::basic_string_view<C, Traits>> {
+struct wire_type<std::basic_string_view<C, Traits>> {
     using type = std::basic_string<C, Traits>;
     static type from(std::basic_string_view<C, Traits> text) { return type(text); }
 };
 
-/// An element of a std::vector<bool> is a proxy into it; as a value it is a bool.
-template <>
-struct stored<std::vector<bool>::reference> {
+/// A proxy of one bit that a std::vector<bool> gives for its elements. std::vector<bool> is looked at only for types
+/// that may be it, for that takes the compiler's time.
+template <class T>
+concept BitProxy = std::is_class_v<T> && requires(T& bit) {
+    bit.flip();
+} && std::is_same_v < T, typename std::vector < std::conditional_t < std::is_class_v<T>,
+bool, T >> ::reference > ;
+
+/// As a value it is a bool.
+template <BitProxy T>
+struct wire_type<T> {
     using type = bool;
-    static type from(const std::vector<bool>::reference& bit) noexcept { return bit; }
+    static type from(const T& bit) noexcept { return bit; }
 };
 
 template <class Argument>
-using stored_t = typename stored<std::decay_t<Argument>>::type;
+using wire_type_t = typename wire_type<std::decay_t<Argument>>::type;
 
 /// Returns: the argument as what it travels as, by reference where that is what it is. An array or function decays, so
 /// by value.
 template <class Argument>
-[[nodiscard]] decltype(auto) store(const Argument& argument) {
+[[nodiscard]] decltype(auto) to_wire(const Argument& argument) {
     if constexpr (std::is_array_v<Argument>) {
         using C = std::remove_cv_t<std::remove_extent_t<Argument>>;
         if constexpr (Character<C>) {  // which need not end with a zero
             const std::basic_string_view<C> all(argument, std::extent_v<Argument>);
-            return stored_t<Argument>(all.substr(0, all.find(C{})));
+            return wire_type_t<Argument>(all.substr(0, all.find(C{})));
         } else {
             std::remove_extent_t<Argument>* const first = const_cast<std::remove_extent_t<Argument>*>(argument);
-            return stored_t<Argument>(stored<std::decay_t<Argument>>::from(first));
+            return wire_type_t<Argument>(wire_type<std::decay_t<Argument>>::from(first));
         }
     } else if constexpr (std::is_function_v<Argument>) {
         Argument* const function = argument;
-        return stored_t<Argument>(stored<Argument*>::from(function));
+        return wire_type_t<Argument>(wire_type<Argument*>::from(function));
     } else {
-        return stored<std::decay_t<Argument>>::from(argument);
+        return wire_type<std::decay_t<Argument>>::from(argument);
     }
 }
 
@@ -89,7 +98,7 @@ public:
 using TextArgument = BasicTextArgument<char>;
 
 template <class C>
-struct Codec<BasicTextArgument<C>> {
+struct BuiltInCodec<BasicTextArgument<C>, StandardKind::other> {
     using parts = TypeList<>;
 
     static void encode(Writer& out, const BasicTextArgument<C>& text) {
@@ -100,9 +109,9 @@ struct Codec<BasicTextArgument<C>> {
     }
 };
 
-/// What an argument is decoded as for a function that does not take the string it travels as: the same bytes, another
-/// type.
-template <class Argument, class Stored = stored_t<Argument>>
+/// as_pointer: the type of an argument for a function that does not take the string it travels as: the same bytes,
+/// another type.
+template <class Argument, class Stored = wire_type_t<Argument>>
 struct as_pointer {
     using type = Stored;
 };
@@ -116,6 +125,21 @@ struct as_pointer<std::basic_string_view<C>, std::basic_string<C>> {
 };
 
 template <class Argument>
-using stored_as_pointer_t = typename as_pointer<std::decay_t<Argument>>::type;
+using wire_type_as_pointer_t = typename as_pointer<std::decay_t<Argument>>::type;
 
+}  // namespace procpool::detail::codec
+
+// TEMPORARY: for rooms that do not say detail::codec:: yet.
+namespace procpool::inline v0 {
+template <class T>
+using stored_t = detail::codec::wire_type_t<T>;
+template <class T>
+[[nodiscard]] decltype(auto) store(const T& argument) {
+    return detail::codec::to_wire(argument);
+}
 }  // namespace procpool
+// END OF TEMPORARY
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/wire_type.ipp>
+#endif

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSL-1.0
+# What our own programs link: the headers with every warning an error, and sanitizers if asked for.
+#     procpool_dev_header_only   the header-only mode
+#     procpool_dev               the compiled mode; the header-only one with PROCPOOL_TESTS_HEADER_ONLY
+#     procpool_dev_faults        procpool_dev with fault points (core/fault_point.hpp), which all of a program must have
+
+# Stands behind the names of tests, so that those of several builds can be told apart.
+set(test_suffix "")
+if(PROCPOOL_SANITIZE)
+    list(JOIN PROCPOOL_SANITIZE "+" test_suffix)
+    set(test_suffix " (${test_suffix})")
+elseif(PROCPOOL_TESTS_HEADER_ONLY)
+    set(test_suffix " (header-only)")
+endif()
+
+add_library(procpool_dev_header_only INTERFACE)
+target_include_directories(procpool_dev_header_only INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_compile_features(procpool_dev_header_only INTERFACE cxx_std_20)
+target_compile_options(procpool_dev_header_only INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+    $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=524288>)  # collecting garbage less often takes a tenth of the time away
+target_link_libraries(procpool_dev_header_only INTERFACE ${dependencies})
+if(PROCPOOL_SANITIZE)
+    list(JOIN PROCPOOL_SANITIZE "," sanitizers)
+    target_compile_options(procpool_dev_header_only INTERFACE
+        -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer
+        -fno-sanitize=null,object-size  # AddressSanitizer sees those too, and they take the compiler a third of its time
+        $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # wrong alarms in std::function and std::regex
+    target_link_options(procpool_dev_header_only INTERFACE -fsanitize=${sanitizers})
+endif()
+
+# procpool_dev_library(NAME DEFINITION...)
+function(procpool_dev_library name)
+    if(PROCPOOL_TESTS_HEADER_ONLY)
+        add_library(${name} INTERFACE)
+        target_compile_definitions(${name} INTERFACE ${ARGN})
+        target_link_libraries(${name} INTERFACE procpool_dev_header_only)
+    else()
+        add_library(${name} STATIC EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/procpool.cpp)
+        set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+        target_compile_definitions(${name} PUBLIC PROCPOOL_COMPILED ${ARGN})
+        target_link_libraries(${name} PUBLIC procpool_dev_header_only)
+    endif()
+endfunction()
+procpool_dev_library(procpool_dev)
+procpool_dev_library(procpool_dev_faults PROCPOOL_FAULT_POINTS)

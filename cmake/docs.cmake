@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSL-1.0
+# The target docs: HTML in docs/ of the build folder.
+find_program(PROCPOOL_DOXYGEN doxygen)
+find_path(PROCPOOL_DOXYGEN_STYLE doxygen-awesome.css PATH_SUFFIXES share/doxygen-awesome-css)
+mark_as_advanced(PROCPOOL_DOXYGEN PROCPOOL_DOXYGEN_STYLE)
+if(NOT PROCPOOL_DOXYGEN)
+    message(STATUS "procpool: Doxygen is not installed, so there is no target docs")
+    return()
+endif()
+
+set(docs_output ${PROJECT_BINARY_DIR}/docs)
+set(docs_input ${PROJECT_SOURCE_DIR}/include)
+file(GLOB docs_pages CONFIGURE_DEPENDS
+    ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/*/*.md ${PROJECT_SOURCE_DIR}/include/procpool/README.md ${PROJECT_SOURCE_DIR}/.github/*.md)
+list(JOIN docs_pages " " docs_pages)
+string(APPEND docs_input " ${docs_pages}")
+set(docs_undocumented NO)  # YES also tells which public names have no comment
+set(docs_style "")
+if(PROCPOOL_DOXYGEN_STYLE)
+    set(docs_style "${PROCPOOL_DOXYGEN_STYLE}/doxygen-awesome.css ${PROCPOOL_DOXYGEN_STYLE}/doxygen-awesome-sidebar-only.css")
+endif()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/Doxyfile.in ${PROJECT_BINARY_DIR}/Doxyfile @ONLY)
+add_custom_target(docs COMMAND ${PROCPOOL_DOXYGEN} ${PROJECT_BINARY_DIR}/Doxyfile VERBATIM)

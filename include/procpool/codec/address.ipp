@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/codec/address.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/core/type_name.hpp>
+
+namespace procpool::inline v0::detail::codec {
+
+PROCPOOL_DECL void encode_address(Writer& out, const void* address, const std::type_info& holder) {
+    if (address != nullptr && out.visibility_of(address) != Visibility::shared) {
+        throw CodecError("procpool: " + type_name(holder) +
+                         " names memory that only this process has: " + address_advice());
+    }
+    encode_plain(out, address);
+}
+
+PROCPOOL_DECL void* decode_address(Reader& in, std::uint64_t count, std::size_t size, std::size_t alignment) {
+    const auto address = decode_plain<std::uintptr_t>(in);
+    if (address == 0) { return nullptr; }
+    const auto is_shared = [&](std::uintptr_t at) {
+        return in.visibility_of(reinterpret_cast<const void*>(at)) == Visibility::shared;
+    };
+    if (address % alignment != 0 || count > (UINTPTR_MAX - address) / size || !is_shared(address) ||
+        (count != 0 && !is_shared(address + static_cast<std::size_t>(count) * size - 1))) {
+        throw CodecError("procpool: the bytes of an address name no memory that is shared with the sender");
+    }
+    return reinterpret_cast<void*>(address);
+}
+
+[[gnu::cold]] PROCPOOL_DECL void refuse_code(const std::type_info& function) {
+    throw CodecError("procpool: the function of type " + type_name(function) +
+                     " is code that the receiver does not have, such as a library loaded later");
+}
+
+[[gnu::cold]] PROCPOOL_DECL void refuse_bytes_of_code() {
+    throw CodecError("procpool: the bytes of a function's address name no code that this process has");
+}
+
+[[gnu::cold]] PROCPOOL_DECL void refuse_null_reference() {
+    throw CodecError("procpool: the bytes of a reference refer to nothing");
+}
+
+[[gnu::cold]] PROCPOOL_DECL std::string address_advice() {
+    return "capture by value, pass it as an argument, bind it with procpool::bind_front(f, values...), put it in "
+           "shared memory (SharedArray, Shared), use fork_map, or wrap the function in procpool::snapshot()";
+}
+
+}  // namespace procpool::detail::codec

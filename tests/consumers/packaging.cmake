@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSL-1.0
+# cmake -DPYTHON=… -DROOT=… -DFOLDER=… -DVERSION=… -P packaging.cmake: the recipes of package managers can be read, and name this version.
+cmake_minimum_required(VERSION 3.24)
+
+file(READ ${ROOT}/cmake/packaging/vcpkg/procpool/vcpkg.json port)
+string(JSON name GET "${port}" name)
+string(JSON version GET "${port}" version)
+if(NOT name STREQUAL "procpool" OR NOT version STREQUAL VERSION)
+    message(FATAL_ERROR "vcpkg.json is of ${name} ${version}, this is procpool ${VERSION}")
+endif()
+# The portfile, with vcpkg's functions as its manual describes them, reads files that are there.
+file(MAKE_DIRECTORY ${FOLDER})
+file(WRITE ${FOLDER}/port.cmake [=[
+function(vcpkg_cmake_configure)
+    cmake_parse_arguments(PARSE_ARGV 0 given "" SOURCE_PATH OPTIONS)
+    if(NOT EXISTS "${given_SOURCE_PATH}/CMakeLists.txt" OR given_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "configures ${given_SOURCE_PATH} ${given_UNPARSED_ARGUMENTS}")
+    endif()
+endfunction()
+function(vcpkg_cmake_install)
+endfunction()
+function(vcpkg_cmake_config_fixup)
+endfunction()
+function(vcpkg_fixup_pkgconfig)
+endfunction()
+function(vcpkg_install_copyright option file)
+    file(READ ${file} text)
+endfunction()
+include(${PORTFILE})
+]=])
+execute_process(COMMAND ${CMAKE_COMMAND} -DPORTFILE=${ROOT}/cmake/packaging/vcpkg/procpool/portfile.cmake -DPORT=procpool
+    -DCURRENT_PACKAGES_DIR=${FOLDER}/packages -P ${FOLDER}/port.cmake COMMAND_ERROR_IS_FATAL ANY)
+if(NOT EXISTS ${FOLDER}/packages/share/procpool/usage)
+    message(FATAL_ERROR "the port installs no usage")
+endif()
+if(PYTHON)
+    execute_process(COMMAND ${CMAKE_COMMAND} -E env PYTHONPYCACHEPREFIX=${FOLDER}
+        ${PYTHON} -m py_compile ${ROOT}/cmake/packaging/conan/conanfile.py COMMAND_ERROR_IS_FATAL ANY)
+endif()
+file(REMOVE_RECURSE ${FOLDER})
