@@ -10,6 +10,9 @@
 #include "pool/engines.hpp"
 #include "pool/subprocess.hpp"
 
+#include <procpool/client/client.hpp>
+#include <procpool/task/board.hpp>
+
 #include <atomic>
 #include <set>
 #include <string>
@@ -26,7 +29,7 @@ template <auto member>
 struct ClientOf {
     friend detail::client::Client* client_of(const Pool& pool) { return pool.*member; }
 };
-template struct ClientOf<&Pool::client_>;
+template struct ClientOf<&PoolBase::client_>;
 
 [[nodiscard]] inline detail::task::Board& board_of(const Pool& pool) { return client_of(pool)->board(); }
 
