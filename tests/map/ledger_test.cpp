@@ -18,18 +18,24 @@
 #include <vector>
 
 using namespace procpool;
-using namespace procpool::detail::map;
+using procpool::detail::map::ChunkHead;
+using procpool::detail::map::ChunkReport;
+using procpool::detail::map::ChunkSize;
+using procpool::detail::map::EndedChunk;
+using procpool::detail::map::InFlightChunk;
+using procpool::detail::map::Ledger;
+using procpool::detail::map::ResultSink;
 
 namespace {
 
 using Bytes = std::vector<std::byte>;
 
-Bytes bytes_of(const void* from, std::size_t size) {
+Bytes chunk_bytes(const void* from, std::size_t size) {
     const auto* const begin = static_cast<const std::byte*>(from);
     return {begin, begin + size};
 }
 
-Bytes bytes_of(const std::exception_ptr& error) {
+Bytes chunk_bytes(const std::exception_ptr& error) {
     Bytes bytes(4096);
     Writer out{
         bytes,
@@ -45,16 +51,16 @@ Bytes result_of(std::uint64_t from, std::uint64_t completed, const std::exceptio
     ChunkReport report{.completed = completed, .nanoseconds = 1000, .error_at = 0, .failed_item = 0};
     Bytes values;
     for (std::uint64_t i = from; i < completed; ++i) {
-        const Bytes value = bytes_of(&i, sizeof i);
+        const Bytes value = chunk_bytes(&i, sizeof i);
         values.insert(values.end(), value.begin(), value.end());
     }
     if (error) {
         report.error_at = sizeof report + values.size();
         report.failed_item = completed;
-        const Bytes what = bytes_of(error);
+        const Bytes what = chunk_bytes(error);
         values.insert(values.end(), what.begin(), what.end());
     }
-    Bytes result = bytes_of(&report, sizeof report);
+    Bytes result = chunk_bytes(&report, sizeof report);
     result.insert(result.end(), values.begin(), values.end());
     return result;
 }
@@ -71,7 +77,7 @@ public:
 };
 
 /// Items that were taken, and those that failed.
-class Taken final : public ResultSink {
+class TakenItems final : public ResultSink {
 public:
     void take(std::size_t first, std::size_t count, Reader& in) override {
         for (std::size_t i = 0; i < count; ++i) {
@@ -98,8 +104,9 @@ struct Books {
     explicit Books(Ledger::Rules rules) : ledger(rules, sink, sizes) {}
 
     [[nodiscard]] InFlightChunk chunk() const {
-        InFlightChunk one{.first = 100, .head = {.count = 10}};
-        one.arguments = bytes_of(&one.head, sizeof one.head);
+        InFlightChunk one{.first = 100};
+        one.head.count = 10;
+        one.arguments = chunk_bytes(&one.head, sizeof one.head);
         one.argument_bytes = one.arguments.size();
         return one;
     }
@@ -113,20 +120,20 @@ struct Books {
         return again;
     }
 
-    Taken sink;
+    TakenItems sink;
     ChunkSize sizes{0, std::nullopt, 1, 0};
     Ledger ledger;
 };
 
-constexpr Ledger::Rules fail_fast{.goes_on = false, .keeps_errors = false, .folds = false, .retries = 0};
-constexpr Ledger::Rules wait_all{.goes_on = true, .keeps_errors = false, .folds = false, .retries = 0};
-constexpr Ledger::Rules outcomes{.goes_on = false, .keeps_errors = true, .folds = false, .retries = 0};
+constexpr Ledger::Rules failing_fast{.goes_on = false, .keeps_errors = false, .folds = false, .retries = 0};
+constexpr Ledger::Rules waiting_for_all{.goes_on = true, .keeps_errors = false, .folds = false, .retries = 0};
+constexpr Ledger::Rules keeping_errors{.goes_on = false, .keeps_errors = true, .folds = false, .retries = 0};
 constexpr Ledger::Rules two_retries{.goes_on = false, .keeps_errors = false, .folds = false, .retries = 2};
 
 }  // namespace
 
 TEST_CASE("a chunk that is finished gives its results to the sink and its time to the chunk sizes") {
-    Books books{fail_fast};
+    Books books{failing_fast};
     const Bytes result = result_of(0, 10);
     books.ledger.settle(books.chunk(), Ended{Ending::value, result});
     REQUIRE(books.sink.taken.size() == 10);
@@ -139,7 +146,7 @@ TEST_CASE("a chunk that is finished gives its results to the sink and its time t
 }
 
 TEST_CASE("items that a worker has left are submitted again") {
-    Books books{fail_fast};
+    Books books{failing_fast};
     const Bytes result = result_of(0, 4);
     books.ledger.settle(books.chunk(), Ended{Ending::value, result});
     CHECK(books.ledger.settled() == 4);
@@ -155,7 +162,7 @@ TEST_CASE("items that a worker has left are submitted again") {
 TEST_CASE("the error of an item stops the call unless all items are to run") {
     const Bytes result = result_of(0, 4, std::make_exception_ptr(std::runtime_error("four")));
     {
-        Books books{fail_fast};
+        Books books{failing_fast};
         books.ledger.settle(books.chunk(), Ended{Ending::value, result});
         CHECK(books.ledger.is_stopped());
         CHECK_FALSE(books.ledger.has_resubmissions());
@@ -164,7 +171,7 @@ TEST_CASE("the error of an item stops the call unless all items are to run") {
         CHECK(books.sink.taken.size() == 4);
     }
     {
-        Books books{wait_all};
+        Books books{waiting_for_all};
         books.ledger.settle(books.chunk(), Ended{Ending::value, result});
         CHECK_FALSE(books.ledger.is_stopped());
         CHECK(books.resubmitted().head.skip == 5);
@@ -173,7 +180,7 @@ TEST_CASE("the error of an item stops the call unless all items are to run") {
 }
 
 TEST_CASE("of several errors that of the lowest item is kept") {
-    Books books{wait_all};
+    Books books{waiting_for_all};
     books.ledger.fail(7, 1, std::make_exception_ptr(std::runtime_error("seven")));
     books.ledger.fail(3, 1, std::make_exception_ptr(std::runtime_error("three")));
     books.ledger.fail(5, 1, std::make_exception_ptr(std::runtime_error("five")));
@@ -181,7 +188,7 @@ TEST_CASE("of several errors that of the lowest item is kept") {
 }
 
 TEST_CASE("a death costs the item that its worker was at and no other") {
-    Books books{outcomes};
+    Books books{keeping_errors};
     const Bytes result = result_of(0, 4);
     const Ended end{Ending::died, result};
     books.ledger.settle(books.chunk(), end);
@@ -193,14 +200,14 @@ TEST_CASE("a death costs the item that its worker was at and no other") {
 }
 
 TEST_CASE("a worker that died before it left a report costs the first item") {
-    Books books{outcomes};
+    Books books{keeping_errors};
     books.ledger.settle(books.chunk(), Ended{Ending::died, {}});
     CHECK(books.sink.failed == std::vector<std::size_t>{100});
     CHECK(books.resubmitted().head.skip == 1);
 }
 
 TEST_CASE("a chunk that is lost for no item's sake fails as a whole") {
-    Books books{outcomes};
+    Books books{keeping_errors};
     const Bytes result = result_of(0, 8);
     books.ledger.settle(books.chunk(), Ended{Ending::terminated, result});
     CHECK(books.sink.taken.size() == 8);
@@ -243,7 +250,7 @@ TEST_CASE("retries are counted for each item by itself") {
 }
 
 TEST_CASE("a report that no chunk can have left loses the chunk") {
-    Books books{fail_fast};
+    Books books{failing_fast};
     const Bytes result = result_of(0, 11);
     books.ledger.settle(books.chunk(), Ended{Ending::value, result});
     CHECK(books.sink.taken.empty());
@@ -253,7 +260,7 @@ TEST_CASE("a report that no chunk can have left loses the chunk") {
 }
 
 TEST_CASE("arguments that are not whole any more lose the rest of their chunk") {
-    Books books{wait_all};
+    Books books{waiting_for_all};
     InFlightChunk chunk = books.chunk();
     chunk.arguments = {};  // its slot has kept them
     const Bytes result = result_of(0, 4);
@@ -266,7 +273,7 @@ TEST_CASE("arguments that are not whole any more lose the rest of their chunk") 
 }
 
 TEST_CASE("a chunk that cannot be submitted again fails") {
-    Books books{wait_all};
+    Books books{waiting_for_all};
     const Bytes result = result_of(0, 4);
     books.ledger.settle(books.chunk(), Ended{Ending::value, result});
     books.ledger.resubmission_failed(std::make_exception_ptr(std::runtime_error("closed")));
@@ -276,8 +283,8 @@ TEST_CASE("a chunk that cannot be submitted again fails") {
 }
 
 TEST_CASE("a task that got to no item fails all of its chunk") {
-    Books books{outcomes};
-    const Bytes error = bytes_of(std::make_exception_ptr(std::runtime_error("no room")));
+    Books books{keeping_errors};
+    const Bytes error = chunk_bytes(std::make_exception_ptr(std::runtime_error("no room")));
     books.ledger.settle(books.chunk(), Ended{Ending::exception, error});
     CHECK(books.sink.failed.size() == 10);
     CHECK(books.ledger.settled() == 10);

@@ -59,7 +59,7 @@ public:
     }
     /// Whether a submission returns when the task has been run.
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
-    [[nodiscard]] bool is_mine() const noexcept { return os::is_process(owner_); }
+    [[nodiscard, gnu::always_inline]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
     // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; as `encode`.
     // Nothing is queued then.
@@ -254,7 +254,8 @@ private:
         return notes_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
     }
 
-    [[nodiscard]] std::uint32_t acquire(Lock& lock, const Submission& submission);
+    // On the hot path: inline, where the bodies are.
+    [[nodiscard, gnu::always_inline]] inline std::uint32_t acquire(Lock& lock, const Submission& submission);
     void add_free(std::uint32_t index) noexcept {
         notes_[index].next = free_;
         free_ = index;
@@ -265,8 +266,8 @@ private:
         return !notes.keeps_slot ||
                notes.dropped.load(std::memory_order_relaxed) == notes.serial.load(std::memory_order_relaxed) + 1;
     }
-    [[nodiscard]] bool take_fresh();
-    void take_returned() noexcept;
+    [[nodiscard]] inline bool take_fresh();
+    inline void take_returned() noexcept;
     bool shed() noexcept;
     void shed_if_refused() noexcept;
     void free_dropped() noexcept;
@@ -281,8 +282,8 @@ private:
     [[nodiscard]] std::uint32_t next_generation() noexcept {
         return ++last_generation_ != 0 ? last_generation_ : ++last_generation_;
     }
-    void arm(Deadline expires) noexcept;
-    Ticket publish(Lock& lock, std::uint32_t index, const Submission& submission);
+    inline void arm(Deadline expires) noexcept;
+    [[gnu::always_inline]] inline Ticket publish(Lock& lock, std::uint32_t index, const Submission& submission);
     void request_stop_of_all() noexcept;
     void look_at_life() noexcept;
     void close_if_unused() noexcept;
@@ -297,15 +298,15 @@ private:
     void wait_for_capacity(const Submission& submission);
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
-    [[nodiscard]] task::Phase try_take(Ticket ticket) noexcept;
+    [[nodiscard]] inline task::Phase try_take(Ticket ticket) noexcept;
     /// Returns: a taken slot's ending, without its bytes.
     [[nodiscard]] Parcel describe(std::uint32_t index, task::Phase phase) const {
         return phase == task::Phase::done ? Parcel{phase, slot(index).outcome} : describe_failure(index, phase);
     }
     [[nodiscard]] Parcel describe_failure(std::uint32_t index, task::Phase phase) const;
     void release_payloads(std::uint32_t index, task::Phase phase) noexcept;
-    void clear(std::uint32_t index, task::Phase phase) noexcept;
-    void give_back(std::uint32_t index, task::Phase phase) noexcept;
+    [[gnu::always_inline]] inline void clear(std::uint32_t index, task::Phase phase) noexcept;
+    inline void give_back(std::uint32_t index, task::Phase phase) noexcept;
 
     os::Mapping region_;
     task::Board& board_;

@@ -15,7 +15,7 @@ namespace procpool::inline v0::detail::client {
 
 /// Effects: a decided task's slot belongs to the caller. Returns: how it was decided; free when it is not, or another
 /// thread was faster: the slot may have another task by now.
-PROCPOOL_DECL task::Phase Client::try_take(Ticket ticket) noexcept {
+inline task::Phase Client::try_take(Ticket ticket) noexcept {
     for (;;) {
         const task::Word word = word_of(ticket);
         if (!word.finished() || !board_.is_of_issue(ticket.slot, word)) { return task::Phase::free; }
@@ -55,7 +55,7 @@ PROCPOOL_DECL Taken Client::take(Ticket ticket) {
     const task::Phase phase = try_take(ticket);
     if (phase == task::Phase::free) { return take_elsewhere(ticket); }
     if (slot(ticket.slot).outcome == Ending::exception) [[unlikely]] { shed_if_refused(); }
-    return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
+    return Taken{*this, place_of_, ticket.slot, describe(ticket.slot, phase)};
 }
 
 /// As take(), when the task's slot does not say that it is decided.
@@ -63,14 +63,16 @@ PROCPOOL_DECL Taken Client::take(Ticket ticket) {
     for (;;) {
         {  // A sweep has taken it out of its slot, or does so now, under this mutex.
             const std::lock_guard guard{mutex_};
-            if (Parcel parcel = kept_.take(ticket.serial)) { return Taken{*this, Taken::in_parcel, std::move(parcel)}; }
+            if (Parcel parcel = kept_.take(ticket.serial)) {
+                return Taken{*this, place_of_, Taken::in_parcel, std::move(parcel)};
+            }
             // Or another task has written into its word, which says that it is decided: it is, soon.
             if (word_of(ticket).phase() == task::Phase::taken || is_overwritten(ticket.slot)) {
                 lose_overwritten(ticket.slot);
             }
         }
         if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
-            return Taken{*this, ticket.slot, describe(ticket.slot, phase)};
+            return Taken{*this, place_of_, ticket.slot, describe(ticket.slot, phase)};
         }
         check_crew();
         os::nap();
@@ -112,7 +114,7 @@ PROCPOOL_DECL void Client::release_payloads(std::uint32_t index, task::Phase pha
 }
 
 /// Effects: nothing of the slot's last task is left but its word. Requires: the slot is taken by the caller.
-PROCPOOL_DECL void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
+inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
     task::Slot& task = slot(index);
     const task::Word word{task.word.load(std::memory_order_relaxed)};
     if (phase == task::Phase::lost || board_.arguments.is_large(index) || board_.results.is_large(index)) {
@@ -124,7 +126,7 @@ PROCPOOL_DECL void Client::clear(std::uint32_t index, task::Phase phase) noexcep
     task.word.store(word.with(task::Phase::free).with_waited(false).bits(), std::memory_order_release);
 }
 
-PROCPOOL_DECL void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
+inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     clear(index, phase);
     if (mutex_.try_lock_as_owner()) {
         add_free(index);
@@ -177,8 +179,6 @@ PROCPOOL_DECL void Taken::require_value() const {
 PROCPOOL_DECL std::span<const std::byte> Taken::bytes() const noexcept {
     return slot_ == in_parcel ? parcel_.bytes() : client_->board().results.payload(slot_);
 }
-
-PROCPOOL_DECL Reader Taken::reader() const noexcept { return Reader{bytes(), client_->place_of()}; }
 
 PROCPOOL_DECL std::span<const std::byte> Taken::arguments() const noexcept {
     return slot_ != in_parcel ? client_->board().arguments.payload(slot_) : std::span<const std::byte>{};

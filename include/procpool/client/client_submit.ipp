@@ -66,7 +66,7 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
 
 /// Returns: a free slot, or no_slot when there is none and the caller has no patience. Requires: the lock is held; it
 /// may be released between.
-PROCPOOL_DECL std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
+inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
     task::Ring& ring = ring_for(submission);
     for (int attempt = 0;; ++attempt) {
         if (!accepts(submission)) { throw_ended(); }
@@ -99,7 +99,7 @@ PROCPOOL_DECL std::uint32_t Client::acquire(Lock& lock, const Submission& submis
 
 /// Effects: one slot more is in use: memory is touched as it is needed. Returns: false when all are. Throws:
 /// SharedMemoryExhausted. Requires: the lock is held.
-PROCPOOL_DECL bool Client::take_fresh() {
+inline bool Client::take_fresh() {
     if (fresh_ == notes_.size()) { return false; }
     constexpr std::uint32_t together = 64;
     constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::TaskLabel) + sizeof(SlotNotes) +
@@ -110,7 +110,7 @@ PROCPOOL_DECL bool Client::take_fresh() {
 }
 
 /// Effects: what was given back is free, the last one on top. Requires: the lock is held.
-PROCPOOL_DECL void Client::take_returned() noexcept {
+inline void Client::take_returned() noexcept {
     if (returned_.load(std::memory_order_relaxed) == no_slot) { return; }
     // acquire: sees what give_back() did to the slots before it pushed them.
     const std::uint32_t top = returned_.exchange(no_slot, std::memory_order_acquire);
@@ -137,7 +137,7 @@ PROCPOOL_DECL void Client::take_returned() noexcept {
     return !ring.is_full();
 }
 
-PROCPOOL_DECL Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission& submission) {
+inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission& submission) {
     task::Slot& task = slot(index);
     task::Issue& issue = board_.issue(index);
     task.code = reinterpret_cast<std::uintptr_t>(submission.code);
@@ -196,7 +196,7 @@ PROCPOOL_DECL Ticket Client::publish(Lock& lock, std::uint32_t index, const Subm
 }
 
 /// Effects: somebody will look in time at a task that has been published and expires then at the earliest.
-PROCPOOL_DECL void Client::arm(Deadline expires) noexcept {
+inline void Client::arm(Deadline expires) noexcept {
     // seq_cst: published before this look; the supervisor writes `armed` and then looks at the slots.
     if (expires.when().time_since_epoch().count() < board_.control.armed.load(std::memory_order_seq_cst)) {
         crew_->ring();

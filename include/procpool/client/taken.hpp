@@ -24,12 +24,14 @@ class Client;
 class Taken {
 public:
     /// slot: in_parcel when the result had to leave its slot.
-    Taken(Client& client, std::uint32_t slot, Parcel&& parcel) noexcept
+    Taken(Client& client, PlaceOf where, std::uint32_t slot, Parcel&& parcel) noexcept
         : client_(&client),
+          place_of_(where),
           slot_(slot),
           parcel_(std::move(parcel)) {}
     Taken(Taken&& other) noexcept
         : client_(std::exchange(other.client_, nullptr)),
+          place_of_(other.place_of_),
           slot_(other.slot_),
           parcel_(std::move(other.parcel_)) {}
     Taken& operator=(Taken&&) = delete;
@@ -48,7 +50,7 @@ public:
     void require_value() const;
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
     /// Returns: what reads the bytes.
-    [[nodiscard]] Reader reader() const noexcept;
+    [[nodiscard]] Reader reader() const noexcept { return Reader{bytes(), place_of_}; }
     /// Returns: what the task was given, if it stayed in its slot.
     [[nodiscard]] std::span<const std::byte> arguments() const noexcept;
 
@@ -58,6 +60,7 @@ private:
     void give_back() noexcept;
 
     Client* client_;
+    PlaceOf place_of_;
     std::uint32_t slot_;
     Parcel parcel_;
 };

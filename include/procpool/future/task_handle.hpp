@@ -91,7 +91,8 @@ private:
     /// learn it a moment later.
     [[nodiscard]] bool was_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
     [[nodiscard]] detail::client::Ticket ticket() const noexcept { return {serial_, slot_}; }
-    [[nodiscard]] detail::client::Client& client() const;
+    [[nodiscard]] inline detail::client::Client& client() const;  // where the bodies are
+    [[noreturn]] void throw_unusable() const;
     void release() noexcept;
 
     detail::client::ClientRef client_;

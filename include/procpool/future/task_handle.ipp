@@ -14,9 +14,13 @@
 
 namespace procpool::inline v0 {
 
-PROCPOOL_DECL detail::client::Client& TaskHandle::client() const {
+[[gnu::cold]] PROCPOOL_DECL void TaskHandle::throw_unusable() const {
     if (!has_task()) { detail::future::throw_no_state(); }
-    if (!client_->is_mine()) { throw std::logic_error("procpool: this future belongs to another process"); }
+    throw std::logic_error("procpool: this future belongs to another process");
+}
+
+inline detail::client::Client& TaskHandle::client() const {
+    if (!has_task() || !client_->is_mine()) [[unlikely]] { throw_unusable(); }
     return *client_;
 }
 

@@ -95,9 +95,10 @@ protected:
         bool plain;               ///< see Submission
         std::uintptr_t function;  ///< where it is one, its address, which the workers must have; 0: none
     };
-    /// Effects: hands over one task. Returns: an empty handle when there is no slot for it now, with
-    /// Patience::try_once. Throws: as client(), and as a submission; std::invalid_argument for bad options.
-    [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions& options,
+    /// Effects: hands over one task. options: null for the defaults. Returns: an empty handle when there is no slot for
+    /// it now, with Patience::try_once. Throws: as client(), and as a submission; std::invalid_argument for bad
+    /// options.
+    [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions* options,
                                     detail::client::Patience patience, detail::client::Encode encode) const;
     /// Effects: hands over one task for each worker, one such call after the other, since a worker's mailbox holds one
     /// task; blocks until all have ended. Throws: as submit(); when nothing of the call runs any more.
@@ -106,6 +107,7 @@ protected:
 private:
     [[nodiscard]] bool join_until(Deadline deadline);
     void end() noexcept;
+    [[noreturn]] void throw_unusable() const;
 
     std::mutex broadcasting_;
     int unwinding_ = std::uncaught_exceptions();

@@ -73,9 +73,13 @@ PROCPOOL_DECL void PoolBase::end() noexcept {
     detail::client::Client::release_pool(client_);
 }
 
+[[gnu::cold]] PROCPOOL_DECL void PoolBase::throw_unusable() const {
+    throw std::logic_error(client_ == nullptr ? "procpool: this pool has been moved from"
+                                              : "procpool: this pool belongs to another process");
+}
+
 PROCPOOL_DECL detail::client::Client& PoolBase::client() const {
-    if (client_ == nullptr) [[unlikely]] { throw std::logic_error("procpool: this pool has been moved from"); }
-    if (!client_->is_mine()) [[unlikely]] { throw std::logic_error("procpool: this pool belongs to another process"); }
+    if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(); }
     return *client_;
 }
 
@@ -85,19 +89,20 @@ PROCPOOL_DECL detail::client::Client& PoolBase::open_client() const {
     return to;
 }
 
-PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOptions& options,
+PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOptions* options,
                                           detail::client::Patience patience, detail::client::Encode encode) const {
-    detail::client::Client& to = client();
+    if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(); }
+    detail::client::Client& to = *client_;
     if (call.function != 0) { to.check_code(call.function); }
-    check_task(options);
-    const std::optional<detail::client::Ticket> ticket = to.submit({.code = call.code,
-                                                                    .patience = patience,
-                                                                    .timeout = options.timeout,
-                                                                    .retries = options.retries,
-                                                                    .priority = options.priority,
-                                                                    .label = options.label,
-                                                                    .plain = call.plain},
-                                                                   encode);
+    detail::client::Submission submission{.code = call.code, .patience = patience, .plain = call.plain};
+    if (options != nullptr) {
+        check_task(*options);
+        submission.timeout = options->timeout;
+        submission.retries = options->retries;
+        submission.priority = options->priority;
+        submission.label = options->label;
+    }
+    const std::optional<detail::client::Ticket> ticket = to.submit(submission, encode);
     return ticket ? TaskHandle{to, *ticket} : TaskHandle{};
 }
 

@@ -69,7 +69,7 @@ public:
     /// Runs f(args...) in a worker and waits for it. Throws: what f throws; WorkerDied; TaskTimedOut; as apply_async().
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto apply(F f, Args&&... args) -> task_result_t<F, Args...> {
-        return apply(TaskOptions{}, std::move(f), std::forward<Args>(args)...);
+        return apply_async(std::move(f), std::forward<Args>(args)...).get();
     }
     template <class F, class... Args>
     auto apply(const TaskOptions& options, F f, Args&&... args) -> task_result_t<F, Args...> {
@@ -81,26 +81,25 @@ public:
     /// std::invalid_argument for bad options. Nothing is queued then.
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto apply_async(F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
-        return apply_async(TaskOptions{}, std::move(f), std::forward<Args>(args)...);
+        return Future<task_result_t<F, Args...>>{
+            submit<F, Args...>(detail::client::Patience::wait, nullptr, f, args...)};
     }
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
         return Future<task_result_t<F, Args...>>{
-            submit<F, Args...>(detail::client::Patience::wait, options, f, args...)};
+            submit<F, Args...>(detail::client::Patience::wait, &options, f, args...)};
     }
 
     /// As apply_async(), but never waits. Returns: nothing when queue_capacity tasks are unfinished.
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto try_apply_async(F f, Args&&... args)
         -> std::optional<Future<task_result_t<F, Args...>>> {
-        return try_apply_async(TaskOptions{}, std::move(f), std::forward<Args>(args)...);
+        return future_of<F, Args...>(submit<F, Args...>(detail::client::Patience::try_once, nullptr, f, args...));
     }
     template <class F, class... Args>
     auto try_apply_async(const TaskOptions& options, F f, Args&&... args)
         -> std::optional<Future<task_result_t<F, Args...>>> {
-        TaskHandle task = submit<F, Args...>(detail::client::Patience::try_once, options, f, args...);
-        if (!task.has_task()) { return std::nullopt; }
-        return Future<task_result_t<F, Args...>>{std::move(task)};
+        return future_of<F, Args...>(submit<F, Args...>(detail::client::Patience::try_once, &options, f, args...));
     }
 
     // The calls over many items are defined in map/; include <procpool/procpool.hpp>. Ranges are
@@ -239,7 +238,14 @@ private:
     }
 
     template <class F, class... Args>
-    TaskHandle submit(detail::client::Patience patience, const TaskOptions& options, const F& f,
+    static std::optional<Future<task_result_t<F, Args...>>> future_of(TaskHandle task) {
+        if (!task.has_task()) { return std::nullopt; }
+        return Future<task_result_t<F, Args...>>{std::move(task)};
+    }
+
+    /// options: null for the defaults.
+    template <class F, class... Args>
+    TaskHandle submit(detail::client::Patience patience, const TaskOptions* options, const F& f,
                       const std::remove_reference_t<Args>&... args) {
         require_task<F, Args...>();
         if constexpr (TaskCall<F, Args...>) {
