@@ -31,7 +31,7 @@ PROCPOOL_DECL Pieces::~Pieces() {
 
 PROCPOOL_DECL void Pieces::add(std::unique_ptr<Piece> piece) {
     heap_.push_back(piece.get());
-    piece.release();
+    static_cast<void>(piece.release());
     std::push_heap(heap_.begin(), heap_.end(), IsAfter{});
     lowest_ = heap_.front();
 }

@@ -58,7 +58,7 @@ public:
 
     /// Throws: also std::invalid_argument.
     template <class F, class... Args>
-    explicit Process(ProcessOptions options, F&& f, Args&&... args) : grace_(options.terminate_grace) {
+    explicit Process(const ProcessOptions& options, F&& f, Args&&... args) : grace_(options.terminate_grace) {
         static_assert(std::is_invocable_v<F, Args...>,
                       "procpool: a Process cannot call this function with these arguments");
         if constexpr (std::is_invocable_v<F, Args...>) {
@@ -71,7 +71,7 @@ public:
                 }
             };
             start(
-                std::move(options.name), [](void* what) { return (*static_cast<decltype(call)*>(what))(); }, &call);
+                options.name, [](void* what) { return (*static_cast<decltype(call)*>(what))(); }, &call);
         }
     }
 
