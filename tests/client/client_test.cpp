@@ -16,6 +16,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 using namespace std::chrono_literals;
 using detail::client::Client;
@@ -437,5 +438,5 @@ TEST_CASE("a client in a forked child is not the child's") {
 }
 
 TEST_CASE("a board for which there is no address space is an exception") {
-    CHECK_THROWS_AS(detail::client::Client(1U << 26, 4, place_in_this_process, false), SharedMemoryExhausted);
+    CHECK_THROWS_AS(detail::client::Client(1U << 26, 4, visibility_in_this_process, false), SharedMemoryExhausted);
 }

@@ -10,6 +10,7 @@
 #include "support/catch.hpp"
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 
 static_assert(Engine<ForkEngine> && Engine<ThreadEngine> && Engine<InlineEngine> && Engine<AnyEngine>);
@@ -37,15 +38,15 @@ TEST_CASE("what an address means to workers depends on where it lies and where t
     const int on_stack = 0;
     static int a_static = 0;
     void* const shared = detail::shm::Heap::of_this_process().allocate(8);
-    CHECK(ForkEngine::traits().place_of(&on_stack) == Place::private_);
-    CHECK(ForkEngine::traits().place_of(&a_static) == Place::common);
-    CHECK(ForkEngine::traits().place_of(shared) == Place::shared);
-    CHECK(ForkEngine::traits().place_of(nullptr) == Place::common);
-    CHECK(ForkEngine::traits().place_of(reinterpret_cast<const void*>(&answer_code)) == Place::common);
+    CHECK(ForkEngine::traits().place_of(&on_stack) == Visibility::this_process);
+    CHECK(ForkEngine::traits().place_of(&a_static) == Visibility::everywhere);
+    CHECK(ForkEngine::traits().place_of(shared) == Visibility::shared);
+    CHECK(ForkEngine::traits().place_of(nullptr) == Visibility::everywhere);
+    CHECK(ForkEngine::traits().place_of(reinterpret_cast<const void*>(&answer_code)) == Visibility::everywhere);
     CHECK(ForkEngine::traits().place_of(reinterpret_cast<const void*>(std::uintptr_t{12345})) ==
-          Place::common);  // no address at all
-    CHECK(ThreadEngine::traits().place_of(&on_stack) == Place::shared);
-    CHECK(InlineEngine::traits().place_of(&on_stack) == Place::shared);
+          Visibility::everywhere);  // no address at all
+    CHECK(ThreadEngine::traits().place_of(&on_stack) == Visibility::shared);
+    CHECK(InlineEngine::traits().place_of(&on_stack) == Visibility::shared);
     detail::shm::Heap::of_this_process().deallocate(shared, 8);
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using procpool::detail::map::ChunkHead;
 using procpool::detail::map::ChunkReport;
 using procpool::detail::map::ChunkSize;
@@ -68,7 +69,7 @@ Bytes result_of(std::uint64_t from, std::uint64_t completed, const std::exceptio
 class Ended final : public EndedChunk {
 public:
     Ended(Ending how, std::span<const std::byte> result, std::span<const std::byte> kept = {})
-        : EndedChunk(false, how, result, kept, place_in_this_process) {}
+        : EndedChunk(false, how, result, kept, visibility_in_this_process) {}
     [[nodiscard]] std::exception_ptr error(const std::string& where) const override {
         return std::make_exception_ptr(std::runtime_error(where));
     }

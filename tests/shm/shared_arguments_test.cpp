@@ -7,11 +7,12 @@
 #include <type_traits>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 
 TEST_CASE("a shared array travels as a span of itself") {
-    static_assert(std::is_same_v<stored<SharedArray<int>>::type, std::span<int>>);
+    static_assert(std::is_same_v<wire_type<SharedArray<int>>::type, std::span<int>>);
     const SharedArray<int> array{10};
-    const std::span<int> span = stored<SharedArray<int>>::from(array);
+    const std::span<int> span = wire_type<SharedArray<int>>::from(array);
     CHECK(span.data() == array.data());
     CHECK(span.size() == 10);
 }

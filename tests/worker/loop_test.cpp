@@ -18,6 +18,7 @@
 #include <vector>
 
 using namespace procpool;
+using namespace procpool::detail::codec;
 using namespace procpool_test;
 using namespace std::chrono_literals;
 using detail::task::Life;
@@ -28,7 +29,7 @@ namespace {
 
 std::atomic<int> after_task_calls{0};
 
-constexpr detail::worker::WorkerHooks host{.place_of = place_in_this_process,
+constexpr detail::worker::WorkerHooks host{.place_of = visibility_in_this_process,
                                            .before_result = [] {},
                                            .after_task = [] { ++after_task_calls; },
                                            .condemned = [] {},

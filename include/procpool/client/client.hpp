@@ -42,7 +42,7 @@ public:
     using Taken = client::Taken;
 
     /// Throws: SharedMemoryExhausted.
-    Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ);
+    Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where, bool code_may_differ);
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
@@ -52,10 +52,10 @@ public:
         mark_memory();
     }
     /// What an address in an argument means to the workers.
-    [[nodiscard]] PlaceOf place_of() const noexcept { return place_of_; }
+    [[nodiscard]] codec::VisibilityOf place_of() const noexcept { return place_of_; }
     /// Whether the workers' memory is certain to lack what is at `address`, because it is newer than they are.
     [[nodiscard]] bool is_newer_than_workers(const void* address) const {
-        return place_of_(address) == Place::private_ && memory_.lacks(address);
+        return place_of_(address) == codec::Visibility::this_process && memory_.lacks(address);
     }
     /// Whether a submission returns when the task has been run.
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
@@ -312,7 +312,7 @@ private:
     task::Board& board_;
     std::unique_ptr<Crew> crew_;
     const os::Token owner_;
-    const PlaceOf place_of_;
+    const codec::VisibilityOf place_of_;
     mutable std::mutex modules_mutex_;
     std::optional<os::Modules> modules_;  // the code that the workers have, where that may differ from ours
     WorkersMemory memory_;                // looked at where there is modules_

@@ -10,7 +10,8 @@
 
 namespace procpool::inline v0::detail::client {
 
-PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, PlaceOf where, bool code_may_differ)
+PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where,
+                             bool code_may_differ)
     : region_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
       board_(task::Board::create(region_, {capacity, seats, Parkers::count, sizeof(SlotNotes)})),
       owner_(os::process_token()),
@@ -41,6 +42,6 @@ PROCPOOL_DECL bool is_newer_than_workers(const Client& client, const void* addre
     return client.is_newer_than_workers(address);
 }
 
-PROCPOOL_DECL PlaceOf place_of(const Client& client) noexcept { return client.place_of(); }
+PROCPOOL_DECL codec::VisibilityOf place_of(const Client& client) noexcept { return client.place_of(); }
 
 }  // namespace procpool::detail::client

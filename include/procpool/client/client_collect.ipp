@@ -172,7 +172,7 @@ PROCPOOL_DECL void Taken::require_value() const {
     if (phase() != task::Phase::done) { std::rethrow_exception(error()); }
     if (ending() == Ending::exception) {
         Reader in = reader();
-        std::rethrow_exception(decode_exception(in));
+        std::rethrow_exception(codec::decode_exception(in));
     }
 }
 

@@ -66,7 +66,7 @@ void check_code(const Client& client, std::uintptr_t address);
 /// Returns: as Client::is_newer_than_workers().
 [[nodiscard]] bool is_newer_than_workers(const Client& client, const void* address);
 /// Returns: as Client::place_of().
-[[nodiscard]] PlaceOf place_of(const Client& client) noexcept;
+[[nodiscard]] codec::VisibilityOf place_of(const Client& client) noexcept;
 
 }  // namespace detail::client
 

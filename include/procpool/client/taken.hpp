@@ -24,7 +24,7 @@ class Client;
 class Taken {
 public:
     /// slot: in_parcel when the result had to leave its slot.
-    Taken(Client& client, PlaceOf where, std::uint32_t slot, Parcel&& parcel) noexcept
+    Taken(Client& client, codec::VisibilityOf where, std::uint32_t slot, Parcel&& parcel) noexcept
         : client_(&client),
           place_of_(where),
           slot_(slot),
@@ -60,7 +60,7 @@ private:
     void give_back() noexcept;
 
     Client* client_;
-    PlaceOf place_of_;
+    codec::VisibilityOf place_of_;
     std::uint32_t slot_;
     Parcel parcel_;
 };

@@ -17,7 +17,7 @@ class WorkersMemory {
 public:
     /// Called when the workers have been forked, so that nothing that they have is taken for newer.
     void mark() {
-        if (!snapshots_are_used) { return; }
+        if (!codec::snapshots_are_used) { return; }
         os::MemoryMark now = os::MemoryMark::of_now();
         const std::lock_guard guard{mutex_};
         mark_ = std::move(now);

@@ -18,11 +18,9 @@ namespace procpool::inline v0::detail::codec {
 
 /// Visibility of an address: its meaning for the process that will decode the bytes.
 enum class Visibility : std::uint8_t {
-    everywhere,    ///< the same there: code, constants and statics of the program, null; or no address at all
-    shared,        ///< in shared memory: the same bytes there
-    this_process,  ///< a stack or heap address of this process: means nothing there
-    common = everywhere,
-    private_ = this_process  // TEMPORARY
+    everywhere,   ///< the same there: code, constants and statics of the program, null; or no address at all
+    shared,       ///< in shared memory: the same bytes there
+    this_process  ///< a stack or heap address of this process: means nothing there
 };
 
 /// Tells where an address lies; the answer depends on where the bytes go.
@@ -187,15 +185,6 @@ private:
 };
 
 }  // namespace procpool
-
-// TEMPORARY: for rooms that do not say detail::codec:: yet.
-namespace procpool::inline v0 {
-using namespace detail::codec;
-using Place = detail::codec::Visibility;
-using PlaceOf = detail::codec::VisibilityOf;
-inline constexpr PlaceOf place_in_this_process = &detail::codec::visibility_in_this_process;
-}  // namespace procpool
-// END OF TEMPORARY
 
 #if PROCPOOL_BODIES
 #include <procpool/codec/bytes.ipp>

@@ -33,12 +33,6 @@ void encode_exception(Writer& out, const std::exception_ptr& thrown);
 
 }  // namespace procpool::detail::codec
 
-// TEMPORARY: for rooms that do not say detail::codec:: yet.
-namespace procpool::inline v0 {
-using namespace detail::codec;
-}
-// END OF TEMPORARY
-
 #if PROCPOOL_BODIES
 #include <procpool/codec/exception.ipp>
 #endif

@@ -163,9 +163,3 @@ consteval std::size_t count_fields() {
 }
 
 }  // namespace procpool::detail::codec
-
-// TEMPORARY: for rooms that do not say detail::codec:: yet.
-namespace procpool::inline v0 {
-using namespace detail::codec;
-}
-// END OF TEMPORARY

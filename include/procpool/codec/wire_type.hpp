@@ -129,17 +129,6 @@ using wire_type_as_pointer_t = typename as_pointer<std::decay_t<Argument>>::type
 
 }  // namespace procpool::detail::codec
 
-// TEMPORARY: for rooms that do not say detail::codec:: yet.
-namespace procpool::inline v0 {
-template <class T>
-using stored_t = detail::codec::wire_type_t<T>;
-template <class T>
-[[nodiscard]] decltype(auto) store(const T& argument) {
-    return detail::codec::to_wire(argument);
-}
-}  // namespace procpool
-// END OF TEMPORARY
-
 #if PROCPOOL_BODIES
 #include <procpool/codec/wire_type.ipp>
 #endif

@@ -25,11 +25,11 @@ namespace detail::engine {
 
 /// What a pool needs of an engine to be built; from then on its client and crew tell.
 struct Traits {
-    bool shares_memory;        ///< spans and references travel as addresses
-    bool contains_crashes;     ///< a task cannot end the program
-    std::size_t most_workers;  ///< that make sense
-    PlaceOf place_of;          ///< what an address in an argument means to a worker
-    void (*prepare)();         ///< makes what must exist before the crew
+    bool shares_memory;            ///< spans and references travel as addresses
+    bool contains_crashes;         ///< a task cannot end the program
+    std::size_t most_workers;      ///< that make sense
+    codec::VisibilityOf place_of;  ///< what an address in an argument means to a worker
+    void (*prepare)();             ///< makes what must exist before the crew
     /// Makes the crew that runs what the client hands over.
     std::unique_ptr<client::Crew> (*make_crew)(client::Client&, worker::Setup);
 };

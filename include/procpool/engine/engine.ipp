@@ -31,13 +31,13 @@ inline constexpr Traits fork_traits{.shares_memory = false,
 inline constexpr Traits thread_traits{.shares_memory = true,
                                       .contains_crashes = false,
                                       .most_workers = SIZE_MAX,
-                                      .place_of = place_in_this_process,
+                                      .place_of = codec::visibility_in_this_process,
                                       .prepare = [] {},
                                       .make_crew = make_crew<ThreadCrew>};
 inline constexpr Traits inline_traits{.shares_memory = true,
                                       .contains_crashes = false,
                                       .most_workers = 1,
-                                      .place_of = place_in_this_process,
+                                      .place_of = codec::visibility_in_this_process,
                                       .prepare = [] {},
                                       .make_crew = make_crew<InlineCrew>};
 

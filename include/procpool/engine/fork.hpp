@@ -25,7 +25,7 @@
 namespace procpool::inline v0::detail::engine {
 
 /// What an address of an argument means to the workers.
-[[nodiscard]] Place place_for_workers(const void* address);
+[[nodiscard]] codec::Visibility place_for_workers(const void* address);
 
 /// Makes what must exist before workers are forked. Throws: std::logic_error in a worker of the deepest pool there may
 /// be: a task that builds a pool for itself must not end in as many processes as the system can hold.

@@ -167,11 +167,11 @@ PROCPOOL_DECL void ForkCrew::wait_for_start(const os::Child& supervisor) {
     }
 }
 
-PROCPOOL_DECL Place place_for_workers(const void* address) {
-    if (!os::may_be_address(address)) { return Place::common; }
-    if (shm::is_shared_with_children(address)) { return Place::shared; }
-    if (os::reservations.hold(address) || os::in_loaded_module(address)) { return Place::common; }
-    return os::is_readable(address) ? Place::private_ : Place::common;
+PROCPOOL_DECL codec::Visibility place_for_workers(const void* address) {
+    if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
+    if (shm::is_shared_with_children(address)) { return codec::Visibility::shared; }
+    if (os::reservations.hold(address) || os::in_loaded_module(address)) { return codec::Visibility::everywhere; }
+    return os::is_readable(address) ? codec::Visibility::this_process : codec::Visibility::everywhere;
 }
 
 PROCPOOL_DECL void prepare_to_fork() {

@@ -22,7 +22,7 @@
 
 namespace procpool::inline v0::detail::engine {
 
-inline constexpr worker::WorkerHooks thread_hooks{place_in_this_process, [] {}, [] {}, [] {}, [] {}};
+inline constexpr worker::WorkerHooks thread_hooks{codec::visibility_in_this_process, [] {}, [] {}, [] {}, [] {}};
 
 class ThreadCrew final : public client::Crew {
 public:

@@ -38,12 +38,12 @@ template <class E>
 template <class F, class... Args>
 auto ProcessPool<E>::broadcast(F f, Args&&... args) {
     require_task<F, Args...>();
-    if constexpr (TaskCall<F, Args...>) {
-        return detail::map::get_all<task_result_t<F, Args...>>(run_in_each_worker(
+    if constexpr (detail::codec::TaskCall<F, Args...>) {
+        return detail::map::get_all<detail::codec::task_result_t<F, Args...>>(run_in_each_worker(
             traits_of_call<F, Args...>(f),
-            [&](Writer& out) { encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); }));
+            [&](Writer& out) { detail::codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); }));
     } else {
-        return this_call_is_refused{};
+        return detail::codec::this_call_is_refused{};
     }
 }
 

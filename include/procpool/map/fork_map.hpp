@@ -143,9 +143,10 @@ private:
 template <class Calls>
 [[nodiscard]] auto as_inherited_call(Calls& calls) {
     if constexpr (Calls::takes_stop_token) {
-        return Snapshot([&calls](std::stop_token stop, std::size_t i) -> decltype(auto) { return calls(stop, i); });
+        return codec::Snapshot(
+            [&calls](std::stop_token stop, std::size_t i) -> decltype(auto) { return calls(stop, i); });
     } else {
-        return Snapshot([&calls](std::size_t i) -> decltype(auto) { return calls(i); });
+        return codec::Snapshot([&calls](std::size_t i) -> decltype(auto) { return calls(i); });
     }
 }
 
@@ -186,7 +187,7 @@ auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges
             const auto call = detail::map::as_inherited_call(calls);
             if (pool_options.workers == 0) { pool_options.workers = usable_cpus(); }
             pool_options.workers = std::clamp<std::size_t>(numbers.size(), 1, pool_options.workers);
-            constexpr bool returns = !std::is_void_v<task_result_t<decltype(call), std::size_t>>;
+            constexpr bool returns = !std::is_void_v<detail::codec::task_result_t<decltype(call), std::size_t>>;
             if constexpr (returns) {
                 using Results = decltype(std::declval<Pool&>().map(options, call, numbers));
                 return numbers.empty() ? Results{} : Pool{std::move(pool_options)}.map(options, call, numbers);

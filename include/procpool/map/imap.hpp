@@ -182,7 +182,7 @@ auto ProcessPool<E>::imap(const MapOptions& options, F f, Ranges&&... ranges) {
         return detail::map::run_lazily<detail::map::OrderedResults<Result>>(open_client(), options, std::move(f),
                                                                             Input{std::forward<Ranges>(ranges)...});
     } else {
-        return this_call_is_refused{};
+        return detail::codec::this_call_is_refused{};
     }
 }
 
@@ -196,7 +196,7 @@ auto ProcessPool<E>::imap_unordered(const MapOptions& options, F f, Ranges&&... 
         return detail::map::run_lazily<detail::map::UnorderedResults<Result>>(open_client(), options, std::move(f),
                                                                               Input{std::forward<Ranges>(ranges)...});
     } else {
-        return this_call_is_refused{};
+        return detail::codec::this_call_is_refused{};
     }
 }
 

@@ -23,7 +23,7 @@ namespace procpool::inline v0::detail::map {
 
 /// The type as which an item of a range travels.
 template <class Range>
-using item_t = stored_t<std::ranges::range_reference_t<Range>>;
+using item_t = codec::wire_type_t<std::ranges::range_reference_t<Range>>;
 
 /// Whether the items can be used where they are, if they are in memory that the workers share.
 template <class Range>
@@ -43,11 +43,12 @@ template <class Range>
 }
 
 template <class Range>
-[[nodiscard]] bool is_shared(Range& range, PlaceOf place_of) {
+[[nodiscard]] bool is_shared(Range& range, codec::VisibilityOf place_of) {
     if constexpr (may_be_shared_v<Range>) {
         const auto* const begin = std::ranges::data(range);
         const std::size_t size = static_cast<std::size_t>(std::ranges::size(range));
-        return size != 0 && place_of(begin) == Place::shared && place_of(begin + size - 1) == Place::shared;
+        return size != 0 && place_of(begin) == codec::Visibility::shared &&
+               place_of(begin + size - 1) == codec::Visibility::shared;
     } else {
         return false;
     }
@@ -61,7 +62,7 @@ struct argument_of {
 template <class Range>
 requires is_repeat_v<std::remove_cvref_t<Range>>
 struct argument_of<Range> {
-    using type = Repeated<std::ranges::range_value_t<Range>>;
+    using type = codec::Repeated<std::ranges::range_value_t<Range>>;
 };
 template <class Range>
 using argument_t = typename argument_of<Range>::type;
@@ -75,7 +76,7 @@ template <class F, class... Ranges>
 inline constexpr bool want_in_place_v = [] {
     if constexpr (((std::ranges::contiguous_range<Ranges> || is_repeat_v<std::remove_cv_t<Ranges>>)&&...) &&
                   (std::size_t{0} + ... + std::size_t{!is_repeat_v<std::remove_cv_t<Ranges>>}) == 1) {
-        return !std::is_invocable_v<F&, passed_t<stored_t<argument_t<Ranges>>>...> &&
+        return !std::is_invocable_v<F&, codec::passed_t<codec::wire_type_t<argument_t<Ranges>>>...> &&
                std::is_invocable_v<F&, changed_t<Ranges>...>;
     } else {
         return false;
@@ -99,47 +100,48 @@ using held_t = std::conditional_t<std::is_lvalue_reference_v<Range>, RangeRef<st
 /// F: the function; Items: what it would be called with. As not_callable, for calls over many items.
 template <class Mistake, class F, class... Items>
 struct not_callable_with_items {
-    static_assert(never<F>,
+    static_assert(codec::never<F>,
                   "procpool: this function cannot be called with the items of these ranges as rvalues (views of "
                   "characters arrive as std::string)");
 };
 template <class F, class... Items>
-struct not_callable_with_items<TakesReference, F, Items...> {
-    static_assert(never<F>,
+struct not_callable_with_items<codec::TakesReference, F, Items...> {
+    static_assert(codec::never<F>,
                   "procpool: this function takes an item by reference (T&), but it would get a copy, in the worker: "
                   "take it by value or const&, and return "
                   "what comes of it; for_each() changes the elements of a SharedArray");
 };
 template <std::size_t Given, std::size_t Wanted, class F, class... Items>
-struct not_callable_with_items<TooFew<Given, Wanted>, F, Items...> {
-    static_assert(never<F>,
+struct not_callable_with_items<codec::TooFew<Given, Wanted>, F, Items...> {
+    static_assert(codec::never<F>,
                   "procpool: too few ranges for this function, which gets an item of each: pass one for each "
                   "parameter, procpool::repeat(value) where the "
                   "value is the same for all items; starmap() takes a range of tuples");
 };
 template <std::size_t Given, std::size_t Wanted, class F, class... Items>
-struct not_callable_with_items<TooMany<Given, Wanted>, F, Items...> {
-    static_assert(never<F>, "procpool: too many ranges for this function, which gets an item of each");
+struct not_callable_with_items<codec::TooMany<Given, Wanted>, F, Items...> {
+    static_assert(codec::never<F>, "procpool: too many ranges for this function, which gets an item of each");
 };
 template <std::size_t Position, class Given, class Wanted, class F, class... Items>
-struct not_callable_with_items<WrongType<Position, Given, Wanted>, F, Items...> {
-    static_assert(never<F>, "procpool: an item of a range does not convert to the type that this function takes");
+struct not_callable_with_items<codec::WrongType<Position, Given, Wanted>, F, Items...> {
+    static_assert(codec::never<F>,
+                  "procpool: an item of a range does not convert to the type that this function takes");
 };
 template <class F>
 struct callable_once {
-    static_assert(never<F>,
+    static_assert(codec::never<F>,
                   "procpool: this function takes away what it holds, so that it can be called once, but a call over "
                   "many items calls it for each: take "
                   "what is bound by const&");
 };
 
 template <class F, class... Args>
-inline constexpr bool calls_v = TaskCall<F, Args...> && !call_t<F, Args...>::once;
+inline constexpr bool calls_v = codec::TaskCall<F, Args...> && !codec::call_t<F, Args...>::once;
 
 template <class F, class... Args>
 constexpr auto require_item_call() {
-    require_call<not_callable_with_items, F, Args...>();
-    if constexpr (call_t<F, Args...>::once) { static_cast<void>(sizeof(callable_once<F>)); }
+    codec::require_call<not_callable_with_items, F, Args...>();
+    if constexpr (codec::call_t<F, Args...>::once) { static_cast<void>(sizeof(callable_once<F>)); }
 }
 
 /// One range as it is.
@@ -151,7 +153,7 @@ public:
     template <class F>
     using Called = F;
     template <class F>
-    using Result = task_result_t<F, Item>;
+    using Result = codec::task_result_t<F, Item>;
     template <class F>
     static constexpr bool calls = calls_v<F, Item>;
     template <class F>
@@ -179,7 +181,7 @@ public:
     template <class F>
     using Called = ApplyTuple<F, std::ranges::range_reference_t<Rs>...>;
     template <class F>
-    using Result = task_result_t<F, std::ranges::range_reference_t<Rs>...>;
+    using Result = codec::task_result_t<F, std::ranges::range_reference_t<Rs>...>;
     template <class F>
     static constexpr bool calls = calls_v<F, std::ranges::range_reference_t<Rs>...>;
     template <class F>
@@ -202,22 +204,22 @@ private:
 template <class Items, class... Rs>
 struct items_only;
 template <class... Items, class R, class... Rs>
-struct items_only<TypeList<Items...>, R, Rs...>
-    : std::conditional_t<is_repeat_v<std::remove_cvref_t<R>>, items_only<TypeList<Items...>, Rs...>,
-                         items_only<TypeList<Items..., R>, Rs...>> {};
+struct items_only<codec::TypeList<Items...>, R, Rs...>
+    : std::conditional_t<is_repeat_v<std::remove_cvref_t<R>>, items_only<codec::TypeList<Items...>, Rs...>,
+                         items_only<codec::TypeList<Items..., R>, Rs...>> {};
 template <class... Items>
-struct items_only<TypeList<Items...>> {
+struct items_only<codec::TypeList<Items...>> {
     using type = Zipped<Items...>;
 };
 template <class Item>
-struct items_only<TypeList<Item>> {
+struct items_only<codec::TypeList<Item>> {
     using type = Single<Item>;
 };
 
 /// Several ranges side by side, some of which are repeat()s: their values travel with the function.
 template <class... Rs>
 class Repeating {
-    using Items = typename items_only<TypeList<>, Rs...>::type;
+    using Items = typename items_only<codec::TypeList<>, Rs...>::type;
 
 public:
     using Range = typename Items::Range;
@@ -225,7 +227,7 @@ public:
     template <class F>
     using Called = WithRepeated<F, argument_t<Rs>...>;
     template <class F>
-    using Result = task_result_t<F, argument_t<Rs>...>;
+    using Result = codec::task_result_t<F, argument_t<Rs>...>;
     template <class F>
     static constexpr bool calls = calls_v<F, argument_t<Rs>...>;
     template <class F>
@@ -278,11 +280,11 @@ class StarredInput<R, std::index_sequence<At...>> {
 
 public:
     using Range = Starred<held_t<R>>;
-    using Item = std::tuple<stored_t<std::tuple_element_t<At, Tuple>>...>;
+    using Item = std::tuple<codec::wire_type_t<std::tuple_element_t<At, Tuple>>...>;
     template <class F>
     using Called = ApplyTuple<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>
-    using Result = task_result_t<F, std::tuple_element_t<At, Tuple>...>;
+    using Result = codec::task_result_t<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>
     static constexpr bool calls = calls_v<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>
@@ -314,19 +316,19 @@ struct NoInput {
 
 template <class R>
 struct not_a_range {
-    static_assert(never<R>,
+    static_assert(codec::never<R>,
                   "procpool: an argument after the function of a call over many items is no range "
                   "(std::ranges::input_range): for one value with every item "
                   "write procpool::repeat(value)");
 };
 template <class Options>
 struct options_after_function {
-    static_assert(never<Options>,
+    static_assert(codec::never<Options>,
                   "procpool: options come first, before the function: map(MapOptions{...}, f, ranges...)");
 };
 template <class... Rs>
 struct only_repeats {
-    static_assert(never<Rs...>,
+    static_assert(codec::never<Rs...>,
                   "procpool: all ranges of this call are procpool::repeat(), so that it would never end: pass a range "
                   "that ends too, such as "
                   "std::views::iota(0, n)");
@@ -355,7 +357,7 @@ consteval auto find_zipped() {
     if constexpr (sizeof...(Rs) == 0) {
         return std::type_identity<NoInput<no_range<Rs...>>>{};
     } else if constexpr ((is_options_v<Rs> || ...)) {
-        return std::type_identity<NoInput<options_after_function<TypeList<std::remove_cvref_t<Rs>...>>>>{};
+        return std::type_identity<NoInput<options_after_function<codec::TypeList<std::remove_cvref_t<Rs>...>>>>{};
     } else if constexpr (!(std::ranges::input_range<Rs> && ...)) {
         return std::type_identity<NoInput<not_a_range<typename culprit<Rs...>::type>>>{};
     } else if constexpr ((is_repeat_v<std::remove_cvref_t<Rs>> && ...)) {

@@ -57,7 +57,7 @@ struct InFlightChunk {
 class EndedChunk {
 public:
     EndedChunk(bool before_start, Ending as, std::span<const std::byte> result, std::span<const std::byte> kept,
-               PlaceOf where) noexcept
+               codec::VisibilityOf where) noexcept
         : withdrawn(before_start),
           ending(as),
           bytes(result),
@@ -76,7 +76,7 @@ public:
     const Ending ending;
     const std::span<const std::byte> bytes;      ///< of its result
     const std::span<const std::byte> arguments;  ///< as its slot has kept them; none where it has not
-    const PlaceOf place_of;
+    const codec::VisibilityOf place_of;
 
 protected:
     ~EndedChunk() = default;

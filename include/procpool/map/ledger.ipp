@@ -42,12 +42,14 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
     const std::size_t count = chunk.head.count;
     Reader in{end.bytes, end.place_of};
     if (end.ending == Ending::exception) {
-        fail(chunk.first + skipped, count - skipped, decode_exception(in));
+        fail(chunk.first + skipped, count - skipped, codec::decode_exception(in));
         settled_ += count - skipped;
         return;
     }
     ChunkReport report{.completed = skipped, .nanoseconds = 0, .error_at = 0, .failed_item = 0};
-    if (in.remaining() >= sizeof report) { report = decode_plain<ChunkReport>(in); }  // or it died before it left one
+    if (in.remaining() >= sizeof report) {
+        report = codec::decode_plain<ChunkReport>(in);
+    }  // or it died before it left one
     if (!report.is_credible(chunk.head, end.bytes.size())) {
         return lose_rest(chunk, end, skipped);  // nobody knows which items have run
     }
@@ -58,7 +60,7 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
     std::size_t done = report.completed;
     if (failed) {
         Reader error{end.bytes.subspan(report.error_at), end.place_of};
-        fail(chunk.first + report.failed_item, 1, decode_exception(error));
+        fail(chunk.first + report.failed_item, 1, codec::decode_exception(error));
         done = std::max(done, static_cast<std::size_t>(report.failed_item) + 1);
     }
     if (done < count && end.ending != Ending::value) {
@@ -74,7 +76,7 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
 PROCPOOL_DECL void Ledger::fail(std::size_t index, std::size_t count, const std::exception_ptr& error) {
     if (rules_.keeps_errors) {
         for (std::size_t i = 0; i < count; ++i) {
-            sink_.fail(index + i, i == 0 ? error : copy_exception(error));  // each to be thrown by itself
+            sink_.fail(index + i, i == 0 ? error : codec::copy_exception(error));  // each to be thrown by itself
         }
     } else {
         note(index, error);

@@ -60,7 +60,7 @@ auto ProcessPool<E>::map(const MapOptions& options, F f, Ranges&&... ranges) {
     if constexpr (detail::map::gives_results_v<Input, F>) {
         return detail::map::run_map(open_client(), options, std::move(f), Input{ranges...});
     } else {
-        return this_call_is_refused{};
+        return detail::codec::this_call_is_refused{};
     }
 }
 
@@ -72,7 +72,7 @@ auto ProcessPool<E>::starmap(const MapOptions& options, F f, Range&& range) {
     if constexpr (detail::map::gives_results_v<Input, F>) {
         return detail::map::run_map(open_client(), options, std::move(f), Input{range});
     } else {
-        return this_call_is_refused{};
+        return detail::codec::this_call_is_refused{};
     }
 }
 
@@ -92,7 +92,7 @@ auto ProcessPool<E>::map_outcomes(const MapOptions& options, F f, Ranges&&... ra
                                                 sink);
         return std::move(sink).vector();
     } else {
-        return this_call_is_refused{};
+        return detail::codec::this_call_is_refused{};
     }
 }
 
@@ -101,10 +101,10 @@ template <class F, class... Ranges>
 void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges) {
     detail::map::NoResults sink;
     if constexpr (detail::map::want_in_place_v<F, std::remove_reference_t<Ranges>...>) {
-        require_sendable<F>();
+        detail::codec::require_sendable<F>();
         const auto require_repeated = []<class Range>(std::type_identity<Range>) {  // the items stay where they are
             if constexpr (detail::map::is_repeat_v<std::remove_cvref_t<Range>>) {
-                require_travels<stored_t<detail::map::argument_t<Range>>>();
+                detail::codec::require_travels<detail::codec::wire_type_t<detail::map::argument_t<Range>>>();
             }
         };
         (require_repeated(std::type_identity<Ranges>{}), ...);
@@ -149,7 +149,7 @@ void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Out
     if constexpr (Input::template calls<F>) {
         using Item = typename Input::Item;
         using Element = std::ranges::range_value_t<Output>;
-        using Result = task_result_t<F, Item>;
+        using Result = detail::codec::task_result_t<F, Item>;
         static_assert(std::is_assignable_v<Element&, Result>,
                       "procpool: map_into() cannot assign what this function returns to the output's elements");
         detail::client::Client& run_by = open_client();

@@ -118,7 +118,7 @@ auto ProcessPool<E>::map_async(const MapOptions& options, F f, Ranges&&... range
         detail::client::Client& run_by = open_client();
         return detail::map::run_async(run_by, call_threads(), options, std::move(f), Input{ranges...});
     } else {
-        return this_call_is_refused{};
+        return detail::codec::this_call_is_refused{};
     }
 }
 
@@ -131,7 +131,7 @@ auto ProcessPool<E>::starmap_async(const MapOptions& options, F f, Range&& range
         detail::client::Client& run_by = open_client();
         return detail::map::run_async(run_by, call_threads(), options, std::move(f), Input{range});
     } else {
-        return this_call_is_refused{};
+        return detail::codec::this_call_is_refused{};
     }
 }
 

@@ -66,26 +66,26 @@ private:
 /// Its size comes first, so that a value that does not decode costs no other.
 template <class T>
 struct Codec<Outcome<T>> {
-    using parts =
-        std::conditional_t<std::is_void_v<T>, TypeList<>, TypeList<std::conditional_t<std::is_void_v<T>, int, T>>>;
+    using parts = std::conditional_t<std::is_void_v<T>, detail::codec::TypeList<>,
+                                     detail::codec::TypeList<std::conditional_t<std::is_void_v<T>, int, T>>>;
 
     /// Throws: what the value's Codec throws; the writer is as before then, but for its size.
     static void encode(Writer& out, const Outcome<T>& outcome) {
         const std::size_t start = out.size();
-        encode_plain(out, std::uint64_t{0});
+        detail::codec::encode_plain(out, std::uint64_t{0});
         if (!outcome.has_value()) {
-            encode_exception(out, outcome.error());
+            detail::codec::encode_exception(out, outcome.error());
         } else if constexpr (!std::is_void_v<T>) {
-            encode_result<T>(out, *outcome);
+            detail::codec::encode_result<T>(out, *outcome);
         }
         const std::uint64_t head = (out.size() - start - sizeof(std::uint64_t)) << 1 | (outcome.has_value() ? 0 : 1);
         std::memcpy(out.buffer().data() + start, &head, sizeof head);
     }
 
     static Outcome<T> decode(Reader& in) {
-        const auto head = decode_plain<std::uint64_t>(in);
+        const auto head = detail::codec::decode_plain<std::uint64_t>(in);
         Reader inner = in.take_part(static_cast<std::size_t>(head >> 1));
-        if ((head & 1) != 0) { return Outcome<T>::failed(decode_exception(inner)); }
+        if ((head & 1) != 0) { return Outcome<T>::failed(detail::codec::decode_exception(inner)); }
         if constexpr (std::is_void_v<T>) {
             return Outcome<T>{};
         } else {

@@ -23,7 +23,7 @@ class ReadInput {
 public:
     /// Throws: what the range and the items' Codecs throw.
     template <class Range>
-    ReadInput(Range& range, PlaceOf place_of) {
+    ReadInput(Range& range, codec::VisibilityOf place_of) {
         Writer out{bytes_, grow, &bytes_, place_of};
         auto end = std::ranges::end(range);
         for (auto next = std::ranges::begin(range); next != end; ++next) {
@@ -73,16 +73,16 @@ private:
 
 /// Plain items side by side.
 template <class Item>
-requires(is_plain_v<Item> && !std::is_empty_v<Item> && !std::is_same_v<Item, bool>) class ReadInput<Item>
+requires(codec::is_plain_v<Item> && !std::is_empty_v<Item> && !std::is_same_v<Item, bool>) class ReadInput<Item>
     : public std::vector<Item> {
 public:
     template <class Range>
-    ReadInput(Range& range, PlaceOf) {
+    ReadInput(Range& range, codec::VisibilityOf) {
         if constexpr (std::ranges::sized_range<Range>) {
             this->reserve(static_cast<std::size_t>(std::ranges::size(range)));
         }
         auto end = std::ranges::end(range);
-        for (auto next = std::ranges::begin(range); next != end; ++next) { this->push_back(store(*next)); }
+        for (auto next = std::ranges::begin(range); next != end; ++next) { this->push_back(codec::to_wire(*next)); }
     }
 };
 

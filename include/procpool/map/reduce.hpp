@@ -108,8 +108,8 @@ constexpr void require_folding() {
     static_assert(!std::is_void_v<Mapped>,
                   "procpool: map_reduce() folds what the first function returns, and it returns nothing");
     if constexpr (!std::is_void_v<Mapped>) {
-        require_sendable<G>();
-        require_encodable<T>();
+        codec::require_sendable<G>();
+        codec::require_encodable<T>();
         static_assert(std::is_constructible_v<T, Mapped>,
                       "procpool: map_reduce() begins each block with what the first function returns: it must convert "
                       "to the type of init");
@@ -120,7 +120,7 @@ constexpr void require_folding() {
         static_assert(std::is_invocable_r_v<T, G&, T, T>,
                       "procpool: the second function of map_reduce() cannot be called with two values of the type of "
                       "init, which it gets for two blocks");
-        static_assert(outlives_reader_v<T>,
+        static_assert(codec::outlives_reader_v<T>,
                       "procpool: the sum of map_reduce() is a view, and what it views ends with its task");
     }
 }
@@ -137,7 +137,7 @@ T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, R
     if constexpr (Input::template calls<F>) {
         using Mapped = typename Input::template Result<F>;
         detail::map::require_folding<G, T, Mapped>();
-        if constexpr (Sendable<G> && Encodable<T> && std::is_constructible_v<T, Mapped> &&
+        if constexpr (detail::codec::Sendable<G> && Encodable<T> && std::is_constructible_v<T, Mapped> &&
                       std::is_invocable_r_v<T, G&, T, Mapped> && std::is_invocable_r_v<T, G&, T, T>) {
             using MapThenFold = detail::map::MapThenFold<F, G, T>;
             detail::client::Client& run_by = open_client();

@@ -72,12 +72,12 @@ private:
 /// for every item. The value is copied, or moved, into it, as what it arrives as (literals as std::string), and travels
 /// once a chunk of items, not with each; the function gets it as a const lvalue.
 template <class T>
-[[nodiscard]] Repeat<stored_t<T>> repeat(T&& value) {
-    using Value = stored_t<T>;
+[[nodiscard]] Repeat<detail::codec::wire_type_t<T>> repeat(T&& value) {
+    using Value = detail::codec::wire_type_t<T>;
     if constexpr (std::is_same_v<Value, std::remove_cvref_t<T>>) {
         return Repeat<Value>{std::make_shared<const Value>(std::forward<T>(value))};
     } else {
-        return Repeat<Value>{std::make_shared<const Value>(store(value))};
+        return Repeat<Value>{std::make_shared<const Value>(detail::codec::to_wire(value))};
     }
 }
 
@@ -93,18 +93,18 @@ inline constexpr bool is_repeat_v<Repeat<T>> = true;
 template <class Singles, class Held, class... Args>
 struct separate;
 template <class... Singles, class... Held, class Arg, class... Args>
-struct separate<TypeList<Singles...>, TypeList<Held...>, Arg, Args...>
-    : separate<TypeList<Singles..., stored_t<Arg>>, TypeList<Held...>, Args...> {};
+struct separate<codec::TypeList<Singles...>, codec::TypeList<Held...>, Arg, Args...>
+    : separate<codec::TypeList<Singles..., codec::wire_type_t<Arg>>, codec::TypeList<Held...>, Args...> {};
 template <class... Singles, class... Held, class T, class... Args>
-struct separate<TypeList<Singles...>, TypeList<Held...>, Repeated<T>, Args...>
-    : separate<TypeList<Singles...>, TypeList<Held..., T>, Args...> {};
+struct separate<codec::TypeList<Singles...>, codec::TypeList<Held...>, codec::Repeated<T>, Args...>
+    : separate<codec::TypeList<Singles...>, codec::TypeList<Held..., T>, Args...> {};
 template <class... Singles, class... Held>
-struct separate<TypeList<Singles...>, TypeList<Held...>> {
+struct separate<codec::TypeList<Singles...>, codec::TypeList<Held...>> {
     using Item = std::tuple<Singles...>;
     using Values = std::tuple<std::shared_ptr<const Held>...>;
 };
 template <class Single, class... Held>
-struct separate<TypeList<Single>, TypeList<Held...>> {
+struct separate<codec::TypeList<Single>, codec::TypeList<Held...>> {
     using Item = Single;
     using Values = std::tuple<std::shared_ptr<const Held>...>;
 };
@@ -114,23 +114,25 @@ struct separate<TypeList<Single>, TypeList<Held...>> {
 template <class F, class... Args>
 struct WithRepeated {
     using Wrapped = F;
-    using Item = typename separate<TypeList<>, TypeList<>, Args...>::Item;
-    using Values = typename separate<TypeList<>, TypeList<>, Args...>::Values;
-    static constexpr bool has_one_item = (std::size_t{!is_repeated_v<Args>} + ...) == 1;
+    using Item = typename separate<codec::TypeList<>, codec::TypeList<>, Args...>::Item;
+    using Values = typename separate<codec::TypeList<>, codec::TypeList<>, Args...>::Values;
+    static constexpr bool has_one_item = (std::size_t{!codec::is_repeated_v<Args>} + ...) == 1;
     F f;
     Values values;
 
-    task_result_t<F, Args...> operator()(Item&& item) requires(call_t<F, Args...>::form != CallForm::impossible &&
-                                                               !takes_stop_token_v<F, Args...>) {
+    codec::task_result_t<F, Args...> operator()(Item&& item) requires(codec::call_t<F, Args...>::form !=
+                                                                          codec::CallForm::impossible &&
+                                                                      !codec::takes_stop_token_v<F, Args...>) {
         return call(item, {}, every);
     }
-    task_result_t<F, Args...> operator()(std::stop_token stop, Item&& item) requires takes_stop_token_v<F, Args...> {
+    codec::task_result_t<F, Args...> operator()(std::stop_token stop,
+                                                Item&& item) requires codec::takes_stop_token_v<F, Args...> {
         return call(item, stop, every);
     }
     /// f may change the item.
     decltype(auto) operator()(Item& item) requires(
-        has_one_item&&
-            std::is_invocable_v<F&, std::conditional_t<is_repeated_v<Args>, passed_t<stored_t<Args>>, Item&>...>) {
+        has_one_item&& std::is_invocable_v<
+            F&, std::conditional_t<codec::is_repeated_v<Args>, codec::passed_t<codec::wire_type_t<Args>>, Item&>...>) {
         return change(item, every);
     }
 
@@ -139,7 +141,7 @@ private:
 
     template <std::size_t At>
     static consteval std::size_t held_before() {
-        constexpr bool held[]{is_repeated_v<Args>...};
+        constexpr bool held[]{codec::is_repeated_v<Args>...};
         std::size_t count = 0;
         for (std::size_t i = 0; i < At; ++i) { count += held[i]; }
         return count;
@@ -151,8 +153,8 @@ private:
 
     template <std::size_t At>
     [[nodiscard]] auto argument(Item& item) const {
-        using Argument = std::tuple_element_t<At, arguments_t<F, Args...>>;
-        if constexpr (is_repeated_v<std::tuple_element_t<At, std::tuple<Args...>>>) {
+        using Argument = std::tuple_element_t<At, codec::arguments_t<F, Args...>>;
+        if constexpr (codec::is_repeated_v<std::tuple_element_t<At, std::tuple<Args...>>>) {
             return Argument{&held<At>()};
         } else if constexpr (has_one_item) {
             return Argument(std::move(item));
@@ -161,15 +163,15 @@ private:
         }
     }
     template <std::size_t... At>
-    task_result_t<F, Args...> call(Item& item, const std::stop_token& stop, std::index_sequence<At...>) {
-        arguments_t<F, Args...> arguments{argument<At>(item)...};
-        return static_cast<task_result_t<F, Args...>>(
-            invoke_call<F, Args...>(f, arguments, stop));  // which may point into these
+    codec::task_result_t<F, Args...> call(Item& item, const std::stop_token& stop, std::index_sequence<At...>) {
+        codec::arguments_t<F, Args...> arguments{argument<At>(item)...};
+        return static_cast<codec::task_result_t<F, Args...>>(
+            codec::invoke_call<F, Args...>(f, arguments, stop));  // which may point into these
     }
 
     template <std::size_t At>
     [[nodiscard]] auto& changeable(Item& item) const noexcept {
-        if constexpr (is_repeated_v<std::tuple_element_t<At, std::tuple<Args...>>>) {
+        if constexpr (codec::is_repeated_v<std::tuple_element_t<At, std::tuple<Args...>>>) {
             return held<At>();
         } else {
             return item;
@@ -186,14 +188,15 @@ private:
 template <class F, class... Args>
 struct Codec<detail::map::WithRepeated<F, Args...>> {
     using Called = detail::map::WithRepeated<F, Args...>;
-    using parts = TypeList<>;
+    using parts = detail::codec::TypeList<>;
 
     static void encode(Writer& out, const Called& called) {
-        encode_callable<F>(out, called.f);
+        detail::codec::encode_callable<F>(out, called.f);
         std::apply([&](const auto&... values) { (encode_value(out, values), ...); }, called.values);
     }
     static Called decode(Reader& in) {
-        return {decode_callable<F>(in), decode_values(in, std::type_identity<typename Called::Values>{})};
+        return {detail::codec::decode_callable<F>(in),
+                decode_values(in, std::type_identity<typename Called::Values>{})};
     }
 
 private:

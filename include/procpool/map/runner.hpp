@@ -123,7 +123,7 @@ private:
 /// The result of f for an item: void, or the type as which it arrives.
 template <class F, class Item, Items items>
 struct item_result {
-    using type = task_result_t<F, Item>;
+    using type = codec::task_result_t<F, Item>;
 };
 template <class F, class Item>
 struct item_result<F, Item, Items::in_place> {
@@ -134,11 +134,11 @@ struct item_result<F, Item, Items::in_place> {
 template <class F, class Item, Items items, Results results>
 class TypedChunkRunner final : public ChunkRunner {
     using Result = typename item_result<F, Item, items>::type;
-    static constexpr bool copied_plain = is_plain_v<Item> && !std::is_empty_v<Item>;
+    static constexpr bool copied_plain = codec::is_plain_v<Item> && !std::is_empty_v<Item>;
     static constexpr bool folds = results == Results::folded;
 
     static constexpr bool plain_results = [] {
-        if constexpr (results == Results::copied) { return is_plain_v<Result> && !std::is_empty_v<Result>; }
+        if constexpr (results == Results::copied) { return codec::is_plain_v<Result> && !std::is_empty_v<Result>; }
         return false;
     }();
     static constexpr bool adds_bytes =
@@ -167,11 +167,11 @@ class TypedChunkRunner final : public ChunkRunner {
 public:
     explicit TypedChunkRunner(TaskFrame& frame)
         : ChunkRunner(frame, plain_results ? size_of_result : 0, adds_bytes),
-          f_(decode_callable<F>(in_)),
+          f_(codec::decode_callable<F>(in_)),
           items_(head_.items != 0 ? reinterpret_cast<const std::byte*>(head_.items)
                                   : arguments_.data() + arguments_.size() - in_.remaining()) {
         if constexpr (items != Items::in_place) {
-            if constexpr (takes_stop_token_v<F, Item>) { stop_ = host_.stop_token(); }
+            if constexpr (codec::takes_stop_token_v<F, Item>) { stop_ = host_.stop_token(); }
         }
     }
 
@@ -188,7 +188,7 @@ private:
                 if ((head_.flags & ChunkHead::framed) != 0) {
                     skip_framed(in_);
                 } else {
-                    static_cast<void>(decode_arguments<F, Item>(in_));
+                    static_cast<void>(codec::decode_arguments<F, Item>(in_));
                 }
             }
         }
@@ -292,18 +292,20 @@ private:
                                                      // decoding, too
                     finish_item(out, done_, [&] {
                         return with_next_item(
-                            [&](auto& arguments) { return Result(invoke_call<F, Item>(f_, arguments, stop_)); });
+                            [&](auto& arguments) { return Result(codec::invoke_call<F, Item>(f_, arguments, stop_)); });
                     });
                 } else {
                     with_next_item([&](auto& arguments) {
-                        finish_item(out, done_,
-                                    [&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
+                        finish_item(out, done_, [&]() -> decltype(auto) {
+                            return codec::invoke_call<F, Item>(f_, arguments, stop_);
+                        });
                     });
                 }
             }
         } else if constexpr (items == Items::copied) {
             const std::byte* const bytes = items_;
-            run_each([&](std::uint64_t i) { call_with(out, i, value_from_bytes<Item>(bytes + i * sizeof(Item))); });
+            run_each(
+                [&](std::uint64_t i) { call_with(out, i, codec::value_from_bytes<Item>(bytes + i * sizeof(Item))); });
         } else if constexpr (items == Items::shared) {
             const auto* const all = reinterpret_cast<const Item*>(head_.items);
             run_each([&](std::uint64_t i) { call_with(out, i, Item(all[i])); });
@@ -329,7 +331,7 @@ private:
     template <class Use>
     auto with_next_item(Use use) {
         const auto decode_and_use = [&](Reader& in) {
-            arguments_t<F, Item> arguments{decode_arguments<F, Item>(in)};
+            codec::arguments_t<F, Item> arguments{codec::decode_arguments<F, Item>(in)};
             return use(arguments);
         };
         if ((head_.flags & ChunkHead::framed) != 0) {
@@ -341,11 +343,11 @@ private:
 
     template <class Out>
     void call_with(Out out, std::uint64_t i, Item item) {
-        if constexpr (Call<F, Item>::form == CallForm::direct) {
+        if constexpr (codec::Call<F, Item>::form == codec::CallForm::direct) {
             finish_item(out, i, [&]() -> decltype(auto) { return std::invoke(f_, std::move(item)); });
         } else {
             std::tuple<Item> arguments{std::move(item)};
-            finish_item(out, i, [&]() -> decltype(auto) { return invoke_call<F, Item>(f_, arguments, stop_); });
+            finish_item(out, i, [&]() -> decltype(auto) { return codec::invoke_call<F, Item>(f_, arguments, stop_); });
         }
     }
 
@@ -363,19 +365,19 @@ private:
             try {
                 const auto& result = invoke();
                 leave_if_impostor();
-                encode_result<Result>(out_, result);
+                codec::encode_result<Result>(out_, result);
             } catch (...) {
                 const std::exception_ptr error = std::current_exception();
                 if (!error) { throw; }
                 leave_if_impostor();
                 out_.rewind(whole_);
-                encode_result<Result>(out_, Result::failed(error));
+                codec::encode_result<Result>(out_, Result::failed(error));
             }
             whole_ = out_.size();
         } else {
             const auto& result = invoke();
             leave_if_impostor();
-            encode_result<Result>(out_, result);
+            codec::encode_result<Result>(out_, result);
             whole_ = out_.size();
         }
     }

@@ -18,7 +18,7 @@ PROCPOOL_DECL ChunkRunner::ChunkRunner(TaskFrame& frame, std::size_t result_size
       out_(frame.result),
       host_(frame.host),
       in_(frame.arguments),
-      head_(decode_plain<ChunkHead>(in_)),
+      head_(codec::decode_plain<ChunkHead>(in_)),
       done_(head_.skip),
       limit_(frame.host.wiped_word() != nullptr ? *frame.host.wiped_word() : own_limit_),
       result_size_(result_size),
@@ -26,7 +26,7 @@ PROCPOOL_DECL ChunkRunner::ChunkRunner(TaskFrame& frame, std::size_t result_size
 
 PROCPOOL_DECL void ChunkRunner::run() {
     report_.completed = done_;
-    encode_plain(out_, report_);
+    codec::encode_plain(out_, report_);
     if (result_size_ != 0) { results_ = out_.claim((head_.count - head_.skip) * result_size_); }
     whole_ = sizeof(ChunkReport);
     host_.start_items(static_cast<unsigned>(head_.attempt));
@@ -97,7 +97,7 @@ PROCPOOL_DECL void ChunkRunner::note_failure(const std::exception_ptr& error) {
     set_whole();
     const std::size_t at = std::max(whole_, sizeof(ChunkReport) + claimed);
     out_.rewind(at);
-    encode_exception(out_, error);
+    codec::encode_exception(out_, error);
     whole_ = out_.size();
     if (result_size_ != 0) {
         results_ = out_.buffer().data() + sizeof(ChunkReport);  // the buffer may have grown

@@ -106,7 +106,7 @@ private:
 };
 
 template <class Result>
-inline constexpr bool fits_plain_results_v = is_plain_v<Result>&& std::is_default_constructible_v<Result> &&
+inline constexpr bool fits_plain_results_v = codec::is_plain_v<Result>&& std::is_default_constructible_v<Result> &&
                                              !std::is_empty_v<Result> && !std::is_same_v<Result, bool>;
 
 /// Results as a vector, decoded one by one, each chunk apart until all are there.

@@ -29,10 +29,11 @@ template <class F, class Item, Items items, class Range, class Sink>
 class TypedMapDriver final : public MapDriver {
     /// The items' bytes can be copied as one, or left where they are.
     static constexpr bool copies_block =
-        items == Items::copied && std::ranges::contiguous_range<Range> && is_plain_v<Item> && !std::is_empty_v<Item> &&
+        items == Items::copied && std::ranges::contiguous_range<Range> && codec::is_plain_v<Item> &&
+        !std::is_empty_v<Item> &&
         std::is_same_v<Item, std::remove_cvref_t<std::iter_reference_t<std::ranges::iterator_t<Range>>>>;
     /// Items need a size before them to be told apart.
-    static constexpr bool frames = items == Items::copied && (!is_plain_v<Item> || std::is_empty_v<Item>);
+    static constexpr bool frames = items == Items::copied && (!codec::is_plain_v<Item> || std::is_empty_v<Item>);
 
 public:
     struct Mode {
@@ -74,8 +75,8 @@ private:
         if constexpr (items != Items::copied || copies_block) {
             if (shares_items_) { head.items = reinterpret_cast<std::uint64_t>(std::to_address(next_)); }
         }
-        encode_plain(out, head);
-        encode_callable<F>(out, f_);
+        codec::encode_plain(out, head);
+        codec::encode_callable<F>(out, f_);
         if constexpr (items != Items::copied || copies_block) {
             if (!shares_items_) {
                 const auto left = static_cast<std::size_t>(std::ranges::distance(next_, std::ranges::end(range_)));

@@ -85,16 +85,18 @@ struct EncodedItem {
 /// Effects: writes an item so that it arrives as an Item.
 template <class Item, class Reference>
 void encode_item(Writer& out, const Reference& reference) {
-    Codec<Item>::encode(out, store(reference));
+    Codec<Item>::encode(out, codec::to_wire(reference));
 }
 template <class Item, class Elements>
 void encode_item(Writer& out, const Pack<Elements>& pack) {
-    if constexpr (is_plain_v<Item>) {
+    if constexpr (codec::is_plain_v<Item>) {
         Codec<Item>::encode(
-            out, std::apply([](const auto&... elements) { return Item{store(elements)...}; }, pack.elements));
+            out, std::apply([](const auto&... elements) { return Item{codec::to_wire(elements)...}; }, pack.elements));
     } else {  // as the Codec of a tuple, without one: an element need not be copyable
         std::apply(
-            [&](const auto&... elements) { (Codec<stored_t<decltype(elements)>>::encode(out, store(elements)), ...); },
+            [&](const auto&... elements) {
+                (Codec<codec::wire_type_t<decltype(elements)>>::encode(out, codec::to_wire(elements)), ...);
+            },
             pack.elements);
     }
 }

@@ -21,7 +21,7 @@ PROCPOOL_DECL bool ChunkReport::is_credible(const ChunkHead& head, std::size_t b
 
 PROCPOOL_DECL std::size_t begin_frame(Writer& out) {
     const std::size_t start = out.size();
-    encode_plain(out, std::uint64_t{0});
+    codec::encode_plain(out, std::uint64_t{0});
     return start;
 }
 
@@ -37,24 +37,24 @@ PROCPOOL_DECL void end_frame_with_error(Writer& out, std::size_t start, bool has
         if (!has_all_room) { throw; }
     } catch (...) {}
     out.rewind(start + sizeof(std::uint64_t));
-    encode_exception(out, std::current_exception());
+    codec::encode_exception(out, std::current_exception());
     const std::uint64_t size = (out.size() - start - sizeof size) | item_is_error;
     std::memcpy(out.buffer().data() + start, &size, sizeof size);
 }
 
 PROCPOOL_DECL Reader take_framed(Reader& in) {
-    const auto size = decode_plain<std::uint64_t>(in);
+    const auto size = codec::decode_plain<std::uint64_t>(in);
     const auto bytes = static_cast<std::size_t>(size & ~item_is_error);
     const std::byte* const at = in.take(bytes);
     if ((size & item_is_error) != 0) {
         Reader error{std::span<const std::byte>{at, bytes}};
-        std::rethrow_exception(decode_exception(error));
+        std::rethrow_exception(codec::decode_exception(error));
     }
     return Reader{std::span<const std::byte>{at, bytes}};
 }
 
 PROCPOOL_DECL void skip_framed(Reader& in) {
-    static_cast<void>(in.take(static_cast<std::size_t>(decode_plain<std::uint64_t>(in) & ~item_is_error)));
+    static_cast<void>(in.take(static_cast<std::size_t>(codec::decode_plain<std::uint64_t>(in) & ~item_is_error)));
 }
 
 }  // namespace procpool::detail::map

@@ -36,10 +36,10 @@ void check_callable(const client::Client& client, const F& f) {
         if constexpr (requires { f.g; }) { check_callable(client, f.g); }
     } else if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
         client::check_code(client, reinterpret_cast<std::uintptr_t>(f));
-    } else if constexpr (is_snapshot_v<F>) {
-        check_snapshot(f, [&](const void* address) { return client::is_newer_than_workers(client, address); });
+    } else if constexpr (codec::is_snapshot_v<F>) {
+        codec::check_snapshot(f, [&](const void* address) { return client::is_newer_than_workers(client, address); });
     } else {
-        check_captures(f, client::place_of(client));
+        codec::check_captures(f, client::place_of(client));
     }
 }
 
@@ -47,21 +47,23 @@ void check_callable(const client::Client& client, const F& f) {
 template <class F, class... Args>
 struct ApplyTuple {
     using Wrapped = F;
-    using Stored = std::tuple<stored_t<Args>...>;
+    using Stored = std::tuple<codec::wire_type_t<Args>...>;
     F f;
 
-    decltype(auto) operator()(Stored&& stored) requires(!takes_stop_token_v<F, Args...>) { return call(stored, {}); }
-    decltype(auto) operator()(std::stop_token stop, Stored&& stored) requires takes_stop_token_v<F, Args...> {
+    decltype(auto) operator()(Stored&& stored) requires(!codec::takes_stop_token_v<F, Args...>) {
+        return call(stored, {});
+    }
+    decltype(auto) operator()(std::stop_token stop, Stored&& stored) requires codec::takes_stop_token_v<F, Args...> {
         return call(stored, stop);
     }
 
 private:
     decltype(auto) call(Stored& stored, const std::stop_token& stop) {
-        if constexpr (call_t<F, Args...>::as_strings) {
-            return invoke_call<F, Args...>(f, stored, stop);
+        if constexpr (codec::call_t<F, Args...>::as_strings) {
+            return codec::invoke_call<F, Args...>(f, stored, stop);
         } else {  // by value: what f returns may point into these
-            arguments_t<F, Args...> arguments(std::move(stored));
-            return static_cast<task_result_t<F, Args...>>(invoke_call<F, Args...>(f, arguments, stop));
+            codec::arguments_t<F, Args...> arguments(std::move(stored));
+            return static_cast<codec::task_result_t<F, Args...>>(codec::invoke_call<F, Args...>(f, arguments, stop));
         }
     }
 };
@@ -70,7 +72,7 @@ private:
 template <class F, class Item>
 struct AsOutcome {
     using Wrapped = F;
-    using Result = task_result_t<F, Item>;
+    using Result = codec::task_result_t<F, Item>;
     F f;
 
     template <class... Args>
@@ -121,7 +123,7 @@ public:
         }
     }
     [[nodiscard]] bool has_value() const noexcept { return sum_.has_value(); }
-    void encode(Writer& out) const { encode_result<T>(out, *sum_); }
+    void encode(Writer& out) const { codec::encode_result<T>(out, *sum_); }
     void resume(Reader& in) { sum_.emplace(Codec<T>::decode(in)); }
     void reset() noexcept { sum_.reset(); }
 
@@ -135,29 +137,31 @@ namespace procpool::inline v0 {
 
 template <class F, class... Args>
 struct Codec<detail::map::ApplyTuple<F, Args...>> {
-    using parts = TypeList<>;
+    using parts = detail::codec::TypeList<>;
     static void encode(Writer& out, const detail::map::ApplyTuple<F, Args...>& value) {
-        encode_callable<F>(out, value.f);
+        detail::codec::encode_callable<F>(out, value.f);
     }
-    static detail::map::ApplyTuple<F, Args...> decode(Reader& in) { return {decode_callable<F>(in)}; }
+    static detail::map::ApplyTuple<F, Args...> decode(Reader& in) { return {detail::codec::decode_callable<F>(in)}; }
 };
 
 template <class F, class Item>
 struct Codec<detail::map::AsOutcome<F, Item>> {
-    using parts = TypeList<>;
-    static void encode(Writer& out, const detail::map::AsOutcome<F, Item>& value) { encode_callable<F>(out, value.f); }
-    static detail::map::AsOutcome<F, Item> decode(Reader& in) { return {decode_callable<F>(in)}; }
+    using parts = detail::codec::TypeList<>;
+    static void encode(Writer& out, const detail::map::AsOutcome<F, Item>& value) {
+        detail::codec::encode_callable<F>(out, value.f);
+    }
+    static detail::map::AsOutcome<F, Item> decode(Reader& in) { return {detail::codec::decode_callable<F>(in)}; }
 };
 
 template <class F, class G, class T>
 struct Codec<detail::map::MapThenFold<F, G, T>> {
-    using parts = TypeList<>;
+    using parts = detail::codec::TypeList<>;
     static void encode(Writer& out, const detail::map::MapThenFold<F, G, T>& value) {
-        encode_callable<F>(out, value.f);
-        encode_callable<G>(out, value.g);
+        detail::codec::encode_callable<F>(out, value.f);
+        detail::codec::encode_callable<G>(out, value.g);
     }
     static detail::map::MapThenFold<F, G, T> decode(Reader& in) {
-        return {decode_callable<F>(in), decode_callable<G>(in)};
+        return {detail::codec::decode_callable<F>(in), detail::codec::decode_callable<G>(in)};
     }
 };
 

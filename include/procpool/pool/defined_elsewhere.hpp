@@ -33,10 +33,11 @@ concept IncludedFor = requires {
 }  // namespace procpool::detail
 
 // An overload that is chosen, being constrained, as long as the calls are not defined.
-#define PROCPOOL_DEFINED_IN(header, Calls, call, parameters, ...)                                                  \
-    template <__VA_ARGS__>                                                                                         \
-    requires(!detail::pool::IncludedFor<Calls, F>) auto call parameters {                                          \
-        static_assert(never<F>, "procpool: this call is defined in a header of its own: include <procpool/" header \
-                                ">, or all of <procpool/procpool.hpp>");                                           \
-        return this_call_is_refused{};                                                                             \
+#define PROCPOOL_DEFINED_IN(header, Calls, call, parameters, ...)                                        \
+    template <__VA_ARGS__>                                                                               \
+    requires(!detail::pool::IncludedFor<Calls, F>) auto call parameters {                                \
+        static_assert(detail::codec::never<F>,                                                           \
+                      "procpool: this call is defined in a header of its own: include <procpool/" header \
+                      ">, or all of <procpool/procpool.hpp>");                                           \
+        return detail::codec::this_call_is_refused{};                                                    \
     }

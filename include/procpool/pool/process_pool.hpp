@@ -34,7 +34,7 @@ namespace procpool::inline v0 {
 /// for another task, or for room in the queue, its thread runs such tasks itself. What could never come to an end
 /// throws std::system_error (resource_deadlock_would_occur).
 template <class E>
-class ProcessPool : public PoolBase, private RefusesOverloadSets {
+class ProcessPool : public PoolBase, private detail::codec::RefusesOverloadSets {
     static_assert(Engine<E>, "procpool: a pool's engine is ForkEngine, ThreadEngine, InlineEngine or AnyEngine");
 
 public:
@@ -58,21 +58,24 @@ public:
     /// goes on. The workers end with the program then.
     ~ProcessPool() = default;
 
-    using RefusesOverloadSets::apply, RefusesOverloadSets::apply_async, RefusesOverloadSets::try_apply_async,
-        RefusesOverloadSets::broadcast, RefusesOverloadSets::map, RefusesOverloadSets::starmap,
-        RefusesOverloadSets::map_async, RefusesOverloadSets::starmap_async, RefusesOverloadSets::map_outcomes,
-        RefusesOverloadSets::for_each, RefusesOverloadSets::map_into, RefusesOverloadSets::imap,
-        RefusesOverloadSets::imap_unordered, RefusesOverloadSets::map_reduce;
+    using RefusesOverloadSets::apply, detail::codec::RefusesOverloadSets::apply_async,
+        detail::codec::RefusesOverloadSets::try_apply_async, detail::codec::RefusesOverloadSets::broadcast,
+        detail::codec::RefusesOverloadSets::map, detail::codec::RefusesOverloadSets::starmap,
+        detail::codec::RefusesOverloadSets::map_async, detail::codec::RefusesOverloadSets::starmap_async,
+        detail::codec::RefusesOverloadSets::map_outcomes, detail::codec::RefusesOverloadSets::for_each,
+        detail::codec::RefusesOverloadSets::map_into, detail::codec::RefusesOverloadSets::imap,
+        detail::codec::RefusesOverloadSets::imap_unordered, detail::codec::RefusesOverloadSets::map_reduce;
 
     // Options, where there are any, come first everywhere.
 
     /// Runs f(args...) in a worker and waits for it. Throws: what f throws; WorkerDied; TaskTimedOut; as apply_async().
     template <class F, class... Args>
-    requires(!std::same_as<F, TaskOptions>) auto apply(F f, Args&&... args) -> task_result_t<F, Args...> {
+    requires(!std::same_as<F, TaskOptions>) auto apply(F f, Args&&... args)
+        -> detail::codec::task_result_t<F, Args...> {
         return apply_async(std::move(f), std::forward<Args>(args)...).get();
     }
     template <class F, class... Args>
-    auto apply(const TaskOptions& options, F f, Args&&... args) -> task_result_t<F, Args...> {
+    auto apply(const TaskOptions& options, F f, Args&&... args) -> detail::codec::task_result_t<F, Args...> {
         return apply_async(options, std::move(f), std::forward<Args>(args)...).get();
     }
 
@@ -80,25 +83,27 @@ public:
     /// rvalues. Throws: PoolClosed; PoolBroken; CodecError when f or an argument cannot travel; SharedMemoryExhausted;
     /// std::invalid_argument for bad options. Nothing is queued then.
     template <class F, class... Args>
-    requires(!std::same_as<F, TaskOptions>) auto apply_async(F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
-        return Future<task_result_t<F, Args...>>{
+    requires(!std::same_as<F, TaskOptions>) auto apply_async(F f, Args&&... args)
+        -> Future<detail::codec::task_result_t<F, Args...>> {
+        return Future<detail::codec::task_result_t<F, Args...>>{
             submit<F, Args...>(detail::client::Patience::wait, nullptr, f, args...)};
     }
     template <class F, class... Args>
-    auto apply_async(const TaskOptions& options, F f, Args&&... args) -> Future<task_result_t<F, Args...>> {
-        return Future<task_result_t<F, Args...>>{
+    auto apply_async(const TaskOptions& options, F f, Args&&... args)
+        -> Future<detail::codec::task_result_t<F, Args...>> {
+        return Future<detail::codec::task_result_t<F, Args...>>{
             submit<F, Args...>(detail::client::Patience::wait, &options, f, args...)};
     }
 
     /// As apply_async(), but never waits. Returns: nothing when queue_capacity tasks are unfinished.
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto try_apply_async(F f, Args&&... args)
-        -> std::optional<Future<task_result_t<F, Args...>>> {
+        -> std::optional<Future<detail::codec::task_result_t<F, Args...>>> {
         return future_of<F, Args...>(submit<F, Args...>(detail::client::Patience::try_once, nullptr, f, args...));
     }
     template <class F, class... Args>
     auto try_apply_async(const TaskOptions& options, F f, Args&&... args)
-        -> std::optional<Future<task_result_t<F, Args...>>> {
+        -> std::optional<Future<detail::codec::task_result_t<F, Args...>>> {
         return future_of<F, Args...>(submit<F, Args...>(detail::client::Patience::try_once, &options, f, args...));
     }
 
@@ -230,17 +235,19 @@ private:
     CallTraits traits_of_call(const F& f) const {
         std::uintptr_t function = 0;
         if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { function = reinterpret_cast<std::uintptr_t>(f); }
-        if constexpr (is_snapshot_v<F>) {
+        if constexpr (detail::codec::is_snapshot_v<F>) {
             const detail::client::Client& run_by = client();
-            check_snapshot(f, [&](const void* address) { return is_newer_than_workers(run_by, address); });
+            detail::codec::check_snapshot(f,
+                                          [&](const void* address) { return is_newer_than_workers(run_by, address); });
         }
-        return {.code = call_code<F, Args...>, .plain = is_plain_call_v<F, Args...>, .function = function};
+        return {
+            .code = call_code<F, Args...>, .plain = detail::codec::is_plain_call_v<F, Args...>, .function = function};
     }
 
     template <class F, class... Args>
-    static std::optional<Future<task_result_t<F, Args...>>> future_of(TaskHandle task) {
+    static std::optional<Future<detail::codec::task_result_t<F, Args...>>> future_of(TaskHandle task) {
         if (!task.has_task()) { return std::nullopt; }
-        return Future<task_result_t<F, Args...>>{std::move(task)};
+        return Future<detail::codec::task_result_t<F, Args...>>{std::move(task)};
     }
 
     /// options: null for the defaults.
@@ -248,9 +255,9 @@ private:
     TaskHandle submit(detail::client::Patience patience, const TaskOptions* options, const F& f,
                       const std::remove_reference_t<Args>&... args) {
         require_task<F, Args...>();
-        if constexpr (TaskCall<F, Args...>) {
+        if constexpr (detail::codec::TaskCall<F, Args...>) {
             return PoolBase::submit(traits_of_call<F, Args...>(f), options, patience, [&](Writer& out) {
-                encode_call<F, std::remove_reference_t<Args>...>(out, f, args...);
+                detail::codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...);
             });
         } else {
             return {};

@@ -21,8 +21,8 @@ namespace procpool::inline v0 {
 template <class F, class... Args>
 void call_code(TaskFrame& frame) {
     Reader in{frame.arguments};
-    run_call<F, Args...>(in, frame.result,
-                         takes_stop_token_v<F, Args...> ? frame.host.stop_token() : std::stop_token{});
+    detail::codec::run_call<F, Args...>(
+        in, frame.result, detail::codec::takes_stop_token_v<F, Args...> ? frame.host.stop_token() : std::stop_token{});
 }
 
 template <class T>
@@ -32,14 +32,14 @@ inline constexpr bool is_options_v =
 
 template <class Given>
 struct wrong_options {
-    static_assert(never<Given>,
+    static_assert(detail::codec::never<Given>,
                   "procpool: these options are of the wrong kind: apply(), apply_async() and try_apply_async() take "
                   "TaskOptions, calls over many "
                   "items MapOptions, the constructor PoolOptions, and broadcast() none");
 };
 template <class F>
 struct options_not_first {
-    static_assert(never<F>,
+    static_assert(detail::codec::never<F>,
                   "procpool: options come first, before the function: apply(TaskOptions{...}, f, args...), "
                   "map(MapOptions{...}, f, ranges...)");
 };
@@ -69,10 +69,10 @@ template <class F, class... Args>
 constexpr auto require_task() {
     if constexpr (is_options_v<F>) {
         static_cast<void>(sizeof(wrong_options<F>));
-    } else if constexpr (!TaskCall<F, Args...> && (is_options_v<Args> || ...)) {
+    } else if constexpr (!detail::codec::TaskCall<F, Args...> && (is_options_v<Args> || ...)) {
         static_cast<void>(sizeof(options_not_first<F>));
     } else {
-        require_task_call<F, Args...>();
+        detail::codec::require_task_call<F, Args...>();
     }
 }
 

@@ -71,7 +71,7 @@ PROCPOOL_DECL void ChildMain::report(const std::string& name, const std::excepti
     try {
         Writer out{
             {reinterpret_cast<std::byte*>(record_ + 1), ExitRecord::most - sizeof(ExitRecord)}, no_more_room, nullptr};
-        encode_exception(out, thrown);
+        codec::encode_exception(out, thrown);
         record_->error_size.store(static_cast<std::uint32_t>(out.size()), std::memory_order_release);
     } catch (...) {  // the exit code says that there was one
     }
@@ -177,7 +177,7 @@ PROCPOOL_DECL std::exception_ptr ChildProcess::error() const {
                                                    ExitRecord::most - sizeof(ExitRecord));
     if (!ended_ || size == 0) { return nullptr; }
     Reader in{{page_.data() + sizeof(ExitRecord), size}};
-    return decode_exception(in);
+    return codec::decode_exception(in);
 }
 
 PROCPOOL_DECL bool ChildProcess::signal(int number) noexcept {

@@ -44,14 +44,14 @@ template <class T>
 consteval bool can_be_shared() {
     if constexpr (std::is_array_v<T>) {
         return can_be_shared<std::remove_cv_t<std::remove_all_extents_t<T>>>();
-    } else if constexpr (enable_shared<T> || CopiedAsBytes<T>) {
+    } else if constexpr (enable_shared<T> || codec::CopiedAsBytes<T>) {
         return true;
     } else if constexpr (std::is_same_v<T, std::atomic_flag>) {
         return true;
     } else if constexpr (is_atomic_v<T>) {
         return T::is_always_lock_free;
-    } else if constexpr (AggregateClass<T>) {
-        return !may_have_field_that<T, NotShareable>();
+    } else if constexpr (codec::AggregateClass<T>) {
+        return !codec::may_have_field_that<T, NotShareable>();
     } else {
         return false;
     }
@@ -127,7 +127,7 @@ template <class T>
 constexpr void require_shareable();
 
 template <class... Fields>
-constexpr void require_shareable_fields(TypeList<Fields...>) {
+constexpr void require_shareable_fields(codec::TypeList<Fields...>) {
     (require_shareable<Fields>(), ...);
 }
 
@@ -137,8 +137,8 @@ constexpr void require_shareable() {
     using Bare = std::remove_cv_t<std::remove_all_extents_t<T>>;
     if constexpr (Shareable<T>) {
         return;
-    } else if constexpr (Visitable<Bare>) {
-        require_shareable_fields(fields_t<Bare>{});
+    } else if constexpr (codec::Visitable<Bare>) {
+        require_shareable_fields(codec::fields_t<Bare>{});
     } else {
         static_cast<void>(sizeof(not_shareable<Bare>));
     }

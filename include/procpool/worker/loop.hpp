@@ -26,11 +26,11 @@ namespace procpool::inline v0::detail::worker {
 
 /// Calls that differ between workers that are processes and workers that are threads.
 struct WorkerHooks {
-    PlaceOf place_of;         ///< of addresses in results
-    void (*before_result)();  ///< before a result is written to shared memory, if it is while the task runs
-    void (*after_task)();     ///< before a result is published, when its arguments are gone
-    void (*condemned)();      ///< a verdict has been passed on the task: waits to be killed, where that can be
-    void (*thread_ended)();   ///< the task ended the thread it runs on: ends the process, where the worker is one
+    codec::VisibilityOf place_of;  ///< of addresses in results
+    void (*before_result)();       ///< before a result is written to shared memory, if it is while the task runs
+    void (*after_task)();          ///< before a result is published, when its arguments are gone
+    void (*condemned)();           ///< a verdict has been passed on the task: waits to be killed, where that can be
+    void (*thread_ended)();        ///< the task ended the thread it runs on: ends the process, where the worker is one
     os::Wiped* (*wiped_word)() noexcept = nullptr;  ///< see task::TaskContext::wiped_word(); null where it is
 };
 

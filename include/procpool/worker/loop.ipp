@@ -134,10 +134,10 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
 PROCPOOL_DECL void Loop::encode_error(Writer& out, const std::exception_ptr& thrown) {
     out.rewind(0);
     try {
-        encode_exception(out, thrown);
+        codec::encode_exception(out, thrown);
     } catch (const SharedMemoryExhausted& exhausted) {
         out.rewind(0);
-        encode_exception(out, std::make_exception_ptr(exhausted));
+        codec::encode_exception(out, std::make_exception_ptr(exhausted));
     }
 }
 

@@ -25,7 +25,7 @@ inline constinit const os::Modules* parents_code = nullptr;
 
 /// Where a result's address lies for the parent: what this worker allocates in shared memory after the fork, the parent
 /// does not have, nor the code that it loads.
-[[nodiscard]] Place place_for_parent(const void* address);
+[[nodiscard]] codec::Visibility place_for_parent(const void* address);
 
 void leave_if_impostor();
 

@@ -21,14 +21,14 @@
 
 namespace procpool::inline v0::detail::worker {
 
-PROCPOOL_DECL Place place_for_parent(const void* address) {
-    if (!os::may_be_address(address)) { return Place::common; }
-    if (shm::is_shared_with_parent(address)) { return Place::shared; }
-    if (os::reservations.hold(address)) { return Place::common; }
+PROCPOOL_DECL codec::Visibility place_for_parent(const void* address) {
+    if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
+    if (shm::is_shared_with_parent(address)) { return codec::Visibility::shared; }
+    if (os::reservations.hold(address)) { return codec::Visibility::everywhere; }
     if (parents_code != nullptr && parents_code->contain(reinterpret_cast<std::uintptr_t>(address))) {
-        return Place::common;
+        return codec::Visibility::everywhere;
     }
-    return os::is_readable(address) ? Place::private_ : Place::common;
+    return os::is_readable(address) ? codec::Visibility::this_process : codec::Visibility::everywhere;
 }
 
 PROCPOOL_DECL void leave_if_impostor() {
