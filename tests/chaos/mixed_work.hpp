@@ -142,7 +142,7 @@ private:
                         return n;
                     },
                     number);
-                for (unsigned i = below(3000); i > 0; --i) { relax(); }
+                for (unsigned i = below(3000); i > 0; --i) { detail::relax(); }
                 const bool cancelled = below(2) == 0 ? future.cancel() : future.kill();
                 keep(std::move(future), number,
                      {.be_cancelled = cancelled, .retries = options.retries, .label = label});

@@ -95,7 +95,7 @@ TEST_CASE("a biased mutex lets one thread in at a time also while the bias is re
         }};
         std::uint64_t seen = 0;
         for (int i = 0; i < 3; ++i) {
-            for (int look = 0; look < 1000 && !mutex.is_biased(); ++look) { relax(); }
+            for (int look = 0; look < 1000 && !mutex.is_biased(); ++look) { detail::relax(); }
             const std::lock_guard guard{mutex};
             seen += one == two ? 1 : 0;
             ++one;

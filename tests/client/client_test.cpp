@@ -37,7 +37,7 @@ constexpr std::uint64_t unread = 1'000'000;
 /// Holds tasks until it is opened; of the program, since a task's code is a plain function.
 std::atomic<bool> gate{false};
 std::atomic<int> held{0};
-void wait_at_gate(TaskFrame& frame) {
+void wait_at_gate(detail::TaskFrame& frame) {
     ++held;
     while (!gate.load()) { std::this_thread::yield(); }
     --held;
@@ -222,9 +222,9 @@ TEST_CASE("a wait ends at its deadline and at once when the task is decided", "[
     const ThreadBench bench{2, 1};
     Task task = bench.submit(1, wait_at_gate);
     for (const auto timeout : {0ms, 1ms, 30ms, 150ms}) {
-        const auto start = Clock::now();
-        CHECK_FALSE(task.wait(Deadline::after(timeout)));
-        CHECK(Clock::now() - start >= timeout);
+        const auto start = detail::Clock::now();
+        CHECK_FALSE(task.wait(detail::Deadline::after(timeout)));
+        CHECK(detail::Clock::now() - start >= timeout);
     }
     std::thread opener{[] {
         std::this_thread::sleep_for(20ms);
@@ -232,7 +232,7 @@ TEST_CASE("a wait ends at its deadline and at once when the task is decided", "[
     }};
     CHECK(task.wait());
     opener.join();
-    CHECK(task.wait(Deadline::immediately()));
+    CHECK(task.wait(detail::Deadline::immediately()));
     CHECK(task.number() == answer(1));
 }
 
@@ -247,7 +247,7 @@ TEST_CASE("several threads wait for one task - some give up", "[thread]") {
     for (std::uint32_t i = 0; i < waiters; ++i) {
         threads.emplace_back([&, i] {
             if (i % 3 == 0) {
-                gave_up += task.wait(Deadline::after(std::chrono::milliseconds{1 + i % 7})) ? 0U : 1U;
+                gave_up += task.wait(detail::Deadline::after(std::chrono::milliseconds{1 + i % 7})) ? 0U : 1U;
             } else {
                 saw_it += task.wait() ? 1U : 0U;
             }
@@ -396,7 +396,7 @@ TEST_CASE("when a pool is terminated: what has not started is lost at once and w
 TEST_CASE("a task learns that it shall stop and no later task in its slot does", "[thread]") {
     static std::atomic<int> stopped{0};
     stopped = 0;
-    const TaskCode look = [](TaskFrame& frame) {
+    const detail::TaskCode look = [](detail::TaskFrame& frame) {
         const std::uint64_t wanted = number_in(frame.arguments);
         const auto end = std::chrono::steady_clock::now() + (wanted != 0 ? 20s : 0s);
         bool requested = frame.host.stop_requested();
@@ -418,7 +418,7 @@ TEST_CASE("a task learns that it shall stop and no later task in its slot does",
     while (!bench->is_running(third.ticket())) { std::this_thread::yield(); }
     bench->request_stop(third.ticket());
     bench->request_stop(old);  // comes late: must not take the request of the third away
-    CHECK(third.wait(Deadline::after(10s)));
+    CHECK(third.wait(detail::Deadline::after(10s)));
     CHECK(stopped == 2);
 }
 

@@ -35,9 +35,9 @@ TEST_CASE("64 threads have a parker each; the others nap") {
     CHECK(*numbers.rbegin() == Parkers::count - 1);
     const Parkers::Lease none = owner.parkers.lease();
     CHECK_FALSE(none);
-    const auto start = Clock::now();
-    none.park(Deadline::never());  // a nap
-    CHECK(Clock::now() - start >= 900us);
+    const auto start = detail::Clock::now();
+    none.park(detail::Deadline::never());  // a nap
+    CHECK(detail::Clock::now() - start >= 900us);
 
     const std::uint32_t given_back = leases[17]->index();
     leases[17].reset();
@@ -62,9 +62,9 @@ TEST_CASE("a lease parks on its own parker", "[thread]") {
     Owner owner;
     const Parkers::Lease lease = owner.parkers.lease();
     std::thread notifier{[&] { owner.memory[lease.index()].notify(); }};
-    const auto start = Clock::now();
-    lease.park(Deadline::after(20s));
-    CHECK(Clock::now() - start < 15s);
+    const auto start = detail::Clock::now();
+    lease.park(detail::Deadline::after(20s));
+    CHECK(detail::Clock::now() - start < 15s);
     notifier.join();
 }
 

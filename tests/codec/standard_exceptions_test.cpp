@@ -37,7 +37,7 @@ template <class E, class F>
 void check_travels(F f) {
     const auto before = thrown_by(f);
     const auto after = round_trip_thrown(round_trip_thrown(before));
-    INFO(type_name<E>() << ": " << what_thrown(before));
+    INFO(detail::type_name<E>() << ": " << what_thrown(before));
     CHECK(type_thrown(after) == typeid(E));
     CHECK(what_thrown(after) == what_thrown(before));
 }

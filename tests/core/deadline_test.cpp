@@ -5,8 +5,8 @@
 
 #include <limits>
 
-using procpool::Clock;
-using procpool::Deadline;
+using procpool::detail::Clock;
+using procpool::detail::Deadline;
 using namespace std::chrono_literals;
 
 TEST_CASE("never does not pass") {

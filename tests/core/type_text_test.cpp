@@ -13,7 +13,7 @@ namespace {
 
 template <class F>
 consteval bool is_closure(const F&) {
-    return is_closure_v<F>;
+    return detail::is_closure_v<F>;
 }
 template <class F>
 struct Holds {
@@ -60,13 +60,13 @@ TEST_CASE("closures are told from everything else") {
     };
     const auto by_reference = [&captured](auto x) mutable noexcept -> int { return captured + x; };
     const auto nested = [by_value] { return by_value; };
-    STATIC_REQUIRE(is_closure_v<std::remove_const_t<decltype(by_value)>>);
-    STATIC_REQUIRE(is_closure_v<std::remove_const_t<decltype(by_reference)>>);
-    STATIC_REQUIRE(is_closure_v<std::remove_const_t<decltype(nested)>>);
-    STATIC_REQUIRE(is_closure_v<std::remove_const_t<decltype(at_namespace)>>);
-    STATIC_REQUIRE(is_closure_v<decltype(Maker<std::string>::make())>);
-    STATIC_REQUIRE(is_closure_v<decltype(Maker<int>{} < 3)>);
-    STATIC_REQUIRE(is_closure_v<decltype([]<class T>(T, T) {})>);
+    STATIC_REQUIRE(detail::is_closure_v<std::remove_const_t<decltype(by_value)>>);
+    STATIC_REQUIRE(detail::is_closure_v<std::remove_const_t<decltype(by_reference)>>);
+    STATIC_REQUIRE(detail::is_closure_v<std::remove_const_t<decltype(nested)>>);
+    STATIC_REQUIRE(detail::is_closure_v<std::remove_const_t<decltype(at_namespace)>>);
+    STATIC_REQUIRE(detail::is_closure_v<decltype(Maker<std::string>::make())>);
+    STATIC_REQUIRE(detail::is_closure_v<decltype(Maker<int>{} < 3)>);
+    STATIC_REQUIRE(detail::is_closure_v<decltype([]<class T>(T, T) {})>);
 
     using Closure = std::remove_const_t<decltype(by_value)>;
     auto local = [captured] {
@@ -76,23 +76,23 @@ TEST_CASE("closures are told from everything else") {
         };
         return Local{captured};
     };
-    STATIC_REQUIRE_FALSE(is_closure_v<decltype(local())>);
-    STATIC_REQUIRE_FALSE(is_closure_v<Holds<Closure>>);
-    STATIC_REQUIRE_FALSE(is_closure_v<lambda<int(int)>>);
-    STATIC_REQUIRE_FALSE(is_closure_v<Holds<lambda<int(int)>>>);
-    STATIC_REQUIRE_FALSE(is_closure_v<std::vector<Closure>>);
-    STATIC_REQUIRE_FALSE(is_closure_v<std::function<lambda<int>(int)>>);
-    STATIC_REQUIRE_FALSE(is_closure_v<std::string>);
-    STATIC_REQUIRE_FALSE(is_closure_v<int>);
+    STATIC_REQUIRE_FALSE(detail::is_closure_v<decltype(local())>);
+    STATIC_REQUIRE_FALSE(detail::is_closure_v<Holds<Closure>>);
+    STATIC_REQUIRE_FALSE(detail::is_closure_v<lambda<int(int)>>);
+    STATIC_REQUIRE_FALSE(detail::is_closure_v<Holds<lambda<int(int)>>>);
+    STATIC_REQUIRE_FALSE(detail::is_closure_v<std::vector<Closure>>);
+    STATIC_REQUIRE_FALSE(detail::is_closure_v<std::function<lambda<int>(int)>>);
+    STATIC_REQUIRE_FALSE(detail::is_closure_v<std::string>);
+    STATIC_REQUIRE_FALSE(detail::is_closure_v<int>);
 }
 
 TEST_CASE("unions without a name are told") {
-    STATIC_REQUIRE(is_unnamed_union_v<decltype(NamedUnion::member)>);
-    STATIC_REQUIRE_FALSE(is_unnamed_union_v<Union>);
-    STATIC_REQUIRE_FALSE(is_unnamed_union_v<NamedUnion>);
+    STATIC_REQUIRE(detail::is_unnamed_union_v<decltype(NamedUnion::member)>);
+    STATIC_REQUIRE_FALSE(detail::is_unnamed_union_v<Union>);
+    STATIC_REQUIRE_FALSE(detail::is_unnamed_union_v<NamedUnion>);
 }
 
 TEST_CASE("a type is called by its name") {
-    STATIC_REQUIRE(type_text<int>() == "int");
-    STATIC_REQUIRE(type_text<std::less<int>>().starts_with("std::less<"));
+    STATIC_REQUIRE(detail::type_text<int>() == "int");
+    STATIC_REQUIRE(detail::type_text<std::less<int>>().starts_with("std::less<"));
 }

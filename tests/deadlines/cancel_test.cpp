@@ -135,7 +135,7 @@ void stop_requests_stay_with_their_task() {
             }
             return stop.stop_requested();
         });
-        for (auto i = random() % 2000; i > 0; --i) { relax(); }
+        for (auto i = random() % 2000; i > 0; --i) { detail::relax(); }
         static_cast<void>(first.cancel());
         try {
             asked += get_soon(first) ? 1U : 0U;
@@ -219,7 +219,7 @@ TEST_CASE("kill() races the end of the task: one outcome and the next task is no
         for (int i = 0; i < 4; ++i) {
             next.push_back(pool.apply_async([](int n) { return n; }, i));
         }
-        for (auto i = random() % 3000; i > 0; --i) { relax(); }
+        for (auto i = random() % 3000; i > 0; --i) { detail::relax(); }
         const bool was_in_time = task.kill();
         try {
             if (get_soon(task, recovery) != 5 || was_in_time) { FAIL("a killed task has a result"); }
@@ -243,7 +243,7 @@ TEST_CASE("kill() overrules a timeout that would mean another attempt", "[slow]"
     for (std::size_t round = 0; round < times(200); ++round) {
         auto endless = pool.apply_async(TaskOptions{.timeout = 2ms, .retries = 60000}, [] { spin_for_ever(); });
         wait_until([&] { return endless.running(); }, "the task to start");
-        for (auto i = random() % 500'000; i > 0; --i) { relax(); }
+        for (auto i = random() % 500'000; i > 0; --i) { detail::relax(); }
         if (!endless.kill()) { FAIL("it had ended"); }
         CHECK_THROWS_AS(get_soon(endless, recovery), TaskCancelled);
     }

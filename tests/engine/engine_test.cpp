@@ -30,7 +30,7 @@ TEMPLATE_TEST_CASE("whatever the engine: tasks come back with their answers", ""
     const Bench<TestType> bench{4, 2};
     for (std::uint64_t i = 0; i < 50; ++i) { CHECK(bench.submit(i).number() == answer(i)); }
     bench->stop(detail::task::Life::closing);
-    CHECK(bench->join(Deadline::after(std::chrono::seconds{20})));
+    CHECK(bench->join(detail::Deadline::after(std::chrono::seconds{20})));
     CHECK_THROWS_AS(bench.submit(1), PoolClosed);
 }
 

@@ -25,11 +25,11 @@ using detail::task::Phase;
 
 namespace {
 
-void pid_code(TaskFrame& frame) {
+void pid_code(detail::TaskFrame& frame) {
     const auto pid = static_cast<std::uint64_t>(::getpid());
     frame.result.write(&pid, sizeof pid);
 }
-void parent_pid_code(TaskFrame& frame) {
+void parent_pid_code(detail::TaskFrame& frame) {
     const auto pid = static_cast<std::uint64_t>(::getppid());
     frame.result.write(&pid, sizeof pid);
 }
@@ -78,7 +78,7 @@ TEST_CASE("all works on a kernel without pidfds") {
     const Refusal refusal{"pidfd_open", ENOSYS};
     const ForkBench bench{4, 2};
     for (std::uint64_t i = 0; i < 20; ++i) { CHECK(bench.submit(i).number() == answer(i)); }
-    Task dies = bench.submit(1, [](TaskFrame&) { ::raise(SIGKILL); });
+    Task dies = bench.submit(1, [](detail::TaskFrame&) { ::raise(SIGKILL); });
     CHECK(dies.failure().death.status == ExitStatus::from_signal(SIGKILL));
     CHECK(bench.submit(3).number() == answer(3));
 }
@@ -113,7 +113,7 @@ TEST_CASE("when the supervisor is killed every task ends and later ones are refu
     const auto supervisor = static_cast<pid_t>(bench.submit(0, parent_pid_code).number());
     std::vector<Task> tasks;
     for (std::uint64_t i = 0; i < 8; ++i) {
-        tasks.push_back(bench.submit(i, [](TaskFrame&) { ::sleep(1000); }));
+        tasks.push_back(bench.submit(i, [](detail::TaskFrame&) { ::sleep(1000); }));
     }
     std::thread waiting{[&] { static_cast<void>(tasks[5].wait()); }};
     ::kill(supervisor, SIGKILL);
@@ -148,29 +148,29 @@ TEST_CASE("many threads submit to processes and collect") {
 
 TEST_CASE("one who waits for a task of a process is woken by it not by its own clock") {
     const ForkBench bench{4, 1};
-    const TaskCode wait_a_bit = [](TaskFrame& frame) {
+    const detail::TaskCode wait_a_bit = [](detail::TaskFrame& frame) {
         ::usleep(10'000);  // longer than anybody spins
         answer_code(frame);
     };
     // Its own clock would wake it after 100 ms each. On a busy machine some take longer than that anyway.
     int soon = 0;
     for (std::uint64_t i = 0; i < 100 && soon < 10; ++i) {
-        const auto start = Clock::now();
+        const auto start = detail::Clock::now();
         CHECK(bench.submit(i, wait_a_bit).number() == answer(i));
-        soon += Clock::now() - start < 60ms ? 1 : 0;
+        soon += detail::Clock::now() - start < 60ms ? 1 : 0;
     }
     CHECK(soon == 10);
 }
 
 TEST_CASE("one who waits for room is woken by a process that makes some") {
     const ForkBench bench{1, 1};
-    const TaskCode wait_a_bit = [](TaskFrame&) { ::usleep(10'000); };
+    const detail::TaskCode wait_a_bit = [](detail::TaskFrame&) { ::usleep(10'000); };
     static_cast<void>(bench.submit(0, wait_a_bit));
     int soon = 0;
     for (std::uint64_t i = 1; i < 100 && soon < 10; ++i) {
-        const auto start = Clock::now();
+        const auto start = detail::Clock::now();
         static_cast<void>(bench.submit(i, wait_a_bit));
-        soon += Clock::now() - start < 60ms ? 1 : 0;
+        soon += detail::Clock::now() - start < 60ms ? 1 : 0;
     }
     CHECK(soon == 10);
 }

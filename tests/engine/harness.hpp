@@ -37,12 +37,12 @@ namespace cli = procpool::detail::client;
 [[nodiscard]] inline std::uint64_t answer(std::uint64_t argument) { return argument * 3 + 1; }
 
 /// The code of most tasks: answers its argument.
-inline void answer_code(procpool::TaskFrame& frame) {
+inline void answer_code(procpool::detail::TaskFrame& frame) {
     const std::uint64_t value = answer(number_in(frame.arguments));
     frame.result.write(&value, sizeof value);
 }
 /// Answers with as many bytes as it was told.
-inline void blob_code(procpool::TaskFrame& frame) {
+inline void blob_code(procpool::detail::TaskFrame& frame) {
     const std::uint64_t size = number_in(frame.arguments);
     std::memset(frame.result.claim(size), static_cast<int>(size & 0xff), size);
 }
@@ -65,7 +65,8 @@ public:
 
     [[nodiscard]] cli::Ticket ticket() const noexcept { return ticket_; }
     [[nodiscard]] bool is_decided() const { return client_->is_decided(ticket_); }
-    [[nodiscard]] bool wait(procpool::Deadline deadline = procpool::Deadline::after(std::chrono::seconds{20})) const {
+    [[nodiscard]] bool wait(
+        procpool::detail::Deadline deadline = procpool::detail::Deadline::after(std::chrono::seconds{20})) const {
         return client_->wait(ticket_, deadline);
     }
     bool withdraw() const { return client_->withdraw(ticket_); }
@@ -128,7 +129,7 @@ public:
     Bench& operator=(const Bench&) = delete;
     ~Bench() {
         client_->stop(procpool::detail::task::Life::closing);
-        static_cast<void>(client_->join(procpool::Deadline::never()));
+        static_cast<void>(client_->join(procpool::detail::Deadline::never()));
         cli::Client::release_pool(client_);
     }
 
@@ -141,7 +142,7 @@ public:
         if (!ticket) { return std::nullopt; }
         return Task{*client_, *ticket};
     }
-    [[nodiscard]] Task submit(std::uint64_t argument, procpool::TaskCode code = answer_code) const {
+    [[nodiscard]] Task submit(std::uint64_t argument, procpool::detail::TaskCode code = answer_code) const {
         return std::move(*try_submit(argument, {.code = code, .plain = argument % 2 == 0}));
     }
 

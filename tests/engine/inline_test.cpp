@@ -18,8 +18,8 @@ using detail::task::Phase;
 TEST_CASE("a task runs while it is submitted in the thread that submits it") {
     static std::thread::id ran_in;
     const InlineBench bench{2, 1};
-    Task task =
-        bench.submit(0, [](TaskFrame&) { ran_in = in_worker() ? std::this_thread::get_id() : std::thread::id{}; });
+    Task task = bench.submit(
+        0, [](detail::TaskFrame&) { ran_in = in_worker() ? std::this_thread::get_id() : std::thread::id{}; });
     CHECK(ran_in == std::this_thread::get_id());
     CHECK(task.is_decided());
     CHECK_FALSE(in_worker());
@@ -33,7 +33,7 @@ TEST_CASE("a task may submit another which runs within it") {
     within = &bench;
     CHECK(bench
               .submit(5,
-                      [](TaskFrame& frame) {
+                      [](detail::TaskFrame& frame) {
                           const std::uint64_t inner = within->submit(number_in(frame.arguments)).number();
                           frame.result.write(&inner, sizeof inner);
                       })
@@ -58,8 +58,8 @@ TEST_CASE("an initializer that throws leaves no crew; a finalizer runs once") {
         setup.finalizer = [&] { ended += in_worker() ? 1 : 100; };
         const InlineBench bench{1, std::move(setup)};
         bench->stop(detail::task::Life::closing);
-        CHECK(bench->join(Deadline::never()));
-        CHECK(bench->join(Deadline::never()));
+        CHECK(bench->join(detail::Deadline::never()));
+        CHECK(bench->join(detail::Deadline::never()));
     }
     CHECK(ended == 1);
 }
@@ -75,7 +75,7 @@ TEST_CASE("threads take turns", "[thread]") {
             for (std::uint64_t i = 0; i < 300; ++i) {
                 wrong += bench.submit(
                                   i,
-                                  [](TaskFrame& frame) {
+                                  [](detail::TaskFrame& frame) {
                                       ++unprotected;
                                       answer_code(frame);
                                   }).number() == answer(i)

@@ -54,16 +54,16 @@ TEST_CASE("a crew is joined within the deadline or not at all", "[thread]") {
     static std::atomic<bool> go;
     go = false;
     const ThreadBench bench{4, 1};
-    Task task = bench.submit(0, [](TaskFrame&) {
+    Task task = bench.submit(0, [](detail::TaskFrame&) {
         while (!go) { std::this_thread::yield(); }
     });
     bench->stop(Life::closing);
-    const auto start = Clock::now();
-    CHECK_FALSE(bench->join(Deadline::after(20ms)));
-    CHECK(Clock::now() - start >= 20ms);
+    const auto start = detail::Clock::now();
+    CHECK_FALSE(bench->join(detail::Deadline::after(20ms)));
+    CHECK(detail::Clock::now() - start >= 20ms);
     go = true;
-    CHECK(bench->join(Deadline::after(20s)));
-    CHECK(bench->join(Deadline::immediately()));
+    CHECK(bench->join(detail::Deadline::after(20s)));
+    CHECK(bench->join(detail::Deadline::immediately()));
     CHECK(task.phase() == Phase::done);
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("several threads may join one crew", "[thread]") {
     std::atomic<int> joined{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < 3; ++i) {
-        threads.emplace_back([&] { joined += bench->join(Deadline::never()) ? 1 : 0; });
+        threads.emplace_back([&] { joined += bench->join(detail::Deadline::never()) ? 1 : 0; });
     }
     for (std::thread& thread : threads) { thread.join(); }
     CHECK(joined == 3);
@@ -85,9 +85,9 @@ TEST_CASE("a worker that joins its own crew is told so", "[thread]") {
     const ThreadBench bench{4, 1};
     client = &*bench;
     refused = false;
-    Task task = bench.submit(0, [](TaskFrame&) {
+    Task task = bench.submit(0, [](detail::TaskFrame&) {
         try {
-            static_cast<void>(client->join(Deadline::never()));
+            static_cast<void>(client->join(detail::Deadline::never()));
         } catch (const std::system_error& e) { refused = e.code() == std::errc::resource_deadlock_would_occur; }
     });
     CHECK(task.phase() == Phase::done);
@@ -97,7 +97,7 @@ TEST_CASE("a worker that joins its own crew is told so", "[thread]") {
 TEST_CASE("a task that ends its thread is lost; the other workers go on") {
     CHECK(in_child([] {
               const ThreadBench bench{4, 2};
-              Task task = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); });
+              Task task = bench.submit(0, [](detail::TaskFrame&) { ::pthread_exit(nullptr); });
               if (task.failure().ending != Ending::died) { return 1; }
               return bench.submit(3).number() == answer(3) ? 0 : 2;
           }) == 0);
@@ -106,7 +106,7 @@ TEST_CASE("a task that ends its thread is lost; the other workers go on") {
 TEST_CASE("when every thread has been ended by a task: what is left is lost") {
     CHECK(in_child([] {
               const ThreadBench bench{4, 1};
-              Task task = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); });
+              Task task = bench.submit(0, [](detail::TaskFrame&) { ::pthread_exit(nullptr); });
               if (task.failure().ending != Ending::died) { return 1; }
               try {
                   for (int i = 0; i < 1000; ++i) {
@@ -119,7 +119,7 @@ TEST_CASE("when every thread has been ended by a task: what is left is lost") {
 
 TEST_CASE("the threads of a crew take no signals of the program", "[thread]") {
     const ThreadBench bench{4, 1};
-    Task task = bench.submit(0, [](TaskFrame& frame) {
+    Task task = bench.submit(0, [](detail::TaskFrame& frame) {
         sigset_t mask;
         ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
         const std::uint64_t blocked = sigismember(&mask, SIGTERM) == 1 && sigismember(&mask, SIGALRM) == 1 ? 1 : 0;

@@ -12,16 +12,16 @@ std::size_t index_here() { return this_worker::index(); }
 
 /// Whether a worker that is killed there takes the broadcast's task with it.
 struct BroadcastRow {
-    FaultPoint point;
+    detail::FaultPoint point;
     bool casualty;
 };
 
 TEST_CASE("a worker is killed at every point of a broadcast", "[slow]") {
     const std::vector<std::size_t> all{0, 1, 2};
     for (const auto& [point, casualty] :
-         {BroadcastRow{FaultPoint::after_claim, true}, BroadcastRow{FaultPoint::before_run, true},
-          BroadcastRow{FaultPoint::before_done, true}, BroadcastRow{FaultPoint::after_done, false},
-          BroadcastRow{FaultPoint::asleep, false}}) {
+         {BroadcastRow{detail::FaultPoint::after_claim, true}, BroadcastRow{detail::FaultPoint::before_run, true},
+          BroadcastRow{detail::FaultPoint::before_done, true}, BroadcastRow{detail::FaultPoint::after_done, false},
+          BroadcastRow{detail::FaultPoint::asleep, false}}) {
         for (const int nth : {1, 2, 3}) {
             for (const bool closes : {false, true}) {
                 CAPTURE(name_of(point), nth, closes);

@@ -16,7 +16,7 @@ namespace {
 
 /// A point, and how many tasks end with WorkerDied when a worker is killed there.
 struct Row {
-    FaultPoint point;
+    detail::FaultPoint point;
     std::size_t casualties;
     std::vector<int> nth{1};        // which worker that comes by
     std::size_t held = casualties;  // tasks that wait for a worker that is stopped there
@@ -103,8 +103,9 @@ private:
     /// Whether a worker looks for work or sleeps between two tasks is a matter of time, so there are as many tasks as
     /// it takes.
     pid_t wait_for_victim(Pool& pool, Jobs& jobs, const Start& again) {
-        const bool by_chance = row_.point == FaultPoint::asleep || row_.point == FaultPoint::spinning ||
-                               row_.point == FaultPoint::level_cleared || row_.point == FaultPoint::before_wake;
+        const bool by_chance = row_.point == detail::FaultPoint::asleep || row_.point == detail::FaultPoint::spinning ||
+                               row_.point == detail::FaultPoint::level_cleared ||
+                               row_.point == detail::FaultPoint::before_wake;
         const auto start = std::chrono::steady_clock::now();
         while (by_chance && saboteur_.victim() == 0 && since(start) < recovery) {
             wait_until([&] { return saboteur_.victim() != 0 || count_ready(jobs) == jobs.size(); },
@@ -187,7 +188,7 @@ void attack_running(const std::vector<Row>& rows, const std::vector<Then>& thens
     std::unique_ptr<Pool> pool;
     for_each_attack(rows, thens, [&](Attack& attack, const Row& row) {
         if (!pool) { pool = std::make_unique<Pool>(options); }
-        if (row.point == FaultPoint::spinning && !some_may_spin(*pool)) { return; }
+        if (row.point == detail::FaultPoint::spinning && !some_may_spin(*pool)) { return; }
         try {
             wait_until_idle(*pool);
             attack.arm();
@@ -206,11 +207,11 @@ void attack_running(const std::vector<Row>& rows, const std::vector<Then>& thens
 
 // ---- idle
 
-const std::vector<Row> idle_rows{{FaultPoint::after_fork, 0},
-                                 {FaultPoint::before_ready, 0},
-                                 {FaultPoint::spinning, 0},
-                                 {FaultPoint::asleep, 0},
-                                 {FaultPoint::level_cleared, 0, {1, 4}}};
+const std::vector<Row> idle_rows{{detail::FaultPoint::after_fork, 0},
+                                 {detail::FaultPoint::before_ready, 0},
+                                 {detail::FaultPoint::spinning, 0},
+                                 {detail::FaultPoint::asleep, 0},
+                                 {detail::FaultPoint::level_cleared, 0, {1, 4}}};
 
 /// A worker is killed, and its replacement comes by.
 Jobs replace_one(Pool& pool) {
@@ -229,11 +230,11 @@ TEST_CASE("a worker is stopped at every point while the pool is idle", "[slow]")
 // ---- start of a pool
 
 void attack_construction(const std::vector<Then>& thens) {
-    const std::vector<Row> rows{{FaultPoint::after_fork, 0, {1, 2, 3}},
-                                {FaultPoint::before_ready, 0, {1, 2, 3}},
-                                {FaultPoint::asleep, 0, {1, 2, 3}},
-                                {FaultPoint::after_claim, 1, {1, 2, 3}},
-                                {FaultPoint::after_done, 0, {1, 2}}};
+    const std::vector<Row> rows{{detail::FaultPoint::after_fork, 0, {1, 2, 3}},
+                                {detail::FaultPoint::before_ready, 0, {1, 2, 3}},
+                                {detail::FaultPoint::asleep, 0, {1, 2, 3}},
+                                {detail::FaultPoint::after_claim, 1, {1, 2, 3}},
+                                {detail::FaultPoint::after_done, 0, {1, 2}}};
     for_each_attack(rows, thens, [](Attack& attack, const Row&) {
         attack.arm();
         Pool pool{options_of()};
@@ -254,10 +255,10 @@ TEST_CASE("a worker is stopped at every point while the pool starts", "[slow]") 
 
 [[nodiscard]] std::vector<Row> small_rows(bool retried) {
     const std::size_t one = retried ? 0 : 1;
-    return {{FaultPoint::asleep, 0, {1, 2, 3}},          {FaultPoint::spinning, 0, {1, 2}},
-            {FaultPoint::level_cleared, 0, {1, 5}},      {FaultPoint::before_wake, one, {1, 2}},
-            {FaultPoint::after_claim, one, {1, 20, 59}}, {FaultPoint::before_run, one, {1, 20, 59}},
-            {FaultPoint::before_done, one, {1, 20, 59}}, {FaultPoint::after_done, 0, {1, 20, 59}}};
+    return {{detail::FaultPoint::asleep, 0, {1, 2, 3}},          {detail::FaultPoint::spinning, 0, {1, 2}},
+            {detail::FaultPoint::level_cleared, 0, {1, 5}},      {detail::FaultPoint::before_wake, one, {1, 2}},
+            {detail::FaultPoint::after_claim, one, {1, 20, 59}}, {detail::FaultPoint::before_run, one, {1, 20, 59}},
+            {detail::FaultPoint::before_done, one, {1, 20, 59}}, {detail::FaultPoint::after_done, 0, {1, 20, 59}}};
 }
 
 TEST_CASE("a worker is killed at every point of small tasks", "[slow]") {
@@ -278,7 +279,7 @@ TEST_CASE("a worker is killed at every point of small tasks while it cannot be r
     for_each_attack(small_rows(false), kills, [&](Attack& attack, const Row& row) {
         refuser.allow();
         Pool pool{options_of()};
-        if (row.point == FaultPoint::spinning && !some_may_spin(pool)) { return; }
+        if (row.point == detail::FaultPoint::spinning && !some_may_spin(pool)) { return; }
         wait_until([&] { return board_of(pool).from_workers.ready_count.load() == workers; }, "the workers to be ready",
                    recovery);
         refuser.refuse("fork", EAGAIN, 1);
@@ -300,13 +301,13 @@ TEST_CASE("a worker is killed at every point of small tasks while it cannot be r
 
 [[nodiscard]] std::vector<Row> big_rows(bool retried) {
     const std::size_t one = retried ? 0 : 1;
-    return {{FaultPoint::after_claim, one},
-            {FaultPoint::result_half, one, {1, 2, 4, 11}},
-            {FaultPoint::extent_taken, one, {1, 3, 17}},
-            {FaultPoint::result_grown, one, {1, 2, 5}},
-            {FaultPoint::before_done, one, {1, 9}},
-            {FaultPoint::after_done, 0, {1, 9}},
-            {FaultPoint::asleep, 0}};
+    return {{detail::FaultPoint::after_claim, one},
+            {detail::FaultPoint::result_half, one, {1, 2, 4, 11}},
+            {detail::FaultPoint::extent_taken, one, {1, 3, 17}},
+            {detail::FaultPoint::result_grown, one, {1, 2, 5}},
+            {detail::FaultPoint::before_done, one, {1, 9}},
+            {detail::FaultPoint::after_done, 0, {1, 9}},
+            {detail::FaultPoint::asleep, 0}};
 }
 
 TEST_CASE("a worker is killed at every point of large results", "[slow]") {
@@ -325,10 +326,10 @@ TEST_CASE("a worker is killed at every point of large results of tasks that may 
 [[nodiscard]] std::vector<Row> map_rows(bool retried) {
     const std::size_t one = retried ? 0 : 1;
     // Ten small tasks go before the map's nine chunks of four.
-    return {{FaultPoint::before_run, one, {11, 19}},   {FaultPoint::item_done, one, {1, 2, 4}},
-            {FaultPoint::result_half, one, {1, 2, 7}}, {FaultPoint::extent_taken, one, {1, 6}},
-            {FaultPoint::result_grown, one, {1, 6}},   {FaultPoint::before_done, 0, {19}, 1},
-            {FaultPoint::after_done, 0, {19}}};
+    return {{detail::FaultPoint::before_run, one, {11, 19}},   {detail::FaultPoint::item_done, one, {1, 2, 4}},
+            {detail::FaultPoint::result_half, one, {1, 2, 7}}, {detail::FaultPoint::extent_taken, one, {1, 6}},
+            {detail::FaultPoint::result_grown, one, {1, 6}},   {detail::FaultPoint::before_done, 0, {19}, 1},
+            {detail::FaultPoint::after_done, 0, {19}}};
 }
 [[nodiscard]] Attack::Start map_of(unsigned retries) {
     return [retries](Pool& pool) { return map_jobs(pool, MapOptions{.chunk_size = 4, .retries = retries}); };
@@ -347,10 +348,10 @@ TEST_CASE("a worker is killed at every point of a map whose items may run twice"
 // ---- recycling
 
 const std::vector<Row> recycling_rows{
-    {FaultPoint::after_fork, 0, {1, 4}},  {FaultPoint::before_ready, 0, {1, 4}},
-    {FaultPoint::asleep, 0, {1, 2}},      {FaultPoint::after_claim, 1, {1, 5, 6, 31}},
-    {FaultPoint::before_run, 1, {5, 31}}, {FaultPoint::before_done, 1, {1, 5, 15, 31}},
-    {FaultPoint::after_done, 0, {5, 31}}, {FaultPoint::before_exit, 0, {1, 2, 3, 7}}};
+    {detail::FaultPoint::after_fork, 0, {1, 4}},  {detail::FaultPoint::before_ready, 0, {1, 4}},
+    {detail::FaultPoint::asleep, 0, {1, 2}},      {detail::FaultPoint::after_claim, 1, {1, 5, 6, 31}},
+    {detail::FaultPoint::before_run, 1, {5, 31}}, {detail::FaultPoint::before_done, 1, {1, 5, 15, 31}},
+    {detail::FaultPoint::after_done, 0, {5, 31}}, {detail::FaultPoint::before_exit, 0, {1, 2, 3, 7}}};
 
 TEST_CASE("a worker is killed at every point while workers are recycled", "[slow]") {
     attack_running(recycling_rows, kills, options_of(5), sixty_small, sixty_small);
@@ -362,11 +363,11 @@ TEST_CASE("a worker is stopped at every point while workers are recycled", "[slo
 // ---- closing
 
 void attack_closing(std::size_t items, const std::vector<Then>& thens) {
-    std::vector<Row> rows{{FaultPoint::after_claim, 1, {1, 30}},
-                          {FaultPoint::before_run, 1, {1, 40}},
-                          {FaultPoint::before_done, 1, {1, 30, 43}},
-                          {FaultPoint::after_done, 0, {1, 43}},
-                          {FaultPoint::before_exit, 0, {1, 2, 3}}};
+    std::vector<Row> rows{{detail::FaultPoint::after_claim, 1, {1, 30}},
+                          {detail::FaultPoint::before_run, 1, {1, 40}},
+                          {detail::FaultPoint::before_done, 1, {1, 30, 43}},
+                          {detail::FaultPoint::after_done, 0, {1, 43}},
+                          {detail::FaultPoint::before_exit, 0, {1, 2, 3}}};
     for_each_attack(rows, thens, [&](Attack& attack, const Row& row) {
         SharedPage page;
         const Counter started{page};

@@ -20,8 +20,8 @@ void hide_a_task(int signal) {
         begun, open);
     begun.wait();
     // The other worker has found the level empty when a task is put there, which it then marks as empty.
-    saboteur.hold_at(FaultPoint::level_empty);
-    saboteur.arm(FaultPoint::level_cleared, 1, signal);
+    saboteur.hold_at(detail::FaultPoint::level_empty);
+    saboteur.arm(detail::FaultPoint::level_cleared, 1, signal);
     pool.apply(TaskOptions{.priority = 2}, [] {});
     saboteur.wait_until_held();
     auto hidden = pool.apply_async(TaskOptions{.priority = 2}, [] { return 42; });
@@ -42,7 +42,7 @@ TEST_CASE("a task whose worker dies when it has been counted - before it is done
     Saboteur saboteur;
     Pool pool{1};
     for (const bool throws : {false, true}) {
-        saboteur.arm(FaultPoint::before_done, 1, SIGKILL);
+        saboteur.arm(detail::FaultPoint::before_done, 1, SIGKILL);
         CHECK_THROWS_AS(get_soon(pool.apply_async([](bool bad) { return bad ? throw 1 : 2; }, throws)), WorkerDied);
         saboteur.disarm();
         CHECK(get_soon(pool.apply_async([] { return 3; })) == 3);

@@ -10,7 +10,7 @@ using namespace procpool_test;
 namespace {
 
 /// A worker ends, or is stopped, between its task's end and the notification of a thread that waits for many tasks.
-void hide_an_end(FaultPoint point, int signal) {
+void hide_an_end(detail::FaultPoint point, int signal) {
     Saboteur saboteur;
     Muster muster;
     SharedPage page;
@@ -52,16 +52,16 @@ void hide_an_end(FaultPoint point, int signal) {
 }
 
 TEST_CASE("a worker that is killed before it marks its task hides no end") {
-    hide_an_end(FaultPoint::after_done, SIGKILL);
+    hide_an_end(detail::FaultPoint::after_done, SIGKILL);
 }
 TEST_CASE("a worker that is stopped before it marks its task hides no end") {
-    hide_an_end(FaultPoint::after_done, SIGSTOP);
+    hide_an_end(detail::FaultPoint::after_done, SIGSTOP);
 }
 TEST_CASE("a worker that is killed when it has marked its task hides no end") {
-    hide_an_end(FaultPoint::marked, SIGKILL);
+    hide_an_end(detail::FaultPoint::marked, SIGKILL);
 }
 TEST_CASE("a worker that is stopped when it has marked its task hides no end") {
-    hide_an_end(FaultPoint::marked, SIGSTOP);
+    hide_an_end(detail::FaultPoint::marked, SIGSTOP);
 }
 
 }  // namespace

@@ -20,12 +20,12 @@
 
 namespace procpool_test {
 
-[[nodiscard]] inline std::string name_of(FaultPoint point) {
+[[nodiscard]] inline std::string name_of(detail::FaultPoint point) {
     static const char* const names[] = {"none",         "after_fork",    "before_ready", "asleep",      "spinning",
                                         "level_empty",  "level_cleared", "before_wake",  "after_claim", "before_run",
                                         "extent_taken", "result_grown",  "result_half",  "item_done",   "before_done",
                                         "after_done",   "marked",        "before_exit"};
-    static_assert(std::size(names) == static_cast<std::size_t>(FaultPoint::count));
+    static_assert(std::size(names) == static_cast<std::size_t>(detail::FaultPoint::count));
     return names[static_cast<std::size_t>(point)];
 }
 
@@ -41,14 +41,14 @@ public:
           held_(page_.word()),
           parent_(::getpid()) {
         current_ = this;
-        fault_hook = [](FaultPoint point) { current_->reached(point); };
+        detail::fault_hook = [](detail::FaultPoint point) { current_->reached(point); };
     }
     Saboteur(const Saboteur&) = delete;
     Saboteur& operator=(const Saboteur&) = delete;
-    ~Saboteur() { fault_hook = nullptr; }
+    ~Saboteur() { detail::fault_hook = nullptr; }
 
     /// Effects: the worker that reaches the point as the nth from now on sends itself the signal.
-    void arm(FaultPoint point, int nth, int signal) {
+    void arm(detail::FaultPoint point, int nth, int signal) {
         point_->store(0);
         victim_->store(0);
         signal_->store(signal);
@@ -57,7 +57,7 @@ public:
     }
     void disarm() { point_->store(0); }
     /// Effects: the next worker that reaches the point waits there until release().
-    void hold_at(FaultPoint point) {
+    void hold_at(detail::FaultPoint point) {
         held_->store(0);
         held_at_->store(static_cast<std::int64_t>(point));
     }
@@ -78,7 +78,7 @@ public:
     }
 
 private:
-    void reached(FaultPoint point) const {
+    void reached(detail::FaultPoint point) const {
         if (::getpid() == parent_) { return; }
         if (auto at = static_cast<std::int64_t>(point);
             held_at_->load() == at && held_at_->compare_exchange_strong(at, 0)) {

@@ -29,7 +29,7 @@ template <auto member>
 struct ClientOf {
     friend detail::client::Client* client_of(const Pool& pool) { return pool.*member; }
 };
-template struct ClientOf<&PoolBase::client_>;
+template struct ClientOf<&detail::PoolBase::client_>;
 
 [[nodiscard]] inline detail::task::Board& board_of(const Pool& pool) { return client_of(pool)->board(); }
 

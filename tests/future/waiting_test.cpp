@@ -125,7 +125,7 @@ void released_while_registering() {
             wait_all(futures);
             found += 100;
         });
-        for (auto spins = random() % 20000; spins > 0; --spins) { relax(); }
+        for (auto spins = random() % 20000; spins > 0; --spins) { detail::relax(); }
         round_open.add();
         for (std::thread& waiter : waiters) { waiter.join(); }
         if (found != 300) { FAIL("a future was not found in round " << round); }

@@ -445,8 +445,8 @@ struct Unmovable {
 
 template <>
 struct procpool::Codec<Unmovable> {
-    static void encode(Writer& out, const Unmovable& value) { encode_plain(out, value.value); }
-    static Unmovable decode(Reader& in) { return Unmovable{decode_plain<int>(in)}; }
+    static void encode(Writer& out, const Unmovable& value) { detail::codec::encode_plain(out, value.value); }
+    static Unmovable decode(Reader& in) { return Unmovable{detail::codec::decode_plain<int>(in)}; }
 };
 
 namespace {

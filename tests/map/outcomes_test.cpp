@@ -116,13 +116,13 @@ struct Sticky {
 template <>
 struct procpool::Codec<Sticky> {
     static void encode(Writer& out, const Sticky& sticky) {
-        encode_plain(out, sticky.value);
+        detail::codec::encode_plain(out, sticky.value);
         if (sticky.value == 1) { throw std::range_error("encode"); }
     }
     static Sticky decode(Reader& in) {
-        const int value = decode_plain<int>(in);
+        const int value = detail::codec::decode_plain<int>(in);
         if (value == 2) { throw std::range_error("decode"); }
-        if (value == 3) { return {decode_plain<int>(in)}; }  // reads beyond its end
+        if (value == 3) { return {detail::codec::decode_plain<int>(in)}; }  // reads beyond its end
         return {value};
     }
 };
@@ -133,7 +133,7 @@ struct Unreadable {
 };
 template <>
 struct procpool::Codec<Unreadable> {
-    static void encode(Writer& out, const Unreadable&) { encode_plain(out, 0); }
+    static void encode(Writer& out, const Unreadable&) { detail::codec::encode_plain(out, 0); }
     static Unreadable decode(Reader&) { throw std::range_error("decode"); }
 };
 

@@ -37,9 +37,9 @@ template <>
 struct procpool::Codec<Counted> {
     static void encode(Writer& out, const Counted& counted) {
         ++*counted.encoded;
-        encode_plain(out, counted.encoded);
+        detail::codec::encode_plain(out, counted.encoded);
     }
-    static Counted decode(Reader& in) { return {decode_plain<int*>(in)}; }
+    static Counted decode(Reader& in) { return {detail::codec::decode_plain<int*>(in)}; }
 };
 
 namespace {

@@ -29,7 +29,7 @@ void block_child_signal() {
 
 /// Waits for the signal of a child. Returns: whether it came.
 bool child_signalled(const detail::os::Descriptor& signals) {
-    return detail::os::wait_any_readable<1>({signals.number()}, Deadline::after(20s))[0];
+    return detail::os::wait_any_readable<1>({signals.number()}, detail::Deadline::after(20s))[0];
 }
 
 }  // namespace
@@ -39,12 +39,16 @@ TEST_CASE("the end of a child makes its parent's descriptor readable") {
               block_child_signal();
               const detail::os::Descriptor signals = detail::os::watch_children();
               if (!signals) { return 1; }
-              if (detail::os::wait_any_readable<1>({signals.number()}, Deadline::immediately())[0]) { return 2; }
+              if (detail::os::wait_any_readable<1>({signals.number()}, detail::Deadline::immediately())[0]) {
+                  return 2;
+              }
               if (detail::os::ended_child()) { return 3; }
               const pid_t pid = start_child([] { return 7; });
               if (!child_signalled(signals)) { return 4; }
               detail::os::drain_signals(signals);
-              if (detail::os::wait_any_readable<1>({signals.number()}, Deadline::immediately())[0]) { return 5; }
+              if (detail::os::wait_any_readable<1>({signals.number()}, detail::Deadline::immediately())[0]) {
+                  return 5;
+              }
 
               const auto ended = detail::os::ended_child();
               if (!ended || ended->pid != pid || ended->status != ExitStatus::from_code(7)) { return 6; }
@@ -112,7 +116,7 @@ TEST_CASE("a signal to a group reaches what its leader started and a leader that
               detail::os::signal_group(leader, SIGKILL);
               detail::os::reap(leader);
               // Its child is not ours to wait for; it holds the pipe as long as it lives.
-              if (!detail::os::wait_readable(pipe_ends[0], Deadline::after(20s))) { return 2; }
+              if (!detail::os::wait_readable(pipe_ends[0], detail::Deadline::after(20s))) { return 2; }
               char byte = 0;
               if (::read(pipe_ends[0], &byte, 1) != 0) { return 3; }
 
@@ -129,15 +133,15 @@ TEST_CASE("a signal to a group reaches what its leader started and a leader that
 TEST_CASE("waiting for several descriptors tells which are readable; none is never readable") {
     const detail::os::Event one;
     const detail::os::Event two;
-    const auto start = Clock::now();
-    CHECK(detail::os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::after(20ms)) ==
+    const auto start = detail::Clock::now();
+    CHECK(detail::os::wait_any_readable<3>({one.number(), two.number(), -1}, detail::Deadline::after(20ms)) ==
           std::array{false, false, false});
-    CHECK(Clock::now() - start >= 20ms);
+    CHECK(detail::Clock::now() - start >= 20ms);
     two.raise();
-    CHECK(detail::os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::never()) ==
+    CHECK(detail::os::wait_any_readable<3>({one.number(), two.number(), -1}, detail::Deadline::never()) ==
           std::array{false, true, false});
     one.raise();
-    CHECK(detail::os::wait_any_readable<3>({one.number(), two.number(), -1}, Deadline::immediately()) ==
+    CHECK(detail::os::wait_any_readable<3>({one.number(), two.number(), -1}, detail::Deadline::immediately()) ==
           std::array{true, true, false});
 }
 
@@ -145,8 +149,10 @@ TEST_CASE("a descriptor that is not open is never readable and does not end the 
     const detail::os::Event event;
     const int closed = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     ::close(closed);
-    CHECK(detail::os::wait_any_readable<2>({closed, event.number()}, Deadline::after(1ms)) == std::array{false, false});
+    CHECK(detail::os::wait_any_readable<2>({closed, event.number()}, detail::Deadline::after(1ms)) ==
+          std::array{false, false});
     event.raise();
-    CHECK(detail::os::wait_any_readable<2>({closed, event.number()}, Deadline::never()) == std::array{false, true});
-    CHECK_FALSE(detail::os::wait_readable(closed, Deadline::never()));
+    CHECK(detail::os::wait_any_readable<2>({closed, event.number()}, detail::Deadline::never()) ==
+          std::array{false, true});
+    CHECK_FALSE(detail::os::wait_readable(closed, detail::Deadline::never()));
 }

@@ -33,7 +33,7 @@ struct Scene {
                 detail::os::LifeLine::Watch watch = detail::os::LifeLine::watch_parent(std::move(alive), true);
                 watching.set();
                 may_look.wait();
-                const auto end = Deadline::after(10s);
+                const auto end = detail::Deadline::after(10s);
                 while (!watch.is_gone() && !watch.must_ask() && !end.passed()) { ::usleep(1000); }
                 found.add(watch.is_gone() ? 1 : watch.must_ask() ? 2 : 3);
                 return 0;

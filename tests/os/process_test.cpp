@@ -39,7 +39,7 @@ private:
     std::optional<Refusal> refusal_;
 };
 
-Deadline soon() { return Deadline::after(20s); }
+detail::Deadline soon() { return detail::Deadline::after(20s); }
 
 /// A signal every millisecond, while it lives.
 class Drizzle {
@@ -77,10 +77,10 @@ TEST_CASE("a child has ended when it has ended and not before") {
     CHECK(child);
     CHECK(child.pid() == pid);
     CHECK_FALSE(child.has_ended());
-    CHECK_FALSE(child.wait_for_end(Deadline::immediately()));
-    const auto start = Clock::now();
-    CHECK_FALSE(child.wait_for_end(Deadline::after(20ms)));
-    CHECK(Clock::now() - start >= 20ms);
+    CHECK_FALSE(child.wait_for_end(detail::Deadline::immediately()));
+    const auto start = detail::Clock::now();
+    CHECK_FALSE(child.wait_for_end(detail::Deadline::after(20ms)));
+    CHECK(detail::Clock::now() - start >= 20ms);
     may_end.set();
     CHECK(child.wait_for_end(soon()));
     CHECK(child.has_ended());
@@ -100,7 +100,7 @@ TEST_CASE("a child that somebody else reaped has ended") {
     int status = 0;
     while (::waitpid(-1, &status, 0) != pid) {}
     CHECK(child.has_ended());
-    CHECK(child.wait_for_end(Deadline::never()));
+    CHECK(child.wait_for_end(detail::Deadline::never()));
     child.signal(SIGKILL);
     child.reap();  // does not block
 }
@@ -185,14 +185,14 @@ TEST_CASE("waiting for a descriptor outlasts signals") {
     const detail::os::Descriptor in{ends[1]};
     {
         const Drizzle drizzle;
-        const auto start = Clock::now();
-        CHECK_FALSE(detail::os::wait_readable(out.number(), Deadline::after(50ms)));
-        CHECK(Clock::now() - start >= 50ms);
+        const auto start = detail::Clock::now();
+        CHECK_FALSE(detail::os::wait_readable(out.number(), detail::Deadline::after(50ms)));
+        CHECK(detail::Clock::now() - start >= 50ms);
     }
-    CHECK_FALSE(detail::os::wait_readable(out.number(), Deadline::immediately()));
+    CHECK_FALSE(detail::os::wait_readable(out.number(), detail::Deadline::immediately()));
     REQUIRE(::write(in.number(), "x", 1) == 1);
-    CHECK(detail::os::wait_readable(out.number(), Deadline::immediately()));
-    CHECK(detail::os::wait_readable(out.number(), Deadline::never()));
+    CHECK(detail::os::wait_readable(out.number(), detail::Deadline::immediately()));
+    CHECK(detail::os::wait_readable(out.number(), detail::Deadline::never()));
 }
 
 TEST_CASE("a fork that is refused says why") {
@@ -277,7 +277,7 @@ TEST_CASE(
             CHECK(child.descriptor() == -1);
         }
         CHECK_FALSE(child.has_ended());
-        CHECK_FALSE(child.wait_for_end(Deadline::after(10ms)));
+        CHECK_FALSE(child.wait_for_end(detail::Deadline::after(10ms)));
         child.signal(SIGSTOP);
         siginfo_t info{};
         CHECK(::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED) == 0);

@@ -96,9 +96,9 @@ void echoes_every_shape() {
                      "a", std::vector<int>{1, 2}, 3) == "a23");
     CHECK(pool.apply([] { return 1; }) == 1);
     CHECK(pool.apply([](auto... all) { return (all + ...); }, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10) == 55);
-    STATIC_REQUIRE(TaskCall<int (*)(int), int>);
-    STATIC_REQUIRE_FALSE(TaskCall<int (*)(int), int, int>);
-    STATIC_REQUIRE_FALSE(TaskCall<int (*)(int)>);
+    STATIC_REQUIRE(detail::codec::TaskCall<int (*)(int), int>);
+    STATIC_REQUIRE_FALSE(detail::codec::TaskCall<int (*)(int), int, int>);
+    STATIC_REQUIRE_FALSE(detail::codec::TaskCall<int (*)(int)>);
 }
 ON_EVERY_ENGINE("API-02 every shape of argument arrives unchanged", echoes_every_shape)
 

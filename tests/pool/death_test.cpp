@@ -198,14 +198,14 @@ void die(int signal) {
 template <>
 struct procpool::Codec<Mortal> {
     static void encode(Writer& out, const Mortal& value) {
-        encode_plain(out, value);
+        detail::codec::encode_plain(out, value);
         for (std::size_t written = 0; written < value.after; written += 4096) {
             Codec<std::string>::encode(out, std::string(4096, 'x'));
         }
         if (value.when == Die::encoding) { die(value.signal); }
     }
     static Mortal decode(Reader& in) {
-        const auto value = decode_plain<Mortal>(in);
+        const auto value = detail::codec::decode_plain<Mortal>(in);
         for (std::size_t read = 0; read < value.after; read += 4096) {
             static_cast<void>(Codec<std::string>::decode(in));
         }

@@ -37,8 +37,8 @@ bool all_are(std::span<const std::byte> bytes, std::byte value) {
 }
 
 std::size_t resident_bytes(std::span<std::byte> memory) {
-    auto* const begin =
-        reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(memory.data()), detail::os::page_size));
+    auto* const begin = reinterpret_cast<std::byte*>(
+        detail::round_up(reinterpret_cast<std::uintptr_t>(memory.data()), detail::os::page_size));
     const std::size_t pages = static_cast<std::size_t>(memory.data() + memory.size() - begin) / detail::os::page_size;
     std::vector<unsigned char> resident(pages);
     if (::mincore(begin, pages * detail::os::page_size, resident.data()) != 0) { return 0; }
@@ -61,7 +61,7 @@ TEST_CASE("memory is aligned to cache lines and zero whatever its size") {
                                    std::size_t{4097}, mega - 1, mega, mega + 1, 3 * mega + 17}) {
         CAPTURE(size);
         void* const memory = heap.allocate(size);
-        CHECK(reinterpret_cast<std::uintptr_t>(memory) % cache_line == 0);
+        CHECK(reinterpret_cast<std::uintptr_t>(memory) % detail::cache_line == 0);
         CHECK(heap.holds(memory));
         CHECK(all_are(bytes_of(memory, size), std::byte{0}));
         heap.deallocate(memory, size);
@@ -163,7 +163,7 @@ TEST_CASE("blocks lie apart so that what is written beyond one harms no other an
     for (const std::size_t size :
          {std::size_t{8}, std::size_t{64}, std::size_t{1000}, std::size_t{64} << 10, mega, 3 * mega + 8}) {
         CAPTURE(size);
-        const std::size_t apart = size < std::size_t{64} << 10 ? cache_line : detail::os::page_size;
+        const std::size_t apart = size < std::size_t{64} << 10 ? detail::cache_line : detail::os::page_size;
         std::vector<std::byte*> blocks;
         for (int i = 0; i < 20; ++i) {
             blocks.push_back(static_cast<std::byte*>(heap.allocate(size)));

@@ -44,7 +44,7 @@ private:
     void* memory_;
 };
 
-Deadline soon() { return Deadline::after(20s); }
+detail::Deadline soon() { return detail::Deadline::after(20s); }
 
 /// The word of a parker, its first member, for a test that plays a notifier who is killed between its two steps.
 std::atomic<std::uint32_t>& word_of(detail::sync::Parker& parker) {
@@ -61,18 +61,18 @@ TEST_CASE("a notification that comes first is kept - once") {
     const Shared shared;
     shared[0].notify();
     shared[0].notify();
-    CHECK(shared[0].park(Deadline::never()));
-    CHECK_FALSE(shared[0].park(Deadline::immediately()));
+    CHECK(shared[0].park(detail::Deadline::never()));
+    CHECK_FALSE(shared[0].park(detail::Deadline::immediately()));
 }
 
 TEST_CASE("without a notification: park ends at its deadline") {
     const Shared shared;
-    const auto start = Clock::now();
-    CHECK_FALSE(shared[0].park(Deadline::after(20ms)));
-    CHECK(Clock::now() - start >= 20ms);
-    CHECK_FALSE(shared[0].park(Deadline::immediately()));
+    const auto start = detail::Clock::now();
+    CHECK_FALSE(shared[0].park(detail::Deadline::after(20ms)));
+    CHECK(detail::Clock::now() - start >= 20ms);
+    CHECK_FALSE(shared[0].park(detail::Deadline::immediately()));
     shared[0].notify();  // a park that timed out leaves nothing behind
-    CHECK(shared[0].park(Deadline::never()));
+    CHECK(shared[0].park(detail::Deadline::never()));
 }
 
 TEST_CASE("two processes that wake each other in turn lose no wake-up") {
@@ -133,8 +133,8 @@ TEST_CASE("a notification that races with a timeout is seen by this park or the 
     constexpr std::int64_t rounds = 3000;
     std::thread notifier{[&, pause = std::mt19937_64{seed + 1}]() mutable {
         for (std::int64_t i = 1; i <= rounds; ++i) {
-            const auto until = Clock::now() + std::chrono::nanoseconds{pause() % 120'000};
-            while (Clock::now() < until) {}
+            const auto until = detail::Clock::now() + std::chrono::nanoseconds{pause() % 120'000};
+            while (detail::Clock::now() < until) {}
             sent.store(i);
             shared[0].notify();
             while (seen.load() < i) { std::this_thread::yield(); }
@@ -147,7 +147,7 @@ TEST_CASE("a notification that races with a timeout is seen by this park or the 
         bool notified = false;
         while (!notified) {
             const bool announced = sent.load() == i;
-            notified = shared[0].park(Deadline::after(std::chrono::nanoseconds{random() % 120'000}));
+            notified = shared[0].park(detail::Deadline::after(std::chrono::nanoseconds{random() % 120'000}));
             timeouts += notified ? 0 : 1;
             if (announced && !notified) {  // notify() comes a moment after the announcement
                 notified = shared[0].park(soon());
@@ -166,7 +166,7 @@ TEST_CASE("a notification that races with a timeout is seen by this park or the 
 
 TEST_CASE("a notifier killed between its two steps leaves a sleeper that can be woken") {
     const Shared shared;
-    const pid_t child = start_child([&] { return shared[0].park(Deadline::never()) ? 0 : 1; });
+    const pid_t child = start_child([&] { return shared[0].park(detail::Deadline::never()) ? 0 : 1; });
     wait_until([&] { return word_of(shared[0]).load() == word_parked; }, "a sleeper");
     ::usleep(5000);                                                    // asleep in its semaphore, most likely
     CHECK(word_of(shared[0]).exchange(word_notified) == word_parked);  // the first step
@@ -180,19 +180,19 @@ TEST_CASE("a notifier killed between its two steps leaves a sleeper that can be 
 TEST_CASE("the repair of a notification does not wake who was not notified") {
     const Shared shared;
     shared[0].notify_again_if_interrupted();
-    CHECK_FALSE(shared[0].park(Deadline::after(5ms)));
+    CHECK_FALSE(shared[0].park(detail::Deadline::after(5ms)));
     shared[0].notify();
     shared[0].notify_again_if_interrupted();  // not necessary; leaves a post behind
-    CHECK(shared[0].park(Deadline::never()));
-    const auto start = Clock::now();
-    CHECK_FALSE(shared[0].park(Deadline::after(10ms)));
-    CHECK(Clock::now() - start >= 10ms);
+    CHECK(shared[0].park(detail::Deadline::never()));
+    const auto start = detail::Clock::now();
+    CHECK_FALSE(shared[0].park(detail::Deadline::after(10ms)));
+    CHECK(detail::Clock::now() - start >= 10ms);
 }
 
 TEST_CASE("a parker whose sleeper was killed in it works after reset") {
     const Shared shared;
     for (int round = 0; round < 20; ++round) {
-        const pid_t sleeper = start_child([&] { return shared[0].park(Deadline::never()) ? 0 : 1; });
+        const pid_t sleeper = start_child([&] { return shared[0].park(detail::Deadline::never()) ? 0 : 1; });
         wait_until([&] { return word_of(shared[0]).load() == word_parked; }, "a sleeper");
         ::usleep(1000);
         ::kill(sleeper, SIGKILL);
@@ -201,7 +201,7 @@ TEST_CASE("a parker whose sleeper was killed in it works after reset") {
 
         const Shared fresh;
         CHECK(std::memcmp(&shared[0], &fresh[0], sizeof(detail::sync::Parker)) == 0);  // nobody counted as asleep
-        CHECK_FALSE(shared[0].park(Deadline::immediately()));
+        CHECK_FALSE(shared[0].park(detail::Deadline::immediately()));
         const pid_t next = start_child([&] { return shared[0].park(soon()) ? 0 : 1; });
         shared[0].notify();
         CHECK(wait_for_child(next) == 0);
@@ -242,11 +242,11 @@ TEST_CASE("many notifiers and one sleeper: the last notification is never lost",
 TEST_CASE("whoever sleeps wakes though the word has been overwritten") {
     const Shared shared;
     for (const std::uint32_t wrong : {0U, 2U, 3U, 0xffffffffU}) {
-        const pid_t child = start_child([&] { return shared[0].park(Deadline::never()) ? 0 : 1; });
+        const pid_t child = start_child([&] { return shared[0].park(detail::Deadline::never()) ? 0 : 1; });
         wait_until([&] { return word_of(shared[0]).load() == word_parked; }, "a sleeper");
         word_of(shared[0]).store(wrong);
         shared[0].rouse();
         CHECK(wait_for_child(child) == 0);
-        CHECK_FALSE(shared[0].park(Deadline::immediately()));
+        CHECK_FALSE(shared[0].park(detail::Deadline::immediately()));
     }
 }

@@ -37,7 +37,7 @@ TEST_CASE("a fresh board holds nothing") {
     for (std::uint32_t i = 0; i < 4; ++i) { CHECK(board.word(i).phase() == Phase::free); }
 }
 
-TEST_CASE("the parts of a board lie apart - aligned - inside its region") {
+TEST_CASE("the parts of a board lie detail::apart - aligned - inside its region") {
     const detail::os::Mapping region{std::size_t{64} << 20};
     constexpr std::size_t notes = 24;
     const detail::task::Board& board = detail::task::Board::create(region, {100, 70, 64, notes});
@@ -56,8 +56,8 @@ TEST_CASE("the parts of a board lie apart - aligned - inside its region") {
     for (const auto& [from, to] : parts) { CHECK((from >= region.data() && to <= end)); }
     std::sort(parts.begin(), parts.end());
     for (std::size_t i = 1; i < parts.size(); ++i) { CHECK(parts[i - 1].second <= parts[i].first); }
-    CHECK(reinterpret_cast<std::uintptr_t>(board.all_slots().data()) % apart == 0);
-    CHECK(reinterpret_cast<std::uintptr_t>(board.seats().data()) % apart == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(board.all_slots().data()) % detail::apart == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(board.seats().data()) % detail::apart == 0);
     CHECK(reinterpret_cast<std::uintptr_t>(board.argument_side().data()) % detail::os::page_size == 0);
     // Workers map the argument side read-only: nothing they write may lie in it.
     const auto side = board.argument_side();
@@ -240,7 +240,7 @@ TEST_CASE("losing all that is pending leaves what runs") {
 TEST_CASE("whoever waits for a task is notified however it ends") {
     const ScratchBoard board = small();
     detail::sync::Parker& parker = board->parkers()[1];
-    const auto was_notified = [&] { return parker.park(Deadline::immediately()); };
+    const auto was_notified = [&] { return parker.park(detail::Deadline::immediately()); };
     enum class End { done, cancelled, lost, lost_while_running };
     for (const bool before : {true, false}) {  // whether it waits from the start, or later
         for (const End end : {End::done, End::cancelled, End::lost, End::lost_while_running}) {
@@ -291,11 +291,11 @@ TEST_CASE("one who waits for capacity is notified once by whatever ends") {
             CHECK(board->finish(*board->claim(seat), seat));
         }
         CHECK(board->from_workers.capacity_waiter.load() == 0);
-        CHECK(parker.park(Deadline::immediately()));
+        CHECK(parker.park(detail::Deadline::immediately()));
         CHECK(board.take(0));
         board.free(0);
     }
-    CHECK_FALSE(parker.park(Deadline::immediately()));
+    CHECK_FALSE(parker.park(detail::Deadline::immediately()));
 }
 
 TEST_CASE("a sleeper is woken when nobody spins and only one") {
@@ -303,7 +303,7 @@ TEST_CASE("a sleeper is woken when nobody spins and only one") {
     const auto woken = [&] {
         std::set<std::uint32_t> all;
         for (std::uint32_t i = 0; i < 4; ++i) {
-            if (board->seats()[i].parker.park(Deadline::immediately())) { all.insert(i); }
+            if (board->seats()[i].parker.park(detail::Deadline::immediately())) { all.insert(i); }
         }
         return all;
     };
@@ -335,9 +335,9 @@ TEST_CASE("a worker's process wakes a thread of the parent at once") {
         board.write_result(0, 6);
         return board->finish(*claim, seat) ? 0 : 2;
     });
-    const auto start = Clock::now();
-    CHECK(board->parkers()[1].park(Deadline::after(20s)));
-    CHECK(Clock::now() - start < 10s);
+    const auto start = detail::Clock::now();
+    CHECK(board->parkers()[1].park(detail::Deadline::after(20s)));
+    CHECK(detail::Clock::now() - start < 10s);
     CHECK(board.result(0) == 6);
     CHECK(wait_for_child(worker) == 0);
 }
@@ -348,7 +348,7 @@ TEST_CASE("the parent is notified as a whole") {
               board->notify_parent();
               return 0;
           }) == 0);
-    for (detail::sync::Parker& parker : board->parkers()) { CHECK(parker.park(Deadline::immediately())); }
+    for (detail::sync::Parker& parker : board->parkers()) { CHECK(parker.park(detail::Deadline::immediately())); }
 }
 
 TEST_CASE("numbers of seats and parkers that there are not are passed by") {

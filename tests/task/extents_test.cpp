@@ -31,12 +31,12 @@ class Table {
 public:
     explicit Table(std::uint32_t count)
         : count_(count),
-          region_(
-              round_up(2 * cache_line + sizeof(Extents) + count * 16 + sizeof(Extents::Use), detail::os::page_size) +
-              count * piece),
+          region_(detail::round_up(2 * detail::cache_line + sizeof(Extents) + count * 16 + sizeof(Extents::Use),
+                                   detail::os::page_size) +
+                  count * piece),
           extents_(*reinterpret_cast<Extents*>(region_.data())) {
-        auto* const words =
-            reinterpret_cast<std::atomic<std::uint64_t>*>(region_.data() + round_up(sizeof(Extents), cache_line));
+        auto* const words = reinterpret_cast<std::atomic<std::uint64_t>*>(
+            region_.data() + detail::round_up(sizeof(Extents), detail::cache_line));
         users_ = words + count;
         extents_.attach(words, region_.data() + region_.size() - count * piece, count,
                         *reinterpret_cast<Extents::Use*>(words + 2 * count));

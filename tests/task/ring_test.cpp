@@ -97,7 +97,7 @@ TEST_CASE("positions go on beyond 32 bits") {
     constexpr std::uint64_t start =
         (std::uint64_t{1} << 32) - 9;  // every entry is written before the lap that zeroed ones would be of
     auto* const bytes = reinterpret_cast<std::byte*>(&ring);
-    auto* const tail = reinterpret_cast<std::atomic<std::uint64_t>*>(bytes + procpool::apart);
+    auto* const tail = reinterpret_cast<std::atomic<std::uint64_t>*>(bytes + procpool::detail::apart);
     holder.head.store(start);
     tail->store(start);
     REQUIRE(ring.head() == start);

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-using procpool::Deadline;
+using procpool::detail::Deadline;
 using procpool::detail::sync::Parker;
 using procpool::detail::task::Waiters;
 
@@ -32,7 +32,7 @@ struct Sleepers {
     Waiters waiters{};
 };
 
-[[nodiscard]] bool was_notified(Parker& parker) { return parker.park(Deadline::immediately()); }
+[[nodiscard]] bool was_notified(Parker& parker) { return parker.park(procpool::detail::Deadline::immediately()); }
 
 [[nodiscard]] std::set<std::uint32_t> marks_of(Waiters& waiters, std::uint32_t waiter) {
     std::set<std::uint32_t> all;
@@ -126,7 +126,7 @@ TEST_CASE("no mark is lost between threads that set and one that takes them") {
     const auto look = [&](std::uint32_t slot) { seen[slot] = set[slot].load(std::memory_order_relaxed); };
     while (running > 0) {
         waiters.take_marks(0, look);
-        if (!waiters.has_marks(0)) { other.park(Deadline::after(std::chrono::milliseconds{50})); }
+        if (!waiters.has_marks(0)) { other.park(procpool::detail::Deadline::after(std::chrono::milliseconds{50})); }
     }
     waiters.take_marks(0, look);
     for (std::thread& setter : setters) { setter.join(); }

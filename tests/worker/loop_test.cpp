@@ -41,23 +41,24 @@ std::uint64_t number_in(std::span<const std::byte> bytes) {
     return value;
 }
 
-void answer_code(TaskFrame& frame) {
+void answer_code(detail::TaskFrame& frame) {
     const std::uint64_t value = number_in(frame.arguments) * 3 + 1;
     frame.result.write(&value, sizeof value);
 }
-void throw_code(TaskFrame& frame) {
+void throw_code(detail::TaskFrame& frame) {
     std::memset(frame.result.claim(100), 1, 100);  // half a result does not count
     throw std::out_of_range("beyond");
 }
-void large_throw_code(TaskFrame& frame) {
+void large_throw_code(detail::TaskFrame& frame) {
     std::memset(frame.result.claim(detail::task::Extents::extent_size * 2), 1, 1000);
     throw std::out_of_range("beyond");
 }
-void throw_int_code(TaskFrame&) { throw 42; }
-void nothing_code(TaskFrame&) {}
+void throw_int_code(detail::TaskFrame&) { throw 42; }
+void nothing_code(detail::TaskFrame&) {}
 
 /// Publishes as a client does; the slot must be free.
-void submit(const ScratchBoard& board, std::uint32_t slot, std::uint64_t argument, TaskCode code = answer_code) {
+void submit(const ScratchBoard& board, std::uint32_t slot, std::uint64_t argument,
+            detail::TaskCode code = answer_code) {
     board.slot(slot).code = reinterpret_cast<std::uintptr_t>(code);
     board.publish(slot, argument);
     board->wake_for_new_task();
@@ -100,7 +101,7 @@ TEST_CASE("a loop runs one task at a time when asked to") {
 TEST_CASE("what a task throws is its result and nothing of what it wrote before") {
     const ScratchBoard board{{4, 2, 1}};
     Loop loop{*board, 0, host};
-    for (const TaskCode code : {TaskCode{throw_code}, TaskCode{large_throw_code}}) {
+    for (const detail::TaskCode code : {detail::TaskCode{throw_code}, detail::TaskCode{large_throw_code}}) {
         submit(board, 0, 5, code);
         CHECK(loop.run_one());
         CHECK(board.slot(0).outcome == Ending::exception);
@@ -122,7 +123,7 @@ TEST_CASE("what a task throws is its result and nothing of what it wrote before"
 TEST_CASE("a task without a result leaves none also where the one before left one") {
     const ScratchBoard board{{1, 1, 1}};
     Loop loop{*board, 0, host};
-    for (const TaskCode code : {TaskCode{answer_code}, TaskCode{nothing_code}}) {
+    for (const detail::TaskCode code : {detail::TaskCode{answer_code}, detail::TaskCode{nothing_code}}) {
         submit(board, 0, 5, code);
         CHECK(loop.run_one());
         CHECK(board->results.payload(0).size() == (code == answer_code ? 8U : 0U));
@@ -144,7 +145,7 @@ TEST_CASE("a task learns who runs it", "[thread]") {
         Loop{*board, 0, host}.run();
     }};
     submit(board, 0, 0, nothing_code);
-    submit(board, 1, 0, [](TaskFrame& frame) {
+    submit(board, 1, 0, [](detail::TaskFrame& frame) {
         seen = {in_worker(), static_cast<std::uint32_t>(this_worker::index()), this_worker::pid(), this_task::attempt(),
                 &frame.host};
         number = this_task::id();
@@ -164,7 +165,7 @@ TEST_CASE("a task learns who runs it", "[thread]") {
 TEST_CASE("a task is known by its number where its generation has been another's - 2^32 tasks before") {
     static std::uint64_t id = 0;
     static bool stopped = false;
-    const auto look = [](TaskFrame& frame) {
+    const auto look = [](detail::TaskFrame& frame) {
         id = this_task::id();
         stopped = frame.host.stop_requested() || this_task::stop_token().stop_requested();
     };
@@ -172,7 +173,7 @@ TEST_CASE("a task is known by its number where its generation has been another's
     Loop loop{*board, 0, host};
     detail::task::thread_context = {true, 0, 1, 0, nullptr};
     for (const std::uint64_t number : {std::uint64_t{7}, std::uint64_t{7} + (std::uint64_t{1} << 32)}) {
-        board.slot(0).code = reinterpret_cast<std::uintptr_t>(TaskCode{look});
+        board.slot(0).code = reinterpret_cast<std::uintptr_t>(detail::TaskCode{look});
         board->arguments.seal(0, board->arguments.first_buffer(0), 0);
         board->number_of(0).store(number);
         board->publish({0, 7}, detail::task::Queue::usual, false);
@@ -194,7 +195,7 @@ TEST_CASE("a task leaves nothing on its seat that another of its generation coul
     slot.traits.store(detail::task::Slot::limited);
     board->issue(0).traits.store(detail::task::Slot::limited);
     board->issue(0).timeout.store(1'000'000'000);
-    submit(board, 0, 0, [](TaskFrame& frame) {
+    submit(board, 0, 0, [](detail::TaskFrame& frame) {
         frame.host.start_items(0);
         frame.host.finish_items(3, frame.result);
     });
@@ -259,7 +260,7 @@ TEST_CASE("what was published before a close is run also when both come between 
     for (int round = 1; round <= rounds && std::chrono::steady_clock::now() < end; ++round) {
         board->control.life.store(Life::open);
         begun = round;
-        for (std::uint64_t pause = random() % 100; pause > 0; --pause) { relax(); }
+        for (std::uint64_t pause = random() % 100; pause > 0; --pause) { detail::relax(); }
         submit(board, 0, 1);
         close(board);
         until([&] { return ended.load() == round; });
@@ -339,7 +340,7 @@ TEST_CASE("a burst of tasks keeps all sleepers busy not just the one that was wo
     }
     until([&] { return board->sleeping.was_size() == 3; });
     for (std::uint32_t i = 0; i < 3; ++i) {
-        submit(board, i, 0, [](TaskFrame&) {
+        submit(board, i, 0, [](detail::TaskFrame&) {
             ++running;
             while (!go) { std::this_thread::yield(); }
         });
@@ -355,7 +356,7 @@ TEST_CASE("a result that meets a verdict does not count and holds nothing") {
     static const ScratchBoard* current = nullptr;
     const ScratchBoard board{{1, 1, 1}};
     current = &board;
-    submit(board, 0, 0, [](TaskFrame& frame) {
+    submit(board, 0, 0, [](detail::TaskFrame& frame) {
         std::memset(frame.result.claim(detail::task::Extents::extent_size), 1, 100);
         current->slot(0).word.store(current->word(0).condemned(Ending::cancelled).bits());
     });

@@ -36,7 +36,7 @@ std::uint64_t asked(const ForkBench& bench, Ask) {
     static_assert(std::is_empty_v<Ask>);
     return bench
         .submit(0,
-                [](TaskFrame& frame) {
+                [](detail::TaskFrame& frame) {
                     const std::uint64_t value = Ask{}();
                     frame.result.write(&value, sizeof value);
                 })
@@ -89,9 +89,9 @@ TEST_CASE("a worker is set up as promised") {
 
 TEST_CASE("a worker cannot write where arguments lie") {
     const ForkBench bench{4, 1};
-    const auto ticket =
-        bench->submit({.code = [](TaskFrame& frame) { const_cast<std::byte&>(frame.arguments[500]) = std::byte{1}; }},
-                      [](Writer& out) { static_cast<void>(out.claim(1000)); });
+    const auto ticket = bench->submit(
+        {.code = [](detail::TaskFrame& frame) { const_cast<std::byte&>(frame.arguments[500]) = std::byte{1}; }},
+        [](Writer& out) { static_cast<void>(out.claim(1000)); });
     CHECK(Task{*bench, *ticket}.failure().death.status == ExitStatus::from_signal(SIGSEGV));
     CHECK(bench.submit(3).number() == answer(3));
 }
@@ -104,7 +104,7 @@ TEST_CASE("a task that calls exit flushes its output and runs its own functions 
               std::atexit([] { std::printf("parent "); });
               {
                   const ForkBench bench{4, 1};
-                  Task task = bench.submit(0, [](TaskFrame&) {
+                  Task task = bench.submit(0, [](detail::TaskFrame&) {
                       std::atexit([] { std::printf("task "); });
                       std::printf("printed ");
                       std::exit(3);
@@ -128,7 +128,7 @@ TEST_CASE("what a task prints is there before its result") {
               ::dup2(::fileno(file), STDOUT_FILENO);
               const ForkBench bench{4, 1};
               for (int i = 0; i < 20; ++i) {
-                  static_cast<void>(bench.submit(0, [](TaskFrame&) { std::printf("x"); }).phase());
+                  static_cast<void>(bench.submit(0, [](detail::TaskFrame&) { std::printf("x"); }).phase());
                   if (::lseek(STDOUT_FILENO, 0, SEEK_END) != i + 1) { return 1; }
               }
               return 0;
@@ -141,7 +141,7 @@ TEST_CASE("a task that forks and returns twice answers once") {
     for (std::uint64_t i = 0; i < 5; ++i) {
         CHECK(bench
                   .submit(i,
-                          [](TaskFrame& frame) {
+                          [](detail::TaskFrame& frame) {
                               static_cast<void>(::fork());
                               answer_code(frame);
                           })
@@ -152,7 +152,7 @@ TEST_CASE("a task that forks and returns twice answers once") {
 
 TEST_CASE("a task that ends its thread ends its worker and the next one works") {
     const ForkBench bench{4, 1};
-    const cli::Failure failure = bench.submit(0, [](TaskFrame&) { ::pthread_exit(nullptr); }).failure();
+    const cli::Failure failure = bench.submit(0, [](detail::TaskFrame&) { ::pthread_exit(nullptr); }).failure();
     CHECK(failure.ending == Ending::died);
     CHECK(failure.death.status == ExitStatus::from_code(0));
     CHECK(bench.submit(9).number() == answer(9));
@@ -173,7 +173,7 @@ TEST_CASE("a finalizer runs in every worker that leaves and in none that is kill
             const ForkBench bench{4, std::move(setup)};
             wait_until([&] { return bench->board().from_workers.ready_count.load() == 3; }, "workers");
             bench->stop(end);
-            CHECK(bench->join(Deadline::after(20s)));
+            CHECK(bench->join(detail::Deadline::after(20s)));
         }
         if (end == detail::task::Life::closing) { CHECK(finalized->load() == 3); }
     }

@@ -28,16 +28,16 @@ namespace {
 
 /// A board lies at one address in all processes of its pool.
 std::uint64_t address_of(const ForkBench& bench) { return reinterpret_cast<std::uintptr_t>(&bench->board()); }
-detail::task::Board& board_of(const TaskFrame& frame) {
+detail::task::Board& board_of(const detail::TaskFrame& frame) {
     return *reinterpret_cast<detail::task::Board*>(number_in(frame.arguments));
 }
 
-void pid_code(TaskFrame& frame) {
+void pid_code(detail::TaskFrame& frame) {
     const auto pid = static_cast<std::uint64_t>(this_worker::pid());
     frame.result.write(&pid, sizeof pid);
 }
-void exit_code(TaskFrame& frame) { std::exit(static_cast<int>(number_in(frame.arguments))); }
-void raise_code(TaskFrame& frame) {
+void exit_code(detail::TaskFrame& frame) { std::exit(static_cast<int>(number_in(frame.arguments))); }
+void raise_code(detail::TaskFrame& frame) {
     ::raise(static_cast<int>(number_in(frame.arguments)));
     for (;;) { ::pause(); }
 }
@@ -51,8 +51,8 @@ std::uint32_t ready_workers(const ForkBench& bench) {
 }
 
 std::string broken_text(const ForkBench& bench) {
-    const auto end = Clock::now() + 20s;
-    while (Clock::now() < end) {
+    const auto end = detail::Clock::now() + 20s;
+    while (detail::Clock::now() < end) {
         try {
             static_cast<void>(bench.submit(1).phase());
         } catch (const PoolBroken& e) { return e.what(); }
@@ -110,7 +110,7 @@ TEST_CASE("a worker that dies after it took a sleeper off the list does not leav
     bench->board().control.spinners = 0;
     wait_until([&] { return ready_workers(bench) == 3 && bench->board().sleeping.was_size() == 3; }, "sleepers");
     // What wake_one() does, and its death before it notifies.
-    Task task = bench.submit(address_of(bench), [](TaskFrame& frame) {
+    Task task = bench.submit(address_of(bench), [](detail::TaskFrame& frame) {
         if (board_of(frame).sleeping.take_one() == detail::task::SeatSet::nobody) { std::exit(1); }
         ::raise(SIGKILL);
     });
@@ -119,10 +119,10 @@ TEST_CASE("a worker that dies after it took a sleeper off the list does not leav
     // Three tasks that wait for each other need three workers.
     std::vector<Task> tasks;
     for (int i = 0; i < 3; ++i) {
-        tasks.push_back(bench.submit(0, [](TaskFrame& frame) {
+        tasks.push_back(bench.submit(0, [](detail::TaskFrame& frame) {
             met->fetch_add(1);
-            const auto end = Clock::now() + 10s;
-            while (met->load() < 3 && Clock::now() < end) { ::usleep(100); }
+            const auto end = detail::Clock::now() + 10s;
+            while (met->load() < 3 && detail::Clock::now() < end) { ::usleep(100); }
             const auto seen = static_cast<std::uint64_t>(met->load());
             frame.result.write(&seen, sizeof seen);
         }));
@@ -130,7 +130,7 @@ TEST_CASE("a worker that dies after it took a sleeper off the list does not leav
     for (Task& one : tasks) { CHECK(one.number() == 3); }
     // And the end of the pool, which waits for all of them, comes.
     bench->stop(Life::closing);
-    CHECK(bench->join(Deadline::after(10s)));
+    CHECK(bench->join(detail::Deadline::after(10s)));
 }
 
 TEST_CASE("a worker that dies while others rely on it to look for work wakes one") {
@@ -139,7 +139,7 @@ TEST_CASE("a worker that dies while others rely on it to look for work wakes one
     for (int round = 0; round < 5; ++round) {
         wait_until([&] { return bench->board().sleeping.was_size() == 2; }, "sleepers");
         // It says that it spins, and dies; whoever publishes meanwhile wakes nobody.
-        Task dies = bench.submit(address_of(bench), [](TaskFrame& frame) {
+        Task dies = bench.submit(address_of(bench), [](detail::TaskFrame& frame) {
             detail::task::Board& board = board_of(frame);
             for (std::uint32_t seat = 0; seat < 6; ++seat) {
                 if (board.seats()[seat].pid.load() == ::getpid()) { board.spinning.add(seat); }
@@ -158,7 +158,7 @@ TEST_CASE("a worker dies with what it started") {
     static Word* started;
     started = page.word();
     const ForkBench bench{4, 1};
-    Task task = bench.submit(0, [](TaskFrame&) {
+    Task task = bench.submit(0, [](detail::TaskFrame&) {
         const pid_t child = ::fork();
         if (child == 0) {
             for (;;) { ::pause(); }
@@ -263,10 +263,10 @@ TEST_CASE("terminate asks first and kills who does not go") {
     running = page.word();
     detail::worker::Setup setup = setup_for(2);
     setup.terminate_grace = stubborn ? 50ms : 60'000ms;
-    const auto start = Clock::now();
+    const auto start = detail::Clock::now();
     {
         const ForkBench bench{4, std::move(setup)};
-        Task task = bench.submit(stubborn ? 1 : 0, [](TaskFrame& frame) {
+        Task task = bench.submit(stubborn ? 1 : 0, [](detail::TaskFrame& frame) {
             if (number_in(frame.arguments) == 1) { std::signal(SIGTERM, SIG_IGN); }
             running->store(1);
             for (;;) { ::pause(); }
@@ -278,9 +278,9 @@ TEST_CASE("terminate asks first and kills who does not go") {
         CHECK(third.is_decided());
         CHECK(task.failure().ending == Ending::terminated);
         CHECK(third.failure().ending == Ending::terminated);
-        CHECK(bench->join(Deadline::after(20s)));
+        CHECK(bench->join(detail::Deadline::after(20s)));
     }
-    CHECK(Clock::now() - start < 20s);
+    CHECK(detail::Clock::now() - start < 20s);
 }
 
 TEST_CASE("what was accepted is finished after a close by replacements if need be") {
@@ -291,7 +291,7 @@ TEST_CASE("what was accepted is finished after a close by replacements if need b
     bench->stop(Life::closing);
     CHECK(tasks[0].phase() == Phase::lost);
     for (std::uint64_t i = 1; i < 8; ++i) { CHECK(tasks[i].number() == answer(i)); }
-    CHECK(bench->join(Deadline::after(20s)));
+    CHECK(bench->join(detail::Deadline::after(20s)));
 }
 
 TEST_CASE("workers end when their parent does whatever it left") {
@@ -300,7 +300,7 @@ TEST_CASE("workers end when their parent does whatever it left") {
     pid = page.word();
     CHECK(in_child([&] {
               const ForkBench bench{4, 2};
-              Task task = bench.submit(0, [](TaskFrame&) {
+              Task task = bench.submit(0, [](detail::TaskFrame&) {
                   pid->store(::getpid());
                   for (;;) { ::pause(); }
               });

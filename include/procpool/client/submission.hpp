@@ -14,12 +14,12 @@
 #include <optional>
 #include <string_view>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
 struct TaskFrame;
 using TaskCode = void (*)(TaskFrame&);
 
-namespace detail::client {
+namespace client {
 
 class Client;
 
@@ -68,9 +68,9 @@ void check_code(const Client& client, std::uintptr_t address);
 /// Returns: as Client::place_of().
 [[nodiscard]] codec::VisibilityOf place_of(const Client& client) noexcept;
 
-}  // namespace detail::client
+}  // namespace client
 
-}  // namespace procpool
+}  // namespace procpool::detail
 
 #if PROCPOOL_BODIES
 #include <procpool/client/client.hpp>

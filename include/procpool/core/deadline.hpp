@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
 using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC: the same in every process of a machine
 
@@ -41,4 +41,4 @@ private:
     Clock::time_point when_;
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail

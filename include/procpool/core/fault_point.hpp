@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
 enum class FaultPoint : std::uint32_t {
     none,
@@ -42,4 +42,4 @@ inline void reach(FaultPoint point) {
 inline void reach(FaultPoint) noexcept {}
 #endif
 
-}  // namespace procpool
+}  // namespace procpool::detail

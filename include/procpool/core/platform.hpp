@@ -8,7 +8,7 @@
 
 #include <cstddef>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
 /// Size of a cache line. Ours, not std::hardware_destructive_interference_size: that differs between
 /// compilers and flags, and a layout that two of them share must not.
@@ -34,4 +34,4 @@ inline void prefetch_for_write(const void* address) noexcept { __builtin_prefetc
     return (n + multiple - 1) / multiple * multiple;
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail

@@ -9,7 +9,7 @@
 #include <string>
 #include <typeinfo>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
 /// Returns: a name as the source has it, or as it is when it is not mangled.
 [[nodiscard]] std::string demangle(const char* mangled);
@@ -21,7 +21,7 @@ template <class T>
     return type_name(typeid(T));
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail
 
 #if PROCPOOL_BODIES
 #include <procpool/core/type_name.ipp>

@@ -7,7 +7,7 @@
 #include <cxxabi.h>
 #include <cstdlib>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
 PROCPOOL_DECL std::string demangle(const char* mangled) {
     int status = 0;
@@ -18,4 +18,4 @@ PROCPOOL_DECL std::string demangle(const char* mangled) {
 
 PROCPOOL_DECL std::string type_name(const std::type_info& type) { return demangle(type.name()); }
 
-}  // namespace procpool
+}  // namespace procpool::detail

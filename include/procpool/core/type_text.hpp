@@ -9,7 +9,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
 template <class T>
 consteval const char* signature_text() {
@@ -62,4 +62,4 @@ inline constexpr bool is_unnamed_union_v<T> = type_text<T>().ends_with("<unnamed
                                               type_text<T>().find("(unnamed union at ") != std::string_view::npos ||
                                               type_text<T>().find("(anonymous union at ") != std::string_view::npos;
 
-}  // namespace procpool
+}  // namespace procpool::detail

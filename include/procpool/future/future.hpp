@@ -41,11 +41,12 @@ class FutureBase {
 public:
     /// Blocks until the task has ended and the future's on_done() functions have run; on the callback thread, where one
     /// of those may be the caller, until the task has ended, and other callbacks that are ready run meanwhile.
-    void wait() const { static_cast<void>(wait_until_deadline(Deadline::never())); }
+    void wait() const { static_cast<void>(wait_until_deadline(detail::Deadline::never())); }
 
     template <class Rep, class Period>
     std::future_status wait_for(std::chrono::duration<Rep, Period> timeout) const {
-        return wait_until_deadline(Deadline::after(timeout)) ? std::future_status::ready : std::future_status::timeout;
+        return wait_until_deadline(detail::Deadline::after(timeout)) ? std::future_status::ready
+                                                                     : std::future_status::timeout;
     }
 
     template <class AnyClock, class Duration>
@@ -90,7 +91,7 @@ public:
 
 protected:
     FutureBase() noexcept = default;
-    explicit FutureBase(TaskHandle task) noexcept : task_(std::move(task)) {}
+    explicit FutureBase(detail::TaskHandle task) noexcept : task_(std::move(task)) {}
     explicit FutureBase(detail::future::Counted<detail::future::Completion> completion) noexcept
         : completion_(std::move(completion)) {}
     FutureBase(FutureBase&&) noexcept = default;
@@ -98,7 +99,7 @@ protected:
     ~FutureBase() = default;
 
     /// Returns: false when the deadline came first.
-    bool wait_until_deadline(Deadline deadline) const {
+    bool wait_until_deadline(detail::Deadline deadline) const {
         return !completion_ ? task_.wait(deadline) : wait_for_completion(deadline);
     }
 
@@ -113,13 +114,13 @@ protected:
     /// Returns: hooks that act on that future.
     [[nodiscard]] static DeferredHooks hooks_of(const std::shared_ptr<FutureBase>& future);
 
-    TaskHandle task_;  // none where the result is a Deferred's
+    detail::TaskHandle task_;  // none where the result is a Deferred's
     detail::future::Counted<detail::future::Completion>
         completion_;  // the Deferred; or what calls the task's functions, once there are any
 
 private:
     [[nodiscard]] bool is_completion_ready() const noexcept;
-    [[nodiscard]] bool wait_for_completion(Deadline deadline) const;
+    [[nodiscard]] bool wait_for_completion(detail::Deadline deadline) const;
 };
 
 template <class T, class Executor>
@@ -133,7 +134,7 @@ public:
     using value_type = T;
 
     Future() noexcept = default;
-    explicit Future(TaskHandle task) noexcept : FutureBase(std::move(task)) {}
+    explicit Future(detail::TaskHandle task) noexcept : FutureBase(std::move(task)) {}
     explicit Future(detail::future::Counted<Deferred<T>> state) noexcept
         : FutureBase(detail::future::Counted<detail::future::Completion>{std::move(state)}) {}
 

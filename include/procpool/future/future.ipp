@@ -28,7 +28,7 @@ PROCPOOL_DECL bool FutureBase::is_completion_ready() const noexcept {
            (task_.has_task() && detail::client::callback_loop() != nullptr && task_.is_ready());
 }
 
-PROCPOOL_DECL bool FutureBase::wait_for_completion(Deadline deadline) const {
+PROCPOOL_DECL bool FutureBase::wait_for_completion(detail::Deadline deadline) const {
     if (task_.has_task() && detail::client::callback_loop() != nullptr) { return task_.wait(deadline); }
     // A task of the same pool may have nobody else to run it.
     if (task_.has_task() && detail::client::crew_at_work() != nullptr && !task_.wait(deadline)) { return false; }

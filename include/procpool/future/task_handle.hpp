@@ -16,12 +16,12 @@
 #include <cstdint>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
-namespace detail::future {
+namespace future {
 class Completion;
 class WaitSet;
-}  // namespace detail::future
+}  // namespace future
 
 /// One task, as long as its result may be asked for. Move-only; dropping it detaches the task.
 /// Called by: all but take(), moves and the destructor concurrently with each other and with one take(); so the task's
@@ -29,8 +29,8 @@ class WaitSet;
 class TaskHandle {
 public:
     TaskHandle() noexcept = default;
-    TaskHandle(detail::client::Client& client, detail::client::Ticket ticket) noexcept
-        : client_(detail::client::ClientRef::of_ticket(client)),
+    TaskHandle(client::Client& client, client::Ticket ticket) noexcept
+        : client_(client::ClientRef::of_ticket(client)),
           serial_(ticket.serial),
           slot_(ticket.slot) {}
     TaskHandle(TaskHandle&& other) noexcept
@@ -68,19 +68,19 @@ public:
     bool kill() const;
 
     /// Effects: the completion is decided when the task is. Requires: it has a function to be called.
-    void decide_with(detail::future::Counted<detail::future::Completion> completion) const;
+    void decide_with(future::Counted<future::Completion> completion) const;
     /// Effects: the set finds the key when the task is decided.
-    void watch(detail::future::WaitSet& set, std::uint64_t key) const;
+    void watch(future::WaitSet& set, std::uint64_t key) const;
 
     /// Returns: what the task left. The handle is no longer valid afterwards, but keeps the task's client. Requires:
     /// is_decided().
-    [[nodiscard]] detail::client::Taken take();
+    [[nodiscard]] client::Taken take();
 
     /// Returns: what `decode(Reader&)` makes of the result. Throws: what the task ended with, or what decoding throws.
     /// Otherwise as take().
     template <class Decode>
     auto take_value(Decode decode) {
-        const detail::client::Taken taken = take();
+        const client::Taken taken = take();
         taken.require_value();
         Reader in = taken.reader();
         return decode(in);
@@ -90,18 +90,18 @@ private:
     /// Memory order: relaxed: a thread that moves, takes or drops has the handle to itself; one that only asks may
     /// learn it a moment later.
     [[nodiscard]] bool was_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
-    [[nodiscard]] detail::client::Ticket ticket() const noexcept { return {serial_, slot_}; }
-    [[nodiscard, gnu::always_inline]] inline detail::client::Client& client() const;  // where the bodies are
+    [[nodiscard]] client::Ticket ticket() const noexcept { return {serial_, slot_}; }
+    [[nodiscard, gnu::always_inline]] inline client::Client& client() const;  // where the bodies are
     [[noreturn]] void throw_unusable() const;
     void release() noexcept;
 
-    detail::client::ClientRef client_;
+    client::ClientRef client_;
     std::uint64_t serial_ = 0;
     std::uint32_t slot_ = 0;
     std::atomic<bool> taken_{false};
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail
 
 #if PROCPOOL_BODIES
 #include <procpool/future/task_handle.ipp>

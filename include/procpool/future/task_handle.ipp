@@ -12,14 +12,14 @@
 #include <stdexcept>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
 [[gnu::cold]] PROCPOOL_DECL void TaskHandle::throw_unusable() const {
-    if (!has_task()) { detail::future::throw_no_state(); }
+    if (!has_task()) { future::throw_no_state(); }
     throw std::logic_error("procpool: this future belongs to another process");
 }
 
-inline detail::client::Client& TaskHandle::client() const {
+inline client::Client& TaskHandle::client() const {
     if (!has_task() || !client_->is_mine()) [[unlikely]] { throw_unusable(); }
     return *client_;
 }
@@ -44,31 +44,31 @@ PROCPOOL_DECL bool TaskHandle::cancel() const {
 
 PROCPOOL_DECL bool TaskHandle::kill() const { return client().kill(ticket()); }
 
-PROCPOOL_DECL void TaskHandle::decide_with(detail::future::Counted<detail::future::Completion> completion) const {
+PROCPOOL_DECL void TaskHandle::decide_with(future::Counted<future::Completion> completion) const {
     if (is_decided()) {
         completion->decide();
     } else {
-        detail::future::CallbackThread::of_this_process().watch(client(), ticket(), std::move(completion));
+        future::CallbackThread::of_this_process().watch(client(), ticket(), std::move(completion));
     }
 }
 
-PROCPOOL_DECL void TaskHandle::watch(detail::future::WaitSet& set, std::uint64_t key) const {
+PROCPOOL_DECL void TaskHandle::watch(future::WaitSet& set, std::uint64_t key) const {
     set.add(client(), ticket(), key);
 }
 
-PROCPOOL_DECL detail::client::Taken TaskHandle::take() {
-    detail::client::Client& from = client();
-    if (was_taken()) { detail::future::throw_no_state(); }
+PROCPOOL_DECL client::Taken TaskHandle::take() {
+    client::Client& from = client();
+    if (was_taken()) { future::throw_no_state(); }
     taken_.store(true, std::memory_order_relaxed);  // one thread at a time gets
     return from.take(ticket());
 }
 
 // Not inline, so that moves and destructors of futures are.
 [[gnu::noinline]] PROCPOOL_DECL void TaskHandle::release() noexcept {
-    detail::client::Client* const client = client_.detach();
+    client::Client* const client = client_.detach();
     if (!client->is_mine()) { return; }  // in a forked child there is nothing to give back
     if (!was_taken()) { client->drop(ticket()); }
-    detail::client::Client::release_ticket(client);
+    client::Client::release_ticket(client);
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail

@@ -55,9 +55,9 @@ void wait_all(Range&& futures) {
 /// Returns: false when the timeout came first. Throws: as wait_all().
 template <FutureRange Range, class Rep, class Period>
 [[nodiscard]] bool wait_all_for(Range&& futures, std::chrono::duration<Rep, Period> timeout) {
-    const Deadline deadline = Deadline::after(timeout);
+    const detail::Deadline deadline = detail::Deadline::after(timeout);
     for (auto&& future : futures) {
-        const auto left = deadline.is_never() ? Clock::duration::max() : deadline.when() - Clock::now();
+        const auto left = deadline.is_never() ? detail::Clock::duration::max() : deadline.when() - detail::Clock::now();
         if (future_in(future).wait_for(left) == std::future_status::timeout) { return false; }
     }
     return true;
@@ -68,7 +68,7 @@ template <FutureRange Range, class Rep, class Period>
 class AsCompleted {
 public:
     template <FutureRange Range>
-    AsCompleted(Range&& futures, Deadline deadline) : AsCompleted(deadline) {
+    AsCompleted(Range&& futures, detail::Deadline deadline) : AsCompleted(deadline) {
         for (auto&& future : futures) { add(future_in(future)); }
     }
 
@@ -101,7 +101,7 @@ public:
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
 private:
-    explicit AsCompleted(Deadline deadline);
+    explicit AsCompleted(detail::Deadline deadline);
 
     struct State;
     struct Delete {
@@ -124,14 +124,14 @@ static_assert(std::ranges::input_range<AsCompleted>);
 /// SharedMemoryExhausted.
 template <FutureRange Range>
 [[nodiscard]] AsCompleted as_completed(Range&& futures) {
-    return AsCompleted{futures, Deadline::never()};
+    return AsCompleted{futures, detail::Deadline::never()};
 }
 /// As above; what is not ready when the timeout is over, counted from this call, makes its ++ or begin() throw
 /// WaitTimedOut, after all that are. The futures stay valid, and the range can be asked again: then it does not wait,
 /// but finds what has become ready.
 template <FutureRange Range, class Rep, class Period>
 [[nodiscard]] AsCompleted as_completed(Range&& futures, std::chrono::duration<Rep, Period> timeout) {
-    return AsCompleted{futures, Deadline::after(timeout)};
+    return AsCompleted{futures, detail::Deadline::after(timeout)};
 }
 
 /// Blocks until a future is ready. Returns: the position of one that is. To wait for one after the other,
@@ -146,7 +146,7 @@ template <FutureRange Range>
             ++position;
         }
     }
-    AsCompleted completed{futures, Deadline::never()};
+    AsCompleted completed{futures, detail::Deadline::never()};
     const auto first = completed.begin();
     if (first == std::default_sentinel) {
         throw std::invalid_argument("procpool: wait_any() needs a future to wait for");

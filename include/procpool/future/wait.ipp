@@ -12,11 +12,11 @@
 namespace procpool::inline v0 {
 
 struct AsCompleted::State {
-    explicit State(Deadline until) : deadline(until) {}
+    explicit State(detail::Deadline until) : deadline(until) {}
     [[nodiscard]] bool has_current() const noexcept { return next < found.size(); }
 
     detail::future::WaitSet waiting;
-    Deadline deadline;
+    detail::Deadline deadline;
     std::vector<detail::future::WaitSet::Key> found;  // in this look
     std::size_t next = 0;                             // of those
     std::size_t yielded = 0;                          // before the current one
@@ -25,7 +25,7 @@ struct AsCompleted::State {
 
 PROCPOOL_DECL void AsCompleted::Delete::operator()(State* state) const noexcept { delete state; }
 
-PROCPOOL_DECL AsCompleted::AsCompleted(Deadline deadline) : state_(new State(deadline)) {}
+PROCPOOL_DECL AsCompleted::AsCompleted(detail::Deadline deadline) : state_(new State(deadline)) {}
 
 PROCPOOL_DECL void AsCompleted::add(const FutureBase& future) { future.watch(state_->waiting, state_->total++); }
 

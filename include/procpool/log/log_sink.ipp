@@ -210,7 +210,7 @@ PROCPOOL_DECL void set_log_sink(LogFunction sink, LogLevel level) {
 }
 
 PROCPOOL_DECL void flush_log() noexcept {
-    if (detail::log::LogSink* const sink = detail::log::LogSink::mine()) { sink->flush(Deadline::never()); }
+    if (detail::log::LogSink* const sink = detail::log::LogSink::mine()) { sink->flush(detail::Deadline::never()); }
 }
 
 PROCPOOL_DECL void log_to_stderr(LogLevel level) {

@@ -22,9 +22,9 @@ using TaskEnd = Ending;
 /// One run of a task, or of a chunk of a map. It was queued before it was started, and started before it was finished.
 struct TaskTiming {
     std::string label;  ///< its first 47 bytes
-    Clock::time_point queued;
-    Clock::time_point started;
-    Clock::time_point finished;
+    detail::Clock::time_point queued;
+    detail::Clock::time_point started;
+    detail::Clock::time_point finished;
     /// Of the thread that ran it; nothing when that is not known, as after a death.
     std::optional<std::chrono::nanoseconds> cpu_time;
     std::size_t worker = 0;  ///< index

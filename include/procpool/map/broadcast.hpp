@@ -37,7 +37,7 @@ struct BroadcastCall {};
 template <class E>
 template <class F, class... Args>
 auto ProcessPool<E>::broadcast(F f, Args&&... args) {
-    require_task<F, Args...>();
+    detail::require_task<F, Args...>();
     if constexpr (detail::codec::TaskCall<F, Args...>) {
         return detail::map::get_all<detail::codec::task_result_t<F, Args...>>(run_in_each_worker(
             traits_of_call<F, Args...>(f),

@@ -66,7 +66,7 @@ public:
         T* operator->() const { return &**this; }
         /// Blocks until the next result is there.
         iterator& operator++() {
-            source_->current = source_->next(Deadline::never());
+            source_->current = source_->next(detail::Deadline::never());
             return *this;
         }
         void operator++(int) { ++*this; }
@@ -80,18 +80,18 @@ public:
 
     /// Blocks until the first result is there.
     [[nodiscard]] iterator begin() {
-        if (!std::exchange(source_->begun, true)) { source_->current = source_->next(Deadline::never()); }
+        if (!std::exchange(source_->begun, true)) { source_->current = source_->next(detail::Deadline::never()); }
         return iterator{source_.get()};
     }
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
     /// Blocks until the next result is there. Returns: it, or its error; nothing at the end, however often it is asked.
-    [[nodiscard]] std::optional<Outcome<T>> next() { return source_->next(Deadline::never()); }
+    [[nodiscard]] std::optional<Outcome<T>> next() { return source_->next(detail::Deadline::never()); }
     /// As next(), but also nothing when the time is over; is_over() tells which. It waits for an item that the input is
     /// slow to give, but does not ask for one when the time is over and others are under way.
     template <class Rep, class Period>
     [[nodiscard]] std::optional<Outcome<T>> next_for(std::chrono::duration<Rep, Period> timeout) {
-        return source_->next(Deadline::after(timeout));
+        return source_->next(detail::Deadline::after(timeout));
     }
     /// Whether next() has come to the end, or would.
     [[nodiscard]] bool is_over() const noexcept { return source_->is_over(); }

@@ -24,12 +24,12 @@
 #include <utility>
 #include <vector>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
-namespace detail::engine {
+namespace engine {
 struct Traits;
 }
-namespace detail::pool {
+namespace pool {
 class CallThreads;
 }
 
@@ -72,11 +72,11 @@ public:
     /// PoolOptions::trace must have been set.
     [[nodiscard]] std::vector<TaskTiming> timings() const;
     /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set.
-    void write_trace(const detail::log::FileName& path) const;
+    void write_trace(const log::FileName& path) const;
 
 protected:
     /// Throws: see ProcessPool's constructor.
-    PoolBase(const detail::engine::Traits& engine, PoolOptions options);
+    PoolBase(const engine::Traits& engine, PoolOptions options);
     PoolBase(PoolBase&& other) noexcept
         : client_(std::exchange(other.client_, nullptr)),
           threads_(std::exchange(other.threads_, nullptr)) {}
@@ -84,10 +84,10 @@ protected:
     ~PoolBase() { end(); }
 
     /// Throws: std::logic_error in a child, or when this pool has been moved from.
-    [[nodiscard]] detail::client::Client& client() const;
+    [[nodiscard]] client::Client& client() const;
     /// For calls that may turn out to have nothing to submit. Throws: as client(), and as a submission.
-    [[nodiscard]] detail::client::Client& open_client() const;
-    [[nodiscard]] detail::pool::CallThreads& call_threads() const noexcept { return *threads_; }
+    [[nodiscard]] client::Client& open_client() const;
+    [[nodiscard]] pool::CallThreads& call_threads() const noexcept { return *threads_; }
 
     /// Properties of a task that follow from the type of its call.
     struct CallTraits {
@@ -98,11 +98,11 @@ protected:
     /// Effects: hands over one task. options: null for the defaults. Returns: an empty handle when there is no slot for
     /// it now, with Patience::try_once. Throws: as client(), and as a submission; std::invalid_argument for bad
     /// options.
-    [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions* options,
-                                    detail::client::Patience patience, detail::client::Encode encode) const;
+    [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions* options, client::Patience patience,
+                                    client::Encode encode) const;
     /// Effects: hands over one task for each worker, one such call after the other, since a worker's mailbox holds one
     /// task; blocks until all have ended. Throws: as submit(); when nothing of the call runs any more.
-    [[nodiscard]] std::vector<TaskHandle> run_in_each_worker(const CallTraits& call, detail::client::Encode encode);
+    [[nodiscard]] std::vector<TaskHandle> run_in_each_worker(const CallTraits& call, client::Encode encode);
 
 private:
     [[nodiscard]] bool join_until(Deadline deadline);
@@ -111,11 +111,11 @@ private:
 
     std::mutex broadcasting_;
     int unwinding_ = std::uncaught_exceptions();
-    detail::client::Client* client_;
-    detail::pool::CallThreads* threads_;  // not destroyed in a child, which has not their threads
+    client::Client* client_;
+    pool::CallThreads* threads_;  // not destroyed in a child, which has not their threads
 };
 
-}  // namespace procpool
+}  // namespace procpool::detail
 
 #if PROCPOOL_BODIES
 #include <procpool/pool/pool_base.ipp>

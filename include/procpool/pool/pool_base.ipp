@@ -22,30 +22,29 @@
 #include <stdexcept>
 #include <utility>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
-PROCPOOL_DECL PoolBase::PoolBase(const detail::engine::Traits& engine, PoolOptions options) {
+PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions options) {
     check(options);
     const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), engine.most_workers);
     engine.prepare();
-    detail::log::prepare_log();
+    log::prepare_log();
     // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
-    static_assert(2 * PoolOptions::max_workers + 2 <= detail::task::Word::most_seats,
-                  "a task's word says which seat runs it");
-    auto client = std::make_unique<detail::client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
-                                                           static_cast<std::uint32_t>(2 * workers + 2), engine.place_of,
-                                                           !engine.shares_memory);
-    detail::task::Control& control = client->board().control;
+    static_assert(2 * PoolOptions::max_workers + 2 <= task::Word::most_seats, "a task's word says which seat runs it");
+    auto client = std::make_unique<client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
+                                                   static_cast<std::uint32_t>(2 * workers + 2), engine.place_of,
+                                                   !engine.shares_memory);
+    task::Control& control = client->board().control;
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
-    if (options.trace) { control.trace_id = detail::log::begin_trace(options.name); }
-    control.spinners = static_cast<std::uint32_t>(detail::pool::spare_cpus());
+    if (options.trace) { control.trace_id = log::begin_trace(options.name); }
+    control.spinners = static_cast<std::uint32_t>(pool::spare_cpus());
     client->set_crew(engine.make_crew(
-        *client, detail::worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
-                                       options.start_timeout, options.terminate_grace, std::move(options.name),
-                                       control.items_per_worker != 0}));
-    threads_ = std::make_unique<detail::pool::CallThreads>().release();
+        *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
+                               options.start_timeout, options.terminate_grace, std::move(options.name),
+                               control.items_per_worker != 0}));
+    threads_ = std::make_unique<pool::CallThreads>().release();
     client_ = client.release();
 }
 
@@ -59,8 +58,8 @@ PROCPOOL_DECL PoolBase& PoolBase::operator=(PoolBase&& other) noexcept {
 
 PROCPOOL_DECL void PoolBase::end() noexcept {
     if (client_ == nullptr || !client_->is_mine()) { return; }
-    if (detail::pool::is_cut_off_by_exit(*client_)) {
-        detail::pool::leave_to_exit(client_, threads_);
+    if (pool::is_cut_off_by_exit(*client_)) {
+        pool::leave_to_exit(client_, threads_);
         return;
     }
     if (std::uncaught_exceptions() > unwinding_) {
@@ -70,7 +69,7 @@ PROCPOOL_DECL void PoolBase::end() noexcept {
     }
     static_cast<void>(client_->join(Deadline::never()));
     delete threads_;
-    detail::client::Client::release_pool(client_);
+    client::Client::release_pool(client_);
 }
 
 [[gnu::cold]] PROCPOOL_DECL void PoolBase::throw_unusable() const {
@@ -78,23 +77,23 @@ PROCPOOL_DECL void PoolBase::end() noexcept {
                                               : "procpool: this pool belongs to another process");
 }
 
-PROCPOOL_DECL detail::client::Client& PoolBase::client() const {
+PROCPOOL_DECL client::Client& PoolBase::client() const {
     if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(); }
     return *client_;
 }
 
-PROCPOOL_DECL detail::client::Client& PoolBase::open_client() const {
-    detail::client::Client& to = client();
+PROCPOOL_DECL client::Client& PoolBase::open_client() const {
+    client::Client& to = client();
     if (!to.is_open()) { to.throw_ended(); }
     return to;
 }
 
-PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOptions* options,
-                                          detail::client::Patience patience, detail::client::Encode encode) const {
+PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOptions* options, client::Patience patience,
+                                          client::Encode encode) const {
     if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(); }
-    detail::client::Client& to = *client_;
+    client::Client& to = *client_;
     if (call.function != 0) { to.check_code(call.function); }
-    detail::client::Submission submission{.code = call.code, .patience = patience, .plain = call.plain};
+    client::Submission submission{.code = call.code, .patience = patience, .plain = call.plain};
     if (options != nullptr) {
         check_task(*options);
         submission.timeout = options->timeout;
@@ -102,16 +101,15 @@ PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOpti
         submission.priority = options->priority;
         submission.label = options->label;
     }
-    const std::optional<detail::client::Ticket> ticket = to.submit(submission, encode);
+    const std::optional<client::Ticket> ticket = to.submit(submission, encode);
     return ticket ? TaskHandle{to, *ticket} : TaskHandle{};
 }
 
-PROCPOOL_DECL std::vector<TaskHandle> PoolBase::run_in_each_worker(const CallTraits& call,
-                                                                   detail::client::Encode encode) {
-    detail::client::Client& to = open_client();
+PROCPOOL_DECL std::vector<TaskHandle> PoolBase::run_in_each_worker(const CallTraits& call, client::Encode encode) {
+    client::Client& to = open_client();
     if (call.function != 0) { to.check_code(call.function); }
     if (to.is_in_task()) {  // which would have to end first
-        detail::core::throw_deadlock("procpool: broadcast() in a task of the pool");
+        core::throw_deadlock("procpool: broadcast() in a task of the pool");
     }
     const std::lock_guard one_at_a_time{broadcasting_};
     std::vector<TaskHandle> tasks;
@@ -132,10 +130,10 @@ PROCPOOL_DECL std::vector<TaskHandle> PoolBase::run_in_each_worker(const CallTra
     return tasks;
 }
 
-PROCPOOL_DECL void PoolBase::close() { client().stop(detail::task::Life::closing); }
+PROCPOOL_DECL void PoolBase::close() { client().stop(task::Life::closing); }
 
 PROCPOOL_DECL void PoolBase::join() {
-    detail::pool::OpenCall::release_all(client());
+    pool::OpenCall::release_all(client());
     static_cast<void>(join_until(Deadline::never()));
 }
 
@@ -144,21 +142,21 @@ PROCPOOL_DECL bool PoolBase::join_until(Deadline deadline) {
     return client().join(deadline);
 }
 
-PROCPOOL_DECL void PoolBase::terminate() { client().stop(detail::task::Life::terminated); }
+PROCPOOL_DECL void PoolBase::terminate() { client().stop(task::Life::terminated); }
 
 PROCPOOL_DECL void PoolBase::refork() { client().refork(); }
 
-PROCPOOL_DECL void PoolBase::kill() { client().stop(detail::task::Life::killed); }
+PROCPOOL_DECL void PoolBase::kill() { client().stop(task::Life::killed); }
 
 PROCPOOL_DECL std::size_t PoolBase::size() const { return client().board().control.workers; }
 
 PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
     std::vector<WorkerInfo> all;
-    const detail::task::Board& board = client().board();
+    const task::Board& board = client().board();
     for (std::uint32_t number = 0; number < board.seats().size(); ++number) {
-        const detail::task::Seat& seat = board.seats()[number];
+        const task::Seat& seat = board.seats()[number];
         const bool spare = seat.index.load(std::memory_order_relaxed) >= size();
-        if (spare || seat.state.load(std::memory_order_acquire) == detail::task::SeatState::vacant) { continue; }
+        if (spare || seat.state.load(std::memory_order_acquire) == task::SeatState::vacant) { continue; }
         const std::int32_t sitter = board.sitter(number).load(std::memory_order_relaxed);
         const std::int32_t pid = sitter != 0 ? sitter : seat.pid.load(std::memory_order_relaxed);
         if (pid <= 0) { continue; }  // being forked, or gone
@@ -167,21 +165,21 @@ PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
         const std::uint32_t current = seat.current.load(std::memory_order_relaxed);
         all.push_back({seat.index.load(std::memory_order_relaxed), pid,
                        static_cast<std::size_t>(done - seat.before.load(std::memory_order_relaxed)),
-                       current != 0 && current != detail::task::Seat::counted});
+                       current != 0 && current != task::Seat::counted});
     }
     std::ranges::sort(all, {}, &WorkerInfo::index);
     return all;
 }
 
 PROCPOOL_DECL PoolStats PoolBase::stats() const {
-    const detail::task::Board& board = client().board();
+    const task::Board& board = client().board();
     PoolStats stats;
     stats.submitted = client().submitted();
-    for (const detail::task::Seat& seat : board.seats()) {
+    for (const task::Seat& seat : board.seats()) {
         stats.completed += seat.completed.load(std::memory_order_relaxed);
         stats.failed += seat.failed.load(std::memory_order_relaxed);
     }
-    const detail::task::Control::Losses losses = board.control.losses();
+    const task::Control::Losses losses = board.control.losses();
     stats.failed += losses.casualties;
     stats.cancelled = client().cancelled();
     stats.timed_out = losses.timed_out;
@@ -193,11 +191,11 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
 }
 
 PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {
-    return detail::log::timings_of(client().board().control.trace_id);
+    return log::timings_of(client().board().control.trace_id);
 }
 
-PROCPOOL_DECL void PoolBase::write_trace(const detail::log::FileName& path) const {
-    detail::log::write_trace(path, client().board().control.trace_id);
+PROCPOOL_DECL void PoolBase::write_trace(const log::FileName& path) const {
+    log::write_trace(path, client().board().control.trace_id);
 }
 
-}  // namespace procpool
+}  // namespace procpool::detail

@@ -11,7 +11,9 @@ struct ThreadEngine;
 struct InlineEngine;
 struct AnyEngine;
 
+namespace detail {
 class PoolBase;
+}
 template <class E = ForkEngine>
 class ProcessPool;
 

@@ -34,7 +34,7 @@ namespace procpool::inline v0 {
 /// for another task, or for room in the queue, its thread runs such tasks itself. What could never come to an end
 /// throws std::system_error (resource_deadlock_would_occur).
 template <class E>
-class ProcessPool : public PoolBase, private detail::codec::RefusesOverloadSets {
+class ProcessPool : public detail::PoolBase, private detail::codec::RefusesOverloadSets {
     static_assert(Engine<E>, "procpool: a pool's engine is ForkEngine, ThreadEngine, InlineEngine or AnyEngine");
 
 public:
@@ -42,15 +42,15 @@ public:
     /// Throws: std::invalid_argument, std::system_error when fewer workers can be had, SharedMemoryExhausted;
     /// std::logic_error in a task of a pool that is itself inside nine others. Nothing is left then.
     explicit ProcessPool(std::size_t workers = 0) : ProcessPool(PoolOptions{.workers = workers}) {}
-    explicit ProcessPool(PoolOptions options) : PoolBase(E::traits(), std::move(options)) {}
+    explicit ProcessPool(PoolOptions options) : detail::PoolBase(E::traits(), std::move(options)) {}
     PROCPOOL_UNCOPIED(ProcessPool, a_pool_is_not_copied__move_it_or_pass_it_by_reference__tasks_cannot_have_it,
                       "procpool: a pool is not copied: move it, or pass it by reference; a task cannot have it, but "
                       "may build one of its own")
     /// A pool that has been moved from may be destroyed or assigned to; its other members throw std::logic_error.
     /// Assignment closes and joins the pool assigned to, as the destructor, then takes over.
-    ProcessPool(ProcessPool&& other) noexcept : PoolBase(std::move(other)) {}
+    ProcessPool(ProcessPool&& other) noexcept : detail::PoolBase(std::move(other)) {}
     ProcessPool& operator=(ProcessPool&& other) noexcept {
-        PoolBase::operator=(std::move(other));
+        detail::PoolBase::operator=(std::move(other));
         return *this;
     }
     /// close() and join(); terminate() when an exception is unwinding through it. Nothing when exit() destroys it on a
@@ -240,23 +240,24 @@ private:
             detail::codec::check_snapshot(f,
                                           [&](const void* address) { return is_newer_than_workers(run_by, address); });
         }
-        return {
-            .code = call_code<F, Args...>, .plain = detail::codec::is_plain_call_v<F, Args...>, .function = function};
+        return {.code = detail::call_code<F, Args...>,
+                .plain = detail::codec::is_plain_call_v<F, Args...>,
+                .function = function};
     }
 
     template <class F, class... Args>
-    static std::optional<Future<detail::codec::task_result_t<F, Args...>>> future_of(TaskHandle task) {
+    static std::optional<Future<detail::codec::task_result_t<F, Args...>>> future_of(detail::TaskHandle task) {
         if (!task.has_task()) { return std::nullopt; }
         return Future<detail::codec::task_result_t<F, Args...>>{std::move(task)};
     }
 
     /// options: null for the defaults.
     template <class F, class... Args>
-    TaskHandle submit(detail::client::Patience patience, const TaskOptions* options, const F& f,
-                      const std::remove_reference_t<Args>&... args) {
-        require_task<F, Args...>();
+    detail::TaskHandle submit(detail::client::Patience patience, const TaskOptions* options, const F& f,
+                              const std::remove_reference_t<Args>&... args) {
+        detail::require_task<F, Args...>();
         if constexpr (detail::codec::TaskCall<F, Args...>) {
-            return PoolBase::submit(traits_of_call<F, Args...>(f), options, patience, [&](Writer& out) {
+            return detail::PoolBase::submit(traits_of_call<F, Args...>(f), options, patience, [&](Writer& out) {
                 detail::codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...);
             });
         } else {

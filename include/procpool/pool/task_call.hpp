@@ -17,33 +17,6 @@
 
 namespace procpool::inline v0 {
 
-/// The code of a task: decodes a call, makes it, encodes what it returns.
-template <class F, class... Args>
-void call_code(TaskFrame& frame) {
-    Reader in{frame.arguments};
-    detail::codec::run_call<F, Args...>(
-        in, frame.result, detail::codec::takes_stop_token_v<F, Args...> ? frame.host.stop_token() : std::stop_token{});
-}
-
-template <class T>
-inline constexpr bool is_options_v =
-    std::same_as<std::remove_cvref_t<T>, TaskOptions> || std::same_as<std::remove_cvref_t<T>, MapOptions> ||
-    std::same_as<std::remove_cvref_t<T>, PoolOptions>;
-
-template <class Given>
-struct wrong_options {
-    static_assert(detail::codec::never<Given>,
-                  "procpool: these options are of the wrong kind: apply(), apply_async() and try_apply_async() take "
-                  "TaskOptions, calls over many "
-                  "items MapOptions, the constructor PoolOptions, and broadcast() none");
-};
-template <class F>
-struct options_not_first {
-    static_assert(detail::codec::never<F>,
-                  "procpool: options come first, before the function: apply(TaskOptions{...}, f, args...), "
-                  "map(MapOptions{...}, f, ranges...)");
-};
-
 template <class T>
 class Future;
 
@@ -64,16 +37,47 @@ struct detail::codec::why_refused<Future<T>> {
     };
 };
 
+namespace detail {
+
+/// The code of a task: decodes a call, makes it, encodes what it returns.
+template <class F, class... Args>
+void call_code(TaskFrame& frame) {
+    Reader in{frame.arguments};
+    codec::run_call<F, Args...>(in, frame.result,
+                                codec::takes_stop_token_v<F, Args...> ? frame.host.stop_token() : std::stop_token{});
+}
+
+template <class T>
+inline constexpr bool is_options_v =
+    std::same_as<std::remove_cvref_t<T>, TaskOptions> || std::same_as<std::remove_cvref_t<T>, MapOptions> ||
+    std::same_as<std::remove_cvref_t<T>, PoolOptions>;
+
+template <class Given>
+struct wrong_options {
+    static_assert(codec::never<Given>,
+                  "procpool: these options are of the wrong kind: apply(), apply_async() and try_apply_async() take "
+                  "TaskOptions, calls over many "
+                  "items MapOptions, the constructor PoolOptions, and broadcast() none");
+};
+template <class F>
+struct options_not_first {
+    static_assert(codec::never<F>,
+                  "procpool: options come first, before the function: apply(TaskOptions{...}, f, args...), "
+                  "map(MapOptions{...}, f, ranges...)");
+};
+
 /// Does not compile, and says why, unless f(args...) can be a task. F: what was given as the function.
 template <class F, class... Args>
 constexpr auto require_task() {
     if constexpr (is_options_v<F>) {
         static_cast<void>(sizeof(wrong_options<F>));
-    } else if constexpr (!detail::codec::TaskCall<F, Args...> && (is_options_v<Args> || ...)) {
+    } else if constexpr (!codec::TaskCall<F, Args...> && (is_options_v<Args> || ...)) {
         static_cast<void>(sizeof(options_not_first<F>));
     } else {
-        detail::codec::require_task_call<F, Args...>();
+        codec::require_task_call<F, Args...>();
     }
 }
+
+}  // namespace detail
 
 }  // namespace procpool

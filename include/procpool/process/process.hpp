@@ -89,7 +89,7 @@ public:
     /// Returns: false when it has not ended yet.
     template <class Rep, class Period>
     [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {
-        return join_until(Deadline::after(timeout));
+        return join_until(detail::Deadline::after(timeout));
     }
     /// SIGTERM; does not wait. Throws: std::system_error when the system refuses.
     void terminate();
@@ -113,7 +113,7 @@ private:
     };
 
     void start(std::string name, int (*run)(void*), void* what);
-    [[nodiscard]] bool join_until(Deadline deadline);
+    [[nodiscard]] bool join_until(detail::Deadline deadline);
     [[nodiscard]] detail::process::ChildProcess& get() const;
     void end() noexcept;
 

@@ -19,7 +19,7 @@ PROCPOOL_DECL Process& Process::operator=(Process&& other) noexcept {
 
 PROCPOOL_DECL Process::~Process() { end(); }
 
-PROCPOOL_DECL void Process::join() { static_cast<void>(join_until(Deadline::never())); }
+PROCPOOL_DECL void Process::join() { static_cast<void>(join_until(detail::Deadline::never())); }
 PROCPOOL_DECL void Process::terminate() { detail::process::ChildProcess::require(get().ask_to_end()); }
 PROCPOOL_DECL void Process::kill() { detail::process::ChildProcess::require(get().kill()); }
 
@@ -45,7 +45,7 @@ PROCPOOL_DECL void Process::start(std::string name, int (*run)(void*), void* wha
     child_process_.reset(new detail::process::ChildProcess{std::move(name), run, what});
 }
 
-PROCPOOL_DECL bool Process::join_until(Deadline deadline) { return get().wait(deadline); }
+PROCPOOL_DECL bool Process::join_until(detail::Deadline deadline) { return get().wait(deadline); }
 
 PROCPOOL_DECL detail::process::ChildProcess& Process::get() const {
     if (!child_process_) { throw std::logic_error("procpool: no process"); }
@@ -61,13 +61,13 @@ PROCPOOL_DECL void Process::end() noexcept {
     }
     if (!child_process_->has_ended()) {
         static_cast<void>(child_process_->ask_to_end());
-        if (!child_process_->wait(Deadline::after(grace_)) && !child_process_->kill()) {
+        if (!child_process_->wait(detail::Deadline::after(grace_)) && !child_process_->kill()) {
             child_process_->report_survival();
             static_cast<void>(child_process_.release());  // it has its place in the program's line
             return;
         }
     }
-    static_cast<void>(child_process_->wait(Deadline::never()));  // delivers what it has logged, too
+    static_cast<void>(child_process_->wait(detail::Deadline::never()));  // delivers what it has logged, too
     child_process_.reset();
 }
 

@@ -30,7 +30,7 @@ public:
         : heap_(&detail::shm::Heap::of_this_process()),
           object_(heap_->allocate(sizeof(T))) {
         detail::shm::require_shareable<T>();
-        static_assert(alignof(T) <= cache_line, "procpool: Shared<T> aligns to cache lines at most");
+        static_assert(alignof(T) <= detail::cache_line, "procpool: Shared<T> aligns to cache lines at most");
         try {
             ::new (object_) T(std::forward<Args>(args)...);
         } catch (...) {

@@ -30,7 +30,7 @@ class SharedArray {
     static_assert(!std::is_trivially_copyable_v<T> || Shareable<T>,
                   "procpool: a SharedArray holds elements that mean the same to every process: "
                   "neither locks of the standard library nor atomics that are not lock-free");
-    static_assert(alignof(T) <= cache_line, "procpool: a SharedArray aligns to cache lines at most");
+    static_assert(alignof(T) <= detail::cache_line, "procpool: a SharedArray aligns to cache lines at most");
 
 public:
     using value_type = T;

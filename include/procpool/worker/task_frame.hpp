@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <span>
 
-namespace procpool::inline v0 {
+namespace procpool::inline v0::detail {
 
 /// Lives in the worker while a task runs.
 struct TaskFrame {
@@ -23,4 +23,4 @@ struct TaskFrame {
 /// Decodes the arguments, runs the task, encodes its result. Throws what the task throws.
 using TaskCode = void (*)(TaskFrame&);
 
-}  // namespace procpool
+}  // namespace procpool::detail
