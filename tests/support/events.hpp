@@ -13,6 +13,7 @@
 
 #include <procpool/codec/plain.hpp>
 
+#include <fmt/core.h>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -64,7 +65,7 @@ void wait_until(Condition condition, const char* what, std::chrono::nanoseconds 
     const auto end = std::chrono::steady_clock::now() + limit;
     while (!condition()) {
         if (std::chrono::steady_clock::now() >= end) {
-            throw std::runtime_error(std::string{"waited too long for "} + what);
+            throw std::runtime_error(fmt::format("waited too long for {}", what));
         }
         std::this_thread::sleep_for(std::chrono::microseconds{100});
     }

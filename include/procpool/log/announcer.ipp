@@ -22,7 +22,7 @@ PROCPOOL_DECL void Announcer::refused(std::uint32_t index, int error) const noex
 }
 
 PROCPOOL_DECL void Announcer::ended(const task::Seat& seat, task::SeatState state, bool alone,
-                                    const os::EndedChild& child) const noexcept {
+                                    const os::EndedChild& child) const noexcept try {
     const std::uint32_t index = seat.index.load(std::memory_order_relaxed);
     const bool leaving = state == task::SeatState::leaving;
     const bool recycled = leaving && board_.control.life.load(std::memory_order_relaxed) == task::Life::open;
@@ -41,10 +41,11 @@ PROCPOOL_DECL void Announcer::ended(const task::Seat& seat, task::SeatState stat
     } else if (!alone && leaving) {
         report(LogLevel::debug, about, "worker {}, process {}, has left", index, child.pid);
     }
+} catch (...) {  // no memory for the words: the supervisor goes on without this record
 }
 
 PROCPOOL_DECL void Announcer::lost(std::uint32_t slot, task::Word word, Ending ending, const os::EndedChild& child,
-                                   bool runs_again) const noexcept {
+                                   bool runs_again) const noexcept try {
     const task::Seat& seat = board_.seats()[word.seat()];
     const std::uint32_t worker = seat.index.load(std::memory_order_relaxed);
     const std::uint64_t task = board_.number_of(slot).load(std::memory_order_relaxed);
@@ -65,6 +66,7 @@ PROCPOOL_DECL void Announcer::lost(std::uint32_t slot, task::Word word, Ending e
                                    .status = child.status,
                                    .timeout = board_.issue(slot).time_limit()}),
            runs_again ? "; it is run again" : "");
+} catch (...) {  // as above
 }
 
 }  // namespace procpool::detail::log

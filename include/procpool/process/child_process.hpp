@@ -12,6 +12,7 @@
 #include <procpool/os/life_line.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/signals.hpp>
 
 #include <atomic>
 #include <cstddef>
