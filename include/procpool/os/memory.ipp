@@ -185,7 +185,8 @@ PROCPOOL_DECL bool Budget::spend(std::size_t size) noexcept {
 
 [[gnu::noinline]] PROCPOOL_DECL void commit(std::byte* address, std::size_t size) {
     constexpr std::uint64_t least_piece = std::uint64_t{256} << 10;
-    // Others may do the same at the same time, so no more than that part of what is left without another look.
+    // Other processes may do the same at the same time, so this one uses 1/share of the free memory before another
+    // look.
     constexpr std::uint64_t share = 64;
     const auto end = round_up(reinterpret_cast<std::uintptr_t>(address) + size, page_size);
     for (auto at = reinterpret_cast<std::uintptr_t>(address) & ~(page_size - 1); at < end;) {
