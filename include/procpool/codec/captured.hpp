@@ -98,7 +98,7 @@ public:
         std::memcpy(&address_, word, sizeof(address_));
     }
 
-    /// Requires: `object` is what lies there.
+    /// Requires: `object` is the object that lies there.
     template <class T>
     [[nodiscard]] bool finds_address_in(const T& object) {
         visit_members(object);

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// require_travels(): refuses what cannot travel, and says what to write for types that many reach for.
+/// require_travels(): refuses types that cannot travel, and says what to write instead of common ones.
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/mistake.hpp>
@@ -17,8 +17,8 @@ namespace procpool::inline v0::detail::codec {
 
 struct NothingToSay {};
 
-/// Why a T cannot travel and what to write instead. Specialise it with a `check` that asserts, for types that many
-/// reach for.
+/// Holds the reason why a T cannot travel, and what to write instead. Specialise it with a `check` that asserts, for
+/// types that many reach for.
 template <class T>
 struct why_refused {
     template <class Type>
@@ -59,7 +59,7 @@ struct why_refused<std::function<R(Args...)>> {
     };
 };
 
-/// The class of what it points to does not travel.
+/// Whether the class that it points to does not travel.
 template <class T, class Deleter>
 requires std::is_polymorphic_v<T>
 struct why_refused<std::unique_ptr<T, Deleter>> {
@@ -124,8 +124,8 @@ consteval auto find_refusal() {
     }
 }
 
-/// Does not compile, and says why, unless T is Encodable. As all of its kind, it returns `auto`, so that compilers look
-/// into it at once, before they meet what follows from its error.
+/// Does not compile, and says why, unless T is Encodable. As all functions of its kind, it returns `auto`, so that
+/// compilers instantiate it at once, before they meet the consequences of its error.
 template <class T>
 constexpr auto require_travels() {
     if constexpr (!Encodable<T>) {
