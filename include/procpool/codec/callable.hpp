@@ -141,7 +141,7 @@ struct not_sendable<F> {
 template <class R, class... Args>
 struct not_sendable<std::function<R(Args...)>> {
     static_assert(never<R>,
-                  "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function or the "
+                  "procpool: a std::function cannot travel, since its contents are unknown: pass the function or the "
                   "lambda itself, or bind "
                   "values to it by procpool::bind_front(f, values...)");
 };

@@ -199,7 +199,7 @@ struct not_encodable {
                   "them; a type that only looks "
                   "like one of those needs a procpool::Codec<T>");
     static_assert(obstacle != Obstacle::hidden,
-                  "procpool: this type cannot travel between processes as it is, for nobody can look into it, and it "
+                  "procpool: this type cannot travel between processes as it is, since its members are unknown, and it "
                   "may hide a pointer: "
                   "if it holds no pointer or reference, write "
                   "template <> inline constexpr bool procpool::enable_plain<T> = true; with this type for T; "

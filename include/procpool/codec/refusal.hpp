@@ -43,8 +43,8 @@ requires(name_in_standard(type_text<T>()) == "any") struct why_refused<T> {
     template <class Type>
     struct check {
         static_assert(never<Type>,
-                      "procpool: a std::any cannot travel, since nobody knows what is in it: use a std::variant of the "
-                      "types that may be");
+                      "procpool: a std::any cannot travel, since its contents are unknown: use a std::variant of the "
+                      "possible types");
     };
 };
 
@@ -53,7 +53,7 @@ struct why_refused<std::function<R(Args...)>> {
     template <class Type>
     struct check {
         static_assert(never<Type>,
-                      "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function, "
+                      "procpool: a std::function cannot travel, since its contents are unknown: pass the function, "
                       "the lambda or "
                       "procpool::bind_front(f, values...) itself");
     };
@@ -65,10 +65,11 @@ requires std::is_polymorphic_v<T>
 struct why_refused<std::unique_ptr<T, Deleter>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>,
-                      "procpool: a std::unique_ptr to a base class cannot travel, since nobody knows which class it "
-                      "points to: pass a "
-                      "std::variant of the derived classes, or what one of them is made from");
+        static_assert(
+            never<Type>,
+            "procpool: a std::unique_ptr to a base class cannot travel, since the class of the object that it "
+            "points to is unknown: pass a "
+            "std::variant of the derived classes, or the values that one of them is made from");
     };
 };
 

@@ -70,7 +70,7 @@ private:
     std::atomic<std::uint32_t> asleep_;  // whether its owner is within park(); of the owner
 };
 
-static_assert(std::is_trivially_destructible_v<Parker>, "nobody runs destructors in shared memory");
+static_assert(std::is_trivially_destructible_v<Parker>, "no process runs destructors in shared memory");
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "a lock would be private to one process");
 
 }  // namespace procpool::detail::sync

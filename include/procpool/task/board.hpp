@@ -393,7 +393,7 @@ private:
     }
 };
 
-static_assert(std::is_trivially_destructible_v<Board>, "nobody destroys what processes share");
+static_assert(std::is_trivially_destructible_v<Board>, "no process destroys what all share");
 
 }  // namespace procpool::detail::task
 

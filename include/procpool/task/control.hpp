@@ -156,9 +156,9 @@ struct FromWorkers {
 };
 
 static_assert(std::is_standard_layout_v<FromWorkers> && std::is_trivially_destructible_v<FromWorkers>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 
 static_assert(std::is_standard_layout_v<Control> && std::is_trivially_destructible_v<Control>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 
 }  // namespace procpool::detail::task

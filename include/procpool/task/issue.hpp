@@ -41,6 +41,6 @@ struct Issue {
 };
 
 static_assert(std::is_standard_layout_v<Issue> && std::is_trivially_destructible_v<Issue>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 
 }  // namespace procpool::detail::task

@@ -50,6 +50,6 @@ private:
     std::atomic<std::uint64_t> word_;
 };
 
-static_assert(std::is_trivially_destructible_v<Mailbox>, "nobody runs destructors in shared memory");
+static_assert(std::is_trivially_destructible_v<Mailbox>, "no process runs destructors in shared memory");
 
 }  // namespace procpool::detail::task

@@ -46,7 +46,7 @@ struct alignas(apart) Seat {
 };
 
 static_assert(std::is_standard_layout_v<Seat> && std::is_trivially_destructible_v<Seat>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 
 /// A set of seats that any process adds to, removes from and takes one out of, in single steps. All-zero memory is the
 /// empty set. A task may have put seats in that there are not: see Board::seat_of().

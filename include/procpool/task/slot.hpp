@@ -170,11 +170,11 @@ struct alignas(cache_line) TaskLabel {
     }
 };
 static_assert(sizeof(TaskLabel) == cache_line && std::is_trivially_destructible_v<TaskLabel>,
-              "one line each, and nobody destroys them");
+              "one line each, and no process destroys them");
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would be private to one process");
 static_assert(std::is_standard_layout_v<Slot> && std::is_trivially_destructible_v<Slot>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 static_assert(offsetof(Slot, result) + Slot::inline_bytes == cache_line, "a small task lives in one line");
 static_assert(sizeof(Slot) == apart, "slots of different owners do not share lines");
 

@@ -161,7 +161,7 @@ private:
 };
 
 static_assert(std::is_standard_layout_v<Waiters> && std::is_trivially_destructible_v<Waiters>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 static_assert(std::atomic<sync::Parker*>::is_always_lock_free, "a lock would be private to one process");
 
 }  // namespace procpool::detail::task
