@@ -23,7 +23,7 @@ using namespace procpool_test;
 
 namespace {
 
-/// What comes out of a function.
+/// The exception that comes out of a function.
 template <class E, class F>
 std::string text_of(F f) {
     try {

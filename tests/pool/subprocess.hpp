@@ -54,7 +54,7 @@ inline void wait_until_gone(pid_t pid, std::chrono::nanoseconds limit = wait_lim
     text << std::ifstream{path}.rdbuf();
     return text.str();
 }
-/// What a symbolic link says, empty when there is none.
+/// The target of a symbolic link, empty when there is none.
 [[nodiscard]] inline std::string link_target(const std::string& path) {
     std::error_code gone;
     return std::filesystem::read_symlink(path, gone).string();

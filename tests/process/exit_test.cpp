@@ -77,7 +77,7 @@ auto leaving_range() {
            });
 }
 
-/// A coroutine that nobody waits for.
+/// A coroutine that no thread waits for.
 struct Detached {
     struct promise_type {
         Detached get_return_object() noexcept { return {}; }

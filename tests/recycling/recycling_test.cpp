@@ -233,7 +233,7 @@ TEST_CASE("a replacement is there before the old worker has gone: no capacity is
     PoolOptions options = recycled(2, 1);
     options.finalizer = [] { release->wait(); };
     Pool pool{options};
-    const pid_t first = pool.apply(::getpid);  // whose worker leaves slowly now
+    const pid_t first = pool.apply(::getpid);  // this worker leaves slowly now
     const Counter arrived{page};
     // Two tasks at once, although one of the two workers has not ended.
     std::vector<Future<pid_t>> both;

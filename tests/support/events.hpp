@@ -70,7 +70,7 @@ void wait_until(Condition condition, const char* what, std::chrono::nanoseconds 
     }
 }
 
-/// Closed until somebody sets it; then open for good.
+/// Closed until set(); open from then on.
 class Gate {
 public:
     explicit Gate(SharedPage& page) : word_(page.word()) {}
