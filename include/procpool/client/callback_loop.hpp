@@ -42,7 +42,8 @@ protected:
     ~CallbackLoop() = default;
 };
 
-/// Not null on the callback thread, and on the first thread of a process that was forked there.
+/// The loop of this thread: not null on the callback thread, and on the first thread of a process that was forked
+/// there.
 inline constinit thread_local CallbackLoop* loop_of_thread = nullptr;
 
 /// Returns: the loop to wait in; null on every thread but the callback thread.

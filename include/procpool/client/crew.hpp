@@ -12,7 +12,7 @@
 
 namespace procpool::inline v0::detail::client {
 
-/// Only run_here() is on the hot path, and does something only where there are no workers.
+/// run_here() alone is on the hot path, and does something only where there are no workers.
 /// Called by: parent, any thread.
 class Crew {
 public:
@@ -77,7 +77,8 @@ protected:
     virtual void set_waiting(bool) noexcept {}
 };
 
-/// Not null on threads that are workers, and on the first thread of a process that was forked there.
+/// The crew of this thread: not null on threads that are workers, and on the first thread of a process that was forked
+/// there.
 inline constinit thread_local Crew* crew_of_thread = nullptr;
 
 /// Returns: the crew that the caller is a worker of; null on every other thread.

@@ -40,7 +40,7 @@ public:
     }
 
     [[nodiscard]] task::Phase phase() const noexcept { return parcel_.phase(); }
-    /// Of a task that is done, all but `exception` is a value.
+    /// Returns: how the task ended. For a task that is done, all but `exception` counts as a value.
     [[nodiscard]] Ending ending() const noexcept { return parcel_.ending(); }
     /// Null when the task is done.
     [[nodiscard]] const Failure* failure() const noexcept { return parcel_.failure(); }

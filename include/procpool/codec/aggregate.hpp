@@ -152,7 +152,7 @@ constexpr decltype(auto) visit_fields(T& value, Visit&& visit) {
 #undef PROCPOOL_VISIT
 }
 
-/// Only its type is wanted.
+/// Declared only for its type.
 template <class T>
 constexpr auto list_fields(const T& value) {
 #define PROCPOOL_LIST(count)                                                         \

@@ -192,9 +192,9 @@ template <class F, class Is>
 }
 
 /// Throws: CodecError when a word within `f` is an address on this process's stack or heap: something captured by
-/// reference, or `this`. Nothing is looked at in an F that holds no address. In others, a number that happens to be
-/// such an address is taken for one, unless numbers_are_told_apart. `visibility_of` is a VisibilityOf, or something
-/// like it.
+/// reference, or `this`. An F that holds no address is not searched. In others, a number that happens to be
+/// such an address is taken for one, unless numbers_are_told_apart. visibility_of: a VisibilityOf, or another function
+/// object of its form.
 template <class F, class Where>
 void check_captures([[maybe_unused]] const F& f, [[maybe_unused]] const Where& visibility_of) {
     if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F>) {
@@ -233,7 +233,7 @@ template <class F>
     }
 }
 
-/// As a value, such as an argument or an element of a container.
+/// Codec of a callable as a value, such as an argument or an element of a container.
 template <Searched F>
 struct BuiltInCodec<F, StandardKind::other> {
     static constexpr bool by_member = false;

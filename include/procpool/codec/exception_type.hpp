@@ -124,7 +124,7 @@ template <class IsIt>
 namespace procpool::inline v0 {
 
 /// Effects: exceptions of exactly the type E come back from tasks as themselves: by Codec<E> if E is Encodable, made
-/// from their what() otherwise. Once is enough, but it must be before the pool is built. Called by: any thread; it
+/// from their what() otherwise. One call is enough, before the pool is built. Called by: any thread; it
 /// takes no lock.
 template <class E>
 void register_exception() {

@@ -65,7 +65,7 @@ struct TextExceptionType {
     static constexpr ExceptionType value{&typeid(E), &encode_what, &raise};
 };
 
-/// Types made from nothing. Those that the library words in several ways offer the ways; the closest one comes back.
+/// Types made from nothing. Types that the library words in several ways offer all of them; the closest one comes back.
 template <class E>
 struct WordlessExceptionType {
     [[gnu::cold]] static void raise(Reader& in, bool nested, bool& decoded) {

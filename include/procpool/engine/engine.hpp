@@ -49,7 +49,7 @@ struct ForkEngine {
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
-/// Workers are threads: nothing is contained, but the program's memory is everybody's.
+/// Workers are threads: no failure is contained, but tasks share the program's memory.
 struct ThreadEngine {
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };

@@ -88,7 +88,7 @@ PROCPOOL_DECL Mapping Mapping::reserve(std::size_t most, std::size_t least) {
 
 [[gnu::noinline]] PROCPOOL_DECL bool Mapping::map(std::size_t size) {
     owner_ = process_token();
-    // Nothing can be touched before it is unlocked: locked memory that can be touched is populated at once.
+    // The mapping allows no access until it is unlocked: locked memory that can be touched is populated at once.
     std::intptr_t address = try_call("mmap", [size] {
         return reinterpret_cast<std::intptr_t>(
             ::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));

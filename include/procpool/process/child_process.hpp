@@ -26,7 +26,7 @@ namespace procpool::inline v0::detail::process {
 /// The child's message to its parent, at the start of a page that both share. All-zero memory is the valid initial
 /// state.
 struct ExitRecord {
-    std::atomic<std::uint32_t> exit_code;   // plus 1, once it has come to exit()
+    std::atomic<std::uint32_t> exit_code;   // plus 1, once the child has called exit()
     std::atomic<std::uint32_t> error_size;  // bytes behind this: the exception that it ended by; 0: none
     static constexpr std::size_t most = std::size_t{1} << 20;
 };

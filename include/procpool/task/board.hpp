@@ -209,7 +209,7 @@ public:
     }
 
     /// Effects: registers the waiter to be called when the task in this slot is decided. A task that is decided already
-    /// calls nobody, so look at it afterwards. Called by: parent.
+    /// calls no waiter, so look at it afterwards. Called by: parent.
     void wait_for(std::uint32_t slot, std::uint32_t waiter) noexcept {
         waiters.add(slots_[slot].waiters, waiter);
         // seq_cst: the waiter is added before the flag; the process that decides the task after this sees both (see

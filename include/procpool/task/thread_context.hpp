@@ -24,10 +24,10 @@ class TaskContext {
 public:
     /// Whether a stop of this task, and no other, was requested. Costs one load.
     [[nodiscard]] virtual bool stop_requested() const noexcept = 0;
-    /// The same as a token; the first one makes a thread that watches for the request.
+    /// Returns: the request as a token; the first call makes a thread that watches for the request.
     [[nodiscard]] virtual std::stop_token stop_token() = 0;
 
-    /// Its number, which no other task of the pool ever has.
+    /// Returns: the task's number, which no other task of the pool ever has.
     [[nodiscard]] virtual std::uint64_t id() const noexcept = 0;
     /// The label of the task; empty when it has none.
     [[nodiscard]] virtual std::string_view label() const noexcept = 0;

@@ -20,7 +20,7 @@ namespace procpool::inline v0::detail::task {
 /// has them marked: the process that decides one of its tasks sets the slot's bit among the waiter's marks before it
 /// wakes the waiter, which then looks at those slots only. A mark is a hint: it may be there for nothing, and a process
 /// that is killed before it has set one never does; Control::deaths counts such deaths. All-zero memory is one without
-/// parkers; written by attach() before anybody is forked.
+/// parkers; written by attach() before any process is forked.
 class Waiters {
 public:
     static constexpr std::uint32_t most = 64;

@@ -162,7 +162,7 @@ private:
     // ---- what tasks ask for
 
     [[nodiscard]] bool stop_requested() const noexcept override {
-        // relaxed: the request carries nothing but itself. There is none in a slot where none has been made.
+        // relaxed: the request carries nothing but itself. A slot where no request has been made has none.
         const std::uint64_t request = board_.all_slots()[claim_.slot].stop_request.load(std::memory_order_relaxed);
         return request != 0 && request == id();
     }
@@ -181,7 +181,7 @@ private:
     void leave_if_impostor() override { hooks_.before_result(); }
 
     [[nodiscard]] std::uint64_t item_budget() const noexcept override {
-        if (is_being_replaced()) { return items_ == 0 ? 1 : 0; }  // it was claimed, so it gets on
+        if (is_being_replaced()) { return items_ == 0 ? 1 : 0; }  // it was claimed, so it makes progress
         const std::uint64_t most = board_.control.items_per_worker;
         if (most == 0) { return UINT64_MAX; }
         const std::uint64_t done = seat_.items_done.load(std::memory_order_relaxed);
