@@ -269,7 +269,7 @@ private:
         return s.submitters[0].step == submitted && s.submitters[1].step == submitted;
     }
 
-    /// From every state, everybody can still come to the end.
+    /// From every state, every process can still come to the end.
     void check_that_all_can_end() {
         std::vector<bool> can(states_.size(), false);
         std::vector<std::size_t> todo;

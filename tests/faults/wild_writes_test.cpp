@@ -22,7 +22,7 @@ using namespace procpool_test;
 
 namespace {
 
-/// Then what hangs has become an error.
+/// The time after which a hang has become an error.
 constexpr std::chrono::nanoseconds soon = 5 * recovery;
 
 using detail::task::Phase;
@@ -306,7 +306,7 @@ TEST_CASE("mail that is overwritten is delivered") {
     require_works(blocked.pool);
 }
 
-// ---- who sleeps
+// ---- the sets of sleepers
 
 TEST_CASE("workers whose sleep is overwritten wake for tasks and for the end") {
     for (const std::uint32_t value : {0U, 2U, 7U, 0xffffffffU}) {

@@ -409,7 +409,7 @@ TEST_CASE("DTH-13 one bad start in between does not break the pool") {
 
 TEST_CASE("DTH-14 a pool that cannot have all its workers throws and leaves nothing") {
     Subprocess program{[] {
-        if (::getuid() == 0) {  // for whom the limit on processes does not hold
+        if (::getuid() == 0) {  // to which the limit on processes does not apply
             if (::setgid(12345) != 0 || ::setuid(12345) != 0) { throw std::runtime_error("setuid"); }
         }
         const std::size_t before = open_descriptors();

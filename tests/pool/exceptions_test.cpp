@@ -421,7 +421,7 @@ TEST_CASE("an error category that only the worker has constructed comes back by 
     }
 }
 
-/// Its bytes are no address that anybody shares.
+/// Its bytes are no address in memory that processes share.
 struct Forged {
     int* pointer;
 };

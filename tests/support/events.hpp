@@ -98,7 +98,7 @@ private:
     Word* word_;
 };
 
-/// Holds everyone who arrives until `n` have arrived; once only.
+/// Holds every thread that arrives until `n` have arrived; once only.
 class Barrier {
 public:
     Barrier(SharedPage& page, std::int64_t n) : arrived_(page), n_(n) {}

@@ -46,7 +46,7 @@ private:
 
 detail::Deadline soon() { return detail::Deadline::after(20s); }
 
-/// The word of a parker, its first member, for a test that plays a notifier who is killed between its two steps.
+/// The word of a parker, its first member, for a test that plays a notifier that is killed between its two steps.
 std::atomic<std::uint32_t>& word_of(detail::sync::Parker& parker) {
     return *reinterpret_cast<std::atomic<std::uint32_t>*>(&parker);
 }
