@@ -11,7 +11,8 @@
 namespace procpool::inline v0::detail::client {
 
 PROCPOOL_DECL BiasedMutex::BiasedMutex() noexcept {
-    // prepare() pays only for a thread that locks very often, which a program of several threads has yet to show.
+    // A program of several threads needs more locks in a row: prepare() takes long there, and pays only for a thread
+    // that locks very often.
     if (os::is_single_threaded() && os::ProcessBarrier::prepare()) { needed_ = enough; }
 }
 

@@ -121,8 +121,8 @@ inline constexpr std::uint8_t standard_categories = 4;
     Codec<std::uint8_t>::encode(out, number);
     if (number != standard_categories) { return; }
     const std::string name = category.name();
-    // A worker's Writer takes constants for memory of its own, since they may have changed; the receiver finds out what
-    // is one.
+    // A worker's Writer takes constants for memory of its own, since they may have changed; the receiver finds out
+    // whether the address is that of a constant.
     if (out.visibility_of(&category) == Visibility::this_process && !os::in_loaded_module(&category) &&
         dynamic_cast<const AbsentCategory*>(&category) == nullptr) {
         throw CodecError("procpool: the error category '" + name + "' is known to this process only");

@@ -90,8 +90,8 @@ public:
     /// Whether there was no offer at head a moment ago.
     [[nodiscard]] bool was_empty() const noexcept { return !at(head()).has_value(); }
 
-    /// Effects: moves head to position + 1, unless it is there or beyond. Called by: a process that finds the offer at
-    /// `position` stale.
+    /// Effects: moves head from `position` to the next one; none if head is elsewhere. Called by: a process that finds
+    /// the offer at `position` stale.
     void advance_past(std::uint64_t position) noexcept {
         // acq_rel: a reader of the new head also sees the claim that justified it.
         head_->compare_exchange_strong(position, position + 1, std::memory_order_acq_rel, std::memory_order_relaxed);

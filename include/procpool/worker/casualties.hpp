@@ -19,7 +19,7 @@ class Casualties {
 public:
     Casualties(task::Board& board, const log::Announcer& announcer) noexcept : board_(board), announcer_(announcer) {}
 
-    /// Effects: offers each task that the dead worker ran again, if it has retries left, and makes it lost otherwise.
+    /// Effects: offers each task that the dead worker ran again, if it may run again, and makes it lost otherwise.
     /// Returns: whether there was one.
     bool settle(std::uint32_t seat, const os::EndedChild& ended) noexcept;
 

@@ -19,9 +19,7 @@ PROCPOOL_DECL void Loop::run() {
             if (searching_) { stop_searching(); }
             run_task(*claim);
         } else if (must_leave()) {
-            if (was_idle()) {
-                return;
-            }  // tasks published before the end are visible now, if they were not a moment ago
+            if (was_idle()) { return; }  // tasks published before the end show now, if not a moment ago
         } else {
             search_or_sleep();
         }

@@ -136,7 +136,7 @@ private:
     /// that belongs to it looks again: notify() has two, and wake_one() and replace_by_spare() have one before.
     void notify_again() noexcept;
 
-    /// Effects: settles the task that the dead worker ran, frees its seat's holdings, and makes its replacement due.
+    /// Effects: settles the task that the dead worker ran, vacates its seat, and makes its replacement due.
     void settle(Worker& worker, const os::EndedChild& ended) noexcept;
 
     /// Effects: swaps the two if a retiring worker has given its index to the spare one: the spare is due again, not
