@@ -536,9 +536,7 @@ struct WildWriter {
     may_fail("the wild task", [&] { return wild.get(), true; });
     for (auto& future : before) {
         end_in_time(future);
-        may_fail("", [&] {
-            return static_cast<void>(future.get()), true;
-        });  // results that existed at the time may be wrong
+        may_fail("", [&] { return static_cast<void>(future.get()), true; });  // results of that time may be wrong
     }
     std::vector<int> in(200);
     std::iota(in.begin(), in.end(), 0);
