@@ -71,7 +71,8 @@ inline std::string size_text(std::size_t bytes) {
     return std::to_string(bytes) + units.at(unit);
 }
 
-/// The body of main(): `round` is called with the Arguments. Returns: what main() returns; 1 when an answer was wrong.
+/// The body of main(): `round` is called with the Arguments. Returns: the exit status for main(); 1 when an answer was
+/// wrong.
 template <class Round>
 int program(int argc, char** argv, Round round) {
     Arguments arguments;

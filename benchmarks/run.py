@@ -46,7 +46,7 @@ BASELINES = ("ping_pong", "serial", "call_by_value", "fork_wait", "semaphore", "
 ROUNDS = 11
 ROUNDS_OF_SLOW = 3       # of a competitor that takes longer than this many seconds a round
 SLOW = {"quick": 1.0, "full": 3.0}
-QUICK_SECONDS = 7        # a workload; after them procpool and its baselines have their one round, and nobody else
+QUICK_SECONDS = 7        # a workload; after them procpool and its baselines have their one round, and no other competitor
 
 
 def order(name):

@@ -18,8 +18,8 @@
 
 namespace benchmarks::chunking {
 
-/// Of two instructions and about a third of a nanosecond each. Aligned, since both take half as long again where they
-/// cross a line of the decoder.
+/// Spins; each iteration is two instructions and about a third of a nanosecond. Aligned, since both take half as long
+/// again where they cross a line of the decoder.
 inline void spin(std::uint32_t iterations) {
     asm volatile(".p2align 6\n1:\tdec %0\n\tjnz 1b" : "+r"(iterations) : : "cc");
 }

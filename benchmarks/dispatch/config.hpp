@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// dispatch: what it costs to hand over a task that does next to nothing, and to get its result.
+/// dispatch: the cost of submitting a task that does next to nothing, and of getting its result.
 
 #include "../common.hpp"
 #include "../executors/executor.hpp"

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// map: many items with a function of one instruction, where moving the data is all there is to do; and strings.
+/// map: many items with a function of one instruction, where moving the data is the only work; and strings.
 
 #include "../common.hpp"
 #include "../executors/executor.hpp"

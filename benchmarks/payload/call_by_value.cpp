@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
     return program(argc, argv, [](const Arguments& arguments) {
         const auto call = [](auto f, const auto& argument) {
             std::decay_t<decltype(argument)> copy = argument;
-            asm volatile("" : : "g"(&copy) : "memory");  // somebody else might look at it
+            asm volatile("" : : "g"(&copy) : "memory");  // as if other code might read it
             return f(std::move(copy));
         };
         payload::measure(arguments, call);

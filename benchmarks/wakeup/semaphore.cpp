@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// wakeup: two processes that post each other a semaphore: the least that it can cost when both sleep.
+/// wakeup: two processes that wake each other by a semaphore: the lower bound when both sleep.
 
 #include "config.hpp"
 

@@ -74,8 +74,8 @@ private:
             constexpr int deadly[] = {SIGKILL, SIGKILL, SIGKILL, SIGTERM, SIGSEGV};
             const int signal = starting ? SIGKILL : deadly[random_() % std::size(deadly)];
             // One that has not run an instruction yet, and so not asked to die with its supervisor, is not stopped: if
-            // the supervisor is killed before it has stopped, the kernel finds nobody to wake in the orphaned group,
-            // and it stays.
+            // the supervisor is killed before it has stopped, the kernel finds no process to wake in the orphaned
+            // group, and the worker stays.
             if (!starting && random_() % 8 == 0) {
                 if (!signal_child_of(supervisor_, victim, SIGSTOP)) { continue; }
                 std::this_thread::sleep_for(std::chrono::microseconds{random_() % (4 * pause_)});
@@ -137,7 +137,7 @@ public:
             if (thread.joinable()) { thread.join(); }
         }
     }
-    /// What went wrong, and what ended the work where the pool ended first.
+    /// The failures, and the reason of the end where the pool ended first.
     [[nodiscard]] std::string wrong() const {
         const std::lock_guard guard{mutex_};
         return wrong_;

@@ -17,7 +17,7 @@
 
 namespace procpool_test {
 
-/// How long a chaos test shall last.
+/// How long a chaos test lasts.
 [[nodiscard]] inline std::chrono::seconds chaos_time() {
     const char* const text = std::getenv("PROCPOOL_CHAOS_SECONDS");
     return std::chrono::seconds{text != nullptr ? std::atol(text) : 5};
@@ -58,7 +58,7 @@ private:
     [[nodiscard]] unsigned retries() { return below(2) == 0 ? 0 : below(2) == 0 ? 1 : many; }
     [[nodiscard]] int priority() { return below(4) == 0 ? static_cast<int>(below(8)) - 4 : 0; }
 
-    /// What may become of a task beside its value.
+    /// The ways that a task may end in beside its value.
     struct May {
         bool time_out = false;
         bool be_cancelled = false;

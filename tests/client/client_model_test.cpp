@@ -15,14 +15,14 @@
 
 // How results leave their slots, as a model whose every interleaving is looked at: one slot, three tasks after each
 // other in it. A holder of a ticket takes or drops its task while submitters sweep the slot for the next ones. Each
-// step is one access of Client::take(), drop(), sweep(), clear() or publish(). What is checked: a holder gets its own
-// task's result, always can get it, and nothing is kept that nobody will ask for.
+// step is one access of Client::take(), drop(), sweep(), clear() or publish(). The model checks that a holder gets its
+// own task's result, can always get it, and that no result is kept that will not be collected.
 
 namespace {
 
 enum class Flaw {
     none,
-    any_task,  // whoever finds the slot finished takes it, whichever task it has by now
+    any_task,  // a holder that finds the slot finished takes it, whichever task it has by now
     flag       // a drop marks the slot, not the task
 };
 
@@ -54,7 +54,7 @@ enum HolderStep : Byte {
 struct Holder {
     Byte step;
     SlotWord saw;
-    Byte again;  // what follows unlock
+    Byte again;  // the step after unlock
 };
 enum SubmitterStep : Byte {
     want_slot,
@@ -79,7 +79,7 @@ struct State {
     Byte serial;
     Byte dropped;
     Byte returned;
-    Byte mutex;  // who has it: holder 1 to 3, submitter 4 or 5
+    Byte mutex;  // its owner: holder 1 to 3, submitter 4 or 5
     Byte next;
     std::array<Byte, tasks + 1> kept;
     std::array<Holder, tasks + 1> holders;  // by task, from 1
@@ -269,7 +269,7 @@ private:
         return s.submitters[0].step == submitted && s.submitters[1].step == submitted;
     }
 
-    /// From every state, everybody can still come to the end.
+    /// From every state, every process can still come to the end.
     void check_that_all_can_end() {
         std::vector<bool> can(states_.size(), false);
         std::vector<std::size_t> todo;

@@ -90,7 +90,7 @@ TEST_CASE("extents change their owner to a parcel which frees them once") {
         parcel.adopt(extents, one.first, one.count, 1);
         store.add(1, std::move(parcel));
     }
-    CHECK(extents.was_owned() == 0);  // nobody asked for it
+    CHECK(extents.was_owned() == 0);  // its result was not collected
 }
 
 TEST_CASE("parcels are found by their number - once") {

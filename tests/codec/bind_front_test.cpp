@@ -29,7 +29,7 @@ struct Account {
 
 int repeat_length(const std::string& text, int n) { return static_cast<int>(text.size()) * n; }
 
-/// What a worker makes of the call.
+/// The result of the call in a worker.
 template <class F, class... Args>
 auto called(const F& f, const Args&... args) {
     Bytes call;

@@ -100,7 +100,7 @@ struct HoldsConstReference {
 struct HoldsRvalueReference {
     int&& reference;
 };
-struct DefaultedReference {  // which its initialisers do not tell of
+struct DefaultedReference {  // which its initialisers do not reveal
     static inline int somewhere = 0;
     int number;
     int& reference = somewhere;
@@ -116,7 +116,7 @@ struct ConstMember {
     const int a;
     int b;
 };
-class Hidden {  // what an aggregate cannot be looked into for
+class Hidden {  // hides its members, unlike an aggregate
 public:
     explicit Hidden(int* pointer) : pointer_(pointer) {}
     [[nodiscard]] int* get() const { return pointer_; }

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Every decoder there is, by a number, for those who feed them with bytes that nobody encoded; and random values of
-/// their types.
+/// Every decoder, by a number, for tests that feed them with bytes that no encoder wrote; and random values of their
+/// types.
 
 #include <procpool/codec/exception.hpp>
 #include <procpool/codec/standard.hpp>
@@ -312,7 +312,7 @@ struct AnyValue<ThrownInTask> {
 
 // ---- decoding
 
-/// What a value is used for after it was decoded: something is called in each exception and error code.
+/// Uses a value after it was decoded: calls a function of each exception and error code.
 template <class T>
 void use(const T& value) {
     if constexpr (std::is_same_v<T, std::error_code> || std::is_same_v<T, std::error_condition>) {
@@ -327,8 +327,8 @@ void use(const T& value) {
     }
 }
 
-/// Effects: decodes the bytes as the type with that number, and uses it. No address in them is right. Throws: what
-/// decoding does, but for CodecError.
+/// Effects: decodes the bytes as the type with that number, and uses it. No address in them is right. Throws: any
+/// exception of decoding but CodecError.
 template <std::size_t At = 0>
 void decode_as_type(std::size_t number, std::span<const std::byte> bytes) {
     if constexpr (At == decoded_types) {

@@ -45,7 +45,7 @@ struct NotACategory {
 NotACategory not_a_category;
 std::uintptr_t words[4];
 
-/// What encode_category() writes for a category of the program at `address`.
+/// The bytes that encode_category() writes for a category of the program at `address`.
 std::vector<std::byte> bytes_of(std::uintptr_t address, const std::string& name) {
     Bytes bytes;
     Codec<std::uint8_t>::encode(bytes.writer, 4);

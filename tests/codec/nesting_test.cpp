@@ -255,8 +255,8 @@ void check_depth() {
     take_apart(value);
 }
 
-/// What decodes at all can be destroyed in the same place. (Not where the frames of a user's Codec are much smaller
-/// than those of the destructors, as DeepByHand's are with sanitizers.)
+/// A value that decodes at all can be destroyed in the same place. (Not where the frames of a user's Codec are much
+/// smaller than those of the destructors, as DeepByHand's are with sanitizers.)
 template <class T>
 void check_destructor() {
     bool refused = false;

@@ -11,7 +11,7 @@
 
 namespace procpool_test {
 
-/// Throws: what f() throws.
+/// Throws: any exception of f().
 template <class F>
 void on_stack_of(std::size_t bytes, F f) {
     struct Job {

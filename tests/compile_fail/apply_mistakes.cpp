@@ -1,6 +1,6 @@
 // expect-errors
 // SPDX-License-Identifier: BSL-1.0
-// What a user's hand writes first. Each mistake gives one error, which says what it is and what to write.
+// Mistakes that a user makes first. Each gives one error, which says what it is and what to write.
 #include <procpool/procpool.hpp>
 
 #include <string>

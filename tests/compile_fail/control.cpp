@@ -1,6 +1,6 @@
 // expect-success
 // SPDX-License-Identifier: BSL-1.0
-// What the other cases get wrong, done right.
+// The calls of the other cases, done right.
 #include <procpool/codec/call.hpp>
 
 #include <memory>

@@ -1,6 +1,6 @@
 // expect-success
 // SPDX-License-Identifier: BSL-1.0
-// What the other cases with map, imap, starmap and map_reduce get wrong, done right.
+// The calls of the other cases with map, imap, starmap and map_reduce, done right.
 #include <procpool/procpool.hpp>
 
 #include <string>

@@ -1,6 +1,6 @@
 // expect-errors
 // SPDX-License-Identifier: BSL-1.0
-// What does not travel, as argument, result or function. Each gives one error, which says what to write.
+// Types that do not travel, as argument, result or function. Each gives one error, which says what to write.
 #include <procpool/procpool.hpp>
 
 #include <any>

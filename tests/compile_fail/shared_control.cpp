@@ -1,6 +1,6 @@
 // expect-success
 // SPDX-License-Identifier: BSL-1.0
-// What the other cases with Shared and SharedArray get wrong, done right.
+// The uses of Shared and SharedArray in the other cases, done right.
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>
 

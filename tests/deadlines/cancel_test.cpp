@@ -469,7 +469,7 @@ TEST_CASE("TMO-16 an error in a map stops what has not started and nothing of it
                              input),
                     std::invalid_argument);
     const auto after = runs.value();
-    CHECK(after < 50'000);  // who throws may be kept from running before it has told the other worker
+    CHECK(after < 50'000);  // the worker that throws may be kept from running before the other one learns of it
     require_whole(pool, muster);
     CHECK(runs.value() == after);
 }

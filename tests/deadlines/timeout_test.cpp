@@ -320,7 +320,8 @@ TEST_CASE("a pool with running deadlines uses no processor time") {
         return kilobytes_in("/proc/" + std::to_string(supervisor) + "/status", "voluntary_ctxt_switches");
     };
     wait_until([&] { return waits.running(); }, "the task to start");
-    // The end of the pool's start may fall into the first of them; who looks again and again has no quiet half second.
+    // The end of the pool's start may fall into the first of them; a loop that looks again and again has no quiet half
+    // second.
     bool was_quiet = false;
     for (int i = 0; i < 10 && !was_quiet; ++i) {
         const long before = switches();

@@ -149,7 +149,7 @@ TEST_CASE("many threads submit to processes and collect") {
 TEST_CASE("one who waits for a task of a process is woken by it not by its own clock") {
     const ForkBench bench{4, 1};
     const detail::TaskCode wait_a_bit = [](detail::TaskFrame& frame) {
-        ::usleep(10'000);  // longer than anybody spins
+        ::usleep(10'000);  // longer than any thread spins
         answer_code(frame);
     };
     // Its own clock would wake it after 100 ms each. On a busy machine some take longer than that anyway.

@@ -41,13 +41,13 @@ inline void answer_code(procpool::detail::TaskFrame& frame) {
     const std::uint64_t value = answer(number_in(frame.arguments));
     frame.result.write(&value, sizeof value);
 }
-/// Answers with as many bytes as it was told.
+/// Answers with the requested number of bytes.
 inline void blob_code(procpool::detail::TaskFrame& frame) {
     const std::uint64_t size = number_in(frame.arguments);
     std::memset(frame.result.claim(size), static_cast<int>(size & 0xff), size);
 }
 
-/// What a test may do with a task.
+/// A task as a test uses it.
 class Task {
 public:
     Task(cli::Client& client, cli::Ticket ticket) noexcept : client_(&client), ticket_(ticket) {}

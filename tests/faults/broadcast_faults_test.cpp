@@ -36,7 +36,7 @@ TEST_CASE("a worker is killed at every point of a broadcast", "[slow]") {
                     CHECK(right);
                 } catch (const WorkerDied&) { died = true; }
                 if (closes) {
-                    pool.close();  // what the dead worker has left in its mail must not keep the pool
+                    pool.close();  // tasks left in the dead worker's mail must not keep the pool open
                     CHECK(pool.join_for(recovery));
                     saboteur.disarm();
                     CHECK((died == casualty || saboteur.victim() == 0));

@@ -66,7 +66,7 @@ public:
         judge_all(more, 0, 0);
     }
 
-    /// Nobody but the workers that are left can do these, and nobody waits for them in a way that would wake a worker.
+    /// Only the remaining workers can run these, and no thread waits for them in a way that would wake a worker.
     void complete_one_by_one(Pool& pool) {
         for (int i = 0; i < 5; ++i) {
             const Jobs single = small_jobs(pool, 1);
@@ -272,7 +272,7 @@ TEST_CASE("a worker is killed at every point of small tasks that may run again",
     attack_running(small_rows(true), kills, options_of(), retried, retried);
 }
 
-// ---- no replacement: what a dead worker leaves must not depend on one
+// ---- no replacement: the remains of a dead worker must not depend on one
 
 TEST_CASE("a worker is killed at every point of small tasks while it cannot be replaced", "[slow]") {
     Refuser refuser;

@@ -16,7 +16,7 @@
 
 namespace procpool_test {
 
-/// What became of a job: empty text when its result is right.
+/// The outcome of a job: empty text when its result is right.
 struct JobEnd {
     std::string text;
     pid_t died = 0;  // the process a WorkerDied named

@@ -44,7 +44,7 @@ template struct ClientOf<&detail::PoolBase::client_>;
     return board_of(pool).results.extents().was_owned() + board_of(pool).arguments.extents().was_owned();
 }
 
-/// Uses its processor and calls nobody.
+/// Uses its processor and makes no call.
 [[noreturn]] inline void spin_for_ever() {
     for (std::atomic<int> round{0};; round.store(1, std::memory_order_relaxed)) {}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// A task may write anywhere that its worker can: what is there is overwritten here, by the parent where it does not
-// matter who did it.
+// A task may write anywhere that its worker can. These tests overwrite such memory, from the parent where the writer
+// does not matter.
 #include "faults/whole.hpp"
 
 #include <array>
@@ -22,7 +22,7 @@ using namespace procpool_test;
 
 namespace {
 
-/// Then what hangs has become an error.
+/// The time after which a hang has become an error.
 constexpr std::chrono::nanoseconds soon = 5 * recovery;
 
 using detail::task::Phase;
@@ -215,7 +215,7 @@ TEST_CASE("a task is lost that no worker runs though its word says so") {
             CHECK(get_soon(hurt, soon) == 2);
             wait_until([&] { return board.sleeping.contains(seat); }, "a sleeper");
             hurt = blocked.pool.apply_async(same, 3);
-            hurt.wait();  // decided, so nobody runs it
+            hurt.wait();  // decided, so no worker runs it
         }
         std::atomic<std::uint64_t>& word =
             board.all_slots()[slot_with(blocked.pool, runner == Runner::sleeping ? Phase::done : Phase::pending)].word;
@@ -272,7 +272,7 @@ TEST_CASE("a task that the queue has lost is offered again") {
     Blocked blocked{1};
     auto hidden = blocked.pool.apply_async(same, 5);
     detail::task::Ring& ring = board_of(blocked.pool).queue.ring(detail::task::Queue::usual);
-    for (std::uint32_t i = 0; i < 128; ++i) { ring.push({63, 0}); }  // over its entry; of nobody
+    for (std::uint32_t i = 0; i < 128; ++i) { ring.push({63, 0}); }  // over its entry; of no task
     board_of(blocked.pool).from_workers.queue.heads[detail::task::Queue::usual].position.store(ring.tail());
     blocked.open();
     CHECK(get_soon(hidden, soon) == 5);
@@ -306,7 +306,7 @@ TEST_CASE("mail that is overwritten is delivered") {
     require_works(blocked.pool);
 }
 
-// ---- who sleeps
+// ---- the sets of sleepers
 
 TEST_CASE("workers whose sleep is overwritten wake for tasks and for the end") {
     for (const std::uint32_t value : {0U, 2U, 7U, 0xffffffffU}) {
@@ -372,7 +372,7 @@ TEST_CASE("a spare worker that nobody can find is found") {
     require_works(pool);
 }
 
-// ---- what is told
+// ---- reports
 
 TEST_CASE("a chunk's report that cannot be is no report") {
     for (const bool crashes : {true, false}) {
@@ -435,7 +435,7 @@ TEST_CASE("what is told of a task is no longer than it can be") {
     Blocked blocked{1};
     auto hurt = blocked.pool.apply_async(same, 1);
     detail::task::Slot& slot = board_of(blocked.pool).all_slots()[slot_with(blocked.pool, Phase::pending)];
-    slot.traits.store(detail::task::Slot::labelled);  // nobody has given it a label
+    slot.traits.store(detail::task::Slot::labelled);  // the task has no label
     slot.loss.store(static_cast<Ending>(200));
     slot.word.store(0);
     board_of(blocked.pool).from_workers.reason_text.fill('x');
@@ -466,7 +466,7 @@ TEST_CASE("the processes of workers are told by who forked them") {
 
 // ---- anything
 
-/// What workers write of a board.
+/// The parts of a board that workers write.
 [[nodiscard]] std::vector<std::pair<std::uintptr_t, std::size_t>> open_places(detail::task::Board& board) {
     std::vector<std::pair<std::uintptr_t, std::size_t>> places;
     const auto add = [&](const auto* first, std::size_t bytes) {
@@ -511,7 +511,8 @@ struct WildWriter {
     }
 };
 
-/// One pool in which a task writes wildly, and what else it has to do. Returns: what went wrong that must not.
+/// One pool in which a task writes wildly, and its other work. Returns: a description of any failure that must not
+/// happen.
 [[nodiscard]] std::string run_wildly(std::uint64_t seed, int writes) {
     std::string wrong;
     const auto may_fail = [&](const char* what, const auto& call) {
@@ -535,7 +536,7 @@ struct WildWriter {
     may_fail("the wild task", [&] { return wild.get(), true; });
     for (auto& future : before) {
         end_in_time(future);
-        may_fail("", [&] { return static_cast<void>(future.get()), true; });  // what was there at the time may be wrong
+        may_fail("", [&] { return static_cast<void>(future.get()), true; });  // results of that time may be wrong
     }
     std::vector<int> in(200);
     std::iota(in.begin(), in.end(), 0);

@@ -191,7 +191,7 @@ void continuations() {
     CHECK_THROWS_AS(get_soon(pool.apply_async(same, 1).then([](int) -> int { throw std::domain_error("no"); })),
                     std::domain_error);
 
-    // What may only be moved; the argument by value, by reference, or not at all.
+    // Types that can only be moved; the argument by value, by reference, or not at all.
     auto owner = std::make_unique<int>(5);
     auto moved = pool.apply_async([] { return std::make_unique<int>(6); })
                      .then([owner = std::move(owner)](std::unique_ptr<int> n) {
@@ -377,7 +377,7 @@ TEST_CASE("the callback thread ends when it has nothing to do and comes back", "
     int called = 0;
     future.on_done([&] { ++called; });
     std::this_thread::sleep_for(150ms);
-    CHECK(threads() == without + 1);  // somebody may decide it any time
+    CHECK(threads() == without + 1);  // it may be decided at any time
     promise.set_value(1);
     CHECK(get_soon(future) == 1);
     CHECK(called == 1);

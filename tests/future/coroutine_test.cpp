@@ -144,7 +144,7 @@ void loop_with_a_descriptor() {
     CHECK(errors == count / 10);
     CHECK_FALSE(is_readable(queue.native_handle(), 0));
 
-    // What a function adds is for the next call; one that throws does not cost those after it.
+    // Callbacks that a function adds run in the next call; one that throws does not cost those after it.
     std::vector<int> order;
     queue.post([&] {
         order.push_back(1);

@@ -63,7 +63,7 @@ Fragile return_fragile(Fragile value) {
     return value;
 }
 
-/// What became of a task that was submitted in a callback.
+/// The outcome of a task that was submitted in a callback.
 std::string ending(Future<Fragile>& future) {
     try {
         static_cast<void>(future.get());

@@ -56,7 +56,7 @@ void all_and_any() {
     wait_all(futures);
     CHECK(wait_all_for(futures, 0ms));
     CHECK(futures[0].get() == 0);
-    wait_all(futures);  // whose result is taken has ended
+    wait_all(futures);  // a task whose result is taken has ended
     CHECK_THROWS_AS(wait_any(futures), std::future_error);
     CHECK_THROWS_AS(as_completed(futures), std::future_error);
 }
@@ -224,7 +224,7 @@ void asked_again_after_the_time() {
     CHECK_THROWS_AS(go_through(), WaitTimedOut);  // by ++
     CHECK(found == std::vector<std::size_t>{0});
     AsCompleted::Iterator next{completed};
-    CHECK_THROWS_AS(++next, WaitTimedOut);  // what was not found is not passed over
+    CHECK_THROWS_AS(++next, WaitTimedOut);  // a result that was not found is not skipped
     second.set();
     futures[1].wait();
     go_through();

@@ -95,7 +95,7 @@ TEST_CASE("a writer that is stopped or dies in the middle of a record holds nobo
     drain();
     CHECK(numbers == std::vector<std::uint64_t>{3});  // late, but not lost
     CHECK(drained(*journal).empty());
-    // One that dies: what it had begun is lost, and its cell is free again.
+    // A writer that dies: the record it had begun is lost, and its cell is free again.
     const std::uint64_t dropped = journal->dropped();
     journal->write(77, [&](JournalEntry&) {
         gone = true;

@@ -30,7 +30,7 @@ TEST_CASE("statistics are printable") {
           "recycled");
 }
 
-/// Looks at a pool from several threads until it is told to stop.
+/// Reads a pool's statistics from several threads until stopped.
 template <class P>
 class Observers {
 public:

@@ -150,7 +150,7 @@ void calls_within_calls() {
                                      answers += pool.map(square, first_numbers(3)).back();
                                  }};
         const auto f = snapshot([told](int i) {
-            if (has_workers<P> && i == 100) { told.wait_for(1); }  // so that it is told in the middle too
+            if (has_workers<P> && i == 100) { told.wait_for(1); }  // so that progress is reported in the middle too
             return i;
         });
         CHECK(pool.map(options, f, first_numbers(150)) == first_numbers(150));
@@ -426,7 +426,7 @@ TEST_CASE("fail_fast: a worker that dies after the call has stopped is the error
             label = std::string{timeout.what()}.find("item 0") != std::string::npos ? "item 0" : timeout.what();
         } catch (const std::out_of_range&) { label = "item 1"; }
         CHECK(label == "item 0");
-        CHECK(begun.value() == 1);  // what has stopped retries nothing
+        CHECK(begun.value() == 1);  // a stopped call retries nothing
     }
 }
 

@@ -218,7 +218,7 @@ void single_pass_input() {
     P pool{2};
     std::istringstream stream{"1 2 3 4 5"};
     CHECK(collect(pool.imap(square, std::views::istream<int>(stream))) == std::vector<int>{1, 4, 9, 16, 25});
-    // What a blocking input has given is submitted before the next is asked for.
+    // Items of a blocking input are submitted before the next is requested.
     std::size_t read = 0;
     auto range = pool.imap(MapOptions{.window = 1}, square, Endless{read});
     CHECK(read == 1);
@@ -374,7 +374,7 @@ void dropped() {
     may_end.set();
     pool.close();
     pool.join();
-    CHECK(started.value() <= 4);  // what ran then, and what those workers took before it was withdrawn
+    CHECK(started.value() <= 4);  // chunks that ran then, and those that the workers took before they were withdrawn
 }
 ON_ENGINES_WITH_WORKERS("TMO-16 dropping the range stops what has not started", dropped)
 
@@ -485,7 +485,7 @@ void chunks_that_take_long() {
     const std::uint64_t before = pool.stats().submitted;
     slow.set();
     std::size_t at = cheap;
-    // What was sent before has ended, and chunks of slow ones after each of them.
+    // After the loop, the chunks sent before have ended, and chunks of slow items after each of them.
     for (int chunks = 0; chunks < few; ++chunks) {
         const std::uint64_t seen = pool.stats().submitted;
         while (pool.stats().submitted == seen) { CHECK(**range.next() == static_cast<int>(at++)); }
@@ -599,7 +599,7 @@ void range_of_a_joined_pool() {
         CHECK(**result == next * next);
         ++next;
     }
-    CHECK(next >= 3);  // what had been read
+    CHECK(next >= 3);  // items that had been read
     CHECK(next < 10);
     REQUIRE(result.has_value());
     CHECK_THROWS_AS(result->value(), PoolClosed);

@@ -111,7 +111,7 @@ struct Books {
         one.argument_bytes = one.arguments.size();
         return one;
     }
-    /// The chunk that is to be submitted again, as if it were in flight.
+    /// The chunk that must be submitted again, as if it were in flight.
     [[nodiscard]] InFlightChunk resubmitted() {
         REQUIRE(ledger.has_resubmissions());
         const InFlightChunk& next = ledger.next_resubmission();

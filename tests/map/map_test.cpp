@@ -389,7 +389,7 @@ void lowest_error() {
             } catch (const std::out_of_range& error) { return error.what(); }
             return "nothing";
         };
-        // One that fails is told as it is.
+        // A failure is reported as it is.
         CHECK(text_of([&] {
                   pool.map(
                       options, [](int i) { return i == 50 ? throw std::out_of_range(std::to_string(i)) : i; },

@@ -54,7 +54,7 @@ void told() {
         CHECK(std::ranges::is_sorted(seen, {}, &Progress::done));
         CHECK(seen.back().done == 60);
         for (const Progress& now : seen) { CHECK(now.total == 60); }
-        // Short calls are told at their end alone, unless the machine makes them long.
+        // Short calls report at their end alone, unless the machine makes them long.
         const auto check_times = [&] {
             REQUIRE_FALSE(seen.empty());
             for (std::size_t i = 0; i < seen.size(); ++i) { CHECK(seen[i].last == (i + 1 == seen.size())); }
@@ -104,7 +104,7 @@ TEST_CASE("progress is by item also within one chunk") {
     const Counter told{page};
     Pool pool{1};
     std::vector<std::size_t> seen;
-    // Items 10 and 20 end when as many items before them have been told of.
+    // Items 10 and 20 end when as many items before them have been reported.
     pool.for_each(MapOptions{.chunk_size = 100,
                              .progress =
                                  [&](const Progress& now) {
@@ -152,7 +152,7 @@ void listener_throws_last() {
 }
 ON_EVERY_ENGINE("what a listener throws at the end of a call does not hide the error of an item", listener_throws_last)
 
-/// What a program writes to a terminal.
+/// The output of a program to a terminal.
 class Terminal {
 public:
     Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {

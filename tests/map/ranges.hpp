@@ -22,7 +22,7 @@ inline std::vector<int> first_numbers(std::size_t n) {
     return numbers;
 }
 
-/// 0 … n-1, each once, in one pass; throws when it is to give the one at `bad`.
+/// 0 … n-1, each once, in one pass; throws when the one at `bad` is read.
 class Generator {
 public:
     explicit Generator(int n, int bad = -1) : n_(n), bad_(bad) {}

@@ -30,7 +30,7 @@ std::vector<double> doubles(std::size_t n) {
 
 double scaled(double x) { return x * 1.1; }
 
-/// What api.md says, in one thread.
+/// The definition in api.md, in one thread.
 template <class F, class G, class T, class Range>
 T reduce_here(F f, G g, T init, const Range& range) {
     std::size_t in_block = 0;
@@ -157,7 +157,7 @@ void slow_items_in_order() {
         }
         CHECK(pool.map_reduce(text, folded_slowly, std::string{"> "}, first_numbers(n)) == expected);
     }
-    // What is mapped to need not be what it is folded to, nor be stored in a vector as itself.
+    // The mapped type need not be the folded type, nor be stored in a vector as itself.
     CHECK(pool.map_reduce(
               MapOptions{.chunk_size = 3}, [](int i) { return i % 2 == 0; },
               [](int a, bool b) { return a * 2 % 1001 + (b ? 1 : 0); }, 0, first_numbers(20)) ==

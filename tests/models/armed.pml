@@ -7,7 +7,7 @@
 // Left out  what look() does to a task that is late (see deadlines.pml), the resolution of a millisecond. Time passes when it likes.
 // Two tasks with timeouts of 2 and 1, from one submitter. A worker may die and give its task back, by which time it may run is new: the
 // supervisor does that itself, and looks afterwards.
-// Claims    Whenever the supervisor sleeps and nobody is about to ring, it will wake no later than any running task expires, and no later
+// Claims    Whenever the supervisor sleeps and no submitter is about to ring, it will wake no later than any running task expires, and no later
 //           than one that starts now would. A submitter that was held up between publishing and reading the clock makes the supervisor
 //           late by that much.
 

@@ -8,12 +8,12 @@
 //           mutex is the parent's, whose threads die at once; one that ends and leaves its address to another is the same thread here.
 // Every store of a thread waits in a buffer of its own, first in, first out; the thread sees it at once, the others once it has left the
 // buffer, which may be any time. A locked instruction waits until the buffer is empty.
-// Claims    One thread is inside at a time, and sees what those before it have stored. It gives back what it has locked. Nobody waits for ever.
+// Claims    One thread is inside at a time, and sees what those before it have stored. It gives back what it has locked. No thread waits for ever.
 
 #define ROUNDS 5
 
 // addresses
-#define BIAS 0                        // 0: nobody's; else thread + 1
+#define BIAS 0                        // 0: no thread's; else thread + 1
 #define INSIDE(t) (1 + t)
 #define LOCKED_BY 3
 #define DATA 4

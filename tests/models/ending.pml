@@ -4,9 +4,9 @@
 // Mirrors   client/client_submit  publish(), stop(), check_crew(), and make_room() of another submitter, which gives pending tasks a new
 //           generation;  task/board lose(), lose_pending(), lose_all(), lose_all_pending(), take_from_ring(), claim_from(), finish()
 //           worker/supervisor     break_pool(), apply_life(), settle(), may_end(), settle_everything();  task/control advance()
-// Left out  the ring; sleeping: whoever waits asks check_crew() as long as the task is not decided, as each does every 100 ms; results.
+// Left out  the ring; sleeping: a waiter calls check_crew() as long as the task is not decided, as each does every 100 ms; results.
 // One task and one worker, which dies when the supervisor kills it, or with the supervisor. The supervisor dies at any step, or not.
-// Claims    The task is decided, once. Nobody waits for ever.
+// Claims    The task is decided, once. No process waits for ever.
 
 #define OPEN 0
 #define CLOSING 1
@@ -23,7 +23,7 @@ byte life;
 byte phase, generation;              // the word
 byte last_generation, decided;
 bool published, locked, ended, gone;  // gone: there is no supervisor
-bool dies, dead;                     // the supervisor shall; the worker is
+bool dies, dead;                     // the supervisor will die; the worker is dead
 bool sigkill;                        // of the worker
 
 inline lock() { atomic { !locked -> locked = true } }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// Memory of large results: taken and grown by workers that may be killed at any step, given back by whoever frees the slot.
+// Memory of large results: taken and grown by workers that may be killed at any step, given back by the process that frees the slot.
 //
 // Mirrors   task/extents acquire(), take(), put_back(), release(), release_all_of();  task/store grow(), seal(),
 //           release_after_death(), release();  worker/casualties settle_task();  client/client_collect clear()
@@ -7,7 +7,7 @@
 //           result); the slot's word (its phases are here, each step of it is in slot_word.pml).
 // Two workers, a slot each, three extents. The result grows from nothing to a run of one, then of two, and is sealed after each. Each
 // worker dies once or not at all. Task 1 may run again, task 2 is lost then, and the parent reads what it has left, as map() does.
-// Claims    Nobody frees or writes what another owns. A run that a slot names is the slot's. When all slots are free, so are all extents.
+// Claims    No process frees or writes memory of another. A run that a slot names is the slot's. When all slots are free, so are all extents.
 
 #define EXTENTS 3
 

@@ -7,7 +7,7 @@
 // Two writers of two records each, in a ring of two cells, so that they meet what was there before. One of them dies at any step, or not. The text of a record is two bytes, written and copied one after the other.
 // Claims    The reader gets whole records only, each once, unless it was lost; what its writer has finished is lost only if another took the
 //           place of one that waited, and is counted then, unless that other writer died before it had counted. Records come in the order in
-//           which they were begun, but for those that were still being written. When nobody writes, the reader comes to an end.
+//           which they were begun, but for those that were still being written. When no process writes, the reader comes to an end.
 
 #define CELLS 2
 #define WRITERS 2

@@ -6,7 +6,7 @@
 //           client/client_submit publish();  worker/supervisor settle()
 // Left out  the level of priority 0, which is always looked at; the rings (see ring.pml); parkers but for a bit (see parker.pml).
 // Two levels, a task in each, two workers; both levels are marked at the start, as settle() leaves them. A task runs until both have been
-// claimed, as tasks do that wait for each other: so one that nobody looks for is a deadlock. One worker may be killed at any step, and is
+// claimed, as tasks do that wait for each other: so one that no worker looks for is a deadlock. One worker may be killed at any step, and is
 // not replaced; then tasks wait for nothing.
 // Claims    Every task is claimed.
 
@@ -57,7 +57,7 @@ inline claim_from(level) {
             if
             :: ring[level] > 0 ->
                 in_use = in_use | (1 << level);
-#ifndef BREAK_1  // nobody looks in the place of those who were misled meanwhile
+#ifndef BREAK_1  // no worker looks in the place of those that were misled meanwhile
                 wake_for_new_task()
 #endif
             :: ring[level] == 0

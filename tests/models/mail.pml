@@ -6,7 +6,7 @@
 //           worker/loop            run(), next(), was_idle(), must_leave(), search_or_sleep()
 //           worker/supervisor      settle(), spawn(), spawn_what_is_due(), has_mail(), may_end();  worker/casualties settle_task()
 //           map/broadcast    one task at a time for an index;  client/client_submit publish() and close_if_unheld()
-// Left out  the rings; how a parker works (see parker.pml): here it is a flag that whoever parks takes down; other indexes, to which the same
+// Left out  the rings; how a parker works (see parker.pml): here it is a flag that the parking thread takes down; other indexes, to which the same
 //           happens; refork (see refork.pml); terminate() and kill(). Tasks of broadcast() have no retries.
 // Two tasks, one after the other, the first of which is withdrawn at any time, or not; the pool is closed at any time. Workers die at any step,
 // three times in all, or leave after a task to be recycled, once; a new one sits on the other seat.
@@ -129,7 +129,7 @@ proctype Supervisor() {
     :: !due && !alive[next] && closing ->
         if
         :: mail == 0 -> break
-        :: mail != 0 -> assert(due)    // who would take it out?
+        :: mail != 0 -> assert(due)    // no other process would take it out
         fi
     od;
     if
@@ -180,7 +180,7 @@ proctype Closer() {
     lock();
     closing = true;
     mutex = false;
-    notified[0] = true;                // wake_all() finds those that sleep: who is not among them looks at life first
+    notified[0] = true;                // wake_all() finds those that sleep: a worker that is not among them looks at life first
     notified[1] = true
 }
 

@@ -4,7 +4,7 @@
 // Mirrors   map/runner     finish_item(), note_progress(), write_report();  worker/loop finish_items()
 //           map/driver     take(), resubmit();  map/ledger run_again()
 //           task/store         grow(), seal(), payload(): from the slot's window to extents and to larger extents, with all that is there
-// Left out  the slot's word, which tells the parent that the worker is dead before it reads (see slot_word.pml); what an item does; who
+// Left out  the slot's word, which shows the parent that the worker is dead before it reads (see slot_word.pml); what an item does; who
 //           owns extents (see extents.pml); timeouts (see deadlines.pml); blocks of more than one item.
 // Three items, whose results outgrow the buffer twice. The worker dies up to twice, at any step; each time the rest is submitted again.
 // Claims    Each item's result is recorded once, whole, and in its place; none is lost.

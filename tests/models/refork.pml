@@ -5,7 +5,7 @@
 //           worker/loop         run(), must_make_room(), is_being_replaced(), must_leave(), search_or_sleep()
 //           worker/supervisor   run(), settle(), spawn_what_is_due(), needs_workers(), may_end(), settle_everything()
 //           task/control        goes_on();  task/board wake_all(), wake_for_new_task(), requeue()
-// Left out  how tasks are claimed and parkers work (see slot_word.pml, parker.pml): a parker is a flag that whoever parks takes down; spinning;
+// Left out  how tasks are claimed and parkers work (see slot_word.pml, parker.pml): a parker is a flag that the parking thread takes down; spinning;
 //           recycling; deadlines; the parent's death, with which all die. What wakes the supervisor: it looks whenever there is something.
 // Two workers, two tasks that may run again when their worker dies: the first submitted at any time, the second when refork() has returned. A
 // worker or a supervisor dies at any step, once; a supervisor takes its workers along. The pool is closed in the end.
@@ -37,7 +37,7 @@ bool reforked, submitted[2];
 #define STOPPING (life == 2)
 #define ANYBODY (alive[0] || alive[1])
 
-/// In one step, since who is killed between two of them is the matter of parker.pml.
+/// In one step, since a death between two of them is the matter of parker.pml.
 inline wake_one() {
     d_step {
         if
@@ -142,7 +142,7 @@ end_wait:
             if
             :: STOPPING || refork != NONE || (life == 1 && QUEUE_EMPTY) -> break
             :: life == 1 && refork == NONE && !QUEUE_EMPTY -> due[0] = true
-            :: life == 0 && refork == NONE -> assert(false)    // it has given up its workers, and nobody has asked for that
+            :: life == 0 && refork == NONE -> assert(false)    // it has given up its workers, and no call has asked for that
             fi
         od;
         if
@@ -198,7 +198,7 @@ proctype Parent() {
     submit(1)
 }
 
-/// join(): sees that the supervisor has ended when nobody is reforking; a pool whose supervisor was killed is broken.
+/// join(): sees that the supervisor has ended when no thread is reforking; a pool whose supervisor was killed is broken.
 proctype Joiner() {
     submitted[1];
     life = 1;

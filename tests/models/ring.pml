@@ -3,12 +3,12 @@
 //
 // Mirrors   task/ring  push(), at(), is_full(), head(), advance_past();  task/board claim_from(), take_from_ring()
 //           client/client_submit  submit() whose encoding runs without the mutex, acquire(), make_room(), publish()
-// Left out  what a task does and who collects it: a slot is free once its task is decided; sleeping (see sleepers.pml): a worker that finds
+// Left out  the work of a task and its collection: a slot is free once its task is decided; sleeping (see sleepers.pml): a worker that finds
 //           nothing waits until there is something at head; the wrap of a lap after 4095 rounds.
 // Two slots, a ring of four, two producers that may cancel what they have published, one worker that may die between a claim and the
 // step of head, and then begins anew.
 // Claims    Every task is claimed or cancelled: no offer is overwritten that is still good, and head reaches every one. No task is claimed
-//           twice. Nobody waits for ever.
+//           twice. No process waits for ever.
 
 #define EACH 3                                     // tasks of each producer
 #define CAPACITY 4
@@ -99,7 +99,7 @@ proctype Producer() {
         atomic { last_generation++; generation[slot] = last_generation; phase[slot] = PENDING }
         push(slot);
         atomic { given = generation[slot]; locked = false }
-        if                                         // cancel; with a stale generation it does nothing, but nobody waits for that
+        if                                         // cancel; with a stale generation it does nothing, but no process waits for that
         :: atomic { phase[slot] == PENDING && generation[slot] == given -> phase[slot] = FREE }
         :: true
         fi;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
-// Sleeping and spinning workers, and who wakes whom: no task stays pending while all who could run it sleep.
+// Sleeping and spinning workers, and the wake-ups between them: no task stays pending while all who could run it sleep.
 //
 // Mirrors   worker/loop      run(), search_or_sleep(), stop_searching();  task/seat SeatSet add(), remove(), take_one()
 //           task/board       wake_for_new_task(), wake_one();  client/client_submit publish(): publish, then wake
 //           worker/supervisor settle(), bypass_stopped_workers(), notify_again()
 // Left out  the ring (a task is claimed in one step: see ring.pml), priorities (see levels.pml), the semaphore but for the two steps of
-//           notify() (see parker.pml), a pool of one worker, which need not say that it spins. Whoever may spin does so or not.
-// A task runs until all tasks have been claimed, as tasks do that wait for each other: so one that nobody looks for is a deadlock.
+//           notify() (see parker.pml), a pool of one worker, which need not say that it spins. A worker that may spin does so or not.
+// A task runs until all tasks have been claimed, as tasks do that wait for each other: so one that no worker looks for is a deadlock.
 // One of the two workers may be killed or stopped at any step, and is not replaced, so that no newcomer looks; a stopped one may go on.
 // Then tasks wait for nothing.
 // Claims    Every task is claimed.
@@ -26,7 +26,7 @@ byte parker[WORKERS];
 bool posted[WORKERS];
 bool dies, dead, stopped, told, struck;     // what befalls worker 0: killed, seen so; stopped, seen so; any of it
 
-/// Two steps for one who may die between them, one for the others: what a slow one leaves behind is in parker.pml.
+/// Two steps for a process that may die between them, one for the others: the remains of a slow one are in parker.pml.
 inline notify(seat) {
     d_step {
         old = parker[seat]; parker[seat] = NOTIFIED;
@@ -42,7 +42,7 @@ inline notify(seat) {
     old = EMPTY
 }
 
-/// take_one(), then notify(): whoever takes a seat out of the set must notify it. Loads and retries of take_one() are one step.
+/// take_one(), then notify(): a process that takes a seat out of the set must notify it. Loads and retries of take_one() are one step.
 inline wake_one() {
     if
     :: d_step { sleeping & 1 -> sleeping = sleeping & ~1; chosen = 0 } notify(chosen)
@@ -140,11 +140,11 @@ proctype Supervisor() {
 end:
     do
     :: d_step { dead || told -> killed = dead; dead = false; told = false }
-#ifndef BREAK_3  // whoever relied on it to look goes on doing so
+#ifndef BREAK_3  // a submitter that relied on it to look goes on doing so
         spinning = spinning & ~1;
 #endif
         sleeping = sleeping & ~1;
-#ifndef BREAK_4  // who was taken out of the set and not notified
+#ifndef BREAK_4  // a sleeper that was taken out of the set and not notified
         notify_again(0);
         notify_again(1);
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// The word of one slot: everybody who changes it, and what they may rely on.
+// The word of one slot: all processes that change it, and what they may rely on.
 //
 // Mirrors   task/board      claim_from(), finish(), condemn(), withdraw(), requeue(), lose_started(), change(), decide()
 //           worker/casualties settle_task();  worker/deadlines look();  worker/supervisor reap_all(), kill_worker_on(), spawn()
@@ -8,8 +8,8 @@
 //           time (a timeout may strike whenever the supervisor looks: see deadlines.pml); seats beyond two: a new life gets the number
 //           of the last one at once, which is worse than what the supervisor does.
 // A worker dies at any step: once for no reason or because of a timeout, else when the parent kills its task; some steps after SIGKILL.
-// Claims    Every task ends in one outcome, and one thread of the parent gets it. A result is read whole. Nobody writes to a slot that
-//           is another's. A verdict falls on the task that it was meant for, and its worker dies with that task. Nobody waits for ever.
+// Claims    Every task ends in one outcome, and one thread of the parent gets it. A result is read whole. No process writes to a slot that
+//           is another's. A verdict falls on the task that it was meant for, and its worker dies with that task. No process waits for ever.
 
 #define TASKS 2
 
@@ -173,7 +173,7 @@ end:
 #define OURS(ticket) (serial == ticket)
 #endif
 
-/// Leaves the word as it was in `seen`, or 0 there when somebody else was faster.
+/// Leaves the word as it was in `seen`, or 0 there when another process was faster.
 inline try_take(ticket) {
     do
     :: seen = word;
@@ -220,7 +220,7 @@ proctype Submitter() {
     od
 }
 
-/// Whoever holds the futures: may wait for or kill the first task, and takes every result.
+/// The holder of the futures: may wait for or kill the first task, and takes every result.
 proctype Getter() {
     short seen;
     byte ticket = 1;

@@ -48,7 +48,7 @@ TEST_CASE("a descriptor closes its file - once") {
         second.close();
         CHECK_FALSE(is_open(number));
         CHECK_FALSE(second);
-        REQUIRE(open_null() == number);  // somebody else's now: the destructors leave it alone
+        REQUIRE(open_null() == number);  // another file's number now: the destructors leave it alone
     }
     CHECK(is_open(number));
     ::close(number);
@@ -164,7 +164,7 @@ TEST_CASE("a descriptor that the program has closed is left alone whatever has i
         struct stat now {};
         CHECK((::fstat(number, &now) == 0 && now.st_size == 0));
         std::uint64_t count = 0;
-        CHECK(::read(number, &count, sizeof count) <= 0);  // also if it is an eventfd: nobody has raised it
+        CHECK(::read(number, &count, sizeof count) <= 0);  // also if it is an eventfd: no process has raised it
     }
     CHECK(is_open(number));
     ::close(number);

@@ -50,7 +50,7 @@ pid_t start_child(Function function) {
     return child;
 }
 
-/// Returns: what `function` returned in a forked child, from 0 to 98; 128 + n when signal n ended it.
+/// Returns: the result of `function` in a forked child, from 0 to 98; 128 + n when signal n ended it.
 template <class Function>
 int in_child(Function function, std::chrono::seconds limit = std::chrono::seconds{20}) {
     const int status = wait_for_child(start_child(function), limit);

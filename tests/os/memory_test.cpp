@@ -132,7 +132,7 @@ TEST_CASE("a child that destroys an inherited mapping takes nothing from its par
     CHECK(mapping->data()[mapping->size() - 1] == std::byte{7});
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // what they map cannot be locked
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // the memory that they map cannot be locked
 namespace {
 constexpr std::size_t beyond_any_lock = std::size_t{256} << 20;
 
@@ -262,7 +262,7 @@ TEST_CASE("a budget refuses what the machine has not") {
     const std::uint64_t available = detail::os::Limits{}.available_memory();
     if (available == std::numeric_limits<std::uint64_t>::max()) { return; }
     CHECK_THROWS_AS(budget.charge(available), SharedMemoryExhausted);
-    std::memset(mapping.data(), 0x7f, sizeof budget);  // written by whoever writes anywhere
+    std::memset(mapping.data(), 0x7f, sizeof budget);  // as a wild write may leave it
     CHECK_THROWS_AS(budget.charge(available), SharedMemoryExhausted);
     budget.charge(1000);
     std::memset(mapping.data(), 0xff, sizeof budget);
@@ -294,7 +294,7 @@ TEST_CASE("in a group the sum of small pieces is refused before anybody is kille
                   if (wait_for_child(child) != 0) { return 1; }
               }
               if (next * piece < std::size_t{80} << 20) { return 2; }  // refused too early
-              budget.charge(mapping.data() + piece, piece);            // what is there already is not refused
+              budget.charge(mapping.data() + piece, piece);            // memory that is there already is not refused
               try {
                   detail::os::commit(mapping.data() + (std::size_t{512} << 20), std::size_t{1} << 20);
                   return 3;

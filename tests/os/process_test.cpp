@@ -222,7 +222,7 @@ TEST_CASE("who dies with its parent dies with it") {
               }) == 0);
     }
     char byte = 0;
-    REQUIRE(detail::os::wait_readable(out.number(), soon()));  // nobody has the writing end any more
+    REQUIRE(detail::os::wait_readable(out.number(), soon()));  // no process has the writing end any more
     CHECK(::read(out.number(), &byte, 1) == 0);
 }
 

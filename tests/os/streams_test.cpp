@@ -20,8 +20,8 @@ using namespace procpool_test;
 
 namespace {
 
-/// Runs `function` in a child whose standard output and error go to a file; it leaves by exit(), which writes what is
-/// still buffered. Returns: what the file holds then.
+/// Runs `function` in a child whose standard output and error go to a file; it leaves by exit(), which writes buffered
+/// output. Returns: the contents of the file then.
 template <class Function>
 std::string printed_by(Function function) {
     std::FILE* const file = std::tmpfile();

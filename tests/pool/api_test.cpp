@@ -539,7 +539,7 @@ void futures_move() {
     P pool{1};
     auto first = pool.apply_async(square, 2);
     Future<int> second = std::move(first);
-    CHECK_FALSE(first.valid());  // NOLINT: what is left is what is tested
+    CHECK_FALSE(first.valid());  // NOLINT: the moved-from state is under test
     first = pool.apply_async(square, 3);
     second = std::move(first);  // the one it had is dropped
     CHECK(second.get() == 9);

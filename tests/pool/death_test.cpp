@@ -20,7 +20,7 @@ using namespace procpool_test;
 
 namespace {
 
-/// What a dead worker left: its end, or the test fails.
+/// Returns: how the worker that runs f() died; the test fails if it does not die.
 template <class F>
 ExitStatus death_of(F f) {
     try {
@@ -348,7 +348,7 @@ TEST_CASE("DTH-11 a stopped worker that is killed later loses its task only") {
         [&] {
             for (const auto& future : futures) {
                 static_cast<void>(future.wait_for(1ms));
-            }  // who waits sees to it that somebody works
+            }  // a thread that waits ensures that a worker runs
             ready = static_cast<std::size_t>(
                 std::count_if(futures.begin(), futures.end(), [](const auto& f) { return f.ready(); }));
             return ready >= 99;
@@ -409,7 +409,7 @@ TEST_CASE("DTH-13 one bad start in between does not break the pool") {
 
 TEST_CASE("DTH-14 a pool that cannot have all its workers throws and leaves nothing") {
     Subprocess program{[] {
-        if (::getuid() == 0) {  // for whom the limit on processes does not hold
+        if (::getuid() == 0) {  // to which the limit on processes does not apply
             if (::setgid(12345) != 0 || ::setuid(12345) != 0) { throw std::runtime_error("setuid"); }
         }
         const std::size_t before = open_descriptors();
@@ -710,7 +710,7 @@ TEST_CASE("DTH-22 every fifth task dies and an outsider kills workers too", "[sl
     CHECK(innocent <= kills);
     check_works(pool);
     pool.join();
-    CHECK(open_descriptors() <= descriptors + 5);  // what the pool itself holds, and the program for all of them
+    CHECK(open_descriptors() <= descriptors + 5);  // those of the pool itself, and of the program for all pools
 }
 
 template <class P>

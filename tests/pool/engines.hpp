@@ -16,8 +16,8 @@
 #include <type_traits>
 
 /// Define test cases of a function template whose parameter is the type of the pool: one for every engine, or for those
-/// whose tasks run beside their caller. Each sanitizer gets those that it can tell something about, since it makes them
-/// slow to compile.
+/// whose tasks run beside their caller. Each sanitizer gets those that it can check, since it makes them slow to
+/// compile.
 #define ON_PROCESSES(name, test) \
     TEST_CASE(name " - processes") { test<procpool::Pool>(); }
 #define ON_THREADS(name, test) \

@@ -23,7 +23,7 @@ using namespace procpool_test;
 
 namespace {
 
-/// What comes out of a function.
+/// The exception that comes out of a function.
 template <class E, class F>
 std::string text_of(F f) {
     try {
@@ -421,7 +421,7 @@ TEST_CASE("an error category that only the worker has constructed comes back by 
     }
 }
 
-/// Its bytes are no address that anybody shares.
+/// Its bytes are no address in memory that processes share.
 struct Forged {
     int* pointer;
 };

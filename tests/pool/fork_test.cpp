@@ -124,7 +124,7 @@ TEST_CASE("FRK-02 workers are replaced all the time while eight threads submit",
             for (int i = 0; i < each; ++i) {
                 try {
                     if (i % 7 == 0) {
-                        static_cast<void>(pool.apply_async(same, i));  // nobody asks for it
+                        static_cast<void>(pool.apply_async(same, i));  // its result is not collected
                         ++right;
                         continue;
                     }
@@ -324,7 +324,7 @@ TEST_CASE("what the parent has buffered is lost with no exit of a task and doubl
 }
 
 TEST_CASE("FRK-07 a library that waits for threads the fork did not copy hangs its task and can be timed out") {
-    // What libgomp does in a task when the program has used it before: its team is gone, and nobody answers.
+    // The behaviour of libgomp in a task when the program has used it before: its team is gone, and no thread answers.
     static std::atomic<int> asked{0};
     static std::atomic<int> answered{0};
     std::atomic<bool> end{false};

@@ -64,8 +64,8 @@ TEST_CASE("LEK-03 the descriptors of a worker do not depend on its siblings/pred
         CHECK_THROWS_AS(pool.apply([] { ::_exit(1); }), WorkerDied);
         CHECK(pool.apply(descriptors_here) == first);
     }
-    // What the parent had before it made the pool is all there is, but for the pipe that ends a worker with its
-    // supervisor; standard input reads nothing.
+    // A worker has the descriptors that the parent had before it made the pool, and the pipe that ends a worker with
+    // its supervisor; standard input reads nothing.
     Pool second{1};
     std::size_t own = 0;
     for (const auto& [number, target] : get_soon(pool.apply_async(descriptors_here))) {
@@ -180,7 +180,7 @@ TEST_CASE("LEK-05 arguments/results and callables are released on both sides as 
             CHECK_THROWS(pool.apply([](const Counted&) -> Counted { throw std::runtime_error("no"); }, Counted{i}));
             CHECK(alive_there() == before);
         }
-        static_cast<void>(pool.apply_async([](Counted c) { return c; }, Counted{1}));  // nobody asks for it
+        static_cast<void>(pool.apply_async([](Counted c) { return c; }, Counted{1}));  // its result is not collected
         CHECK(alive_there() == before);
         CHECK(Counted::alive == 0);
         {
@@ -195,7 +195,7 @@ TEST_CASE("LEK-05 arguments/results and callables are released on both sides as 
 
 // ---- memory
 
-/// Kilobytes: what this process holds, the pools' shared memory included.
+/// Kilobytes that this process holds, the pools' shared memory included.
 long resident() { return kilobytes_in("/proc/self/status", "VmRSS"); }
 
 TEST_CASE("LEK-06 a million tiny tasks: memory stays as it was after the first ones", "[slow]") {

@@ -47,7 +47,7 @@ void in_group(std::size_t limit, F f) {
 
 [[nodiscard]] std::vector<char> as_it_is(std::vector<char> bytes) { return bytes; }
 
-/// Effects: nothing is left for a pool; what is used already can be used on.
+/// Effects: leaves no memory for a pool; memory in use stays usable.
 [[nodiscard]] std::vector<SharedArray<char>> take_all_memory() {
     std::vector<SharedArray<char>> all;
     try {

@@ -214,7 +214,7 @@ TEST_CASE("who waits in a task runs no broadcast that is for another worker", "[
         awaited.wait();
     };
     auto first = pool->apply_async(waits, started);
-    auto second = pool->apply_async(waits, started);  // so that nobody but those who wait could run anything
+    auto second = pool->apply_async(waits, started);  // so that only the threads that wait could run a task
     started.wait_for(2);
     std::vector<std::size_t> indices;
     std::thread caller{[&] { indices = pool->broadcast([] { return this_worker::index(); }); }};

@@ -278,7 +278,7 @@ void terminates_with_a_full_queue() {
     pool.terminate();
     std::size_t decided = 0;
     for (std::size_t i = 2; i < futures.size(); ++i) { decided += futures[i].ready(); }
-    CHECK(decided == 4000);  // what has not started is decided at once
+    CHECK(decided == 4000);  // tasks that have not started are decided at once
     if (!has_processes<P>) { never.set(); }
     CHECK(pool.join_for(wait_limit / 2));  // the tasks would end after wait_limit
     std::size_t terminated = 0;

@@ -39,7 +39,7 @@ namespace procpool_test {
     const char state = state_in("/proc/" + std::to_string(pid));
     return state != ' ' && state != 'Z' && state != 'X';
 }
-/// Signals one process, never a group or everybody, whatever number it is given.
+/// Signals one process, never a group or all processes, whatever number it gets.
 inline bool send_signal(pid_t pid, int signal) { return pid > 1 && ::kill(pid, signal) == 0; }
 /// Returns when that thread of this process sleeps in the kernel, that is, is blocked.
 inline void wait_until_asleep(pid_t thread) {
@@ -54,7 +54,7 @@ inline void wait_until_gone(pid_t pid, std::chrono::nanoseconds limit = wait_lim
     text << std::ifstream{path}.rdbuf();
     return text.str();
 }
-/// What a symbolic link says, empty when there is none.
+/// The target of a symbolic link, empty when there is none.
 [[nodiscard]] inline std::string link_target(const std::string& path) {
     std::error_code gone;
     return std::filesystem::read_symlink(path, gone).string();

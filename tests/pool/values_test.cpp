@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What is passed to tasks and returned by them, through whole pools.
+// Values passed to tasks and returned by them, through whole pools.
 #include "pool/engines.hpp"
 
 #include <array>
@@ -26,7 +26,7 @@ private:
     int number_ = 0;
 };
 
-/// May be shared, but nobody said that it is plain.
+/// May be shared, but is not declared plain.
 class Cell {
 public:
     int value = 0;

@@ -77,7 +77,7 @@ auto leaving_range() {
            });
 }
 
-/// A coroutine that nobody waits for.
+/// A coroutine that no thread waits for.
 struct Detached {
     struct promise_type {
         Detached get_return_object() noexcept { return {}; }
@@ -98,7 +98,7 @@ struct Way {
     Use use;
 };
 
-/// How code of the program's, called by the library in the program's own process, may come to call exit().
+/// Ways for code of the program, called by the library in the program's own process, to call exit().
 const std::vector<Way>& ways() {
     static const std::vector<Way> all{
         {"progress of map()", [](Pool& pool) { pool.map(leaves_by_progress(), slow, many); }},
@@ -308,7 +308,7 @@ TEST_CASE("exit() by what the library calls ends the program with pools that exi
     }
 }
 
-/// Whatever reads it waits for ever from the second item on.
+/// A reader of it waits for ever from the second item on.
 auto endless_wait(std::atomic<bool>& reached) {
     return std::views::iota(0, 100) | std::views::transform([&reached](int i) {
                if (i == 1) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What children take over from the thread that forked them, and what they must not.
+// State that children take over from the thread that forked them, and state that they must not.
 #include <procpool/process/process.hpp>
 #include <procpool/procpool.hpp>
 
@@ -126,7 +126,7 @@ TEST_CASE("children are forked while another thread registers exit functions", "
 
 TEST_CASE("a child gets the locks that a thread of its parent held") {
     Subprocess program{[] {
-        Process{[] {}}.join();  // what a parent looks up once, it looks up before
+        Process{[] {}}.join();  // so that the parent has made its one-time look-ups
         std::atomic<bool> held{false};
         std::atomic<bool> may_end{false};
         std::thread holder{[&] {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What a program does with its own descriptors, and with the libraries it loads, must not meet what the pool has of
-// them.
+// A program's use of its own descriptors, and of the libraries it loads, must not meet those of the pool.
 #include <procpool/procpool.hpp>
 
 #include "pool/subprocess.hpp"
@@ -74,7 +73,7 @@ TEST_CASE("a program without standard streams has none because of a pool and ope
     CHECK_FALSE(contains(program.output(), "text for nobody"));
 }
 
-/// What a program may open after it has closed everything.
+/// Ways for a program to open a file after it has closed everything.
 const auto openers = {+[] { return -1; }, +[] { return ::open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600); },
                       +[] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); },
                       +[] { return ::epoll_create1(EPOLL_CLOEXEC); }};

@@ -64,8 +64,8 @@ int main(int, char** arguments) {
         print_pid(*leaked);
         ::pthread_exit(nullptr);
     }
-    if (way == "unloads") {  // a plugin that the rest tells; again and again, since a thread may need a moment to meet
-                             // what is gone
+    if (way == "unloads") {  // the plugin that the next arguments name; repeated, since a thread may need a moment to
+                             // reach unloaded code
         for (int round = 0; round < 3; ++round) {
             void* const plugin = ::dlopen(arguments[2], RTLD_NOW | RTLD_LOCAL);
             if (plugin == nullptr) { return 77; }

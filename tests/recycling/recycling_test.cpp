@@ -233,7 +233,7 @@ TEST_CASE("a replacement is there before the old worker has gone: no capacity is
     PoolOptions options = recycled(2, 1);
     options.finalizer = [] { release->wait(); };
     Pool pool{options};
-    const pid_t first = pool.apply(::getpid);  // whose worker leaves slowly now
+    const pid_t first = pool.apply(::getpid);  // this worker leaves slowly now
     const Counter arrived{page};
     // Two tasks at once, although one of the two workers has not ended.
     std::vector<Future<pid_t>> both;
@@ -305,7 +305,7 @@ TEST_CASE("the spare worker is stopped: the pool goes on without it") {
     for (int round = 0; round < 4; ++round) {
         const pid_t spare = spare_of(pool);
         ::kill(spare, SIGSTOP);
-        // Else it might still take a task, if it is no spare worker any more.
+        // Otherwise it might still take a task, if it is no spare worker any more.
         wait_until([&] { return state_in("/proc/" + std::to_string(spare)) == 'T'; }, "the worker to stop", recovery);
         std::vector<Future<int>> futures;
         for (int i = 0; i < 50; ++i) {

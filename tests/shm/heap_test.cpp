@@ -231,7 +231,7 @@ TEST_CASE("in a group many small blocks are refused before anybody is killed", "
               if (bytes < (std::size_t{20} << 20)) { return 1; }
               for (void* const block : blocks) { heap.deallocate(block, size); }
               std::vector<void*>{}.swap(blocks);
-              // What is kept for the next small ones is no reason to refuse a large one.
+              // Memory kept for the next small blocks is no reason to refuse a large one.
               try {
                   void* const large = heap.allocate(std::size_t{64} << 20);
                   heap.deallocate(large, std::size_t{64} << 20);
@@ -298,7 +298,7 @@ TEST_CASE("what a child allocates comes from a heap of its own") {
               void* const memory = own.allocate(1000);
               if (!own.holds(memory) || heap.holds(memory)) { return 2; }
 
-              // Who shares it with whom, seen from here.
+              // Which processes share it, seen from here.
               if (!detail::shm::is_shared_with_parent(inherited) || !detail::shm::is_shared_with_children(inherited)) {
                   return 3;
               }

@@ -71,7 +71,7 @@ void wait_until(Condition condition, const char* what, std::chrono::nanoseconds 
     }
 }
 
-/// Closed until somebody sets it; then open for good.
+/// Closed until set(); open from then on.
 class Gate {
 public:
     explicit Gate(SharedPage& page) : word_(page.word()) {}
@@ -99,7 +99,7 @@ private:
     Word* word_;
 };
 
-/// Holds everyone who arrives until `n` have arrived; once only.
+/// Holds every thread that arrives until `n` have arrived; once only.
 class Barrier {
 public:
     Barrier(SharedPage& page, std::int64_t n) : arrived_(page), n_(n) {}

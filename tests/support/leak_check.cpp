@@ -34,7 +34,7 @@ std::string first_line(const fs::path& path) {
 
 std::vector<fs::path> entries(const fs::path& folder) {
     std::vector<fs::path> found;
-    std::error_code ended;  // what is listed may be gone a moment later
+    std::error_code ended;  // a listed entry may be gone a moment later
     for (fs::directory_iterator it{folder, ended}; !ended && it != fs::directory_iterator{}; it.increment(ended)) {
         found.push_back(it->path());
     }
@@ -91,7 +91,7 @@ std::set<std::string> mappings() {
 }
 
 std::set<std::string> shm_files() {
-    // What the test of this check leaves is there for as long as it is waited for: no other program must wait for it.
+    // The files that the test of this check leaks stay while it is waited for: no other program must wait for them.
     const std::string leaky = "procpool-leaky-";
     std::set<std::string> found;
     for (const fs::path& path : entries("/dev/shm")) {
@@ -189,7 +189,7 @@ std::vector<std::string> LeakCheck::differences() const {
     };
     while (may_vanish() && std::chrono::steady_clock::now() < limit) {
         std::this_thread::sleep_for(1ms);
-        now = look();  // what a thread held goes with it
+        now = look();  // the resources of a thread go with it
     }
     return compare(now);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// LeakCheck: what a process holds of the system, before and after a test case.
+/// LeakCheck: compares the system resources of a process before and after a test case.
 
 #include <map>
 #include <set>

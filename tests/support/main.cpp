@@ -48,7 +48,7 @@ private:
     std::optional<procpool_test::LeakCheck> check_;
 };
 
-// What selects exactly this name on Catch's command line.
+// The argument that selects exactly this name on Catch's command line.
 std::string selector(const std::string& name) {
     std::string escaped;
     for (const char c : name) {

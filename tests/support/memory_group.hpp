@@ -24,7 +24,7 @@ class MemoryGroup {
 public:
     explicit MemoryGroup(std::uint64_t limit) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-        if (limit != 0) { return; }  // what a sanitizer notes of each byte would count
+        if (limit != 0) { return; }  // a sanitizer's record of each byte would count
 #endif
         const std::string name = "/procpool-test-" + std::to_string(::getpid());
         if (!make("/sys/fs/cgroup/memory" + name, "/memory.limit_in_bytes", limit)) {
@@ -34,7 +34,7 @@ public:
     MemoryGroup(const MemoryGroup&) = delete;
     MemoryGroup& operator=(const MemoryGroup&) = delete;
     ~MemoryGroup() {
-        // Who was killed in it leaves it a little later.
+        // A process that was killed in it leaves it a little later.
         for (int i = 0; !folder_.empty() && ::rmdir(folder_.c_str()) != 0 && i < 2000; ++i) {
             std::this_thread::sleep_for(std::chrono::milliseconds{1});
         }
@@ -43,7 +43,7 @@ public:
     [[nodiscard]] explicit operator bool() const { return !folder_.empty(); }
     /// Effects: the caller is in the group, and what it forks from now on.
     [[nodiscard]] bool join() const { return write(folder_ + "/cgroup.procs", std::to_string(::getpid())); }
-    /// Returns: what memory.stat says of the group and those below it.
+    /// Returns: the value in memory.stat of the group and those below it.
     [[nodiscard]] std::int64_t stat(const std::string& name) const {
         std::istringstream text{read(folder_ + "/memory.stat")};
         std::int64_t found = -1;

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// The precompiled header of the test programs: what most sources include and nobody changes. Nothing of procpool, so
-/// that a change to one of its headers compiles those tests again that include it, and no others.
+/// The precompiled header of the test programs: headers that most sources include and that never change. None of
+/// procpool's, so that a change to one of its headers compiles those tests again that include it, and no others.
 
 #include "catch.hpp"
 

@@ -4,7 +4,8 @@
 
 #include "leak_check.hpp"
 
-/// Makes what the library keeps for the life of the program: the program heap, the chronicle and the process token.
+/// Makes the objects that the library keeps for the life of the program: the program heap, the log's shared records and
+/// the process token.
 void leak_check_warm_up() {
     static_cast<void>(procpool::detail::shm::Heap::of_this_process());
     static_cast<void>(procpool::detail::log::SharedRecords::ensure());

@@ -46,7 +46,7 @@ private:
 
 detail::Deadline soon() { return detail::Deadline::after(20s); }
 
-/// The word of a parker, its first member, for a test that plays a notifier who is killed between its two steps.
+/// The word of a parker, its first member, for a test that plays a notifier that is killed between its two steps.
 std::atomic<std::uint32_t>& word_of(detail::sync::Parker& parker) {
     return *reinterpret_cast<std::atomic<std::uint32_t>*>(&parker);
 }
@@ -182,7 +182,7 @@ TEST_CASE("the repair of a notification does not wake who was not notified") {
     shared[0].notify_again_if_interrupted();
     CHECK_FALSE(shared[0].park(detail::Deadline::after(5ms)));
     shared[0].notify();
-    shared[0].notify_again_if_interrupted();  // not necessary; leaves a post behind
+    shared[0].notify_again_if_interrupted();  // not necessary; leaves a notification behind
     CHECK(shared[0].park(detail::Deadline::never()));
     const auto start = detail::Clock::now();
     CHECK_FALSE(shared[0].park(detail::Deadline::after(10ms)));
@@ -200,7 +200,7 @@ TEST_CASE("a parker whose sleeper was killed in it works after reset") {
         shared[0].reset();
 
         const Shared fresh;
-        CHECK(std::memcmp(&shared[0], &fresh[0], sizeof(detail::sync::Parker)) == 0);  // nobody counted as asleep
+        CHECK(std::memcmp(&shared[0], &fresh[0], sizeof(detail::sync::Parker)) == 0);  // no sleeper is counted
         CHECK_FALSE(shared[0].park(detail::Deadline::immediately()));
         const pid_t next = start_child([&] { return shared[0].park(soon()) ? 0 : 1; });
         shared[0].notify();

@@ -14,8 +14,8 @@
 
 // The protocol of the slot word as a model whose every interleaving is looked at. Each step below is one atomic access
 // of Board::claim(), finish(), withdraw(), lose(), Client::wait() or the supervisor; any process may pause before any
-// of them, and one worker may die there. What is checked: every task has exactly one outcome, a death costs at most one
-// task, nobody is stuck.
+// of them, and one worker may die there. The model checks that every task has exactly one outcome, a death costs at
+// most one task, and no process is stuck.
 //
 // Two slots. Tasks 0 and 1 are published at the start, in slots 0 and 1; when task 0 is decided, the parent takes it
 // and publishes task 2 in slot 0: by then the ring may still show slot 0 for task 0.
@@ -27,9 +27,9 @@ using procpool::detail::task::Phase;
 /// A mistake to make, to see that the search finds it.
 enum class Flaw {
     none,
-    head_first,       // who moves head owns the position, and may die with it
+    head_first,       // the process that moves head owns the position, and may die with it
     settle_early,     // the supervisor does not wait for the death
-    no_settle,        // nobody looks after the dead
+    no_settle,        // no process settles the tasks of the dead
     store_done,       // done is stored, not exchanged
     any_generation,   // a withdrawal looks at the phase only
     waited_forgotten  // finish() takes any other word for a verdict
@@ -125,7 +125,7 @@ private:
         return is(slot, Phase::done) || is(slot, Phase::lost) || is(slot, Phase::cancelled);
     }
 
-    /// Two states that differ only in what nobody will look at are one.
+    /// Two states that differ only in values that are never read again are one.
     static void forget_the_past(State& s) {
         for (Worker& worker : s.workers) {
             if (worker.step == read_head || worker.step == notify || worker.step == idle || worker.step == refused ||
@@ -363,7 +363,7 @@ private:
         go(n);
     }
 
-    /// Nobody can do anything any more.
+    /// No process can make a step any more.
     void check_end(const State& s) {
         if (condemns_ && s.condemner != 0 && s.dead_seat == nobody) { return; }  // the condemned is killed later
         const int published = s.parent == parent_done ? 3 : 2;

@@ -123,7 +123,7 @@ TEST_CASE("a task goes from free to pending - started - done - taken - free") {
     CHECK(board.word(1).phase() == Phase::started);
     CHECK(board.word(1).seat() == seat);
     CHECK(board.argument(1) == 42);
-    CHECK_FALSE(board->claim(3));  // nobody else gets it
+    CHECK_FALSE(board->claim(3));  // no other seat gets it
     CHECK_FALSE(board.take(1));
     CHECK_FALSE(board->withdraw(1, claim->generation));
 
@@ -276,7 +276,7 @@ TEST_CASE("whoever waits for a task is notified however it ends") {
     board.free(0);
     board.publish(0, 1);
     CHECK(board->finish(*board->claim(seat), seat));
-    CHECK_FALSE(was_notified());  // nobody waits
+    CHECK_FALSE(was_notified());  // no thread waits
 }
 
 TEST_CASE("one who waits for capacity is notified once by whatever ends") {

@@ -17,8 +17,8 @@ using namespace procpool_test;
 using detail::task::Phase;
 using detail::task::Word;
 
-// One producer, some workers, a collector and perhaps somebody who withdraws, each a thread, over a board so small that
-// they meet all the time. ThreadSanitizer checks that the words order the payloads.
+// One producer, some workers, a collector and perhaps a thread that withdraws, each a thread, over a board so small
+// that they meet all the time. ThreadSanitizer checks that the words order the payloads.
 
 namespace {
 

@@ -43,7 +43,7 @@ public:
     }
     Extents* operator->() const noexcept { return &extents_; }
     [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
-    /// For a test's own book of who uses which extent.
+    /// A test's own record of the user of each extent.
     [[nodiscard]] std::atomic<std::uint64_t>& user(std::uint32_t extent) const noexcept { return users_[extent]; }
     [[nodiscard]] std::span<std::byte> memory(Extents::Run run) const noexcept {
         return {extents_.address(run), run.count * piece};

@@ -66,7 +66,7 @@ TEST_CASE("head moves one position at a time and never back") {
     Ring& ring = holder.ring;
     push(ring, 1);
     push(ring, 2);
-    ring.advance_past(1);  // nobody may skip position 0
+    ring.advance_past(1);  // no consumer may skip position 0
     CHECK(ring.head() == 0);
     ring.advance_past(0);
     ring.advance_past(0);
@@ -91,7 +91,7 @@ TEST_CASE("an entry of an earlier lap is none of this one") {
 }
 
 TEST_CASE("positions go on beyond 32 bits") {
-    // What a ring looks like after 2^32 - 9 tasks; the tail lies after the entries' address and mask.
+    // The state of a ring after 2^32 - 9 tasks; the tail lies after the entries' address and mask.
     Holder<4> holder;
     Ring& ring = holder.ring;
     constexpr std::uint64_t start =

@@ -296,8 +296,8 @@ TEST_CASE("sleeping workers are woken for every task", "[thread][slow]") {
     std::uint64_t submitted = 0;
     std::uint64_t right = 0;
     bool stuck = false;
-    const auto last =
-        std::chrono::steady_clock::now() + 10s;  // a busy machine takes long for a burst: who spins yields many times
+    const auto last = std::chrono::steady_clock::now() +
+                      10s;  // a busy machine takes long for a burst: a worker that spins yields many times
     for (int burst = 0; burst < 400 && !stuck && (burst == 0 || std::chrono::steady_clock::now() < last); ++burst) {
         const auto count = static_cast<std::uint32_t>(1 + random() % slots);
         for (std::uint32_t i = 0; i < count; ++i) {

@@ -30,7 +30,7 @@ std::string own_name() {
     return name.data();
 }
 
-/// The answer of a task about its process: what `ask` returns there.
+/// The answer of a task about its process: the result of `ask` there.
 template <class Ask>
 std::uint64_t asked(const ForkBench& bench, Ask) {
     static_assert(std::is_empty_v<Ask>);
@@ -168,7 +168,7 @@ TEST_CASE("a finalizer runs in every worker that leaves and in none that is kill
             detail::worker::Setup setup = setup_for(3);
             setup.finalizer = [] {
                 finalized->fetch_add(1);
-                throw 1;  // nobody hears it
+                throw 1;  // no caller gets it
             };
             const ForkBench bench{4, std::move(setup)};
             wait_until([&] { return bench->board().from_workers.ready_count.load() == 3; }, "workers");

@@ -109,7 +109,7 @@ TEST_CASE("a worker that dies after it took a sleeper off the list does not leav
     const ForkBench bench{4, 3};
     bench->board().control.spinners = 0;
     wait_until([&] { return ready_workers(bench) == 3 && bench->board().sleeping.was_size() == 3; }, "sleepers");
-    // What wake_one() does, and its death before it notifies.
+    // The first step of wake_one(), and a death before it notifies.
     Task task = bench.submit(address_of(bench), [](detail::TaskFrame& frame) {
         if (board_of(frame).sleeping.take_one() == detail::task::SeatSet::nobody) { std::exit(1); }
         ::raise(SIGKILL);
@@ -138,7 +138,7 @@ TEST_CASE("a worker that dies while others rely on it to look for work wakes one
     wait_until([&] { return ready_workers(bench) == 2; }, "workers");
     for (int round = 0; round < 5; ++round) {
         wait_until([&] { return bench->board().sleeping.was_size() == 2; }, "sleepers");
-        // It says that it spins, and dies; whoever publishes meanwhile wakes nobody.
+        // A worker says that it spins, and dies; a submitter that publishes meanwhile wakes no worker.
         Task dies = bench.submit(address_of(bench), [](detail::TaskFrame& frame) {
             detail::task::Board& board = board_of(frame);
             for (std::uint32_t seat = 0; seat < 6; ++seat) {

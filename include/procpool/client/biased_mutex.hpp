@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// BiasedMutex: a mutex that costs next to nothing as long as it is always the same thread that locks it.
+/// BiasedMutex: a mutex that costs next to nothing as long as one thread alone locks it.
 
 #include <procpool/client/thread_mutex.hpp>
 #include <procpool/core/config.hpp>
@@ -68,8 +68,8 @@ public:
     [[nodiscard]] bool is_biased() const noexcept { return bias_.load(std::memory_order_relaxed) != nullptr; }
 
 private:
-    /// Belongs to one thread to the end, since that may be about to say that it is inside long after it has lost the
-    /// bias.
+    /// Belongs to one thread until the mutex is destroyed: that thread may be about to write `inside` long after it has
+    /// lost the bias.
     struct alignas(cache_line) Bias {
         std::atomic<const void*> owner{nullptr};
         alignas(cache_line) std::atomic<bool> inside{false};  // other threads poll the line above

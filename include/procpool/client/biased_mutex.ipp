@@ -11,13 +11,13 @@
 namespace procpool::inline v0::detail::client {
 
 PROCPOOL_DECL BiasedMutex::BiasedMutex() noexcept {
-    // Not worth the time it takes in a program of several threads until it is clear that one of them will lock it
-    // very often.
+    // A program of several threads needs more locks in a row: prepare() takes long there, and pays only for a thread
+    // that locks very often.
     if (os::is_single_threaded() && os::ProcessBarrier::prepare()) { needed_ = enough; }
 }
 
 PROCPOOL_DECL void BiasedMutex::lock_and_end_bias() noexcept {
-    lock_slowly();  // by the bias, only its owner would learn of the end of it
+    lock_slowly();  // not by the bias: then its owner alone would learn of the bias's end
     needed_ = never;
     bias_.store(nullptr, std::memory_order_relaxed);
 }
@@ -49,7 +49,7 @@ PROCPOOL_DECL void BiasedMutex::lock_and_end_bias() noexcept {
         if (owner != nullptr && owner != this_thread()) { continue; }
         if (!os::ProcessBarrier::prepare()) { break; }
         bias.owner.store(this_thread(), std::memory_order_relaxed);
-        bias_.store(&bias, std::memory_order_relaxed);  // others look at it when they have locked mutex_
+        bias_.store(&bias, std::memory_order_relaxed);  // other threads read it when they have locked mutex_
         return;
     }
     needed_ = never;

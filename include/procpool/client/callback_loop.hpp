@@ -28,12 +28,12 @@ public:
     virtual bool wait(Client& client, Ticket ticket, Deadline deadline) = 0;
     virtual bool wait(future::Completion& completion, Deadline deadline) = 0;
 
-    /// Effects: runs one callback, if one is ready. Returns: whether it did something.
+    /// Effects: runs one callback, if one is ready. Returns: whether it ran one.
     virtual bool run_one() = 0;
     /// Whether run_one() may do something. Memory order: none; it is asked again and again.
     [[nodiscard]] virtual bool may_run() const noexcept = 0;
-    /// Effects: what is waited for is decided even if the supervisor that should do it has been killed. Called by: a
-    /// thread that has slept for a while.
+    /// Effects: as Client::check_crew() for the pools whose tasks are waited for: decides their tasks if their
+    /// supervisor has been killed. Called by: a thread that has slept for a while.
     virtual void check_crews() noexcept = 0;
     /// Returns: the parker that the thread sleeps on when run_one() returned false.
     [[nodiscard]] virtual const Parkers::Lease& sleeper() const noexcept = 0;
@@ -42,7 +42,8 @@ protected:
     ~CallbackLoop() = default;
 };
 
-/// Not null on the callback thread, and on the first thread of a process that was forked there.
+/// The loop of this thread: not null on the callback thread, and on the first thread of a process that was forked
+/// there.
 inline constinit thread_local CallbackLoop* loop_of_thread = nullptr;
 
 /// Returns: the loop to wait in; null on every thread but the callback thread.

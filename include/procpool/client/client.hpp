@@ -51,7 +51,7 @@ public:
         crew_ = std::move(crew);
         mark_memory();
     }
-    /// What an address in an argument means to the workers.
+    /// The meaning of an address in an argument for the workers.
     [[nodiscard]] codec::VisibilityOf place_of() const noexcept { return place_of_; }
     /// Whether the workers' memory is certain to lack what is at `address`, because it is newer than they are.
     [[nodiscard]] bool is_newer_than_workers(const void* address) const {
@@ -61,8 +61,8 @@ public:
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
     [[nodiscard, gnu::always_inline]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
-    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; as `encode`.
-    // Nothing is queued then.
+    // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; any exception of
+    // `encode`. Nothing is queued then.
 
     /// Hands over a task. Returns: nothing when there is no slot for it now, with Patience::try_once.
     std::optional<Ticket> submit(const Submission& submission, Encode encode);
@@ -80,8 +80,7 @@ public:
         const task::Phase phase = word_of(ticket).phase();
         return phase != task::Phase::pending && phase != task::Phase::started;
     }
-    /// As is_decided(), for callers that may ask again and again instead of waiting: checks every 256th call that the
-    /// crew is alive.
+    /// As is_decided(), for callers that poll instead of waiting: checks every 256th call that the crew is alive.
     [[nodiscard]] bool poll(Ticket ticket) noexcept {
         constexpr std::uint32_t now_and_then = 256;
         if (!is_decided(ticket) && polls_.fetch_add(1, std::memory_order_relaxed) % now_and_then == 0) {
@@ -105,7 +104,7 @@ public:
 
     /// Blocks until the task is decided. Returns: false when the deadline came first.
     bool wait(Ticket ticket, Deadline deadline) {
-        // The newest task has hardly begun, and a look would only be in its worker's way: see spin_for().
+        // The newest task has hardly begun, and a look would only take its line from its worker: see spin_for().
         return (ticket.serial != submitted() && is_decided(ticket)) || wait_longer(ticket, deadline);
     }
 
@@ -122,7 +121,7 @@ public:
 
     /// Effects: a task that has not started will not run. Returns: whether this did it.
     bool withdraw(Ticket ticket) noexcept;
-    /// Effects: asks a running task to stop; it may look.
+    /// Effects: asks a running task to stop; the task decides whether it does.
     void request_stop(Ticket ticket) noexcept;
     /// Effects: a task that is not decided will be cancelled; its worker, if it has one, is killed. Returns: false when
     /// it was decided.
@@ -136,8 +135,9 @@ public:
     /// Effects: decides the tasks if the supervisor that should do it has been killed. Called by: a thread that has
     /// waited for a while.
     void check_crew() noexcept;
-    /// Called by: who has slept for a while. Effects: as check_crew(); a task that nobody looks for is looked for, and
-    /// one that another task's wild writes have hidden or overwritten is offered again, or lost.
+    /// Effects: as check_crew(); wakes a worker if pending tasks were overlooked; offers a task again, or makes it
+    /// lost, that another task's wild writes have hidden or overwritten. Called by: a thread that has slept for a
+    /// while.
     void after_long_sleep() noexcept;
 
     // ---- life
@@ -278,7 +278,7 @@ private:
     [[nodiscard]] bool is_something_odd() const noexcept;
     void lose_overwritten(std::uint32_t index) noexcept;
     void offer_forgotten();
-    /// Never 0, which stands for none.
+    /// Returns: a generation; never 0, which stands for none.
     [[nodiscard]] std::uint32_t next_generation() noexcept {
         return ++last_generation_ != 0 ? last_generation_ : ++last_generation_;
     }
@@ -319,7 +319,7 @@ private:
     mutable std::atomic<std::uintptr_t> known_code_{0};  // the last address that was found in it
     Parkers parkers_;
 
-    client::BiasedMutex mutex_;  // producers: what follows, unless it says otherwise, and the rings' tails
+    client::BiasedMutex mutex_;  // producers: guards the members below, unless they say otherwise, and the rings' tails
     std::uint32_t free_ =
         no_slot;  // a stack, through SlotNotes::next: last in, first out, so that few slots' memory stays warm
     std::uint32_t fresh_ = 0;  // this slot and those after it have not been used yet
@@ -329,11 +329,11 @@ private:
     std::uint32_t open_for_ = 0;  // calls
     std::uint32_t callers_ = 0;   // of those that wait in it
     std::uint32_t open_until_join_ = 0;
-    bool joined_ = false;               // somebody waits, or has waited, for the workers' end
+    bool joined_ = false;               // a thread waits, or has waited, for the workers' end
     std::atomic<bool> closing_{false};  // written under mutex_; the board learns of it when no call keeps the pool open
     std::uint32_t last_generation_ = 0;
     ParcelStore kept_;               // results that had to leave their slots
-    std::vector<Ticket> detached_;   // dropped before they were decided: their slots are to be freed
+    std::vector<Ticket> detached_;   // dropped before they were decided: their slots must be freed
     std::size_t next_detached_ = 0;  // where the next look at them continues
 
     std::span<SlotNotes> notes_;  // one for each slot
@@ -343,7 +343,7 @@ private:
     std::atomic<std::uint64_t> cancelled_{0};
     std::atomic<std::uint32_t> polls_{0};
     std::atomic<std::int64_t> next_audit_{0};  // steady clock, nanoseconds
-    std::atomic<int> pause_{0};                // how long spin_for() does not look
+    std::atomic<int> pause_{0};                // how long spin_for() pauses before it looks
     std::atomic<std::uint32_t> returned_{
         no_slot};  // slots that were given back, in a stack that submitters empty at once
 

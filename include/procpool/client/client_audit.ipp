@@ -12,16 +12,16 @@
 
 namespace procpool::inline v0::detail::client {
 
-/// Effects: what another task's wild writes have done to a task that waits or runs is undone, or costs it, but no more:
-/// a pending task is offered to workers that look, and one whose word nobody will ever change is lost, soon. Only where
-/// workers have memory of their own: elsewhere a task can write anywhere.
+/// Effects: repairs the damage of another task's wild writes to a pending or running task, or makes that task alone
+/// lost: a pending task is offered to workers that look, and a task whose word no process will ever change is lost,
+/// soon. Only where workers have memory of their own: elsewhere a task can write anywhere.
 [[gnu::cold]] PROCPOOL_DECL void Client::audit() noexcept {
     constexpr std::int64_t seldom = std::chrono::nanoseconds{std::chrono::milliseconds{200}}.count();
     if (!crew_->can_kill()) { return; }
     const std::int64_t now = Clock::now().time_since_epoch().count();
     std::int64_t due = next_audit_.load(std::memory_order_relaxed);
     if (now < due || !next_audit_.compare_exchange_strong(due, now + seldom, std::memory_order_relaxed)) { return; }
-    const bool has_waited = now - due < 5 * seldom;  // somebody, since the last call
+    const bool has_waited = now - due < 5 * seldom;  // any thread, since the last call
     if (!has_waited || !is_something_odd()) { return; }
     {
         const std::lock_guard guard{mutex_};
@@ -70,7 +70,7 @@ namespace procpool::inline v0::detail::client {
            notes_[index].serial.load(std::memory_order_acquire) == serial;
 }
 
-/// Effects: the task in this slot, whose word cannot be its own, is lost, soon. Requires: mutex_ is held.
+/// Effects: marks the task in this slot, whose word cannot be its own, to be lost soon. Requires: mutex_ is held.
 [[gnu::cold]] PROCPOOL_DECL void Client::lose_overwritten(std::uint32_t index) noexcept {
     board_.mark_overwritten(index);
     if (!crew_->can_kill() || crew_->has_ended()) {
@@ -81,9 +81,9 @@ namespace procpool::inline v0::detail::client {
     }
 }
 
-/// Effects: pending tasks that no entry of the queue offers, at its head or later, have one. It is no matter if the
-/// supervisor was about to put one there: that entry is no longer good then. One that gets lost again and again has
-/// been claimed, and something has made it pending: it is lost. Requires: mutex_ is held. Throws: std::bad_alloc.
+/// Effects: gives an entry to each pending task that no entry of the queue offers, at its head or later. The supervisor
+/// may be about to put one there: that entry is stale then. A task that loses its entry again and again has been
+/// claimed, and a wild write has made it pending: it is lost. Requires: mutex_ is held. Throws: std::bad_alloc.
 [[gnu::cold]] PROCPOOL_DECL void Client::offer_forgotten() {
     std::vector<bool> is_offered(board_.used_slots().size());
     for (std::uint32_t level = 0; level < task::Queue::levels; ++level) {
@@ -107,7 +107,7 @@ namespace procpool::inline v0::detail::client {
         }
         const std::uint32_t place = board_.issue(index).place.load(std::memory_order_relaxed);
         if ((place & task::Issue::mailed) != 0) {
-            board_.mailboxes()[place & ~task::Issue::mailed].put(offer);  // where it is, most likely
+            board_.mailboxes()[place & ~task::Issue::mailed].put(offer);  // most likely it is still there
             continue;
         }
         task::Ring& ring = board_.queue.ring(place);

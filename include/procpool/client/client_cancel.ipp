@@ -11,7 +11,7 @@ PROCPOOL_DECL bool Client::withdraw(Ticket ticket) noexcept {
     for (;;) {
         const task::Word word = word_of(ticket);
         if (word.phase() != task::Phase::pending) { return false; }
-        // It fails when the task starts meanwhile, or got another generation in make_room().
+        // withdraw() fails when the task starts meanwhile, or got another generation in make_room().
         if (board_.withdraw(ticket.slot, word.generation())) {
             cancelled_.fetch_add(1, std::memory_order_relaxed);
             return true;
@@ -20,8 +20,8 @@ PROCPOOL_DECL bool Client::withdraw(Ticket ticket) noexcept {
 }
 
 PROCPOOL_DECL void Client::request_stop(Ticket ticket) noexcept {
-    // The request first: if the slot is still the ticket's afterwards, nobody has asked its next task to stop yet, and
-    // that request stays.
+    // The request is read first: if the slot is still the ticket's afterwards, no thread has asked its next task to
+    // stop yet, and that request stays.
     const std::uint64_t seen = slot(ticket.slot).stop_request.load(std::memory_order_acquire);
     board_.request_stop(ticket.slot, word_of(ticket), ticket.serial, seen);
 }

@@ -13,8 +13,8 @@
 
 namespace procpool::inline v0::detail::client {
 
-/// Effects: a decided task's slot belongs to the caller. Returns: how it was decided; free when it is not, or another
-/// thread was faster: the slot may have another task by now.
+/// Effects: gives a decided task's slot to the caller. Returns: the phase that decided it; free when it is not decided,
+/// or another thread was faster: the slot may have another task by now.
 inline task::Phase Client::try_take(Ticket ticket) noexcept {
     for (;;) {
         const task::Word word = word_of(ticket);
@@ -28,7 +28,7 @@ inline task::Phase Client::try_take(Ticket ticket) noexcept {
         } else if (!slot(ticket.slot).word.compare_exchange_weak(bits, taken, std::memory_order_acq_rel)) {
             continue;
         }
-        // Waiters whose worker has not got to call them yet are called here: the slot will have others.
+        // Calls the waiters that the worker has not called yet: the slot will have others.
         if (word.waited()) { board_.waiters.call(slot(ticket.slot).waiters, ticket.slot); }
         return word.phase();
     }
@@ -58,7 +58,7 @@ PROCPOOL_DECL Taken Client::take(Ticket ticket) {
     return Taken{*this, place_of_, ticket.slot, describe(ticket.slot, phase)};
 }
 
-/// As take(), when the task's slot does not say that it is decided.
+/// Does the work of take() when the task's slot does not say that it is decided.
 [[gnu::cold]] PROCPOOL_DECL Taken Client::take_elsewhere(Ticket ticket) {
     for (;;) {
         {  // A sweep has taken it out of its slot, or does so now, under this mutex.
@@ -66,7 +66,7 @@ PROCPOOL_DECL Taken Client::take(Ticket ticket) {
             if (Parcel parcel = kept_.take(ticket.serial)) {
                 return Taken{*this, place_of_, Taken::in_parcel, std::move(parcel)};
             }
-            // Or another task has written into its word, which says that it is decided: it is, soon.
+            // Or another task's wild write has made its word say that it is decided: the supervisor decides it soon.
             if (word_of(ticket).phase() == task::Phase::taken || is_overwritten(ticket.slot)) {
                 lose_overwritten(ticket.slot);
             }
@@ -113,7 +113,7 @@ PROCPOOL_DECL void Client::release_payloads(std::uint32_t index, task::Phase pha
     }
 }
 
-/// Effects: nothing of the slot's last task is left but its word. Requires: the slot is taken by the caller.
+/// Effects: clears the slot of everything but its last task's word. Requires: the slot is taken by the caller.
 inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
     task::Slot& task = slot(index);
     const task::Word word{task.word.load(std::memory_order_relaxed)};
@@ -143,7 +143,7 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     board_.notify_capacity_waiter();
 }
 
-/// Effects: memory that no task has is given back, so that others can have it. Returns: whether there was any.
+/// Effects: gives back memory that no task has, so that others can have it. Returns: whether there was any.
 /// Requires: the lock is held.
 [[gnu::cold]] PROCPOOL_DECL bool Client::shed() noexcept {
     constexpr std::uint64_t nobody = task::Extents::stamp(0x7ffffffe, 0);  // of no slot that there is
@@ -157,7 +157,7 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     return any;
 }
 
-/// Effects: if a worker has had no memory for a result, the next one may have some.
+/// Effects: frees memory for the next result, if a worker has found none for one.
 [[gnu::noinline, gnu::cold]] PROCPOOL_DECL void Client::shed_if_refused() noexcept {
     if (!board_.results.extents().budget().take_refusal()) { return; }
     const std::lock_guard guard{mutex_};

@@ -43,7 +43,7 @@ PROCPOOL_DECL void Client::let_close(OpenUntil until) noexcept {
     close_if_unused();
 }
 
-/// Effects: a pool whose close() has been called is closing, once no call keeps it open.
+/// Effects: makes a pool closing whose close() has been called, once no call keeps it open.
 PROCPOOL_DECL void Client::close_if_unused() noexcept {
     {
         const std::lock_guard guard{mutex_};
@@ -55,7 +55,8 @@ PROCPOOL_DECL void Client::close_if_unused() noexcept {
     look_at_life();
 }
 
-/// Effects: everybody whom a new life of the pool concerns learns of it.
+/// Effects: applies a new life of the pool: beyond closing, pending tasks are lost; workers, supervisor and waiting
+/// threads are notified.
 PROCPOOL_DECL void Client::look_at_life() noexcept {
     if (life() > task::Life::closing) {
         board_.lose_all_pending(Ending::terminated);

@@ -58,7 +58,7 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
             add_free(index);
             throw_ended();
         }
-        // Others may have filled the ring meanwhile. There are twice as many places as slots.
+        // Other threads may have filled the ring meanwhile. There are twice as many places as slots.
         if (task::Ring& ring = ring_for(submission); ring.is_full()) { static_cast<void>(make_room(ring)); }
     }
     return publish(lock, index, submission);
@@ -71,7 +71,7 @@ inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
     for (int attempt = 0;; ++attempt) {
         if (!accepts(submission)) { throw_ended(); }
         if (!detached_.empty()) { free_dropped(); }
-        // Large arguments go where the last ones were, which is still in cache; for others a look at each would cost
+        // Large arguments go where the last ones were, which is still in cache; for others a look each time would cost
         // more.
         if (free_ == no_slot || !submission.plain) { take_returned(); }
         if ((free_ != no_slot || take_fresh() || sweep()) && (!ring.is_full() || make_room(ring))) {
@@ -97,8 +97,8 @@ inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
     }
 }
 
-/// Effects: one slot more is in use: memory is touched as it is needed. Returns: false when all are. Throws:
-/// SharedMemoryExhausted. Requires: the lock is held.
+/// Effects: takes one more slot into use: memory is touched as it is needed. Returns: false when all are in use.
+/// Throws: SharedMemoryExhausted. Requires: the lock is held.
 inline bool Client::take_fresh() {
     if (fresh_ == notes_.size()) { return false; }
     constexpr std::uint32_t together = 64;
@@ -109,7 +109,7 @@ inline bool Client::take_fresh() {
     return true;
 }
 
-/// Effects: what was given back is free, the last one on top. Requires: the lock is held.
+/// Effects: moves the slots that were given back to the free list, the last one on top. Requires: the lock is held.
 inline void Client::take_returned() noexcept {
     if (returned_.load(std::memory_order_relaxed) == no_slot) { return; }
     // acquire: sees what give_back() did to the slots before it pushed them.
@@ -141,7 +141,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     task::Slot& task = slot(index);
     task::Issue& issue = board_.issue(index);
     task.code = reinterpret_cast<std::uintptr_t>(submission.code);
-    task.result_bytes = 0;  // what a worker leaves that dies in the middle of many items must not be the last task's
+    task.result_bytes = 0;  // a worker that dies in the middle of many items must not leave the last task's
     const bool limited = submission.timeout.count() > 0 || submission.retries > 0;
     if (limited) {  // most tasks do without the second line
         issue.timeout.store(std::max<std::int64_t>(0, submission.timeout.count()), std::memory_order_relaxed);
@@ -169,7 +169,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     notes_[index].keeps_slot = submission.keeps_slot;
     const bool waited = submission.waiter != Submission::no_waiter;
     if (waited) { board_.waiters.assign(task.waiters, submission.waiter); }
-    // Before it is published: it may start at once.
+    // The deadline comes before the publication: the task may start at once.
     const Deadline expires = submission.timeout.count() > 0 ? Deadline::after(submission.timeout) : Deadline::never();
     const std::uint64_t serial = static_cast<std::uint64_t>(++issued_);
     const std::uint32_t generation = next_generation();
@@ -195,7 +195,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     return {serial, index};
 }
 
-/// Effects: somebody will look in time at a task that has been published and expires then at the earliest.
+/// Effects: makes sure that the deadlines are looked at in time for a published task that expires then at the earliest.
 inline void Client::arm(Deadline expires) noexcept {
     // seq_cst: published before this look; the supervisor writes `armed` and then looks at the slots.
     if (expires.when().time_since_epoch().count() < board_.control.armed.load(std::memory_order_seq_cst)) {
@@ -203,7 +203,7 @@ inline void Client::arm(Deadline expires) noexcept {
     }
 }
 
-/// Blocks until a slot may have become free, or something else worth a look happens.
+/// Blocks until a slot may have become free, the pool's life has moved, or a while has passed.
 PROCPOOL_DECL void Client::wait_for_capacity(const Submission& submission) {
     if (crew_->make_room()) { return; }
     const std::lock_guard guard{capacity_mutex_};
@@ -230,8 +230,8 @@ PROCPOOL_DECL void Client::wait_for_capacity(const Submission& submission) {
     board_.from_workers.capacity_waiter.store(0, std::memory_order_relaxed);
 }
 
-/// Effects: frees slots whose tasks are decided; results that somebody may ask for are kept elsewhere. Returns: whether
-/// there is a free slot now. Requires: mutex_ is held.
+/// Effects: frees slots whose tasks are decided; results that may still be collected are kept elsewhere. Returns:
+/// whether there is a free slot now. Requires: mutex_ is held.
 PROCPOOL_DECL bool Client::sweep() {
     constexpr std::uint32_t enough = 256;
     const auto count = static_cast<std::uint32_t>(notes_.size());
@@ -269,14 +269,14 @@ PROCPOOL_DECL void Client::free_dropped() noexcept {
     }
 }
 
-/// Effects: the result of a taken slot is in kept_. Throws: std::bad_alloc; the slot is as it was before it was taken
-/// then.
+/// Effects: moves the result of a taken slot to kept_. Throws: std::bad_alloc; the slot is then as it was before it was
+/// taken.
 PROCPOOL_DECL void Client::keep(std::uint32_t index, std::uint64_t serial, task::Phase phase) {
     bool added = false;
     try {
         Parcel& kept = kept_.add(serial, describe(index, phase));
         added = true;
-        if (phase != task::Phase::done) { return; }  // what a lost one has left goes with its slot: see clear()
+        if (phase != task::Phase::done) { return; }  // a lost task's remains go with its slot: see clear()
         if (const auto large = board_.results.held(index); large.run.count != 0) {
             kept.adopt(board_.results.extents(), large.run.first, large.run.count, large.size);
             slot(index).result_bytes = 0;

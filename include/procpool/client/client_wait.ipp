@@ -11,7 +11,7 @@
 
 namespace procpool::inline v0::detail::client {
 
-/// Looks for about as long as going to sleep and being woken would cost. Returns: whether `ready()`.
+/// Polls for about as long as going to sleep and being woken would cost. Returns: whether `ready()`.
 template <class Ready>
 bool Client::spin(Ready ready, Deadline deadline) {
     for (int round = 0; round < os::spin_rounds; ++round) {
@@ -25,8 +25,8 @@ bool Client::spin(Ready ready, Deadline deadline) {
     return false;
 }
 
-/// As spin(), for one task. Each look takes the slot's line from the worker that is about to write there, and it has to
-/// get it back: so none is taken while the task is not expected to have ended, going by the last ones.
+/// Spins for one task. Each look takes the slot's line from the worker that is about to write there, which must fetch
+/// it back: so there is no look before the task is expected to have ended, judging by the last tasks.
 PROCPOOL_DECL bool Client::spin_for(Ticket ticket, Deadline deadline) {
     constexpr int longest = 32;
     const int pause = pause_.load(std::memory_order_relaxed);  // a guess, and any thread's is as good
@@ -64,7 +64,7 @@ PROCPOOL_DECL bool Client::wait_on(const Parkers::Lease& lease, core::FunctionRe
         if (loop != nullptr && loop->run_one()) { continue; }
         if (lease && crew_->run_awaited_by(lease.index())) { continue; }
         const Crew::Waiting waiting{crew_at_work()};
-        // What wakes the loop does not wake this lease.
+        // A notification of the loop does not wake this lease.
         lease.park(deadline.or_sooner(Deadline::after(loop != nullptr ? std::chrono::milliseconds{1} : longest_sleep)));
         if (!ready()) { after_long_sleep(); }
     }

@@ -12,7 +12,7 @@
 
 namespace procpool::inline v0::detail::client {
 
-/// Only run_here() is on the hot path, and does something only where there are no workers.
+/// run_here() alone is on the hot path, and does something only where there are no workers.
 /// Called by: parent, any thread.
 class Crew {
 public:
@@ -24,19 +24,19 @@ public:
     /// Effects: makes the crew look at Control, which the caller has changed.
     virtual void ring() noexcept = 0;
 
-    /// Returns: whether all have ended that could still finish or decide a task.
+    /// Returns: whether every process or thread that could still finish or decide a task has ended.
     [[nodiscard]] virtual bool has_ended() noexcept = 0;
 
-    /// Effects: blocks until has_ended(), and gives back what the system keeps for the crew. Returns: false when the
+    /// Effects: blocks until has_ended(), and releases the system's resources of the crew. Returns: false when the
     /// deadline came first.
     virtual bool join(Deadline deadline) = 0;
 
     /// Whether a task that runs can be stopped by force.
     [[nodiscard]] virtual bool can_kill() const noexcept { return false; }
 
-    /// Effects: what runs is finished, what has not started runs on workers that see the program's memory as it is now.
-    /// Only for crews whose workers have memory of their own; blocks until there are new ones, or the pool has come to
-    /// an end meanwhile. Throws: std::system_error when they cannot be had; then has_ended().
+    /// Effects: running tasks finish; tasks that have not started run on workers that see the program's memory as it is
+    /// now. Only for crews whose workers have memory of their own; blocks until there are new ones, or the pool has
+    /// ended meanwhile. Throws: std::system_error when new workers cannot be had; then has_ended().
     virtual void refork() {}
 
     /// Effects: runs one pending task in the caller. Only crews without workers do anything.
@@ -52,12 +52,12 @@ public:
     /// Effects: runs the task in this slot, if it has not started. Throws: std::system_error when it is one that the
     /// caller is in.
     virtual bool run_awaited(std::uint32_t, task::Word) { return false; }
-    /// Effects: runs a task that this waiter is to be called for.
+    /// Effects: runs a task whose end this waiter waits for.
     virtual bool run_awaited_by(std::uint32_t) { return false; }
     /// Effects: when all workers are Waiting, or would be, runs the task that was submitted last: most likely it is
     /// what one of them waits for.
     virtual bool run_any_if_all_wait() { return false; }
-    /// While there is one, its worker's task waits for something that may depend on tasks of the crew.
+    /// Marks, while it lives, that the task of its worker waits for something that may depend on tasks of the crew.
     struct Waiting {
         explicit Waiting(Crew* at_work) noexcept : crew(at_work) {
             if (crew != nullptr) { crew->set_waiting(true); }
@@ -69,15 +69,16 @@ public:
         }
         Crew* const crew;
     };
-    /// Effects: a slot may have become free. Called by: a thread that waits for one. Throws: std::system_error when
-    /// that cannot be.
+    /// Effects: a slot may have become free. Called by: a thread that waits for one. Throws: std::system_error when no
+    /// slot can become free.
     virtual bool make_room() { return false; }
 
 protected:
     virtual void set_waiting(bool) noexcept {}
 };
 
-/// Not null on threads that are workers, and on the first thread of a process that was forked there.
+/// The crew of this thread: not null on threads that are workers, and on the first thread of a process that was forked
+/// there.
 inline constinit thread_local Crew* crew_of_thread = nullptr;
 
 /// Returns: the crew that the caller is a worker of; null on every other thread.

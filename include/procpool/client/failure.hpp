@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Failure: a task that has ended without a result, with what is known of it; and the exception that tells it.
+/// Failure: what is known of a task that ended without a result, and the exception that reports it.
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/ending.hpp>

@@ -26,7 +26,7 @@ namespace procpool::inline v0::detail::client {
 /// since a program may leave a million of them.
 class Parcel {
 public:
-    /// Nothing.
+    /// Makes an empty parcel.
     Parcel() noexcept : kind_(Kind::nothing) {}
     Parcel(task::Phase phase, Ending ending) noexcept
         : kind_(Kind::in_place),

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// ParcelStore: parcels that have not been asked for yet.
+/// ParcelStore: parcels that have not been collected yet.
 
 #include <procpool/client/parcel.hpp>
 

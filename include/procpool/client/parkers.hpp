@@ -18,7 +18,7 @@
 
 namespace procpool::inline v0::detail::client {
 
-/// A thread that waits for tasks sleeps no longer at once, then checks that the supervisor lives.
+/// The longest sleep of a thread that waits for tasks; then it checks that the supervisor lives.
 inline constexpr std::chrono::milliseconds longest_sleep{100};
 
 /// Called by: any thread of the parent.
@@ -28,7 +28,7 @@ public:
 
     explicit Parkers(std::span<sync::Parker> parkers) noexcept : parkers_(parkers) {}
 
-    /// One parker for one thread, for a while.
+    /// A loan of one parker to one thread.
     class Lease {
     public:
         Lease(Parkers& owner, std::uint32_t index) noexcept : owner_(&owner), index_(index) {}

@@ -23,7 +23,7 @@ namespace client {
 
 class Client;
 
-/// Names a task as long as its result may be asked for; numbers are never used again.
+/// Names a task as long as its result may be collected; numbers are never used again.
 struct Ticket {
     std::uint64_t serial;
     std::uint32_t slot;

@@ -40,18 +40,18 @@ public:
     }
 
     [[nodiscard]] task::Phase phase() const noexcept { return parcel_.phase(); }
-    /// Of a task that is done, all but `exception` is a value.
+    /// Returns: how the task ended. For a task that is done, all but `exception` counts as a value.
     [[nodiscard]] Ending ending() const noexcept { return parcel_.ending(); }
     /// Null when the task is done.
     [[nodiscard]] const Failure* failure() const noexcept { return parcel_.failure(); }
     /// Returns: the exception of a task that is not done. where: which part of a call it is, for people, or nothing.
     [[nodiscard]] std::exception_ptr error(std::string_view where = {}) const;
-    /// Throws: what the task ended with, unless that is a value.
+    /// Throws: the exception that the task ended with; nothing if it ended with a value.
     void require_value() const;
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
-    /// Returns: what reads the bytes.
+    /// Returns: a Reader of the result's bytes.
     [[nodiscard]] Reader reader() const noexcept { return Reader{bytes(), place_of_}; }
-    /// Returns: what the task was given, if it stayed in its slot.
+    /// Returns: the task's encoded arguments, if they stayed in its slot.
     [[nodiscard]] std::span<const std::byte> arguments() const noexcept;
 
     static constexpr std::uint32_t in_parcel = 0xffffffff;

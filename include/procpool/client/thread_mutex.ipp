@@ -7,8 +7,8 @@
 namespace procpool::inline v0::detail::client {
 
 [[gnu::noinline]] PROCPOOL_DECL void ThreadMutex::lock_slowly() noexcept {
-    // Ever longer pauses: the holder gets on undisturbed, and is likely to be back before this thread looks again,
-    // so that the data under the mutex changes its processor less often.
+    // Pauses double: the holder goes on undisturbed, and is likely to lock again before this thread looks, so that the
+    // data under the mutex changes its processor less often.
     constexpr int first_pause = 8;
     constexpr int last_pause = 512;
     for (int pause = first_pause; pause <= last_pause; pause *= 2) {

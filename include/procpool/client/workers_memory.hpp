@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// WorkersMemory: tells memory that the workers have from memory that is newer than they are.
+/// WorkersMemory: finds memory that is newer than the workers, which therefore lack it.
 
 #include <procpool/codec/callable.hpp>
 #include <procpool/os/memory_mark.hpp>
@@ -15,7 +15,8 @@ namespace procpool::inline v0::detail::client {
 /// Called by: parent, any thread.
 class WorkersMemory {
 public:
-    /// Called when the workers have been forked, so that nothing that they have is taken for newer.
+    /// Remembers the memory of this moment. Called after the workers have been forked, so that no memory of theirs
+    /// counts as newer.
     void mark() {
         if (!codec::snapshots_are_used) { return; }
         os::MemoryMark now = os::MemoryMark::of_now();

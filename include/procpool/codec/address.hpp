@@ -18,7 +18,7 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// Returns: what a program can do instead of sending an address, for the text of a CodecError.
+/// Returns: advice for the text of a CodecError: how a program avoids sending an address.
 [[nodiscard]] std::string address_advice();
 
 /// Effects: writes the address, which a value of type `holder` holds. Throws: CodecError, unless it is null or in

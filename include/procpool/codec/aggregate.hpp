@@ -79,12 +79,12 @@ template <class T, std::size_t Count = 0>
 consteval std::size_t count_empty_braces() {
     if constexpr (Count != most_fields && takes_empty_braces<T, Count + 1>()) {
         return count_empty_braces<T, Count + 1>();
-    } else {  // what no braces initialise is not counted, such as a class whose default constructor is explicit
+    } else {  // a field that no braces initialise is not counted, such as a class whose default constructor is explicit
         return takes_empty_braces<T, Count, AnyField<T>>() ? 0 : Count;
     }
 }
 
-/// How many fields and bases T has, when all can be initialised by {}; 0 otherwise. Tells of fields that are large
+/// How many fields and bases T has, when all can be initialised by {}; 0 otherwise. Works for fields that are large
 /// arrays.
 template <AggregateClass T>
 inline constexpr std::size_t empty_braces_v = count_empty_braces<T>();
@@ -152,7 +152,7 @@ constexpr decltype(auto) visit_fields(T& value, Visit&& visit) {
 #undef PROCPOOL_VISIT
 }
 
-/// Only its type is wanted.
+/// Declared only for its type.
 template <class T>
 constexpr auto list_fields(const T& value) {
 #define PROCPOOL_LIST(count)                                                         \

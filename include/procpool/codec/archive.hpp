@@ -44,8 +44,8 @@ template <template <class...> class Version, class T>
     return Version<T>::version;
 }
 
-/// Returns: what T's functions get as their version: the one that the program gives it, so that no member of a later
-/// one stays behind.
+/// Returns: the version that T's functions get: the one that the program gives T, so that no member of a later version
+/// stays behind.
 template <class T>
 [[nodiscard]] unsigned class_version() {
     unsigned version = 0;
@@ -63,8 +63,7 @@ template <class T>
 
 namespace procpool::inline v0 {
 
-/// Calls what may be private, in classes that say `friend struct procpool::Access;`: the members, and the default
-/// constructor.
+/// Calls private members and default constructors, in classes that say `friend struct procpool::Access;`.
 struct Access {
     template <class Archive, class T>
     static auto serialize(Archive& archive, T& value) -> decltype(void(value.serialize(archive))) {
@@ -100,8 +99,8 @@ struct Access {
 
 namespace procpool::inline v0::detail::codec {
 
-/// Converts to those that T is derived from: a function that takes one was not written for T, and would leave T's own
-/// members behind.
+/// Converts to the bases of T: a function that takes a base was not written for T, and would leave T's own members
+/// behind.
 template <class T>
 struct AsBaseOf {
     template <class Base>
@@ -235,7 +234,7 @@ concept NamedByCall = requires(const T& pair) {
     pair.value();
 };
 
-/// Others of cereal's: base_class() and virtual_base_class(), make_size_tag(), binary_data().
+/// Other wrappers of cereal: base_class() and virtual_base_class(), make_size_tag(), binary_data().
 template <class T>
 concept NamesBase = requires(T& value) {
     *value.base_ptr;

@@ -64,8 +64,8 @@ struct BoundCall {
 };
 
 /// Calls f(values..., args...). It travels as f and the values do. The function gets the values as const lvalues, so
-/// that each call finds them as they were bound; one that takes them away, as by a std::unique_ptr or T&&, can be
-/// called once.
+/// that each call finds them as they were bound; a function that takes them away, as by a std::unique_ptr or T&&, can
+/// be called once.
 template <class F, class... Values>
 struct BoundFront {
     using Wrapped = F;
@@ -134,7 +134,7 @@ struct not_owned {
                   "procpool: bind_front() was given memory to share that ends with this expression: give it a name");
 };
 
-/// It arrives as a view of memory that goes with it.
+/// Whether the argument would arrive as a view of memory that ends with the argument.
 template <class Argument>
 inline constexpr bool is_lost_v =
     is_span_v<wire_type_t<Argument>> && !std::is_same_v<wire_type_t<Argument>, std::remove_cvref_t<Argument>> &&
@@ -173,8 +173,8 @@ namespace procpool::inline v0 {
 
 /// Returns: a function object that calls f(values..., args...) for any args. The values may be of any encodable type,
 /// where a closure may only capture trivially copyable ones; they arrive as arguments do: literals and
-/// std::string_views as std::string, a SharedArray as a span of it. Rvalues are moved. Throws: what
-/// copying or moving the values throws; CodecError for a null pointer to characters.
+/// std::string_views as std::string, a SharedArray as a span of it. Rvalues are moved. Throws: any exception of copying
+/// or moving the values; CodecError for a null pointer to characters.
 template <class F, class... Values>
 [[nodiscard]] auto bind_front(F&& f, Values&&... values) {
     using Function = std::decay_t<F>;

@@ -14,7 +14,7 @@ class Writer;
 
 namespace detail::codec {
 
-/// As it stands it takes a T's serialize(), its bytes, or its fields; specialised, beside them, for the classes of the
+/// The primary template takes a T's serialize(), its bytes, or its fields; specialisations are for the classes of the
 /// standard library.
 template <class T, StandardKind = standard_kind_v<T>>
 struct BuiltInCodec;

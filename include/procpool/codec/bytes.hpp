@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Writer and Reader: how values become bytes in memory somebody else provides, and values again.
+/// Writer and Reader: turn values into bytes, in memory that the caller provides, and bytes into values.
 
 #include <procpool/codec/nesting.hpp>
 #include <procpool/core/config.hpp>
@@ -23,12 +23,12 @@ enum class Visibility : std::uint8_t {
     this_process  ///< a stack or heap address of this process: means nothing there
 };
 
-/// Tells where an address lies; the answer depends on where the bytes go.
+/// Returns the visibility of an address, which depends on the receiver of the bytes.
 using VisibilityOf = Visibility (*)(const void* address);
 
-/// To a thread of the same process every address means the same.
+/// Every address means the same to a thread of the same process.
 [[nodiscard]] inline Visibility visibility_in_this_process(const void*) { return Visibility::shared; }
-/// Knows nothing, so allows nothing.
+/// Knows no receiver, so allows null only.
 [[nodiscard]] inline Visibility visibility_unknown(const void* address) {
     return address == nullptr ? Visibility::everywhere : Visibility::this_process;
 }
@@ -61,7 +61,7 @@ public:
     Writer& operator=(const Writer&) = delete;
 
     /// Returns: `count` bytes of the buffer to be filled, valid until the next call. They are not aligned.
-    /// Throws: CodecError when the value that is written nests too deeply; what making a larger buffer throws.
+    /// Throws: CodecError when the value that is written nests too deeply; any exception of Grow.
     [[nodiscard]] std::byte* claim(std::size_t count) {
         if (count > checked_ - used_) [[unlikely]] { go_on(count); }
         return buffer_.data() + std::exchange(used_, used_ + count);
@@ -88,7 +88,7 @@ private:
 
     std::span<std::byte> buffer_;
     std::size_t used_ = 0;
-    std::size_t checked_;  // as far as claim() goes without a check of nesting_; at most the buffer's size
+    std::size_t checked_;  // the size up to which claim() makes no check of nesting_; at most the buffer's
     Nesting nesting_;
     Grow grow_;
     void* owner_;
@@ -177,7 +177,7 @@ private:
                                                   Nesting nesting);
 
     const std::byte* at_;
-    const std::byte* checked_;  // as far as take() goes without a check of nesting_; at most end_
+    const std::byte* checked_;  // the position up to which take() makes no check of nesting_; at most end_
     const std::byte* end_;
     Nesting nesting_;
     VisibilityOf visibility_of_;

@@ -24,7 +24,8 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// As what type a result arrives: by value, and text as a string of its own. References to arrays and functions decay.
+/// The type that a result arrives as: by value, and text as a string of its own. References to arrays and functions
+/// decay.
 template <class T, class Value = std::decay_t<T>>
 struct returned {
     using type = Value;
@@ -41,8 +42,8 @@ inline constexpr bool is_span_v = false;
 template <class T, std::size_t Extent>
 inline constexpr bool is_span_v<std::span<T, Extent>> = true;
 
-/// A result of this type outlives the Reader that it is decoded by. A span does if it is in shared memory, which only
-/// shows then.
+/// Whether a result of this type outlives the Reader that decodes it. A span does if it is in shared memory, which
+/// shows only at run time.
 template <class T>
 inline constexpr bool outlives_reader_v = is_span_v<T> || !holds_view<T>();
 
@@ -74,7 +75,7 @@ struct Call {
         }
     }
 
-    /// It uses up the function object, or what that holds.
+    /// Whether the call uses up the function object, or values that it holds.
     static constexpr bool once = [] {
         if constexpr (find_form<F&>() != CallForm::impossible) {
             return false;
@@ -117,18 +118,18 @@ using arguments_t = typename call_t<F, Args...>::Arguments;
 template <class F, class... Args>
 using task_result_t = typename call_t<F, Args...>::Result;
 
-/// The call receives a std::stop_token before its arguments.
+/// Whether the call receives a std::stop_token before its arguments.
 template <class F, class... Args>
 inline constexpr bool takes_stop_token_v = call_t<F, Args...>::takes_stop_token;
 
-/// The call can be made, and sent, and its result sent back.
+/// Whether the call can be made, and sent, and its result sent back.
 template <class F, class... Args>
 concept TaskCall = Sendable<F> && call_t<F, Args...>::form != CallForm::impossible &&
                    (Encodable<wire_type_t<Args>> && ...) &&
                    (std::is_void_v<task_result_t<F, Args...>> ||
                     (Encodable<task_result_t<F, Args...>> && outlives_reader_v<task_result_t<F, Args...>>));
 
-/// F: the function; Args: what it would be called with.
+/// F: the function; Args: the arguments it would be called with.
 template <class Mistake, class F, class... Args>
 struct not_callable {
     static_assert(
@@ -193,7 +194,7 @@ inline constexpr bool is_plain_call_v =
     (callable_kind_v<F> == CallableKind::nothing || callable_kind_v<F> == CallableKind::bytes ||
      std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>)&&(is_plain_v<wire_type_t<Args>>&&...);
 
-/// Effects: writes the callable, then the arguments. Throws: CodecError, and what Codecs throw.
+/// Effects: writes the callable, then the arguments. Throws: CodecError; any exception of Codecs.
 template <class F, class... Args>
 void encode_call(Writer& out, const F& f, const Args&... args) {
     require_task_call<F, Args...>();
@@ -230,7 +231,7 @@ decltype(auto) invoke_call(F& f, arguments_t<F, Args...>& arguments, const std::
 
 [[noreturn]] void refuse_span_of_task(const std::type_info& span);
 
-/// Effects: writes what a task returned. Throws: CodecError, also when it is a span of memory that ends with the task.
+/// Effects: writes the result of a task. Throws: CodecError, also when it is a span of memory that ends with the task.
 template <class Result, class Value>
 void encode_result(Writer& out, const Value& value) {
     if constexpr (is_span_v<Result>) {
@@ -241,8 +242,8 @@ void encode_result(Writer& out, const Value& value) {
     Codec<Result>::encode(out, to_wire(value));
 }
 
-/// Effects: decodes what encode_call() wrote, calls it, and encodes the result to `out` while the arguments live, which
-/// it may refer to. Throws: what the function throws, CodecError, and what Codecs throw.
+/// Effects: decodes the call that encode_call() wrote, makes it, and encodes the result to `out` while the arguments
+/// live, since the result may refer to them. Throws: any exception of the function or of Codecs; CodecError.
 template <class F, class... Args>
 void run_call(Reader& in, Writer& out, const std::stop_token& stop = {}) {
     using Result = task_result_t<F, Args...>;

@@ -24,8 +24,8 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// A callable that is not searched: what it refers to is, in the worker, the memory as it was when the pool was built
-/// or last reforked.
+/// A callable that is not searched: it refers, in the worker, to the memory as it was when the pool was built or last
+/// reforked.
 template <CopiedAsBytes F>
 class Snapshot {
 public:
@@ -52,9 +52,9 @@ inline const bool uses_snapshot = (snapshots_are_used = true);  // while the pro
 namespace procpool::inline v0 {
 
 /// Returns: f, allowed to refer to memory that workers have only a copy of: right for tables that were loaded before
-/// the pool was built, wrong for what changes after that, or lies on the stack of a function that has returned. Memory
-/// that is certain to be newer than the workers is refused when the task is submitted; memory that was freed before
-/// they were forked, and is used again, cannot be distinguished from what it was.
+/// the pool was built, wrong for memory that changes after that, or lies on the stack of a function that has returned.
+/// Memory that is certain to be newer than the workers is refused when the task is submitted; memory that was freed
+/// before they were forked, and is used again, cannot be distinguished from what it was.
 template <class F>
 [[nodiscard]] auto snapshot(F&& f) {
     using Function = std::decay_t<F>;
@@ -75,9 +75,9 @@ inline constexpr bool is_snapshot_v = false;
 template <class F>
 inline constexpr bool is_snapshot_v<Snapshot<F>> = true;
 
-/// Classes whose bytes are searched for addresses when they are sent, as a task's function or as a value: closures;
-/// what std::bind and its like return; what names something static in the program; and snapshots, which are excepted
-/// from the search.
+/// Classes whose bytes are searched for addresses when they are sent, as a task's function or as a value: closures; the
+/// results of std::bind and its like; types that name something static in the program; and snapshots, which are
+/// excepted from the search.
 template <class T>
 concept Searched =
     std::is_class_v<T> && !std::is_aggregate_v<T> && !std::is_empty_v<T> && CopiedAsBytes<T> &&
@@ -141,7 +141,7 @@ struct not_sendable<F> {
 template <class R, class... Args>
 struct not_sendable<std::function<R(Args...)>> {
     static_assert(never<R>,
-                  "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function or the "
+                  "procpool: a std::function cannot travel, since its contents are unknown: pass the function or the "
                   "lambda itself, or bind "
                   "values to it by procpool::bind_front(f, values...)");
 };
@@ -192,9 +192,9 @@ template <class F, class Is>
 }
 
 /// Throws: CodecError when a word within `f` is an address on this process's stack or heap: something captured by
-/// reference, or `this`. Nothing is looked at in an F that holds no address. In others, a number that happens to be
-/// such an address is taken for one, unless numbers_are_told_apart. `visibility_of` is a VisibilityOf, or something
-/// like it.
+/// reference, or `this`. An F that holds no address is not searched. In others, a number that happens to be
+/// such an address is taken for one, unless numbers_are_told_apart. visibility_of: a VisibilityOf, or another function
+/// object of its form.
 template <class F, class Where>
 void check_captures([[maybe_unused]] const F& f, [[maybe_unused]] const Where& visibility_of) {
     if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F>) {
@@ -233,7 +233,7 @@ template <class F>
     }
 }
 
-/// As a value, such as an argument or an element of a container.
+/// Codec of a callable as a value, such as an argument or an element of a container.
 template <Searched F>
 struct BuiltInCodec<F, StandardKind::other> {
     static constexpr bool by_member = false;

@@ -58,7 +58,7 @@ concept MadeTemplateArgument = requires {
 };
 inline constexpr std::size_t largest_template_argument = 512;  // each byte takes the compiler's time
 
-/// Whether F is known to hold no pointer and no reference. Of some classes that hold none this cannot be known: those
+/// Whether F is known to hold no pointer and no reference. It cannot be known of some classes that hold none: those
 /// with an optional or another union, a pair or tuple, a class without constexpr constructor; with GCC before 14
 /// private members.
 template <class F>
@@ -98,7 +98,7 @@ public:
         std::memcpy(&address_, word, sizeof(address_));
     }
 
-    /// Requires: `object` is what lies there.
+    /// Requires: `object` is the object that lies there.
     template <class T>
     [[nodiscard]] bool finds_address_in(const T& object) {
         visit_members(object);

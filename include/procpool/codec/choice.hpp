@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Values that may be there, or be one of several: optional, unique_ptr, variant.
+/// Codecs of optional, unique_ptr and variant: values that may be absent, or be one of several.
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/core/config.hpp>

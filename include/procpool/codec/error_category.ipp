@@ -29,8 +29,8 @@ public:
         return "error " + std::to_string(value) + " of the category '" + name_ + "', which this process does not have";
     }
 
-    /// Returns: the one with this name, which lives as long as the program. Throws: CodecError when there are too many,
-    /// as names made of damaged bytes would be in the end. Called by: any thread; it takes no lock.
+    /// Returns: the category with this name, which lives as long as the program. Throws: CodecError when there are too
+    /// many, as names made of damaged bytes would be in the end. Called by: any thread; it takes no lock.
     [[nodiscard]] static const AbsentCategory& with_name(std::string name) {
         const AbsentCategory* first = all_.load(std::memory_order_acquire);
         if (const AbsentCategory* const known = find(first, name)) { return *known; }
@@ -43,7 +43,7 @@ public:
                 throw CodecError(
                     "procpool: the bytes of an error code name one more category that this process does not have");
             }
-            // acq_rel: publishes what was constructed, and shows what others have.
+            // acq_rel: publishes the constructed category, and shows those of other threads.
             if (all_.compare_exchange_strong(first, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
                 return *fresh;
             }
@@ -121,8 +121,8 @@ inline constexpr std::uint8_t standard_categories = 4;
     Codec<std::uint8_t>::encode(out, number);
     if (number != standard_categories) { return; }
     const std::string name = category.name();
-    // A worker's Writer takes constants for memory of its own, since they may have changed; what is one is found out
-    // where it arrives.
+    // A worker's Writer takes constants for memory of its own, since they may have changed; the receiver finds out
+    // whether the address is that of a constant.
     if (out.visibility_of(&category) == Visibility::this_process && !os::in_loaded_module(&category) &&
         dynamic_cast<const AbsentCategory*>(&category) == nullptr) {
         throw CodecError("procpool: the error category '" + name + "' is known to this process only");

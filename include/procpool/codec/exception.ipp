@@ -27,7 +27,7 @@ inline constexpr std::size_t frame_of_nested_exception = 500;
 inline constexpr std::uint8_t registered_type = 255;
 static_assert(standard_exceptions.size() < registered_type);
 
-/// Returns: the type of what was thrown.
+/// Returns: the type of the thrown object.
 [[nodiscard, gnu::cold]] PROCPOOL_DECL const std::type_info& type_of(const std::exception_ptr& thrown) {
     try {
         std::rethrow_exception(thrown);
@@ -96,7 +96,7 @@ template <class IsIt>
     } catch (...) { return {}; }
 }
 
-/// Returns: what a RemoteError says of something thrown that does not come back as itself.
+/// Returns: the text of the RemoteError for a thrown object that does not come back as itself.
 [[nodiscard, gnu::cold]] PROCPOOL_DECL std::string text_of(const std::exception_ptr& thrown,
                                                            const std::type_info& type) {
     try {
@@ -114,7 +114,7 @@ template <class IsIt>
     }
 }
 
-/// Effects: writes `thrown` without what is nested in it.
+/// Effects: writes `thrown` without its nested exceptions.
 [[gnu::cold]] PROCPOOL_DECL void encode_thrown(Writer& out, const std::exception_ptr& thrown) {
     const std::type_info& type = type_of(thrown);
     const FoundType found = find_exception_type(type);
@@ -155,8 +155,8 @@ template <class IsIt>
     return decode_as(*how, in, nested);
 }
 
-/// Returns: what encode_chain() wrote, without those so far in that the stack might not suffice for their destructors,
-/// which recur.
+/// Returns: the chain that encode_chain() wrote, without exceptions so deep that the stack might not suffice for their
+/// destructors, which recur.
 [[nodiscard, gnu::cold]] PROCPOOL_DECL std::exception_ptr decode_chain(Reader& in) {
     std::size_t depth = 0;
     while (Codec<bool>::decode(in)) {

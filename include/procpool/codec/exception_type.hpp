@@ -20,18 +20,18 @@ namespace procpool::inline v0::detail::codec {
 
 struct ExceptionType {
     const std::type_info* type;
-    /// Effects: writes `thrown`, which holds an exception of this type or one derived from it, without what is nested
-    /// in it.
+    /// Effects: writes `thrown`, which holds an exception of this type or one derived from it, without its nested
+    /// exceptions.
     void (*encode)(Writer& out, const std::exception_ptr& thrown);
-    /// Effects: throws the exception, with the one being handled nested in it if that is wanted. `decoded` tells a
-    /// caller that it was this exception, and not one of decoding it.
+    /// Effects: throws the exception, with the one being handled nested in it if that is wanted. Sets `decoded` when it
+    /// throws this exception, and not one of decoding it.
     void (*raise)(Reader& in, bool nested, bool& decoded);
 };
 
 /// Whether both are of one type: two images of a program may have a type_info each for it.
 [[nodiscard]] bool same_type(const std::type_info& a, const std::type_info& b) noexcept;
 
-/// Calls use(e) with what is in `thrown`. Requires: that is an E.
+/// Calls use(e) with the exception in `thrown`. Requires: it is an E.
 template <class E, class Use>
 void with_exception(const std::exception_ptr& thrown, const Use& use) {
     // A pointer caught by reference is null with GCC.
@@ -50,11 +50,12 @@ template <class E>
     throw E(std::move(e));
 }
 
-/// Returns: the exception that was encoded, with `nested` inside unless that is null. Throws: what decoding throws.
+/// Returns: the exception that was encoded, with `nested` inside unless that is null. Throws: any exception of
+/// decoding.
 [[nodiscard]] std::exception_ptr decode_as(const ExceptionType& how, Reader& in, const std::exception_ptr& nested);
 
-/// Effects: makes `text` what e.what() says, whatever the constructor of E made of it, where E lets its base be
-/// assigned to.
+/// Effects: makes e.what() return `text`, whatever the constructor of E made of it, where E lets its base be assigned
+/// to.
 template <class E>
 void set_what(E& e, const std::string& text) {
     if constexpr (std::derived_from<E, std::runtime_error>) {
@@ -64,7 +65,7 @@ void set_what(E& e, const std::string& text) {
     }
 }
 
-/// How an exception travels that is not Encodable; as it stands, one whose what() is all there is to it.
+/// The codec of an exception that is not Encodable; the primary template is for one that what() describes completely.
 template <class E>
 struct ExceptionCodec {
     static void encode(Writer& out, const E& e) { Codec<std::string>::encode(out, e.what()); }
@@ -123,7 +124,7 @@ template <class IsIt>
 namespace procpool::inline v0 {
 
 /// Effects: exceptions of exactly the type E come back from tasks as themselves: by Codec<E> if E is Encodable, made
-/// from their what() otherwise. Once is enough, but it must be before the pool is built. Called by: any thread; it
+/// from their what() otherwise. One call is enough, before the pool is built. Called by: any thread; it
 /// takes no lock.
 template <class E>
 void register_exception() {

@@ -18,7 +18,7 @@ namespace procpool::inline v0::detail::codec {
         if (nested == nullptr) { how.raise(in, false, decoded); }
         try {
             std::rethrow_exception(nested);
-        } catch (...) { how.raise(in, true, decoded); }  // it takes what is handled now
+        } catch (...) { how.raise(in, true, decoded); }  // it nests the exception that is handled now
     } catch (...) {
         if (!decoded) { throw; }
         return std::current_exception();

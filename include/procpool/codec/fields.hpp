@@ -2,9 +2,8 @@
 #pragma once
 
 /// \file
-/// The fields of an aggregate, found by trying what it can be initialised with: how many fields it has, and whether
-/// all of them are of a kind. Boost.PFR answers this too, but not for aggregates with C arrays, bit-fields, bases or
-/// anonymous unions.
+/// The fields of an aggregate, found by trying initialisers: how many fields it has, and whether all of them are of a
+/// kind. Boost.PFR answers this too, but not for aggregates with C arrays, bit-fields, bases or anonymous unions.
 
 #include <cstddef>
 #include <type_traits>
@@ -16,7 +15,7 @@ namespace procpool::inline v0::detail::codec {
 template <class... Types>
 struct TypeList {};
 
-/// More initialisers than this are not counted as a matter of course, nor ever more than the second.
+/// Limits of the count: beyond the first only on request, never beyond the second.
 inline constexpr std::size_t most_initialisers = 64;
 inline constexpr std::size_t most_initialisers_ever = 256;
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// How many: lengths that stand in the bytes, and are not believed when those bytes could not hold as much.
+/// Lengths in the bytes, which are rejected when the bytes that follow could not hold as much.
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/core/config.hpp>

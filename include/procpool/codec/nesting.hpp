@@ -11,8 +11,8 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// Measures how much stack encoding or decoding one value has used, whatever its functions are: their frames are of all
-/// sizes, so that a count of levels would say little. Called by: one thread.
+/// Measures how much stack encoding or decoding one value has used: the frames of its functions are of all sizes, so a
+/// count of levels would say little. Called by: one thread.
 class Nesting {
 public:
     /// A Writer or Reader calls check() at least once in this many bytes, so that values of a few bytes never pay for

@@ -8,7 +8,7 @@
 
 namespace procpool::inline v0::detail::codec {
 
-// An overload that takes anything is chosen where no other can be. Each compiler then says something before it looks
+// Chosen where no other overload can be, since it takes anything. Each compiler then says something before it looks
 // at the arguments: Clang what the function asserts, GCC that it is deleted, with its signature.
 struct this_name_stands_for_several_functions_or_is_a_template {};
 struct write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one {};

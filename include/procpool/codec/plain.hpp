@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Values whose bytes are everything there is to them.
+/// enable_plain, is_plain_v: values whose bytes hold everything that they mean.
 
 #include <procpool/codec/bytes.hpp>
 
@@ -16,9 +16,9 @@
 
 namespace procpool::inline v0 {
 
-/// Says of a trivially copyable class or union that its bytes are everything there is to it: no pointer, no reference,
-/// and nothing else that means something to its own process only. Nobody can look into a class that is no aggregate, so
-/// it travels only if its author says this:
+/// Declares that the bytes of a trivially copyable class or union hold everything that it means: no pointer, no
+/// reference, and nothing else that means something to its own process only. A class that is no aggregate cannot be
+/// inspected, so it travels only if its author declares this:
 ///     template <> inline constexpr bool procpool::enable_plain<Mine> = true;
 template <class T>
 inline constexpr bool enable_plain = false;

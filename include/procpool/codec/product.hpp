@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Values side by side: pair, tuple, array.
+/// Codecs of pair, tuple and array: values side by side.
 
 #include <procpool/codec/codec.hpp>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// require_travels(): refuses what cannot travel, and says what to write for types that many reach for.
+/// require_travels(): refuses types that cannot travel, and says what to write instead of common ones.
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/mistake.hpp>
@@ -17,8 +17,8 @@ namespace procpool::inline v0::detail::codec {
 
 struct NothingToSay {};
 
-/// Why a T cannot travel and what to write instead. Specialise it with a `check` that asserts, for types that many
-/// reach for.
+/// Holds the reason why a T cannot travel, and what to write instead. Specialise it with a `check` that asserts, for
+/// types that many reach for.
 template <class T>
 struct why_refused {
     template <class Type>
@@ -43,8 +43,8 @@ requires(name_in_standard(type_text<T>()) == "any") struct why_refused<T> {
     template <class Type>
     struct check {
         static_assert(never<Type>,
-                      "procpool: a std::any cannot travel, since nobody knows what is in it: use a std::variant of the "
-                      "types that may be");
+                      "procpool: a std::any cannot travel, since its contents are unknown: use a std::variant of the "
+                      "possible types");
     };
 };
 
@@ -53,22 +53,23 @@ struct why_refused<std::function<R(Args...)>> {
     template <class Type>
     struct check {
         static_assert(never<Type>,
-                      "procpool: a std::function cannot travel, since nobody knows what is in it: pass the function, "
+                      "procpool: a std::function cannot travel, since its contents are unknown: pass the function, "
                       "the lambda or "
                       "procpool::bind_front(f, values...) itself");
     };
 };
 
-/// The class of what it points to does not travel.
+/// Whether the class that it points to does not travel.
 template <class T, class Deleter>
 requires std::is_polymorphic_v<T>
 struct why_refused<std::unique_ptr<T, Deleter>> {
     template <class Type>
     struct check {
-        static_assert(never<Type>,
-                      "procpool: a std::unique_ptr to a base class cannot travel, since nobody knows which class it "
-                      "points to: pass a "
-                      "std::variant of the derived classes, or what one of them is made from");
+        static_assert(
+            never<Type>,
+            "procpool: a std::unique_ptr to a base class cannot travel, since the class of the object that it "
+            "points to is unknown: pass a "
+            "std::variant of the derived classes, or the values that one of them is made from");
     };
 };
 
@@ -124,8 +125,8 @@ consteval auto find_refusal() {
     }
 }
 
-/// Does not compile, and says why, unless T is Encodable. As all of its kind, it returns `auto`, so that compilers look
-/// into it at once, before they meet what follows from its error.
+/// Does not compile, and says why, unless T is Encodable. As all functions of its kind, it returns `auto`, so that
+/// compilers instantiate it at once, before they meet the consequences of its error.
 template <class T>
 constexpr auto require_travels() {
     if constexpr (!Encodable<T>) {

@@ -30,7 +30,7 @@ inline constexpr bool is_repeated_v = false;
 template <class T>
 inline constexpr bool is_repeated_v<Repeated<T>> = true;
 
-/// It never travels itself: whoever makes it sends the T.
+/// Never travels itself: the code that makes it sends the T.
 template <class T>
 struct BuiltInCodec<Repeated<T>, StandardKind::other> {
     using parts = TypeList<T>;

@@ -19,13 +19,13 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// why: what its bytes do.
+/// why: completes the message "the bytes of a span …".
 [[noreturn]] void refuse_span(const char* why);
 
 /// Returns: bools that live as long as the Reader; sets their number.
 [[nodiscard]] bool* decode_bools(Reader& in, std::size_t& count);
 
-/// Lifetime: unless it lies in shared memory, what is decoded views memory of the Reader. Elements that cannot be
+/// Lifetime: unless it lies in shared memory, a decoded span views memory of the Reader. Elements that cannot be
 /// moved, such as atomics, and those that do not travel themselves but may be in a SharedArray, can be in shared memory
 /// only.
 template <class T, std::size_t Extent>

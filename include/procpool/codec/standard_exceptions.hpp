@@ -34,7 +34,7 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// An E that says something its public constructors cannot make it say.
+/// An E with a what() that its public constructors cannot give it.
 template <class E>
 class Reworded : public E {
 public:
@@ -45,7 +45,7 @@ private:
     std::string text_;
 };
 
-/// Effects: writes what() of what was thrown. Requires: that is a std::exception.
+/// Effects: writes what() of the thrown object. Requires: it is a std::exception.
 inline void encode_what(Writer& out, const std::exception_ptr& thrown) {
     with_exception<std::exception>(thrown, [&](const std::exception& e) { Codec<std::string>::encode(out, e.what()); });
 }
@@ -65,7 +65,7 @@ struct TextExceptionType {
     static constexpr ExceptionType value{&typeid(E), &encode_what, &raise};
 };
 
-/// Types made from nothing. Those that the library words in several ways offer the ways; the closest one comes back.
+/// Types made from nothing. Types that the library words in several ways offer all of them; the closest one comes back.
 template <class E>
 struct WordlessExceptionType {
     [[gnu::cold]] static void raise(Reader& in, bool nested, bool& decoded) {
@@ -160,7 +160,7 @@ struct ExceptionCodec<std::regex_error> {
     }
     static std::regex_error decode(Reader& in) {
         const int code = Codec<int>::decode(in);
-        if (code < 0 || code > 15) {  // what the enumeration can hold
+        if (code < 0 || code > 15) {  // the range of the enumeration
             throw CodecError("procpool: the bytes of a std::regex_error hold no error code of it");
         }
         std::regex_error e(static_cast<std::regex_constants::error_type>(code));

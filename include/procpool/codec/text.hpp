@@ -21,7 +21,7 @@ struct BuiltInCodec<std::basic_string<C, Traits, Allocator>, StandardKind::other
     static Text decode(Reader& in) { return decode_block<Text>(in); }
 };
 
-/// Its characters travel. Lifetime: what is decoded views memory of the Reader.
+/// Its characters travel. Lifetime: a decoded view refers to memory of the Reader.
 template <class C, class Traits>
 requires is_plain_v<C>
 struct BuiltInCodec<std::basic_string_view<C, Traits>, StandardKind::other> {

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// wire_type<T>: as what type an argument travels, and how to get there.
+/// wire_type<T>: the type that an argument travels as, and the conversion to it.
 
 #include <procpool/codec/text.hpp>
 #include <procpool/core/config.hpp>
@@ -22,7 +22,7 @@ concept Character = std::is_same_v<C, char> || std::is_same_v<C, wchar_t> || std
 
 [[noreturn]] void refuse_null_text();
 
-/// How an argument of decayed type T travels: as a `type`, which from() makes of it. Specialise it for types that
+/// The type that an argument of decayed type T travels as: from() makes a `type` of it. Specialise it for types that
 /// arrive as another.
 template <class T>
 struct wire_type {
@@ -55,7 +55,7 @@ concept BitProxy = std::is_class_v<T> && requires(T& bit) {
 } && std::is_same_v < T, typename std::vector < std::conditional_t < std::is_class_v<T>,
 bool, T >> ::reference > ;
 
-/// As a value it is a bool.
+/// Travels as a bool.
 template <BitProxy T>
 struct wire_type<T> {
     using type = bool;
@@ -65,8 +65,8 @@ struct wire_type<T> {
 template <class Argument>
 using wire_type_t = typename wire_type<std::decay_t<Argument>>::type;
 
-/// Returns: the argument as what it travels as, by reference where that is what it is. An array or function decays, so
-/// by value.
+/// Returns: the argument as the type that it travels as, by reference where that is its own type. An array or function
+/// decays, so by value.
 template <class Argument>
 [[nodiscard]] decltype(auto) to_wire(const Argument& argument) {
     if constexpr (std::is_array_v<Argument>) {

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Engine: what a pool asks of the place where its tasks run; and the engines there are, by name.
+/// Engine: the properties of the place where a pool's tasks run; and the engines, by name.
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
@@ -23,21 +23,21 @@ struct Setup;
 
 namespace detail::engine {
 
-/// What a pool needs of an engine to be built; from then on its client and crew tell.
+/// The properties of an engine that a pool is built with; later the pool asks its client and crew.
 struct Traits {
     bool shares_memory;            ///< spans and references travel as addresses
     bool contains_crashes;         ///< a task cannot end the program
     std::size_t most_workers;      ///< that make sense
-    codec::VisibilityOf place_of;  ///< what an address in an argument means to a worker
-    void (*prepare)();             ///< makes what must exist before the crew
-    /// Makes the crew that runs what the client hands over.
+    codec::VisibilityOf place_of;  ///< the meaning of an address in an argument for a worker
+    void (*prepare)();             ///< makes the objects that must exist before the crew
+    /// Makes the crew that runs the client's tasks.
     std::unique_ptr<client::Crew> (*make_crew)(client::Client&, worker::Setup);
 };
 
 }  // namespace detail::engine
 
 /// An engine names its traits. Everything above it (futures, chunking, encoding, exceptions) knows client::Client only:
-/// hand over a task, wait for it up to a time, take what it left, withdraw it before it starts, stop.
+/// submit a task, wait for it until a deadline, take its result, withdraw it before it starts, stop.
 template <class E>
 concept Engine = requires {
     { E::traits() } -> std::same_as<const detail::engine::Traits&>;
@@ -49,7 +49,7 @@ struct ForkEngine {
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
-/// Workers are threads: nothing is contained, but the program's memory is everybody's.
+/// Workers are threads: no failure is contained, but tasks share the program's memory.
 struct ThreadEngine {
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
@@ -59,7 +59,7 @@ struct InlineEngine {
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
-/// The environment variable PROCPOOL_ENGINE says which: inline, thread or fork; fork if it is not set or empty.
+/// Chosen by the environment variable PROCPOOL_ENGINE: inline, thread or fork; fork if it is not set or empty.
 struct AnyEngine {
     /// Throws: std::invalid_argument when it says anything else.
     [[nodiscard]] static const detail::engine::Traits& traits();

@@ -24,11 +24,11 @@
 
 namespace procpool::inline v0::detail::engine {
 
-/// What an address of an argument means to the workers.
+/// The meaning of an address in an argument for the workers.
 [[nodiscard]] codec::Visibility place_for_workers(const void* address);
 
-/// Makes what must exist before workers are forked. Throws: std::logic_error in a worker of the deepest pool there may
-/// be: a task that builds a pool for itself must not end in as many processes as the system can hold.
+/// Makes the objects that must exist before workers are forked. Throws: std::logic_error in a worker of the deepest
+/// pool there may be: a task that builds a pool for itself must not end in as many processes as the system can hold.
 void prepare_to_fork();
 
 class ForkCrew final : public client::Crew {
@@ -46,9 +46,9 @@ public:
 
     PROCPOOL_DECL bool join(Deadline deadline) override;
 
-    /// The supervisor cannot fork what it does not see, so it is replaced too: the old one leaves when its workers
-    /// have, and the board is the next one's from then on. Never two at a time: a seat, the deadlines and the bell have
-    /// one supervisor.
+    /// The supervisor cannot fork memory that it does not see, so it is replaced too: the old one leaves when its
+    /// workers have, and the board is the next one's from then on. Never two at a time: a seat, the deadlines and the
+    /// bell have one supervisor.
     PROCPOOL_DECL void refork() override;
 
 private:

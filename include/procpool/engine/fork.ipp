@@ -47,8 +47,8 @@ PROCPOOL_DECL void ForkCrew::ring() noexcept {
         const std::lock_guard guard{mutex_};
         if (bell_.raise()) { return; }
     }
-    // The supervisor's own copy is still open, but nobody can raise that. What wakes it when a child of its own has
-    // ended does as well.
+    // The supervisor's own copy is still open, but no process can raise that. The signal of a child's end wakes the
+    // supervisor as well.
     if (!told_.exchange(true, std::memory_order_relaxed)) {
         log::report(
             LogLevel::warning, {.pool = board_.control.name.data()},
@@ -124,7 +124,7 @@ PROCPOOL_DECL ForkCrew::Supervisor ForkCrew::start() {
         const std::lock_guard guard{mutex_};
         bell_ = std::move(fresh);
     }
-    const auto supervisor = std::make_shared<os::Child>();  // what can fail here comes before the fork
+    const auto supervisor = std::make_shared<os::Child>();  // allocated before the fork, since it can fail
     line_ = os::LifeLine::lease();
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     setup_.on_first_stack = true;  // a child cannot make threads safely: other threads may have held locks of the

@@ -36,22 +36,22 @@ public:
 
     [[nodiscard]] bool runs_here() const noexcept override { return true; }
 
-    /// One task at a time; a task may submit another, which runs within it.
+    /// Runs one task at a time; a task may submit another, which runs within it.
     PROCPOOL_DECL void run_here() override;
 
     [[nodiscard]] PROCPOOL_DECL bool is_in_task() const noexcept override;
 
-    // Another thread's task may have been first when the task was submitted that the caller waits for.
+    // Runs the task that the caller waits for, if its submission has run another thread's task instead.
     PROCPOOL_DECL bool run_awaited(std::uint32_t slot, task::Word word) override;
     bool run_awaited_by(std::uint32_t waiter) override { return is_in_task() && loop_.run_within_for(waiter); }
     PROCPOOL_DECL bool make_room() override;
 
 private:
-    /// Blocks until there is nothing more to come. Returns: false when the deadline came first. Requires: the pool was
+    /// Blocks until no more tasks can come. Returns: false when the deadline came first. Requires: the pool was
     /// closed, at least.
     [[nodiscard]] bool wait_for_calls(Deadline deadline);
 
-    /// The caller's thread runs tasks for a while; maybe it did before.
+    /// Marks the caller's thread as the one that runs tasks; the thread may have been it before.
     class Running {
     public:
         explicit Running(InlineCrew& crew) noexcept
@@ -66,7 +66,7 @@ private:
         std::thread::id before_;
     };
 
-    /// The caller counts as worker 0 for a while.
+    /// Makes the caller count as worker 0 while it lives.
     class AsWorker {
     public:
         explicit AsWorker(const task::Board& board) noexcept

@@ -35,7 +35,7 @@ PROCPOOL_DECL bool InlineCrew::has_ended() noexcept {
 }
 
 PROCPOOL_DECL bool InlineCrew::join(Deadline deadline) {
-    // Calls of other threads would wait for the caller's task.
+    // In a task, the calls of other threads would wait for the caller's task.
     if (!is_in_task() && !wait_for_calls(deadline)) { return false; }
     const std::lock_guard guard{running_};
     if (board_.control.ended.exchange(1) == 0) {
@@ -72,7 +72,7 @@ PROCPOOL_DECL bool InlineCrew::make_room() {
         core::throw_deadlock(
             "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
     }
-    os::nap();  // results that other threads are about to take
+    os::nap();  // other threads are about to take results
     return true;
 }
 

@@ -31,7 +31,8 @@ public:
 
     PROCPOOL_DECL ~ThreadCrew() override;
 
-    /// A task's timeout comes before anybody would look: a thread looks at deadlines from now on.
+    /// Effects: makes a thread look at deadlines, from the first call on: a task's timeout may pass before the next
+    /// look.
     PROCPOOL_DECL void ring() noexcept override;
     [[nodiscard]] PROCPOOL_DECL bool has_ended() noexcept override;
 
@@ -51,7 +52,7 @@ public:
     PROCPOOL_DECL bool make_room() override;
 
 protected:
-    // relaxed: who asks asks again.
+    // relaxed: a thread that reads it reads it again.
     PROCPOOL_DECL void set_waiting(bool waiting) noexcept override;
 
 private:

@@ -19,7 +19,7 @@ inline constinit RefuseCall refuse_call = nullptr;
 /// Throws: std::system_error, always.
 [[noreturn]] void throw_error(int error, const char* name);
 
-/// Returns: what `function` returns; -1 with errno set when it fails. EINTR is no failure.
+/// Returns: the result of `function`; -1 with errno set when it fails. EINTR is no failure.
 template <class Function>
 [[nodiscard]] auto try_call(const char* name, Function function) noexcept -> decltype(function()) {
     if (refuse_call != nullptr) {

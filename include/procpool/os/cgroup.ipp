@@ -91,8 +91,8 @@ namespace procpool::inline v0::detail::os {
         }
         least = std::min(least, left);
     };
-    // Shared memory is no file here, and counts as used. Of the kernel's own caches about half comes back at the
-    // first try.
+    // Shared memory is no file here, and counts as used. About half of the kernel's own caches comes back at the first
+    // try.
     for (const std::string& group : unified_) {
         limit_to(group, "/memory.max", "/memory.current", [](std::string_view stat) {
             return field(stat, "active_file").value_or(0) + field(stat, "inactive_file").value_or(0) +

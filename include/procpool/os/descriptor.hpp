@@ -16,7 +16,7 @@ namespace procpool::inline v0::detail::os {
 /// Its number is above those of the standard streams: a program may run with some of these closed, and its output,
 /// or the files that it opens in their place, must not meet a file of the library's. A program may close descriptors
 /// that it has not opened, as daemons do by closefrom(3), and get the number again for a file of its own: is_intact()
-/// tells, and nothing is done to such a file.
+/// detects that, and such a file is left alone.
 class Descriptor {
 public:
     Descriptor() noexcept = default;

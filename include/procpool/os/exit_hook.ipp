@@ -48,12 +48,12 @@ namespace procpool::inline v0::detail::os {
     return word != nullptr && word->load(std::memory_order_relaxed) == value ? word : nullptr;
 }
 
-/// While it lives, the only thread of a forked process gets locks of the C library that are held by threads which did
-/// not come along. fork() resets most locks; not the one of the list of exit functions, which atexit(), dlopen(),
+/// While it lives, the only thread of a forked process gets locks of the C library that are held by threads which
+/// fork() did not copy. fork() resets most locks; not the one of the list of exit functions, which atexit(), dlopen(),
 /// dlclose() and the first use of a static take, nor the one of the list of modules. Every millisecond a signal looks
-/// whether this thread sleeps on a word; only an absent thread could wake it, so the lock is opened. The absent
-/// thread was changing a list, in steps of one word, each of which leaves a list. The one of exit functions
-/// is a word; that of modules is a recursive mutex, which begins with its word.
+/// whether this thread sleeps on a word; only an absent thread could wake it, so the lock is opened. The absent thread
+/// was changing a list, in steps of one word, each of which leaves a list. The one of exit functions is a word; that of
+/// modules is a recursive mutex, which begins with its word.
 class AbsentThreadsLocks {
 public:
     AbsentThreadsLocks() noexcept {

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Files by name, with descriptors that no standard stream has: see Descriptor.
+/// text_of_file(), create_file(): files by name, with descriptors that no standard stream has: see Descriptor.
 
 #include <procpool/core/config.hpp>
 

@@ -12,7 +12,7 @@ namespace procpool::inline v0::detail::os {
 /// Whether the calling thread has forked children that are not waited for yet.
 [[nodiscard]] bool has_children_of_its_own() noexcept;
 
-/// Whether this process has threads besides the caller, as far as /proc tells.
+/// Whether this process has threads besides the caller, as far as /proc shows them.
 [[nodiscard]] bool has_other_threads() noexcept;
 
 /// Effects: when the caller ends by pthread_exit(), as main() may to leave the program to other threads, it stays as

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// LifeLine: how the children of a process learn that it has ended or executes another program, whatever else has
+/// LifeLine: reports to the children of a process that it has ended or executes another program, whatever else has
 /// happened to them.
 
 #include <procpool/core/config.hpp>
@@ -52,7 +52,7 @@ private:
 /// descriptors.
 class LifeLine {
 public:
-    /// As long as one lives the line does.
+    /// Keeps the line alive.
     class Lease {
     public:
         Lease() noexcept = default;
@@ -86,7 +86,7 @@ public:
             return line_ != nullptr && !at_end_ ? usable(line_->pipe_.reading) : -1;
         }
         [[nodiscard]] int process() const noexcept { return usable(alive_); }
-        /// Whether the kernel cannot tell all: then is_gone() should be asked ten times a second.
+        /// Whether the kernel cannot report every end: then is_gone() should be asked ten times a second.
         [[nodiscard]] bool must_ask() const noexcept { return pipe() < 0 || process() < 0; }
 
         /// Whether the parent has ended or executes another program. If its pipe is at the end and its lock is held, it
@@ -112,7 +112,7 @@ public:
     /// fork; may be none. beside_user_code: user code may close the descriptors. Called by: each child of the library
     /// that outlives no parent, right after its fork.
     [[nodiscard]] static Watch watch_parent(Descriptor alive, bool beside_user_code) noexcept;
-    /// Effects: this process has nothing to do with the line of its parent's parent. Called by: a worker, right after
+    /// Effects: detaches this process from the line of its parent's parent. Called by: a worker, right after
     /// its fork.
     static void forget() noexcept;
 

@@ -67,7 +67,7 @@ PROCPOOL_DECL LifeLine::Lease LifeLine::lease() {
 PROCPOOL_DECL void LifeLine::release(LifeLine* line) noexcept {
     const std::lock_guard guard{lock_};
     if (!is_process(line->owner_) || --line->users_ != 0) { return; }
-    // First: a child forked now closes nothing that is another's by then.
+    // Comes first: a child forked now closes no descriptor that is another file's by then.
     if (current_ == line) { current_ = nullptr; }
     delete line;
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Mapping: address space that forked children share, committed on use. Budget: keeps the memory that is committed
-/// within the memory that there is.
+/// Mapping: address space that forked children share, committed on use. Budget: keeps committed memory within the free
+/// memory.
 
 #include <procpool/core/config.hpp>
 #include <procpool/os/identity.hpp>
@@ -54,8 +54,8 @@ public:
         std::swap(owner_, other.owner_);
         return *this;
     }
-    /// Effects: in the process that made it, its memory is given back at once: pages of shared memory live as long as
-    /// any process that has inherited the mapping, and that may be a child of another pool.
+    /// Effects: gives the memory back at once, in the process that made it: pages of shared memory live as long as any
+    /// process that has inherited the mapping, and that may be a child of another pool.
     ~Mapping() {
         if (address_ != nullptr) { unmap(); }
     }
@@ -63,7 +63,7 @@ public:
     /// Reserves as much as can be had: from `most`, halving, down to `least`. Throws: SharedMemoryExhausted.
     [[nodiscard]] static Mapping reserve(std::size_t most, std::size_t least);
 
-    /// Gives the mapping up: it stays to the end of the program.
+    /// Releases the ownership: the mapping stays to the end of the program.
     void leave() noexcept { address_ = nullptr; }
 
     [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(address_); }
@@ -78,17 +78,17 @@ private:
     Token owner_ = 0;
 };
 
-/// Effects: the first use of so much memory has hundreds of times fewer page faults, if the system allows it.
+/// Effects: asks for large pages, so that the first use of much memory has hundreds of times fewer page faults.
 void advise_large_pages(void* address, std::size_t size) noexcept;
 
 /// How much address space to ask for: plenty, because unused space costs nothing, but within what the process may have.
 [[nodiscard]] std::size_t generous_reservation() noexcept;
 
 inline constexpr std::size_t least_reservation = std::size_t{64} << 20;
-/// From this size on, memory is asked for before it is touched.
+/// Memory of this size or more is committed before it is touched.
 inline constexpr std::size_t checked_commit = std::size_t{1} << 20;
 
-/// Must be left beyond what is asked for: others take some between the look and the use.
+/// Bytes that must be left beyond the request: other processes take some between the look and the use.
 inline constexpr std::uint64_t spare_memory = std::uint64_t{16} << 20;
 
 /// Returns: how many bytes of the pages of [address, address + size) would have to be found if they were touched.
@@ -114,7 +114,7 @@ public:
 
 private:
     static constexpr std::int64_t most = std::int64_t{4} << 20;  // several budgets must fit into spare_memory
-    static constexpr std::uint64_t share = 64;  // that part of the free memory may be used without a look
+    static constexpr std::uint64_t share = 64;  // 1/share of the free memory may be used without a look
 
     [[nodiscard]] bool spend(std::size_t size) noexcept;
     [[nodiscard, gnu::cold]] bool look(std::size_t size);
@@ -136,7 +136,7 @@ void commit(std::byte* address, std::size_t size);
 /// Returns: false when the system does not support it; nothing has changed then.
 bool give_back(std::byte* address, std::size_t size) noexcept;
 
-/// Effects: this process can no longer write there. Best effort.
+/// Effects: makes the memory read-only for this process. Best effort.
 void make_read_only(std::byte* address, std::size_t size) noexcept;
 
 /// Effects: when memory runs out, the kernel ends this process before the one that forked it, almost whatever their

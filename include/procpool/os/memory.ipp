@@ -88,7 +88,7 @@ PROCPOOL_DECL Mapping Mapping::reserve(std::size_t most, std::size_t least) {
 
 [[gnu::noinline]] PROCPOOL_DECL bool Mapping::map(std::size_t size) {
     owner_ = process_token();
-    // Nothing can be touched before it is unlocked: locked memory that can be touched is populated at once.
+    // The mapping allows no access until it is unlocked: locked memory that can be touched is populated at once.
     std::intptr_t address = try_call("mmap", [size] {
         return reinterpret_cast<std::intptr_t>(
             ::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
@@ -185,7 +185,8 @@ PROCPOOL_DECL bool Budget::spend(std::size_t size) noexcept {
 
 [[gnu::noinline]] PROCPOOL_DECL void commit(std::byte* address, std::size_t size) {
     constexpr std::uint64_t least_piece = std::uint64_t{256} << 10;
-    // Others may do the same at the same time, so no more than that part of what is left without another look.
+    // Other processes may do the same at the same time, so this one uses 1/share of the free memory before another
+    // look.
     constexpr std::uint64_t share = 64;
     const auto end = round_up(reinterpret_cast<std::uintptr_t>(address) + size, page_size);
     for (auto at = reinterpret_cast<std::uintptr_t>(address) & ~(page_size - 1); at < end;) {

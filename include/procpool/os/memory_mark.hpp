@@ -15,7 +15,7 @@ namespace procpool::inline v0::detail::os {
 /// Memory that was freed before and is used again looks as old as before.
 class MemoryMark {
 public:
-    /// Knows nothing, so takes nothing for newer.
+    /// Knows no memory, so takes none for newer.
     MemoryMark() = default;
 
     /// Out of line, so that everything its caller has on the stack lies above.

@@ -65,10 +65,9 @@ PROCPOOL_DECL void MemoryMark::read_mappings(std::uintptr_t stack_pointer) {
     return static_cast<std::byte*>(block);
 }
 
-/// The C library cuts new blocks from the end of the heap if none of those that were freed will do. So its newest
-/// block tells where that end begins, if it was cut from there: then what follows it is as long as the C library
-/// has written behind the block, up to the end. Where another allocator is in use, or another heap in this thread,
-/// nothing is found.
+/// The C library cuts new blocks from the end of the heap if none of those that were freed will do. So its newest block
+/// shows where that end begins, if it was cut from there: then the rest, up to the end, is as long as the C library has
+/// written behind the block. With another allocator, or another heap in this thread, no end is found.
 PROCPOOL_DECL void MemoryMark::find_end_of_heap() noexcept {
     constexpr std::size_t sizes[] = {4096, 100'000};  // no freed block may be as large as the second
     for (const std::size_t size : sizes) {

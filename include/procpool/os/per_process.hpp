@@ -29,8 +29,8 @@ private:
 template <class T>
 class PerProcess {
 public:
-    /// Returns: the object of this process, or the one it inherited; null when there is none.
-    /// Memory order: acquire: what the maker wrote into it is visible.
+    /// Returns: the object of this process, or the one it inherited; null when there is none. Memory order: acquire:
+    /// the maker's writes to the object are visible.
     [[nodiscard]] T* newest() const noexcept { return newest_.load(std::memory_order_acquire); }
 
     /// Returns: the object of this process; null when it has made none.
@@ -39,8 +39,8 @@ public:
         return object != nullptr && object->is_mine() ? object : nullptr;
     }
 
-    /// Returns: the object of this process. Without one, make() gives it, by `new`; the object of a thread that comes
-    /// second is deleted, unseen by others. Throws: what make() throws.
+    /// Returns: the object of this process. Without one, make() creates it, by `new`; the object of a thread that comes
+    /// second is deleted, unseen by others. Throws: any exception of make().
     template <class Make>
     [[nodiscard]] T& get(Make make) {
         return get(make, [](T&) noexcept {});
@@ -51,7 +51,7 @@ public:
         T* seen = newest();
         while (seen == nullptr || !seen->is_mine()) {
             T* const fresh = make();
-            // acq_rel: publishes what make() wrote to those that load newest_.
+            // acq_rel: publishes the writes of make() to threads that load newest_.
             if (newest_.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
                 made(*fresh);
                 return *fresh;

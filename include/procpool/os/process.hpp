@@ -51,7 +51,7 @@ public:
     bool signal(int number) const noexcept;
 
 private:
-    /// Whether there is no such child that runs.
+    /// Whether no running child has this number.
     [[nodiscard]] bool has_ended_by_number() const noexcept;
 
     pid_t pid_ = 0;
@@ -78,8 +78,9 @@ void name_process(const char* name) noexcept;
 /// Returns: 0 in the child, its number in the parent, -1 with errno when it fails.
 [[nodiscard]] pid_t try_fork() noexcept;
 
-/// Effects: the caller is killed when the thread that forked it ends, until it changes its user. Called by: a child
-/// whose parent has one thread or forked it in its first; again after user code that may have changed the user.
+/// Effects: the kernel kills the caller when the thread that forked it ends, until the caller changes its user. Called
+/// by: a child whose parent has one thread or forked it in its first; again after user code that may have changed the
+/// user.
 /// Returns: false when `parent` was gone before, or is in another PID namespace.
 [[nodiscard]] bool die_with_parent(pid_t parent) noexcept;
 

@@ -43,7 +43,8 @@ PROCPOOL_DECL bool wait_readable(int descriptor, Deadline deadline) noexcept {
 
 PROCPOOL_DECL bool Child::has_ended() const noexcept {
     if (has_ended_by_number()) { return true; }
-    // It runs; or it was reaped by others, and its number is that of another child by now; the pidfd knows.
+    // The child runs; or another part of the program has reaped it, and its number is another child's by now; the pidfd
+    // decides.
     return pidfd_ && wait_readable(pidfd_.number(), Deadline::immediately()) && pidfd_.is_intact();
 }
 
@@ -56,7 +57,7 @@ PROCPOOL_DECL bool Child::wait_for_end(Deadline deadline) const noexcept {
         if (pidfd_ && pidfd_.is_intact()) {
             static_cast<void>(wait_readable(pidfd_.number(), next));
         } else if (const Descriptor other = pidfd_ ? open_pidfd(pid_) : Descriptor{}) {
-            // For this wait; has_ended() has seen whose number it is.
+            // Serves this wait only; has_ended() has checked whose number it is.
             static_cast<void>(wait_readable(other.number(), next));
         } else {
             nap();

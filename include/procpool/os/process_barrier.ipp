@@ -18,8 +18,8 @@ namespace procpool::inline v0::detail::os {
 PROCPOOL_DECL bool ProcessBarrier::prepare() noexcept { return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED); }
 
 PROCPOOL_DECL void ProcessBarrier::pass() noexcept {
-    // Refused after prepare(), by a filter of system calls that came later, say: then time has to do, in which any
-    // store becomes visible.
+    // Refused after prepare(), by a filter of system calls that came later, say: then the thread waits until any store
+    // has become visible.
     if (!membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) { nap(); }
 }
 

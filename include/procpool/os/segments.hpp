@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// any_segment(): looks through the parts of the program's file and libraries as they are loaded now.
+/// any_segment(): searches the parts of the program's file and libraries as they are loaded now.
 
 #include <link.h>
 #include <cstddef>

@@ -13,9 +13,9 @@
 namespace procpool::inline v0::detail::os {
 
 /// exit() runs the destructors of the caller's thread_local objects before any function that could be registered. glibc
-/// keeps them in a list whose head is a word of the thread's static storage. prepare() finds that word by what it is
-/// for: it changes when a destructor is registered, to the address of an entry that holds the object and the former
-/// head. Where no word does, forget() does nothing.
+/// keeps them in a list whose head is a word of the thread's static storage. prepare() finds that word by its
+/// behaviour: it changes when a destructor is registered, to the address of an entry that holds the object and the
+/// former head. Without such a word, forget() does nothing.
 class ThreadLocals {
 public:
     /// Called by: the parent, before it forks; any thread. Memory order: the offset says nothing about other memory, so

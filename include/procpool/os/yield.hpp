@@ -18,7 +18,7 @@ inline constexpr int spin_rounds = 64;
 /// Sleeps about a millisecond; for waits that are so rare that they are not worth an event.
 void nap() noexcept;
 
-/// For a process that is about to be killed.
+/// Blocks a process that is about to be killed.
 void wait_for_ever();
 
 }  // namespace procpool::detail::os

@@ -24,10 +24,10 @@
 
 namespace procpool::inline v0::detail::process {
 
-/// What the child leaves for its parent, at the start of a page that both have. All-zero memory is the valid initial
+/// The child's message to its parent, at the start of a page that both share. All-zero memory is the valid initial
 /// state.
 struct ExitRecord {
-    std::atomic<std::uint32_t> exit_code;   // plus 1, once it has come to exit()
+    std::atomic<std::uint32_t> exit_code;   // plus 1, once the child has called exit()
     std::atomic<std::uint32_t> error_size;  // bytes behind this: the exception that it ended by; 0: none
     static constexpr std::size_t most = std::size_t{1} << 20;
 };
@@ -39,7 +39,7 @@ class ChildMain {
 public:
     using Run = int (*)(void* what);
 
-    /// What the parent knows of a child it is about to fork.
+    /// The parent's settings for a child it is about to fork.
     struct Start {
         const std::string& name;
         std::byte* page;
@@ -50,12 +50,13 @@ public:
         void* what;
     };
 
-    /// Effects: is the child from the fork to its end, in the process group of its parent. Called by: the child, with
+    /// Effects: runs the child from the fork to its end, in the process group of its parent. Called by: the child, with
     /// all signals blocked.
     [[noreturn]] static void live(Start& start) noexcept;
 
 private:
-    /// exit(), called by anybody: what the child gave to atexit() has run by now, what its parent gave must not.
+    /// Ends the child when any code in it calls exit(): functions that the child gave to atexit() have run by now,
+    /// those that its parent gave must not.
     static void leave_on_exit(int status, bool quick) noexcept;
 
     static void report(const std::string& name, const std::exception_ptr& thrown) noexcept;
@@ -88,14 +89,14 @@ public:
     /// Readable when it has ended; without pidfds, when its own children have ended too.
     [[nodiscard]] int descriptor() const noexcept;
 
-    /// Effects: gives back what the system keeps of a child that has ended.
+    /// Effects: reaps a child that has ended. Returns: whether it has ended.
     [[nodiscard]] bool has_ended() noexcept;
 
     /// Blocks until it has ended. Returns: false when the deadline came first.
     [[nodiscard]] bool wait(Deadline deadline) noexcept;
 
-    /// Effects: none when it has ended. Returns: false when the system refuses, because this process may not signal the
-    /// child's user, say.
+    /// Effects: sends SIGTERM, or SIGKILL; none when it has ended. Returns: false when the system refuses, because this
+    /// process may not signal the child's user, say.
     [[nodiscard]] bool ask_to_end() noexcept { return signal(SIGTERM); }
     [[nodiscard]] bool kill() noexcept { return signal(SIGKILL); }
 

@@ -41,7 +41,7 @@ namespace procpool::inline v0::detail::process {
     os::purge_standard_streams();
     os::close_standard_input();
     os::name_process(start.name.c_str());
-    task::thread_context = {};  // also in a task: what it starts is no worker
+    task::thread_context = {};  // also in a task: its child is no worker
     os::unblock_all_signals();
     int code = EXIT_FAILURE;
     try {
@@ -132,7 +132,7 @@ PROCPOOL_DECL bool ChildProcess::has_ended() noexcept {
     const std::lock_guard guard{mutex_};
     if (!ended_ && child_.has_ended()) {
         const std::uint32_t left = record().exit_code.load(std::memory_order_acquire);
-        // Somebody else may have taken the status: then what the child said last must do.
+        // Another part of the program may have taken the status: then the child's last message counts.
         const ExitStatus said = left != 0 ? ExitStatus::from_code(static_cast<int>(left - 1)) : ExitStatus{};
         status_ = child_.reap().value_or(said);
         ended_ = true;
@@ -172,7 +172,7 @@ PROCPOOL_DECL ExitStatus ChildProcess::status() const noexcept {
 
 PROCPOOL_DECL std::exception_ptr ChildProcess::error() const {
     const std::lock_guard guard{mutex_};
-    // What the child has written there counts as far as it can be.
+    // The child may have written any size; the part that fits the page counts.
     const std::size_t size = std::min<std::size_t>(record().error_size.load(std::memory_order_acquire),
                                                    ExitRecord::most - sizeof(ExitRecord));
     if (!ended_ || size == 0) { return nullptr; }

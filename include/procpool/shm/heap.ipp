@@ -80,8 +80,8 @@ private:
         return round_up(size == 0 ? 1 : size, cache_line);
     }
     /// Behind a large block lies a page that belongs to no block, so that a loop which runs a little too far meets no
-    /// other one. It is not protected: the workers that there are would not see that, and those forked while it is
-    /// would see it when it is part of a block.
+    /// other one. The page is not protected: existing workers would not see that, and workers forked while it is
+    /// protected would still see it when the page is part of a block.
     [[nodiscard]] static std::size_t gap_behind(std::size_t size) noexcept {
         constexpr std::size_t large = std::size_t{64} << 10;
         return size < large ? cache_line : os::page_size;
@@ -90,7 +90,7 @@ private:
         return static_cast<std::size_t>(memory - mapping_.data());
     }
 
-    /// Effects: the pages of a small block that are not there yet may be touched. Throws: SharedMemoryExhausted.
+    /// Effects: makes the absent pages of a small block usable. Throws: SharedMemoryExhausted.
     /// Requires: mutex_ is held.
     void charge(std::size_t offset, std::size_t size) {
         const std::size_t fresh = round_up(offset + size, os::page_size) - offset / os::page_size * os::page_size -
@@ -104,7 +104,7 @@ private:
         }
     }
 
-    /// Effects: the memory is there, and zero. Throws: SharedMemoryExhausted.
+    /// Effects: makes the memory present and zero. Throws: SharedMemoryExhausted.
     void commit_large(std::byte* memory, std::size_t size) {
         clear(memory, size);
         try {
@@ -131,7 +131,7 @@ private:
         space_.for_each_free([&](std::size_t offset, std::size_t size) { warm += pages_.bytes_within(offset, size); });
         return warm;
     }
-    /// Effects: the memory of free blocks is given back. Returns: whether there was any. Requires: mutex_ is held.
+    /// Effects: gives the memory of free blocks back. Returns: whether there was any. Requires: mutex_ is held.
     bool shed() noexcept {
         bool any = false;
         space_.for_each_free([&](std::size_t offset, std::size_t size) {

@@ -15,9 +15,9 @@ namespace procpool::inline v0::detail::shm {
 /// A bit for each page up to the last that has been in use. Not thread-safe.
 class Pages {
 public:
-    /// Effects: those that [offset, offset + size) touches are there. Throws: std::bad_alloc.
+    /// Effects: marks the pages that [offset, offset + size) touches as there. Throws: std::bad_alloc.
     void add(std::size_t offset, std::size_t size);
-    /// Effects: those that lie within [offset, offset + size) are not there.
+    /// Effects: marks the pages within [offset, offset + size) as absent.
     void remove(std::size_t offset, std::size_t size) noexcept;
     /// Returns: how many bytes of the pages that the range touches are there.
     [[nodiscard]] std::size_t bytes_touched(std::size_t offset, std::size_t size) const noexcept;

@@ -77,7 +77,7 @@ consteval bool is_lock_of_threads(std::string_view name) {
     return false;
 }
 
-/// Why an object of T cannot be shared.
+/// The reason why an object of T cannot be shared.
 enum class Hindrance { unknown, lock, container, not_lock_free };
 
 template <class T>

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Space: which parts of a range are taken, noted beside it and not in it.
+/// Space: the record of which parts of a range are taken, kept beside the range and not in it.
 
 #include <procpool/core/config.hpp>
 
@@ -14,8 +14,7 @@
 
 namespace procpool::inline v0::detail::shm {
 
-/// Divides [0, size) into pieces. Knows offsets only, so nothing that is written to the pieces can harm it. Not
-/// thread-safe.
+/// Divides [0, size) into pieces. Knows offsets only, so no write to the pieces can harm it. Not thread-safe.
 class Space {
 public:
     /// Throws: std::bad_alloc.
@@ -45,7 +44,7 @@ private:
     };
     using Pieces = std::map<std::size_t, Piece>;  // by offset
 
-    /// Effects: the first reaches to the end of the second, and has no entry yet.
+    /// Effects: extends the first to the end of the second; the first gets no entry yet.
     void join(Pieces::iterator first, Pieces::iterator second) noexcept;
 
     Pieces pieces_;

@@ -47,14 +47,14 @@ public:
         }
     }
 
-    /// notify(), and a sleeper wakes though the word may not say that there is one. Called by: any thread that looks
+    /// Notifies, and wakes a sleeper even if the word does not show that there is one. Called by: any thread that looks
     /// for damage.
     void rouse() noexcept {
         word_.store(notified, std::memory_order_release);
         os::futex_wake(word_);
     }
 
-    /// Makes one whose sleeper was killed as new.
+    /// Resets a parker whose sleeper was killed to its initial state.
     /// Called by: parent, supervisor; when no thread owns it.
     void reset() noexcept {
         asleep_.store(0, std::memory_order_relaxed);
@@ -70,7 +70,7 @@ private:
     std::atomic<std::uint32_t> asleep_;  // whether its owner is within park(); of the owner
 };
 
-static_assert(std::is_trivially_destructible_v<Parker>, "nobody runs destructors in shared memory");
+static_assert(std::is_trivially_destructible_v<Parker>, "no process runs destructors in shared memory");
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free, "a lock would be private to one process");
 
 }  // namespace procpool::detail::sync

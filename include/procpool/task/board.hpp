@@ -85,8 +85,8 @@ public:
         return number < size_.seats ? seats_ + number : nullptr;
     }
     [[nodiscard]] Issue& issue(std::uint32_t slot) const noexcept { return issues_[slot]; }
-    /// The process that sits there, as the supervisor knows it: 0: as the seat says, nobody: nobody that is not reaped.
-    /// Workers cannot write it.
+    /// The process on this seat, as the supervisor knows it: 0: the one that the seat names; `nobody`: no process that
+    /// is not reaped. Workers cannot write it.
     [[nodiscard]] std::atomic<std::int32_t>& sitter(std::uint32_t seat) const noexcept { return sitters_[seat]; }
     static constexpr std::int32_t nobody = -1;
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
@@ -111,8 +111,9 @@ public:
     /// the user's.
     void guard() noexcept;
 
-    /// Effects: offers a task whose code and arguments are written. Wakes nobody: see wake_for_new_task().
-    /// Called by: parent, under its producers' mutex. waited: whether the slot's waiters are to be called at the end.
+    /// Effects: offers a task whose code and arguments are written. Wakes no worker: see wake_for_new_task().
+    /// Called by: parent, under its producers' mutex. waited: whether the slot's waiters must be called when the task
+    /// is decided.
     [[gnu::always_inline]] void publish(Offer offer, std::uint32_t level, bool waited) noexcept {
         make_pending(offer, level, waited);
         queue.push(level, offer);
@@ -124,13 +125,13 @@ public:
         mailboxes_[index].put(offer);
     }
 
-    /// Effects: a pending task has another generation, so that no entry of a ring offers it any more. Returns: false
+    /// Effects: gives a pending task another generation, which makes its ring entry stale. Returns: false
     /// when it is not pending with this generation. Called by: parent, under its producers' mutex.
     bool take_from_ring(Offer offer, std::uint32_t generation) noexcept;
 
-    /// Effects: makes sure that some worker will look at the ring. One system call for each worker that sleeps, none
-    /// otherwise. Called by: the process that published a task or saw more work than it takes. A spinning worker will
-    /// look by itself, and wakes the next.
+    /// Effects: ensures that some worker will look at the ring. One system call for each worker that sleeps, none
+    /// otherwise. Called by: the process that published a task or saw more work than it takes. A spinning worker looks
+    /// by itself, and wakes the next.
     [[gnu::always_inline]] void wake_for_new_task() noexcept {
         if (spinning.was_empty()) { wake_one(); }
     }
@@ -143,18 +144,19 @@ public:
     void wake_all() noexcept;
     void wake_retiree() noexcept;
 
-    /// Effects: every worker looks at its mail before it sleeps again. All seats, and whether or not they are among the
-    /// sleepers: an index may move to another seat meanwhile, and a notification that was not needed costs one look.
+    /// Effects: makes every worker look at its mail before it sleeps again. Notifies all seats, whether or not they are
+    /// among the sleepers: an index may move to another seat meanwhile, and a notification that was not needed costs
+    /// one look.
     void wake_seats() noexcept {
         for (Seat& seat : seats()) { seat.parker.notify(); }
     }
 
-    /// Returns: the task in the mail, now started by this seat; nothing when there is none, or it is no longer good.
+    /// Returns: the task in the mail, now started by this seat; nothing when there is none, or its offer is stale.
     /// Called by: worker.
     [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept;
 
-    /// Returns: that very task, now started by this seat; nothing when it is not pending any more. A ring that has it
-    /// too is found to be no longer good there. Called by: a worker that shares the parent's memory.
+    /// Returns: that very task, now started by this seat; nothing when it is not pending any more. If a ring holds the
+    /// same offer, that entry is stale from now on. Called by: a worker that shares the parent's memory.
     [[nodiscard]] std::optional<Claim> claim_offered(Offer offer, std::uint32_t seat) noexcept {
         if (!change(offer.slot, offer.generation, Phase::pending, [&](Word word) { return word.started_by(seat); })) {
             return std::nullopt;
@@ -190,7 +192,7 @@ public:
                 break;
             }
             expected = Word{bits};
-            // A task has written there, and those that wait for this one will find out. It is nothing of this worker's
+            // A task has written there, and the waiters of this one will find out. The slot is none of this worker's
             // any more.
             if (expected.generation() != claim.generation) [[unlikely]] { return true; }
             if (expected.phase() != Phase::started || expected.is_condemned()) { return false; }
@@ -206,8 +208,8 @@ public:
         if (waiter - 1 < size_.parkers) { parkers()[waiter - 1].notify(); }
     }
 
-    /// Effects: the waiter is called when the task in this slot is decided; unless it is decided already, so look at it
-    /// afterwards. Called by: parent.
+    /// Effects: registers the waiter to be called when the task in this slot is decided. A task that is decided already
+    /// calls no waiter, so look at it afterwards. Called by: parent.
     void wait_for(std::uint32_t slot, std::uint32_t waiter) noexcept {
         waiters.add(slots_[slot].waiters, waiter);
         // seq_cst: the waiter is added before the flag; the process that decides the task after this sees both (see
@@ -215,9 +217,8 @@ public:
         slots_[slot].word.fetch_or(Word::waited_bit, std::memory_order_seq_cst);
     }
 
-    /// Effects: the task of that number, which `word` says is running, can learn that it is asked to stop. seen: the
-    /// slot's request, read before the word. One that comes late stays unheard: numbers are never used again. Called
-    /// by: parent.
+    /// Effects: requests a stop of the task of that number, which `word` says is running. seen: the slot's request,
+    /// read before the word. A request that comes late has no effect: numbers are never used again. Called by: parent.
     void request_stop(std::uint32_t slot, Word word, std::uint64_t number, std::uint64_t seen) noexcept;
 
     /// Effects: as above, for the task that runs in this slot, if meant(word). Called by: parent, and the thread
@@ -235,48 +236,50 @@ public:
         }
     }
 
-    /// Effects: a pending task will not run. Returns: false when it is not pending any more. Called by: parent.
+    /// Effects: makes a pending task cancelled, so that it never runs. Returns: false when it is not pending any more.
+    /// Called by: parent.
     bool withdraw(std::uint32_t slot, std::uint32_t generation) noexcept {
         return decide(slot, generation, Phase::pending, Phase::cancelled);
     }
 
-    /// Effects: condemns a task that runs: its worker publishes nothing, and the verdict is what it ends
-    /// with when the worker is dead; `cancelled` overrules `timed_out`, which may mean another attempt. Returns: false
-    /// when it is not running, or condemned already. Called by: parent and supervisor; the supervisor kills.
+    /// Effects: condemns a running task: its worker publishes nothing, and the task ends with the verdict when the
+    /// worker is dead; `cancelled` overrules `timed_out`, which may mean another attempt. Returns: false when it is not
+    /// running, or condemned already. Called by: parent and supervisor; the supervisor kills.
     bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept;
 
-    /// Effects: a task whose worker is dead is offered again. Returns: false when its word has changed. Called by:
+    /// Effects: offers a task again whose worker is dead. Returns: false when its word has changed. Called by:
     /// supervisor.
     bool requeue(std::uint32_t slot, Word started) noexcept;
 
-    /// Effects: a task whose worker is dead is lost. Returns: false when its word has changed. Called by: supervisor.
+    /// Effects: makes a task lost whose worker is dead. Returns: false when its word has changed. Called by:
+    /// supervisor.
     bool lose_started(std::uint32_t slot, Word started, Ending ending) noexcept;
 
-    /// Effects: an unfinished task is lost for `ending`. Called by: a process that knows that no worker runs it, or
-    /// that no result of it may count.
+    /// Effects: makes an unfinished task lost, with `ending`. Called by: a process that knows that no worker runs it,
+    /// or that no result of it may count.
     bool lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept;
 
     /// Effects: as lose(), but only a task that has not started.
     bool lose_pending(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept;
 
-    /// Effects: every task that has not started is lost for `ending`.
+    /// Effects: makes every task lost that has not started, with `ending`.
     void lose_all_pending(Ending ending) noexcept;
 
-    /// Effects: every unfinished task is lost for `ending`. Called by: the process that ends the pool, when life is
-    /// beyond closing and no worker lives; a task published later is lost by its submitter, who looks at life
+    /// Effects: makes every unfinished task lost, with `ending`. Called by: the process that ends the pool, when life
+    /// is beyond closing and no worker lives; a task published later is lost by its submitter, which looks at life
     /// afterwards.
     void lose_all(Ending ending) noexcept;
 
-    /// Effects: every thread of the parent that waits on this board looks again.
+    /// Effects: makes every thread of the parent that waits on this board look again.
     void notify_parent() noexcept { waiters.call_all(); }
 
     // ---- mending what a task has overwritten. Called by: threads that have waited for a while
 
-    /// Effects: no head of the queue is where none can be, and no level is taken for empty that is not. Called by:
-    /// parent, supervisor.
+    /// Effects: moves impossible heads of the queue to possible positions, and marks every level that ever held a task.
+    /// Called by: parent, supervisor.
     void mend_queue() noexcept;
 
-    /// Effects: every worker looks for work, and no other process relies on one that does not.
+    /// Effects: makes every worker look for work, so that no process relies on one that does not.
     void rouse_workers() noexcept;
 
     /// Whether a task that has been published and not been given back may have this word.
@@ -285,15 +288,15 @@ public:
         return word.generation() == issues_[slot].generation.load(std::memory_order_relaxed);
     }
 
-    /// Effects: marks a task whose word cannot be right: the supervisor will settle it. Called by: parent, under its
+    /// Effects: marks a task whose word cannot be right: the supervisor settles it. Called by: parent, under its
     /// producers' mutex.
     void mark_overwritten(std::uint32_t slot) noexcept;
     [[nodiscard]] bool is_marked(std::uint32_t slot) const noexcept;
-    /// Whether a marked task is still to be settled: its worker may have put its word right. One that is plausible has
-    /// been marked because it is pending, and was offered before, or because it is taken, and nobody has taken it.
+    /// Whether a marked task must still be settled: its worker may have put its word right. A marked task whose word is
+    /// plausible was pending although it had been offered before, or taken although no thread had taken it.
     [[nodiscard]] bool is_overwritten(std::uint32_t slot) const noexcept;
-    /// Effects: a marked task is lost, unless its word has been put right. Called by: supervisor, when no worker runs
-    /// it; parent, when there is no supervisor.
+    /// Effects: makes a marked task lost, unless its word has been put right. Called by: supervisor, when no worker
+    /// runs it; parent, when there is no supervisor.
     void lose_overwritten(std::uint32_t slot) noexcept;
 
 private:
@@ -338,7 +341,7 @@ private:
                 if (ring.head() == position) { return std::nullopt; }
                 continue;
             }
-            // The word is known unless somebody waits for the task, so try without loading it: its line comes over
+            // The word is known unless a thread waits for the task, so try without loading it: its line is transferred
             // once, not twice.
             Word expected = Word::pending(offer->generation, false);
             do {
@@ -348,7 +351,7 @@ private:
                         bits, expected.started_by(seat).bits(), std::memory_order_acq_rel, std::memory_order_acquire)) {
                     reach(FaultPoint::after_claim);
                     ring.advance_past(position);
-                    // The line of the task that this worker is likely to claim next comes over while this one runs.
+                    // Prefetches the line of the task that this worker is likely to claim next, while this one runs.
                     if (const std::optional<Offer> next = ring.at(position + control.workers)) {
                         prefetch_for_write(&slots_[next->slot]);
                     }
@@ -360,9 +363,8 @@ private:
         }
     }
 
-    /// Effects: the word becomes what `next(word)` says, as long as it has this phase and generation. Returns: whether
-    /// it changed. Memory order: seq_cst, since a decision is followed by a look at those that wait for one (see
-    /// finish()).
+    /// Effects: sets the word to next(word), as long as it has this phase and generation. Returns: whether it changed.
+    /// Memory order: seq_cst, since the process looks for the waiters after the decision (see finish()).
     template <class Next>
     bool change(std::uint32_t index, std::uint32_t generation, Phase from, Next next) noexcept {
         std::uint64_t bits = slots_[index].word.load(std::memory_order_acquire);
@@ -382,16 +384,16 @@ private:
         return changed;
     }
 
-    /// Effects: threads that wait for a task whose word has just been decided look again.
+    /// Effects: calls the threads that wait for a task whose word has just been decided.
     void announce(std::uint32_t index, Word decided) noexcept {
-        // After the decision: a waiter that registered before it is seen here. If the slot has been taken
-        // meanwhile, its taker has called those waiters, and this calls the next ones for nothing.
+        // Comes after the decision: a waiter that registered before it is seen here. If the slot has been taken
+        // meanwhile, its taker has called those waiters, and this call of the next ones is harmless.
         if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
         notify_capacity_waiter();
     }
 };
 
-static_assert(std::is_trivially_destructible_v<Board>, "nobody destroys what processes share");
+static_assert(std::is_trivially_destructible_v<Board>, "no process destroys what all share");
 
 }  // namespace procpool::detail::task
 

@@ -36,7 +36,7 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
     board.labels_ = reinterpret_cast<TaskLabel*>(place(size.slot_count * sizeof(TaskLabel), apart));
     auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
 
-    // From here on to the results: what only parent and supervisor write.
+    // From here on to the results: memory that only parent and supervisor write.
     std::byte* const guarded = place(0, os::page_size);
     auto* const elsewhere =
         reinterpret_cast<std::atomic<sync::Parker*>*>(place(size.parkers * sizeof(sync::Parker*), apart));

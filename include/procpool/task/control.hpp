@@ -27,7 +27,7 @@ template <std::size_t size>
     return {place.data(), ::strnlen(place.data(), size)};
 }
 
-/// The life of a pool; it only moves down this list.
+/// The life of a pool; it only advances along this list.
 enum class Life : std::uint32_t {
     open,
     closing,     // accepted tasks are finished, then the workers leave
@@ -52,8 +52,8 @@ enum class Refork : std::uint32_t {
 /// can be relied on. All-zero memory is the valid initial state.
 struct Control {
     std::atomic<Life> life;
-    /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. A submitter of a task that
-    /// could expire earlier rings.
+    /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. The submitter of a task
+    /// that could expire earlier rings.
     std::atomic<std::int64_t> armed;
     std::atomic<std::uint32_t>
         slots_used;  // the first so many have had tasks; written by the parent, under its producers' mutex
@@ -80,7 +80,7 @@ struct Control {
     std::atomic<std::uint64_t> resumed_casualties;  // casualties whose rest the parent has submitted anew
     std::atomic<std::uint64_t> resumed_timeouts;    // likewise, of timed_out
 
-    /// Effects: life is `to`, unless it is there or beyond. Returns: whether this call moved it.
+    /// Effects: moves life to `to`, unless it is there or beyond. Returns: whether this call moved it.
     /// Memory order: seq_cst: a submitter publishes and then looks at life, the process that ends the pool moves life
     /// and then looks at the slots.
     bool advance(Life to) noexcept {
@@ -91,7 +91,7 @@ struct Control {
         return false;
     }
 
-    /// Counts that what is left of a lost task is submitted anew. Called by: parent.
+    /// Counts a lost task whose rest is submitted anew. Called by: parent.
     void count_retry(Ending ending) noexcept {
         (ending == Ending::timed_out ? resumed_timeouts : resumed_casualties).fetch_add(1, std::memory_order_release);
     }
@@ -103,7 +103,7 @@ struct Control {
         std::uint64_t retried;
     };
     [[nodiscard]] Losses losses() const noexcept {
-        // First, so that each has been counted as lost when that is read.
+        // Read first, so that each retry read has been counted as a loss by the time the losses are read.
         const std::uint64_t after_death = resumed_casualties.load(std::memory_order_acquire);
         const std::uint64_t after_timeout = resumed_timeouts.load(std::memory_order_acquire);
         return {casualties.load(std::memory_order_relaxed) - after_death,
@@ -141,7 +141,7 @@ struct FromWorkers {
     std::atomic<std::uint32_t> reason_state;  // 0 free, 1 being written, 2 written
     std::array<char, 1000> reason_text;
 
-    /// Keeps the first reason given why the pool is broken, cut to fit. Called by: any process.
+    /// Keeps the first reason why the pool is broken, cut to fit. Called by: any process.
     void set_reason(std::string_view text) noexcept {
         std::uint32_t none = 0;
         if (!reason_state.compare_exchange_strong(none, 1, std::memory_order_relaxed)) { return; }
@@ -156,9 +156,9 @@ struct FromWorkers {
 };
 
 static_assert(std::is_standard_layout_v<FromWorkers> && std::is_trivially_destructible_v<FromWorkers>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 
 static_assert(std::is_standard_layout_v<Control> && std::is_trivially_destructible_v<Control>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 
 }  // namespace procpool::detail::task

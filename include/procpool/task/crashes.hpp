@@ -22,7 +22,7 @@ public:
         Record& record = records_[count_.fetch_add(1, std::memory_order_relaxed) % records_.size()];
         record.task.store(0, std::memory_order_release);
         record.crash = crash;
-        record.crash.count = std::min<std::uint32_t>(crash.count, core::Crash::most_frames);  // a worker has said it
+        record.crash.count = std::min<std::uint32_t>(crash.count, core::Crash::most_frames);  // written by a worker
         record.task.store(task, std::memory_order_release);
     }
 

@@ -34,7 +34,7 @@ public:
     struct Use {
         std::atomic<std::uint64_t>
             warm_bytes;     ///< an estimate: workers that die between two of its steps may leave it off
-        os::Budget budget;  ///< what its owners are about to touch for the first time
+        os::Budget budget;  ///< of memory that its owners are about to touch for the first time
     };
 
     void attach(std::atomic<std::uint64_t>* words, std::byte* memory, std::uint32_t count, Use& use) noexcept {
@@ -64,10 +64,10 @@ public:
         return acquire_extents(wanted, size, owner);
     }
 
-    /// Counts what its owners are about to touch for the first time.
+    /// Counts memory that its owners are about to touch for the first time.
     [[nodiscard]] os::Budget& budget() noexcept { return use_->budget; }
 
-    /// Called by: the process that frees the slot.
+    /// Frees the run's extents. Called by: the process that frees the slot.
     void release(Run run) noexcept {
         const std::uint64_t bytes = run.count * extent_size;
         const bool keep = use_->warm_bytes.load(std::memory_order_relaxed) + bytes <= keep_warm ||
@@ -92,15 +92,15 @@ public:
         return true;
     }
 
-    /// Frees what a dead worker had taken for a task, whether it got to note it in the slot or not.
+    /// Frees the extents that a dead worker had taken for a task, noted in the slot or not.
     void release_all_of(std::uint64_t owner) noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {
             if ((words_[i].load(std::memory_order_relaxed) & ~warm_bit) == owner) { release({i, 1}); }
         }
     }
 
-    /// Effects: the memory of what is free is given back. owner: has each of them for a moment, so that its death does
-    /// not lose one. Returns: whether there was any.
+    /// Effects: gives back the memory of free extents. owner: owns each of them for a moment, so that its death loses
+    /// none. Returns: whether there was any.
     [[gnu::cold]] bool shed(std::uint64_t owner) noexcept {
         bool any = false;
         for (std::uint32_t i = 0; i < count_ && use_->warm_bytes.load(std::memory_order_relaxed) >= extent_size; ++i) {

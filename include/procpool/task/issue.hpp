@@ -13,11 +13,11 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// The parent's account of a slot's task when it published it, for checks of what the slot says. Written by
+/// The parent's record of a slot's task, made when it published it, to check the slot's contents against. Written by
 /// the parent, under its producers' mutex, read by the supervisor; on pages that workers cannot write. All-zero memory
 /// is the valid initial state.
 struct Issue {
-    std::atomic<std::uint32_t> generation;  // that the slot's word has until the task is taken
+    std::atomic<std::uint32_t> generation;  // of the slot's word until the task is taken
     std::atomic<std::uint32_t>
         place;  // where it was offered: a level of the queue, or `mailed` and the index of a worker
     std::atomic<std::uint32_t> overwritten;  // the generation, when the parent has found that the word cannot be right;
@@ -41,6 +41,6 @@ struct Issue {
 };
 
 static_assert(std::is_standard_layout_v<Issue> && std::is_trivially_destructible_v<Issue>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 
 }  // namespace procpool::detail::task

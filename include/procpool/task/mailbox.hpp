@@ -14,12 +14,12 @@
 namespace procpool::inline v0::detail::task {
 
 /// One box for each index; holds one offer, or nothing. Like an entry of a ring it only says where to look: the slot's
-/// word decides who runs the task, so one that stays here after its worker has died is found to be no longer good by
-/// the next. Written by the parent when the last task in it is decided; a line of its own, which workers share as long
-/// as nobody writes. All-zero memory is an empty box.
+/// word decides who runs the task, so an offer that stays here after its worker has died is found stale by the next
+/// worker. Written by the parent when the last task in it is decided; a line of its own, which workers share between
+/// writes. All-zero memory is an empty box.
 class alignas(cache_line) Mailbox {
 public:
-    /// Called by: parent, when it has published the slot's word. The worker is yet to be notified.
+    /// Fills the box. The worker must be notified afterwards. Called by: parent, when it has published the slot's word.
     /// Memory order: release is enough for the worker, which looks here before every park(), and whose parker is
     /// notified after this. If it took that notification before it looked, the look sees what came before the
     /// notification; if not, its park() returns at once. seq_cst: the slot's word is published before the parent's look
@@ -29,14 +29,14 @@ public:
     /// Memory order: acquire: sees the slot's word as it was published.
     [[nodiscard]] bool was_empty() const noexcept { return word_.load(std::memory_order_acquire) == 0; }
 
-    /// Returns: what is in it. Requires: not was_empty(); its worker alone takes anything out.
+    /// Returns: the offer in the box. Requires: not was_empty(); its worker alone takes anything out.
     [[nodiscard]] Offer look() const noexcept {
         const std::uint64_t found = word_.load(std::memory_order_acquire) - 1;
         return {static_cast<std::uint32_t>(found), static_cast<std::uint32_t>(found >> 32)};
     }
 
-    /// Effects: the box is empty, unless it holds something else by now. Called by: worker, when the offer is no longer
-    /// good. Memory order: acq_rel, as Ring::advance_past().
+    /// Effects: empties the box, unless it holds another offer by now. Called by: worker, when the offer is stale.
+    /// Memory order: acq_rel, as Ring::advance_past().
     void remove(Offer offer) noexcept {
         std::uint64_t expected = bits(offer);
         word_.compare_exchange_strong(expected, 0, std::memory_order_acq_rel, std::memory_order_relaxed);
@@ -50,6 +50,6 @@ private:
     std::atomic<std::uint64_t> word_;
 };
 
-static_assert(std::is_trivially_destructible_v<Mailbox>, "nobody runs destructors in shared memory");
+static_assert(std::is_trivially_destructible_v<Mailbox>, "no process runs destructors in shared memory");
 
 }  // namespace procpool::detail::task

@@ -57,14 +57,14 @@ public:
         if (level != usual) { in_use_->fetch_or(bit(level), std::memory_order_seq_cst); }
     }
 
-    /// The levels but the usual one that may hold something. Relaxed: a level that is missed is seen before going to
-    /// sleep.
+    /// The levels but the usual one that may hold something. Memory order: relaxed: a worker sees a level that it
+    /// missed before it goes to sleep.
     [[nodiscard]] std::uint32_t was_in_use() const noexcept { return in_use_->load(std::memory_order_relaxed); }
     [[nodiscard]] static constexpr std::uint32_t bit(std::uint32_t level) noexcept { return std::uint32_t{1} << level; }
 
-    /// Effects: a level that was found empty is not looked at until something is put there. Returns: false if that has
-    /// happened meanwhile. Then somebody may have looked while it was not marked, and gone to sleep: the caller must
-    /// wake one. Called by: worker.
+    /// Effects: takes a level that was found empty out of the search, until a task is put there. Returns: false if one
+    /// has been put there meanwhile. Then a worker may have looked while the level was not marked, and gone to sleep:
+    /// the caller must wake one. Called by: worker.
     [[nodiscard]] bool mark_empty(std::uint32_t level) noexcept {
         reach(FaultPoint::level_empty);
         // seq_cst: cleared before this look at the ring; a producer writes the ring before it sets the bit, so a task
@@ -76,7 +76,8 @@ public:
         return false;
     }
 
-    /// A worker may have died in the middle of mark_empty(). Called by: supervisor.
+    /// Marks every level that ever held a task, so that it is searched: a worker may have died in the middle of
+    /// mark_empty(). Called by: supervisor.
     void mark_all_levels() noexcept {
         std::uint32_t used = 0;  // the others' memory is not touched
         for (std::uint32_t level = 0; level < levels; ++level) {

@@ -13,8 +13,8 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// A pending task as the ring names it: the slot may have another task by the time somebody reads this, which its
-/// generation shows.
+/// A pending task as the ring names it: the slot may have another task by the time this is read, which its generation
+/// shows.
 struct Offer {
     std::uint32_t slot;
     std::uint32_t generation;
@@ -47,8 +47,8 @@ public:
         tail_.store(position + 1, std::memory_order_relaxed);
     }
 
-    /// Called by: the producer. The head as it was seen last is enough for a no: it only grows, and its line belongs to
-    /// the consumers.
+    /// Whether the ring has no room. The head as it was seen last is enough for a no: it only grows, and its line
+    /// belongs to the consumers. Called by: the producer.
     [[nodiscard, gnu::always_inline]] bool is_full() noexcept {
         const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
         if (tail - known_head_ < capacity_) { return false; }
@@ -63,8 +63,8 @@ public:
         return tail > capacity_ ? tail - capacity_ : 0;
     }
 
-    /// Effects: a head where none can be, which a task has overwritten, is the oldest one that can: what is no longer
-    /// good there is passed by. Returns: head. Called by: parent, supervisor.
+    /// Effects: moves an impossible head, which a task has overwritten, to the oldest possible position; stale offers
+    /// there are skipped. Returns: head. Called by: parent, supervisor.
     std::uint64_t mend() noexcept {
         std::uint64_t seen = head_->load(std::memory_order_acquire);
         const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
@@ -79,7 +79,7 @@ public:
     /// Memory order: acquire, so that the entry found at this head is not older than the head.
     [[nodiscard]] std::uint64_t head() const noexcept { return head_->load(std::memory_order_acquire); }
 
-    /// Returns: what was published at `position`, nothing when that is yet to come or long over.
+    /// Returns: the offer published at `position`; nothing when that is not published yet, or overwritten.
     /// Memory order: seq_cst for the sleeper that looks again (see push()); on its own it acquires the slot's word.
     [[nodiscard]] std::optional<Offer> at(std::uint64_t position) const noexcept {
         const std::uint64_t found = entries_[position & (capacity_ - 1)].load(std::memory_order_seq_cst);
@@ -87,10 +87,11 @@ public:
         return Offer{static_cast<std::uint32_t>(found) & (most_slots - 1), static_cast<std::uint32_t>(found >> 32)};
     }
 
-    /// Whether there was nothing at head a moment ago.
+    /// Whether there was no offer at head a moment ago.
     [[nodiscard]] bool was_empty() const noexcept { return !at(head()).has_value(); }
 
-    /// Effects: head is at least position + 1. Called by: a process that finds the offer at `position` no longer good.
+    /// Effects: moves head from `position` to the next one; none if head is elsewhere. Called by: a process that finds
+    /// the offer at `position` stale.
     void advance_past(std::uint64_t position) noexcept {
         // acq_rel: a reader of the new head also sees the claim that justified it.
         head_->compare_exchange_strong(position, position + 1, std::memory_order_acq_rel, std::memory_order_relaxed);
@@ -112,7 +113,7 @@ private:
     std::uint64_t capacity_;
     std::uint32_t lap_shift_;
     std::atomic<std::uint64_t>* head_;
-    alignas(apart) std::atomic<std::uint64_t> tail_;  // of the producers; atomic only for those who look
+    alignas(apart) std::atomic<std::uint64_t> tail_;  // of the producers; atomic only for observers
     std::uint64_t known_head_;                        // of the producers
 };
 

@@ -30,13 +30,13 @@ struct alignas(apart) Seat {
 
     std::atomic<std::int64_t>
         task_started;  // of the timed task that runs, or of the item of it; may lag behind the word
-    std::atomic<std::uint32_t> items_done;  // since the worker was made; what max_tasks_per_worker counts
+    std::atomic<std::uint32_t> items_done;  // since the worker was made; max_tasks_per_worker limits it
     std::atomic<std::uint64_t>
         progress;  // generation of the task that runs, 32 bits; items of it that are finished; for observers
     /// Generation of the timed task whose stamp that is, 32 bits; which item of it runs, times two; odd: the supervisor
     /// has condemned that item, and the worker must not go on.
     std::atomic<std::uint64_t> item;
-    sync::Parker stopper;  // of the thread that tells tasks to stop
+    sync::Parker stopper;  // of the thread that asks tasks to stop
 
     alignas(cache_line) std::atomic<std::uint64_t> completed;  // tasks that returned, in all lives on this seat
     std::atomic<std::uint64_t> failed;                         // tasks that threw, likewise
@@ -46,7 +46,7 @@ struct alignas(apart) Seat {
 };
 
 static_assert(std::is_standard_layout_v<Seat> && std::is_trivially_destructible_v<Seat>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 
 /// A set of seats that any process adds to, removes from and takes one out of, in single steps. All-zero memory is the
 /// empty set. A task may have put seats in that there are not: see Board::seat_of().
@@ -73,7 +73,7 @@ public:
         return (words_[seat / 64].load(std::memory_order_seq_cst) & bit(seat)) != 0;
     }
 
-    /// Effects: the set is empty.
+    /// Effects: empties the set.
     void clear() noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) { words_[i].store(0, std::memory_order_seq_cst); }
     }
@@ -95,7 +95,7 @@ public:
 
     static constexpr std::uint32_t nobody = 0xffffffff;
 
-    /// Effects: takes one seat out. Returns: the seat, or nobody.
+    /// Effects: takes one seat out. Returns: the seat, or `nobody`.
     [[nodiscard]] std::uint32_t take_one() noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {
             std::uint64_t members = words_[i].load(std::memory_order_seq_cst);

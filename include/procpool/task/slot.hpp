@@ -20,16 +20,16 @@
 namespace procpool::inline v0::detail::task {
 
 /// Where a task is in its life. The phase names the owner, which alone may write the slot:
-///   free      the parent; nothing in it counts
-///   pending   nobody; the first worker that makes it started owns it, and the parent may make it cancelled
+///   free      the parent; the rest of the slot means nothing
+///   pending   no process; the first worker that makes it started owns it, and the parent may make it cancelled
 ///   started   the worker whose seat the word names; after that process is confirmed dead, the supervisor
-///   done, lost, cancelled   nobody; the first thread of the parent that makes it taken owns it
+///   done, lost, cancelled   no process; the first thread of the parent that makes it taken owns it
 ///   taken     that thread, until it makes it free
 enum class Phase : std::uint32_t { free, pending, started, done, lost, cancelled, taken };
 
 /// One value of a slot's word: generation 32 bits, seat 12, flags 8 to 12, phase 4. Every publication has a generation
 /// of its own, so what was meant for one task in a slot never reaches another. Generations begin anew after 2^32 tasks:
-/// what is kept for longer than a step takes names a task by its number, see Board::number_of().
+/// a record that lives longer than one step names a task by its number, see Board::number_of().
 class Word {
 public:
     constexpr Word() noexcept = default;
@@ -117,9 +117,9 @@ struct alignas(apart) Slot {
     static constexpr std::uint8_t staying = 16;  // it keeps its slot until its result is taken
 
     std::atomic<std::uint64_t> word;
-    std::uintptr_t code;           // what to run: the address of a task_code function; written by the parent while free
-    std::uint32_t argument_bytes;  // `large`: see large_argument
-    std::uint32_t result_bytes;    // written by the owner while started
+    std::uintptr_t code;                 // the address of a task_code function; written by the parent while free
+    std::uint32_t argument_bytes;        // `large`: see large_argument
+    std::uint32_t result_bytes;          // written by the owner while started
     std::atomic<std::uint32_t> waiters;  // a set: see Waiters; written by the parent before it sets WAITED
     Ending outcome;                      // value or exception, when it is done; of the owner while started
     std::atomic<Ending> loss;            // why it is lost; written before the word says so
@@ -140,8 +140,8 @@ struct alignas(apart) Slot {
     [[nodiscard]] bool is_mailed() const noexcept { return has(mailed); }
     [[nodiscard]] bool stays() const noexcept { return has(staying); }
 
-    /// How a task ended whose word had that phase: done, lost or cancelled. Of one that is done, all but `exception` is
-    /// a value: a task may have written anything there.
+    /// Returns: how a task ended whose word had that phase: done, lost or cancelled. For a task that is done, all but
+    /// `exception` counts as a value: a task may have written anything there.
     [[nodiscard]] Ending ending(Phase phase) const noexcept {
         if (phase == Phase::done) [[likely]] { return outcome; }
         if (phase == Phase::cancelled) { return Ending::cancelled; }
@@ -170,11 +170,11 @@ struct alignas(cache_line) TaskLabel {
     }
 };
 static_assert(sizeof(TaskLabel) == cache_line && std::is_trivially_destructible_v<TaskLabel>,
-              "one line each, and nobody destroys them");
+              "one line each, and no process destroys them");
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock would be private to one process");
 static_assert(std::is_standard_layout_v<Slot> && std::is_trivially_destructible_v<Slot>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 static_assert(offsetof(Slot, result) + Slot::inline_bytes == cache_line, "a small task lives in one line");
 static_assert(sizeof(Slot) == apart, "slots of different owners do not share lines");
 

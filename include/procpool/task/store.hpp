@@ -54,7 +54,7 @@ public:
         const std::size_t wanted = was_large ? std::max(need, current.size() * 2) : need;
         if constexpr (is_result) {
             slots_[slot].has_extents = true;
-        }  // first, since its worker may die at any instruction
+        }  // before the rest, since its worker may die at any instruction
         const Extents::Run run = acquire(wanted, need, Extents::stamp(slot, generation));
         std::memcpy(extents_.address(run), current.data(), used);
         reach(FaultPoint::result_grown);
@@ -65,8 +65,8 @@ public:
         return {extents_.address(run), run.count * Extents::extent_size};
     }
 
-    /// Effects: notes that the payload is the first `size` bytes of `buffer`, which first_buffer(), window() or grow()
-    /// gave; of the caller's own, if they fit into the slot's line.
+    /// Effects: records that the payload is the first `size` bytes of `buffer`, which first_buffer(), window() or
+    /// grow() gave, or which is the caller's own, if they fit into the slot's line.
     void seal(std::uint32_t index, std::span<const std::byte> buffer, std::size_t size) noexcept {
         Slot& slot = slots_[index];
         if (buffer.size() > window_size_) {
@@ -81,7 +81,7 @@ public:
         bytes(slot) = static_cast<std::uint32_t>(size);
     }
 
-    /// Nothing, where the slot names memory that it does not have: a task has written there.
+    /// Returns: the payload; an empty one where the slot names memory that it does not have: a task has written there.
     [[nodiscard]] std::span<std::byte> payload(std::uint32_t index) const noexcept {
         Slot& slot = slots_[index];
         const std::uint32_t size = bytes(slot);
@@ -90,7 +90,7 @@ public:
         return large_payload(index);
     }
 
-    /// A large payload: its run, and how much of it counts.
+    /// A large payload: its run, and how many bytes of it count.
     struct Held {
         Extents::Run run;
         std::size_t size;
@@ -107,7 +107,7 @@ public:
 
     [[nodiscard]] bool is_large(std::uint32_t index) const noexcept { return bytes(slots_[index]) == Slot::large; }
 
-    /// Effects: the slot has no payload, and extents that a dead worker took for it, noted or not, are free.
+    /// Effects: clears the slot's payload, and frees extents that a dead worker took for it, noted or not.
     void release_after_death(std::uint32_t index, std::uint32_t generation) noexcept {
         if (slots_[index].has_extents) {
             extents_.release_all_of(Extents::stamp(index, generation));
@@ -122,7 +122,7 @@ public:
         bytes(slots_[index]) = 0;
     }
 
-    /// Effects: the memory of the window is given back. Returns: whether there was any. Requires: the slot is free, and
+    /// Effects: gives back the window's memory. Returns: whether there was any. Requires: the slot is free, and
     /// the caller's own.
     bool shed_window(std::uint32_t index) noexcept {
         if (touched_[index] == 0 || !os::give_back(window(index).data(), touched_bytes(index))) { return false; }
@@ -176,7 +176,7 @@ private:
         const std::size_t ready = touched_bytes(slot);
         return need <= ready ? window(slot).first(ready) : touch_more(slot, ready, need);
     }
-    /// Another worker may have written anything there.
+    /// Returns: the bytes counted, at most the window: another worker may have written anything there.
     [[nodiscard]] std::size_t touched_bytes(std::uint32_t slot) const noexcept {
         return std::min(touched_[slot] * os::page_size, window_size_);
     }
@@ -187,7 +187,7 @@ private:
         return window(slot).first(more);
     }
 
-    /// Twice as much spares copies later, but less is enough.
+    /// Returns: a run of `wanted` bytes, which may spare copies later, or of `need` bytes if that cannot be had.
     [[nodiscard]] Extents::Run acquire(std::size_t wanted, std::size_t need, std::uint64_t owner) {
         if (wanted > need) {
             try {

@@ -22,29 +22,29 @@ namespace detail::task {
 /// The services of a worker to the task that it runs.
 class TaskContext {
 public:
-    /// Whether somebody asked this task, and no other, to stop. A load.
+    /// Whether a stop of this task, and no other, was requested. Costs one load.
     [[nodiscard]] virtual bool stop_requested() const noexcept = 0;
-    /// The same as a token; the first one makes a thread that watches for the request.
+    /// Returns: the request as a token; the first call makes a thread that watches for the request.
     [[nodiscard]] virtual std::stop_token stop_token() = 0;
 
-    /// Its number, which no other task of the pool ever has.
+    /// Returns: the task's number, which no other task of the pool ever has.
     [[nodiscard]] virtual std::uint64_t id() const noexcept = 0;
     /// The label of the task; empty when it has none.
     [[nodiscard]] virtual std::string_view label() const noexcept = 0;
 
     // For tasks that call a function for many items:
 
-    /// Returns: a word for this task's use that a child which an item has forked finds to be 0; null where such a child
-    /// is not told from its parent.
+    /// Returns: a word for this task's use that reads as 0 in a child which an item has forked; null where such a child
+    /// cannot be distinguished from its parent.
     [[nodiscard]] virtual os::Wiped* wiped_word() const noexcept = 0;
     /// Effects: ends a process that is not the worker, but was forked by a task that came back in it.
     virtual void leave_if_impostor() = 0;
-    /// How many items the task may begin before its worker is to be replaced.
+    /// How many items the task may begin before its worker must be replaced.
     [[nodiscard]] virtual std::uint64_t item_budget() const noexcept = 0;
-    /// Notes that the first item that begins now has been tried `attempt` times before, and the others never.
+    /// Records that the first item that begins now has been tried `attempt` times before, and the others never.
     virtual void start_items(unsigned attempt) noexcept = 0;
-    /// Effects: `done` items are finished, and their results are what `result` holds: that is what is left of them if
-    /// the worker dies. Where the next item has a time limit, its time starts now. Does not return if the item before
+    /// Effects: records that `done` items are finished, with the results that `result` holds; these survive the
+    /// worker's death. Where the next item has a time limit, its time starts now. Does not return if the item before
     /// has exceeded its own.
     /// Returns: whether the next item may begin: the task is not asked to stop, and item_budget() is not 0.
     virtual bool finish_items(std::uint64_t done, const Writer& result) = 0;

@@ -16,11 +16,11 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// A waiter is a number. One that waits for a single task is woken by its parker. One that waits for many has them
-/// marked: the process that decides a task that it waits for sets the slot's bit among its marks before it wakes it, so
-/// that it looks at those slots only. A mark is a hint: it may be there for nothing, and a process that is killed
-/// before it has set one never does; Control::deaths tells of that. All-zero memory is one without parkers; written by
-/// attach() before anybody is forked.
+/// A waiter is identified by a number below `most`. A waiter of a single task is woken by its parker. A waiter of many
+/// has them marked: the process that decides one of its tasks sets the slot's bit among the waiter's marks before it
+/// wakes the waiter, which then looks at those slots only. A mark is a hint: it may be there for nothing, and a process
+/// that is killed before it has set one never does; Control::deaths counts such deaths. All-zero memory is one without
+/// parkers; written by attach() before any process is forked.
 class Waiters {
 public:
     static constexpr std::uint32_t most = 64;
@@ -48,19 +48,19 @@ public:
         return std::uint32_t{1} << (waiter % half);
     }
 
-    /// Effects: the set holds this waiter, and perhaps another. Called by: parent, before it sets WAITED in the slot's
-    /// word.
+    /// Effects: adds this waiter, and perhaps another, to the set. Called by: parent, before it sets WAITED in the
+    /// slot's word.
     void add(std::atomic<std::uint32_t>& set, std::uint32_t waiter) noexcept {
         use(waiter);
         set.fetch_or(bit(waiter), std::memory_order_relaxed);  // a reader of it has read WAITED, which releases it
     }
-    /// Effects: the set holds this one only.
+    /// Effects: makes the set hold this waiter only.
     void assign(std::atomic<std::uint32_t>& set, std::uint32_t waiter) noexcept {
         use(waiter);
         set.store(bit(waiter), std::memory_order_relaxed);
     }
 
-    /// Effects: the waiters of a task that has been decided look at its slot. Called by: anybody, after the decision.
+    /// Effects: makes the waiters of a decided task look at its slot. Called by: any process, after the decision.
     void call(const std::atomic<std::uint32_t>& set, std::uint32_t slot) noexcept {
         const bool both = upper_half_used_.load(std::memory_order_relaxed) != 0;
         for (std::uint32_t members = set.load(std::memory_order_relaxed); members != 0; members &= members - 1) {
@@ -70,7 +70,7 @@ public:
         }
     }
 
-    /// Effects: every waiter looks at everything. Called by: anybody.
+    /// Effects: makes every waiter look at all its tasks. Called by: any process.
     void call_all() noexcept {
         for (std::uint32_t waiter = 0; waiter < count_; ++waiter) {
             sync::Parker* const other = elsewhere_[waiter].load(std::memory_order_acquire);
@@ -82,16 +82,16 @@ public:
 
     // ---- waiting for many. Called by: the thread of the parent that has the number now
 
-    /// Effects: from the next task it is added to, its tasks are marked and `parker` is notified; null: neither, and
-    /// its own parker is. The parker must be shared memory of the program that is never given back: somebody may be
-    /// late.
+    /// Effects: from the next task that the waiter is added to, its tasks are marked and `parker` is notified. Null
+    /// restores the waiter's own parker, without marks. The parker must be shared memory of the program that is never
+    /// given back: a notifier may be late.
     void redirect(std::uint32_t waiter, sync::Parker* parker) noexcept {
         elsewhere_[waiter].store(parker, std::memory_order_release);
     }
 
-    /// Calls look(slot) for every mark, which is gone then.
-    /// Memory order: what was decided before the mark was set is visible. A summary bit is set after its mark and taken
-    /// before it: a mark that is not seen here comes with a summary bit that is seen next time.
+    /// Calls look(slot) for every mark, and clears it. Memory order: a decision made before the mark was set is
+    /// visible. A summary bit is set after its mark and taken before it: a mark that is not seen here comes with a
+    /// summary bit that is seen next time.
     template <class Look>
     void take_marks(std::uint32_t waiter, Look look) {
         std::atomic<std::uint64_t>* const leaves = marks_of(waiter);
@@ -161,7 +161,7 @@ private:
 };
 
 static_assert(std::is_standard_layout_v<Waiters> && std::is_trivially_destructible_v<Waiters>,
-              "processes share the bytes; nobody destroys them");
+              "processes share the bytes; none destroys them");
 static_assert(std::atomic<sync::Parker*>::is_always_lock_free, "a lock would be private to one process");
 
 }  // namespace procpool::detail::task

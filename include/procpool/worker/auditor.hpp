@@ -16,9 +16,9 @@
 
 namespace procpool::inline v0::detail::worker {
 
-/// Acts on proofs only, none of which a right program can bring about, however slow, stopped or often killed its
-/// workers are. A thread that waits long for a task asks for a look (Control::audits). Called by: supervisor, which has
-/// reaped and settled every worker whose seat is not occupied().
+/// Acts on proofs only, which no correct program can produce, however slow, stopped or often killed its workers are. A
+/// thread that waits long for a task asks for a look (Control::audits). Called by: supervisor, which has reaped and
+/// settled every worker whose seat is not occupied().
 class Auditor {
 public:
     explicit Auditor(task::Board& board) : board_(board), seats_(board.seats().size()) {}
@@ -80,7 +80,7 @@ private:
         return std::any_of(seats_.begin(), seats_.end(), [](const Look& seat) { return seat.asks; });
     }
 
-    /// What was seen of a seat.
+    /// The state of a seat when it was looked at.
     struct Look {
         bool asks = false;      // in this look: its worker is asked to say that it sleeps
         bool is_asked = false;  // in the last one
@@ -90,7 +90,7 @@ private:
         return task::Word{board_.all_slots()[slot].word.load(std::memory_order_seq_cst)};
     }
 
-    /// Effects: a task that the parent has found overwritten is lost, once no worker can be running it.
+    /// Effects: makes a task lost that the parent has found overwritten, once no worker can be running it.
     template <class Occupied, class Kill>
     void settle_overwritten(std::uint32_t slot, Occupied occupied, Kill kill) noexcept {
         if (!board_.is_marked(slot)) { return; }

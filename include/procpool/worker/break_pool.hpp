@@ -12,7 +12,7 @@
 
 namespace procpool::inline v0::detail::worker {
 
-/// Breaks the pool, unless it has been terminated, killed or broken before: then the log gets a record about `about`.
+/// Breaks the pool and logs a record about `about`, unless the pool was terminated, killed or broken before.
 /// The first reason given counts; tasks are not decided yet. Called by: supervisor, or parent.
 void break_pool(task::Board& board, std::string_view reason, const log::LogSubject& about) noexcept;
 

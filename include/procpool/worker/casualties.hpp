@@ -19,8 +19,8 @@ class Casualties {
 public:
     Casualties(task::Board& board, const log::Announcer& announcer) noexcept : board_(board), announcer_(announcer) {}
 
-    /// Effects: each task that the dead worker ran runs again, if it may, and is lost otherwise. Returns: whether there
-    /// was one.
+    /// Effects: offers each task that the dead worker ran again, if it may run again, and makes it lost otherwise.
+    /// Returns: whether there was one.
     bool settle(std::uint32_t seat, const os::EndedChild& ended) noexcept;
 
 private:

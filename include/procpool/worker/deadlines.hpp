@@ -21,7 +21,7 @@ public:
     explicit Deadlines(task::Board& board) : board_(board), watches_(board.seats().size()) {}
 
     /// Calls expired(slot, word) for tasks past their timeout, and condemned(word) for those with a verdict. Returns:
-    /// when to look again: not before a running task expires, nor before one that is accepted now could.
+    /// when to look again: the earliest time at which a running task expires, or one accepted now could.
     template <class Expired, class Condemned>
     [[nodiscard]] Clock::time_point look(Expired expired, Condemned condemned) noexcept {
         Clock::time_point next = Clock::time_point::max();
@@ -47,8 +47,8 @@ public:
         return next;
     }
 
-    /// Returns: what find() returns, which calls look(), once nothing submitted meanwhile could expire earlier without
-    /// whoever submits it ringing.
+    /// Calls find(), which calls look(), until no task submitted meanwhile could expire before the time it returns
+    /// without its submitter ringing. Returns: that time.
     template <class Find>
     [[nodiscard]] Clock::time_point arm(Find find) noexcept {
         Clock::time_point next = find();
@@ -61,7 +61,7 @@ public:
         }
     }
 
-    /// A new worker takes the seat. Called by: supervisor.
+    /// Forgets the task of a seat's last worker, when a new one takes the seat. Called by: supervisor.
     void forget(std::uint32_t seat) noexcept {
         watches_[seat] = {};
         board_.seats()[seat].item.store(0, std::memory_order_relaxed);

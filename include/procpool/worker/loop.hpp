@@ -54,12 +54,12 @@ public:
 
     // ---- in a task of this worker that waits, and goes on afterwards
 
-    /// Effects: as run_one(). mail: whether a task may be one for this worker only, which is not to run in the middle
-    /// of another.
+    /// Effects: as run_one(). mail: whether the task may be one for this worker only, which must not run within another
+    /// task.
     bool run_one_within(bool mail);
     /// Effects: runs that task. Returns: false when it is not pending any more, or is for another worker.
     bool run_within(task::Offer offer);
-    /// Effects: runs a pending task that the waiter is to be called for. Returns: false when there is none.
+    /// Effects: runs a pending task whose end the waiter waits for. Returns: false when there is none.
     bool run_within_for(std::uint32_t waiter);
     /// Effects: runs the pending task that was submitted last, which is most likely what the caller waits for. Returns:
     /// false when there is none.
@@ -121,31 +121,31 @@ private:
         return board_.claim(number_);
     }
 
-    /// Whether there was nothing for this worker a moment ago.
+    /// Whether there was no task for this worker a moment ago.
     [[nodiscard]] bool was_idle() const noexcept { return board_.queue.was_empty() && mailbox_.was_empty(); }
 
     [[nodiscard]] bool must_leave() const noexcept { return !board_.control.goes_on(); }
 
-    /// What is left is for others.
+    /// Whether the worker leaves now; the tasks that are left run on others.
     [[nodiscard]] bool must_make_room() const noexcept {
         return is_being_replaced() || (board_.control.items_per_worker != 0 && item_budget() == 0);
     }
-    /// Memory order: relaxed: one task more or less is all the same; a sleeper has looked by goes_on().
+    /// Memory order: relaxed: one task more or less does not matter; a sleeper has looked by goes_on().
     [[nodiscard]] bool is_being_replaced() const noexcept {
         return board_.control.refork.load(std::memory_order_relaxed) != task::Refork::none;
     }
 
     void run_task(task::Claim claim);
 
-    /// Effects: what this task has left on the seat is not taken for a task's of the same generation, 2^32 later.
-    /// Requires: it is decided, or what watches its deadline would miss its stamp.
+    /// Effects: clears this task's record on the seat, which a task of the same generation, 2^32 later, would take for
+    /// its own. Requires: the task is decided; before that, its deadline depends on the stamp.
     void forget_items() noexcept {
         seat_.item.store(0, std::memory_order_relaxed);
         seat_.progress.store(0, std::memory_order_relaxed);
     }
 
-    /// Effects: the result is the exception; or that there is no memory for it, which needs no more than the
-    /// slot's first line.
+    /// Effects: encodes the exception as the result; or, without memory for it, the exception that says so, which fits
+    /// into the slot's first line.
     static void encode_error(Writer& out, const std::exception_ptr& thrown);
 
     void start_clock() noexcept {
@@ -162,7 +162,7 @@ private:
     // ---- what tasks ask for
 
     [[nodiscard]] bool stop_requested() const noexcept override {
-        // relaxed: the request carries nothing but itself. There is none in a slot where none has been made.
+        // relaxed: the request carries nothing but itself. A slot where no request has been made has none.
         const std::uint64_t request = board_.all_slots()[claim_.slot].stop_request.load(std::memory_order_relaxed);
         return request != 0 && request == id();
     }
@@ -181,7 +181,7 @@ private:
     void leave_if_impostor() override { hooks_.before_result(); }
 
     [[nodiscard]] std::uint64_t item_budget() const noexcept override {
-        if (is_being_replaced()) { return items_ == 0 ? 1 : 0; }  // it was claimed, so it gets on
+        if (is_being_replaced()) { return items_ == 0 ? 1 : 0; }  // it was claimed, so it makes progress
         const std::uint64_t most = board_.control.items_per_worker;
         if (most == 0) { return UINT64_MAX; }
         const std::uint64_t done = seat_.items_done.load(std::memory_order_relaxed);

@@ -19,7 +19,7 @@ PROCPOOL_DECL void Loop::run() {
             if (searching_) { stop_searching(); }
             run_task(*claim);
         } else if (must_leave()) {
-            if (was_idle()) { return; }  // what was published before the end shows now, if it did not a moment ago
+            if (was_idle()) { return; }  // tasks published before the end show now, if not a moment ago
         } else {
             search_or_sleep();
         }
@@ -213,7 +213,7 @@ PROCPOOL_DECL bool Loop::spin() const noexcept {
             relax();
         }
         if (must_leave()) { return true; }
-        os::yield();  // on a busy machine somebody else has better use for the processor
+        os::yield();  // on a busy machine another thread has better use for the processor
     }
     return false;
 }

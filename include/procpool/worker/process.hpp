@@ -23,13 +23,14 @@ inline constinit os::Token worker_token = 0;
 /// The code that the parent had when it forked this process; null in the program itself.
 inline constinit const os::Modules* parents_code = nullptr;
 
-/// Where a result's address lies for the parent: what this worker allocates in shared memory after the fork, the parent
-/// does not have, nor the code that it loads.
+/// The meaning of a result's address for the parent, which has neither the shared memory that this worker allocates
+/// after the fork nor the code that it loads.
 [[nodiscard]] codec::Visibility place_for_parent(const void* address);
 
 void leave_if_impostor();
 
-/// exit() in a task: what the task itself gave to atexit() has run by now, what the parent gave must not.
+/// Ends the worker when a task calls exit(): functions that the task gave to atexit() have run by now, those that the
+/// parent gave must not.
 void leave_on_exit(int status, bool quick) noexcept;
 
 void name_process(const std::string& name, std::uint32_t index) noexcept;
@@ -37,21 +38,21 @@ void name_process(const std::string& name, std::uint32_t index) noexcept;
 /// Blocks until a retiring worker gives its index to this one, or the pool is closed or reforked.
 void wait_for_index(task::Board& board, std::uint32_t seat_number);
 
-/// Effects: the spare worker, if there is one now, goes on with this one's index. Returns: whether there was.
+/// Effects: gives this worker's index to the spare worker, if there is one now. Returns: whether there was.
 bool give_index_to_spare(task::Board& board, const task::Seat& retiring) noexcept;
 
-/// Effects: another worker has this one's index before it ends. One worker at a time waits for that as long as a worker
-/// may take to start; those that come meanwhile leave at once and are replaced when they have ended, so that several
-/// are replaced at a time.
+/// Effects: gives this worker's index to another one before this one ends. One worker at a time waits for that as long
+/// as a worker may take to start; those that come meanwhile leave at once and are replaced when they have ended, so
+/// that several are replaced at a time.
 void replace_by_spare(task::Board& board, std::uint32_t seat_number, std::chrono::milliseconds longest) noexcept;
 
 inline constinit task::Seat* crashing_seat = nullptr;
 
-/// Lets the seat hold where this process crashes. Its own children inherit the handler, and the seat, but do
+/// Makes this process record a crash on the seat. Its own children inherit the handler, and the seat, but do
 /// not write there. Requires: worker_token and task::thread_context are this process's.
 void record_crashes(task::Seat& seat) noexcept;
 
-/// Effects: is worker `index` on `seat` until the pool ends, and never returns.
+/// Effects: runs as worker `index` on `seat` until the pool ends, and never returns.
 /// Called by: supervisor, in the child it has just forked, with all signals blocked and no handlers; see
 /// Supervisor::run() for what it has prepared. Everything here that runs before user code is boring on purpose: no
 /// lock, no static with a constructor, nothing a thread of the parent may have held when it forked.

@@ -56,7 +56,7 @@ inline constexpr WorkerHooks process_hooks{
 };
 
 PROCPOOL_DECL void name_process(const std::string& name, std::uint32_t index) noexcept {
-    constexpr std::size_t most = 15;  // what the kernel keeps; the index matters more than the end of the name
+    constexpr std::size_t most = 15;  // the kernel keeps no more; the index matters more than the end of the name
     std::array<char, most + 1> text{};
     std::array<char, 10> digits{};
     const auto end = std::to_chars(digits.begin(), digits.end(), index).ptr;
@@ -71,13 +71,13 @@ PROCPOOL_DECL void name_process(const std::string& name, std::uint32_t index) no
 PROCPOOL_DECL void wait_for_index(task::Board& board, std::uint32_t seat_number) {
     task::Seat& seat = board.seats()[seat_number];
     // seq_cst: offered before the look at life; the process that closes the pool moves life first and then notifies the
-    // spare worker. Offered again whenever it is woken, since a task may have written there; if somebody gives it an
-    // index between, the second offer is found to be no longer good.
+    // spare worker. Offered again whenever it is woken, since a task may have written there; if a worker gives it an
+    // index between the offers, the second one is found to be stale.
     const auto must_wait = [&] {
         std::uint32_t index = seat.index.load(std::memory_order_acquire);
         if (index > board.control.workers) {
             seat.index.compare_exchange_strong(index, board.control.workers, std::memory_order_acq_rel);
-        }  // nobody's
+        }  // no worker has that index
         return index >= board.control.workers && board.control.goes_on();
     };
     do {
@@ -126,7 +126,7 @@ PROCPOOL_DECL void replace_by_spare(task::Board& board, std::uint32_t seat_numbe
 PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     crashing_seat = &seat;
     os::on_crash([](int signal, const void*) noexcept {
-        // The number too: a child made by vfork() has all of this memory.
+        // The process number is compared too: a child made by vfork() has all of this memory.
         if (!os::is_process(worker_token) || os::this_process() != crashing_seat->pid.load(std::memory_order_relaxed)) {
             return;
         }
@@ -141,7 +141,7 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
                                             std::uint32_t index, pid_t supervisor) {
     if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }
     reach(FaultPoint::after_fork);
-    os::lead_group(0);  // what a task starts ends with its worker
+    os::lead_group(0);  // a task's child processes end with its worker
     os::reset_signal(SIGINT, SIG_IGN);
     os::reset_signal(SIGTTOU, SIG_IGN);
     os::purge_standard_streams();

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Setup: what the workers of a pool are given when they are made, and how they run initializer and finalizer.
+/// Setup: the settings that the workers of a pool are made with, and how they run initializer and finalizer.
 
 #include <procpool/core/config.hpp>
 
@@ -25,7 +25,7 @@ struct Setup {
         true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
 };
 
-/// Text for people about the exception being handled. Called by: a catch block.
+/// Describes the exception being handled, for people. Called by: a catch block.
 [[nodiscard]] std::string describe_current_exception();
 
 /// Runs the initializer, if there is one. Calls failed(reason) when it throws, in the catch block: a thread that

@@ -17,8 +17,8 @@
 
 namespace procpool::inline v0::detail::worker {
 
-/// Belongs to one worker. Its thread starts with the first task that wants a token and sleeps until somebody notifies
-/// the seat's stopper. A task that waits may have another run meanwhile: each has a token of its own.
+/// Belongs to one worker. Its thread starts with the first task that asks for a token and sleeps until the seat's
+/// stopper is notified. A task that waits may have another run meanwhile: each has a token of its own.
 class StopWatcher {
 public:
     explicit StopWatcher(sync::Parker& stopper) noexcept : stopper_(stopper) {}
@@ -29,8 +29,8 @@ public:
     /// Returns: the token of the task that runs. request: the slot's; task: its number.
     [[nodiscard]] std::stop_token token(const std::atomic<std::uint64_t>& request, std::uint64_t task);
 
-    /// The task has ended: a request that comes now reaches nobody. Called by: the worker after each task that took a
-    /// token.
+    /// Ends the task's token: a request that comes later has no effect. Called by: the worker after each task that took
+    /// a token.
     void end_of_task();
 
 private:

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Supervisor: the process that forks the workers and their replacements, reaps them, and settles what the dead leave
-/// behind.
+/// Supervisor: the process that forks the workers and their replacements, reaps them, and settles the tasks and seats
+/// of dead workers.
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
@@ -88,14 +88,14 @@ private:
 
     [[nodiscard]] bool needs_workers() const noexcept;
 
-    /// A task waits for this worker and no other.
+    /// Whether a task waits for this worker and no other.
     [[nodiscard]] bool has_mail(std::uint32_t index) const noexcept;
 
     // ---- waiting
 
     void sleep() noexcept;
 
-    /// When there is something to do that no descriptor will report.
+    /// Returns: when there will be work that no descriptor reports.
     [[nodiscard]] Clock::time_point next_time() const noexcept;
 
     [[nodiscard]] Clock::time_point start_deadline(const Worker& worker) const noexcept;
@@ -116,12 +116,12 @@ private:
 
     void apply_life() noexcept;
 
-    /// A worker that is not reaped keeps its number, so this hits no stranger.
+    /// Signals all workers. One that is not reaped keeps its number, so this hits no stranger.
     void kill_all(int signal) noexcept;
 
     [[nodiscard]] bool may_end() const noexcept;
 
-    /// No worker runs any more: every task that is not decided is lost.
+    /// Makes every undecided task lost. Requires: no worker runs any more.
     void settle_everything() noexcept;
 
     // ---- deaths
@@ -136,14 +136,15 @@ private:
     /// that belongs to it looks again: notify() has two, and wake_one() and replace_by_spare() have one before.
     void notify_again() noexcept;
 
-    /// Effects: the task that the dead worker ran is lost, what its seat held is free, and its replacement is due.
+    /// Effects: settles the task that the dead worker ran, vacates its seat, and makes its replacement due.
     void settle(Worker& worker, const os::EndedChild& ended) noexcept;
 
-    /// Effects: if a retiring worker has given its index to the spare one, the two change places here: the spare is due
-    /// again, not the index.
+    /// Effects: swaps the two if a retiring worker has given its index to the spare one: the spare is due again, not
+    /// the index.
     void seat_spare(Worker& dead) noexcept;
 
-    /// Workers that die again and again before they are ready would do so for ever.
+    /// Counts deaths before a worker is ready: workers that die there again and again would do so for ever, so the pool
+    /// breaks.
     void count_death(Worker& worker, task::SeatState state, const os::EndedChild& ended);
 
     task::Board& board_;

@@ -88,8 +88,9 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
                       std::memory_order_relaxed);
     const Clock::time_point now = Clock::now();
     seat.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-    seat.pid.store(0,
-                   std::memory_order_relaxed);  // not its predecessor's: somebody may signal what workers() shows
+    seat.pid.store(
+        0,
+        std::memory_order_relaxed);  // not its predecessor's: a program may signal the numbers that workers() returns
     board_.sitter(*number).store(0, std::memory_order_relaxed);
     seat.state.store(task::SeatState::starting, std::memory_order_release);
     const pid_t self = os::this_process();
@@ -100,7 +101,7 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
         seat.state.store(task::SeatState::vacant, std::memory_order_relaxed);
         return error;
     }
-    os::lead_group(pid);  // also here, so that its group exists whoever runs first
+    os::lead_group(pid);  // also here, so that its group exists whichever process runs first
     seat.pid.store(pid, std::memory_order_relaxed);
     board_.sitter(*number).store(pid, std::memory_order_relaxed);
     workers_[index] = {pid, *number, Clock::time_point::max(), now};
@@ -269,7 +270,7 @@ PROCPOOL_DECL void Supervisor::settle_everything() noexcept {
 PROCPOOL_DECL void Supervisor::reap_all() noexcept {
     while (const std::optional<os::EndedChild> ended = os::ended_child()) {
         os::signal_group(ended->pid,
-                         SIGKILL);  // what it started; the zombie keeps the number from being used again
+                         SIGKILL);  // its child processes; the zombie keeps the number from being used again
         const auto dead = std::find_if(workers_.begin(), workers_.end(),
                                        [&](const Worker& worker) { return worker.pid == ended->pid; });
         if (dead != workers_.end()) { settle(*dead, *ended); }
@@ -285,7 +286,7 @@ PROCPOOL_DECL void Supervisor::bypass_stopped_workers() noexcept {
         board_.spinning.remove(stopped->seat);
         board_.sleeping.remove(stopped->seat);
         notify_again();
-        board_.queue.mark_all_levels();  // it may have marked a priority as empty, and not looked again
+        board_.queue.mark_all_levels();  // the dead worker may have marked a priority as empty, and not looked again
         if (!board_.queue.was_empty()) { board_.wake_one(); }
     }
 }
@@ -342,7 +343,8 @@ PROCPOOL_DECL void Supervisor::seat_spare(Worker& dead) noexcept {
         std::swap(dead.started_at, spare.started_at);
     } else if (seat.index.load(std::memory_order_acquire) == setup_.workers &&
                seat.state.load(std::memory_order_acquire) == task::SeatState::ready) {
-        // The dead one may have taken it and got no further. seq_cst: as wait_for_index(); it looks at life again.
+        // The dead worker may have taken the spare and got no further. seq_cst: as wait_for_index(), where the spare
+        // looks at life again.
         board_.from_workers.spare.store(spare.seat + 1, std::memory_order_seq_cst);
         seat.parker.notify();
         board_.wake_retiree();
@@ -360,8 +362,8 @@ PROCPOOL_DECL void Supervisor::count_death(Worker& worker, task::SeatState state
     ready_at_last_death_ = ready;
     if (state == task::SeatState::ready) { return; }
     ++deaths_before_ready_;
-    // Without an initializer no code of the program's runs before a worker is ready: somebody kills them from
-    // outside, and may stop.
+    // Without an initializer no code of the program runs before a worker is ready: they are killed from outside, and
+    // that may stop.
     const std::size_t most = setup_.initializer ? std::max<std::size_t>(3, workers_.size()) : 30 + workers_.size();
     if (deaths_before_ready_ >= most) {
         break_pool(std::to_string(deaths_before_ready_) +

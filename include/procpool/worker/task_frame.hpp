@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// TaskFrame: what the code of a task gets, and where it leaves its result.
+/// TaskFrame: the input of a task's code, and where it leaves its result.
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/task/thread_context.hpp>
@@ -20,7 +20,7 @@ struct TaskFrame {
     bool timed;  ///< there is a time limit
 };
 
-/// Decodes the arguments, runs the task, encodes its result. Throws what the task throws.
+/// Decodes the arguments, runs the task, encodes its result. Throws: any exception of the task.
 using TaskCode = void (*)(TaskFrame&);
 
 }  // namespace procpool::detail

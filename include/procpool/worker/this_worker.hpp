@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// this_worker, this_task, in_worker(): what a task may ask about where it runs.
+/// this_worker, this_task, in_worker(): where and as what the calling code runs.
 
 #include <procpool/core/config.hpp>
 
@@ -27,14 +27,14 @@ namespace this_worker {
 
 namespace this_task {
 
-/// Never used again for another task of the pool. 0 in an initializer or finalizer. Throws: std::logic_error outside
-/// workers.
-[[nodiscard]] std::uint64_t id();
-/// 0 the first time; a task that runs again after its worker died, or after it timed out, counts up. Throws:
+/// Returns: the task's number, never used again for another task of the pool; 0 in an initializer or finalizer. Throws:
 /// std::logic_error outside workers.
+[[nodiscard]] std::uint64_t id();
+/// Returns: how often this task ran before: 0 the first time, one more after each worker that died or time limit that
+/// passed. Throws: std::logic_error outside workers.
 [[nodiscard]] unsigned attempt();
-/// Says when somebody has asked this task to stop. Throws: std::logic_error outside tasks; std::system_error when no
-/// thread can be had.
+/// Returns: a token that becomes stopped when a stop of this task is requested. Throws: std::logic_error outside tasks;
+/// std::system_error when no thread can be had.
 [[nodiscard]] std::stop_token stop_token();
 
 }  // namespace this_task
