@@ -38,8 +38,7 @@ PROCPOOL_DECL std::string backtrace_text(const core::Crash& crash) {
     for (std::size_t i = 0; i < std::min<std::size_t>(crash.count, crash.frames.size()); ++i) {
         const std::string frame = os::describe_address(crash.frames[i]);
         const auto names = [&](const char* function) { return frame.find(function) != std::string::npos; };
-        if (names("procpool::detail::os::capture_backtrace") || names("procpool::detail::os::on_crash") ||
-            names("procpool::detail::worker::record_crashes")) {
+        if (names("::os::capture_backtrace(") || names("::os::on_crash(") || names("::worker::record_crashes(")) {
             continue;
         }
         text += "#" + std::to_string(number++) + " " + frame + "\n";

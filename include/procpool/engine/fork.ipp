@@ -7,6 +7,7 @@
 #include <procpool/os/modules.hpp>
 #include <procpool/os/own_stack.hpp>
 #include <procpool/os/program_lock.hpp>
+#include <procpool/os/sanitizer.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
 #include <procpool/os/thread_locals.hpp>
@@ -126,12 +127,9 @@ PROCPOOL_DECL ForkCrew::Supervisor ForkCrew::start() {
     }
     const auto supervisor = std::make_shared<os::Child>();  // allocated before the fork, since it can fail
     line_ = os::LifeLine::lease();
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    setup_.on_first_stack = true;  // a child cannot make threads safely: other threads may have held locks of the
-                                   // sanitizer's when it was forked
-#else
-    setup_.on_first_stack = os::on_first_stack();
-#endif
+    // Under a sanitizer a child cannot make threads safely: other threads may have held locks of the sanitizer's when
+    // it was forked.
+    setup_.on_first_stack = os::has_sanitizer() || os::on_first_stack();
     os::Descriptor parent = os::open_pidfd(os::this_process());
     worker::Supervisor in_child{board_, setup_, bell_, parent};  // here, so that the child need not allocate
     const auto code = std::make_unique<const os::Modules>(os::Modules::loaded_now());

@@ -33,12 +33,13 @@ PROCPOOL_DECL std::size_t CompletionQueue::run_ready() {
     const std::size_t count = ready_->callbacks.size();
     std::size_t called = 0;
     while (called < count) {
-        const std::unique_ptr<detail::future::Callback> first = ready_->callbacks.pop();
+        std::unique_ptr<detail::future::Callback> first = ready_->callbacks.pop();
         if (ready_->callbacks.empty()) { ready_->event.lower(); }
         if (!first) { break; }
         lock.unlock();
         ++called;
         first->run();
+        first.reset();  // what it holds may call this queue when it goes
         lock.lock();
     }
     return called;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/os/backtrace.hpp>
+#include <procpool/os/sanitizer.hpp>
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -47,22 +48,20 @@ inline constexpr int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT
 
 inline constinit CrashHandler crash_handler = nullptr;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-/// The sanitizer's own, seen before the program installs any.
+/// The sanitizer's own, where there is one, seen before the program installs any.
 inline const std::array<struct sigaction, std::size(crash_signals)> sanitizer_handlers = [] {
     std::array<struct sigaction, std::size(crash_signals)> all{};
-    for (std::size_t i = 0; i < all.size(); ++i) { ::sigaction(crash_signals[i], nullptr, &all[i]); }
+    for (std::size_t i = 0; has_sanitizer() && i < all.size(); ++i) { ::sigaction(crash_signals[i], nullptr, &all[i]); }
     return all;
 }();
-#endif
 
 PROCPOOL_DECL void on_crash(CrashHandler handler) noexcept {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    static_cast<void>(handler);
-    for (std::size_t i = 0; i < sanitizer_handlers.size(); ++i) {
-        ::sigaction(crash_signals[i], &sanitizer_handlers[i], nullptr);
+    if (has_sanitizer()) {
+        for (std::size_t i = 0; i < sanitizer_handlers.size(); ++i) {
+            ::sigaction(crash_signals[i], &sanitizer_handlers[i], nullptr);
+        }
+        return;
     }
-#else
     crash_handler = handler;
     constexpr std::size_t size = 64 << 10;
     void* const stack = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -81,7 +80,6 @@ PROCPOOL_DECL void on_crash(CrashHandler handler) noexcept {
         if (info->si_code <= 0) { ::raise(signal); }
     };
     for (const int signal : crash_signals) { ::sigaction(signal, &action, nullptr); }
-#endif
 }
 
 }  // namespace procpool::detail::os

@@ -21,6 +21,10 @@ enum class Wiped : std::uint64_t {};
 /// A page that the kernel wipes in every forked child; null until the first use.
 inline constinit std::atomic<std::atomic<Token>*> token_page{nullptr};
 
+/// The newest token that this process or an ancestor of it took. A child inherits its value and counts on. Here, so
+/// that the shared libraries of a program have one between them, as they have one page.
+inline constinit std::atomic<Token> newest_token{0};
+
 /// Effects: as process_token(), which has found no page or no token.
 [[nodiscard]] Token take_process_token();
 

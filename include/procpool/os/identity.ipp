@@ -11,8 +11,6 @@
 namespace procpool::inline v0::detail::os {
 
 [[gnu::noinline]] PROCPOOL_DECL Token take_process_token() {
-    /// The newest token this process or an ancestor of it took. A child inherits its value and counts on.
-    static constinit std::atomic<Token> newest{0};
     std::atomic<Token>* page = token_page.load(std::memory_order_acquire);
     if (page == nullptr) {
         constexpr std::size_t size = 4096;
@@ -33,7 +31,7 @@ namespace procpool::inline v0::detail::os {
     }
     Token token = page->load(std::memory_order_relaxed);
     if (token != 0) { return token; }
-    const Token fresh = newest.fetch_add(1, std::memory_order_relaxed) + 1;
+    const Token fresh = newest_token.fetch_add(1, std::memory_order_relaxed) + 1;
     return page->compare_exchange_strong(token, fresh, std::memory_order_relaxed) ? fresh : token;
 }
 

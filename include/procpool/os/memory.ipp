@@ -7,6 +7,7 @@
 #include <procpool/os/cgroup.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/memory.hpp>
+#include <procpool/os/sanitizer.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -117,9 +118,7 @@ PROCPOOL_DECL void advise_large_pages(void* address, std::size_t size) noexcept 
 }
 
 PROCPOOL_DECL std::size_t generous_reservation() noexcept {
-#if defined(__SANITIZE_THREAD__)
-    return std::size_t{1} << 30;  // its shadow memory is several times as large
-#else
+    if (has_thread_sanitizer()) { return std::size_t{1} << 30; }  // its shadow memory is several times as large
     std::uint64_t most = std::uint64_t{256} << 30;
     const long pages = ::sysconf(_SC_PHYS_PAGES);
     const long bytes = ::sysconf(_SC_PAGESIZE);
@@ -131,7 +130,6 @@ PROCPOOL_DECL std::size_t generous_reservation() noexcept {
         most = std::min<std::uint64_t>(most, limit.rlim_cur / 4);
     }
     return static_cast<std::size_t>(most) & ~(page_size - 1);
-#endif
 }
 
 PROCPOOL_DECL std::size_t absent_bytes(const std::byte* address, std::size_t size) noexcept {

@@ -23,6 +23,10 @@ void purge_standard_streams() noexcept;
 /// As flush_standard_streams(), for a caller with nothing to flush most of the time: then it costs a few loads.
 void flush_pending_output() noexcept;
 
+/// Whether flush_pending_output() has something to flush. For bodies only (.ipp), where it is inline: a worker asks
+/// after each task.
+[[nodiscard]] inline bool is_output_pending() noexcept;
+
 /// Effects: reads from standard input meet the end of the file, also in programs that this process executes.
 void close_standard_input() noexcept;
 

@@ -23,8 +23,8 @@ PROCPOOL_DECL bool has_pending_output(const std::streambuf& buffer) noexcept {
     return ProtectedBuffer::has_pending_output(buffer);
 }
 
-[[nodiscard]] PROCPOOL_DECL bool has_pending_output(const std::ostream& stream) noexcept {
-    return stream.rdbuf() != nullptr && has_pending_output(*stream.rdbuf());
+[[nodiscard]] inline bool has_pending_output(const std::ostream& stream) noexcept {
+    return stream.rdbuf() != nullptr && ProtectedBuffer::has_pending_output(*stream.rdbuf());
 }
 
 PROCPOOL_DECL void flush_standard_streams() noexcept {
@@ -49,10 +49,13 @@ PROCPOOL_DECL void purge_standard_streams() noexcept {
     }
 }
 
+inline bool is_output_pending() noexcept {
+    return ::__fpending(stdout) != 0 || ::__fpending(stderr) != 0 || has_pending_output(std::cout) ||
+           has_pending_output(std::clog);
+}
+
 PROCPOOL_DECL void flush_pending_output() noexcept {
-    const bool pending = ::__fpending(stdout) != 0 || ::__fpending(stderr) != 0 || has_pending_output(std::cout) ||
-                         has_pending_output(std::clog);
-    if (pending) { flush_standard_streams(); }
+    if (is_output_pending()) { flush_standard_streams(); }
 }
 
 PROCPOOL_DECL void close_standard_input() noexcept {

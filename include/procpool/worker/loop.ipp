@@ -101,7 +101,9 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
         if (!thrown) {  // no exception of C++ but pthread_exit(): it must go on, or the runtime aborts
             hooks_.thread_ended();
             board_.control.casualties.fetch_add(1, std::memory_order_relaxed);
-            board_.lose(claim.slot, claim.generation, Ending::died);
+            if (!board_.lose(claim.slot, claim.generation, Ending::died)) {
+                board_.control.casualties.fetch_sub(1, std::memory_order_relaxed);
+            }
             throw;
         }
         outcome = Ending::exception;

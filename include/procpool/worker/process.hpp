@@ -27,7 +27,9 @@ inline constinit const os::Modules* parents_code = nullptr;
 /// after the fork nor the code that it loads.
 [[nodiscard]] codec::Visibility place_for_parent(const void* address);
 
-void leave_if_impostor();
+/// Ends the process unless it is the worker: a child that a task has forked comes back as if it were. For bodies only
+/// (.ipp): a worker asks after each task.
+inline void leave_if_impostor();
 
 /// Ends the worker when a task calls exit(): functions that the task gave to atexit() have run by now, those that the
 /// parent gave must not.

@@ -31,7 +31,7 @@ PROCPOOL_DECL codec::Visibility place_for_parent(const void* address) {
     return os::is_readable(address) ? codec::Visibility::this_process : codec::Visibility::everywhere;
 }
 
-PROCPOOL_DECL void leave_if_impostor() {
+inline void leave_if_impostor() {
     if (!os::is_process(worker_token)) { os::leave(EXIT_SUCCESS); }
 }
 
@@ -45,7 +45,7 @@ inline constexpr WorkerHooks process_hooks{
     leave_if_impostor,
     [] {
         leave_if_impostor();
-        os::flush_pending_output();
+        if (os::is_output_pending()) [[unlikely]] { os::flush_standard_streams(); }
     },
     os::wait_for_ever,
     [] {
@@ -166,7 +166,7 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     }));
     if (setup.initializer) {
         leave_if_impostor();
-        os::flush_pending_output();
+        if (os::is_output_pending()) [[unlikely]] { os::flush_standard_streams(); }
         if (!os::die_with_parent(supervisor)) { os::leave(EXIT_FAILURE); }  // again: it may have changed its user
     }
     reach(FaultPoint::before_ready);

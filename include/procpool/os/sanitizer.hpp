@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Sanitizers: whether the program runs under one, whatever the library's own source was compiled with.
+
+extern "C" {
+// Of the sanitizers' run-time libraries; null where the program is linked without them.
+[[gnu::weak]] void __asan_init();
+[[gnu::weak]] void __tsan_init();
+}
+
+namespace procpool::inline v0::detail::os {
+
+[[nodiscard]] inline bool has_thread_sanitizer() noexcept { return &::__tsan_init != nullptr; }
+
+/// Whether the program runs under AddressSanitizer or ThreadSanitizer.
+[[nodiscard]] inline bool has_sanitizer() noexcept { return &::__asan_init != nullptr || has_thread_sanitizer(); }
+
+}  // namespace procpool::detail::os
