@@ -63,9 +63,10 @@ template <class T>
 
 namespace procpool::inline v0 {
 
-/// Calls what may be private, in classes that say `friend struct procpool::Access;`: the members, and the default
-/// constructor.
+/// Reaches private members of classes that say `friend struct procpool::Access;`.
 struct Access {
+    /// \{
+    /// Calls the member function of that name, with the class's version where it takes one.
     template <class Archive, class T>
     static auto serialize(Archive& archive, T& value) -> decltype(void(value.serialize(archive))) {
         value.serialize(archive);
@@ -90,6 +91,8 @@ struct Access {
     static auto load_versioned(Archive& archive, T& value) -> decltype(void(value.load(archive, 0u))) {
         value.load(archive, detail::codec::class_version<T>());
     }
+    /// \}
+    /// Calls the default constructor.
     template <class T>
     static auto make() -> decltype(T()) {
         return T();
@@ -294,14 +297,20 @@ private:
 
 namespace procpool::inline v0 {
 
-/// Called by: Codec<T>::encode of a T with functions of its own.
+/// The archive that a class's serialize() or save() writes to, by `archive & value`, `archive << value` or
+/// `archive(values...)`. Made by: Codec<T>::encode().
 class SaveArchive : public detail::codec::ArchiveSyntax<SaveArchive> {
 public:
+    /// \{
+    /// Tells serialize() which way it goes, as Boost's and cereal's archives do.
     using is_saving = std::true_type;
     using is_loading = std::false_type;
+    /// \}
 
+    /// Appends to `out`, which outlives the archive.
     explicit SaveArchive(Writer& out) noexcept : out_(out) {}
 
+    /// Writes the value. Throws: CodecError; what the value's Codec throws.
     template <class T>
     SaveArchive& operator<<(const T& value) {
         return (*this)(value);
@@ -318,14 +327,20 @@ private:
     Writer& out_;
 };
 
-/// Called by: Codec<T>::decode of a T with functions of its own.
+/// The archive that a class's serialize() or load() reads from, by `archive & value`, `archive >> value` or
+/// `archive(values...)`. Made by: Codec<T>::decode().
 class LoadArchive : public detail::codec::ArchiveSyntax<LoadArchive> {
 public:
+    /// \{
+    /// Tells serialize() which way it goes, as Boost's and cereal's archives do.
     using is_saving = std::false_type;
     using is_loading = std::true_type;
+    /// \}
 
+    /// Reads on from where `in` is, which outlives the archive.
     explicit LoadArchive(Reader& in) noexcept : in_(in) {}
 
+    /// Reads the value. Throws: CodecError when the bytes are no T; what the value's Codec throws.
     template <class T>
     LoadArchive& operator>>(T&& value) {
         return (*this)(value);

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Writer and Reader: how values become bytes in memory somebody else provides, and values again.
+/// Writer and Reader: how values become bytes in a buffer of somebody else's, and values again.
 
 #include <procpool/codec/nesting.hpp>
 #include <procpool/core/config.hpp>
@@ -37,7 +37,7 @@ using VisibilityOf = Visibility (*)(const void* address);
 
 namespace procpool::inline v0 {
 
-/// Appends bytes to a buffer; asks its owner for a larger one when it is full.
+/// Appends bytes to a buffer, and asks the buffer's owner for a larger one when it is full.
 /// Called by: one thread; parent for arguments, worker for results.
 class Writer {
     using Nesting = detail::codec::Nesting;
@@ -45,11 +45,13 @@ class Writer {
     using VisibilityOf = detail::codec::VisibilityOf;
 
 public:
-    /// Effects: makes a buffer of at least `need` bytes that starts with the first `used` bytes of `current`. Throws
-    /// when it cannot.
+    /// Makes a buffer of at least `need` bytes that starts with the first `used` bytes of `current`. Throws when it
+    /// cannot.
     using Grow = std::span<std::byte> (*)(void* owner, std::span<std::byte> current, std::size_t used,
                                           std::size_t need);
 
+    /// Begins at the start of `buffer`. owner: passed to `grow`. where: the meaning of an address for the process that
+    /// will read the bytes.
     Writer(std::span<std::byte> buffer, Grow grow, void* owner,
            VisibilityOf where = detail::codec::visibility_unknown) noexcept
         : buffer_(buffer),
@@ -67,18 +69,21 @@ public:
         return buffer_.data() + std::exchange(used_, used_ + count);
     }
 
+    /// Appends `count` bytes. Throws: as claim().
     void write(const void* bytes, std::size_t count) {
         if (count != 0) { std::memcpy(claim(count), bytes, count); }
     }
 
-    /// Effects: makes room for `more` bytes in one step. Out of line, so that claim() is in line, and a copy of a few
-    /// bytes is one instruction.
+    /// Makes room for `more` bytes in one step. Throws: as claim().
     void reserve(std::size_t more);
 
+    /// The meaning of an address for the process that will read the bytes: Codecs of pointers ask before they write
+    /// one.
     [[nodiscard]] Visibility visibility_of(const void* address) const { return visibility_of_(address); }
 
-    /// Bytes written so far; rewind() forgets those behind `size`.
+    /// The number of bytes written so far.
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
+    /// Forgets the bytes behind the first `size`. Requires: that many have been written.
     void rewind(std::size_t size) noexcept { checked_ = used_ = size; }
     /// The whole buffer, written or not, as it is now.
     [[nodiscard]] std::span<std::byte> buffer() const noexcept { return buffer_; }
@@ -95,7 +100,7 @@ private:
     VisibilityOf visibility_of_;
 };
 
-/// Takes bytes from a buffer in the order they were written, and never reads past its end.
+/// Takes bytes from a buffer in the order in which they were written, and never reads past its end.
 class Reader {
     using Nesting = detail::codec::Nesting;
     using Visibility = detail::codec::Visibility;
@@ -127,6 +132,7 @@ public:
         return std::exchange(at_, at_ + count);
     }
 
+    /// Copies the next `count` bytes. Throws: as take().
     void read(void* to, std::size_t count) {
         const std::byte* const from = take(count);
         if (count != 0) { std::memcpy(to, from, count); }
@@ -139,11 +145,14 @@ public:
         return Reader(std::span{from, count}, visibility_of_, nesting_);
     }
 
+    /// The number of bytes that are left.
     [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
+    /// The meaning of an address in the bytes for this process.
     [[nodiscard]] Visibility visibility_of(const void* address) const { return visibility_of_(address); }
 
-    /// Effects: keeps `value` until the reader goes, for views that a task gets of what was decoded.
+    /// Keeps `value` as long as the reader lives, for views of decoded values that a task gets. Returns: the kept
+    /// value.
     template <class T>
     T& keep(T value) {
         auto* const owned =

@@ -117,13 +117,15 @@ consteval bool travels() {
 
 namespace procpool::inline v0 {
 
-/// T, without const and reference, can be turned into bytes and back.
+/// Types that travel: their values can be turned into bytes and back. Const and a reference are ignored.
 template <class T>
 concept Encodable = detail::codec::travels<std::remove_cvref_t<T>>();
 
-/// How a T travels. Specialise it for types of your own with encode() and decode() as here; a specialisation comes
-/// before everything else that is known of T. As it stands it takes a T's serialize(), its bytes, or its fields, in
-/// that order, and knows the standard library's types.
+/// How a T travels. Unspecialised it takes a T's serialize(), its bytes, or its fields, in that order, and knows the
+/// standard library's types. A specialisation for a type of your own comes before all that, and has
+///     static void encode(Writer& out, const T& value);
+///     static T decode(Reader& in);
+/// Both may throw; decode() throws CodecError when the bytes are no T.
 template <class T>
 struct Codec : detail::codec::BuiltInCodec<T> {};
 

@@ -36,8 +36,7 @@ struct Traits {
 
 }  // namespace detail::engine
 
-/// An engine names its traits. Everything above it (futures, chunking, encoding, exceptions) knows client::Client only:
-/// hand over a task, wait for it up to a time, take what it left, withdraw it before it starts, stop.
+/// A place where tasks run: processes, threads, or the caller. It names its traits, which only the library reads.
 template <class E>
 concept Engine = requires {
     { E::traits() } -> std::same_as<const detail::engine::Traits&>;
@@ -46,22 +45,26 @@ concept Engine = requires {
 /// Workers are processes: a task that crashes, leaks, hangs or exits costs that task. They see the program's memory as
 /// it was when they were forked; spans and references outside shared memory do not travel.
 struct ForkEngine {
+    /// What a pool asks of it.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
 /// Workers are threads: nothing is contained, but the program's memory is everybody's.
 struct ThreadEngine {
+    /// What a pool asks of it.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
 /// Tasks run in the thread that submits them, when it submits them; for debugging.
 struct InlineEngine {
+    /// What a pool asks of it.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
-/// The environment variable PROCPOOL_ENGINE says which: inline, thread or fork; fork if it is not set or empty.
+/// The engine that the environment variable PROCPOOL_ENGINE names: inline, thread or fork; fork if it is unset or
+/// empty.
 struct AnyEngine {
-    /// Throws: std::invalid_argument when it says anything else.
+    /// What a pool asks of it. Throws: std::invalid_argument when the variable says anything else.
     [[nodiscard]] static const detail::engine::Traits& traits();
 };
 
