@@ -17,24 +17,24 @@ namespace procpool::inline v0 {
 
 namespace this_worker {
 
-/// From 0 to the pool's size() - 1; a replacement has the index of the worker it replaces. Throws: std::logic_error
-/// outside workers.
+/// The index of the caller's worker, from 0 to the pool's size() - 1; a replacement has the index of the worker it
+/// replaces. Throws: std::logic_error outside workers.
 [[nodiscard]] std::size_t index();
-/// Throws: std::logic_error outside workers.
+/// The process number of the caller's worker. Throws: std::logic_error outside workers.
 [[nodiscard]] std::int32_t pid();
 
 }  // namespace this_worker
 
 namespace this_task {
 
-/// Never used again for another task of the pool. 0 in an initializer or finalizer. Throws: std::logic_error outside
-/// workers.
-[[nodiscard]] std::uint64_t id();
-/// 0 the first time; a task that runs again after its worker died, or after it timed out, counts up. Throws:
+/// The number of the caller's task, which no other task of the pool ever has. 0 in an initializer or finalizer. Throws:
 /// std::logic_error outside workers.
+[[nodiscard]] std::uint64_t id();
+/// The number of earlier runs of the caller's task, which its worker's death or a timeout ended: 0 the first time.
+/// Throws: std::logic_error outside workers.
 [[nodiscard]] unsigned attempt();
-/// Says when somebody has asked this task to stop. Throws: std::logic_error outside tasks; std::system_error when no
-/// thread can be had.
+/// Tells when a stop of the caller's task is requested, as by Future::cancel(). Throws: std::logic_error outside tasks;
+/// std::system_error when no thread can be had.
 [[nodiscard]] std::stop_token stop_token();
 
 }  // namespace this_task
