@@ -123,8 +123,10 @@ concept Encodable = detail::codec::travels<std::remove_cvref_t<T>>();
 
 /// How a T travels. Unspecialised it takes a T's serialize(), its bytes, or its fields, in that order, and knows the
 /// standard library's types. A specialisation for a type of your own comes before all that, and has
+///
 ///     static void encode(Writer& out, const T& value);
 ///     static T decode(Reader& in);
+///
 /// Both may throw; decode() throws CodecError when the bytes are no T.
 template <class T>
 struct Codec : detail::codec::BuiltInCodec<T> {};

@@ -19,6 +19,7 @@ namespace procpool::inline v0 {
 /// Declares that the bytes of a trivially copyable class or union are everything there is to it: no pointer, no
 /// reference, and nothing else that means something to its own process only. The library cannot look into a class that
 /// is no aggregate, so such a class travels only if its author says this:
+///
 ///     template <> inline constexpr bool procpool::enable_plain<Mine> = true;
 template <class T>
 inline constexpr bool enable_plain = false;

@@ -148,9 +148,9 @@ public:
         : FutureBase(detail::future::Counted<detail::future::Completion>{std::move(state)}) {}
     /// \}
 
-    /// Blocks as wait(). Returns: the result, once: valid() is false afterwards. Throws: the task's exception, as it
-    /// was thrown; RemoteError for one that does not travel; WorkerDied; TaskTimedOut; TaskCancelled; PoolTerminated;
-    /// PoolBroken.
+    /// Returns: the result, once: valid() is false afterwards. Blocks as wait() does. Throws: the task's exception, as
+    /// it was thrown; RemoteError for one that does not travel; WorkerDied; TaskTimedOut; TaskCancelled;
+    /// PoolTerminated; PoolBroken.
     T get() {
         wait();
         return take();
@@ -170,6 +170,7 @@ public:
     /// co_await pool.apply_async(...).resume_on(executor) resumes the coroutine where executor(handle) calls the
     /// handle: a std::coroutine_handle<>, which is a function without arguments that can be copied. The executor itself
     /// is called on the callback thread. For Boost.Asio:
+    ///
     ///     [&](auto resume) { boost::asio::post(io, resume); }
     template <std::invocable<std::coroutine_handle<>> Executor>
     auto resume_on(Executor executor) &&;

@@ -16,10 +16,10 @@ using LogFunction = std::function<void(const LogRecord&)>;
 
 /// Gives every record of at least this level to the sink; an empty sink ends that. Records are texts that tasks and the
 /// program give to log(), and events of the library:
-///   debug: a worker starts.
-///   info: a worker is recycled.
-///   warning: a task is lost with its worker, is run again or exceeds its timeout; a worker cannot be replaced for now.
-///   error: a pool breaks, a callback throws, a Process ends by an exception or a signal.
+/// - debug: a worker starts.
+/// - info: a worker is recycled.
+/// - warning: a task is lost with its worker, is run again or exceeds its timeout; a worker cannot be replaced for now.
+/// - error: a pool breaks, a callback throws, a Process ends by an exception or a signal.
 ///
 /// The sink is called by one thread at a time: one of the library's, or one that joins a pool or sets another sink. It
 /// has got a pool's or Process's records when join() or the destructor returns. Its exceptions are ignored. It must not
