@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Engine: what a pool asks of the place where its tasks run; and the engines there are, by name.
+/// Engine: a place where tasks run; ForkEngine, ThreadEngine, InlineEngine, AnyEngine.
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
@@ -23,7 +23,7 @@ struct Setup;
 
 namespace detail::engine {
 
-/// What a pool needs of an engine to be built; from then on its client and crew tell.
+/// Properties of an engine that a pool reads when it is built; from then on its client and crew answer for it.
 struct Traits {
     bool shares_memory;            ///< spans and references travel as addresses
     bool contains_crashes;         ///< a task cannot end the program
@@ -45,26 +45,26 @@ concept Engine = requires {
 /// Workers are processes: a task that crashes, leaks, hangs or exits costs that task. They see the program's memory as
 /// it was when they were forked; spans and references outside shared memory do not travel.
 struct ForkEngine {
-    /// What a pool asks of it.
+    /// The traits that a pool reads.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
 /// Workers are threads: nothing is contained, but the program's memory is everybody's.
 struct ThreadEngine {
-    /// What a pool asks of it.
+    /// The traits that a pool reads.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
 /// Tasks run in the thread that submits them, when it submits them; for debugging.
 struct InlineEngine {
-    /// What a pool asks of it.
+    /// The traits that a pool reads.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
 /// The engine that the environment variable PROCPOOL_ENGINE names: inline, thread or fork; fork if it is unset or
 /// empty.
 struct AnyEngine {
-    /// What a pool asks of it. Throws: std::invalid_argument when the variable says anything else.
+    /// The traits that a pool reads. Throws: std::invalid_argument when the variable says anything else.
     [[nodiscard]] static const detail::engine::Traits& traits();
 };
 

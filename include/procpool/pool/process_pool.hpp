@@ -49,8 +49,8 @@ public:
                       "procpool: a pool is not copied: move it, or pass it by reference; a task cannot have it, but "
                       "may build one of its own")
     /// \{
-    /// A pool that has been moved from may be destroyed or assigned to; its other members throw std::logic_error.
-    /// Assignment closes and joins the pool assigned to, as the destructor does, before it takes the other over.
+    /// Takes the other pool over, which may only be destroyed or assigned to afterwards: its other members throw
+    /// std::logic_error. Assignment closes and joins the pool that was here, as the destructor does, first.
     ProcessPool(ProcessPool&& other) noexcept : detail::PoolBase(std::move(other)) {}
     ProcessPool& operator=(ProcessPool&& other) noexcept {
         detail::PoolBase::operator=(std::move(other));

@@ -15,6 +15,7 @@ namespace procpool::inline v0 {
 /// Whether the caller is a task, an initializer or a finalizer.
 [[nodiscard]] bool in_worker() noexcept;
 
+/// About the worker that the caller is.
 namespace this_worker {
 
 /// The index of the caller's worker, from 0 to the pool's size() - 1; a replacement has the index of the worker it
@@ -25,6 +26,7 @@ namespace this_worker {
 
 }  // namespace this_worker
 
+/// About the task that the caller is.
 namespace this_task {
 
 /// The number of the caller's task, which no other task of the pool ever has. 0 in an initializer or finalizer. Throws:
