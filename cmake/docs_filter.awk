@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 # The filter of the reference: what Doxygen reads of a file. Lines keep their numbers.
-# Of a source: all but the namespace of the version, what stands in procpool::detail or fmt's namespace, specialisations, and members for
-# derived classes, which are all the library's own. Of a page: headings with names, and links that hold in HTML, where each page has another
+# Of a source: all but the namespace of the version, what stands in procpool::detail or fmt's namespace, specialisations, names that are only
+# texts for compilers to print, and members for derived classes, which are all the library's own. Of a page: headings with names, and links that hold in HTML, where each page has another
 # place. -v root=... tells the folder that links are made relative to.
 function braces(line) {
     gsub(/\\./, "", line)
@@ -96,13 +96,39 @@ depth > 0 || is_open {
 }
 /^ *namespace (procpool::)?detail(::[a-z]+)* *{/ || /^(template <.*> )?struct (fmt|detail)::/ || /^struct Codec</ ||
 /^inline constexpr bool enable_[a-z]+</ || /^namespace (engine|pool) {/ ||
-/^auto [A-Za-z]+<[A-Z]>::/ {
+/^auto [A-Za-z]+<[A-Z]>::/ || /^struct a_/ {
     depth = braces($0)
     is_open = !/[{;]/
     gsub(/[^\n]/, "", held)
     give_held()
     print ""
     next
+}
+# Members between \{ and \} have the comment of the first one in common: each gets it, in its own line.
+/^ *\/\/\/ \\\{$/ {
+    in_group = 1
+    is_first = 1
+    comment = ""
+    print ""
+    next
+}
+/^ *\/\/\/ \\\}$/ {
+    in_group = 0
+    print ""
+    next
+}
+in_group {
+    is_comment = /^ *\/\//
+    group_depth += braces($0)
+    is_end = group_depth == 0 && !is_comment && /[;}] *(\/\/.*)?$/
+    if (is_comment && is_first) {
+        comment = comment substr($0, index($0, "///") + 3)
+    } else if (!is_first && is_between && !is_comment && NF > 0) {
+        match($0, /^ */)
+        $0 = substr($0, 1, RLENGTH) "/**" comment " */ " substr($0, RLENGTH + 1)
+    }
+    is_first = is_first && is_comment
+    is_between = is_end || (is_between && NF == 0)
 }
 /^\/\/\/ / || /^template <.*>$/ || /^requires [^{;]*$/ {
     held = held $0 "\n"
