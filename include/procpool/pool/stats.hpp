@@ -33,7 +33,7 @@ struct PoolStats {
     std::uint64_t retried = 0;           ///< runs beyond a task's first
     std::uint64_t workers_started = 0;   ///< replacements included
     std::uint64_t workers_died = 0;      ///< without having been asked to
-    std::uint64_t workers_recycled = 0;  ///< replaced after PoolOptions::max_tasks_per_worker tasks
+    std::uint64_t workers_recycled = 0;  ///< workers that left as planned and were replaced
 };
 
 /// Returns: "12 submitted, 11 completed, ...; workers: 2 started, ..."
