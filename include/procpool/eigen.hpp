@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Eigen's matrices and arrays, of fixed and dynamic size, its quaternions and transforms travel. Not part of
+/// Lets Eigen's matrices and arrays, of fixed and dynamic size, its quaternions and transforms travel. Not part of
 /// <procpool/procpool.hpp>. An expression, such as a product or a block, arrives as the matrix that it makes when it is
 /// an argument or item, and is refused as a result: what it refers to may have ended with the task.
 

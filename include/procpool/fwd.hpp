@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+/// The library's public names. Those in procpool::detail are its own.
 namespace procpool::inline v0 {
 
 class FutureBase;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// nlohmann::json, ordered_json and every other basic_json travel. Not part of <procpool/procpool.hpp>.
+/// Lets nlohmann::json, ordered_json and every other basic_json travel. Not part of <procpool/procpool.hpp>.
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/container.hpp>

@@ -44,8 +44,8 @@ template <template <class...> class Version, class T>
     return Version<T>::version;
 }
 
-/// Returns: the version that T's functions get: the one that the program gives T, so that no member of a later version
-/// stays behind.
+/// Returns: what T's functions get as their version: the one that the program gives it, so that no member of a later
+/// one stays behind.
 template <class T>
 [[nodiscard]] unsigned class_version() {
     unsigned version = 0;
@@ -63,8 +63,10 @@ template <class T>
 
 namespace procpool::inline v0 {
 
-/// Calls private members and default constructors, in classes that say `friend struct procpool::Access;`.
+/// Reaches private members of classes that say `friend struct procpool::Access;`.
 struct Access {
+    /// \{
+    /// Calls the member function of that name, with the class's version where it takes one.
     template <class Archive, class T>
     static auto serialize(Archive& archive, T& value) -> decltype(void(value.serialize(archive))) {
         value.serialize(archive);
@@ -89,6 +91,8 @@ struct Access {
     static auto load_versioned(Archive& archive, T& value) -> decltype(void(value.load(archive, 0u))) {
         value.load(archive, detail::codec::class_version<T>());
     }
+    /// \}
+    /// Calls the default constructor.
     template <class T>
     static auto make() -> decltype(T()) {
         return T();
@@ -99,8 +103,8 @@ struct Access {
 
 namespace procpool::inline v0::detail::codec {
 
-/// Converts to the bases of T: a function that takes a base was not written for T, and would leave T's own members
-/// behind.
+/// Converts to those that T is derived from: a function that takes one was not written for T, and would leave T's own
+/// members behind.
 template <class T>
 struct AsBaseOf {
     template <class Base>
@@ -234,7 +238,7 @@ concept NamedByCall = requires(const T& pair) {
     pair.value();
 };
 
-/// Other wrappers of cereal: base_class() and virtual_base_class(), make_size_tag(), binary_data().
+/// Others of cereal's: base_class() and virtual_base_class(), make_size_tag(), binary_data().
 template <class T>
 concept NamesBase = requires(T& value) {
     *value.base_ptr;
@@ -293,14 +297,20 @@ private:
 
 namespace procpool::inline v0 {
 
-/// Called by: Codec<T>::encode of a T with functions of its own.
+/// The archive that a class's serialize() or save() writes to, by `archive & value`, `archive << value` or
+/// `archive(values...)`. Made by: Codec<T>::encode().
 class SaveArchive : public detail::codec::ArchiveSyntax<SaveArchive> {
 public:
+    /// \{
+    /// Tells serialize() which way it goes, as Boost's and cereal's archives do.
     using is_saving = std::true_type;
     using is_loading = std::false_type;
+    /// \}
 
+    /// Appends to `out`, which outlives the archive.
     explicit SaveArchive(Writer& out) noexcept : out_(out) {}
 
+    /// Writes the value. Throws: CodecError; what the value's Codec throws.
     template <class T>
     SaveArchive& operator<<(const T& value) {
         return (*this)(value);
@@ -317,14 +327,20 @@ private:
     Writer& out_;
 };
 
-/// Called by: Codec<T>::decode of a T with functions of its own.
+/// The archive that a class's serialize() or load() reads from, by `archive & value`, `archive >> value` or
+/// `archive(values...)`. Made by: Codec<T>::decode().
 class LoadArchive : public detail::codec::ArchiveSyntax<LoadArchive> {
 public:
+    /// \{
+    /// Tells serialize() which way it goes, as Boost's and cereal's archives do.
     using is_saving = std::false_type;
     using is_loading = std::true_type;
+    /// \}
 
+    /// Reads on from where `in` is, which outlives the archive.
     explicit LoadArchive(Reader& in) noexcept : in_(in) {}
 
+    /// Reads the value. Throws: CodecError when the bytes are no T; what the value's Codec throws.
     template <class T>
     LoadArchive& operator>>(T&& value) {
         return (*this)(value);

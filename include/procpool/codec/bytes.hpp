@@ -23,12 +23,12 @@ enum class Visibility : std::uint8_t {
     this_process  ///< a stack or heap address of this process: means nothing there
 };
 
-/// Returns the visibility of an address, which depends on the receiver of the bytes.
+/// Tells where an address lies; the answer depends on where the bytes go.
 using VisibilityOf = Visibility (*)(const void* address);
 
-/// Every address means the same to a thread of the same process.
+/// To a thread of the same process every address means the same.
 [[nodiscard]] inline Visibility visibility_in_this_process(const void*) { return Visibility::shared; }
-/// Knows no receiver, so allows null only.
+/// Knows nothing, so allows nothing.
 [[nodiscard]] inline Visibility visibility_unknown(const void* address) {
     return address == nullptr ? Visibility::everywhere : Visibility::this_process;
 }
@@ -37,7 +37,7 @@ using VisibilityOf = Visibility (*)(const void* address);
 
 namespace procpool::inline v0 {
 
-/// Appends bytes to a buffer; asks its owner for a larger one when it is full.
+/// Appends bytes to a buffer, and asks the buffer's owner for a larger one when it is full.
 /// Called by: one thread; parent for arguments, worker for results.
 class Writer {
     using Nesting = detail::codec::Nesting;
@@ -45,11 +45,13 @@ class Writer {
     using VisibilityOf = detail::codec::VisibilityOf;
 
 public:
-    /// Effects: makes a buffer of at least `need` bytes that starts with the first `used` bytes of `current`. Throws
-    /// when it cannot.
+    /// Makes a buffer of at least `need` bytes that starts with the first `used` bytes of `current`. Throws when it
+    /// cannot.
     using Grow = std::span<std::byte> (*)(void* owner, std::span<std::byte> current, std::size_t used,
                                           std::size_t need);
 
+    /// Begins at the start of `buffer`. owner: passed to `grow`. where: the meaning of an address for the process that
+    /// will read the bytes.
     Writer(std::span<std::byte> buffer, Grow grow, void* owner,
            VisibilityOf where = detail::codec::visibility_unknown) noexcept
         : buffer_(buffer),
@@ -61,24 +63,27 @@ public:
     Writer& operator=(const Writer&) = delete;
 
     /// Returns: `count` bytes of the buffer to be filled, valid until the next call. They are not aligned.
-    /// Throws: CodecError when the value that is written nests too deeply; any exception of Grow.
+    /// Throws: CodecError when the value that is written nests too deeply; what making a larger buffer throws.
     [[nodiscard]] std::byte* claim(std::size_t count) {
         if (count > checked_ - used_) [[unlikely]] { go_on(count); }
         return buffer_.data() + std::exchange(used_, used_ + count);
     }
 
+    /// Appends `count` bytes. Throws: as claim().
     void write(const void* bytes, std::size_t count) {
         if (count != 0) { std::memcpy(claim(count), bytes, count); }
     }
 
-    /// Effects: makes room for `more` bytes in one step. Out of line, so that claim() is in line, and a copy of a few
-    /// bytes is one instruction.
+    /// Makes room for `more` bytes in one step. Throws: as claim().
     void reserve(std::size_t more);
 
+    /// The meaning of an address for the process that will read the bytes: Codecs of pointers ask before they write
+    /// one.
     [[nodiscard]] Visibility visibility_of(const void* address) const { return visibility_of_(address); }
 
-    /// Bytes written so far; rewind() forgets those behind `size`.
+    /// The number of bytes written so far.
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
+    /// Forgets the bytes behind the first `size`. Requires: that many have been written.
     void rewind(std::size_t size) noexcept { checked_ = used_ = size; }
     /// The whole buffer, written or not, as it is now.
     [[nodiscard]] std::span<std::byte> buffer() const noexcept { return buffer_; }
@@ -88,14 +93,14 @@ private:
 
     std::span<std::byte> buffer_;
     std::size_t used_ = 0;
-    std::size_t checked_;  // the size up to which claim() makes no check of nesting_; at most the buffer's
+    std::size_t checked_;  // as far as claim() goes without a check of nesting_; at most the buffer's size
     Nesting nesting_;
     Grow grow_;
     void* owner_;
     VisibilityOf visibility_of_;
 };
 
-/// Takes bytes from a buffer in the order they were written, and never reads past its end.
+/// Takes bytes from a buffer in the order in which they were written, and never reads past its end.
 class Reader {
     using Nesting = detail::codec::Nesting;
     using Visibility = detail::codec::Visibility;
@@ -127,6 +132,7 @@ public:
         return std::exchange(at_, at_ + count);
     }
 
+    /// Copies the next `count` bytes. Throws: as take().
     void read(void* to, std::size_t count) {
         const std::byte* const from = take(count);
         if (count != 0) { std::memcpy(to, from, count); }
@@ -139,11 +145,14 @@ public:
         return Reader(std::span{from, count}, visibility_of_, nesting_);
     }
 
+    /// The number of bytes that are left.
     [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
+    /// The meaning of an address in the bytes for this process.
     [[nodiscard]] Visibility visibility_of(const void* address) const { return visibility_of_(address); }
 
-    /// Effects: keeps `value` until the reader goes, for views that a task gets of what was decoded.
+    /// Keeps `value` as long as the reader lives, for views of decoded values that a task gets. Returns: the kept
+    /// value.
     template <class T>
     T& keep(T value) {
         auto* const owned =
@@ -177,7 +186,7 @@ private:
                                                   Nesting nesting);
 
     const std::byte* at_;
-    const std::byte* checked_;  // the position up to which take() makes no check of nesting_; at most end_
+    const std::byte* checked_;  // as far as take() goes without a check of nesting_; at most end_
     const std::byte* end_;
     Nesting nesting_;
     VisibilityOf visibility_of_;

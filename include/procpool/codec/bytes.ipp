@@ -6,6 +6,7 @@
 
 namespace procpool::inline v0 {
 
+// Out of line, so that claim() is in line, and a copy of a few bytes is one instruction.
 [[gnu::noinline]] PROCPOOL_DECL void Writer::reserve(std::size_t more) {
     if (more > SIZE_MAX - used_) { throw CodecError("procpool: a value is too large to travel"); }
     if (more > buffer_.size() - used_) { buffer_ = grow_(owner_, buffer_, used_, used_ + more); }

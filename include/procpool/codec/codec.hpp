@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Codec<T>: encodes and decodes a T. Encodable<T>: whether a T travels.
+/// Codec<T>: how a T travels, and Encodable<T>: whether it does.
 
 #include <procpool/codec/aggregate.hpp>
 #include <procpool/codec/archive.hpp>
@@ -18,7 +18,7 @@
 
 namespace procpool::inline v0::detail::codec {
 
-/// Whether a T is a union, whose members cannot be inspected, but too small for a pointer.
+/// A union, which cannot be looked into, but too small for a pointer.
 template <class T>
 inline constexpr bool is_small_union_v = std::is_union_v<T> && sizeof(T) < sizeof(void*);
 
@@ -117,13 +117,17 @@ consteval bool travels() {
 
 namespace procpool::inline v0 {
 
-/// Whether T, without const and reference, can be turned into bytes and back.
+/// Types that travel: their values can be turned into bytes and back. Const and a reference are ignored.
 template <class T>
 concept Encodable = detail::codec::travels<std::remove_cvref_t<T>>();
 
-/// How a T travels. Specialise it for types of your own with encode() and decode() as here; a specialisation comes
-/// before everything else that is known of T. The primary template takes a T's serialize(), its bytes, or its fields,
-/// in that order, and knows the standard library's types.
+/// How a T travels. Unspecialised it takes a T's serialize(), its bytes, or its fields, in that order, and knows the
+/// standard library's types. A specialisation for a type of your own comes before all that, and has
+///
+///     static void encode(Writer& out, const T& value);
+///     static T decode(Reader& in);
+///
+/// Both may throw; decode() throws CodecError when the bytes are no T.
 template <class T>
 struct Codec : detail::codec::BuiltInCodec<T> {};
 
@@ -153,13 +157,13 @@ consteval bool holds_view() {
     }
 }
 
-/// The reason why a type does not travel that is no composition of others, or one that cannot be taken apart.
+/// Why a type does not travel that is no composition of others, or one that cannot be taken apart.
 enum class Obstacle {
     no_codec,      ///< nothing is known of it
     reference,     ///< it is a reference
     refers,        ///< it is an iterator, a view or the like of a pointer
     hidden,        ///< its bytes can be copied, but may hide a pointer
-    closure,       ///< its captures cannot be copied as bytes
+    closure,       ///< what it captured cannot be copied as bytes
     not_visitable  ///< it is an aggregate whose fields cannot be found
 };
 
@@ -199,7 +203,7 @@ struct not_encodable {
                   "them; a type that only looks "
                   "like one of those needs a procpool::Codec<T>");
     static_assert(obstacle != Obstacle::hidden,
-                  "procpool: this type cannot travel between processes as it is, since its members are unknown, and it "
+                  "procpool: this type cannot travel between processes as it is, for nobody can look into it, and it "
                   "may hide a pointer: "
                   "if it holds no pointer or reference, write "
                   "template <> inline constexpr bool procpool::enable_plain<T> = true; with this type for T; "
@@ -215,7 +219,7 @@ struct not_encodable {
                   "serialize(Archive&) member");
 };
 
-/// The path to a type: path<Outer, member<2, std::vector<Inner>>, part<1, Inner>> is the elements of Outer's second
+/// How a type was met: path<Outer, member<2, std::vector<Inner>>, part<1, Inner>> is the elements of Outer's second
 /// member. Compilers print it.
 template <class Outermost, class... Steps>
 struct path {};
@@ -247,7 +251,7 @@ consteval auto find_culprit_in(path<Steps...>, TypeList<Seen...>, TypeList<Part,
     }
 }
 
-/// The innermost part of T that keeps T from travelling.
+/// The innermost part of T that is why T cannot travel.
 template <class T, class Path, class... Seen>
 consteval auto find_culprit() {
     if constexpr (requires { typename Codec<T>::parts; }) {
@@ -332,7 +336,7 @@ private:
     }
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"  // a bit-field gets back a value that came out of it
+#pragma GCC diagnostic ignored "-Wconversion"  // a bit-field gets back what came out of it
     template <class... Fields>
     static T decode_fields(Reader& in, TypeList<Fields...>) {
         return T{Codec<Fields>::decode(in)...};

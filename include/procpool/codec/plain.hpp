@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// enable_plain, is_plain_v: values whose bytes hold everything that they mean.
+/// Values whose bytes are everything there is to them.
 
 #include <procpool/codec/bytes.hpp>
 
@@ -16,9 +16,10 @@
 
 namespace procpool::inline v0 {
 
-/// Declares that the bytes of a trivially copyable class or union hold everything that it means: no pointer, no
-/// reference, and nothing else that means something to its own process only. A class that is no aggregate cannot be
-/// inspected, so it travels only if its author declares this:
+/// Declares that the bytes of a trivially copyable class or union are everything there is to it: no pointer, no
+/// reference, and nothing else that means something to its own process only. The library cannot look into a class that
+/// is no aggregate, so such a class travels only if its author says this:
+///
 ///     template <> inline constexpr bool procpool::enable_plain<Mine> = true;
 template <class T>
 inline constexpr bool enable_plain = false;

@@ -29,8 +29,9 @@
 
 namespace procpool::inline v0 {
 
-// A program with sources of both modes would have two of everything. It does not link: this symbol is thread_local in
-// one mode and not in the other, which every linker refuses.
+/// Makes a program with sources of both modes, which would have two of everything, fail to link: the symbol is
+/// thread_local in one mode and not in the other. Remedy: let all targets link procpool::compiled, or all
+/// procpool::procpool.
 #if defined(PROCPOOL_COMPILED)
 [[gnu::used]] inline constinit thread_local char this_program_mixes_header_only_and_compiled_sources = 0;
 #else

@@ -16,19 +16,20 @@
 
 namespace procpool::inline v0 {
 
+/// How a task ended.
 enum class Ending : std::uint8_t {
-    value,        ///< it returned
-    exception,    ///< it threw
-    died,         ///< its worker ended while it ran the task
-    timed_out,    ///< it ran longer than its timeout
-    cancelled,    ///< it was withdrawn before it started, or killed
-    terminated,   ///< the pool was terminated or killed before the task ended
-    broken,       ///< the pool broke before the task ended
-    overwritten,  ///< another task has written where the pool keeps this one
-    killed = cancelled
+    value,              ///< it returned
+    exception,          ///< it threw
+    died,               ///< its worker ended while it ran the task
+    timed_out,          ///< it ran longer than its timeout
+    cancelled,          ///< it was withdrawn before it started, or killed
+    terminated,         ///< the pool was terminated or killed before the task ended
+    broken,             ///< the pool broke before the task ended
+    overwritten,        ///< another task has written where the pool keeps this one
+    killed = cancelled  ///< the same: kill() ended it
 };
 
-/// "value", "exception", "worker died", "timed out", "cancelled", "terminated", "broken", "overwritten".
+/// Returns: "value", "exception", "worker died", "timed out", "cancelled", "terminated", "broken", "overwritten".
 [[nodiscard]] std::string_view to_string(Ending ending) noexcept;
 
 namespace detail::core {

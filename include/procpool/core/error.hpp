@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Error and its kinds: the exceptions of procpool's own. A task's exception arrives as it was thrown.
+/// Error and its kinds: procpool's own exceptions. A task's exception arrives as it was thrown.
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/exit_status.hpp>
@@ -16,20 +16,24 @@
 
 namespace procpool::inline v0 {
 
-/// Base of all errors below but SharedMemoryExhausted.
+/// The base of procpool's errors, but of SharedMemoryExhausted.
 struct Error : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// A submission after close(), terminate() or kill().
+/// A task was submitted after close(), terminate() or kill().
 struct PoolClosed : Error {
+    /// With the library's text.
     PoolClosed();
+    /// With a text of the thrower's.
     explicit PoolClosed(const std::string& what);
 };
 
 /// The task was unfinished when the pool was terminated or killed.
 struct PoolTerminated : Error {
+    /// With the library's text.
     PoolTerminated();
+    /// With a text of the thrower's.
     explicit PoolTerminated(const std::string& what);
 };
 
@@ -40,7 +44,9 @@ struct PoolBroken : Error {
 
 /// cancel() or kill() ended the task.
 struct TaskCancelled : Error {
+    /// With the library's text.
     TaskCancelled();
+    /// With a text of the thrower's.
     explicit TaskCancelled(const std::string& what);
 };
 
@@ -52,7 +58,9 @@ struct CodecError : Error {
 /// The task ran longer than its timeout.
 class TaskTimedOut : public Error {
 public:
+    /// The text names the limit, and the task where it has a label.
     explicit TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label = {});
+    /// The timeout that the task exceeded.
     [[nodiscard]] std::chrono::nanoseconds limit() const noexcept { return limit_; }
 
 private:
@@ -62,16 +70,19 @@ private:
 /// as_completed() was given a time limit, and some futures were not ready by then.
 class WaitTimedOut : public Error {
 public:
+    /// The text names both numbers of futures.
     WaitTimedOut(std::size_t unfinished, std::size_t total);
+    /// The number of futures that were not ready in time.
     [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_; }
 
 private:
     std::size_t unfinished_;
 };
 
-/// An exception of a type that does not travel as itself, or a thrown object that is no std::exception.
+/// Stands for an exception of a type that does not travel, or for a thrown object that is no std::exception.
 class RemoteError : public Error {
 public:
+    /// type_name: demangled. what: the text of what() here.
     RemoteError(std::string type_name, const std::string& what);
     /// The demangled name of the type that was thrown.
     [[nodiscard]] const std::string& type_name() const noexcept { return type_name_; }
@@ -83,13 +94,16 @@ private:
 /// The process that ran the task ended before the task did.
 class WorkerDied : public Error {
 public:
+    /// The text says how the process ended, and over which task.
     WorkerDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {});
 
+    /// How the process ended; unknown where the system did not tell.
     [[nodiscard]] ExitStatus exit_status() const noexcept { return status_; }
+    /// The process that ended.
     [[nodiscard]] std::int32_t pid() const noexcept { return pid_; }
-    /// The TaskOptions' label of the task.
+    /// TaskOptions::label of the task; empty without one.
     [[nodiscard]] const std::string& label() const noexcept { return label_; }
-    /// Where it crashed, as text; empty when nothing was recorded.
+    /// Where it crashed, one frame a line; empty when nothing was recorded.
     [[nodiscard]] const std::string& backtrace() const noexcept { return backtrace_; }
 
 private:
@@ -99,13 +113,16 @@ private:
     std::string backtrace_;
 };
 
-/// Shared memory that was asked for cannot be had.
+/// There is not as much shared memory as was asked for.
 class SharedMemoryExhausted : public std::bad_alloc {
 public:
+    /// An unknown number of bytes was asked for.
     SharedMemoryExhausted() = default;
+    /// So many bytes were asked for.
     explicit SharedMemoryExhausted(std::uint64_t bytes) noexcept : bytes_(bytes) {}
+    /// The same text for all.
     [[nodiscard]] PROCPOOL_DECL const char* what() const noexcept override;
-    /// How much was asked for; 0 when unknown.
+    /// The number of bytes asked for; 0 when unknown.
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
 private:

@@ -11,15 +11,21 @@
 
 namespace procpool::inline v0 {
 
+/// How a process ended: by itself, with a code, or by a signal.
 class ExitStatus {
 public:
+    /// Unknown: neither exited() nor signaled().
     constexpr ExitStatus() noexcept = default;
+    /// Returns: the status of a process that ended by itself.
     [[nodiscard]] static constexpr ExitStatus from_code(int code) noexcept { return ExitStatus{Kind::exited, code}; }
+    /// Returns: the status of a process that the signal ended.
     [[nodiscard]] static constexpr ExitStatus from_signal(int signal) noexcept {
         return ExitStatus{Kind::signaled, signal};
     }
 
+    /// Whether the process ended by itself.
     [[nodiscard]] constexpr bool exited() const noexcept { return kind_ == Kind::exited; }
+    /// Whether a signal ended the process.
     [[nodiscard]] constexpr bool signaled() const noexcept { return kind_ == Kind::signaled; }
     /// The exit code; 0 unless exited().
     [[nodiscard]] constexpr int code() const noexcept { return exited() ? value_ : 0; }
@@ -36,7 +42,7 @@ private:
     std::int32_t value_ = 0;
 };
 
-/// "exited with code 3", "was killed by signal 11 (SIGSEGV)".
+/// Returns: "exited with code 3", "was killed by signal 11 (SIGSEGV)".
 [[nodiscard]] std::string to_string(ExitStatus status);
 
 }  // namespace procpool

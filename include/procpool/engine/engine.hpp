@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Engine: the properties of the place where a pool's tasks run; and the engines, by name.
+/// Engine: a place where tasks run; ForkEngine, ThreadEngine, InlineEngine, AnyEngine.
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
@@ -23,21 +23,20 @@ struct Setup;
 
 namespace detail::engine {
 
-/// The properties of an engine that a pool is built with; later the pool asks its client and crew.
+/// Properties of an engine that a pool reads when it is built; from then on its client and crew answer for it.
 struct Traits {
     bool shares_memory;            ///< spans and references travel as addresses
     bool contains_crashes;         ///< a task cannot end the program
     std::size_t most_workers;      ///< that make sense
-    codec::VisibilityOf place_of;  ///< the meaning of an address in an argument for a worker
-    void (*prepare)();             ///< makes the objects that must exist before the crew
-    /// Makes the crew that runs the client's tasks.
+    codec::VisibilityOf place_of;  ///< what an address in an argument means to a worker
+    void (*prepare)();             ///< makes what must exist before the crew
+    /// Makes the crew that runs what the client hands over.
     std::unique_ptr<client::Crew> (*make_crew)(client::Client&, worker::Setup);
 };
 
 }  // namespace detail::engine
 
-/// An engine names its traits. Everything above it (futures, chunking, encoding, exceptions) knows client::Client only:
-/// submit a task, wait for it until a deadline, take its result, withdraw it before it starts, stop.
+/// A place where tasks run: processes, threads, or the caller. It names its traits, which only the library reads.
 template <class E>
 concept Engine = requires {
     { E::traits() } -> std::same_as<const detail::engine::Traits&>;
@@ -46,22 +45,26 @@ concept Engine = requires {
 /// Workers are processes: a task that crashes, leaks, hangs or exits costs that task. They see the program's memory as
 /// it was when they were forked; spans and references outside shared memory do not travel.
 struct ForkEngine {
+    /// The traits that a pool reads.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
-/// Workers are threads: no failure is contained, but tasks share the program's memory.
+/// Workers are threads: nothing is contained, but the program's memory is everybody's.
 struct ThreadEngine {
+    /// The traits that a pool reads.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
 /// Tasks run in the thread that submits them, when it submits them; for debugging.
 struct InlineEngine {
+    /// The traits that a pool reads.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept;
 };
 
-/// Chosen by the environment variable PROCPOOL_ENGINE: inline, thread or fork; fork if it is not set or empty.
+/// The engine that the environment variable PROCPOOL_ENGINE names: inline, thread or fork; fork if it is unset or
+/// empty.
 struct AnyEngine {
-    /// Throws: std::invalid_argument when it says anything else.
+    /// The traits that a pool reads. Throws: std::invalid_argument when the variable says anything else.
     [[nodiscard]] static const detail::engine::Traits& traits();
 };
 

@@ -16,7 +16,7 @@
 
 namespace procpool::inline v0 {
 
-/// Functions to be called by the thread that runs an event loop, once native_handle() is readable.
+/// Functions for the thread that runs an event loop, which calls them once native_handle() is readable.
 /// Called by: add() and post() by any thread of the process that made it, the others by the loop's thread.
 class CompletionQueue {
 public:
@@ -24,15 +24,15 @@ public:
     CompletionQueue();
     CompletionQueue(const CompletionQueue&) = delete;
     CompletionQueue& operator=(const CompletionQueue&) = delete;
-    /// Functions that have not been called by then never are; tasks run on.
+    /// Functions that have not been called by then never are. Tasks run on.
     ~CompletionQueue() = default;
 
-    /// A descriptor to poll for readability; it is readable as long as run_ready() has something to call. Not to be
-    /// read, nor closed.
+    /// A descriptor that is readable as long as run_ready() has something to call. Only poll it: do not read or close
+    /// it.
     [[nodiscard]] int native_handle() const noexcept;
 
-    /// Effects: run_ready() calls f(future) once the future is ready: its get() returns or throws at once then.
-    /// Throws: as Future::on_done().
+    /// Lets run_ready() call f(future) once the future is ready, so that its get() does not block. Throws: as
+    /// Future::on_done().
     template <class T, std::invocable<Future<T>> F>
     void add(Future<T> future, F f) {
         auto shared = std::make_shared<Future<T>>(std::move(future));
@@ -41,18 +41,18 @@ public:
         shared->on_done([ready = ready_, call = std::move(call)]() mutable { push(*ready, std::move(call)); });
     }
 
-    /// Effects: run_ready() calls f().
+    /// Lets run_ready() call f().
     template <std::invocable F>
     void post(F f) {
         push(*ready_, detail::future::make_callback(std::move(f)));
     }
-    /// Returns: what calls post(), for Future::resume_on(): co_await pool.apply_async(...).resume_on(queue.executor()).
-    /// May outlive the queue.
+    /// Returns: an executor that calls post(): co_await pool.apply_async(...).resume_on(queue.executor()). It may
+    /// outlive the queue.
     [[nodiscard]] auto executor() const {
         return [ready = ready_](auto f) { push(*ready, detail::future::make_callback(std::move(f))); };
     }
 
-    /// Effects: calls what is there now, and not what is added meanwhile. Returns: how many were called.
+    /// Calls the functions that are there now, but not those added meanwhile. Returns: the number of functions called.
     /// Throws: what a function throws; those after it are called next time.
     std::size_t run_ready();
 

@@ -19,14 +19,14 @@
 
 namespace procpool::inline v0 {
 
-/// Implementations of a deferred future's members. Each may be empty. Called by: any thread, several at once, also when
-/// the future is decided meanwhile, but not when it was decided before; they are destroyed soon after that, so they may
-/// hold what holds the promise.
+/// Implementations of a deferred future's members. Each may be empty. Called by: any thread, several at once, and even
+/// while the future becomes ready, but not afterwards. They are destroyed soon after that, so they may hold what holds
+/// the promise.
 struct DeferredHooks {
     std::function<bool()> cancel =
-        {};  ///< as Future::cancel(): true when it will not run; the promise is set all the same. Empty: false
+        {};  ///< as Future::cancel(): true when it will not run; the promise must be set all the same. Empty: false
     std::function<bool()> kill = {};     ///< as Future::kill(); empty: cancel
-    std::function<bool()> running = {};  ///< as Future::running(); empty: until it is decided
+    std::function<bool()> running = {};  ///< as Future::running(); empty: true until it is ready
 };
 
 namespace detail::future {
@@ -63,11 +63,9 @@ private:
 /// Returns: std::future_error (broken_promise).
 [[nodiscard]] std::exception_ptr broken_promise();
 
-}  // namespace detail::future
-
-/// Shared by a promise and its future.
+/// The state that a promise and its future share.
 template <class T>
-class Deferred final : public detail::future::DeferredBase {
+class Deferred final : public DeferredBase {
 public:
     using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
     using DeferredBase::DeferredBase;
@@ -93,37 +91,48 @@ private:
     std::optional<Value> value_;
 };
 
-/// Decides a future that no task stands behind. Move-only; one that goes without having been set leaves
-/// std::future_error (broken_promise). Called by: one thread of the process that made it, once.
+}  // namespace detail::future
+
+/// Sets the result of a future that no task stands behind; make_deferred() makes both. Move-only. A promise that is
+/// destroyed without having been set leaves std::future_error (broken_promise). Called by: one thread of the process
+/// that made it, once.
 template <class T>
 class Promise {
 public:
+    /// No future: it cannot be set.
     Promise() noexcept = default;
-    explicit Promise(detail::future::Counted<Deferred<T>> state) noexcept : state_(std::move(state)) {}
+    /// Called by: make_deferred().
+    explicit Promise(detail::future::Counted<detail::future::Deferred<T>> state) noexcept : state_(std::move(state)) {}
+    /// Leaves the other without a future.
     Promise(Promise&&) noexcept = default;
+    /// A future that this one would have set gets std::future_error (broken_promise).
     Promise& operator=(Promise&& other) noexcept {
         Promise moved{std::move(other)};
         std::swap(state_, moved.state_);
         return *this;
     }
+    /// A future that has not been set gets std::future_error (broken_promise).
     ~Promise() {
         if (state_ && state_->is_mine()) { set_exception(detail::future::broken_promise()); }
     }
 
-    /// Effects: the future is ready. set_value() without an argument where T is void. The promise is empty afterwards;
-    /// if constructing the value throws, it is not.
+    /// Makes the future ready with a value, which is constructed from the arguments; without any where T is void. The
+    /// promise is empty afterwards, unless constructing the value throws. Throws: std::future_error (no_state) when the
+    /// promise is empty.
     template <class... V>
     void set_value(V&&... value) {
         require();
         state_->set_value(std::forward<V>(value)...);
         state_ = {};
     }
+    /// Makes the future ready with an error, which get() throws. The promise is empty afterwards. Throws:
+    /// std::future_error (no_state) when the promise is empty.
     void set_exception(std::exception_ptr error) {
         require();
         state_->set_exception(std::move(error));
         state_ = {};
     }
-    /// Whether it can be set.
+    /// Whether there is a future to be set.
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(state_); }
 
 private:
@@ -131,7 +140,7 @@ private:
         if (!state_) { detail::future::throw_no_state(); }
     }
 
-    detail::future::Counted<Deferred<T>> state_;
+    detail::future::Counted<detail::future::Deferred<T>> state_;
 };
 
 }  // namespace procpool

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Future: the result of a task, when it is there.
+/// Future: the result of a task, once it has ended.
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/standard.hpp>
@@ -31,24 +31,27 @@ namespace detail::future {
 class WaitSet;
 }
 
-/// The part of a future that does not depend on its type. The result is a task's, in its slot, or a Deferred's.
+/// The part of a future that does not depend on the type of its result, which is a task's or set by a Promise.
 /// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run
-/// concurrently with each other and with one get() on the same future; so, once a get() has the result, wait*() return
-/// at once, and ready(), running(), cancel() and kill() false, while all others throw std::future_error. All but
-/// valid(), ready() and running() throw that when the future was made empty or moved from, and std::logic_error in a
-/// child that was forked with it.
+/// concurrently with each other and with one get() on the same future. Once get() has taken the result, wait*() return
+/// at once, ready(), running(), cancel() and kill() return false, and all others throw std::future_error.
+/// Throws: std::future_error (no_state) when the future was made empty or moved from, and std::logic_error in a child
+/// that was forked with it; but for valid(), ready() and running().
 class FutureBase {
 public:
-    /// Blocks until the task has ended and the future's on_done() functions have run; on the callback thread, where one
-    /// of those may be the caller, until the task has ended, and other callbacks that are ready run meanwhile.
+    /// Blocks until the task has ended and the future's on_done() functions have run. On the callback thread, where one
+    /// of those may be the caller, it blocks until the task has ended, and runs other callbacks that are ready
+    /// meanwhile.
     void wait() const { static_cast<void>(wait_until_deadline(detail::Deadline::never())); }
 
+    /// As wait(), for a time. Returns: std::future_status::ready, or timeout.
     template <class Rep, class Period>
     std::future_status wait_for(std::chrono::duration<Rep, Period> timeout) const {
         return wait_until_deadline(detail::Deadline::after(timeout)) ? std::future_status::ready
                                                                      : std::future_status::timeout;
     }
 
+    /// As wait(), up to a point in time of any clock. Returns: std::future_status::ready, or timeout.
     template <class AnyClock, class Duration>
     std::future_status wait_until(std::chrono::time_point<AnyClock, Duration> when) const {
         using Wide =
@@ -69,24 +72,25 @@ public:
     [[nodiscard]] bool ready() const noexcept { return completion_ ? is_completion_ready() : task_.is_ready(); }
     /// Whether a worker is running it. False without a task, and in a child.
     [[nodiscard]] bool running() const noexcept;
-    /// Effects: a task that has not started will not run. One that runs is asked to stop through its
-    /// stop_token. Returns: whether it will not run; get() throws TaskCancelled then.
+    /// Withdraws a task that has not started; asks one that runs to stop, through its stop_token. Returns: whether the
+    /// task will not run; get() throws TaskCancelled then.
     bool cancel();
-    /// Effects: as cancel(), but a task that runs is stopped too: its worker is killed and replaced. A thread cannot be
-    /// killed: there, kill() is cancel(). Returns: false when the task had ended.
+    /// As cancel(), but also ends a task that runs: its worker is killed and replaced. A thread cannot be killed, so in
+    /// a ThreadPool this is cancel(). Returns: false when the task had ended.
     bool kill();
 
-    /// Effects: f() is called on the callback thread once the task has ended, however it ended, soon if it has already;
-    /// after the functions added before. What f throws is ignored. It is called also if this future is dropped or its
-    /// pool gone by then, but not once the program ends. f may do anything but wait for what only its own return brings
-    /// about. Not concurrently with other members. Throws: std::system_error when the callback thread cannot be
-    /// started.
+    /// Calls f() on the callback thread once the task has ended, however it ended, and after the functions added
+    /// before; soon, if it has ended already. An exception of f is logged and otherwise ignored. f is called even if
+    /// this future is dropped or its pool gone by then, but not once the program ends. f may do anything but wait for
+    /// what only its own return brings about. Not concurrently with other members. Throws: std::system_error when the
+    /// callback thread cannot be started.
     template <std::invocable F>
     void on_done(F f) {
         add_callback(detail::future::make_callback(std::move(f)));
     }
 
-    /// Effects: the set finds the key when wait() would not block. Called by: calls that wait for many futures.
+    /// Lets the set find the key once wait() would not block. Called by: the library's calls that wait for many
+    /// futures.
     void watch(detail::future::WaitSet& set, std::uint64_t key) const;
 
 protected:
@@ -127,39 +131,47 @@ template <class T, class Executor>
 class FutureAwaiter;
 struct OnCallbackThread;
 
-/// The result of a task, when it is there. Outlives its pool. Move-only; dropping it detaches the task.
+/// The result of a task, once it has ended. Move-only. May outlive its pool. Destroying it detaches the task, which
+/// runs on.
 template <class T>
 class [[nodiscard]] Future : public FutureBase {
 public:
+    /// The type of the result.
     using value_type = T;
 
+    /// No result to come: valid() is false.
     Future() noexcept = default;
+    /// \{
+    /// Called by: pools, and make_deferred().
     explicit Future(detail::TaskHandle task) noexcept : FutureBase(std::move(task)) {}
-    explicit Future(detail::future::Counted<Deferred<T>> state) noexcept
+    explicit Future(detail::future::Counted<detail::future::Deferred<T>> state) noexcept
         : FutureBase(detail::future::Counted<detail::future::Completion>{std::move(state)}) {}
+    /// \}
 
-    /// Blocks until wait() would return. Returns: the result, once: the future is invalid afterwards. Throws: what the
-    /// task ended with.
+    /// Returns: the result, once: valid() is false afterwards. Blocks as wait() does. Throws: the task's exception, as
+    /// it was thrown; RemoteError for one that does not travel; WorkerDied; TaskTimedOut; TaskCancelled;
+    /// PoolTerminated; PoolBroken.
     T get() {
         wait();
         return take();
     }
 
-    /// Effects: f(result), or f() where T is void, is called on the callback thread once the task has ended with a
-    /// value, after the functions given to on_done() before; this future is invalid from now on. Returns: the future of
-    /// what f returns; an exception of the task passes f by and ends there, like one of f. Its cancel(), kill() and
-    /// running() are those of this future. Throws: as on_done(); this future is what it was then.
+    /// Calls f(result), or f() where T is void, on the callback thread once the task has ended with a value, after the
+    /// functions given to on_done() before. This future is invalid from now on. Returns: the future of f's result. An
+    /// exception of the task passes f by and ends there, like one of f. The returned future's cancel(), kill() and
+    /// running() act on the task. Throws: as on_done(); this future is unchanged then.
     template <class F>
     auto then(F f);
 
-    /// co_await pool.apply_async(...): suspends until the task has ended and goes on on the callback thread, with what
-    /// get() returns or throws. Never goes on in the caller, also if the task has ended already.
+    /// co_await pool.apply_async(...) suspends the coroutine until the task has ended, and resumes it on the callback
+    /// thread, with what get() returns or throws. Never resumes in the caller, even if the task has ended already.
     auto operator co_await() && noexcept;
 
-    /// co_await pool.apply_async(...).resume_on(executor): as above, but goes on where
-    /// executor(std::coroutine_handle<>) calls the handle, which is a function without arguments that may be moved and
-    /// copied; executor itself is called on the callback thread. For Boost.Asio: [&](auto resume) {
-    /// boost::asio::post(io, resume); }
+    /// co_await pool.apply_async(...).resume_on(executor) resumes the coroutine where executor(handle) calls the
+    /// handle: a std::coroutine_handle<>, which is a function without arguments that can be copied. The executor itself
+    /// is called on the callback thread. For Boost.Asio:
+    ///
+    ///     [&](auto resume) { boost::asio::post(io, resume); }
     template <std::invocable<std::coroutine_handle<>> Executor>
     auto resume_on(Executor executor) &&;
 
@@ -169,7 +181,7 @@ private:
 
     /// Requires: it is decided.
     T take() {
-        if (!task_.has_task()) { return static_cast<Deferred<T>&>(completion()).take(); }
+        if (!task_.has_task()) { return static_cast<detail::future::Deferred<T>&>(completion()).take(); }
         if constexpr (std::is_void_v<T>) {
             task_.take_value([](Reader&) {});
         } else if constexpr (Encodable<T>) {
@@ -183,17 +195,17 @@ private:
 
 static_assert(sizeof(Future<int>) <= 32, "programs keep many");
 
-/// The two ends of a result that this process makes. Called by: layers above.
+/// A promise and the future whose result it sets.
 template <class T>
 struct DeferredEnds {
-    Promise<T> promise;
-    Future<T> future;
+    Promise<T> promise;  ///< sets the result
+    Future<T> future;    ///< gives it
 };
 
-/// Effects: a future that is ready once its promise is set: auto [promise, future] = make_deferred<int>();
+/// Returns: a future that is ready once its promise is set: auto [promise, future] = make_deferred<int>();
 template <class T>
 [[nodiscard]] DeferredEnds<T> make_deferred(DeferredHooks hooks = {}) {
-    detail::future::Counted<Deferred<T>> state{new Deferred<T>(std::move(hooks))};
+    detail::future::Counted<detail::future::Deferred<T>> state{new detail::future::Deferred<T>(std::move(hooks))};
     return {Promise<T>{state}, Future<T>{state}};
 }
 
@@ -215,7 +227,7 @@ auto Future<T>::then(F f) {
         std::optional<F> f;
         Promise<Result> promise;
         void operator()() {
-            using Value = typename Deferred<Result>::Value;
+            using Value = typename detail::future::Deferred<Result>::Value;
             std::optional<Value> value;
             std::exception_ptr error;
             try {
@@ -256,19 +268,22 @@ auto Future<T>::then(F f) {
     return std::move(ends.future);
 }
 
-/// Goes on on the callback thread.
+/// The executor of a plain co_await: resumes on the callback thread.
 struct OnCallbackThread {
+    /// Called by: the callback thread.
     void operator()(std::coroutine_handle<> resume) const { resume(); }
 };
 
-/// The awaiter of a future. Requires: the coroutine is not destroyed while it waits; a future is ready
-/// some time.
+/// The awaiter of a future. Requires: the coroutine is not destroyed while it waits; every future becomes ready.
 template <class T, class Executor>
 class [[nodiscard]] FutureAwaiter {
 public:
+    /// Called by: co_await.
     FutureAwaiter(Future<T> future, Executor executor) : future_(std::move(future)), executor_(std::move(executor)) {}
 
+    /// False: the coroutine never goes on in the thread that awaits.
     [[nodiscard]] bool await_ready() const noexcept { return false; }
+    /// Gives the coroutine to the executor once the task has ended. Throws: as FutureBase::on_done().
     void await_suspend(std::coroutine_handle<> waiting) {
         // The coroutine may go on, and end, before add_callback() returns, and this object with it.
         auto shared = std::make_shared<Future<T>>(std::move(future_));
@@ -276,6 +291,7 @@ public:
         shared->add_callback(
             detail::future::make_callback([waiting, executor = std::move(executor_)]() mutable { executor(waiting); }));
     }
+    /// Returns or throws what Future::get() would.
     T await_resume() { return std::exchange(shared_, nullptr)->take(); }
 
 private:
@@ -289,11 +305,12 @@ auto Future<T>::operator co_await() && noexcept {
     return FutureAwaiter<T, OnCallbackThread>{std::move(*this), {}};
 }
 
-/// A future and where the coroutine that awaits it goes on.
+/// A future, and the executor that resumes the coroutine that awaits it.
 template <class T, class Executor>
 struct [[nodiscard]] ResumedOn {
-    Future<T> future;
-    Executor executor;
+    Future<T> future;   ///< awaited
+    Executor executor;  ///< gets the coroutine's handle
+    /// Called by: co_await.
     FutureAwaiter<T, Executor> operator co_await() && { return {std::move(future), std::move(executor)}; }
 };
 

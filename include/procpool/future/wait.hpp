@@ -24,8 +24,7 @@
 
 namespace procpool::inline v0 {
 
-/// Returns: the future that an element of a range is, or refers to by a pointer of any kind or a
-/// std::reference_wrapper.
+/// Returns: the future that an element of a range is, or refers to by a pointer or a std::reference_wrapper.
 template <class Element>
 [[nodiscard]] const FutureBase& future_in(const Element& element) {
     if constexpr (std::derived_from<Element, FutureBase>) {
@@ -45,14 +44,14 @@ concept FutureRange = std::ranges::input_range<Range> && requires(std::ranges::r
     { future_in(element) } -> std::same_as<const FutureBase&>;
 };
 
-/// Blocks until all futures are ready, or their results taken. Throws: as FutureBase::wait(); nothing that a task ended
-/// with.
+/// Blocks until all futures are ready, or their results taken. Throws: as FutureBase::wait(); errors of the tasks stay
+/// in their futures.
 template <FutureRange Range>
 void wait_all(Range&& futures) {
     for (auto&& future : futures) { future_in(future).wait(); }
 }
 
-/// Returns: false when the timeout came first. Throws: as wait_all().
+/// As wait_all(), for a time. Returns: false when the timeout came first. Throws: as wait_all().
 template <FutureRange Range, class Rep, class Period>
 [[nodiscard]] bool wait_all_for(Range&& futures, std::chrono::duration<Rep, Period> timeout) {
     const detail::Deadline deadline = detail::Deadline::after(timeout);
@@ -63,17 +62,21 @@ template <FutureRange Range, class Rep, class Period>
     return true;
 }
 
-/// The positions of futures as they become ready; a single pass. The futures may be used and dropped meanwhile, and are
-/// not needed any more. Called by: one thread at a time.
+/// A single-pass range of the positions of futures, in the order in which they become ready. The futures may be used
+/// and destroyed meanwhile. Called by: one thread at a time.
 class AsCompleted {
 public:
+    /// Called by: as_completed().
     template <FutureRange Range>
     AsCompleted(Range&& futures, detail::Deadline deadline) : AsCompleted(deadline) {
         for (auto&& future : futures) { add(future_in(future)); }
     }
 
+    /// A std::input_iterator whose ++ blocks until the next future is ready. Throws: as begin().
     class Iterator {
     public:
+        /// \{
+        /// As std::input_iterator says.
         using value_type = std::size_t;
         using difference_type = std::ptrdiff_t;
         using iterator_concept = std::input_iterator_tag;
@@ -87,17 +90,19 @@ public:
         }
         void operator++(int) { of_->advance(); }
         [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return of_->is_at_end(); }
+        /// \}
 
     private:
         AsCompleted* of_ = nullptr;
     };
 
-    /// Blocks until one is ready, as ++ does. Throws: WaitTimedOut, when none is and the time is over; the range can be
-    /// gone through further after that.
+    /// Blocks until a future is ready. Throws: WaitTimedOut when the time is over and none is; begin() may be called
+    /// again after that.
     [[nodiscard]] Iterator begin() {
         find();
         return Iterator{*this};
     }
+    /// Reached when all positions have been given.
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
 private:
@@ -119,23 +124,23 @@ private:
 
 static_assert(std::ranges::input_range<AsCompleted>);
 
-/// Returns: a range of the positions of all futures, in the order in which they become ready, those that are already
-/// first. A future that is in there twice comes twice. Throws: std::future_error when one is invalid;
+/// Returns: a range of the positions of all futures, in the order in which they become ready; those that are ready now
+/// come first. A future that is in the range twice comes twice. Throws: std::future_error when one is invalid;
 /// SharedMemoryExhausted.
 template <FutureRange Range>
 [[nodiscard]] AsCompleted as_completed(Range&& futures) {
     return AsCompleted{futures, detail::Deadline::never()};
 }
-/// As above; what is not ready when the timeout is over, counted from this call, makes its ++ or begin() throw
-/// WaitTimedOut, after all that are. The futures stay valid, and the range can be asked again: then it does not wait,
-/// but finds what has become ready.
+/// As above, with a timeout that begins now. When it is over, the range gives all futures that are ready, and then its
+/// ++ or begin() throws WaitTimedOut. The futures stay valid, and the range can be asked again: it finds what has
+/// become ready, without waiting.
 template <FutureRange Range, class Rep, class Period>
 [[nodiscard]] AsCompleted as_completed(Range&& futures, std::chrono::duration<Rep, Period> timeout) {
     return AsCompleted{futures, detail::Deadline::after(timeout)};
 }
 
-/// Blocks until a future is ready. Returns: the position of one that is. To wait for one after the other,
-/// as_completed() costs less. Throws: std::invalid_argument when there is none; as as_completed().
+/// Blocks until a future is ready. Returns: its position. as_completed() costs less than one call of this for each
+/// future. Throws: std::invalid_argument when the range is empty; as as_completed().
 template <FutureRange Range>
 [[nodiscard]] std::size_t wait_any(Range&& futures) {
     if constexpr (std::ranges::forward_range<Range>) {

@@ -20,8 +20,8 @@ void write_log(LogLevel level, fmt::string_view format, fmt::format_args argumen
 
 }  // namespace detail::log
 
-/// Gives the formatted text to the program's sink as one record, soon, also if the caller's process dies right
-/// afterwards; see set_log_sink(). Nothing is formatted when nobody wants records of this level. A full journal loses
+/// Gives the formatted text to the program's sink as one record, soon, and even if the caller's process dies right
+/// afterwards; see set_log_sink(). Nothing is formatted when no sink wants records of this level. A full journal loses
 /// its oldest records; the sink is told how many. Called by: tasks, initializers, finalizers, the parent, and what they
 /// fork; any thread.
 template <class... Args>

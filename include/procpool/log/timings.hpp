@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// TaskTiming: when and where a task ran, from the trace.
+/// TaskTiming: when and where a task ran, read from the trace.
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
@@ -17,21 +17,22 @@
 
 namespace procpool::inline v0 {
 
+/// How a run of a task ended.
 using TaskEnd = Ending;
 
-/// One run of a task, or of a chunk of a map. It was queued before it was started, and started before it was finished.
+/// One run of a task, or of a chunk of a map.
 struct TaskTiming {
-    std::string label;  ///< its first 47 bytes
-    detail::Clock::time_point queued;
-    detail::Clock::time_point started;
-    detail::Clock::time_point finished;
-    /// Of the thread that ran it; nothing when that is not known, as after a death.
+    std::string label;                   ///< of the task, cut to 47 bytes
+    detail::Clock::time_point queued;    ///< when it was submitted, not after `started`
+    detail::Clock::time_point started;   ///< when a worker began to run it, not after `finished`
+    detail::Clock::time_point finished;  ///< when it ended
+    /// Time on a processor, of the thread that ran it; nothing when that is unknown, as after a death.
     std::optional<std::chrono::nanoseconds> cpu_time;
-    std::size_t worker = 0;  ///< index
-    std::int32_t pid = 0;
-    unsigned attempt = 0;   ///< from 0
-    std::size_t items = 0;  ///< of a chunk, that were finished; 0: a single task
-    TaskEnd ended = TaskEnd::value;
+    std::size_t worker = 0;          ///< index of the worker
+    std::int32_t pid = 0;            ///< of the worker
+    unsigned attempt = 0;            ///< counts from 0
+    std::size_t items = 0;           ///< of a chunk, those that were finished; 0: a single task
+    TaskEnd ended = TaskEnd::value;  ///< how the run ended
 };
 
 namespace detail::log {

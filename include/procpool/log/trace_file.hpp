@@ -40,15 +40,15 @@ void write_trace(const FileName& path, std::uint32_t pool);
 
 }  // namespace detail::log
 
-/// Writes when which task ran on which worker into a file that Perfetto (ui.perfetto.dev) and chrome://tracing open: of
-/// all pools so far whose PoolOptions::trace is set, those that are gone included. A track for each worker; a task's
-/// time in the queue, its time on a processor, its attempt, items and end are its arguments; starts and ends of workers
-/// and timeouts are instants. A million records are kept, less where the address space is limited; how many there was
-/// no room for is written too. A task that runs is missing. path: text or a std::filesystem::path. Throws:
-/// std::system_error. Called by: any thread, at any time.
+/// Writes a file for Perfetto (ui.perfetto.dev) and chrome://tracing that shows when each task ran on which worker. It
+/// covers all pools so far whose PoolOptions::trace is set, those that are gone included. Each worker has a track; a
+/// task's time in the queue, its time on a processor, its attempt, items and end are its arguments; starts and ends of
+/// workers and timeouts are instants. A task that is running is missing. A million records are kept, fewer where the
+/// address space is limited; the file tells how many there was no room for. path: text or a std::filesystem::path.
+/// Throws: std::system_error. Called by: any thread, at any time.
 void write_trace(const detail::log::FileName& path);
 
-/// Lets write_trace() begin anew. What runs meanwhile may be missing later.
+/// Forgets the records so far, so that write_trace() begins anew. A task that is running may be missing later.
 void clear_trace() noexcept;
 
 }  // namespace procpool

@@ -152,12 +152,13 @@ template <class Calls>
 
 }  // namespace detail::map
 
-/// Returns: f(items...) for all items, in their order; nothing if f returns nothing. The workers are forked for this
-/// call, after the ranges have been read, and have a copy of the caller's memory as it is then: f may be any callable
-/// and capture anything, and neither it nor the items travel; results do. Changes that f makes stay in its worker's
-/// copy; it gets items of ranges that can be read more than once as what their iterators refer to, in that copy, others
-/// as rvalues. Several ranges are zipped, to the shortest. Throws: as ProcessPool's constructor and map(); what a range
-/// throws, before anything runs.
+/// \{
+/// Calls f(items...) for all items in workers that are forked for this call, after the ranges have been read. They have
+/// a copy of the caller's memory as it is then, so f may be any callable and capture anything: neither f nor the items
+/// travel, only the results. Changes that f makes stay in its worker's copy. f gets items of a range that can be read
+/// more than once as its iterators refer to them, in that copy, and other items as rvalues. Several ranges are zipped,
+/// to the shortest. Returns: the results, in the order of the items; nothing if f returns nothing. Throws: as
+/// ProcessPool's constructor and map(); what a range throws, before anything runs.
 template <class F, class... Ranges>
 requires(!std::same_as<std::remove_cvref_t<F>, PoolOptions>) auto fork_map(F&& f, Ranges&&... ranges) {
     return fork_map(PoolOptions{}, MapOptions{}, f, ranges...);
@@ -197,6 +198,8 @@ auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges
         }
     }
 }
+
+/// \}
 
 PROCPOOL_REFUSE_OVERLOAD_SET(fork_map)
 

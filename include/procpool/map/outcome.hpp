@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Outcome: the value of one item of many, or its error.
+/// Outcome: the result of one item of many, or its error.
 
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/exception.hpp>
@@ -17,26 +17,33 @@
 
 namespace procpool::inline v0 {
 
-/// T is what a task returns, void included. Copying copies the value, and shares the error.
+/// The result of a call, or the error that it ended with. T may be void. Copies share the error.
 template <class T>
 class [[nodiscard]] Outcome {
     struct Nothing {};
     using Value = std::conditional_t<std::is_void_v<T>, Nothing, T>;
 
 public:
+    /// A call that returned; for void only.
     Outcome() requires std::is_void_v<T> : value_(std::in_place) {}
+    /// A call that returned a value, which is constructed from `value`.
     template <class U = Value>
     requires(!std::is_void_v<T> && !std::is_same_v<std::remove_cvref_t<U>, Outcome> &&
              std::is_constructible_v<Value, U>) explicit(!std::is_convertible_v<U, Value>) Outcome(U&& value)
         : value_(std::in_place, std::forward<U>(value)) {}
+    /// Returns: the outcome of a call that ended with that error, which is not null.
     [[nodiscard]] static Outcome failed(std::exception_ptr error) noexcept {
         return Outcome(Failed{}, std::move(error));
     }
 
+    /// \{
+    /// Whether the call returned.
     [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
     [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+    /// \}
 
-    /// Throws: the error, if there is no value.
+    /// \{
+    /// The value. Throws: the error, if there is no value.
     decltype(auto) value() & { return get(*this); }
     decltype(auto) value() const& { return get(*this); }
     decltype(auto) value() && { return get(std::move(*this)); }
@@ -45,8 +52,9 @@ public:
     decltype(auto) operator*() && { return get(std::move(*this)); }
     auto operator->() requires(!std::is_void_v<T>) { return &get(*this); }
     auto operator->() const requires(!std::is_void_v<T>) { return &get(*this); }
+    /// \}
 
-    /// Returns: null if there is a value.
+    /// The error; null if there is a value.
     [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
 
 private:

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// progress_bar(): shows people how far a call over many items has got.
+/// progress_bar(): shows how far a call over many items has got.
 
 #include <procpool/core/config.hpp>
 #include <procpool/pool/progress.hpp>
@@ -40,11 +40,13 @@ private:
 
 }  // namespace detail::map
 
-/// Returns: for MapOptions::progress, a bar with rate and time left in one line of the terminal; the line is ended at
-/// the end of the call, or, where nobody waits for that, with the last copy of what this returns. Silent where the
-/// output is no terminal. Lifetime: the output outlives it.
+/// \{
+/// Returns: a function for MapOptions::progress that draws a bar with rate and time left in one line of the terminal.
+/// The line ends with the call, or with the last copy of the function where no thread waits for the call. Draws nothing
+/// where the output is no terminal. Lifetime: the output outlives the function.
 [[nodiscard]] std::function<void(const Progress&)> progress_bar(std::FILE* out = stderr);
 [[nodiscard]] std::function<void(const Progress&)> progress_bar(int descriptor);
+/// \}
 
 }  // namespace procpool
 

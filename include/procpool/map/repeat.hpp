@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// repeat(): the endless range of one value, for calls over many items whose function wants it with each.
+/// repeat(): the endless range of one value, for calls over many items whose function gets it with each.
 
 #include <procpool/codec/call.hpp>
 
@@ -18,14 +18,18 @@
 
 namespace procpool::inline v0 {
 
-/// Copies refer to the same value.
+/// An endless std::ranges::random_access_range of one value, made by repeat(). Copies refer to the same value.
 template <class T>
 class Repeat {
 public:
+    /// Called by: repeat().
     explicit Repeat(std::shared_ptr<const T> value) noexcept : value_(std::move(value)) {}
 
+    /// A std::random_access_iterator. Lifetime: no longer than the ranges of the value.
     class iterator {
     public:
+        /// \{
+        /// As std::random_access_iterator says.
         using value_type = T;
         using difference_type = std::ptrdiff_t;
         using iterator_concept = std::random_access_iterator_tag;
@@ -54,23 +58,27 @@ public:
         }
         [[nodiscard]] friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.at_ == b.at_; }
         [[nodiscard]] friend auto operator<=>(const iterator& a, const iterator& b) noexcept { return a.at_ <=> b.at_; }
+        /// \}
 
     private:
         const T* value_ = nullptr;
         difference_type at_ = 0;
     };
 
+    /// The first of the equal items.
     [[nodiscard]] iterator begin() const noexcept { return iterator{value_.get()}; }
+    /// Never reached.
     [[nodiscard]] static std::unreachable_sentinel_t end() noexcept { return {}; }
+    /// The value that is repeated; never null.
     [[nodiscard]] const std::shared_ptr<const T>& value() const noexcept { return value_; }
 
 private:
     std::shared_ptr<const T> value_;
 };
 
-/// Returns: an endless range of `value`, to be zipped with others: map(f, items, repeat(config)) calls f(item, config)
-/// for every item. The value is copied, or moved, into it, as what it arrives as (literals as std::string), and travels
-/// once a chunk of items, not with each; the function gets it as a const lvalue.
+/// Returns: an endless range of `value`, for zipping with others: map(f, items, repeat(config)) calls f(item, config)
+/// for every item. The range holds a copy of the value, of the type that a task would get it as (a literal becomes a
+/// std::string). It travels once a chunk, not with each item. The function gets it as a const lvalue.
 template <class T>
 [[nodiscard]] Repeat<detail::codec::wire_type_t<T>> repeat(T&& value) {
     using Value = detail::codec::wire_type_t<T>;

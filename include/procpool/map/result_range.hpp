@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// ResultRange: results of a call over many items, while they come.
+/// ResultRange: results of a call over many items, as they come.
 
 #include <procpool/core/deadline.hpp>
 #include <procpool/map/outcome.hpp>
@@ -19,8 +19,8 @@ namespace procpool::inline v0 {
 /// The result of the item at `index` of the input, counted from 0.
 template <class T>
 struct Indexed {
-    std::size_t index;
-    T value;
+    std::size_t index;  ///< of the item
+    T value;            ///< its result
 };
 
 namespace detail::map {
@@ -45,31 +45,41 @@ public:
 
 }  // namespace detail::map
 
-/// A move-only, single-pass std::ranges::input_range of T; also to be read by next(). Destroying it stops what has not
-/// started and forgets the rest; it may outlive its pool. Called by: one thread at a time. In a child that was forked
-/// with it, only the destructor.
+/// A move-only, single-pass std::ranges::input_range of T, which next() reads too. May outlive its pool. Destroying it
+/// withdraws the items that have not started, and drops the results of the others. Called by: one thread at a time. In
+/// a child that was forked with it, only the destructor.
 template <class T>
 class [[nodiscard]] ResultRange {
 public:
+    /// Called by: imap() and imap_unordered().
     explicit ResultRange(std::unique_ptr<detail::map::ResultSource<T>> source) noexcept : source_(std::move(source)) {}
 
+    /// A std::input_iterator. Lifetime: no longer than the range.
     class iterator {
     public:
+        /// \{
+        /// As std::input_iterator says.
         using value_type = T;
         using difference_type = std::ptrdiff_t;
         using iterator_concept = std::input_iterator_tag;
         iterator() = default;
         explicit iterator(detail::map::ResultSource<T>* source) noexcept : source_(source) {}
-        /// Throws: the error of the item; ++ goes on with the next. An error of the input stands where its next item
-        /// would have been.
+        /// \}
+        /// \{
+        /// The result. Throws: the error of the item; ++ goes on with the next. An error of the input stands where its
+        /// next item would have been.
         T& operator*() const { return source_->current->value(); }
         T* operator->() const { return &**this; }
+        /// \}
+        /// \{
         /// Blocks until the next result is there.
         iterator& operator++() {
             source_->current = source_->next(detail::Deadline::never());
             return *this;
         }
         void operator++(int) { ++*this; }
+        /// \}
+        /// Whether there are no more results.
         friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept {
             return !it.source_->current.has_value();
         }
@@ -83,12 +93,13 @@ public:
         if (!std::exchange(source_->begun, true)) { source_->current = source_->next(detail::Deadline::never()); }
         return iterator{source_.get()};
     }
+    /// Reached when there are no more results.
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
-    /// Blocks until the next result is there. Returns: it, or its error; nothing at the end, however often it is asked.
+    /// Blocks until the next result is there. Returns: the result or its error; nothing once the range is over.
     [[nodiscard]] std::optional<Outcome<T>> next() { return source_->next(detail::Deadline::never()); }
-    /// As next(), but also nothing when the time is over; is_over() tells which. It waits for an item that the input is
-    /// slow to give, but does not ask for one when the time is over and others are under way.
+    /// As next(), but also returns nothing when the time is over; is_over() tells the two apart. The time does not
+    /// bound a slow input, which is not asked for another item when the time is over and items are under way.
     template <class Rep, class Period>
     [[nodiscard]] std::optional<Outcome<T>> next_for(std::chrono::duration<Rep, Period> timeout) {
         return source_->next(detail::Deadline::after(timeout));

@@ -33,45 +33,46 @@ namespace pool {
 class CallThreads;
 }
 
-/// Called by: see ProcessPool.
+/// The members of a pool that are the same for all engines. Called by: see ProcessPool.
 class PoolBase {
 public:
     PoolBase(const PoolBase&) = delete;
 
-    /// No new tasks; what was accepted is finished, calls over many items included that have begun; those of imap() and
-    /// imap_unordered() until join(), after which they run what they have read so far: the thread that waits there
-    /// may be the one that would have to read on.
+    /// Refuses new tasks from now on. Tasks that were accepted are finished, and calls over many items that have begun;
+    /// those of imap() and imap_unordered() until join(), after which they run only the items read so far, for the
+    /// thread that waits in join() may be the one that reads on.
     void close();
-    /// Waits for the workers to end; implies close(). In the middle of a call over many items, in its progress function
-    /// say, it cannot wait for the end of that: what the call has not submitted is refused then.
+    /// Closes the pool and blocks until its workers have ended. Within a call over many items, as in its progress
+    /// function, it cannot wait for the end of that call: items that have not been submitted are refused then.
     void join();
-    /// Returns: false when they have not ended yet.
+    /// As join(), for a time. Returns: false when the workers have not ended yet.
     template <class Rep, class Period>
     [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {
         return join_until(Deadline::after(timeout));
     }
-    /// Ends the workers: SIGTERM, then SIGKILL after the grace. What is unfinished gets PoolTerminated; what has not
-    /// started, at once.
+    /// Ends the workers: sends SIGTERM, then SIGKILL after PoolOptions::terminate_grace. Unfinished tasks end in
+    /// PoolTerminated, those that have not started at once.
     void terminate();
     /// Replaces the workers by ones that see the parent's memory as it is now: snapshot() means that memory from then
-    /// on, and code that was loaded since the pool was built can be sent. Running tasks finish on the old workers (of a
-    /// call over many items, the items that run), queued ones run on the new. Blocks until the new workers have been
-    /// forked, so as long as what runs takes; tasks may be submitted meanwhile. Nothing to do where workers are
+    /// on, and code that was loaded since the pool was built can be sent. Running tasks, and running items of calls
+    /// over many, finish on the old workers; queued ones run on the new. Blocks until the new workers have been forked,
+    /// so at least until the running tasks have ended; tasks may be submitted meanwhile. Does nothing where workers are
     /// threads. Throws: PoolClosed and its like; std::system_error when the system has no process left, and the pool is
     /// broken then.
     void refork();
-    /// SIGKILL now.
+    /// Ends the workers by SIGKILL, now. Unfinished tasks end in PoolTerminated.
     void kill();
 
     /// The number of workers the pool was built with.
     [[nodiscard]] std::size_t size() const;
-    /// By index. A worker that is being replaced is missing for that moment.
+    /// The workers by index. One that is being replaced is missing for that moment.
     [[nodiscard]] std::vector<WorkerInfo> workers() const;
+    /// Counts of tasks and workers since the pool was built.
     [[nodiscard]] PoolStats stats() const;
-    /// The tasks that have run, as far as procpool::write_trace() would tell them, in the order in which they ended.
-    /// PoolOptions::trace must have been set.
+    /// The runs of tasks that procpool::write_trace() would write, in the order in which they ended. Requires:
+    /// PoolOptions::trace was set.
     [[nodiscard]] std::vector<TaskTiming> timings() const;
-    /// As procpool::write_trace(), of this pool alone. PoolOptions::trace must have been set.
+    /// As procpool::write_trace(), for this pool alone. Requires: PoolOptions::trace was set.
     void write_trace(const log::FileName& path) const;
 
 protected:

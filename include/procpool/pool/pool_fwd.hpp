@@ -17,11 +17,14 @@ class PoolBase;
 template <class E = ForkEngine>
 class ProcessPool;
 
+/// Workers are processes. The type for members and parameters.
 using Pool = ProcessPool<ForkEngine>;
+/// Workers are threads of this process: tasks share its memory, and a crash ends the program.
 using ThreadPool = ProcessPool<ThreadEngine>;
+/// Tasks run in the thread that submits them, when it submits them. For debugging.
 using InlinePool = ProcessPool<InlineEngine>;
 /// Has the engine that the environment variable PROCPOOL_ENGINE names when the pool is built: inline, thread or fork,
-/// which is the default. For debugging; its constructor throws std::invalid_argument when the variable says anything
+/// which is the default. For debugging; the constructor throws std::invalid_argument when the variable says anything
 /// else.
 using AnyPool = ProcessPool<AnyEngine>;
 

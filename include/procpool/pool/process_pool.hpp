@@ -27,35 +27,39 @@
 
 namespace procpool::inline v0 {
 
-/// A fixed number of workers and a queue of tasks.
-/// Called by: all members from any thread of the process that built the pool. In a forked child of that process, a
-/// worker included, an inherited pool is inert: its destructor does nothing, its other members throw std::logic_error.
-/// A worker may build a pool of its own. A task of a ThreadPool or InlinePool may use that very pool: while it waits
-/// for another task, or for room in the queue, its thread runs such tasks itself. What could never come to an end
-/// throws std::system_error (resource_deadlock_would_occur).
+/// A fixed number of workers and a queue of tasks. Options, where there are any, come first in all calls.
+/// Called by: any thread of the process that built the pool. In a forked child of that process, a worker included, an
+/// inherited pool is inert: its destructor does nothing, its other members throw std::logic_error. A worker may build a
+/// pool of its own. A task of a ThreadPool or InlinePool may use that very pool: while it waits for another task, or
+/// for room in the queue, its thread runs such tasks itself. A wait that could never end throws std::system_error
+/// (resource_deadlock_would_occur).
 template <class E>
 class ProcessPool : public detail::PoolBase, private detail::codec::RefusesOverloadSets {
     static_assert(Engine<E>, "procpool: a pool's engine is ForkEngine, ThreadEngine, InlineEngine or AnyEngine");
 
 public:
-    /// workers: 0 means usable_cpus(). Returns when all workers have been made; does not wait for initializers.
-    /// Throws: std::invalid_argument, std::system_error when fewer workers can be had, SharedMemoryExhausted;
-    /// std::logic_error in a task of a pool that is itself inside nine others. Nothing is left then.
+    /// \{
+    /// Makes all workers; does not wait for their initializers. workers: 0 means usable_cpus(). Throws:
+    /// std::invalid_argument; std::system_error when fewer workers can be had; SharedMemoryExhausted; std::logic_error
+    /// in a task of a pool that is itself inside nine others. Nothing is left then.
     explicit ProcessPool(std::size_t workers = 0) : ProcessPool(PoolOptions{.workers = workers}) {}
     explicit ProcessPool(PoolOptions options) : detail::PoolBase(E::traits(), std::move(options)) {}
+    /// \}
     PROCPOOL_UNCOPIED(ProcessPool, a_pool_is_not_copied__move_it_or_pass_it_by_reference__tasks_cannot_have_it,
                       "procpool: a pool is not copied: move it, or pass it by reference; a task cannot have it, but "
                       "may build one of its own")
-    /// A pool that has been moved from may be destroyed or assigned to; its other members throw std::logic_error.
-    /// Assignment closes and joins the pool assigned to, as the destructor, then takes over.
+    /// \{
+    /// Takes the other pool over, which may only be destroyed or assigned to afterwards: its other members throw
+    /// std::logic_error. Assignment closes and joins the pool that was here, as the destructor does, first.
     ProcessPool(ProcessPool&& other) noexcept : detail::PoolBase(std::move(other)) {}
     ProcessPool& operator=(ProcessPool&& other) noexcept {
         detail::PoolBase::operator=(std::move(other));
         return *this;
     }
-    /// close() and join(); terminate() when an exception is unwinding through it. Nothing when exit() destroys it on a
-    /// thread that the library has called, or while another is in a call over many items: what is suspended there never
-    /// goes on. The workers end with the program then.
+    /// \}
+    /// Closes and joins the pool; terminates it when an exception is unwinding through it. Does nothing when exit()
+    /// destroys the pool on a thread that the library has called, or while another thread is in a call over many items,
+    /// since code that is suspended there never goes on. The workers end with the program then.
     ~ProcessPool() = default;
 
     using RefusesOverloadSets::apply, detail::codec::RefusesOverloadSets::apply_async,
@@ -66,9 +70,9 @@ public:
         detail::codec::RefusesOverloadSets::map_into, detail::codec::RefusesOverloadSets::imap,
         detail::codec::RefusesOverloadSets::imap_unordered, detail::codec::RefusesOverloadSets::map_reduce;
 
-    // Options, where there are any, come first everywhere.
-
-    /// Runs f(args...) in a worker and waits for it. Throws: what f throws; WorkerDied; TaskTimedOut; as apply_async().
+    /// \{
+    /// Runs f(args...) in a worker and waits for it. Returns: f's result. Throws: the exceptions of f; WorkerDied;
+    /// TaskTimedOut; as apply_async().
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto apply(F f, Args&&... args)
         -> detail::codec::task_result_t<F, Args...> {
@@ -78,10 +82,12 @@ public:
     auto apply(const TaskOptions& options, F f, Args&&... args) -> detail::codec::task_result_t<F, Args...> {
         return apply_async(options, std::move(f), std::forward<Args>(args)...).get();
     }
+    /// \}
 
-    /// Runs f(args...) in a worker; waits only while queue_capacity tasks are unfinished. f gets its arguments as
-    /// rvalues. Throws: PoolClosed; PoolBroken; CodecError when f or an argument cannot travel; SharedMemoryExhausted;
-    /// std::invalid_argument for bad options. Nothing is queued then.
+    /// \{
+    /// Lets a worker run f(args...). Waits only while PoolOptions::queue_capacity tasks are unfinished. f gets its
+    /// arguments as rvalues. Returns: the future of f's result. Throws: PoolClosed; PoolBroken; CodecError when f or an
+    /// argument cannot travel; SharedMemoryExhausted; std::invalid_argument for bad options. Nothing is queued then.
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto apply_async(F f, Args&&... args)
         -> Future<detail::codec::task_result_t<F, Args...>> {
@@ -94,8 +100,11 @@ public:
         return Future<detail::codec::task_result_t<F, Args...>>{
             submit<F, Args...>(detail::client::Patience::wait, &options, f, args...)};
     }
+    /// \}
 
-    /// As apply_async(), but never waits. Returns: nothing when queue_capacity tasks are unfinished.
+    /// \{
+    /// As apply_async(), but never waits. Returns: the future; nothing when PoolOptions::queue_capacity tasks are
+    /// unfinished.
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto try_apply_async(F f, Args&&... args)
         -> std::optional<Future<detail::codec::task_result_t<F, Args...>>> {
@@ -106,32 +115,39 @@ public:
         -> std::optional<Future<detail::codec::task_result_t<F, Args...>>> {
         return future_of<F, Args...>(submit<F, Args...>(detail::client::Patience::try_once, &options, f, args...));
     }
+    /// \}
 
     // The calls over many items are defined in map/; include <procpool/procpool.hpp>. Ranges are
     // std::ranges::input_ranges. Several are zipped, to the shortest: f gets an item of each.
 
-    /// Returns: f(items...) for all items, in their order. Throws: by MapOptions::on_error, the error of an item, or of
-    /// a range, which counts as one at its place; when nothing of the call runs any more.
+    /// \{
+    /// Calls f(items...) for all items and waits for that. Several ranges are zipped, to the shortest: f gets an item
+    /// of each. Returns: the results, in the order of the items. Throws: the error of an item, by MapOptions::on_error,
+    /// or of a range, which counts as an item's at its place; once nothing of the call runs any more.
     template <class F, class... Ranges>
     requires(!std::same_as<F, MapOptions>) auto map(F f, Ranges&&... ranges) {
         return map(MapOptions{}, std::move(f), ranges...);
     }
     template <class F, class... Ranges>
     auto map(const MapOptions& options, F f, Ranges&&... ranges);
+    /// \}
 
-    /// As map(), with the elements of each item of the range, a tuple, pair or array, as arguments.
+    /// \{
+    /// As map(), but the elements of each item, a tuple, pair or array, are the arguments of a call.
     template <class F, class Range>
     requires(!std::same_as<F, MapOptions>) auto starmap(F f, Range&& range) {
         return starmap(MapOptions{}, std::move(f), range);
     }
     template <class F, class Range>
     auto starmap(const MapOptions& options, F f, Range&& range);
+    /// \}
 
-    /// As map() and starmap(), but return at once: the input has been read by then. MapOptions::progress is called by a
-    /// thread of the pool. cancel() spares the items that have not started, kill() ends those that run too: both mean
-    /// TaskCancelled, once nothing of the call runs. A pool that is closed finishes it. Throws: PoolClosed and its
-    /// like; CodecError when f cannot travel; what a range or an item's Codec throws; std::system_error when no thread
-    /// can be had.
+    /// \{
+    /// As map() and starmap(), but return as soon as the input has been read. A thread of the pool calls
+    /// MapOptions::progress. Returns: the future of all results. Its cancel() withdraws the items that have not
+    /// started, its kill() also ends those that run; both end in TaskCancelled, once nothing of the call runs. A pool
+    /// that is closed finishes the call. Throws: PoolClosed; PoolTerminated; PoolBroken; CodecError when f cannot
+    /// travel; the exceptions of ranges and of the items' Codecs; std::system_error when no thread can be had.
     template <class F, class... Ranges>
     requires(!std::same_as<F, MapOptions>) auto map_async(F f, Ranges&&... ranges) {
         return map_async(MapOptions{}, std::move(f), ranges...);
@@ -144,70 +160,85 @@ public:
     }
     template <class F, class Range>
     auto starmap_async(const MapOptions& options, F f, Range&& range);
+    /// \}
 
-    /// Returns: what every call came to, as Outcomes, in the order of the items: one that fails costs no other. Throws:
-    /// what a range throws; PoolTerminated and its like, when items cannot be run.
+    /// \{
+    /// As map(), but a call that fails costs no other. Returns: the Outcome of each call, in the order of the items.
+    /// Throws: the exceptions of ranges; PoolClosed, PoolTerminated or PoolBroken when items cannot be run.
     template <class F, class... Ranges>
     requires(!std::same_as<F, MapOptions>) auto map_outcomes(F f, Ranges&&... ranges) {
         return map_outcomes(MapOptions{}, std::move(f), ranges...);
     }
     template <class F, class... Ranges>
     auto map_outcomes(const MapOptions& options, F f, Ranges&&... ranges);
+    /// \}
 
-    /// Calls f(items...) for all items. An f that takes T& changes the elements of the one range in place: it must be a
-    /// SharedArray or span in shared memory then. Throws: as map(); CodecError when in place is not possible.
+    /// \{
+    /// As map(), without results. An f that takes T& changes the elements of the one range in place, which must be a
+    /// SharedArray or a span in shared memory then. Throws: as map(); CodecError when the elements cannot be changed in
+    /// place.
     template <class F, class... Ranges>
     requires(!std::same_as<F, MapOptions>) void for_each(F f, Ranges&&... ranges) {
         for_each(MapOptions{}, std::move(f), ranges...);
     }
     template <class F, class... Ranges>
     void for_each(const MapOptions& options, F f, Ranges&&... ranges);
+    /// \}
 
-    /// Writes f(item) for every item of the range to `output`, a contiguous range of the same size. What was written
-    /// before an error stays written. Throws: as map(); std::invalid_argument when the sizes differ.
+    /// \{
+    /// Writes f(item) for every item of the range to `output`, a contiguous range of the same size. Results that were
+    /// written before an error stay there. Throws: as map(); std::invalid_argument when the sizes differ.
     template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
     void map_into(F f, Range&& range, Output&& output) {
         map_into(MapOptions{}, std::move(f), range, output);
     }
     template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
     void map_into(const MapOptions& options, F f, Range&& range, Output&& output);
+    /// \}
 
-    /// Returns: a ResultRange of f(items...) in the order of the items. It starts at once and goes on when results are
-    /// taken: an input is read up to MapOptions::window items ahead of them, one item to a task unless chunk_size says
-    /// otherwise. Ranges passed as rvalues are kept, others must outlive it. An input that is neither in memory nor
-    /// counts is not read while there is a result to take. An item that fails is thrown where its result would be, and
-    /// costs no other. A pool that is joined meanwhile does not wait for the range to be read: it finishes the tasks
-    /// that were submitted, and what is left of one that is cut short (chunk_size beyond 1 and a death,
-    /// max_tasks_per_worker or refork()) ends in PoolClosed, as items not submitted yet do. Throws:
-    /// std::invalid_argument, PoolClosed; CodecError when f cannot travel.
+    /// \{
+    /// Calls f(items...) for all items, while the results are read. Starts at once, and goes on when results are taken:
+    /// the input is read up to MapOptions::window items ahead of them, one item to a task unless chunk_size says
+    /// otherwise. Ranges passed as rvalues are kept; others must outlive the ResultRange. An input that is neither
+    /// memory nor numbers is not read while there is a result to take. Returns: a ResultRange of the results, in the
+    /// order of the items. The error of an item is thrown where its result would be, and costs no other. A pool that is
+    /// joined meanwhile does not wait for the results to be read: it finishes the tasks that were submitted. Other
+    /// items end in PoolClosed, as does the rest of a chunk that is cut short by a death, max_tasks_per_worker or
+    /// refork(). Throws: std::invalid_argument; PoolClosed; CodecError when f cannot travel.
     template <class F, class... Ranges>
     requires(!std::same_as<F, MapOptions>) auto imap(F f, Ranges&&... ranges) {
         return imap(MapOptions{}, std::move(f), std::forward<Ranges>(ranges)...);
     }
     template <class F, class... Ranges>
     auto imap(const MapOptions& options, F f, Ranges&&... ranges);
+    /// \}
 
-    /// As imap(), but a ResultRange of Indexed results, in the order in which the items end.
+    /// \{
+    /// As imap(), but returns a ResultRange of Indexed results, in the order in which the items end.
     template <class F, class... Ranges>
     requires(!std::same_as<F, MapOptions>) auto imap_unordered(F f, Ranges&&... ranges) {
         return imap_unordered(MapOptions{}, std::move(f), std::forward<Ranges>(ranges)...);
     }
     template <class F, class... Ranges>
     auto imap_unordered(const MapOptions& options, F f, Ranges&&... ranges);
+    /// \}
 
-    /// Returns: reduce(... reduce(reduce(init, b0), b1) ..., bn), where each b is the same without init over what f
-    /// returns for 256 items, the last one for the rest: the same for any number of workers and chunks. A retried item
-    /// runs again with those of its 256 before it. Throws: as map().
+    /// \{
+    /// Calls f(item) for all items, and folds the results in the workers. Returns: reduce(... reduce(reduce(init, b0),
+    /// b1) ..., bn), where each b is the fold of f's results for 256 items, and the last one for the rest; so it is the
+    /// same for any number of workers and chunks. A retried item runs again with those of its 256 before it. Throws: as
+    /// map().
     template <class F, class G, class T, class Range>
     requires(!std::same_as<F, MapOptions>) T map_reduce(F f, G reduce, T init, Range&& range) {
         return map_reduce(MapOptions{}, std::move(f), std::move(reduce), std::move(init), range);
     }
     template <class F, class G, class T, class Range>
     T map_reduce(const MapOptions& options, F f, G reduce, T init, Range&& range);
+    /// \}
 
-    /// Runs f(args...) once in every worker, after its present task; if one dies before, its replacement
-    /// runs it. Broadcasts run one after the other. Returns: what f returns, by worker index; nothing if f returns
-    /// nothing. Throws: when all have ended, the error of the lowest index: what f throws, WorkerDied; otherwise as
+    /// Runs f(args...) once in every worker, after its present task; if a worker dies before, its replacement runs it.
+    /// Broadcasts run one after the other. Returns: the results by worker index; nothing if f returns nothing. Throws:
+    /// the error of the lowest index, once all have ended: an exception of f, or WorkerDied; otherwise as
     /// apply_async(); std::system_error (resource_deadlock_would_occur) in a task of the pool.
     template <class F, class... Args>
     auto broadcast(F f, Args&&... args);
@@ -266,8 +297,11 @@ private:
     }
 };
 
+/// \{
+/// A pool without template arguments has workers that are processes.
 ProcessPool()->ProcessPool<ForkEngine>;
 ProcessPool(std::size_t)->ProcessPool<ForkEngine>;
 ProcessPool(PoolOptions)->ProcessPool<ForkEngine>;
+/// \}
 
 }  // namespace procpool

@@ -9,6 +9,7 @@
 
 namespace procpool::inline v0 {
 
+/// How far a call over many items has got, as MapOptions::progress gets it.
 struct Progress {
     std::size_t done;                  ///< items that have ended, failed ones included
     std::size_t total;                 ///< 0: unknown

@@ -13,29 +13,30 @@
 
 namespace procpool::inline v0 {
 
+/// One worker of a pool, as it was at some moment.
 struct WorkerInfo {
-    std::size_t index = 0;
-    std::int32_t pid = 0;
+    std::size_t index = 0;       ///< from 0 to the pool's size() - 1; a replacement has that of its predecessor
+    std::int32_t pid = 0;        ///< of the worker's process; this process where workers are threads
     std::size_t tasks_done = 0;  ///< by this process; a replacement starts at 0
-    bool busy = false;
+    bool busy = false;           ///< it is running a task
 };
 
-/// Since the pool was built. A map counts as the tasks it was cut into; where an item of it is retried, what is left of
-/// its task is submitted anew.
+/// Counts of a pool's tasks and workers since it was built. A map counts as the tasks it was cut into; where an item of
+/// it is retried, the rest of its task is submitted anew.
 struct PoolStats {
-    std::uint64_t submitted = 0;
-    std::uint64_t completed =
-        0;  ///< returned a value; one may be taken back, whose worker was killed when it had returned
-    std::uint64_t failed = 0;  ///< threw, or lost their worker; likewise
-    std::uint64_t cancelled = 0;
-    std::uint64_t timed_out = 0;
-    std::uint64_t retried = 0;
-    std::uint64_t workers_started = 0;  ///< replacements included
-    std::uint64_t workers_died = 0;     ///< without having been asked to
-    std::uint64_t workers_recycled = 0;
+    std::uint64_t submitted = 0;  ///< tasks that the pool accepted
+    /// Tasks that returned a value. May go down by one, when a worker is killed just after its task has returned.
+    std::uint64_t completed = 0;
+    std::uint64_t failed = 0;            ///< tasks that threw or lost their worker; may go down as `completed`
+    std::uint64_t cancelled = 0;         ///< tasks that ended in TaskCancelled
+    std::uint64_t timed_out = 0;         ///< tasks that ended in TaskTimedOut
+    std::uint64_t retried = 0;           ///< runs beyond a task's first
+    std::uint64_t workers_started = 0;   ///< replacements included
+    std::uint64_t workers_died = 0;      ///< without having been asked to
+    std::uint64_t workers_recycled = 0;  ///< workers that left as planned and were replaced
 };
 
-/// "12 submitted, 11 completed, ...; workers: 2 started, ..."
+/// Returns: "12 submitted, 11 completed, ...; workers: 2 started, ..."
 [[nodiscard]] std::string to_string(const PoolStats& stats);
 
 }  // namespace procpool

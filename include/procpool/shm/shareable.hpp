@@ -17,8 +17,9 @@
 
 namespace procpool::inline v0 {
 
-/// Declares that other processes can use an object of a class in shared memory: that all it refers to is shared memory
-/// or the same in every process, and that locks in it are made for several processes:
+/// Declares that other processes can use an object of a class in shared memory: all it refers to is shared memory or
+/// the same in every process, and locks in it are made for several processes:
+///
 ///     template <> inline constexpr bool procpool::enable_shared<Mine> = true;
 template <class T>
 inline constexpr bool enable_shared = false;

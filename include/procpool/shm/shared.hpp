@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Shared: one object that all processes of the program see.
+/// Shared: one object in memory that all processes of the program share.
 
 #include <procpool/core/platform.hpp>
 #include <procpool/core/uncopied.hpp>
@@ -17,13 +17,13 @@
 namespace procpool::inline v0 {
 
 /// Owns one T in shared memory, at the same address in every process: capture or pass get(), or std::ref(*shared).
-/// Lifetime: must outlive the tasks that use it. Made before or after the pool, in the process that builds the pool.
-/// T is Shareable: trivially copyable, a lock-free atomic, an aggregate of such, or a type with enable_shared. It must
-/// need no destructor's work in other processes: they see one object, and its owner alone destroys it.
+/// T is Shareable: trivially copyable, a lock-free atomic, an aggregate of such, or a type with enable_shared. All
+/// processes see one object, which its owner alone destroys. Lifetime: must outlive the tasks that use it. Made before
+/// or after the pool, in the process that builds the pool.
 template <class T>
 class Shared {
 public:
-    /// Throws: SharedMemoryExhausted; the exceptions of T's constructor.
+    /// Constructs the T from the arguments. Throws: SharedMemoryExhausted; the exceptions of T's constructor.
     template <class... Args>
     requires std::constructible_from<T, Args...>
     explicit Shared(Args&&... args)
@@ -40,21 +40,28 @@ public:
     }
     PROCPOOL_UNCOPIED(Shared, a_Shared_is_not_copied__capture_its_get_or_pass_std_ref,
                       "procpool: a Shared is not copied: let a closure capture get(), or pass std::ref(*shared)")
+    /// \{
+    /// Takes the object over; it keeps its address. Assignment gives the other one the object that was here.
     Shared(Shared&& other) noexcept : heap_(other.heap_), object_(std::exchange(other.object_, nullptr)) {}
     Shared& operator=(Shared&& other) noexcept {
         std::swap(heap_, other.heap_);
         std::swap(object_, other.object_);
         return *this;
     }
+    /// \}
+    /// Destroys the object, but in a forked child that inherited it.
     ~Shared() {
         if (object_ == nullptr || !heap_->is_mine()) { return; }
         get()->~T();
         heap_->deallocate(object_, sizeof(T));
     }
 
+    /// \{
+    /// The object, at an address that is the same in every process. Null after a move.
     [[nodiscard]] T* get() const noexcept { return static_cast<T*>(object_); }
     [[nodiscard]] T& operator*() const noexcept { return *get(); }
     [[nodiscard]] T* operator->() const noexcept { return get(); }
+    /// \}
 
 private:
     detail::shm::Heap* heap_;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// SharedArray: an array that all processes of the program see.
+/// SharedArray: an array in memory that all processes of the program share.
 
 #include <procpool/core/error.hpp>
 #include <procpool/core/platform.hpp>
@@ -18,9 +18,9 @@
 
 namespace procpool::inline v0 {
 
-/// An array of n elements in shared memory, at the same address in every process; given to a task it arrives as
-/// std::span<T> and nothing is copied. A contiguous range. Lifetime: must outlive the tasks that use it. Made before or
-/// after the pool, in the process that builds the pool.
+/// An array in shared memory, at the same address in every process; a std::ranges::contiguous_range. A task gets it as
+/// std::span<T>, and nothing is copied. Lifetime: must outlive the tasks that use it. Made before or after the pool, in
+/// the process that builds the pool.
 template <class T>
 class SharedArray {
     static_assert(
@@ -33,10 +33,10 @@ class SharedArray {
     static_assert(alignof(T) <= detail::cache_line, "procpool: a SharedArray aligns to cache lines at most");
 
 public:
-    using value_type = T;
-    using iterator = T*;
+    using value_type = T;  ///< the type of the elements
+    using iterator = T*;   ///< as of other containers
 
-    /// Effects: n elements, all bytes zero. Throws: SharedMemoryExhausted.
+    /// Makes n elements whose bytes are all zero. Throws: SharedMemoryExhausted.
     explicit SharedArray(std::size_t n) : size_(n) {
         if (n > SIZE_MAX / 2 / sizeof(T)) { throw SharedMemoryExhausted{SIZE_MAX}; }
         heap_ = &detail::shm::Heap::of_this_process();
@@ -45,6 +45,9 @@ public:
     PROCPOOL_UNCOPIED(SharedArray, a_SharedArray_is_not_copied__capture_its_span_or_pass_it_as_an_argument,
                       "procpool: a SharedArray is not copied: let a closure capture its span(), or pass the array as "
                       "an argument, which arrives as a std::span")
+    /// \{
+    /// Takes the elements over; they keep their addresses. Assignment gives the other array the elements that were
+    /// here.
     SharedArray(SharedArray&& other) noexcept
         : heap_(other.heap_),
           elements_(std::exchange(other.elements_, nullptr)),
@@ -55,10 +58,15 @@ public:
         std::swap(size_, other.size_);
         return *this;
     }
+    /// \}
+    /// Gives the memory back, but in a forked child that inherited the array.
     ~SharedArray() {
         if (elements_ != nullptr) { heap_->deallocate(elements_, size_ * sizeof(T)); }
     }
 
+    /// \{
+    /// As of a std::span of the elements, whose addresses are the same in every process. A closure may capture span().
+    /// A moved-from array is empty.
     [[nodiscard]] std::span<T> span() const noexcept { return {elements_, size_}; }
     [[nodiscard]] T* data() const noexcept { return elements_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -66,6 +74,7 @@ public:
     [[nodiscard]] T& operator[](std::size_t i) const noexcept { return elements_[i]; }
     [[nodiscard]] T* begin() const noexcept { return elements_; }
     [[nodiscard]] T* end() const noexcept { return elements_ + size_; }
+    /// \}
 
 private:
     detail::shm::Heap* heap_ = nullptr;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// this_worker, this_task, in_worker(): where and as what the calling code runs.
+/// this_worker, this_task, in_worker(): what a task may ask about where it runs.
 
 #include <procpool/core/config.hpp>
 
@@ -15,25 +15,27 @@ namespace procpool::inline v0 {
 /// Whether the caller is a task, an initializer or a finalizer.
 [[nodiscard]] bool in_worker() noexcept;
 
+/// About the worker that the caller is.
 namespace this_worker {
 
-/// From 0 to the pool's size() - 1; a replacement has the index of the worker it replaces. Throws: std::logic_error
-/// outside workers.
+/// The index of the caller's worker, from 0 to the pool's size() - 1; a replacement has the index of the worker it
+/// replaces. Throws: std::logic_error outside workers.
 [[nodiscard]] std::size_t index();
-/// Throws: std::logic_error outside workers.
+/// The process number of the caller's worker. Throws: std::logic_error outside workers.
 [[nodiscard]] std::int32_t pid();
 
 }  // namespace this_worker
 
+/// About the task that the caller is.
 namespace this_task {
 
-/// Returns: the task's number, never used again for another task of the pool; 0 in an initializer or finalizer. Throws:
+/// The number of the caller's task, which no other task of the pool ever has. 0 in an initializer or finalizer. Throws:
 /// std::logic_error outside workers.
 [[nodiscard]] std::uint64_t id();
-/// Returns: how often this task ran before: 0 the first time, one more after each worker that died or time limit that
-/// passed. Throws: std::logic_error outside workers.
+/// The number of earlier runs of the caller's task, which its worker's death or a timeout ended: 0 the first time.
+/// Throws: std::logic_error outside workers.
 [[nodiscard]] unsigned attempt();
-/// Returns: a token that becomes stopped when a stop of this task is requested. Throws: std::logic_error outside tasks;
+/// Tells when a stop of the caller's task is requested, as by Future::cancel(). Throws: std::logic_error outside tasks;
 /// std::system_error when no thread can be had.
 [[nodiscard]] std::stop_token stop_token();
 
