@@ -57,6 +57,9 @@ TEST_CASE("WorkerDied tells where a worker crashed") {
         if (under_sanitizer) { return; }  // it has handlers of its own
         INFO(text);
         CHECK(contains(text, function));
+        CHECK_FALSE(contains(text, "on_crash("));  // nor anything else of the reporter's
+        CHECK_FALSE(contains(text, "capture_backtrace("));
+        CHECK_FALSE(contains(text, "record_crashes("));
     };
     check(where(crashing::calls_writer), "write_to_nowhere");
     check(where(crashing::calls_writer), "calls_writer");

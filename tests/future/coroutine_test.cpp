@@ -114,6 +114,17 @@ void resumed_where_told() {
 }
 ON_EVERY_ENGINE("a coroutine goes on where its executor says", resumed_where_told)
 
+TEST_CASE("a function of a completion queue may post another when it is destroyed") {
+    CompletionQueue queue;
+    int runs = 0;
+    const auto post = [&](int*) { queue.post([&] { ++runs; }); };
+    queue.post([posts_at_its_end = std::unique_ptr<int, decltype(post)>{&runs, post}] {});
+    CHECK(queue.run_ready() == 1);  // in the library's hands, not under its lock
+    CHECK(runs == 0);
+    CHECK(queue.run_ready() == 1);
+    CHECK(runs == 1);
+}
+
 template <class P>
 void loop_with_a_descriptor() {
     P pool{2};

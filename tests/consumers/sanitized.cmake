@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSL-1.0
+# A program under AddressSanitizer with a compiled library that knows nothing of it.
+cmake_minimum_required(VERSION 3.24)
+
+file(MAKE_DIRECTORY ${FOLDER})
+set(program ${FOLDER}/sanitized)
+execute_process(COMMAND ${COMPILER} -std=c++20 -DPROCPOOL_COMPILED -fsanitize=address "-I${INCLUDES}" ${SOURCE} ${LIBRARY}
+    -lfmt -pthread -o ${program} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(failed)
+    message("skipped: ${output}")
+    return()
+endif()
+execute_process(COMMAND ${WATCH} 60 ${program} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
+file(REMOVE_RECURSE ${FOLDER})
+if(failed OR NOT output MATCHES "AddressSanitizer: heap-buffer-overflow" OR NOT output MATCHES "while it ran")
+    message(FATAL_ERROR "ended with ${failed}:\n${output}")
+endif()
