@@ -35,7 +35,7 @@ public:
           slot_(other.slot_),
           parcel_(std::move(other.parcel_)) {}
     Taken& operator=(Taken&&) = delete;
-    ~Taken() {
+    [[gnu::always_inline]] ~Taken() {
         if (client_ != nullptr && slot_ != in_parcel) { give_back(); }
     }
 
@@ -50,7 +50,7 @@ public:
     void require_value() const;
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
     /// Returns: a Reader of the result's bytes.
-    [[nodiscard]] Reader reader() const noexcept { return Reader{bytes(), place_of_}; }
+    [[nodiscard, gnu::always_inline]] Reader reader() const noexcept { return Reader{bytes(), place_of_}; }
     /// Returns: the task's encoded arguments, if they stayed in its slot.
     [[nodiscard]] std::span<const std::byte> arguments() const noexcept;
 

@@ -103,7 +103,7 @@ protected:
     ~FutureBase() = default;
 
     /// Returns: false when the deadline came first.
-    bool wait_until_deadline(detail::Deadline deadline) const {
+    [[gnu::always_inline]] bool wait_until_deadline(detail::Deadline deadline) const {
         return !completion_ ? task_.wait(deadline) : wait_for_completion(deadline);
     }
 

@@ -20,8 +20,13 @@ public:
     /// Whether the caller is in the process that made the object; a forked child is not.
     [[nodiscard]] bool is_mine() const noexcept { return is_process(owner_); }
 
+    /// Keeps the object that an ancestor left in this one's place within reach, for tools that look for leaks: it is
+    /// never destroyed.
+    void succeed(const OfOneProcess* inherited) noexcept { inherited_ = inherited; }
+
 private:
     Token owner_;
+    const OfOneProcess* inherited_ = nullptr;
 };
 
 /// Holds this process's one T, an OfOneProcess; T may be incomplete until a member function is called. An object that
@@ -51,6 +56,7 @@ public:
         T* seen = newest();
         while (seen == nullptr || !seen->is_mine()) {
             T* const fresh = make();
+            fresh->succeed(seen);
             // acq_rel: publishes the writes of make() to threads that load newest_.
             if (newest_.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
                 made(*fresh);

@@ -195,7 +195,7 @@ private:
 
     /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is
     /// woken.
-    void search_or_sleep();
+    inline void search_or_sleep();
 
     /// The first task of a search is claimed: a submitter that relied on this worker to look for more is served by
     /// another.

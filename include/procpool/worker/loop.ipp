@@ -176,7 +176,7 @@ PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) 
     }
 }
 
-PROCPOOL_DECL void Loop::search_or_sleep() {
+inline void Loop::search_or_sleep() {
     const task::Control& control = board_.control;
     const bool alone = control.workers == 1;  // then no submitter relies on it to look, so it need not say that it does
     if (searching_) {  // another claimed what it found; no submitter may rely on it while it sleeps
