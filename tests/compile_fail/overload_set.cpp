@@ -34,4 +34,7 @@ void use(procpool::Pool& pool, const std::vector<int>& numbers) {
     static_cast<void>(procpool::bind_front(twice, 1));
     // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     procpool::fork_map(twice, numbers);
+    // expect-error: no.options.of.this.call|the_braces_are_no_options_of_this_call.*mend_the_options
+    pool.apply_async(
+        {.timeout = 5}, [](int n) { return n; }, 1);  // no unit
 }

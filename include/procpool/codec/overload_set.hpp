@@ -10,8 +10,8 @@ namespace procpool::inline v0::detail::codec {
 
 // Chosen where no other overload can be, since it takes anything. Each compiler then says something before it looks
 // at the arguments: Clang what the function asserts, GCC that it is deleted, with its signature.
-struct this_name_stands_for_several_functions_or_is_a_template {};
-struct write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one {};
+struct this_name_stands_for_several_functions_or_is_a_template__or_the_braces_are_no_options_of_this_call {};
+struct write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one__or_mend_the_options_names_order_and_types_such_as_timeout_5s {};
 
 // clang-format off
 #if defined(__clang__)
@@ -19,13 +19,13 @@ struct write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one {};
     template <class Nothing = void>                                                                                                                   \
     auto call(...) {                                                                                                                                  \
         static_assert(::procpool::detail::codec::never<Nothing>, "procpool: this call needs one function: an overload set or a function template was given (or nothing, or "     \
-                                      "something in braces): write a lambda that calls it, [](auto&&... args) { return f(args...); }, or say "        \
-                                      "which one it is: static_cast<int (*)(int)>(f), f<int>");                                                       \
+                                      "braces that are no options of this call: mend their names, order and types, {.timeout = 5s}): write a lambda that calls it, "  \
+                                      "[](auto&&... args) { return f(args...); }, or say which one it is: static_cast<int (*)(int)>(f), f<int>");                                                       \
     }
 #else
 #define PROCPOOL_REFUSE_OVERLOAD_SET(call)                                                                                                             \
-    template <class Mistake = ::procpool::detail::codec::this_name_stands_for_several_functions_or_is_a_template,                                                    \
-              class Remedy = ::procpool::detail::codec::write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one>                                           \
+    template <class Mistake = ::procpool::detail::codec::this_name_stands_for_several_functions_or_is_a_template__or_the_braces_are_no_options_of_this_call,                                                    \
+              class Remedy = ::procpool::detail::codec::write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one__or_mend_the_options_names_order_and_types_such_as_timeout_5s>                                           \
     void call(...) = delete;
 #endif
 // clang-format on

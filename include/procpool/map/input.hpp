@@ -109,7 +109,7 @@ struct not_callable_with_items<codec::TakesReference, F, Items...> {
     static_assert(codec::never<F>,
                   "procpool: this function takes an item by reference (T&), but it would get a copy, in the worker: "
                   "take it by value or const&, and return "
-                  "what comes of it; for_each() changes the elements of a SharedArray");
+                  "what comes of it; for_each() changes the elements of one SharedArray, with no other range");
 };
 template <std::size_t Given, std::size_t Wanted, class F, class... Items>
 struct not_callable_with_items<codec::TooFew<Given, Wanted>, F, Items...> {
