@@ -63,7 +63,8 @@ int slow(int i) {
     ::usleep(2000);
     return i;
 }
-const std::vector<int> many = std::vector<int>(200, 1);
+/// Never destroyed: exit() destroys statics while threads of suspended calls still read their items.
+const std::vector<int>& many = *new std::vector<int>(200, 1);
 
 MapOptions leaves_by_progress() {
     return MapOptions{.chunk_size = 1, .progress = [](const Progress&) { leave(); }};
