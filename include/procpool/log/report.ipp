@@ -33,10 +33,14 @@ PROCPOOL_DECL void write_report(LogLevel level, const LogSubject& subject, fmt::
     std::array<char, most> text;
     std::size_t size = 0;
     try {
-        // Not by vformat_to_n(): Clang gives what it calls another name than the GCC that Debian's fmt 9 is built with.
+#if defined(__clang__)
+        // Clang gives a function that vformat_to_n() calls another name than the GCC that Debian's fmt 9 is built with.
         const std::string formatted = fmt::vformat(format, arguments);
         size = formatted.size();
         std::copy_n(formatted.data(), std::min(size, most), text.data());
+#else
+        size = fmt::vformat_to_n(text.data(), most, format, arguments).size;  // without allocating
+#endif
     } catch (...) {  // what was formatted says more than nothing
         const std::string_view unformatted{format.data(), format.size()};
         size = std::min(unformatted.size(), most);
