@@ -19,7 +19,7 @@ void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::strin
         pool.map([](int n, const std::map<std::string, int>& all) { return n + all.at("x"); }, numbers, limits.at("x"));
     // expect-error: an item of a range does not convert to the type that this function takes
     const std::vector<std::string> texts = pool.map([](std::string t) { return t; }, numbers);
-    // expect-error: takes an item by reference .T&.*for_each.. changes the elements of a SharedArray
+    // expect-error: takes an item by reference .T&.*for_each.. changes the elements of one SharedArray
     const auto third = pool.map([](int& n) { return ++n; }, numbers);
     // expect-error: too few ranges for this function.*procpool::repeat.value.*starmap
     const auto fourth = pool.imap([](int a, int b) { return a + b; }, numbers);

@@ -2,13 +2,19 @@
 # A program under AddressSanitizer with a compiled library that knows nothing of it.
 cmake_minimum_required(VERSION 3.24)
 
-file(MAKE_DIRECTORY ${FOLDER})
+file(WRITE ${FOLDER}/empty.cpp "int main() {}\n")
 set(program ${FOLDER}/sanitized)
-execute_process(COMMAND ${COMPILER} -std=c++20 -DPROCPOOL_COMPILED -fsanitize=address "-I${INCLUDES}" ${SOURCE} ${LIBRARY}
-    -lfmt -pthread -o ${program} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
+execute_process(COMMAND ${COMPILER} -fsanitize=address ${FOLDER}/empty.cpp -o ${program}
+    RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(failed)
     message("skipped: ${output}")
     return()
+endif()
+list(TRANSFORM INCLUDES PREPEND -I)
+execute_process(COMMAND ${COMPILER} -std=c++20 -DPROCPOOL_COMPILED -fsanitize=address ${INCLUDES} ${SOURCE} ${LIBRARY}
+    -lfmt -pthread -o ${program} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(failed)
+    message(FATAL_ERROR "does not compile:\n${output}")
 endif()
 execute_process(COMMAND ${WATCH} 60 ${program} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
 file(REMOVE_RECURSE ${FOLDER})

@@ -11,7 +11,7 @@ namespace procpool::inline v0::detail::codec {
 // Chosen where no other overload can be, since it takes anything. Each compiler then says something before it looks
 // at the arguments: Clang what the function asserts, GCC that it is deleted, with its signature.
 struct this_name_stands_for_several_functions_or_is_a_template__or_the_braces_are_no_options_of_this_call {};
-struct write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one__or_mend_the_options_names_order_and_types_such_as_timeout_5s {};
+struct write_a_lambda_that_calls_it_or_static_cast_it__or_mend_the_options_names_order_and_types_as_in_timeout_5s {};
 
 // clang-format off
 #if defined(__clang__)
@@ -25,7 +25,7 @@ struct write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one__or_men
 #else
 #define PROCPOOL_REFUSE_OVERLOAD_SET(call)                                                                                                             \
     template <class Mistake = ::procpool::detail::codec::this_name_stands_for_several_functions_or_is_a_template__or_the_braces_are_no_options_of_this_call,                                                    \
-              class Remedy = ::procpool::detail::codec::write_a_lambda_that_calls_it_or_static_cast_it_to_the_type_of_one__or_mend_the_options_names_order_and_types_such_as_timeout_5s>                                           \
+              class Remedy = ::procpool::detail::codec::write_a_lambda_that_calls_it_or_static_cast_it__or_mend_the_options_names_order_and_types_as_in_timeout_5s>                                           \
     void call(...) = delete;
 #endif
 // clang-format on

@@ -5,8 +5,9 @@
 /// Sanitizers: whether the program runs under one, whatever the library's own source was compiled with.
 
 extern "C" {
-// Of the sanitizers' run-time libraries; null where the program is linked without them.
+/// Of AddressSanitizer's run-time library; null where the program is linked without it.
 [[gnu::weak]] void __asan_init();
+/// The same of ThreadSanitizer's.
 [[gnu::weak]] void __tsan_init();
 }
 
