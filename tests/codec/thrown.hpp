@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What tests of exceptions do with them.
+/// Throws, encodes and catches exceptions, for tests of them.
 
 #include <procpool/codec/exception.hpp>
 

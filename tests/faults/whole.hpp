@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What must hold of a pool after something has died: all workers, and nothing of the dead.
+/// The conditions that must hold of a pool after something has died: all workers, and nothing of the dead.
 
 #include <procpool/client/client.hpp>
 #include <procpool/task/board.hpp>

@@ -44,8 +44,8 @@ public:
     [[nodiscard]] virtual bool runs_here() const noexcept { return false; }
 
     // ---- in a task of this crew that waits for others of it: no other thread may be there to run them. Only where
-    // tasks share the parent's memory;
-    // ---- anywhere else nothing happens. What is run is run here, within the caller. Returns: whether one was run.
+    // tasks share the parent's memory; elsewhere these do nothing. They run a task within the caller and return whether
+    // they did.
 
     /// Whether the caller is in a task of this crew.
     [[nodiscard]] virtual bool is_in_task() const noexcept { return false; }

@@ -61,7 +61,7 @@ struct Death {
     Crash crash = {};  ///< no frames: it did not crash, or nobody knows where any more
 };
 
-/// What a sentence about an ending needs to know.
+/// The facts that a sentence about an ending needs.
 struct EndingDetails {
     std::string_view worker = {};  ///< "worker 17"; empty: the sentence is about the task alone
     std::string_view task = "a task";

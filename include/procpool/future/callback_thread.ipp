@@ -133,7 +133,7 @@ PROCPOOL_DECL bool CallbackThread::take_stock() {
         one.client = {};
     }
     std::vector<WaitSet::Key> keys;
-    // What is found is no longer kept: a pool's memory may be gone before its callbacks have run.
+    // A task that was found is no longer kept: a pool's memory may be gone before its callbacks have run.
     wait_set_.look(keys);
     for (const WaitSet::Key key : keys) {
         Counted<Completion> { reinterpret_cast<Completion*>(key) } -> decide();

@@ -14,7 +14,7 @@
 
 namespace procpool::inline v0::detail::log {
 
-/// What a record is about.
+/// The worker, task and pool that a record is about.
 struct LogSubject {
     std::uint32_t worker = LogRecord::no_worker;
     std::int32_t pid = 0;  ///< 0: the caller's

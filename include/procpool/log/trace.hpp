@@ -37,7 +37,7 @@ struct TraceRecord {
 };
 
 /// Where records are; the records themselves and Words are in shared memory, where any task may have written. All-zero
-/// memory is one without room. What does not fit is counted and lost. Called by: any process, any thread.
+/// memory is one without room. A record that does not fit is lost, and counted. Called by: any process, any thread.
 class Trace {
 public:
     /// All-zero memory is the valid initial state.

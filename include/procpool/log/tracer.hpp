@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What workers and supervisor add to the trace.
+/// Tracer: the records that workers and the supervisor add to the trace.
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
@@ -22,7 +22,7 @@ namespace procpool::inline v0::detail::log {
 void trace_event(const task::Board& board, TraceKind kind, std::uint32_t worker, std::int32_t pid,
                  std::string_view text = {}) noexcept;
 
-/// What is known of the end of a run.
+/// The end of a run, as far as it is known.
 struct RunEnd {
     std::uint64_t task;  ///< its number
     std::uint32_t worker;

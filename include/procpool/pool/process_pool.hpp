@@ -256,6 +256,7 @@ public:
     PROCPOOL_DEFINED_IN("map/reduce.hpp", detail::map::MapReduceCall, map_reduce, (const MapOptions&, F, G, T, Range&&), class F, class G, class T, class Range)
     PROCPOOL_DEFINED_IN("map/broadcast.hpp", detail::map::BroadcastCall, broadcast, (F, Args&&...), class F, class... Args)
     // clang-format on
+#undef PROCPOOL_DEFINED_IN
 
 private:
     template <class F, class Range>

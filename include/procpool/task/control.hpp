@@ -73,8 +73,10 @@ struct Control {
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
 
-    // Each loss and each retry is counted once, by the process that decides it: see losses().
-    std::atomic<std::uint64_t> casualties;          // tasks lost with their worker; of the supervisor, as the next two
+    // Each loss and each retry is counted once, by the process that decides it: see losses(). The first three are
+    // written by the supervisor, or by an engine's threads where there is none, the others by the parent; all in single
+    // steps, and never by worker processes, which have this page read-only.
+    std::atomic<std::uint64_t> casualties;          // tasks lost with their worker
     std::atomic<std::uint64_t> timed_out;           // tasks lost to their timeout
     std::atomic<std::uint64_t> requeued;            // tasks offered again instead of being lost
     std::atomic<std::uint64_t> resumed_casualties;  // casualties whose rest the parent has submitted anew

@@ -100,6 +100,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
         const std::exception_ptr thrown = std::current_exception();
         if (!thrown) {  // no exception of C++ but pthread_exit(): it must go on, or the runtime aborts
             hooks_.thread_ended();
+            // Only a thread of the parent gets here: a worker process has ended in thread_ended().
             board_.control.casualties.fetch_add(1, std::memory_order_relaxed);
             if (!board_.lose(claim.slot, claim.generation, Ending::died)) {
                 board_.control.casualties.fetch_sub(1, std::memory_order_relaxed);
