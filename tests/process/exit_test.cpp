@@ -194,7 +194,10 @@ const std::vector<Way>& ways() {
          }},
         {"a log sink that the end of a pool calls",
          [](Pool& pool) {
-             set_log_sink([](const LogRecord&) { leave(); });
+             set_log_sink([&pool](const LogRecord&) {
+                 wait_until([&] { return pool.workers().empty(); }, "the end of the pool to begin");
+                 leave();
+             });
              log(LogLevel::error, "leave");
              pool.join();
              wait_long();

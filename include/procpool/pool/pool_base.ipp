@@ -137,9 +137,11 @@ PROCPOOL_DECL void PoolBase::join() {
     static_cast<void>(join_until(Deadline::never()));
 }
 
+/// Looks at this pool once: exit() in another thread may destroy it meanwhile, and leaves the client.
 PROCPOOL_DECL bool PoolBase::join_until(Deadline deadline) {
-    close();
-    return client().join(deadline);
+    client::Client& to = client();
+    to.stop(task::Life::closing);
+    return to.join(deadline);
 }
 
 PROCPOOL_DECL void PoolBase::terminate() { client().stop(task::Life::terminated); }
