@@ -91,10 +91,19 @@ struct MapOptions {
     /// Called at most every 100 ms, and once at the end of a call that succeeds, by the thread that made the call and
     /// waits in it. An exception of it stops the call as an item's error would, and is thrown by the call.
     std::function<void(const Progress&)> progress = {};
+    /// The time that the whole call may take; 0: any. Items that have not ended by then end in TaskTimedOut, whose
+    /// limit() is this time, each with its index: those that run are killed as by `timeout`, and nothing is retried.
+    /// Counts from the call; for imap() and its relatives from the first item that they send, and they look at the
+    /// time when a result is requested, so that running items go on until then. An input whose size is not known is
+    /// read no further: one item that ends in TaskTimedOut stands for the rest of it, even if there was none. Neither
+    /// an input that blocks can be interrupted, nor an item of an InlinePool. stats() counts the tasks as cancelled.
+    std::chrono::nanoseconds total_timeout{0};
 };
 
 namespace detail::pool {
 
+/// Throws: std::invalid_argument.
+void check_timeout(std::chrono::nanoseconds timeout);
 /// Throws: std::invalid_argument.
 void check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority);
 
@@ -104,6 +113,7 @@ void check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority
 template <class Options>
 void check_task(const Options& options) {
     detail::pool::check_task(options.timeout, options.retries, options.priority);
+    if constexpr (requires { options.total_timeout; }) { detail::pool::check_timeout(options.total_timeout); }
 }
 
 }  // namespace procpool
