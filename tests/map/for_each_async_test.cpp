@@ -8,11 +8,15 @@
 #include <atomic>
 #include <csignal>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 using namespace procpool_test;
 
