@@ -132,8 +132,8 @@ private:
     const DrivenBy driven_by_;
     std::optional<pool::OpenCall> hold_;  // goes after what uses the client
     const StopRequest& request_;
+    Deadline expires_;  // never: without a total timeout, or once it has passed
     StopRequest::Kind obeyed_ = StopRequest::Kind::none;
-    Deadline expires_;    // never: without a total timeout, or once it has passed
     const bool goes_on_;  // after an item has failed
     client::Parkers::Lease lease_;
     std::size_t most_in_flight_;
