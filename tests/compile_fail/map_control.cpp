@@ -3,6 +3,7 @@
 // The calls of the other cases with map, imap, starmap and map_reduce, done right.
 #include <procpool/procpool.hpp>
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,4 +23,10 @@ void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::vecto
     pool.map([](int number, const std::string& text) { return text.size() + static_cast<std::size_t>(number); },
              numbers, procpool::repeat("text"));
     pool.for_each(procpool::bind_front([](const std::vector<std::string>&, int) {}, texts), numbers);
+    static_cast<void>(pool.for_each_async([](int) {}, numbers));
+    static_cast<void>(pool.for_each_async({.total_timeout = std::chrono::seconds{5}}, add, numbers, numbers));
+    static_cast<void>(pool.for_each_async([](int& n) { ++n; }, procpool::SharedArray<int>(1)));
+    static_cast<void>(pool.imap_outcomes(add, numbers, procpool::repeat(1)));
+    static_cast<void>(pool.imap_outcomes(
+        {.window = 3}, [](int) {}, numbers));
 }

@@ -48,4 +48,10 @@ void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::strin
     const auto fourteenth = pool.starmap(std::function<int(int)>(thrice), std::vector<std::tuple<int>>{});
     // expect-error: this call collects results, and the function returns none: use for_each
     const auto fifteenth = pool.map([](int) {}, numbers);
+    // expect-error: too few ranges for this function
+    const auto sixteenth = pool.for_each_async([](int, int) {}, numbers);
+    // expect-error: takes an item by reference .T&.*for_each.. changes the elements of one SharedArray
+    const auto seventeenth = pool.imap_outcomes([](int& n) { ++n; }, numbers);
+    // expect-error: is no range.*for one value with every item write procpool::repeat.value
+    const auto eighteenth = pool.imap_outcomes([](int a, double b) { return a + b; }, numbers, 1.0);
 }

@@ -27,6 +27,10 @@ void use(procpool::Pool& pool, const std::vector<int>& numbers) {
     // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.imap(procpool::MapOptions{}, twice, numbers);
     // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    pool.for_each_async(thrice, numbers);
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    pool.imap_outcomes(procpool::MapOptions{}, twice, numbers);
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.broadcast(&Account::get, Account{});
     // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.map_reduce(thrice, twice, 0, numbers);

@@ -330,6 +330,32 @@ TEST_CASE("DTH-02 imap: workers that die and items that time out - cost one item
               MapOptions{.chunk_size = 10}, [](int i) { return i; }, first_numbers(100))) == first_numbers(100));
 }
 
+// A chunk that had lost its worker left its slot without the results so far: its first item was blamed, and those
+// before the one that had killed the worker ran again.
+TEST_CASE("imap: a chunk that has died and makes room for others keeps the results of the items before the death") {
+    SharedPage page;
+    const Counter runs{page};
+    Pool pool{{.workers = 1, .queue_capacity = 1}};
+    auto range = pool.imap(MapOptions{.chunk_size = 10, .window = 10}, snapshot([runs](int i) {
+                               runs.add();
+                               if (i == 5) { ::raise(SIGKILL); }
+                               return i;
+                           }),
+                           first_numbers(10));
+    CHECK(pool.apply(square, 3) == 9);  // in the same slot
+    for (int i = 0; i < 10; ++i) {
+        const auto outcome = range.next();
+        REQUIRE(outcome.has_value());
+        if (i == 5) {
+            CHECK_THROWS_AS(outcome->value(), WorkerDied);
+        } else {
+            CHECK(outcome->value() == i);
+        }
+    }
+    CHECK(runs.value() == 10);
+    CHECK(pool.stats().workers_died == 1);
+}
+
 template <class P>
 void timed() {
     SharedPage page;

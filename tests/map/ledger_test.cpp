@@ -5,6 +5,7 @@
 
 #include <procpool/codec/exception.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -71,6 +72,8 @@ class Ended final : public EndedChunk {
 public:
     Ended(Ending how, std::span<const std::byte> result, std::span<const std::byte> kept = {})
         : EndedChunk(false, how, result, kept, visibility_in_this_process) {}
+    /// A chunk that was withdrawn.
+    Ended() : EndedChunk(true, Ending::cancelled, {}, {}, visibility_in_this_process) {}
     [[nodiscard]] std::exception_ptr error(const std::string& where) const override {
         return std::make_exception_ptr(std::runtime_error(where));
     }
@@ -282,6 +285,49 @@ TEST_CASE("a chunk that cannot be submitted again fails") {
     CHECK_FALSE(books.ledger.is_open());
     CHECK(books.ledger.settled() == 10);
     CHECK(what_of(books.ledger.error()) == "closed");
+}
+
+TEST_CASE("what does not end by itself once the total timeout has passed ends in that") {
+    constexpr Ledger::Rules timed{.goes_on = false,
+                                  .keeps_errors = true,
+                                  .folds = false,
+                                  .retries = 2,
+                                  .total_timeout = std::chrono::seconds{2},
+                                  .label = "all"};
+    const Bytes result = result_of(0, 7);
+    const std::vector<std::size_t> last_three{107, 108, 109};
+    {  // what waits to be submitted again
+        Books books{timed};
+        books.ledger.settle(books.chunk(), Ended{Ending::died, result});
+        CHECK(books.ledger.settled() == 7);
+        books.ledger.expire();
+        CHECK_FALSE(books.ledger.is_open());
+        CHECK(books.sink.failed == last_three);
+        CHECK(books.ledger.settled() == 10);
+    }
+    for (const Ending ending : {Ending::cancelled, Ending::value, Ending::died, Ending::timed_out}) {
+        Books books{timed};
+        books.ledger.expire();
+        const Ended end{ending, result};
+        books.ledger.settle(books.chunk(), end);
+        CHECK(end.retries == 0);
+        CHECK_FALSE(books.ledger.is_open());
+        CHECK(books.sink.taken.size() == 7);
+        CHECK(books.sink.failed == last_three);
+        CHECK(books.ledger.settled() == 10);
+    }
+    for (const bool stopped : {false, true}) {
+        Ledger::Rules rules = timed;
+        rules.keeps_errors = false;
+        Books books{rules};
+        if (stopped) { books.ledger.stop(); }
+        books.ledger.expire();
+        books.ledger.settle(books.chunk(), Ended{});
+        CHECK(what_of(books.ledger.error()) ==
+              (stopped ? "no error" : "procpool: task 'all, item 100' exceeded its timeout of 2 s"));
+        books.ledger.settle(books.chunk(), Ended{Ending::cancelled, {}});  // killed
+        CHECK_THAT(what_of(books.ledger.error()), Catch::ContainsSubstring("item 100'"));
+    }
 }
 
 TEST_CASE("a task that got to no item fails all of its chunk") {

@@ -130,6 +130,7 @@ public:
     /// As those of Crew.
     [[nodiscard]] bool is_in_task() const noexcept { return crew_->is_in_task(); }
     bool run_awaited_by(std::uint32_t waiter) { return crew_->run_awaited_by(waiter); }
+    bool make_room_in_task() { return crew_->make_room(); }
 
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
     /// Effects: decides the tasks if the supervisor that should do it has been killed. Called by: a thread that has

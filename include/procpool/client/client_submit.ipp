@@ -276,7 +276,10 @@ PROCPOOL_DECL void Client::keep(std::uint32_t index, std::uint64_t serial, task:
     try {
         Parcel& kept = kept_.add(serial, describe(index, phase));
         added = true;
-        if (phase != task::Phase::done) { return; }  // a lost task's remains go with its slot: see clear()
+        if (phase != task::Phase::done) {  // what it held goes with its slot: see clear()
+            if (phase == task::Phase::lost) { kept.copy(board_.results.payload(index)); }
+            return;
+        }
         if (const auto large = board_.results.held(index); large.run.count != 0) {
             kept.adopt(board_.results.extents(), large.run.first, large.run.count, large.size);
             slot(index).result_bytes = 0;

@@ -8,9 +8,11 @@
 #include <procpool/core/ending.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace procpool::inline v0::detail::client {
 
@@ -19,6 +21,7 @@ struct Failure {
     core::Death death = {};  ///< of its worker, where that died
     std::chrono::nanoseconds timeout{0};
     std::string label = {};
+    std::vector<std::byte> results = {};  ///< of the items that it had finished, once it has left its slot
 };
 
 /// Returns: the exception that the task's future throws. where: which part of a call the task is, for people, or

@@ -18,6 +18,10 @@ struct Elsewhere {
 };
 
 PROCPOOL_DECL void Parcel::copy(std::span<const std::byte> bytes) {
+    if (kind_ == Kind::failure) {
+        static_cast<Failure*>(rest_)->results.assign(bytes.begin(), bytes.end());
+        return;
+    }
     std::byte* to = place_.data();
     if (bytes.size() <= place_.size()) {
         small_size_ = static_cast<std::uint8_t>(bytes.size());
@@ -46,9 +50,9 @@ PROCPOOL_DECL std::span<const std::byte> Parcel::bytes_elsewhere() const noexcep
     switch (kind_) {
         case Kind::heap: return {static_cast<const std::byte*>(rest_), where.size};
         case Kind::extents: return {static_cast<task::Extents*>(rest_)->address(where.run), where.size};
+        case Kind::failure: return static_cast<const Failure*>(rest_)->results;
         case Kind::in_place:
-        case Kind::nothing:
-        case Kind::failure: break;
+        case Kind::nothing: break;
     }
     return {};
 }

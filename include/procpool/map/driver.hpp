@@ -36,11 +36,15 @@ enum class DrivenBy {
                  ///< from submitting meanwhile
 };
 
+/// Returns: when the total timeout of a call that begins now passes.
+[[nodiscard]] Deadline expiry_of(const MapOptions& options);
+
 /// Properties that follow from the item and result types.
 struct ChunkTraits {
     TaskCode code;
     std::optional<std::size_t> items;  ///< their number, if that is known
     std::size_t bytes_per_item;        ///< 0 where they stay where they are
+    bool reads_at_once;                ///< see reads_at_once_v
     bool keeps_errors;                 ///< a failed item is a result
     bool folds;                        ///< results are folded, block by block
     bool frames;                       ///< items can have their sizes before them
@@ -66,7 +70,7 @@ public:
     /// Effects: submits one more chunk, of at most `most` items. Returns: false when there is no slot for it now.
     /// Requires: has_input().
     bool submit_next(std::size_t most = SIZE_MAX);
-    /// Blocks until something is decided, a report of progress is due, or the deadline.
+    /// Blocks until something is decided, a report of progress is due, the total timeout passes, or the deadline.
     void wait(Deadline deadline);
     /// Whether there is something for collect().
     [[nodiscard]] bool has_news() const;
@@ -76,6 +80,11 @@ public:
     void report_progress();
     /// Effects: cancels chunks that have not started; those that run stop after the item they are at.
     void stop() { ledger_.stop(); }
+    /// Effects: ends the call if its total timeout has passed: kills what runs; the rest of the input ends unread, as
+    /// has_input() and submit_next() come to it.
+    void keep_time() {
+        if (expires_.passed()) { expire(); }
+    }
     /// Effects: reports that the call has ended. Throws: what the listener throws, unless there is an error already.
     void end_progress();
 
@@ -87,9 +96,10 @@ public:
     [[nodiscard]] const std::exception_ptr& error() const noexcept { return ledger_.error(); }
 
 protected:
-    /// Lifetime: the references outlive it. Throws: std::invalid_argument; PoolClosed and its like.
+    /// expires: when the total timeout passes; nothing: counts from now. Lifetime: the references outlive it. Throws:
+    /// std::invalid_argument; PoolClosed and its like.
     MapDriver(client::Client& client, const MapOptions& options, ResultSink& sink, const ChunkTraits& traits,
-              DrivenBy driven_by, const StopRequest& request);
+              DrivenBy driven_by, const StopRequest& request, std::optional<Deadline> expires);
     ~MapDriver();
 
     [[nodiscard]] virtual bool is_at_end() = 0;
@@ -107,6 +117,9 @@ private:
     void resubmit();
     void settle(InFlightChunk chunk);
     void obey();
+    void expire();
+    void kill_running() const;
+    [[nodiscard]] bool may_wait_for_slot() const noexcept;
     void abandon() noexcept;
     void end_input(const std::exception_ptr& error);
     [[nodiscard]] std::size_t fit_to_blocks(std::size_t size, ChunkHead& head) const noexcept;
@@ -120,6 +133,7 @@ private:
     std::optional<pool::OpenCall> hold_;  // goes after what uses the client
     const StopRequest& request_;
     StopRequest::Kind obeyed_ = StopRequest::Kind::none;
+    Deadline expires_;    // never: without a total timeout, or once it has passed
     const bool goes_on_;  // after an item has failed
     client::Parkers::Lease lease_;
     std::size_t most_in_flight_;
@@ -128,6 +142,7 @@ private:
     ChunkSize sizes_;
     Ledger ledger_;
     std::size_t submitted_ = 0;  // items
+    std::size_t unread_ = 0;     // items, once the total timeout has passed
     bool input_over_ = false;
 };
 

@@ -47,28 +47,45 @@ private:
     return options;
 }
 
+PROCPOOL_DECL Deadline expiry_of(const MapOptions& options) {
+    return options.total_timeout.count() > 0 ? Deadline::after(options.total_timeout) : Deadline::never();
+}
+
+/// Where the items run in this very thread, it looks at the time between chunks.
+[[nodiscard]] PROCPOOL_DECL std::size_t chunk_size_of(const client::Client& client, const MapOptions& options) {
+    return options.total_timeout.count() > 0 && client.runs_here() ? 1 : options.chunk_size;
+}
+
 /// Calls in the caller's own code, such as the range and the listener to progress, that may have chunks in their slots.
 inline constexpr std::size_t calls_within_calls = 4;
 
 PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& options, ResultSink& sink,
-                                   const ChunkTraits& traits, DrivenBy driven_by, const StopRequest& request)
+                                   const ChunkTraits& traits, DrivenBy driven_by, const StopRequest& request,
+                                   std::optional<Deadline> expires)
     : client_(client),
       options_(checked(options)),
       sink_(sink),
       traits_(traits),
       driven_by_(driven_by),
       request_(request),
+      expires_(driven_by == DrivenBy::consumer ? Deadline::never()
+               : expires                       ? *expires
+                                               : expiry_of(options)),
       goes_on_(options.on_error == OnError::wait_all && !traits.keeps_errors),
       lease_(client.parkers().lease()),
       most_in_flight_(chunks_per_worker * client.board().control.workers),
       keeps_slot_(driven_by != DrivenBy::consumer &&
                   client.board().all_slots().size() >= calls_within_calls * most_in_flight_),
       progress_(options.progress, traits.items.value_or(0)),
-      sizes_(options.chunk_size, driven_by == DrivenBy::consumer ? std::nullopt : traits.items,
+      sizes_(chunk_size_of(client, options), driven_by == DrivenBy::consumer ? std::nullopt : traits.items,
              client.board().control.workers, traits.bytes_per_item),
-      ledger_(
-          {.goes_on = goes_on_, .keeps_errors = traits.keeps_errors, .folds = traits.folds, .retries = options.retries},
-          sink, sizes_) {
+      ledger_({.goes_on = goes_on_,
+               .keeps_errors = traits.keeps_errors,
+               .folds = traits.folds,
+               .retries = options.retries,
+               .total_timeout = options.total_timeout,
+               .label = options.label},
+              sink, sizes_) {
     if (driven_by == DrivenBy::caller) { hold_.emplace(pool::KeepOpen{client, client::OpenUntil::returned}); }
     ledger_.in_flight().reserve(most_in_flight_);
 }
@@ -101,6 +118,7 @@ PROCPOOL_DECL void MapDriver::run() {
 }
 
 PROCPOOL_DECL bool MapDriver::has_input() {
+    if (ledger_.is_overdue()) { return unread_ != 0; }
     if (ledger_.is_stopped() || input_over_) { return false; }
     try {
         input_over_ = is_at_end();
@@ -124,6 +142,13 @@ struct MapDriver::Arguments {
 };
 
 PROCPOOL_DECL bool MapDriver::submit_next(std::size_t most) {
+    keep_time();  // it is known here whether there is a next item
+    if (ledger_.is_overdue()) {
+        const std::size_t count = std::min(most, unread_);
+        unread_ -= count;
+        ledger_.end_overdue(std::exchange(submitted_, submitted_ + count), count);
+        return true;
+    }
     const std::size_t size = std::min(most, sizes_.wanted());
     InFlightChunk chunk{.first = submitted_};
     const std::size_t wanted = sizes_.hand_out(traits_.folds ? fit_to_blocks(size, chunk.head) : size);
@@ -134,6 +159,7 @@ PROCPOOL_DECL bool MapDriver::submit_next(std::size_t most) {
         end_input(std::current_exception());
         return true;
     }
+    if (driven_by_ == DrivenBy::consumer && expires_.is_never()) { expires_ = expiry_of(options_); }  // the first item
     if (!ticket) {
         sizes_.put_back(wanted);
         return false;
@@ -147,17 +173,18 @@ PROCPOOL_DECL bool MapDriver::submit_next(std::size_t most) {
 PROCPOOL_DECL void MapDriver::wait(Deadline deadline) {
     const std::vector<InFlightChunk>& chunks = ledger_.in_flight();
     if (chunks.empty()) {  // there are no slots
-        if (driven_by_ != DrivenBy::caller) {
-            lease_.park(deadline.or_sooner(Deadline::after(std::chrono::milliseconds{1})));
+        if (!may_wait_for_slot() && !(driven_by_ == DrivenBy::caller && client_.make_room_in_task())) {
+            lease_.park(deadline.or_sooner(expires_).or_sooner(Deadline::after(std::chrono::milliseconds{1})));
         }
-        return;
+        return keep_time();
     }
     const auto something = [&] {
         return request_.has_news(obeyed_) ||
                std::any_of(chunks.begin(), chunks.end(), [](const InFlightChunk& one) { return one.is_decided(); });
     };
     const bool soon = sizes_.time_of(chunks.front().head.count) < std::chrono::microseconds{50};
-    client_.wait_on(lease_, something, deadline.or_sooner(progress_.next()), soon);
+    client_.wait_on(lease_, something, deadline.or_sooner(progress_.next()).or_sooner(expires_), soon);
+    keep_time();
 }
 
 /// Chunks begin in the order in which they were sent, so that one that is decided has no more before it than there are
@@ -210,11 +237,15 @@ PROCPOOL_DECL void MapDriver::end_progress() {
 
 PROCPOOL_DECL std::size_t MapDriver::workers() const noexcept { return client_.board().control.workers; }
 
-/// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves.
+/// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves. Nor can a call that
+/// has to look at the time.
+PROCPOOL_DECL bool MapDriver::may_wait_for_slot() const noexcept {
+    return ledger_.in_flight().empty() && driven_by_ == DrivenBy::caller && expires_.is_never();
+}
+
 PROCPOOL_DECL client::Submission MapDriver::submission() const {
-    const bool may_wait = ledger_.in_flight().empty() && driven_by_ == DrivenBy::caller;
     return {.code = traits_.code,
-            .patience = may_wait ? client::Patience::wait : client::Patience::try_once,
+            .patience = may_wait_for_slot() ? client::Patience::wait : client::Patience::try_once,
             .timeout = options_.timeout,
             .priority = options_.priority,
             .label = options_.label,
@@ -273,8 +304,21 @@ PROCPOOL_DECL void MapDriver::settle(InFlightChunk chunk) {
 PROCPOOL_DECL void MapDriver::obey() {
     obeyed_ = request_.kind();
     stop();
+    if (obeyed_ == StopRequest::Kind::kill) { kill_running(); }
+}
+
+PROCPOOL_DECL void MapDriver::expire() {
+    expires_ = Deadline::never();
+    if (traits_.reads_at_once) { static_cast<void>(has_input()); }  // another input may never come back
+    const bool reads_on = !input_over_ && !ledger_.is_stopped();
+    unread_ = !reads_on ? 0 : traits_.items ? *traits_.items - submitted_ : 1;
+    ledger_.expire();
+    kill_running();
+}
+
+PROCPOOL_DECL void MapDriver::kill_running() const {
     for (const InFlightChunk& chunk : ledger_.in_flight()) {
-        if (obeyed_ == StopRequest::Kind::kill && !chunk.is_taken()) { chunk.task.kill(); }
+        if (!chunk.is_taken()) { chunk.task.kill(); }
     }
 }
 

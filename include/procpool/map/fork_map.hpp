@@ -157,8 +157,9 @@ template <class Calls>
 /// a copy of the caller's memory as it is then, so f may be any callable and capture anything: neither f nor the items
 /// travel, only the results. Changes that f makes stay in its worker's copy. f gets items of a range that can be read
 /// more than once as its iterators refer to them, in that copy, and other items as rvalues. Several ranges are zipped,
-/// to the shortest. Returns: the results, in the order of the items; nothing if f returns nothing. Throws: as
-/// ProcessPool's constructor and map(); what a range throws, before anything runs.
+/// to the shortest. MapOptions::total_timeout counts from the first fork. Returns: the results, in the order of the
+/// items; nothing if f returns nothing. Throws: as ProcessPool's constructor and map(); what a range throws, before
+/// anything runs.
 template <class F, class... Ranges>
 requires(!std::same_as<std::remove_cvref_t<F>, PoolOptions>) auto fork_map(F&& f, Ranges&&... ranges) {
     return fork_map(PoolOptions{}, MapOptions{}, f, ranges...);

@@ -2,10 +2,9 @@
 #pragma once
 
 /// \file
-/// ProcessPool's imap() and imap_unordered().
+/// ProcessPool's imap(), imap_unordered() and imap_outcomes().
 
 #include <procpool/client/client_ref.hpp>
-#include <procpool/codec/standard_kind.hpp>
 #include <procpool/map/input.hpp>
 #include <procpool/map/lazy_driver.hpp>
 #include <procpool/map/outcome.hpp>
@@ -110,17 +109,33 @@ private:
     std::deque<Outcome<Given>> waiting_;
 };
 
-/// Whether to read an item is to read memory, or to count. Anything else may take its time, or depend on the consumer's
-/// use of results.
-template <class Range>
-inline constexpr bool reads_at_once_v = [] {
-    if constexpr (std::ranges::forward_range<Range>) {
-        return std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>> ||
-               (codec::standard_kind_v<Range> == codec::StandardKind::numbers &&
-                std::is_integral_v<std::ranges::range_value_t<Range>>);
+/// Results and errors in the order in which they came, each with its index.
+template <class Result>
+class IndexedOutcomes final : public ResultQueue {
+public:
+    using Given = Indexed<Outcome<Result>>;
+    static constexpr Results mode = Results::copied;
+    static constexpr bool keeps_errors = true;
+
+    void take(std::size_t first, std::size_t count, Reader& in) override {
+        for (std::size_t index = first; index < first + count; ++index) {
+            waiting_.push_back({index, Codec<Outcome<Result>>::decode(in)});
+        }
     }
-    return false;
-}();
+    void fail(std::size_t index, const std::exception_ptr& error) override {
+        waiting_.push_back({index, Outcome<Result>::failed(error)});
+    }
+
+    [[nodiscard]] bool has_next() const noexcept override { return !waiting_.empty(); }
+    [[nodiscard]] Outcome<Given> pop() {
+        Given first = std::move(waiting_.front());
+        waiting_.pop_front();
+        return first;
+    }
+
+private:
+    std::deque<Given> waiting_;
+};
 
 /// A call over many items that goes on when somebody wants a result. Input: see input.hpp.
 template <class Input, class F, class Queue>
@@ -195,6 +210,20 @@ auto ProcessPool<E>::imap_unordered(const MapOptions& options, F f, Ranges&&... 
         using Result = typename Input::template Result<F>;
         return detail::map::run_lazily<detail::map::UnorderedResults<Result>>(open_client(), options, std::move(f),
                                                                               Input{std::forward<Ranges>(ranges)...});
+    } else {
+        return detail::codec::this_call_is_refused{};
+    }
+}
+
+template <class E>
+template <class F, class... Ranges>
+auto ProcessPool<E>::imap_outcomes(const MapOptions& options, F f, Ranges&&... ranges) {
+    using Input = detail::map::zipped_t<Ranges...>;
+    detail::map::require_calls<Input, F>();
+    if constexpr (Input::template calls<F>) {
+        using Result = typename Input::template Result<F>;
+        return detail::map::run_lazily<detail::map::IndexedOutcomes<Result>>(open_client(), options, std::move(f),
+                                                                             Input{std::forward<Ranges>(ranges)...});
     } else {
         return detail::codec::this_call_is_refused{};
     }

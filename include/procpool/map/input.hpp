@@ -6,6 +6,7 @@
 
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/mistake.hpp>
+#include <procpool/codec/standard_kind.hpp>
 #include <procpool/map/repeat.hpp>
 #include <procpool/map/wrapped.hpp>
 #include <procpool/map/zip.hpp>
@@ -32,6 +33,18 @@ template <std::ranges::contiguous_range Range>
 requires std::ranges::sized_range<Range>
 inline constexpr bool may_be_shared_v<Range> = std::is_trivially_copyable_v<std::ranges::range_value_t<Range>> &&
                                                std::is_same_v<item_t<Range>, std::ranges::range_value_t<Range>>;
+
+/// Whether to read an item is to read memory, or to count. Anything else may take its time, or depend on the consumer's
+/// use of results.
+template <class Range>
+inline constexpr bool reads_at_once_v = [] {
+    if constexpr (std::ranges::forward_range<Range>) {
+        return std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>> ||
+               (codec::standard_kind_v<Range> == codec::StandardKind::numbers &&
+                std::is_integral_v<std::ranges::range_value_t<Range>>);
+    }
+    return false;
+}();
 
 template <class Range>
 [[nodiscard]] std::optional<std::size_t> size_if_known(Range& range) {

@@ -24,6 +24,7 @@ PROCPOOL_DECL bool LazyDriver::drive(Deadline deadline) {
         bool has_news = false;
         bool has_looked = false;
         while (!is_over_) {
+            driver_.keep_time();
             if (!queue_.has_next() && (has_news || driver_.has_news())) {
                 driver_.collect();
                 adapt();

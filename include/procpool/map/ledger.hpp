@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace procpool::inline v0::detail::map {
@@ -86,10 +87,12 @@ protected:
 class Ledger {
 public:
     struct Rules {
-        bool goes_on;       ///< after an item has failed
-        bool keeps_errors;  ///< a failed item is a result
-        bool folds;         ///< results are folded, block by block
-        unsigned retries;   ///< of an item
+        bool goes_on;                               ///< after an item has failed
+        bool keeps_errors;                          ///< a failed item is a result
+        bool folds;                                 ///< results are folded, block by block
+        unsigned retries;                           ///< of an item
+        std::chrono::nanoseconds total_timeout{0};  ///< of the call
+        std::string_view label = {};                ///< of the call
     };
 
     /// Lifetime: the references outlive it.
@@ -140,6 +143,12 @@ public:
     /// Effects: cancels chunks that have not started; those that run stop after the item they are at.
     void stop();
     [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
+    /// Effects: as stop(), since the total timeout has passed: items that were submitted and do not end by themselves
+    /// end in TaskTimedOut, but for those that an earlier stop() has withdrawn. The caller kills what runs.
+    void expire();
+    [[nodiscard]] bool is_overdue() const noexcept { return overdue_; }
+    /// Effects: items from `index` on end in TaskTimedOut. Requires: is_overdue().
+    void end_overdue(std::size_t index, std::size_t count);
 
 private:
     [[nodiscard]] bool failed_before(std::size_t index) const noexcept { return failed_at_ && *failed_at_ < index; }
@@ -147,6 +156,7 @@ private:
     [[nodiscard]] std::size_t settle_loss(InFlightChunk& chunk, const EndedChunk& end, std::size_t at);
     void run_again(InFlightChunk& chunk, const EndedChunk& end, std::size_t from, std::span<const std::byte> carry);
     void lose_rest(const InFlightChunk& chunk, const EndedChunk& end, std::size_t from);
+    void fail_overdue(std::size_t index, std::size_t count);
 
     const Rules rules_;
     ResultSink& sink_;
@@ -157,6 +167,8 @@ private:
     double folded_items_ = 0;
     double folding_nanoseconds_ = 0;
     bool stopped_ = false;
+    bool overdue_ = false;
+    bool rest_is_overdue_ = false;  // and not withdrawn for another reason
     std::optional<std::size_t> failed_at_;
     std::exception_ptr error_;
 };

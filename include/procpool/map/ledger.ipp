@@ -37,9 +37,12 @@ PROCPOOL_DECL void Ledger::erase_taken() noexcept {
 }
 
 PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) {
-    if (end.withdrawn) { return; }  // by stop()
     const std::size_t skipped = chunk.head.skip;
     const std::size_t count = chunk.head.count;
+    if (end.withdrawn) {  // by stop()
+        if (rest_is_overdue_) { end_overdue(chunk.first + skipped, count - skipped); }
+        return;
+    }
     Reader in{end.bytes, end.place_of};
     if (end.ending == Ending::exception) {
         fail(chunk.first + skipped, count - skipped, codec::decode_exception(in));
@@ -63,12 +66,17 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
         fail(chunk.first + report.failed_item, 1, codec::decode_exception(error));
         done = std::max(done, static_cast<std::size_t>(report.failed_item) + 1);
     }
-    if (done < count && end.ending != Ending::value) {
+    const bool killed = overdue_ && end.ending == Ending::cancelled;
+    if (done < count && end.ending != Ending::value && !killed) {
         done = settle_loss(chunk, end, done);
     } else if (done < count && !stopped_) {
         const bool in_block =
             rules_.folds && !chunk.is_apart() && !failed_before(chunk.first + done) && done % fold_block != 0;
         run_again(chunk, end, done, in_block ? end.bytes.last(in.remaining()) : std::span<const std::byte>{});
+    }
+    if (done < count && (killed || rest_is_overdue_)) {
+        fail_overdue(chunk.first + done, count - done);
+        done = count;
     }
     settled_ += done - skipped;
 }
@@ -106,8 +114,9 @@ PROCPOOL_DECL void Ledger::resubmission_failed(const std::exception_ptr& error) 
 PROCPOOL_DECL void Ledger::stop() {
     stopped_ = true;
     resubmit_.clear();
-    for (const InFlightChunk& chunk : in_flight_) {
-        if (!chunk.is_taken()) { chunk.task.cancel(); }
+    // Backwards: a worker whose item stops at once finds no other to begin.
+    for (auto chunk = in_flight_.rbegin(); chunk != in_flight_.rend(); ++chunk) {
+        if (!chunk->is_taken()) { chunk->task.cancel(); }
     }
 }
 
@@ -131,6 +140,32 @@ PROCPOOL_DECL void Ledger::take_results(const InFlightChunk& chunk, std::size_t 
     } catch (...) {
         if (rules_.keeps_errors) { throw; }
         fail(chunk.first + skipped, 1, std::current_exception());
+    }
+}
+
+PROCPOOL_DECL void Ledger::expire() {
+    overdue_ = true;
+    rest_is_overdue_ = !stopped_;
+    const std::vector<InFlightChunk> unsent = std::exchange(resubmit_, {});
+    stop();
+    for (const InFlightChunk& chunk : unsent) {
+        end_overdue(chunk.first + chunk.head.skip, chunk.head.count - chunk.head.skip);
+    }
+}
+
+PROCPOOL_DECL void Ledger::end_overdue(std::size_t index, std::size_t count) {
+    fail_overdue(index, count);
+    settled_ += count;
+}
+
+PROCPOOL_DECL void Ledger::fail_overdue(std::size_t index, std::size_t count) {
+    const std::size_t end =
+        index + (rules_.keeps_errors ? count : std::min<std::size_t>(count, 1));  // the lowest tells
+    for (; index < end; ++index) {
+        fail(index, 1,
+             client::error_of(
+                 {.ending = Ending::timed_out, .timeout = rules_.total_timeout, .label = std::string{rules_.label}},
+                 "item " + std::to_string(index), {}));
     }
 }
 

@@ -4,6 +4,7 @@
 /// \file
 /// ProcessPool's map(), starmap(), map_outcomes(), for_each() and map_into().
 
+#include <procpool/map/in_place.hpp>
 #include <procpool/map/input.hpp>
 #include <procpool/map/outcome.hpp>
 #include <procpool/map/sinks.hpp>
@@ -100,18 +101,18 @@ template <class E>
 template <class F, class... Ranges>
 void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges) {
     detail::map::NoResults sink;
+    using Input = detail::map::zipped_t<Ranges&...>;
     if constexpr (detail::map::want_in_place_v<F, std::remove_reference_t<Ranges>...>) {
-        detail::codec::require_sendable<F>();
-        const auto require_repeated = []<class Range>(std::type_identity<Range>) {  // the items stay where they are
-            if constexpr (detail::map::is_repeat_v<std::remove_cvref_t<Range>>) {
-                detail::codec::require_travels<detail::codec::wire_type_t<detail::map::argument_t<Range>>>();
-            }
-        };
-        (require_repeated(std::type_identity<Ranges>{}), ...);
-        detail::map::zipped_t<Ranges&...> input{ranges...};
-        for_each_in_place(options, input.call(std::move(f)), input.range());
+        detail::map::require_in_place<F, std::remove_reference_t<Ranges>...>();
+        Input input{ranges...};
+        detail::client::Client& run_by = open_client();
+        auto items = detail::map::items_in_place(run_by, input.range());
+        const auto call = input.call(std::move(f));
+        detail::map::TypedMapDriver<std::remove_cv_t<decltype(call)>, std::ranges::range_value_t<decltype(items)>,
+                                    detail::map::Items::in_place, decltype(items), detail::map::NoResults>{
+            run_by, options, call, items, sink}
+            .run();
     } else {
-        using Input = detail::map::zipped_t<Ranges&...>;
         detail::map::require_calls<Input, F>();
         if constexpr (Input::template calls<F>) {
             using Called = typename Input::template Called<F>;
@@ -121,24 +122,6 @@ void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges
                                                                  input.range(), sink);
         }
     }
-}
-
-template <class E>
-template <class F, class Range>
-void ProcessPool<E>::for_each_in_place(const MapOptions& options, const F& f, Range& range) {
-    using Item = std::ranges::range_value_t<Range>;
-    static_assert(std::is_trivially_copyable_v<Item>, "procpool: for_each() changes trivially copyable elements only");
-    detail::map::NoResults sink;
-    detail::client::Client& run_by = open_client();
-    if (std::ranges::empty(range)) { return; }
-    if (!detail::map::is_shared(range, detail::client::place_of(run_by))) {
-        throw CodecError(
-            "procpool: for_each() with a function that changes its items needs them in shared memory: use a "
-            "SharedArray, or map()");
-    }
-    detail::map::TypedMapDriver<F, Item, detail::map::Items::in_place, Range, detail::map::NoResults>{run_by, options,
-                                                                                                      f, range, sink}
-        .run();
 }
 
 template <class E>

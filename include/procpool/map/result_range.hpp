@@ -51,7 +51,7 @@ public:
 template <class T>
 class [[nodiscard]] ResultRange {
 public:
-    /// Called by: imap() and imap_unordered().
+    /// Called by: imap() and its relatives.
     explicit ResultRange(std::unique_ptr<detail::map::ResultSource<T>> source) noexcept : source_(std::move(source)) {}
 
     /// A std::input_iterator. Lifetime: no longer than the range.

@@ -5,6 +5,7 @@
 /// TypedMapDriver: a MapDriver that reads a range, and writes its items as chunks.
 
 #include <procpool/codec/callable.hpp>
+#include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/map/driver.hpp>
 #include <procpool/map/input.hpp>
@@ -19,6 +20,7 @@
 #include <exception>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -40,6 +42,7 @@ public:
         bool shares_items = false;  ///< they stay where they are, in shared memory; only if may_share_items
         DrivenBy driven_by = DrivenBy::caller;
         const StopRequest& request = StopRequest::never();
+        std::optional<Deadline> expires = {};  ///< see MapDriver
     };
     /// Whether the code for items that are copied can also use them where they are.
     static constexpr bool may_share_items = copies_block;
@@ -52,10 +55,11 @@ public:
                     {.code = chunk_code<F, Item, items, Sink::mode>,
                      .items = size_if_known(range),
                      .bytes_per_item = items == Items::copied && !mode.shares_items ? sizeof(Item) : 0,
+                     .reads_at_once = reads_at_once_v<std::remove_cv_t<Range>>,
                      .keeps_errors = Sink::keeps_errors,
                      .folds = Sink::mode == Results::folded,
                      .frames = frames},
-                    mode.driven_by, mode.request),
+                    mode.driven_by, mode.request, mode.expires),
           f_(f),
           range_(range),
           next_(std::ranges::begin(range)),

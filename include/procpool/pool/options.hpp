@@ -71,14 +71,14 @@ enum class OnError {
 /// How a call over many items is run.
 struct MapOptions {
     /// The number of items that a worker takes at once; 0: the pool chooses and adapts it. For imap() and
-    /// imap_unordered(), 0 means one item at first, and more where items turn out to take less than about 50 µs and the
+    /// its relatives, 0 means one item at first, and more where items turn out to take less than about 50 µs and the
     /// input is memory or numbers; an item of any other input is sent before the next is read.
     std::size_t chunk_size = 0;
-    /// For imap() and imap_unordered(): the number of items taken from the input and not yet given to the consumer. 0:
+    /// For imap() and its relatives: the number of items taken from the input and not yet given to the consumer. 0:
     /// four chunks for each worker; where the pool chooses the chunks, at most 4096 items, or 16 for each worker of an
     /// input that may be slow.
     std::size_t window = 0;
-    /// Ignored by imap(), imap_unordered() and map_outcomes(), which tell every item's error.
+    /// Ignored by imap(), its relatives and map_outcomes(), which tell every item's error.
     OnError on_error = OnError::fail_fast;
     /// As TaskOptions::timeout, for each item.
     std::chrono::nanoseconds timeout{0};
@@ -91,10 +91,20 @@ struct MapOptions {
     /// Called at most every 100 ms, and once at the end of a call that succeeds, by the thread that made the call and
     /// waits in it. An exception of it stops the call as an item's error would, and is thrown by the call.
     std::function<void(const Progress&)> progress = {};
+    /// The time that the whole call may take; 0: any. Items that have not ended by then end in TaskTimedOut, whose
+    /// limit() is this time, each with its index: those that run are killed with their workers (threads are asked to
+    /// stop), and nothing is retried. Counts from the call; for imap() and its relatives from the first item taken from
+    /// the input, and they look at the time when a result is requested: until then, items that run go on, and a range
+    /// that is destroyed looks no more. An input whose size is not known is read no further: one item that ends in
+    /// TaskTimedOut stands for the rest of it, for imap() and its relatives also where its end had not been seen. An
+    /// input that blocks is not interrupted, nor is an item of an InlinePool. stats() counts the chunks as cancelled.
+    std::chrono::nanoseconds total_timeout{0};
 };
 
 namespace detail::pool {
 
+/// Throws: std::invalid_argument.
+void check_timeout(std::chrono::nanoseconds timeout);
 /// Throws: std::invalid_argument.
 void check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority);
 
@@ -104,6 +114,7 @@ void check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority
 template <class Options>
 void check_task(const Options& options) {
     detail::pool::check_task(options.timeout, options.retries, options.priority);
+    if constexpr (requires { options.total_timeout; }) { detail::pool::check_timeout(options.total_timeout); }
 }
 
 }  // namespace procpool

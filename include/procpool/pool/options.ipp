@@ -21,8 +21,12 @@ PROCPOOL_DECL void check(const PoolOptions& options) {
     require(options.terminate_grace.count() >= 0, "procpool: PoolOptions::terminate_grace must not be negative");
 }
 
-PROCPOOL_DECL void detail::pool::check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority) {
+PROCPOOL_DECL void detail::pool::check_timeout(std::chrono::nanoseconds timeout) {
     if (timeout.count() < 0) { throw std::invalid_argument("procpool: a timeout must not be negative"); }
+}
+
+PROCPOOL_DECL void detail::pool::check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority) {
+    check_timeout(timeout);
     if (priority < -4 || priority > 3) { throw std::invalid_argument("procpool: a priority must be from -4 to 3"); }
     if (retries > 65535) { throw std::invalid_argument("procpool: retries must be from 0 to 65535"); }
 }

@@ -39,7 +39,7 @@ public:
     PoolBase(const PoolBase&) = delete;
 
     /// Refuses new tasks from now on. Tasks that were accepted are finished, and calls over many items that have begun;
-    /// those of imap() and imap_unordered() until join(), after which they run only the items read so far, for the
+    /// those of imap() and its relatives until join(), after which they run only the items read so far, for the
     /// thread that waits in join() may be the one that reads on.
     void close();
     /// Closes the pool and blocks until its workers have ended. Within a call over many items, as in its progress

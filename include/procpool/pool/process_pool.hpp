@@ -67,8 +67,9 @@ public:
         detail::codec::RefusesOverloadSets::map, detail::codec::RefusesOverloadSets::starmap,
         detail::codec::RefusesOverloadSets::map_async, detail::codec::RefusesOverloadSets::starmap_async,
         detail::codec::RefusesOverloadSets::map_outcomes, detail::codec::RefusesOverloadSets::for_each,
-        detail::codec::RefusesOverloadSets::map_into, detail::codec::RefusesOverloadSets::imap,
-        detail::codec::RefusesOverloadSets::imap_unordered, detail::codec::RefusesOverloadSets::map_reduce;
+        detail::codec::RefusesOverloadSets::for_each_async, detail::codec::RefusesOverloadSets::map_into,
+        detail::codec::RefusesOverloadSets::imap, detail::codec::RefusesOverloadSets::imap_unordered,
+        detail::codec::RefusesOverloadSets::imap_outcomes, detail::codec::RefusesOverloadSets::map_reduce;
 
     /// \{
     /// Runs f(args...) in a worker and waits for it. Returns: f's result. Throws: the exceptions of f; WorkerDied;
@@ -186,6 +187,18 @@ public:
     /// \}
 
     /// \{
+    /// As map_async(), without results. An f that takes T& changes the elements in place, as for_each() does: they are
+    /// not copied then, and must live until the future is ready. Throws: as map_async(); CodecError when the elements
+    /// cannot be changed in place.
+    template <class F, class... Ranges>
+    requires(!std::same_as<F, MapOptions>) auto for_each_async(F f, Ranges&&... ranges) {
+        return for_each_async(MapOptions{}, std::move(f), ranges...);
+    }
+    template <class F, class... Ranges>
+    auto for_each_async(const MapOptions& options, F f, Ranges&&... ranges);
+    /// \}
+
+    /// \{
     /// Writes f(item) for every item of the range to `output`, a contiguous range of the same size. Results that were
     /// written before an error stay there. Throws: as map(); std::invalid_argument when the sizes differ.
     template <class F, std::ranges::input_range Range, std::ranges::contiguous_range Output>
@@ -224,6 +237,17 @@ public:
     /// \}
 
     /// \{
+    /// As imap_unordered(), but returns a ResultRange of Indexed Outcomes: an item that fails keeps its index. f may
+    /// return nothing. What concerns no single item is thrown as by imap(): the exceptions of ranges, and PoolClosed.
+    template <class F, class... Ranges>
+    requires(!std::same_as<F, MapOptions>) auto imap_outcomes(F f, Ranges&&... ranges) {
+        return imap_outcomes(MapOptions{}, std::move(f), std::forward<Ranges>(ranges)...);
+    }
+    template <class F, class... Ranges>
+    auto imap_outcomes(const MapOptions& options, F f, Ranges&&... ranges);
+    /// \}
+
+    /// \{
     /// Calls f(item) for all items, and folds the results in the workers. Returns: reduce(... reduce(reduce(init, b0),
     /// b1) ..., bn), where each b is the fold of f's results for 256 items, and the last one for the rest; so it is the
     /// same for any number of workers and chunks. A retried item runs again with those of its 256 before it. Throws: as
@@ -251,17 +275,16 @@ public:
     PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, map_into, (const MapOptions&, F, Range&&, Output&&), class F, std::ranges::input_range Range, std::ranges::contiguous_range Output)
     PROCPOOL_DEFINED_IN("map/map_async.hpp", detail::map::MapAsyncCalls, map_async, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
     PROCPOOL_DEFINED_IN("map/map_async.hpp", detail::map::MapAsyncCalls, starmap_async, (const MapOptions&, F, Range&&), class F, class Range)
+    PROCPOOL_DEFINED_IN("map/map_async.hpp", detail::map::MapAsyncCalls, for_each_async, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
     PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
     PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap_unordered, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
+    PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap_outcomes, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
     PROCPOOL_DEFINED_IN("map/reduce.hpp", detail::map::MapReduceCall, map_reduce, (const MapOptions&, F, G, T, Range&&), class F, class G, class T, class Range)
     PROCPOOL_DEFINED_IN("map/broadcast.hpp", detail::map::BroadcastCall, broadcast, (F, Args&&...), class F, class... Args)
     // clang-format on
 #undef PROCPOOL_DEFINED_IN
 
 private:
-    template <class F, class Range>
-    void for_each_in_place(const MapOptions& options, const F& f, Range& range);
-
     /// Throws: CodecError when f is a snapshot of memory that is newer than the workers.
     template <class F, class... Args>
     CallTraits traits_of_call(const F& f) const {
