@@ -28,7 +28,7 @@ public:
                      client.place_of()),
           client_(client),
           taken_(taken) {}
-    [[nodiscard]] std::exception_ptr error(const std::string& where) const override { return taken_.error(where); }
+    [[nodiscard]] std::exception_ptr error(std::size_t item) const override { return taken_.error(item); }
     void count_retry() const noexcept override { client_.board().control.count_retry(ending); }
 
 private:

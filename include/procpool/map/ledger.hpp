@@ -17,7 +17,6 @@
 #include <exception>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace procpool::inline v0::detail::map {
@@ -66,8 +65,8 @@ public:
     EndedChunk(const EndedChunk&) = delete;
     EndedChunk& operator=(const EndedChunk&) = delete;
 
-    /// Returns: the error of a task that left no result. where: in the call, for people.
-    [[nodiscard]] virtual std::exception_ptr error(const std::string& where) const = 0;
+    /// Returns: the error of a task that left no result. item: the first one of the call that is lost.
+    [[nodiscard]] virtual std::exception_ptr error(std::size_t item) const = 0;
     /// Effects: counts the loss as an interruption: what is left of the chunk is submitted again.
     virtual void count_retry() const noexcept = 0;
 

@@ -148,7 +148,7 @@ PROCPOOL_DECL std::size_t Ledger::settle_loss(InFlightChunk& chunk, const EndedC
         return from;
     }
     const std::size_t next = alone ? at + 1 : chunk.head.count;
-    fail(chunk.first + at, next - at, end.error("item " + std::to_string(chunk.first + at)));
+    fail(chunk.first + at, next - at, end.error(chunk.first + at));
     chunk.casualty = InFlightChunk::nobody;
     if (next < chunk.head.count && !stopped_) { run_again(chunk, end, next, {}); }
     return next;
@@ -163,10 +163,9 @@ PROCPOOL_DECL void Ledger::run_again(InFlightChunk& chunk, const EndedChunk& end
 
 /// A task has written where the chunk is.
 PROCPOOL_DECL void Ledger::lose_rest(const InFlightChunk& chunk, const EndedChunk& end, std::size_t from) {
-    const std::string where = "item " + std::to_string(chunk.first + chunk.head.skip);
-    const std::exception_ptr error =
-        end.ending != Ending::value ? end.error(where) : client::error_of({.ending = Ending::overwritten}, where, {});
-    fail(chunk.first + from, chunk.head.count - from, error);
+    const std::size_t item = chunk.first + from;
+    fail(item, chunk.head.count - from,
+         end.ending != Ending::value ? end.error(item) : client::error_of({.ending = Ending::overwritten}, item, {}));
     settled_ += chunk.head.count - from;
 }
 
