@@ -113,7 +113,7 @@ public:
     void settle(InFlightChunk&& chunk, const EndedChunk& end);
     /// Effects: items from `index` on have failed.
     void fail(std::size_t index, std::size_t count, const std::exception_ptr& error);
-    /// Effects: keeps the error of the lowest item.
+    /// Effects: keeps the error of the lowest item, or of what counts as one.
     void note(std::size_t index, const std::exception_ptr& error);
     /// Returns: items that have ended.
     [[nodiscard]] std::size_t settled() const noexcept { return settled_; }
@@ -141,6 +141,7 @@ public:
     [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
 
 private:
+    void note_failure(std::size_t index, const std::exception_ptr& error);
     [[nodiscard]] bool failed_before(std::size_t index) const noexcept { return failed_at_ && *failed_at_ < index; }
     void take_results(const InFlightChunk& chunk, std::size_t end, Reader& in);
     [[nodiscard]] std::size_t settle_loss(InFlightChunk& chunk, const EndedChunk& end, std::size_t at);

@@ -6,6 +6,7 @@
 #include <procpool/client/failure.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/exception_note.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -76,12 +77,20 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
 PROCPOOL_DECL void Ledger::fail(std::size_t index, std::size_t count, const std::exception_ptr& error) {
     if (rules_.keeps_errors) {
         for (std::size_t i = 0; i < count; ++i) {
-            sink_.fail(index + i, i == 0 ? error : codec::copy_exception(error));  // each to be thrown by itself
+            const std::exception_ptr own = i == 0 ? error : codec::copy_exception(error);  // to be thrown by itself
+            core::note_item(own, index + i);
+            sink_.fail(index + i, own);
         }
     } else {
-        note(index, error);
-        if (!rules_.goes_on && !stopped_) { stop(); }
+        core::note_item(error, index);
+        note_failure(index, error);
     }
+}
+
+/// Effects: notes the error, and stops the call if it does not go on after one.
+PROCPOOL_DECL void Ledger::note_failure(std::size_t index, const std::exception_ptr& error) {
+    note(index, error);
+    if (!rules_.goes_on && !stopped_) { stop(); }
 }
 
 PROCPOOL_DECL void Ledger::note(std::size_t index, const std::exception_ptr& error) {
@@ -130,7 +139,7 @@ PROCPOOL_DECL void Ledger::take_results(const InFlightChunk& chunk, std::size_t 
         }
     } catch (...) {
         if (rules_.keeps_errors) { throw; }
-        fail(chunk.first + skipped, 1, std::current_exception());
+        note_failure(chunk.first + skipped, std::current_exception());
     }
 }
 
