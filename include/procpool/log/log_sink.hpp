@@ -16,7 +16,7 @@ using LogFunction = std::function<void(const LogRecord&)>;
 
 /// Gives every record of at least this level to the sink; an empty sink ends that. Records are texts that tasks and the
 /// program give to log(), and events of the library:
-/// - debug: a worker starts.
+/// - debug: a worker starts; a task of a pool with PoolOptions::backtraces throws, and where.
 /// - info: a worker is recycled.
 /// - warning: a task is lost with its worker, is run again or exceeds its timeout; a worker cannot be replaced for now.
 /// - error: a pool breaks, a callback throws, a Process ends by an exception or a signal.

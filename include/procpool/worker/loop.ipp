@@ -5,8 +5,10 @@
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/log/tracer.hpp>
+#include <procpool/os/throw_place.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/worker/loop.hpp>
+#include <procpool/worker/throw_report.hpp>
 
 #include <exception>
 
@@ -96,7 +98,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     try {
         TaskFrame frame{board_.arguments.payload(claim.slot), out, *this, timed};
         reinterpret_cast<TaskCode>(slot.code)(frame);
-    } catch (...) {
+    } catch (const os::NeverThrown&) { throw; } catch (...) {
         const std::exception_ptr thrown = std::current_exception();
         if (!thrown) {  // no exception of C++ but pthread_exit(): it must go on, or the runtime aborts
             hooks_.thread_ended();
@@ -107,6 +109,8 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
             }
             throw;
         }
+        hooks_.before_result();
+        report_throw();
         outcome = Ending::exception;
         encode_error(out, thrown);
     }
