@@ -69,8 +69,11 @@ struct Recording {
 };
 
 [[gnu::noinline]] void recur(int depth) {
-    if (depth == 0) { throw_it(0); }
-    recur(depth - 1);
+    if (depth == 0) {
+        throw_it(0);
+    } else {
+        recur(depth - 1);
+    }
     asm volatile("");  // no tail call
 }
 

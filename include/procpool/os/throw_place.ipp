@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/os/backtrace.hpp>
+#include <procpool/os/program_lock.hpp>
 #include <procpool/os/segments.hpp>
 #include <procpool/os/symbols.hpp>
 #include <procpool/os/throw_place.hpp>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <mutex>
 #include <string_view>
 #include <typeinfo>
 #include <vector>
@@ -62,8 +64,12 @@ public:
     return constant;
 }
 
+/// Held while the page of the std::type_info may be writable.
+inline constinit ProgramLock intercepting{};
+
 PROCPOOL_DECL void intercept_throws() noexcept {
     prepare_backtraces();
+    const std::lock_guard one_at_a_time{intercepting};
     const ThrowRecorder recorder;
     std::uintptr_t table = 0;
     std::memcpy(&table, static_cast<const void*>(&recorder), sizeof table);
