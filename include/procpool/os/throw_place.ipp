@@ -100,6 +100,12 @@ PROCPOOL_DECL ThrowPlace take_throw_place(const void* object) noexcept {
                        [&](std::string_view name) { return line.find(name) != std::string::npos; });
 }
 
+/// The same for a line behind such a one: cold parts of functions have no names in libraries that are stripped.
+[[nodiscard]] PROCPOOL_DECL bool is_still_line_of_throw(const std::string& line) noexcept {
+    return is_line_of_throw(line) || (line.starts_with("? at ") && (line.find("/libstdc++.so") != std::string::npos ||
+                                                                    line.find("/libc++.so") != std::string::npos));
+}
+
 /// Whether the line is that of a function of the library's own, going by its name and not by its arguments.
 [[nodiscard]] PROCPOOL_DECL bool is_line_of_library(const std::string& line) noexcept {
     return std::string_view{line}.substr(0, line.find_first_of("<(")).find("procpool::v0::detail::") !=
@@ -110,7 +116,9 @@ PROCPOOL_DECL std::string describe_throw(std::span<const std::uintptr_t> frames)
     std::vector<std::string> lines;
     for (const std::uintptr_t frame : frames) { lines.push_back(describe_address(frame)); }
     const auto thrown = std::find_if(lines.begin(), lines.end(), is_line_of_throw);
-    if (thrown != lines.end()) { lines.erase(lines.begin(), std::find_if_not(thrown, lines.end(), is_line_of_throw)); }
+    if (thrown != lines.end()) {
+        lines.erase(lines.begin(), std::find_if_not(thrown, lines.end(), is_still_line_of_throw));
+    }
     const auto is_worker = [](const std::string& line) { return line.find("::worker::Loop::") != std::string::npos; };
     lines.erase(std::find_if(lines.begin(), lines.end(), is_worker), lines.end());
     if (!std::all_of(lines.begin(), lines.end(), is_line_of_library)) { std::erase_if(lines, is_line_of_library); }

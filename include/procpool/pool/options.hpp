@@ -39,9 +39,9 @@ struct PoolOptions {
     std::string name = "procpool";
     /// Records when each task ran on which worker, for write_trace().
     bool trace = false;
-    /// Records where each exception that leaves a task was thrown, for backtrace_of(); costs such an exception about
-    /// 10 µs, and nothing else. Where tasks run in this process, as those of a ThreadPool do, it holds from then on for
-    /// all pools whose tasks do so.
+    /// Records where each exception that leaves a task was thrown, for backtrace_of(); costs such an exception some
+    /// microseconds, and nothing else. Where tasks run in this process, as those of a ThreadPool, it then holds for the
+    /// tasks of all such pools.
     bool backtraces = false;
 
     /// The most workers a pool may have.
