@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/os/throw_place.hpp>
 
+#include "os/refusal.hpp"
 #include "support/catch.hpp"
 
 #include <procpool/core/exception_note.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -75,6 +78,16 @@ struct Recording {
         recur(depth - 1);
     }
     asm volatile("");  // no tail call
+}
+
+TEST_CASE("where throws cannot be recorded - the error says why") {  // first: once they can, nothing is asked for
+    {
+        const procpool_test::Refusal refusal{"mprotect", EACCES};
+        CHECK_THROWS_AS(os::intercept_throws(), std::system_error);
+        CHECK(place_of_throw([] { throw_it(0); }).empty());
+    }
+    const Recording recording;
+    CHECK_FALSE(place_of_throw([] { throw_it(0); }).empty());
 }
 
 TEST_CASE("the function that threw comes first - whatever it throws") {

@@ -45,9 +45,10 @@ inline constinit thread_local ThrowPlace throw_place{};
 /// Whether this process records them, once intercept_throws() has been called in it or in its parent.
 inline constinit std::atomic<bool> records_throws{false};
 
-/// Effects: throws can be recorded in this process, and in the children that it forks. Once is enough. Without the
-/// right to change the std::type_info, nothing will be recorded. Called by: any thread; it takes the loader's lock.
-void intercept_throws() noexcept;
+/// Effects: throws can be recorded in this process, and in the children that it forks; once is enough. Throws:
+/// std::system_error when the std::type_info cannot be made writable. Called by: any thread; it takes the loader's
+/// lock.
+void intercept_throws();
 
 /// Effects: forgets the place. Returns: where `object` was thrown, by this thread; no frames where that was not
 /// recorded.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/os/backtrace.hpp>
+#include <procpool/os/call.hpp>
 #include <procpool/os/program_lock.hpp>
 #include <procpool/os/segments.hpp>
 #include <procpool/os/symbols.hpp>
@@ -67,7 +68,7 @@ public:
 /// Held while the page of the std::type_info may be writable.
 inline constinit ProgramLock intercepting{};
 
-PROCPOOL_DECL void intercept_throws() noexcept {
+PROCPOOL_DECL void intercept_throws() {
     prepare_backtraces();
     const std::lock_guard one_at_a_time{intercepting};
     const ThrowRecorder recorder;
@@ -79,7 +80,9 @@ PROCPOOL_DECL void intercept_throws() noexcept {
     const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     auto* const page = reinterpret_cast<void*>(address & ~(size - 1));
     const bool constant = is_constant(address);
-    if (constant && ::mprotect(page, size, PROT_READ | PROT_WRITE) != 0) { return; }
+    if (constant) {
+        call("mprotect", [&] { return ::mprotect(page, size, PROT_READ | PROT_WRITE); });
+    }
     // relaxed: the table is as old as the program, and other threads may go on with either.
     __atomic_store_n(word, table, __ATOMIC_RELAXED);
     if (constant) { ::mprotect(page, size, PROT_READ); }
