@@ -10,6 +10,7 @@
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/exception.hpp>
+#include <procpool/codec/exception_details.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/version.hpp>
 #include <procpool/future/completion_queue.hpp>

@@ -134,23 +134,28 @@ TEST_CASE("procpool's own errors arrive with all they tell") {
     check_value(PoolBroken("why"));
     check_value(TaskCancelled());
     check_value(CodecError("b"));
-    check_value(TaskTimedOut(1500ms, "label"));
+    check_value(TaskTimedOut(1500ms, "label", 7));
     check_value(RemoteError("type", "what"));
-    check_value(WorkerDied(ExitStatus::from_signal(11), 4711, "label", "backtrace"));
+    check_value(WorkerDied(ExitStatus::from_signal(11), 4711, "label", "backtrace", 7));
     check_value(SharedMemoryExhausted(77));
 
     const auto again = [](const auto& e) { return round_trip_thrown(std::make_exception_ptr(e)); };
-    caught_as<TaskTimedOut>(again(TaskTimedOut(1500ms)), [](const TaskTimedOut& e) { CHECK(e.limit() == 1500ms); });
+    caught_as<TaskTimedOut>(again(TaskTimedOut(1500ms, {}, 7)), [](const TaskTimedOut& e) {
+        CHECK(e.limit() == 1500ms);
+        CHECK(e.item() == 7);
+    });
+    caught_as<TaskTimedOut>(again(TaskTimedOut(1500ms)), [](const TaskTimedOut& e) { CHECK_FALSE(e.item()); });
     caught_as<RemoteError>(again(RemoteError("type", "what")),
                            [](const RemoteError& e) { CHECK(e.type_name() == "type"); });
     caught_as<SharedMemoryExhausted>(again(SharedMemoryExhausted(77)),
                                      [](const SharedMemoryExhausted& e) { CHECK(e.bytes() == 77); });
-    caught_as<WorkerDied>(again(WorkerDied(ExitStatus::from_signal(11), 4711, "label", "backtrace")),
+    caught_as<WorkerDied>(again(WorkerDied(ExitStatus::from_signal(11), 4711, "label", "backtrace", 7)),
                           [](const WorkerDied& e) {
                               CHECK(e.exit_status() == ExitStatus::from_signal(11));
                               CHECK(e.pid() == 4711);
                               CHECK(e.label() == "label");
                               CHECK(e.backtrace() == "backtrace");
+                              CHECK(e.item() == 7);
                           });
 }
 

@@ -40,6 +40,7 @@ TEST_CASE("a death names the worker - its end and the task") {
     CHECK(exit.what() == std::string{"procpool: worker 4711 exited with code 3 while it ran a task"});
     CHECK(exit.label().empty());
     CHECK(exit.backtrace().empty());
+    CHECK_FALSE(exit.item());
 }
 
 TEST_CASE("a death by SIGKILL hints at memory") {
@@ -52,6 +53,18 @@ TEST_CASE("a timeout names its limit and the task") {
     CHECK(timed_out.what() == std::string{"procpool: task 'resize' exceeded its timeout of 1.5 s"});
     CHECK(timed_out.limit() == 1500ms);
     CHECK(TaskTimedOut{2s}.what() == std::string{"procpool: a task exceeded its timeout of 2 s"});
+    CHECK_FALSE(TaskTimedOut{2s}.item());
+}
+
+TEST_CASE("errors of an item tell its index") {
+    const WorkerDied died{ExitStatus::from_code(3), 4711, "resize", {}, 7};
+    CHECK(died.what() == std::string{"procpool: worker 4711 exited with code 3 while it ran task 'resize, item 7'"});
+    CHECK(died.label() == "resize");
+    CHECK(died.item() == 7);
+
+    const TaskTimedOut timed_out{2s, {}, 0};
+    CHECK(timed_out.what() == std::string{"procpool: task 'item 0' exceeded its timeout of 2 s"});
+    CHECK(timed_out.item() == 0);
 }
 
 TEST_CASE("a foreign exception keeps its type's name and its text") {

@@ -74,8 +74,8 @@ public:
         : EndedChunk(false, how, result, kept, visibility_in_this_process) {}
     /// A chunk that was withdrawn.
     Ended() : EndedChunk(true, Ending::cancelled, {}, {}, visibility_in_this_process) {}
-    [[nodiscard]] std::exception_ptr error(const std::string& where) const override {
-        return std::make_exception_ptr(std::runtime_error(where));
+    [[nodiscard]] std::exception_ptr error(std::size_t item) const override {
+        return std::make_exception_ptr(std::runtime_error("item " + std::to_string(item)));
     }
     void count_retry() const noexcept override { ++retries; }
     mutable int retries = 0;

@@ -74,6 +74,20 @@ void standard_types_survive() {
 }
 ON_EVERY_ENGINE("EXC-01 standard exceptions come back as themselves", standard_types_survive)
 
+template <class P>
+void withdrawals_tell_the_label() {
+    SharedPage page;
+    const Gate open{page};
+    P pool{1};
+    auto first = pool.apply_async([](Gate gate) { gate.wait(); }, open);
+    auto second = pool.apply_async(TaskOptions{.label = "resize"}, [] {});
+    REQUIRE(second.cancel());
+    open.set();
+    CHECK(text_of<TaskCancelled>([&] { get_soon(second); }) == "procpool: task 'resize' was cancelled");
+    get_soon(first);
+}
+ON_ENGINES_WITH_WORKERS("a task that was cancelled tells its label", withdrawals_tell_the_label)
+
 struct Registered : std::runtime_error {
     explicit Registered(const std::string& text) : std::runtime_error(text) {}
 };

@@ -95,7 +95,8 @@ TEST_CASE("fork_map: errors/deaths/timeouts and retries are those of map") {
         FAIL("nothing was thrown");
     } catch (const WorkerDied& died) {
         CHECK(died.exit_status() == ExitStatus::from_signal(SIGKILL));
-        CHECK(died.label() == "mine, item 41");
+        CHECK(died.label() == "mine");
+        CHECK(died.item() == 41);
     }
     const std::vector<int> retried = run(
         [&](int i) {

@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace procpool::inline v0::detail::client {
@@ -164,8 +165,8 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     shed();
 }
 
-PROCPOOL_DECL std::exception_ptr Taken::error(std::string_view where) const {
-    return error_of(*failure(), where, client_->board().from_workers.reason());
+PROCPOOL_DECL std::exception_ptr Taken::error(std::optional<std::size_t> item) const {
+    return error_of(*failure(), item, client_->board().from_workers.reason());
 }
 
 PROCPOOL_DECL void Taken::require_value() const {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,10 @@ struct Failure {
     std::vector<std::byte> results = {};  ///< of the items that it had finished, once it has left its slot
 };
 
-/// Returns: the exception that the task's future throws. where: which part of a call the task is, for people, or
-/// nothing. reason: why the pool is broken, where it is.
-[[nodiscard]] std::exception_ptr error_of(const Failure& failure, std::string_view where, std::string_view reason);
+/// Returns: the exception that the task's future throws. item: which one of its call was lost, where it is one. reason:
+/// why the pool is broken, where it is.
+[[nodiscard]] std::exception_ptr error_of(const Failure& failure, std::optional<std::size_t> item,
+                                          std::string_view reason);
 
 /// Returns: a line for each frame, innermost first, without those of the crash reporter itself; empty when there are
 /// none.

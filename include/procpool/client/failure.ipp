@@ -10,16 +10,19 @@
 
 namespace procpool::inline v0::detail::client {
 
-PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::string_view where, std::string_view reason) {
-    std::string label = failure.label;
-    if (!label.empty() && !where.empty()) { label += ", "; }
-    label += where;
+PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::optional<std::size_t> item,
+                                          std::string_view reason) {
+    const std::string task = core::task_name(failure.label, item);
     switch (failure.ending) {
         case Ending::died:
+            return std::make_exception_ptr(WorkerDied{failure.death.status, failure.death.pid, failure.label,
+                                                      backtrace_text(failure.death.crash), item});
+        case Ending::timed_out: return std::make_exception_ptr(TaskTimedOut{failure.timeout, failure.label, item});
+        case Ending::cancelled:
             return std::make_exception_ptr(
-                WorkerDied{failure.death.status, failure.death.pid, label, backtrace_text(failure.death.crash)});
-        case Ending::timed_out: return std::make_exception_ptr(TaskTimedOut{failure.timeout, label});
-        case Ending::cancelled: return std::make_exception_ptr(TaskCancelled{});
+                failure.label.empty()
+                    ? TaskCancelled{}
+                    : TaskCancelled{"procpool: " + core::sentence(Ending::cancelled, {.task = task})});
         case Ending::terminated: return std::make_exception_ptr(PoolTerminated{});
         case Ending::broken:
             return std::make_exception_ptr(
@@ -28,8 +31,7 @@ PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::string_vi
         case Ending::exception:
         case Ending::overwritten: break;
     }
-    return std::make_exception_ptr(
-        Error{"procpool: " + core::sentence(Ending::overwritten, {.task = core::task_name(label)})});
+    return std::make_exception_ptr(Error{"procpool: " + core::sentence(Ending::overwritten, {.task = task})});
 }
 
 PROCPOOL_DECL std::string backtrace_text(const core::Crash& crash) {

@@ -12,8 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <span>
-#include <string_view>
 #include <utility>
 
 namespace procpool::inline v0::detail::client {
@@ -44,8 +44,8 @@ public:
     [[nodiscard]] Ending ending() const noexcept { return parcel_.ending(); }
     /// Null when the task is done.
     [[nodiscard]] const Failure* failure() const noexcept { return parcel_.failure(); }
-    /// Returns: the exception of a task that is not done. where: which part of a call it is, for people, or nothing.
-    [[nodiscard]] std::exception_ptr error(std::string_view where = {}) const;
+    /// Returns: the exception of a task that is not done. item: which one of its call was lost, where it is one.
+    [[nodiscard]] std::exception_ptr error(std::optional<std::size_t> item = {}) const;
     /// Throws: the exception that the task ended with; nothing if it ended with a value.
     void require_value() const;
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept;

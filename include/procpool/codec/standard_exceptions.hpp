@@ -4,6 +4,7 @@
 /// \file
 /// How the exceptions of the standard library and of procpool travel, all with the what() they were thrown with.
 
+#include <procpool/codec/choice.hpp>
 #include <procpool/codec/error_code.hpp>
 #include <procpool/codec/exception_type.hpp>
 #include <procpool/core/error.hpp>
@@ -11,6 +12,7 @@
 #include <any>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -173,10 +175,12 @@ template <>
 struct ExceptionCodec<TaskTimedOut> {
     static void encode(Writer& out, const TaskTimedOut& e) {
         Codec<std::chrono::nanoseconds>::encode(out, e.limit());
+        Codec<std::optional<std::size_t>>::encode(out, e.item());
         Codec<std::string>::encode(out, e.what());
     }
     static TaskTimedOut decode(Reader& in) {
-        TaskTimedOut e(Codec<std::chrono::nanoseconds>::decode(in));
+        const auto limit = Codec<std::chrono::nanoseconds>::decode(in);
+        TaskTimedOut e(limit, {}, Codec<std::optional<std::size_t>>::decode(in));
         set_what(e, Codec<std::string>::decode(in));
         return e;
     }
@@ -201,13 +205,16 @@ struct ExceptionCodec<WorkerDied> {
         Codec<std::int32_t>::encode(out, e.pid());
         Codec<std::string>::encode(out, e.label());
         Codec<std::string>::encode(out, e.backtrace());
+        Codec<std::optional<std::size_t>>::encode(out, e.item());
         Codec<std::string>::encode(out, e.what());
     }
     static WorkerDied decode(Reader& in) {
         const auto status = Codec<ExitStatus>::decode(in);
         const auto pid = Codec<std::int32_t>::decode(in);
         auto label = Codec<std::string>::decode(in);
-        WorkerDied e(status, pid, std::move(label), Codec<std::string>::decode(in));
+        auto backtrace = Codec<std::string>::decode(in);
+        WorkerDied e(status, pid, std::move(label), std::move(backtrace),
+                     Codec<std::optional<std::size_t>>::decode(in));
         set_what(e, Codec<std::string>::decode(in));
         return e;
     }

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -74,8 +75,8 @@ struct EndingDetails {
 /// 'resize'", "task 'resize' exceeded its timeout of 1.5 s", "the pool is broken: ...".
 [[nodiscard]] std::string sentence(Ending ending, const EndingDetails& details);
 
-/// "task 'resize'"; "a task" without a label.
-[[nodiscard]] std::string task_name(std::string_view label);
+/// "task 'resize'", "task 'resize, item 7'", "task 'item 7'"; "a task" without label and item.
+[[nodiscard]] std::string task_name(std::string_view label, std::optional<std::size_t> item = {});
 
 }  // namespace detail::core
 

@@ -53,8 +53,10 @@ PROCPOOL_DECL std::string sentence(Ending ending, const EndingDetails& details) 
     return "the pool was terminated before " + task + " finished";
 }
 
-PROCPOOL_DECL std::string task_name(std::string_view label) {
-    return label.empty() ? "a task" : "task '" + std::string(label) + "'";
+PROCPOOL_DECL std::string task_name(std::string_view label, std::optional<std::size_t> item) {
+    std::string name{label};
+    if (item) { name += (name.empty() ? "item " : ", item ") + std::to_string(*item); }
+    return name.empty() ? "a task" : "task '" + name + "'";
 }
 
 }  // namespace detail::core

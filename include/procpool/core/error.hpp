@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -58,13 +59,17 @@ struct CodecError : Error {
 /// The task ran longer than its timeout.
 class TaskTimedOut : public Error {
 public:
-    /// The text names the limit, and the task where it has a label.
-    explicit TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label = {});
+    /// The text names the limit, and the task where it has a label or is an item.
+    explicit TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label = {},
+                          std::optional<std::size_t> item = {});
     /// The timeout that the task exceeded.
     [[nodiscard]] std::chrono::nanoseconds limit() const noexcept { return limit_; }
+    /// The index of the item in its call over many; nothing for a task of its own.
+    [[nodiscard]] std::optional<std::size_t> item() const noexcept { return item_; }
 
 private:
     std::chrono::nanoseconds limit_;
+    std::optional<std::size_t> item_;
 };
 
 /// as_completed() was given a time limit, and some futures were not ready by then.
@@ -95,14 +100,18 @@ private:
 class WorkerDied : public Error {
 public:
     /// The text says how the process ended, and over which task.
-    WorkerDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {});
+    WorkerDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {},
+               std::optional<std::size_t> item = {});
 
     /// How the process ended; unknown where the system did not tell.
     [[nodiscard]] ExitStatus exit_status() const noexcept { return status_; }
     /// The process that ended.
     [[nodiscard]] std::int32_t pid() const noexcept { return pid_; }
-    /// TaskOptions::label of the task; empty without one.
+    /// TaskOptions::label of the task, or MapOptions::label; empty without one.
     [[nodiscard]] const std::string& label() const noexcept { return label_; }
+    /// The index of the item in its call over many, the first one lost where items are counted in groups; nothing for a
+    /// task of its own.
+    [[nodiscard]] std::optional<std::size_t> item() const noexcept { return item_; }
     /// Where it crashed, one frame a line; empty when nothing was recorded.
     [[nodiscard]] const std::string& backtrace() const noexcept { return backtrace_; }
 
@@ -111,6 +120,7 @@ private:
     std::int32_t pid_;
     std::string label_;
     std::string backtrace_;
+    std::optional<std::size_t> item_;
 };
 
 /// There is not as much shared memory as was asked for.

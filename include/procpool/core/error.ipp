@@ -17,10 +17,12 @@ PROCPOOL_DECL PoolTerminated::PoolTerminated(const std::string& what) : Error(wh
 PROCPOOL_DECL TaskCancelled::TaskCancelled() : Error("procpool: the task was cancelled") {}
 PROCPOOL_DECL TaskCancelled::TaskCancelled(const std::string& what) : Error(what) {}
 
-PROCPOOL_DECL TaskTimedOut::TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label)
-    : Error("procpool: " +
-            detail::core::sentence(Ending::timed_out, {.task = detail::core::task_name(label), .timeout = limit})),
-      limit_(limit) {}
+PROCPOOL_DECL TaskTimedOut::TaskTimedOut(std::chrono::nanoseconds limit, const std::string& label,
+                                         std::optional<std::size_t> item)
+    : Error("procpool: " + detail::core::sentence(Ending::timed_out,
+                                                  {.task = detail::core::task_name(label, item), .timeout = limit})),
+      limit_(limit),
+      item_(item) {}
 
 PROCPOOL_DECL WaitTimedOut::WaitTimedOut(std::size_t unfinished, std::size_t total)
     : Error("procpool: " + std::to_string(unfinished) + " of " + std::to_string(total) + " futures unfinished"),
@@ -30,16 +32,18 @@ PROCPOOL_DECL RemoteError::RemoteError(std::string type_name, const std::string&
     : Error(what),
       type_name_(std::move(type_name)) {}
 
-PROCPOOL_DECL WorkerDied::WorkerDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace)
+PROCPOOL_DECL WorkerDied::WorkerDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace,
+                                     std::optional<std::size_t> item)
     : Error("procpool: " +
-            detail::core::sentence(
-                Ending::died,
-                {.worker = "worker " + std::to_string(pid), .task = detail::core::task_name(label), .status = status}) +
+            detail::core::sentence(Ending::died, {.worker = "worker " + std::to_string(pid),
+                                                  .task = detail::core::task_name(label, item),
+                                                  .status = status}) +
             (status.signal() == 9 ? "; if nobody sent the signal, the machine may have run out of memory" : "")),
       status_(status),
       pid_(pid),
       label_(std::move(label)),
-      backtrace_(std::move(backtrace)) {}
+      backtrace_(std::move(backtrace)),
+      item_(item) {}
 
 PROCPOOL_DECL const char* SharedMemoryExhausted::what() const noexcept { return "procpool: not enough shared memory"; }
 

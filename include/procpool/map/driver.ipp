@@ -5,6 +5,7 @@
 
 #include <procpool/client/client.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/core/exception_note.hpp>
 #include <procpool/future/task_handle.hpp>
 
 #include <algorithm>
@@ -28,7 +29,7 @@ public:
                      client.place_of()),
           client_(client),
           taken_(taken) {}
-    [[nodiscard]] std::exception_ptr error(const std::string& where) const override { return taken_.error(where); }
+    [[nodiscard]] std::exception_ptr error(std::size_t item) const override { return taken_.error(item); }
     void count_retry() const noexcept override { client_.board().control.count_retry(ending); }
 
 private:
@@ -338,6 +339,7 @@ PROCPOOL_DECL void MapDriver::abandon() noexcept {
 /// Effects: the range gives no more items; `error` counts as one of the item that would have been next.
 PROCPOOL_DECL void MapDriver::end_input(const std::exception_ptr& error) {
     input_over_ = true;
+    core::note_item(error, submitted_);
     ledger_.note(submitted_, error);
     if (!goes_on_ && driven_by_ != DrivenBy::consumer) { stop(); }
 }

@@ -39,7 +39,9 @@ public:
     void take(std::size_t first, std::size_t count, Reader& in) override {
         auto piece = std::make_unique<Decoded>(first);
         piece->outcomes.reserve(count);
-        for (std::size_t i = 0; i < count; ++i) { piece->outcomes.emplace_back(Codec<Outcome<Result>>::decode(in)); }
+        for (std::size_t i = 0; i < count; ++i) {
+            piece->outcomes.emplace_back(decode_result<Outcome<Result>>(in, first + i));
+        }
         waiting_.add(std::move(piece));
     }
     void fail(std::size_t index, const std::exception_ptr& error) override {
@@ -86,7 +88,7 @@ public:
 
     void take(std::size_t first, std::size_t count, Reader& in) override {
         for (std::size_t index = first; index < first + count; ++index) {
-            Outcome<Result> outcome = Codec<Outcome<Result>>::decode(in);
+            Outcome<Result> outcome = decode_result<Outcome<Result>>(in, index);
             if (outcome) {
                 waiting_.push_back(Outcome<Given>{Given{index, *std::move(outcome)}});
             } else {

@@ -17,7 +17,6 @@
 #include <exception>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -67,8 +66,8 @@ public:
     EndedChunk(const EndedChunk&) = delete;
     EndedChunk& operator=(const EndedChunk&) = delete;
 
-    /// Returns: the error of a task that left no result. where: in the call, for people.
-    [[nodiscard]] virtual std::exception_ptr error(const std::string& where) const = 0;
+    /// Returns: the error of a task that left no result. item: the first one of the call that is lost.
+    [[nodiscard]] virtual std::exception_ptr error(std::size_t item) const = 0;
     /// Effects: counts the loss as an interruption: what is left of the chunk is submitted again.
     virtual void count_retry() const noexcept = 0;
 
@@ -117,7 +116,7 @@ public:
     void settle(InFlightChunk&& chunk, const EndedChunk& end);
     /// Effects: items from `index` on have failed.
     void fail(std::size_t index, std::size_t count, const std::exception_ptr& error);
-    /// Effects: keeps the error of the lowest item.
+    /// Effects: keeps the error of the lowest item, or of what counts as one.
     void note(std::size_t index, const std::exception_ptr& error);
     /// Returns: items that have ended.
     [[nodiscard]] std::size_t settled() const noexcept { return settled_; }
@@ -151,6 +150,7 @@ public:
     void end_overdue(std::size_t index, std::size_t count);
 
 private:
+    void note_failure(std::size_t index, const std::exception_ptr& error);
     [[nodiscard]] bool failed_before(std::size_t index) const noexcept { return failed_at_ && *failed_at_ < index; }
     void take_results(const InFlightChunk& chunk, std::size_t end, Reader& in);
     [[nodiscard]] std::size_t settle_loss(InFlightChunk& chunk, const EndedChunk& end, std::size_t at);

@@ -6,9 +6,11 @@
 #include <procpool/client/failure.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/exception_note.hpp>
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 namespace procpool::inline v0::detail::map {
@@ -84,12 +86,20 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
 PROCPOOL_DECL void Ledger::fail(std::size_t index, std::size_t count, const std::exception_ptr& error) {
     if (rules_.keeps_errors) {
         for (std::size_t i = 0; i < count; ++i) {
-            sink_.fail(index + i, i == 0 ? error : codec::copy_exception(error));  // each to be thrown by itself
+            const std::exception_ptr own = i == 0 ? error : codec::copy_exception(error);  // to be thrown by itself
+            core::note_item(own, index + i);
+            sink_.fail(index + i, own);
         }
     } else {
-        note(index, error);
-        if (!rules_.goes_on && !stopped_) { stop(); }
+        core::note_item(error, index);
+        note_failure(index, error);
     }
+}
+
+/// Effects: notes the error, and stops the call if it does not go on after one.
+PROCPOOL_DECL void Ledger::note_failure(std::size_t index, const std::exception_ptr& error) {
+    note(index, error);
+    if (!rules_.goes_on && !stopped_) { stop(); }
 }
 
 PROCPOOL_DECL void Ledger::note(std::size_t index, const std::exception_ptr& error) {
@@ -139,7 +149,7 @@ PROCPOOL_DECL void Ledger::take_results(const InFlightChunk& chunk, std::size_t 
         }
     } catch (...) {
         if (rules_.keeps_errors) { throw; }
-        fail(chunk.first + skipped, 1, std::current_exception());
+        note_failure(chunk.first + skipped, std::current_exception());
     }
 }
 
@@ -165,7 +175,7 @@ PROCPOOL_DECL void Ledger::fail_overdue(std::size_t index, std::size_t count) {
         fail(index, 1,
              client::error_of(
                  {.ending = Ending::timed_out, .timeout = rules_.total_timeout, .label = std::string{rules_.label}},
-                 "item " + std::to_string(index), {}));
+                 index, {}));
     }
 }
 
@@ -183,7 +193,7 @@ PROCPOOL_DECL std::size_t Ledger::settle_loss(InFlightChunk& chunk, const EndedC
         return from;
     }
     const std::size_t next = alone ? at + 1 : chunk.head.count;
-    fail(chunk.first + at, next - at, end.error("item " + std::to_string(chunk.first + at)));
+    fail(chunk.first + at, next - at, end.error(chunk.first + at));
     chunk.casualty = InFlightChunk::nobody;
     if (next < chunk.head.count && !stopped_) { run_again(chunk, end, next, {}); }
     return next;
@@ -198,10 +208,9 @@ PROCPOOL_DECL void Ledger::run_again(InFlightChunk& chunk, const EndedChunk& end
 
 /// A task has written where the chunk is.
 PROCPOOL_DECL void Ledger::lose_rest(const InFlightChunk& chunk, const EndedChunk& end, std::size_t from) {
-    const std::string where = "item " + std::to_string(chunk.first + chunk.head.skip);
-    const std::exception_ptr error =
-        end.ending != Ending::value ? end.error(where) : client::error_of({.ending = Ending::overwritten}, where, {});
-    fail(chunk.first + from, chunk.head.count - from, error);
+    const std::size_t item = chunk.first + from;
+    fail(item, chunk.head.count - from,
+         end.ending != Ending::value ? end.error(item) : client::error_of({.ending = Ending::overwritten}, item, {}));
     settled_ += chunk.head.count - from;
 }
 

@@ -36,7 +36,7 @@ public:
     void take(std::size_t first, std::size_t count, Reader& in) override {
         for (std::size_t from = first; from < first + count; from += fold_block) {
             auto block = std::make_unique<Part>(from, std::min(from + fold_block, first + count));
-            block->sum.emplace(Codec<T>::decode(in));
+            block->sum.emplace(decode_result<T>(in, from));
             parts_.add(std::move(block));
         }
         fold_parts();
@@ -44,7 +44,7 @@ public:
     void take_apart(std::size_t first, std::size_t count, Reader& in) override {
         auto part = std::make_unique<Part>(first, first + count);
         part->values.reserve(count);
-        for (std::size_t i = 0; i < count; ++i) { part->values.push_back({Codec<Mapped>::decode(in)}); }
+        for (std::size_t i = 0; i < count; ++i) { part->values.push_back({decode_result<Mapped>(in, first + i)}); }
         parts_.add(std::move(part));
         fold_parts();
     }

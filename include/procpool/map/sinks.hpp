@@ -6,6 +6,7 @@
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/core/config.hpp>
+#include <procpool/core/exception_note.hpp>
 #include <procpool/map/outcome.hpp>
 #include <procpool/map/wire.hpp>
 
@@ -49,6 +50,27 @@ protected:
     /// Effects: has the system use large pages, where it allows that, for memory that is about to be written.
     static void advise_large_pages(void* address, std::size_t size) noexcept;
 };
+
+template <class Result>
+inline constexpr bool is_outcome_v = false;
+template <class T>
+inline constexpr bool is_outcome_v<Outcome<T>> = true;
+
+/// Returns: the result of an item. Its error, if it is an Outcome, is then that of the item, and so is what decoding
+/// throws.
+template <class Result>
+[[nodiscard]] Result decode_result(Reader& in, std::size_t item) {
+    try {
+        Result result = Codec<Result>::decode(in);
+        if constexpr (is_outcome_v<Result>) {
+            if (!result) { core::note_item(result.error(), item); }
+        }
+        return result;
+    } catch (...) {
+        core::note_item(std::current_exception(), item);
+        throw;
+    }
+}
 
 /// The results of consecutive items, decoded, that wait for those before them.
 struct Piece {
@@ -118,7 +140,7 @@ public:
     void take(std::size_t first, std::size_t count, Reader& in) override {
         std::vector<Result>& decoded = add(first);
         decoded.reserve(count);
-        for (std::size_t i = 0; i < count; ++i) { decoded.push_back(Codec<Result>::decode(in)); }
+        for (std::size_t i = 0; i < count; ++i) { decoded.push_back(decode_result<Result>(in, first + i)); }
         count_ += count;
     }
     [[nodiscard]] std::vector<Result> vector() && {
@@ -173,7 +195,7 @@ public:
     void take(std::size_t first, std::size_t count, Reader& in) override {
         // first may lie behind it too: chunks are on their way when it is found.
         if (first + count > output_.size()) { throw too_small(); }
-        for (std::size_t i = first; i < first + count; ++i) { output_[i] = Codec<Result>::decode(in); }
+        for (std::size_t i = first; i < first + count; ++i) { output_[i] = decode_result<Result>(in, i); }
         taken_ += count;
     }
     [[nodiscard]] bool is_full() const noexcept { return taken_ == output_.size(); }

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// item_of(): what an exception that came back from a pool tells besides its type and its text.
+
+#include <procpool/core/config.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <optional>
+
+namespace procpool::inline v0 {
+
+/// \{
+/// The index of the item that ended in this exception, in its call over many; the first one where items are counted in
+/// groups. Nothing for an exception of no item, and for a copy of one. Requires for a reference: a catch block of the
+/// calling thread handles the exception; otherwise the answer is nothing, but for WorkerDied and TaskTimedOut.
+[[nodiscard]] std::optional<std::size_t> item_of(const std::exception& e) noexcept;
+[[nodiscard]] std::optional<std::size_t> item_of(const std::exception_ptr& e) noexcept;
+/// \}
+
+}  // namespace procpool
+
+#if PROCPOOL_BODIES
+#include <procpool/codec/exception_details.ipp>
+#endif
