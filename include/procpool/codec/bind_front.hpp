@@ -8,6 +8,7 @@
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/overload_set.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -120,6 +121,10 @@ struct BuiltInCodec<BoundFront<F, Values...>, StandardKind::other> {
     }
 };
 
+template <class F, class... Values>
+inline constexpr std::size_t most_bytes_v<BoundFront<F, Values...>> = add_sizes({most_bytes_v<F>,
+                                                                                 most_bytes_v<Values>...});
+
 template <class F, class... Values, class... Passed>
 struct mistake<BoundFront<F, Values...>, Passed...> : mistake<F, const Values&..., Passed...> {};
 
@@ -174,7 +179,8 @@ namespace procpool::inline v0 {
 /// Returns: a function object that calls f(values..., args...) for any args. The values may be of any encodable type,
 /// where a closure may only capture trivially copyable ones; they arrive as arguments do: literals and
 /// std::string_views as std::string, a SharedArray as a span of it. Rvalues are moved. Throws: any exception of copying
-/// or moving the values; CodecError for a null pointer to characters.
+/// or moving the values; CodecError for a null pointer to characters. A call over many items sends it once, and each
+/// worker decodes it once, where it is large and the function takes the values by const&.
 template <class F, class... Values>
 [[nodiscard]] auto bind_front(F&& f, Values&&... values) {
     using Function = std::decay_t<F>;

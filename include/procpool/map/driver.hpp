@@ -12,6 +12,7 @@
 #include <procpool/map/chunk_size.hpp>
 #include <procpool/map/ledger.hpp>
 #include <procpool/map/progress_reporter.hpp>
+#include <procpool/map/sent_callable.hpp>
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/stop_request.hpp>
 #include <procpool/map/wire.hpp>
@@ -22,7 +23,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
+#include <vector>
 
 namespace procpool::inline v0::detail::map {
 
@@ -78,6 +81,9 @@ public:
     void stop() { ledger_.stop(); }
     /// Effects: reports that the call has ended. Throws: what the listener throws, unless there is an error already.
     void end_progress();
+    /// Effects: what the chunks have in common is gone when no chunk runs any more. Called by: the destructor, or
+    /// earlier, when no more will be submitted.
+    void end_callable() noexcept;
 
     [[nodiscard]] std::size_t workers() const noexcept;
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
@@ -98,6 +104,9 @@ protected:
     /// take_input_error() has the error.
     virtual void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) = 0;
     [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
+
+    /// Effects: writes a callable that may be large, or where it is. encode: writes it. Throws: as encode_items().
+    void write_callable(Writer& out, ChunkHead& head, client::Encode encode);
 
 private:
     [[nodiscard]] client::Submission submission() const;
@@ -129,6 +138,7 @@ private:
     Ledger ledger_;
     std::size_t submitted_ = 0;  // items
     bool input_over_ = false;
+    std::unique_ptr<SentCallable> callable_;  // null for those that are small
 };
 
 }  // namespace procpool::detail::map
