@@ -317,3 +317,36 @@ TEST_CASE("a run belongs to the slot it was taken for as far as there is one") {
     CHECK(extents->is_of(warm, 3));
     extents->release(warm);
 }
+
+TEST_CASE("memory of a call is the call's until it ends and free when it is released") {
+    const Table table{4};
+    const std::uint64_t call = GENERATE(1U, 2U, 0x3fffffffU, 0x40000000U, (std::uint64_t{1} << 40) + 1);
+    const Extents::Run run = table->acquire(2 * piece, Extents::stamp_of_call(call));
+    const std::byte* const address = table->address(run);
+    CHECK(table->is_of_call(address, call));
+    CHECK_FALSE(table->is_of_call(address, call + 1));
+    CHECK_FALSE(table->is_of_call(address, call - 1));
+    for (std::uint32_t slot = 0; slot < table.count(); ++slot) { CHECK_FALSE(table->is_of(run, slot)); }
+    table->end_call(run);
+    CHECK_FALSE(table->is_of_call(address, call));
+    CHECK(table->was_owned() == 2);
+    table->release(run);
+    CHECK(table->was_owned() == 0);
+    const Extents::Run again = table->acquire(piece, Extents::stamp_of_call(call + 1));
+    CHECK(table->address(again) == address);
+    CHECK_FALSE(table->is_of_call(address, call));
+    table->release(again);
+}
+
+TEST_CASE("no stamp of a call is another call's or a task's") {
+    const std::vector<std::uint64_t> calls{1, 2, 0x3fffffff, 0x40000000, 0x40000001, std::uint64_t{1} << 61};
+    for (const std::uint64_t one : calls) {
+        for (const std::uint64_t other : calls) {
+            CHECK((Extents::stamp_of_call(one) == Extents::stamp_of_call(other)) == (one == other));
+        }
+        for (const std::uint32_t slot : {0U, 1U, 0xfffffU}) {
+            CHECK(Extents::stamp(slot, 0) != Extents::stamp_of_call(one));
+            CHECK(Extents::stamp(slot, 0xffffffff) != Extents::stamp_of_call(one));
+        }
+    }
+}

@@ -132,6 +132,20 @@ public:
     bool run_awaited_by(std::uint32_t waiter) { return crew_->run_awaited_by(waiter); }
     bool make_room_in_task() { return crew_->make_room(); }
 
+    // ---- memory that the chunks of a call over many items have in common: extents of no slot, in which nothing but
+    // the call looks
+
+    /// Returns: a number that no other call has.
+    [[nodiscard]] std::uint64_t next_call() noexcept { return calls_.fetch_add(1, std::memory_order_relaxed) + 1; }
+    /// Throws: SharedMemoryExhausted.
+    [[nodiscard]] task::Extents::Run acquire_for_call(std::uint64_t call, std::size_t size);
+    /// Effects: workers destroy what they keep for the call, and its memory is free when all `readers` are decided.
+    /// Throws: std::bad_alloc; nothing has changed then.
+    void end_call(task::Extents::Run memory, std::vector<Ticket> readers);
+    /// Effects: frees memory of calls that have ended, where no task reads it any more. Called by: a thread that has
+    /// dropped such tasks, after that.
+    void free_ended_calls() noexcept;
+
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
     /// Effects: decides the tasks if the supervisor that should do it has been killed. Called by: a thread that has
     /// waited for a while.
@@ -255,6 +269,12 @@ private:
         return notes_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial ? word : task::Word{};
     }
 
+    /// A call that has ended while some of its tasks run: they have been dropped, and asked to stop.
+    struct EndedCall {
+        task::Extents::Run memory;
+        std::vector<Ticket> readers;
+    };
+
     // On the hot path: inline, where the bodies are.
     [[nodiscard, gnu::always_inline]] inline std::uint32_t acquire(Lock& lock, const Submission& submission);
     void add_free(std::uint32_t index) noexcept {
@@ -269,6 +289,7 @@ private:
     }
     [[nodiscard]] inline bool take_fresh();
     inline void take_returned() noexcept;
+    void free_decided_calls() noexcept;
     bool shed() noexcept;
     void shed_if_refused() noexcept;
     void free_dropped() noexcept;
@@ -336,12 +357,14 @@ private:
     ParcelStore kept_;               // results that had to leave their slots
     std::vector<Ticket> detached_;   // dropped before they were decided: their slots must be freed
     std::size_t next_detached_ = 0;  // where the next look at them continues
+    std::vector<EndedCall> ended_calls_;
 
     std::span<SlotNotes> notes_;  // one for each slot
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;          // of the slots that are labelled; made with the first one
     std::atomic<std::uint64_t> submitted_{0};  // written under mutex_
     std::atomic<std::uint64_t> cancelled_{0};
+    std::atomic<std::uint64_t> calls_{0};
     std::atomic<std::uint32_t> polls_{0};
     std::atomic<std::int64_t> next_audit_{0};  // steady clock, nanoseconds
     std::atomic<int> pause_{0};                // how long spin_for() pauses before it looks
@@ -357,6 +380,7 @@ private:
 }  // namespace procpool::detail::client
 
 #include <procpool/client/client_audit.hpp>
+#include <procpool/client/client_calls.hpp>
 #include <procpool/client/client_cancel.hpp>
 #include <procpool/client/client_collect.hpp>
 #include <procpool/client/client_life.hpp>

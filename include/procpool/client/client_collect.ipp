@@ -147,7 +147,7 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
 /// Effects: gives back memory that no task has, so that others can have it. Returns: whether there was any.
 /// Requires: the lock is held.
 [[gnu::cold]] PROCPOOL_DECL bool Client::shed() noexcept {
-    constexpr std::uint64_t nobody = task::Extents::stamp(0x7ffffffe, 0);  // of no slot that there is
+    constexpr std::uint64_t nobody = task::Extents::stamp(0x3ffffffe, 0);  // of no slot that there is
     bool any = board_.arguments.extents().shed(nobody);
     any = board_.results.extents().shed(nobody) || any;
     take_returned();

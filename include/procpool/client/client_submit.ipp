@@ -267,6 +267,7 @@ PROCPOOL_DECL void Client::free_dropped() noexcept {
         ticket = detached_.back();
         detached_.pop_back();
     }
+    free_decided_calls();
 }
 
 /// Effects: moves the result of a taken slot to kept_. Throws: std::bad_alloc; the slot is then as it was before it was

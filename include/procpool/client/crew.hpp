@@ -43,6 +43,10 @@ public:
     virtual void run_here() {}
     [[nodiscard]] virtual bool runs_here() const noexcept { return false; }
 
+    /// Effects: destroys what is kept for calls that have ended. Only crews without workers do anything: workers do it
+    /// themselves.
+    virtual void tidy() noexcept {}
+
     // ---- in a task of this crew that waits for others of it: no other thread may be there to run them. Only where
     // tasks share the parent's memory; elsewhere these do nothing. They run a task within the caller and return whether
     // they did.

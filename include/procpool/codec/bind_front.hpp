@@ -8,6 +8,7 @@
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/overload_set.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -119,6 +120,10 @@ struct BuiltInCodec<BoundFront<F, Values...>, StandardKind::other> {
         return {decode_callable<F>(in), std::tuple<Values...>{Codec<Values>::decode(in)...}};
     }
 };
+
+template <class F, class... Values>
+inline constexpr std::size_t most_bytes_v<BoundFront<F, Values...>> = add_sizes({most_bytes_v<F>,
+                                                                                 most_bytes_v<Values>...});
 
 template <class F, class... Values, class... Passed>
 struct mistake<BoundFront<F, Values...>, Passed...> : mistake<F, const Values&..., Passed...> {};

@@ -93,18 +93,20 @@ struct Call {
     using Arguments =
         std::conditional_t<as_strings, std::tuple<wire_type_t<Args>...>, std::tuple<wire_type_as_pointer_t<Args>...>>;
 
-    template <class... Decoded>
+    template <class As, class... Decoded>
     static auto find_result(std::tuple<Decoded...>*) {
         if constexpr (form == CallForm::impossible) {
             return std::type_identity<this_call_is_refused>{};
         } else if constexpr (takes_stop_token) {
-            return returned<std::invoke_result_t<Callee, std::stop_token, passed_t<Decoded>...>>{};
+            return returned<std::invoke_result_t<As, std::stop_token, passed_t<Decoded>...>>{};
         } else {
-            return returned<std::invoke_result_t<Callee, passed_t<Decoded>...>>{};
+            return returned<std::invoke_result_t<As, passed_t<Decoded>...>>{};
         }
     }
 
-    using Result = typename decltype(find_result(static_cast<Arguments*>(nullptr)))::type;
+    template <class As>
+    using ResultOf = typename decltype(find_result<As>(static_cast<Arguments*>(nullptr)))::type;
+    using Result = ResultOf<Callee>;
 };
 
 template <class F, class... Args>
@@ -121,6 +123,19 @@ using task_result_t = typename call_t<F, Args...>::Result;
 /// Whether the call receives a std::stop_token before its arguments.
 template <class F, class... Args>
 inline constexpr bool takes_stop_token_v = call_t<F, Args...>::takes_stop_token;
+
+/// Whether the call can be made of a const function object too, with a result of the same type: then calls do not
+/// change it.
+template <class F, class... Args>
+inline constexpr bool calls_const_v = [] {
+    using Made = call_t<F, Args...>;
+    if constexpr (Made::once || Made::form == CallForm::impossible ||
+                  Made::template find_form<const std::decay_t<F>&>() != Made::form) {
+        return false;
+    } else {
+        return std::is_same_v<typename Made::template ResultOf<const std::decay_t<F>&>, typename Made::Result>;
+    }
+}();
 
 /// Whether the call can be made, and sent, and its result sent back.
 template <class F, class... Args>
@@ -214,10 +229,10 @@ template <class F, class... Args>
 }
 
 /// Returns: f(args...), with `stop` before them if f wants it, the arguments as rvalues unless they are Repeated. A
-/// reference may be to an argument.
+/// reference may be to an argument. F: const only if calls_const_v.
 template <class F, class... Args>
 decltype(auto) invoke_call(F& f, arguments_t<F, Args...>& arguments, const std::stop_token& stop) {
-    using Callee = typename call_t<F, Args...>::Callee;
+    using Callee = std::conditional_t<std::is_const_v<F>, F&, typename call_t<F, Args...>::Callee>;
     return std::apply(
         [&]<class... Decoded>(Decoded&... decoded) -> decltype(auto) {
             if constexpr (takes_stop_token_v<F, Args...>) {

@@ -15,8 +15,10 @@
 #include <procpool/core/type_text.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <type_traits>
 #include <typeinfo>
@@ -174,6 +176,20 @@ constexpr auto require_sendable() {
         }
     }
 }
+
+/// Returns: the sum; SIZE_MAX where it is more.
+[[nodiscard]] consteval std::size_t add_sizes(std::initializer_list<std::size_t> sizes) {
+    std::size_t sum = 0;
+    for (const std::size_t size : sizes) { sum = size > SIZE_MAX - sum ? SIZE_MAX : sum + size; }
+    return sum;
+}
+
+/// Bytes of a T as it travels, at most; SIZE_MAX where the value decides.
+template <class T>
+inline constexpr std::size_t most_bytes_v = is_plain_v<T> ? sizeof(T) : SIZE_MAX;
+template <class T>
+requires(callable_kind_v<T> == CallableKind::nothing || callable_kind_v<T> == CallableKind::pointer ||
+         callable_kind_v<T> == CallableKind::bytes) inline constexpr std::size_t most_bytes_v<T> = sizeof(T);
 
 [[noreturn]] void refuse_captures(const std::type_info& function);
 [[noreturn]] void refuse_snapshot(const std::type_info& function);

@@ -38,6 +38,7 @@ public:
 
     /// Runs one task at a time; a task may submit another, which runs within it.
     PROCPOOL_DECL void run_here() override;
+    PROCPOOL_DECL void tidy() noexcept override;
 
     [[nodiscard]] PROCPOOL_DECL bool is_in_task() const noexcept override;
 

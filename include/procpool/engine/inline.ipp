@@ -52,6 +52,12 @@ PROCPOOL_DECL void InlineCrew::run_here() {
     loop_.run_one_within(true);
 }
 
+PROCPOOL_DECL void InlineCrew::tidy() noexcept {
+    const std::lock_guard guard{running_};
+    const AsWorker now{board_};
+    loop_.tidy();
+}
+
 PROCPOOL_DECL bool InlineCrew::is_in_task() const noexcept {
     return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }

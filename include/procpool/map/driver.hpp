@@ -12,6 +12,7 @@
 #include <procpool/map/chunk_size.hpp>
 #include <procpool/map/ledger.hpp>
 #include <procpool/map/progress_reporter.hpp>
+#include <procpool/map/sent_callable.hpp>
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/stop_request.hpp>
 #include <procpool/map/wire.hpp>
@@ -22,7 +23,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
+#include <vector>
 
 namespace procpool::inline v0::detail::map {
 
@@ -109,6 +112,9 @@ protected:
     virtual void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) = 0;
     [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
 
+    /// Effects: writes a callable that may be large, or where it is. encode: writes it. Throws: as encode_items().
+    void write_callable(Writer& out, ChunkHead& head, client::Encode encode);
+
 private:
     [[nodiscard]] client::Submission submission() const;
     struct Arguments;
@@ -121,6 +127,7 @@ private:
     void kill_running() const;
     [[nodiscard]] bool may_wait_for_slot() const noexcept;
     void abandon() noexcept;
+    void end_callable() noexcept;
     void end_input(const std::exception_ptr& error);
     [[nodiscard]] std::size_t fit_to_blocks(std::size_t size, ChunkHead& head) const noexcept;
     [[nodiscard]] bool is_worth_splitting() const noexcept;
@@ -144,6 +151,7 @@ private:
     std::size_t submitted_ = 0;  // items
     std::size_t unread_ = 0;     // items, once the total timeout has passed
     bool input_over_ = false;
+    std::unique_ptr<SentCallable> callable_;  // null for those that are small
 };
 
 }  // namespace procpool::detail::map

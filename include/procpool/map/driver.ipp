@@ -91,7 +91,28 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
     ledger_.in_flight().reserve(most_in_flight_);
 }
 
-PROCPOOL_DECL MapDriver::~MapDriver() = default;
+PROCPOOL_DECL MapDriver::~MapDriver() {
+    if (callable_ != nullptr && client_.is_mine()) { end_callable(); }
+}
+
+/// Chunks may still run where the consumer has gone: they have been asked to stop.
+PROCPOOL_DECL void MapDriver::end_callable() noexcept {
+    std::vector<InFlightChunk>& chunks = ledger_.in_flight();
+    try {
+        std::vector<client::Ticket> readers;
+        readers.reserve(chunks.size());
+        for (const InFlightChunk& chunk : chunks) {
+            if (!chunk.is_taken()) { readers.push_back(chunk.ticket); }
+        }
+        callable_->end(std::move(readers));
+    } catch (const std::bad_alloc&) {
+        abandon();
+        return end_callable();
+    }
+    if (chunks.empty()) { return; }
+    chunks.clear();
+    client_.free_ended_calls();
+}
 
 PROCPOOL_DECL void MapDriver::run() {
     try {
@@ -253,6 +274,11 @@ PROCPOOL_DECL client::Submission MapDriver::submission() const {
             .keeps_slot = keeps_slot_,
             .waiter = lease_ ? lease_.index() : client::Submission::no_waiter,
             .accepted_before_close = true};
+}
+
+PROCPOOL_DECL void MapDriver::write_callable(Writer& out, ChunkHead& head, client::Encode encode) {
+    if (callable_ == nullptr) { callable_ = std::make_unique<SentCallable>(client_); }
+    callable_->write(out, head, encode);
 }
 
 /// Throws: as Client::submit(); but the call was accepted before the pool was terminated, if it was: it is not refused,

@@ -5,6 +5,8 @@
 /// repeat(): the endless range of one value, for calls over many items whose function gets it with each.
 
 #include <procpool/codec/call.hpp>
+#include <procpool/codec/callable.hpp>
+#include <procpool/map/kept.hpp>
 
 #include <compare>
 #include <cstddef>
@@ -78,7 +80,8 @@ private:
 
 /// Returns: an endless range of `value`, for zipping with others: map(f, items, repeat(config)) calls f(item, config)
 /// for every item. The range holds a copy of the value, of the type that a task would get it as (a literal becomes a
-/// std::string). It travels once a chunk, not with each item. The function gets it as a const lvalue.
+/// std::string). It does not travel with each item: once for each worker, or, where it is small, once a chunk. The
+/// function gets it as a const lvalue.
 template <class T>
 [[nodiscard]] Repeat<detail::codec::wire_type_t<T>> repeat(T&& value) {
     using Value = detail::codec::wire_type_t<T>;
@@ -128,25 +131,39 @@ struct WithRepeated {
     F f;
     Values values;
 
+private:
+    static constexpr std::index_sequence_for<Args...> every{};
+    template <class Callee>
+    static constexpr bool changes = std::is_invocable_v<
+        Callee, std::conditional_t<codec::is_repeated_v<Args>, codec::passed_t<codec::wire_type_t<Args>>, Item&>...>;
+
+public:
     codec::task_result_t<F, Args...> operator()(Item&& item) requires(codec::call_t<F, Args...>::form !=
                                                                           codec::CallForm::impossible &&
                                                                       !codec::takes_stop_token_v<F, Args...>) {
-        return call(item, {}, every);
+        return call(f, item, {}, every);
     }
     codec::task_result_t<F, Args...> operator()(std::stop_token stop,
                                                 Item&& item) requires codec::takes_stop_token_v<F, Args...> {
-        return call(item, stop, every);
+        return call(f, item, stop, every);
+    }
+    codec::task_result_t<F, Args...> operator()(Item&& item) const
+        requires(may_be_large_v<WithRepeated>&& codec::calls_const_v<F, Args...> &&
+                 !codec::takes_stop_token_v<F, Args...>) {
+        return call(f, item, {}, every);
+    }
+    codec::task_result_t<F, Args...> operator()(std::stop_token stop, Item&& item) const requires(
+        may_be_large_v<WithRepeated>&& codec::calls_const_v<F, Args...>&& codec::takes_stop_token_v<F, Args...>) {
+        return call(f, item, stop, every);
     }
     /// f may change the item.
-    decltype(auto) operator()(Item& item) requires(
-        has_one_item&& std::is_invocable_v<
-            F&, std::conditional_t<codec::is_repeated_v<Args>, codec::passed_t<codec::wire_type_t<Args>>, Item&>...>) {
-        return change(item, every);
+    decltype(auto) operator()(Item& item) requires(has_one_item&& changes<F&>) { return change(f, item, every); }
+    decltype(auto) operator()(Item& item) const
+        requires(may_be_large_v<WithRepeated>&& has_one_item&& changes<const F&>) {
+        return change(f, item, every);
     }
 
 private:
-    static constexpr std::index_sequence_for<Args...> every{};
-
     template <std::size_t At>
     static consteval std::size_t held_before() {
         constexpr bool held[]{codec::is_repeated_v<Args>...};
@@ -170,11 +187,12 @@ private:
             return Argument(std::get<At - held_before<At>()>(std::move(item)));
         }
     }
-    template <std::size_t... At>
-    codec::task_result_t<F, Args...> call(Item& item, const std::stop_token& stop, std::index_sequence<At...>) {
+    template <class Callee, std::size_t... At>
+    codec::task_result_t<F, Args...> call(Callee& callee, Item& item, const std::stop_token& stop,
+                                          std::index_sequence<At...>) const {
         codec::arguments_t<F, Args...> arguments{argument<At>(item)...};
         return static_cast<codec::task_result_t<F, Args...>>(
-            codec::invoke_call<F, Args...>(f, arguments, stop));  // which may point into these
+            codec::invoke_call<Callee, Args...>(callee, arguments, stop));  // which may point into these
     }
 
     template <std::size_t At>
@@ -185,13 +203,25 @@ private:
             return item;
         }
     }
-    template <std::size_t... At>
-    decltype(auto) change(Item& item, std::index_sequence<At...>) {
-        return std::invoke(f, changeable<At>(item)...);
+    template <class Callee, std::size_t... At>
+    decltype(auto) change(Callee& callee, Item& item, std::index_sequence<At...>) const {
+        return std::invoke(callee, changeable<At>(item)...);
     }
 };
 
 }  // namespace detail::map
+
+namespace detail::codec {
+
+template <class Arg>
+inline constexpr std::size_t most_repeated_bytes_v = 0;
+template <class T>
+inline constexpr std::size_t most_repeated_bytes_v<Repeated<T>> = most_bytes_v<T>;
+template <class F, class... Args>
+inline constexpr std::size_t most_bytes_v<map::WithRepeated<F, Args...>> = add_sizes({most_bytes_v<F>,
+                                                                                      most_repeated_bytes_v<Args>...});
+
+}  // namespace detail::codec
 
 template <class F, class... Args>
 struct Codec<detail::map::WithRepeated<F, Args...>> {

@@ -8,6 +8,8 @@
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/core/config.hpp>
+#include <procpool/map/chunk_function.hpp>
+#include <procpool/map/kept.hpp>
 #include <procpool/map/outcome.hpp>
 #include <procpool/map/wire.hpp>
 #include <procpool/map/wrapped.hpp>
@@ -167,7 +169,7 @@ class TypedChunkRunner final : public ChunkRunner {
 public:
     explicit TypedChunkRunner(TaskFrame& frame)
         : ChunkRunner(frame, plain_results ? size_of_result : 0, adds_bytes),
-          f_(codec::decode_callable<F>(in_)),
+          function_(in_, head_, host_),
           items_(head_.items != 0 ? reinterpret_cast<const std::byte*>(head_.items)
                                   : arguments_.data() + arguments_.size() - in_.remaining()) {
         if constexpr (items != Items::in_place) {
@@ -291,13 +293,14 @@ private:
                 if constexpr (is_as_outcome_v<F>) {  // the Outcome holds the errors of
                                                      // decoding, too
                     finish_item(out, done_, [&] {
-                        return with_next_item(
-                            [&](auto& arguments) { return Result(codec::invoke_call<F, Item>(f_, arguments, stop_)); });
+                        return with_next_item([&](auto& arguments) {
+                            return Result(codec::invoke_call<Callee, Item>(f(), arguments, stop_));
+                        });
                     });
                 } else {
                     with_next_item([&](auto& arguments) {
                         finish_item(out, done_, [&]() -> decltype(auto) {
-                            return codec::invoke_call<F, Item>(f_, arguments, stop_);
+                            return codec::invoke_call<Callee, Item>(f(), arguments, stop_);
                         });
                     });
                 }
@@ -311,7 +314,7 @@ private:
             run_each([&](std::uint64_t i) { call_with(out, i, Item(all[i])); });
         } else {
             auto* const all = reinterpret_cast<Item*>(head_.items);
-            run_each([&](std::uint64_t i) { std::invoke(f_, all[i]); });
+            run_each([&](std::uint64_t i) { std::invoke(f(), all[i]); });
         }
     }
 
@@ -344,10 +347,11 @@ private:
     template <class Out>
     void call_with(Out out, std::uint64_t i, Item item) {
         if constexpr (codec::Call<F, Item>::form == codec::CallForm::direct) {
-            finish_item(out, i, [&]() -> decltype(auto) { return std::invoke(f_, std::move(item)); });
+            finish_item(out, i, [&]() -> decltype(auto) { return std::invoke(f(), std::move(item)); });
         } else {
             std::tuple<Item> arguments{std::move(item)};
-            finish_item(out, i, [&]() -> decltype(auto) { return codec::invoke_call<F, Item>(f_, arguments, stop_); });
+            finish_item(out, i,
+                        [&]() -> decltype(auto) { return codec::invoke_call<Callee, Item>(f(), arguments, stop_); });
         }
     }
 
@@ -356,7 +360,7 @@ private:
         if constexpr (results == Results::none || std::is_void_v<Result>) {
             static_cast<void>(invoke());
         } else if constexpr (std::is_same_v<Out, Sum>) {
-            out.folded.add(f_, invoke());
+            out.folded.add(f(), invoke());
         } else if constexpr (stores_results) {
             const Result result = invoke();
             if constexpr (!buffers) { leave_if_impostor(); }
@@ -382,7 +386,11 @@ private:
         }
     }
 
-    F f_;
+    using Function = ChunkFunction<F, may_be_large_v<F>, is_kept_v<F, Item, items == Items::in_place>>;
+    using Callee = typename Function::Type;
+    [[nodiscard]] Callee& f() noexcept { return function_.get(); }
+
+    Function function_;
     const std::byte* items_;
     std::stop_token stop_;
     [[no_unique_address]] typename Folds<F>::type folded_;

@@ -9,6 +9,7 @@
 #include <procpool/core/error.hpp>
 #include <procpool/map/driver.hpp>
 #include <procpool/map/input.hpp>
+#include <procpool/map/kept.hpp>
 #include <procpool/map/runner.hpp>
 #include <procpool/map/wire.hpp>
 #include <procpool/map/wrapped.hpp>
@@ -80,7 +81,11 @@ private:
             if (shares_items_) { head.items = reinterpret_cast<std::uint64_t>(std::to_address(next_)); }
         }
         codec::encode_plain(out, head);
-        codec::encode_callable<F>(out, f_);
+        if constexpr (may_be_large_v<F>) {
+            write_callable(out, head, [this](Writer& to) { codec::encode_callable<F>(to, f_); });
+        } else {
+            codec::encode_callable<F>(out, f_);
+        }
         if constexpr (items != Items::copied || copies_block) {
             if (!shares_items_) {
                 const auto left = static_cast<std::size_t>(std::ranges::distance(next_, std::ranges::end(range_)));

@@ -35,8 +35,8 @@ enum class Results : std::uint8_t {
 /// Items per block. Blocks are folded by themselves, each from left to right.
 inline constexpr std::size_t fold_block = 256;
 
-/// Begins a chunk's arguments. The callable follows, then the items, then the sum so far of the block that `skip` is
-/// in.
+/// Begins a chunk's arguments. The callable follows, or a CallablePlace, then the items, then the sum so far of the
+/// block that `skip` is in.
 struct ChunkHead {
     static constexpr std::uint64_t exact = 1;    ///< each item is accounted for by itself
     static constexpr std::uint64_t framed = 2;   ///< an item's size comes before it
@@ -45,6 +45,7 @@ struct ChunkHead {
         8;  ///< items are part of one block, which the parent folds: their results are not folded
     static constexpr std::uint64_t brief =
         16;  ///< somebody waits for results: where items take long, the rest is left for another chunk
+    static constexpr std::uint64_t refers = 32;  ///< to the callable, by a CallablePlace
 
     std::uint64_t skip;     ///< items that have been dealt with before
     std::uint64_t count;    ///< items, those included
@@ -53,6 +54,16 @@ struct ChunkHead {
     std::uint64_t flags;
     std::uint64_t attempt;  ///< of the item at `skip`
     std::uint64_t carry;    ///< bytes of the sum so far
+};
+
+/// Where a callable is that is not sent with each chunk.
+struct CallablePlace {
+    std::uint64_t address;
+    std::uint64_t size;
+    std::uint64_t call;  ///< see Client::next_call()
+
+    [[nodiscard]] const std::byte* data() const noexcept { return reinterpret_cast<const std::byte*>(address); }
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data(), size}; }
 };
 
 /// Begins a chunk's result; the results of the items from `skip` to `completed` follow. If error_at is not 0, an item

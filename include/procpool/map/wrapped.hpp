@@ -8,6 +8,7 @@
 #include <procpool/client/submission.hpp>
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/callable.hpp>
+#include <procpool/map/kept.hpp>
 #include <procpool/map/outcome.hpp>
 
 #include <cstddef>
@@ -51,19 +52,30 @@ struct ApplyTuple {
     F f;
 
     decltype(auto) operator()(Stored&& stored) requires(!codec::takes_stop_token_v<F, Args...>) {
-        return call(stored, {});
+        return call(f, stored, {});
     }
     decltype(auto) operator()(std::stop_token stop, Stored&& stored) requires codec::takes_stop_token_v<F, Args...> {
-        return call(stored, stop);
+        return call(f, stored, stop);
+    }
+    decltype(auto) operator()(Stored&& stored) const
+        requires(may_be_large_v<ApplyTuple>&& codec::calls_const_v<F, Args...> &&
+                 !codec::takes_stop_token_v<F, Args...>) {
+        return call(f, stored, {});
+    }
+    decltype(auto) operator()(std::stop_token stop, Stored&& stored) const requires(
+        may_be_large_v<ApplyTuple>&& codec::calls_const_v<F, Args...>&& codec::takes_stop_token_v<F, Args...>) {
+        return call(f, stored, stop);
     }
 
 private:
-    decltype(auto) call(Stored& stored, const std::stop_token& stop) {
+    template <class Callee>
+    static decltype(auto) call(Callee& f, Stored& stored, const std::stop_token& stop) {
         if constexpr (codec::call_t<F, Args...>::as_strings) {
-            return codec::invoke_call<F, Args...>(f, stored, stop);
+            return codec::invoke_call<Callee, Args...>(f, stored, stop);
         } else {  // by value: what f returns may point into these
             codec::arguments_t<F, Args...> arguments(std::move(stored));
-            return static_cast<codec::task_result_t<F, Args...>>(codec::invoke_call<F, Args...>(f, arguments, stop));
+            return static_cast<codec::task_result_t<F, Args...>>(
+                codec::invoke_call<Callee, Args...>(f, arguments, stop));
         }
     }
 };
@@ -77,7 +89,14 @@ struct AsOutcome {
 
     template <class... Args>
     requires std::is_invocable_v<F&, Args...> Outcome<Result>
-    operator()(Args&&... args) {
+    operator()(Args&&... args) { return call(f, std::forward<Args>(args)...); }
+    template <class... Args>
+    requires(may_be_large_v<AsOutcome>&& std::is_invocable_v<const F&, Args...>) Outcome<Result>
+    operator()(Args&&... args) const { return call(f, std::forward<Args>(args)...); }
+
+private:
+    template <class Callee, class... Args>
+    static Outcome<Result> call(Callee& f, Args&&... args) {
         if constexpr (std::is_void_v<Result>) {
             static_cast<void>(std::invoke(f, std::forward<Args>(args)...));
             return {};
@@ -103,6 +122,12 @@ struct MapThenFold {
     template <class... Args>
     requires std::is_invocable_v<F&, Args...>
     decltype(auto) operator()(Args&&... args) { return std::invoke(f, std::forward<Args>(args)...); }
+    template <class... Args>
+    requires(may_be_large_v<MapThenFold>&& std::is_invocable_v<const F&, Args...>&&
+                 std::is_invocable_v<const G&, T, std::invoke_result_t<const F&, Args...>>) decltype(auto)
+    operator()(Args&&... args) const {
+        return std::invoke(f, std::forward<Args>(args)...);
+    }
 };
 
 /// The sum so far of the block that a worker is at.
@@ -111,8 +136,8 @@ class Accumulator {
     using T = typename F::Value;
 
 public:
-    template <class Value>
-    void add(F& f, Value&& value) {
+    template <class Folding, class Value>
+    void add(Folding& f, Value&& value) {
         if (sum_) {
             T next = static_cast<T>(std::invoke(
                 f.g, std::move(*sum_), std::forward<Value>(value)));  // before the sum goes, which it may refer to
@@ -132,6 +157,17 @@ private:
 };
 
 }  // namespace procpool::detail::map
+
+namespace procpool::inline v0::detail::codec {
+
+template <class F, class... Args>
+inline constexpr std::size_t most_bytes_v<map::ApplyTuple<F, Args...>> = most_bytes_v<F>;
+template <class F, class Item>
+inline constexpr std::size_t most_bytes_v<map::AsOutcome<F, Item>> = most_bytes_v<F>;
+template <class F, class G, class T>
+inline constexpr std::size_t most_bytes_v<map::MapThenFold<F, G, T>> = add_sizes({most_bytes_v<F>, most_bytes_v<G>});
+
+}  // namespace procpool::detail::codec
 
 namespace procpool::inline v0 {
 

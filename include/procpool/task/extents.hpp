@@ -14,10 +14,11 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// A table of equal pieces of memory with one word each: free, or the stamp of its owner. A run of neighbours holds one
-/// payload. A process that dies leaves stamped words behind and nothing else; freeing the slot they name frees
-/// them. All-zero memory is a valid table but for what attach() sets. Workers write the words of results, so a task may
-/// have written anything there: a run is believed as far as its words say that it belongs to the slot that names it.
+/// A table of equal pieces of memory with one word each: free, or the stamp of its owner, a task or a call over many
+/// items. A run of neighbours holds one payload. A process that dies leaves stamped words behind and nothing else;
+/// freeing the slot they name frees them; those of a call are the parent's. All-zero memory is a valid table but for
+/// what attach() sets. Workers write the words of results, so a task may have written anything there: a run is believed
+/// as far as its words say that it belongs to the slot that names it.
 class Extents {
 public:
     struct Run {
@@ -47,6 +48,12 @@ public:
     /// Returns: the stamp of a payload of that task; never that of another task in the same slot.
     [[nodiscard]] static constexpr std::uint64_t stamp(std::uint32_t slot, std::uint32_t generation) noexcept {
         return (std::uint64_t{generation} << 32) | (std::uint64_t{slot} + 1) << 1;
+    }
+
+    /// Returns: the stamp of what the chunks of a call have in common; never that of another call, or of a task. Calls
+    /// are counted from 1.
+    [[nodiscard]] static constexpr std::uint64_t stamp_of_call(std::uint64_t call) noexcept {
+        return (call >> call_bits) << 32 | call_bit | (call & ((std::uint64_t{1} << call_bits) - 1)) << 1;
     }
 
     /// Returns: a run of at least `size` bytes that can be touched. Throws: SharedMemoryExhausted; nothing is held
@@ -92,6 +99,20 @@ public:
         return true;
     }
 
+    /// Effects: is_of_call() says no from now on, although the run is not free yet. Called by: parent.
+    void end_call(Run run) noexcept {
+        std::atomic<std::uint64_t>& word = words_[run.first];
+        word.store((word.load(std::memory_order_relaxed) & warm_bit) | stamp_of_call(no_call),
+                   std::memory_order_relaxed);
+    }
+
+    /// Whether the run that begins at that address is that call's, and the call has not ended. Memory order: relaxed:
+    /// the answer carries nothing else; the parent notifies a worker that has been told yes, and would sleep.
+    [[nodiscard]] bool is_of_call(const std::byte* address, std::uint64_t call) const noexcept {
+        const auto extent = static_cast<std::size_t>(address - memory_) / extent_size;
+        return (words_[extent].load(std::memory_order_relaxed) & ~warm_bit) == stamp_of_call(call);
+    }
+
     /// Frees the extents that a dead worker had taken for a task, noted in the slot or not.
     void release_all_of(std::uint64_t owner) noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {
@@ -133,6 +154,9 @@ private:
     static constexpr std::uint64_t warm_bit = 1;  // its pages are there
     static constexpr std::uint64_t free_cold = 0;
     static constexpr std::uint64_t free_warm = warm_bit;
+    static constexpr std::uint64_t call_bit = std::uint64_t{1} << 31;  // in no stamp of a task: slots are fewer
+    static constexpr int call_bits = 30;                               // of the call's number, below that one
+    static constexpr std::uint64_t no_call = 0;
 
     [[nodiscard]] static bool take(std::atomic<std::uint64_t>& word, std::uint64_t owner,
                                    std::uint64_t& warm) noexcept {

@@ -5,7 +5,9 @@
 /// TaskContext: the services of a worker to the task that it runs. ThreadContext: which worker a thread is, and its
 /// task.
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <stop_token>
 #include <string_view>
 
@@ -48,6 +50,14 @@ public:
     /// has exceeded its own.
     /// Returns: whether the next item may begin: the task is not asked to stop, and item_budget() is not 0.
     virtual bool finish_items(std::uint64_t done, const Writer& result) = 0;
+
+    // For what the chunks of a call have in common:
+
+    /// Returns: what an earlier task has given to keep() for that call; null when nothing is kept.
+    [[nodiscard]] virtual std::shared_ptr<const void> kept(std::uint64_t call) const noexcept = 0;
+    /// Keeps an object for later tasks of that call, until the call ends or others have taken the place. from: the
+    /// call's memory that it was made of, see Extents::is_of_call().
+    virtual void keep(std::uint64_t call, const std::byte* from, std::shared_ptr<const void> object) noexcept = 0;
 
 protected:
     ~TaskContext() = default;

@@ -10,12 +10,14 @@
 #include <procpool/core/platform.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/task/thread_context.hpp>
+#include <procpool/worker/kept_objects.hpp>
 #include <procpool/worker/stop_watcher.hpp>
 #include <procpool/worker/task_frame.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -51,6 +53,9 @@ public:
 
     /// Effects: runs the next pending task. Returns: false when there is none.
     bool run_one();
+
+    /// Effects: destroys what is kept for calls that have ended, by code of the user's.
+    void tidy() noexcept;
 
     // ---- in a task of this worker that waits, and goes on afterwards
 
@@ -191,6 +196,13 @@ private:
     void start_items(unsigned attempt) noexcept override { task::thread_context.attempt = attempt; }
 
     PROCPOOL_DECL bool finish_items(std::uint64_t done, const Writer& result) override;
+
+    [[nodiscard]] std::shared_ptr<const void> kept(std::uint64_t call) const noexcept override {
+        return kept_.of(call);
+    }
+    PROCPOOL_DECL void keep(std::uint64_t call, const std::byte* from,
+                            std::shared_ptr<const void> object) noexcept override;
+
     void restart_clock_of_item();
 
     /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is
@@ -226,6 +238,7 @@ private:
     const task::Mailbox& mailbox_;
     const WorkerHooks& hooks_;
     StopWatcher watcher_;
+    KeptObjects kept_;
     task::Claim claim_{};
     std::uint64_t items_ = 0;  // of the task that runs, finished and counted
     int waiting_ = 0;

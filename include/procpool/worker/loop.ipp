@@ -9,6 +9,7 @@
 #include <procpool/worker/loop.hpp>
 
 #include <exception>
+#include <utility>
 
 namespace procpool::inline v0::detail::worker {
 
@@ -131,7 +132,10 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
         board_.results.release(claim.slot);
     }
     seat_.current.store(0, std::memory_order_relaxed);
-    if (timed || items_ != 0) { forget_items(); }
+    if (timed || items_ != 0) {
+        forget_items();
+        if (!kept_.empty()) { tidy(); }
+    }
 }
 
 PROCPOOL_DECL void Loop::encode_error(Writer& out, const std::exception_ptr& thrown) {
@@ -166,6 +170,14 @@ PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) 
     return (stop == 0 || stop != id()) && item_budget() != 0;
 }
 
+PROCPOOL_DECL void Loop::keep(std::uint64_t call, const std::byte* from, std::shared_ptr<const void> object) noexcept {
+    kept_.keep({call, from, std::move(object)});
+}
+
+PROCPOOL_DECL void Loop::tidy() noexcept {
+    if (kept_.tidy(board_.arguments.extents())) { hooks_.after_task(); }
+}
+
 [[gnu::noinline]] PROCPOOL_DECL void Loop::restart_clock_of_item() {
     // The stamp first: the supervisor condemns an item only if it is the same before and after it has read the
     // stamp.
@@ -196,6 +208,8 @@ inline void Loop::search_or_sleep() {
             searching_ = false;
         }
     }
+    // A call that ends after this look notifies the parker, which then does not sleep.
+    if (!kept_.empty()) { tidy(); }
     board_.sleeping.add(number_);
     reach(FaultPoint::asleep);
     if (was_idle() && !must_leave()) { seat_.parker.park(Deadline::never()); }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/client/client_calls.hpp>
+
+#include <procpool/core/error.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+namespace procpool::inline v0::detail::client {
+
+PROCPOOL_DECL task::Extents::Run Client::acquire_for_call(std::uint64_t call, std::size_t size) {
+    const std::uint64_t owner = task::Extents::stamp_of_call(call);
+    try {
+        return board_.arguments.extents().acquire(size, owner);
+    } catch (const SharedMemoryExhausted&) {
+        const std::lock_guard guard{mutex_};
+        if (!shed()) { throw; }
+    }
+    return board_.arguments.extents().acquire(size, owner);
+}
+
+PROCPOOL_DECL void Client::end_call(task::Extents::Run memory, std::vector<Ticket> readers) {
+    {
+        const std::lock_guard guard{mutex_};
+        ended_calls_.push_back({memory, std::move(readers)});
+        board_.arguments.extents().end_call(memory);
+        free_decided_calls();
+    }
+    // Those that sleep, or are about to: see Loop::search_or_sleep().
+    board_.wake_seats();
+    crew_->tidy();
+}
+
+PROCPOOL_DECL void Client::free_ended_calls() noexcept {
+    const std::lock_guard guard{mutex_};
+    free_decided_calls();
+}
+
+/// Effects: as free_ended_calls(). A reader that runs has been detached, so that a submission looks for its end, and
+/// here after that. Requires: mutex_ is held.
+PROCPOOL_DECL void Client::free_decided_calls() noexcept {
+    std::erase_if(ended_calls_, [&](const EndedCall& call) {
+        if (!std::ranges::all_of(call.readers, [&](Ticket reader) { return is_decided(reader); })) { return false; }
+        board_.arguments.extents().release(call.memory);
+        return true;
+    });
+}
+
+}  // namespace procpool::detail::client
