@@ -97,8 +97,8 @@ Future<std::vector<typename Input::template Result<F>>> run_async(client::Client
     ReadInput<typename Input::Item> items{input.range(), client::place_of(client)};
     auto state = std::make_shared<AsyncCallState>(client);
     DeferredEnds<Made> ends =
-        make_deferred<Made>({.cancel = [state] { return state->request(StopRequest::Kind::cancel); },
-                             .kill = [state] { return state->request(StopRequest::Kind::kill); }});
+        future::make_deferred_of<Made>(client, {.cancel = [state] { return state->request(StopRequest::Kind::cancel); },
+                                                .kill = [state] { return state->request(StopRequest::Kind::kill); }});
     auto call = std::make_unique<AsyncMap<Input, F>>(std::move(state), options, input.call(std::move(f)),
                                                      std::move(items), std::move(ends.promise));
     threads.start(client, future::make_callback([call = std::move(call)] { call->run(); }));
