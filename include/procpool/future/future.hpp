@@ -145,6 +145,14 @@ struct Unwrapped<Future<U>> {
     static constexpr bool is_future = true;
 };
 
+/// Takes the result of a decided future, without waiting for its functions, of which the caller may be one.
+struct ReadyFuture {
+    template <class T>
+    static T take(Future<T>& future) {
+        return future.take();
+    }
+};
+
 }  // namespace detail::future
 
 template <class T, class Executor>
@@ -199,7 +207,7 @@ public:
 private:
     template <class, class>
     friend class FutureAwaiter;
-    friend class Promise<T>;
+    friend struct detail::future::ReadyFuture;
 
     /// Requires: it is decided.
     T take() {
@@ -321,10 +329,10 @@ void Promise<T>::set_from(Future<T> next) {
     followed->on_done([followed, promise = std::move(*this)]() mutable {
         try {
             if constexpr (std::is_void_v<T>) {
-                followed->take();
+                ReadyFuture::take(*followed);
                 promise.set_value();
             } else {
-                promise.set_value(followed->take());
+                promise.set_value(ReadyFuture::take(*followed));
             }
         } catch (...) { promise.set_exception(std::current_exception()); }
     });
