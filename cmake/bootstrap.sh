@@ -40,7 +40,7 @@ useful_packages() {
         command -v $tool >/dev/null 2>&1 || echo $tool
     done
     [ -f /usr/include/boost/version.hpp ] || echo libboost-dev
-    for library in libcereal-dev libeigen3-dev nlohmann-json3-dev; do
+    for library in libcereal-dev libeigen3-dev libprotobuf-dev nlohmann-json3-dev protobuf-compiler; do
         is_installed $library || echo $library
     done
     command -v clang-format-14 >/dev/null 2>&1 || echo clang-format-14  # other versions format otherwise
@@ -81,10 +81,10 @@ install_missing() {
             die "'$tool' is missing, and packages are installed by this script on Debian and Ubuntu only. Install:
     a C++20 compiler (GCC 12, Clang 16 or later), CMake 3.24 or later, Ninja,
     the development files of fmt (8 or later) and zlib, for the tests also Catch2 (2.13 or 3);
-    gdb, if you like to see where a test hangs; Boost, cereal, Eigen, nlohmann-json, clang-format 14, doxygen, pkg-config, python3, spin,
+    gdb, if you like to see where a test hangs; Boost, cereal, Eigen, nlohmann-json, protobuf, clang-format 14, doxygen, pkg-config, python3, spin,
     strace and valgrind, without which some tests are left out.
-Fedora: gcc-c++ cmake ninja-build fmt-devel zlib-devel catch-devel libasan libubsan libtsan boost-devel doxygen gdb pkgconf python3 strace valgrind
-Arch: gcc cmake ninja fmt zlib catch2 boost doxygen gdb pkgconf python strace valgrind
+Fedora: gcc-c++ cmake ninja-build fmt-devel zlib-devel catch-devel libasan libubsan libtsan boost-devel protobuf-compiler protobuf-devel doxygen gdb pkgconf python3 strace valgrind
+Arch: gcc cmake ninja fmt zlib catch2 boost protobuf doxygen gdb pkgconf python strace valgrind
 Then run this again."
         done
         return

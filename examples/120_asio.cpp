@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 // A server with Boost.Asio's coroutines gives work that needs a processor to a pool: its one thread goes on serving
-// meanwhile.
+// meanwhile. A cancellation slot, such as that of `||` with a timer, would kill the task.
 
+#include <procpool/asio.hpp>
 #include <procpool/procpool.hpp>
 
 #include <fmt/core.h>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -21,9 +18,7 @@
 
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <string>
-#include <utility>
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -44,35 +39,13 @@ std::uint64_t most_steps_below(std::uint64_t limit) {
     return best;
 }
 
-/// An asynchronous operation of Asio's that ends when the future is ready: co_await async_get(pool.apply_async(...),
-/// asio::use_awaitable). The pool's side runs on the callback thread and only posts; the coroutine goes on where its
-/// executor says.
-template <class T, class Token>
-auto async_get(procpool::Future<T> future, Token&& token) {
-    const auto start = [](auto handler, procpool::Future<T> unfinished) {
-        const auto executor = asio::get_associated_executor(handler);
-        const auto pending = std::make_shared<procpool::Future<T>>(std::move(unfinished));
-        pending->on_done(
-            [pending, executor, work = asio::make_work_guard(executor), handler = std::move(handler)]() mutable {
-                asio::post(executor, [pending, handler = std::move(handler)]() mutable {
-                    std::exception_ptr error;
-                    T result{};
-                    try {
-                        result = pending->get();
-                    } catch (...) { error = std::current_exception(); }
-                    handler(error, std::move(result));
-                });
-            });
-    };
-    return asio::async_initiate<Token, void(std::exception_ptr, T)>(start, token, std::move(future));
-}
-
 asio::awaitable<void> serve(tcp::socket client, procpool::Pool& pool) {
     std::string request;
     const std::size_t size =
         co_await asio::async_read_until(client, asio::dynamic_buffer(request), '\n', asio::use_awaitable);
     const std::uint64_t limit = std::stoull(request.substr(0, size));
-    const std::uint64_t answer = co_await async_get(pool.apply_async(most_steps_below, limit), asio::use_awaitable);
+    const std::uint64_t answer =
+        co_await procpool::async_get(pool.apply_async(most_steps_below, limit), asio::use_awaitable);
     co_await asio::async_write(client, asio::buffer(fmt::format("{}\n", answer)), asio::use_awaitable);
 }
 

@@ -59,7 +59,7 @@ public:
     }
     ~Task() {
         if (client_ == nullptr) { return; }
-        client_->drop(ticket_);
+        client_->drop(ticket_, false);
         cli::Client::release_ticket(client_);
     }
 

@@ -22,12 +22,13 @@ TEST_CASE("statistics are printable") {
                           .cancelled = 3,
                           .timed_out = 4,
                           .retried = 5,
-                          .workers_started = 6,
-                          .workers_died = 7,
-                          .workers_recycled = 8};
+                          .unobserved = 6,
+                          .workers_started = 7,
+                          .workers_died = 8,
+                          .workers_recycled = 9};
     CHECK(fmt::format("{}", stats) ==
-          "9 submitted, 1 completed, 2 failed, 3 cancelled, 4 timed out, 5 retried; workers: 6 started, 7 died, 8 "
-          "recycled");
+          "9 submitted, 1 completed, 2 failed, 3 cancelled, 4 timed out, 5 retried, 6 unobserved; workers: 7 "
+          "started, 8 died, 9 recycled");
 }
 
 /// Reads a pool's statistics from several threads until stopped.
@@ -69,8 +70,8 @@ private:
         // Counters do not go back. A lost task counts as failed for a moment and then, perhaps, as killed.
         bool good = now.submitted >= last.submitted && now.completed + pool.size() >= last.completed &&
                     now.cancelled >= last.cancelled && now.retried >= last.retried &&
-                    now.workers_started >= last.workers_started && now.workers_died >= last.workers_died &&
-                    now.workers_recycled >= last.workers_recycled;
+                    now.unobserved >= last.unobserved && now.workers_started >= last.workers_started &&
+                    now.workers_died >= last.workers_died && now.workers_recycled >= last.workers_recycled;
         std::set<std::size_t> indices;
         for (const WorkerInfo& worker : workers) {
             indices.insert(worker.index);

@@ -11,9 +11,11 @@
 #include <procpool/client/parkers.hpp>
 #include <procpool/client/submission.hpp>
 #include <procpool/client/taken.hpp>
+#include <procpool/client/unobserved.hpp>
 #include <procpool/client/workers_memory.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/memory.hpp>
@@ -46,11 +48,8 @@ public:
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
-    /// Called by: the pool's constructor, before the first submission.
-    void set_crew(std::unique_ptr<Crew> crew) {
-        crew_ = std::move(crew);
-        mark_memory();
-    }
+    /// Called by: the pool's constructor, before the first submission. Throws: std::bad_alloc.
+    void set_crew(std::unique_ptr<Crew> crew);
     /// The meaning of an address in an argument for the workers.
     [[nodiscard]] codec::VisibilityOf place_of() const noexcept { return place_of_; }
     /// Whether the workers' memory is certain to lack what is at `address`, because it is newer than they are.
@@ -116,8 +115,11 @@ public:
     /// Requires: is_decided(); the ticket's holder has not taken or dropped it.
     [[nodiscard]] Taken take(Ticket ticket);
 
-    /// Detaches the task: its result will not be collected.
-    void drop(Ticket ticket) noexcept;
+    /// Detaches the task: its result will not be collected. observed: its error is no news to the program.
+    void drop(Ticket ticket, bool observed) noexcept;
+    /// Effects: tells the errors of dropped tasks that have ended.
+    void settle_dropped() noexcept;
+    [[nodiscard]] const std::shared_ptr<Unobserved>& unobserved() const noexcept { return unobserved_; }
 
     /// Effects: a task that has not started will not run. Returns: whether this did it.
     bool withdraw(Ticket ticket) noexcept;
@@ -201,6 +203,7 @@ public:
     /// Called by: the pool's destructor, as its last use of the client. Until now tickets were only counted as they
     /// went: the issued ones are added here in one step, so that issuing a ticket costs nothing.
     static void release_pool(Client* client) noexcept {
+        leave_round(*client);
         std::int64_t issued = 0;
         {
             client->mutex_.lock_and_end_bias();
@@ -226,10 +229,11 @@ private:
 
     /// The parent's own notes on a slot. All-zero memory is the valid initial state.
     struct SlotNotes {
-        std::atomic<std::uint64_t> serial;   ///< of its task; the first, where Board::number_of() finds it
-        std::atomic<std::uint64_t> dropped;  ///< serial + 1 of its last task that was detached
-        std::uint32_t next;                  ///< link of free_ and returned_
-        bool keeps_slot;                     ///< see Submission; written under mutex_
+        std::atomic<std::uint64_t> serial;    ///< of its task; the first, where Board::number_of() finds it
+        std::atomic<std::uint64_t> dropped;   ///< serial + 1 of its last task that was detached
+        std::atomic<std::uint64_t> observed;  ///< likewise, of one whose error is no news; written before
+        std::uint32_t next;                   ///< link of free_ and returned_
+        bool keeps_slot;                      ///< see Submission; written under mutex_
     };
 
     /// While there is one, this thread has a slot of the client whose arguments are being encoded, by code of the
@@ -292,7 +296,26 @@ private:
     void free_decided_calls() noexcept;
     bool shed() noexcept;
     void shed_if_refused() noexcept;
-    void free_dropped() noexcept;
+    void free_dropped(Lock& lock) noexcept;
+    bool free_if_decided(Ticket ticket) noexcept;
+    /// Whether a taken slot's task has ended in an error that nobody asked for.
+    [[nodiscard]] bool has_failed(std::uint32_t index, task::Phase phase) const noexcept {
+        return phase == task::Phase::done ? slot(index).outcome == Ending::exception
+                                          : core::is_failure(slot(index).ending(phase));
+    }
+    /// The error of a dropped task.
+    struct DroppedFailure {
+        std::uint64_t task;
+        std::string label = {};
+        Parcel parcel = {};
+    };
+    [[nodiscard]] DroppedFailure describe_dropped(std::uint32_t index, std::uint64_t serial,
+                                                  task::Phase phase) noexcept;
+    void note_failure(std::uint32_t index, std::uint64_t serial, task::Phase phase) noexcept;
+    void tell(DroppedFailure failure) noexcept;
+    void tell_failures(Lock& lock) noexcept;
+    class Round;
+    static void leave_round(Client& client) noexcept;
     [[nodiscard]] bool make_room(task::Ring& ring) noexcept;
     [[nodiscard]] Taken take_elsewhere(Ticket ticket);
     void audit() noexcept;
@@ -354,9 +377,12 @@ private:
     bool joined_ = false;               // a thread waits, or has waited, for the workers' end
     std::atomic<bool> closing_{false};  // written under mutex_; the board learns of it when no call keeps the pool open
     std::uint32_t last_generation_ = 0;
-    ParcelStore kept_;               // results that had to leave their slots
-    std::vector<Ticket> detached_;   // dropped before they were decided: their slots must be freed
-    std::size_t next_detached_ = 0;  // where the next look at them continues
+    ParcelStore kept_;                      // results that had to leave their slots
+    std::vector<Ticket> detached_;          // dropped before they were decided: their slots must be freed
+    std::size_t next_detached_ = 0;         // where the next look at them continues
+    std::vector<DroppedFailure> failures_;  // to be told once mutex_ is not held
+    std::atomic<bool> has_dropped_{false};  // some in the two before; written under mutex_
+    std::shared_ptr<Unobserved> unobserved_;
     std::vector<EndedCall> ended_calls_;
 
     std::span<SlotNotes> notes_;  // one for each slot
@@ -383,6 +409,7 @@ private:
 #include <procpool/client/client_calls.hpp>
 #include <procpool/client/client_cancel.hpp>
 #include <procpool/client/client_collect.hpp>
+#include <procpool/client/client_dropped.hpp>
 #include <procpool/client/client_life.hpp>
 #include <procpool/client/client_submit.hpp>
 #include <procpool/client/client_wait.hpp>

@@ -80,31 +80,6 @@ PROCPOOL_DECL Taken Client::take(Ticket ticket) {
     }
 }
 
-PROCPOOL_DECL void Client::drop(Ticket ticket) noexcept {
-    if (notes_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial) {
-        // seq_cst: marked before the look at the word; a sweep takes the word before it looks at the mark. The slot may
-        // have another task by now, which may have been dropped too: the mark is a number, and does not go back.
-        std::uint64_t mark = notes_[ticket.slot].dropped.load(std::memory_order_relaxed);
-        while (mark <= ticket.serial &&
-               !notes_[ticket.slot].dropped.compare_exchange_weak(mark, ticket.serial + 1, std::memory_order_seq_cst)) {
-        }
-        const task::Word word{slot(ticket.slot).word.load(std::memory_order_seq_cst)};
-        const bool ours = notes_[ticket.slot].serial.load(std::memory_order_acquire) == ticket.serial;
-        if (ours && (word.phase() == task::Phase::pending || word.phase() == task::Phase::started)) {
-            const std::lock_guard guard{mutex_};
-            // At most one for each slot counts; others are stale. Without room for it a sweep frees the slot, later.
-            if (detached_.size() < detached_.capacity()) { detached_.push_back(ticket); }
-            return;
-        }
-        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
-            give_back(ticket.slot, phase);
-            return;
-        }
-    }
-    const std::lock_guard guard{mutex_};
-    static_cast<void>(kept_.take(ticket.serial));
-}
-
 PROCPOOL_DECL void Client::release_payloads(std::uint32_t index, task::Phase phase) noexcept {
     if (board_.arguments.is_large(index)) { board_.arguments.release(index); }
     if (phase == task::Phase::lost) {

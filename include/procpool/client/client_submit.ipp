@@ -69,8 +69,8 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
 inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
     task::Ring& ring = ring_for(submission);
     for (int attempt = 0;; ++attempt) {
+        if (!detached_.empty()) { free_dropped(lock); }
         if (!accepts(submission)) { throw_ended(); }
-        if (!detached_.empty()) { free_dropped(); }
         // Large arguments go where the last ones were, which is still in cache; for others a look each time would cost
         // more.
         if (free_ == no_slot || !submission.plain) { take_returned(); }
@@ -244,30 +244,16 @@ PROCPOOL_DECL bool Client::sweep() {
         if (serial == no_serial || !may_leave(index)) { continue; }
         const task::Phase phase = try_take({serial, index});
         if (phase == task::Phase::free) { continue; }
-        if (notes_[index].dropped.load(std::memory_order_seq_cst) != serial + 1) { keep(index, serial, phase); }
+        if (notes_[index].dropped.load(std::memory_order_seq_cst) != serial + 1) {
+            keep(index, serial, phase);
+        } else if (has_failed(index, phase)) [[unlikely]] {
+            note_failure(index, serial, phase);
+        }
         clear(index, phase);
         add_free(index);
         ++found;
     }
     return free_ != no_slot;
-}
-
-/// Effects: frees a few slots of tasks whose futures were dropped, so that large unwanted results do not pile up.
-/// Requires: mutex_ is held.
-PROCPOOL_DECL void Client::free_dropped() noexcept {
-    constexpr int few = 4;
-    for (int i = 0; i < few && !detached_.empty(); ++i) {
-        next_detached_ = next_detached_ + 1 < detached_.size() ? next_detached_ + 1 : 0;
-        Ticket& ticket = detached_[next_detached_];
-        if (!is_decided(ticket)) { continue; }
-        if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {  // or a sweep was faster
-            clear(ticket.slot, phase);
-            add_free(ticket.slot);
-        }
-        ticket = detached_.back();
-        detached_.pop_back();
-    }
-    free_decided_calls();
 }
 
 /// Effects: moves the result of a taken slot to kept_. Throws: std::bad_alloc; the slot is then as it was before it was

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -22,6 +23,7 @@ using TaskCode = void (*)(TaskFrame&);
 namespace client {
 
 class Client;
+class Unobserved;
 
 /// Names a task as long as its result may be collected; numbers are never used again.
 struct Ticket {
@@ -67,6 +69,8 @@ void check_code(const Client& client, std::uintptr_t address);
 [[nodiscard]] bool is_newer_than_workers(const Client& client, const void* address);
 /// Returns: as Client::place_of().
 [[nodiscard]] codec::VisibilityOf place_of(const Client& client) noexcept;
+/// Returns: as Client::unobserved().
+[[nodiscard]] const std::shared_ptr<Unobserved>& unobserved_of(const Client& client) noexcept;
 
 }  // namespace client
 

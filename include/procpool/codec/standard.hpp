@@ -9,6 +9,7 @@
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/container.hpp>
 #include <procpool/codec/error_code.hpp>
+#include <procpool/codec/message.hpp>
 #include <procpool/codec/product.hpp>
 #include <procpool/codec/span.hpp>
 #include <procpool/codec/text.hpp>

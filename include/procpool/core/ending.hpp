@@ -40,6 +40,12 @@ namespace detail::core {
     return ending == Ending::died || ending == Ending::timed_out;
 }
 
+/// Whether it is an error of the task itself: neither asked for, nor the end of the whole pool.
+[[nodiscard]] constexpr bool is_failure(Ending ending) noexcept {
+    return ending != Ending::value && ending != Ending::cancelled && ending != Ending::terminated &&
+           ending != Ending::broken;
+}
+
 /// Where a process crashed.
 struct Crash {
     static constexpr std::size_t most_frames = 30;

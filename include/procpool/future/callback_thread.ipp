@@ -154,6 +154,7 @@ PROCPOOL_DECL void Completion::add(std::unique_ptr<Callback> function) {
     if (unfinished_.load(std::memory_order_relaxed) == 0) { callbacks.begin(); }
     const bool posted = !functions_.empty();
     functions_.push(std::move(function));
+    observed_ = true;
     unfinished_.fetch_add(1, std::memory_order_relaxed);
     if (is_decided() && !posted) { callbacks.post(*this); }
 }

@@ -63,6 +63,11 @@ public:
     /// Whether what it was decided to has been taken away.
     [[nodiscard]] bool is_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
 
+    /// Whether a function was ever added. Called by: a thread whose look excludes add().
+    [[nodiscard]] bool is_observed() const noexcept { return observed_; }
+    /// Whether it is neither decided nor has anything to call then. Called by: as is_observed().
+    [[nodiscard]] bool is_unwatched() noexcept;
+
     /// Effects: the subscriber learns of it once, with its key. when_decided: before its functions have run.
     /// Returns: false when that is so already; then the subscriber is not called. Throws: std::bad_alloc.
     [[nodiscard]] bool subscribe(Subscriber& subscriber, std::uint64_t key, bool when_decided);
@@ -110,6 +115,7 @@ private:
     std::atomic<std::uint32_t> unfinished_{0};  // functions that were added and have not returned; written under mutex_
     std::atomic<bool> decided_{false};          // likewise
     std::atomic<bool> taken_{false};
+    bool observed_ = false;  // written under mutex_
     std::mutex mutex_;
     std::condition_variable changed_;
     CallbackList functions_;  // not called yet; a decided one that has some is in the callback thread's list

@@ -47,6 +47,11 @@ PROCPOOL_DECL bool Completion::is_ready() const noexcept {
     return is_over() || (is_decided() && client::callback_loop() != nullptr);
 }
 
+PROCPOOL_DECL bool Completion::is_unwatched() noexcept {
+    const std::lock_guard guard{mutex_};
+    return !is_decided() && functions_.empty() && subscriptions_.empty();
+}
+
 PROCPOOL_DECL bool Completion::subscribe(Subscriber& subscriber, std::uint64_t key, bool when_decided) {
     const std::lock_guard guard{mutex_};
     if (when_decided ? is_decided() : is_over()) { return false; }

@@ -11,43 +11,48 @@
 #include <mutex>
 #include <utility>
 
+// cancel(), kill(), is_running() and follow() stand beside FutureBase, which they call.
 namespace procpool::inline v0::detail::future {
 
-PROCPOOL_DECL DeferredBase::DeferredBase(DeferredHooks hooks)
-    : hooks_(std::make_shared<const DeferredHooks>(std::move(hooks))) {}
+PROCPOOL_DECL DeferredBase::DeferredBase(DeferredHooks hooks, std::shared_ptr<client::Unobserved> unobserved)
+    : unobserved_(std::move(unobserved)),
+      control_{std::make_shared<const DeferredHooks>(std::move(hooks)), nullptr} {}
 
-PROCPOOL_DECL DeferredBase::~DeferredBase() = default;
+PROCPOOL_DECL DeferredBase::DeferredBase(std::shared_ptr<FutureBase> source, bool ends_later,
+                                         std::shared_ptr<client::Unobserved> unobserved)
+    : unobserved_(std::move(unobserved)),
+      control_{nullptr, std::move(source)},
+      ends_later_(ends_later) {}
+
+PROCPOOL_DECL DeferredBase::~DeferredBase() {
+    if (error_ && unobserved_ && !is_observed()) { unobserved_->add({}, error_); }
+}
+
+PROCPOOL_DECL std::shared_ptr<client::Unobserved> DeferredBase::unobserved() const {
+    const std::lock_guard guard{control_mutex_};
+    return unobserved_;
+}
 
 PROCPOOL_DECL void DeferredBase::set_exception(std::exception_ptr error) noexcept {
     error_ = std::move(error);
     finish();
 }
 
-PROCPOOL_DECL bool DeferredBase::cancel() {
-    const std::shared_ptr<const DeferredHooks> hooks = current_hooks();
-    return hooks && hooks->cancel && hooks->cancel();
-}
-
-PROCPOOL_DECL bool DeferredBase::kill() {
-    const std::shared_ptr<const DeferredHooks> hooks = current_hooks();
-    if (!hooks) { return false; }
-    return hooks->kill ? hooks->kill() : hooks->cancel && hooks->cancel();
-}
-
-PROCPOOL_DECL bool DeferredBase::is_running() const {
-    if (is_decided()) { return false; }
-    const std::shared_ptr<const DeferredHooks> hooks = current_hooks();
-    return hooks && (!hooks->running || hooks->running());
-}
-
 PROCPOOL_DECL void DeferredBase::finish() noexcept {
-    std::shared_ptr<const DeferredHooks> ended;
+    Control ended;
     {
-        const std::lock_guard guard{hooks_mutex_};
-        ended.swap(hooks_);
+        const std::lock_guard guard{control_mutex_};
+        is_being_set_ = true;
+        std::swap(ended, control_);
     }
-    ended.reset();  // what it holds is gone before those that wait go on
+    ended = {};  // what it holds is gone before those that wait go on
     decide();
+}
+
+PROCPOOL_DECL Counted<DeferredBase> DeferredBase::take_heir(bool sets) noexcept {
+    const std::lock_guard guard{control_mutex_};
+    is_being_set_ = sets && !heir_;
+    return std::move(heir_);
 }
 
 PROCPOOL_DECL void DeferredBase::take_error() {
@@ -55,15 +60,10 @@ PROCPOOL_DECL void DeferredBase::take_error() {
     if (error_) { std::rethrow_exception(std::exchange(error_, nullptr)); }
 }
 
-PROCPOOL_DECL std::shared_ptr<const DeferredHooks> DeferredBase::current_hooks() const {
-    const std::lock_guard guard{hooks_mutex_};
-    return hooks_;
-}
-
 PROCPOOL_DECL void throw_no_state() { throw std::future_error(std::future_errc::no_state); }
 
-PROCPOOL_DECL std::exception_ptr broken_promise() {
-    return std::make_exception_ptr(std::future_error(std::future_errc::broken_promise));
+PROCPOOL_DECL std::exception_ptr future_error(std::future_errc kind) {
+    return std::make_exception_ptr(std::future_error(kind));
 }
 
 }  // namespace procpool::detail::future

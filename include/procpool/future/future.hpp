@@ -115,17 +115,45 @@ protected:
     [[nodiscard]] detail::future::Completion& completion() const { return *checked_completion(); }
     [[nodiscard]] const detail::future::Counted<detail::future::Completion>& checked_completion() const;
 
-    /// Returns: hooks that act on that future.
-    [[nodiscard]] static DeferredHooks hooks_of(const std::shared_ptr<FutureBase>& future);
+    /// Returns: what counts an error of it that nobody takes; null: nothing does.
+    [[nodiscard]] std::shared_ptr<detail::client::Unobserved> unobserved() const;
 
     detail::TaskHandle task_;  // none where the result is a Deferred's
     detail::future::Counted<detail::future::Completion>
         completion_;  // the Deferred; or what calls the task's functions, once there are any
 
 private:
+    friend class detail::future::DeferredBase;
+
+    /// Returns: the state of a future that no task stands behind; null for others.
+    [[nodiscard]] detail::future::Counted<detail::future::DeferredBase> deferred() const;
     [[nodiscard]] bool is_completion_ready() const noexcept;
     [[nodiscard]] bool wait_for_completion(detail::Deadline deadline) const;
 };
+
+namespace detail::future {
+
+/// The result of a future whose value is what a function returned: that, or what a future that it returned ends in.
+template <class Returned>
+struct Unwrapped {
+    using type = Returned;
+    static constexpr bool is_future = false;
+};
+template <class U>
+struct Unwrapped<Future<U>> {
+    using type = U;
+    static constexpr bool is_future = true;
+};
+
+/// Takes the result of a decided future, without waiting for its functions, of which the caller may be one.
+struct ReadyFuture {
+    template <class T>
+    static T take(Future<T>& future) {
+        return future.take();
+    }
+};
+
+}  // namespace detail::future
 
 template <class T, class Executor>
 class FutureAwaiter;
@@ -157,9 +185,10 @@ public:
     }
 
     /// Calls f(result), or f() where T is void, on the callback thread once the task has ended with a value, after the
-    /// functions given to on_done() before. This future is invalid from now on. Returns: the future of f's result. An
-    /// exception of the task passes f by and ends there, like one of f. The returned future's cancel(), kill() and
-    /// running() act on the task. Throws: as on_done(); this future is unchanged then.
+    /// functions given to on_done() before. This future is invalid from now on. Returns: the future of f's result;
+    /// where that is a Future<U>, a Future<U> that ends as it does. An exception of the task passes f by and ends
+    /// there, like one of f. The returned future's cancel(), kill() and running() act on the task, and on that of f's
+    /// future once there is one, which earlier requests reach too. Throws: as on_done(); this future is unchanged then.
     template <class F>
     auto then(F f);
 
@@ -178,6 +207,7 @@ public:
 private:
     template <class, class>
     friend class FutureAwaiter;
+    friend struct detail::future::ReadyFuture;
 
     /// Requires: it is decided.
     T take() {
@@ -209,6 +239,17 @@ template <class T>
     return {Promise<T>{state}, Future<T>{state}};
 }
 
+namespace detail::future {
+
+/// As make_deferred(); an error that nobody takes counts as one of that client's pool.
+template <class T>
+[[nodiscard]] DeferredEnds<T> make_deferred_of(const client::Client& client, DeferredHooks hooks) {
+    Counted<Deferred<T>> state{new Deferred<T>(std::move(hooks), client::unobserved_of(client))};
+    return {Promise<T>{state}, Future<T>{state}};
+}
+
+}  // namespace detail::future
+
 template <class T>
 template <class F>
 auto Future<T>::then(F f) {
@@ -216,24 +257,27 @@ auto Future<T>::then(F f) {
     using Call = std::conditional_t<no_argument, std::is_invocable<F>, std::is_invocable<F, T>>;
     static_assert(Call::value,
                   "procpool: the function given to then() must take the future's result, or nothing if that is void");
-    using Result =
+    using Returned =
         std::decay_t<typename std::conditional_t<no_argument, std::invoke_result<F>, std::invoke_result<F, T>>::type>;
+    using Unwrapped = detail::future::Unwrapped<Returned>;
+    using Result = typename Unwrapped::type;
     require_valid();
     auto source = std::make_shared<Future<T>>();
-    DeferredEnds<Result> ends = make_deferred<Result>(hooks_of(source));
+    detail::future::Counted<detail::future::Deferred<Result>> state{
+        new detail::future::Deferred<Result>(source, Unwrapped::is_future, unobserved())};
+    DeferredEnds<Result> ends{Promise<Result>{state}, Future<Result>{state}};
     *source = std::move(*this);
     struct Step {
         std::shared_ptr<Future<T>> source;
         std::optional<F> f;
         Promise<Result> promise;
         void operator()() {
-            using Value = typename detail::future::Deferred<Result>::Value;
-            std::optional<Value> value;
+            std::optional<typename detail::future::Deferred<Returned>::Value> value;
             std::exception_ptr error;
             try {
                 const auto call = [&](auto&&... result) {
                     source.reset();
-                    if constexpr (std::is_void_v<Result>) {
+                    if constexpr (std::is_void_v<Returned>) {
                         std::invoke(std::move(*f), std::forward<decltype(result)>(result)...);
                         value.emplace();
                     } else {
@@ -252,6 +296,8 @@ auto Future<T>::then(F f) {
             f.reset();
             if (error) {
                 promise.set_exception(std::move(error));
+            } else if constexpr (Unwrapped::is_future) {
+                promise.set_from(std::move(*value));
             } else if constexpr (std::is_void_v<Result>) {
                 promise.set_value();
             } else {
@@ -266,6 +312,30 @@ auto Future<T>::then(F f) {
         throw;
     }
     return std::move(ends.future);
+}
+
+template <class T>
+void Promise<T>::set_from(Future<T> next) {
+    using namespace detail::future;
+    find_heir(false);
+    if (!next.valid()) { return set_exception(future_error(std::future_errc::no_state)); }
+    auto followed = std::make_shared<Future<T>>(std::move(next));
+    try {
+        if (DeferredBase::follow(Counted<DeferredBase>{state_}, followed)) {
+            state_ = {};
+            return;
+        }
+    } catch (...) { return set_exception(std::current_exception()); }
+    followed->on_done([followed, promise = std::move(*this)]() mutable {
+        try {
+            if constexpr (std::is_void_v<T>) {
+                ReadyFuture::take(*followed);
+                promise.set_value();
+            } else {
+                promise.set_value(ReadyFuture::take(*followed));
+            }
+        } catch (...) { promise.set_exception(std::current_exception()); }
+    });
 }
 
 /// The executor of a plain co_await: resumes on the callback thread.

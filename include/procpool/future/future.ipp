@@ -5,10 +5,13 @@
 
 #include <procpool/client/callback_loop.hpp>
 #include <procpool/client/crew.hpp>
+#include <procpool/core/deadlock.hpp>
 #include <procpool/future/callback_thread.hpp>
 #include <procpool/future/wait_set.hpp>
 
+#include <algorithm>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -55,6 +58,7 @@ PROCPOOL_DECL void FutureBase::add_callback(std::unique_ptr<detail::future::Call
     detail::future::Counted<detail::future::Completion> fresh{new detail::future::Completion};
     fresh->add(std::move(callback));
     completion_ = fresh;
+    task_.set_observed();
     task_.decide_with(std::move(fresh));
 }
 
@@ -69,10 +73,92 @@ PROCPOOL_DECL const detail::future::Counted<detail::future::Completion>& FutureB
     return completion_;
 }
 
-PROCPOOL_DECL DeferredHooks FutureBase::hooks_of(const std::shared_ptr<FutureBase>& future) {
-    return {.cancel = [future] { return future->cancel(); },
-            .kill = [future] { return future->kill(); },
-            .running = [future] { return future->running(); }};
+PROCPOOL_DECL std::shared_ptr<detail::client::Unobserved> FutureBase::unobserved() const {
+    if (task_.has_task()) { return task_.unobserved(); }
+    const detail::future::Counted<detail::future::DeferredBase> state = deferred();
+    return state ? state->unobserved() : nullptr;
 }
+
+PROCPOOL_DECL detail::future::Counted<detail::future::DeferredBase> FutureBase::deferred() const {
+    if (task_.has_task() || !completion_) { return {}; }
+    detail::future::Counted<detail::future::Completion> known = completion_;
+    return detail::future::Counted<detail::future::DeferredBase>{
+        static_cast<detail::future::DeferredBase*>(known.detach())};
+}
+
+namespace detail::future {
+
+/// A loop, since chains of futures may be of any length.
+PROCPOOL_DECL DeferredBase::Innermost DeferredBase::innermost(Request request) const {
+    Innermost found{};
+    Counted<DeferredBase> at;
+    for (const DeferredBase* state = this; state != nullptr; state = at.get()) {
+        {
+            const std::lock_guard guard{state->control_mutex_};
+            state->requested_ = std::max(state->requested_, request);
+            found.control = state->control_;
+            found.ends_later = found.ends_later || (state->ends_later_ && !state->is_being_set_);
+        }
+        at = found.control.source ? found.control.source->deferred() : Counted<DeferredBase>{};
+    }
+    return found;
+}
+
+PROCPOOL_DECL bool DeferredBase::is_running() const {
+    if (is_decided()) { return false; }
+    const auto [hooks, source] = innermost(Request::none).control;
+    return hooks ? !hooks->running || hooks->running() : source && source->running();
+}
+
+PROCPOOL_DECL bool DeferredBase::cancel() { return request(Request::cancel); }
+
+PROCPOOL_DECL bool DeferredBase::kill() { return request(Request::kill); }
+
+PROCPOOL_DECL bool DeferredBase::request(Request request) {
+    const auto [control, ends_later] = innermost(request);
+    const auto& [hooks, source] = control;
+    const bool kills = request == Request::kill;
+    if (source && (kills ? source->kill() : source->cancel())) { return true; }
+    if (hooks && kills && hooks->kill) { return hooks->kill(); }
+    return (hooks && hooks->cancel && hooks->cancel()) || (kills && ends_later);
+}
+
+PROCPOOL_DECL bool DeferredBase::follow(const Counted<DeferredBase>& state, const std::shared_ptr<FutureBase>& next) {
+    const Counted<DeferredBase> inner = next->deferred();
+    const std::shared_ptr<client::Unobserved> unobserved = next->unobserved();
+    Control control{nullptr, next};
+    Request requested = Request::none;
+    bool leaves = false;
+    Counted<DeferredBase> last = state;
+    {
+        std::unique_lock<std::mutex> of_inner;
+        std::unique_lock<std::mutex> of_last;  // locked in the order in which states are left to others
+        if (inner) {
+            of_inner = std::unique_lock{inner->control_mutex_};
+            // One that others wait for, or that its promise sets now, is decided itself.
+            leaves = !inner->is_being_set_ && inner->is_unwatched();
+            requested = inner->requested_;
+        }
+        for (;;) {
+            if (last.get() == inner.get()) { core::throw_deadlock("procpool: a future that ends as it ends itself"); }
+            of_last = std::unique_lock{last->control_mutex_};
+            if (!last->heir_) { break; }
+            Counted<DeferredBase> heir = last->heir_;
+            of_last.unlock();
+            last = std::move(heir);
+        }
+        if (leaves) {
+            control = std::exchange(inner->control_, {});
+            inner->heir_ = last;  // its promise, which waits for of_inner, acts on that from now on
+        }
+        std::swap(last->control_, control);
+        if (unobserved) { last->unobserved_ = unobserved; }
+        requested = last->requested_ = std::max(last->requested_, requested);
+    }
+    if (requested != Request::none) { last->request(requested); }
+    return leaves;
+}
+
+}  // namespace detail::future
 
 }  // namespace procpool

@@ -14,10 +14,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 namespace procpool::inline v0::detail {
 
+namespace client {
+class Unobserved;
+}
 namespace future {
 class Completion;
 class WaitSet;
@@ -37,14 +41,14 @@ public:
         : client_(std::move(other.client_)),
           serial_(other.serial_),
           slot_(other.slot_),
-          taken_(other.was_taken()) {}
+          state_(other.state()) {}
     TaskHandle& operator=(TaskHandle&& other) noexcept {
         if (this == &other) { return *this; }
         if (client_) { release(); }
         client_ = std::move(other.client_);
         serial_ = other.serial_;
         slot_ = other.slot_;
-        taken_.store(other.was_taken(), std::memory_order_relaxed);
+        state_.store(other.state(), std::memory_order_relaxed);
         return *this;
     }
     ~TaskHandle() {
@@ -66,6 +70,11 @@ public:
     bool cancel() const;
     /// Effects: as Client::kill().
     bool kill() const;
+
+    /// Effects: an error of the task is not reported when the handle is dropped. Not concurrent with other members.
+    void set_observed() noexcept { state_.store(state() | observed_flag, std::memory_order_relaxed); }
+    /// Returns: what counts the errors of the task's pool that nobody takes.
+    [[nodiscard]] std::shared_ptr<client::Unobserved> unobserved() const;
 
     /// Effects: the completion is decided when the task is. Requires: it has a function to be called.
     void decide_with(future::Counted<future::Completion> completion) const;
@@ -89,7 +98,8 @@ public:
 private:
     /// Memory order: relaxed: a thread that moves, takes or drops has the handle to itself; one that only asks may
     /// learn it a moment later.
-    [[nodiscard]] bool was_taken() const noexcept { return taken_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint8_t state() const noexcept { return state_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool was_taken() const noexcept { return (state() & taken_flag) != 0; }
     [[nodiscard]] client::Ticket ticket() const noexcept { return {serial_, slot_}; }
     [[nodiscard, gnu::always_inline]] inline client::Client& client() const;  // where the bodies are
     [[noreturn]] void throw_unusable() const;
@@ -98,7 +108,9 @@ private:
     client::ClientRef client_;
     std::uint64_t serial_ = 0;
     std::uint32_t slot_ = 0;
-    std::atomic<bool> taken_{false};
+    static constexpr std::uint8_t taken_flag = 1;
+    static constexpr std::uint8_t observed_flag = 2;
+    std::atomic<std::uint8_t> state_{0};  // of these
 };
 
 }  // namespace procpool::detail

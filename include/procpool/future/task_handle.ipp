@@ -56,10 +56,12 @@ PROCPOOL_DECL void TaskHandle::watch(future::WaitSet& set, std::uint64_t key) co
     set.add(client(), ticket(), key);
 }
 
+PROCPOOL_DECL std::shared_ptr<client::Unobserved> TaskHandle::unobserved() const { return client().unobserved(); }
+
 PROCPOOL_DECL client::Taken TaskHandle::take() {
     client::Client& from = client();
     if (was_taken()) { future::throw_no_state(); }
-    taken_.store(true, std::memory_order_relaxed);  // one thread at a time gets
+    state_.store(taken_flag, std::memory_order_relaxed);  // one thread at a time gets
     return from.take(ticket());
 }
 
@@ -67,7 +69,7 @@ PROCPOOL_DECL client::Taken TaskHandle::take() {
 [[gnu::noinline]] PROCPOOL_DECL void TaskHandle::release() noexcept {
     client::Client* const client = client_.detach();
     if (!client->is_mine()) { return; }  // in a forked child there is nothing to give back
-    if (!was_taken()) { client->drop(ticket()); }
+    if (!was_taken()) { client->drop(ticket(), (state() & observed_flag) != 0); }
     client::Client::release_ticket(client);
 }
 

@@ -18,7 +18,8 @@ using LogFunction = std::function<void(const LogRecord&)>;
 /// program give to log(), and events of the library:
 /// - debug: a worker starts.
 /// - info: a worker is recycled.
-/// - warning: a task is lost with its worker, is run again or exceeds its timeout; a worker cannot be replaced for now.
+/// - warning: a task is lost with its worker, is run again or exceeds its timeout; nobody took the error of a task; a
+///   worker cannot be replaced for now.
 /// - error: a pool breaks, a callback throws, a Process ends by an exception or a signal.
 ///
 /// The sink is called by one thread at a time: one of the library's, or one that joins a pool or sets another sink. It
@@ -40,6 +41,10 @@ namespace detail::log {
 
 /// Lets processes forked from now on log; a sink may be set later. Throws: SharedMemoryExhausted.
 void prepare_log();
+
+/// Effects: a sink's thread calls f() each time before it looks for records, several times a second. There is one such
+/// function. Called by: any thread.
+void call_before_looks(void (*f)() noexcept) noexcept;
 
 /// As flush_log(), but waits for a sink that does not return only some seconds: what logged has ended, and the sink may
 /// wait for what the caller has locked.

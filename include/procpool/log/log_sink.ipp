@@ -111,6 +111,10 @@ private:
         // looks again.
         constexpr std::chrono::milliseconds now_and_then{100};
         while (!stop_.load(std::memory_order_relaxed)) {
+            if (const auto call = before_looks.load(std::memory_order_acquire)) {
+                const os::InProgramCode here;
+                call();
+            }
             {
                 const std::lock_guard guard{mutex_};
                 drain();
@@ -166,10 +170,19 @@ private:
     std::atomic<bool> stop_{false};
 
     static inline constinit os::PerProcess<LogSink> newest_;
+
+public:
+    static inline constinit std::atomic<void (*)() noexcept> before_looks{nullptr};
+
+private:
     static inline constinit thread_local bool delivering_ = false;  // the caller is in a sink
 };
 
 PROCPOOL_DECL void prepare_log() { static_cast<void>(SharedRecords::ensure()); }
+
+PROCPOOL_DECL void call_before_looks(void (*f)() noexcept) noexcept {
+    LogSink::before_looks.store(f, std::memory_order_release);
+}
 
 PROCPOOL_DECL void settle_log() noexcept {
     if (LogSink* const sink = LogSink::mine()) { sink->flush(Deadline::after(LogSink::patience)); }

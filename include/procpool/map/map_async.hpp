@@ -125,8 +125,8 @@ auto run_async(client::Client& client, pool::CallThreads& threads, const MapOpti
     auto range = read();
     auto state = std::make_shared<AsyncCallState>(client);
     DeferredEnds<Made> ends =
-        make_deferred<Made>({.cancel = [state] { return state->request(StopRequest::Kind::cancel); },
-                             .kill = [state] { return state->request(StopRequest::Kind::kill); }});
+        future::make_deferred_of<Made>(client, {.cancel = [state] { return state->request(StopRequest::Kind::cancel); },
+                                                .kill = [state] { return state->request(StopRequest::Kind::kill); }});
     auto call = std::make_unique<AsyncCall<F, Item, items, decltype(range), Result>>(
         std::move(state), options, expires, std::move(f), std::move(range), std::move(ends.promise));
     threads.start(client, future::make_callback([call = std::move(call)] { call->run(); }));

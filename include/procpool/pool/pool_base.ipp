@@ -120,6 +120,7 @@ PROCPOOL_DECL std::vector<TaskHandle> PoolBase::run_in_each_worker(const CallTra
     try {
         for (std::uint32_t index = 0; index < size(); ++index) {
             tasks.emplace_back(to, *to.submit({.code = call.code, .worker = index}, encode));
+            tasks.back().set_observed();  // the call throws the first error, whatever the others are
         }
     } catch (...) {  // the pool was closed meanwhile, or an argument's Codec threw
         for (const TaskHandle& task : tasks) { task.cancel(); }
@@ -186,6 +187,8 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     stats.cancelled = client().cancelled();
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
+    client().settle_dropped();
+    stats.unobserved = client().unobserved()->count();
     stats.workers_recycled = board.control.workers_recycled.load(std::memory_order_relaxed);
     stats.workers_started = board.control.workers_started.load(std::memory_order_relaxed);
     stats.workers_died = board.control.workers_died.load(std::memory_order_relaxed);

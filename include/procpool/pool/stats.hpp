@@ -27,10 +27,13 @@ struct PoolStats {
     std::uint64_t submitted = 0;  ///< tasks that the pool accepted
     /// Tasks that returned a value. May go down by one, when a worker is killed just after its task has returned.
     std::uint64_t completed = 0;
-    std::uint64_t failed = 0;            ///< tasks that threw or lost their worker; may go down as `completed`
-    std::uint64_t cancelled = 0;         ///< tasks that ended in TaskCancelled
-    std::uint64_t timed_out = 0;         ///< tasks that ended in TaskTimedOut
-    std::uint64_t retried = 0;           ///< runs beyond a task's first
+    std::uint64_t failed = 0;     ///< tasks that threw or lost their worker; may go down as `completed`
+    std::uint64_t cancelled = 0;  ///< tasks that ended in TaskCancelled
+    std::uint64_t timed_out = 0;  ///< tasks that ended in TaskTimedOut
+    std::uint64_t retried = 0;    ///< runs beyond a task's first
+    /// Errors that nobody took: of tasks, continuations and calls whose future was dropped before get(), and had no
+    /// on_done(). Neither TaskCancelled nor the end of the whole pool. The log's sink is told each, as a warning.
+    std::uint64_t unobserved = 0;
     std::uint64_t workers_started = 0;   ///< replacements included
     std::uint64_t workers_died = 0;      ///< without having been asked to
     std::uint64_t workers_recycled = 0;  ///< workers that left as planned and were replaced
