@@ -19,6 +19,8 @@ enum class Wiped : std::uint64_t;
 
 namespace detail::task {
 
+class KeptParts;
+
 /// The services of a worker to the task that it runs.
 class TaskContext {
 public:
@@ -48,6 +50,9 @@ public:
     /// has exceeded its own.
     /// Returns: whether the next item may begin: the task is not asked to stop, and item_budget() is not 0.
     virtual bool finish_items(std::uint64_t done, const Writer& result) = 0;
+
+    /// The values that the worker keeps between tasks.
+    [[nodiscard]] virtual KeptParts& parts() noexcept = 0;
 
 protected:
     ~TaskContext() = default;

@@ -9,6 +9,7 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/task/kept_parts.hpp>
 #include <procpool/task/thread_context.hpp>
 #include <procpool/worker/stop_watcher.hpp>
 #include <procpool/worker/task_frame.hpp>
@@ -67,6 +68,9 @@ public:
     /// How many tasks wait for the one that runs.
     [[nodiscard]] int waiting() const noexcept { return waiting_; }
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+
+    /// Effects: what tasks keep in this worker is gone, as at its end.
+    void drop_parts() noexcept { parts_.drop_all(); }
 
 private:
     /// The state of the task that waits, while another one runs. Its clock goes on; a look at deadlines may learn
@@ -191,6 +195,7 @@ private:
     void start_items(unsigned attempt) noexcept override { task::thread_context.attempt = attempt; }
 
     PROCPOOL_DECL bool finish_items(std::uint64_t done, const Writer& result) override;
+    [[nodiscard]] task::KeptParts& parts() noexcept override { return parts_; }
     void restart_clock_of_item();
 
     /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is
@@ -231,6 +236,7 @@ private:
     int waiting_ = 0;
     bool took_token_ = false;
     bool searching_ = false;  // others may rely on this worker to look for work
+    task::KeptParts parts_;
 };
 
 }  // namespace procpool::detail::worker
