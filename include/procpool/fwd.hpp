@@ -26,6 +26,8 @@ class ResultRange;
 template <class T>
 struct Indexed;
 class ProgressBar;
+template <class T>
+class Scattered;
 
 template <class T>
 class Shared;
@@ -47,6 +49,7 @@ struct TaskTiming;
 
 struct Error;
 struct CodecError;
+class PartLost;
 struct PoolBroken;
 struct PoolClosed;
 struct PoolTerminated;

@@ -31,6 +31,7 @@
 #include <procpool/map/reduce.hpp>
 #include <procpool/map/repeat.hpp>
 #include <procpool/map/result_range.hpp>
+#include <procpool/map/scatter.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/process_pool.hpp>
 #include <procpool/pool/progress.hpp>

@@ -19,6 +19,7 @@ TEST_CASE("all errors but exhausted memory are procpool::Error") {
     STATIC_REQUIRE(std::is_base_of_v<Error, TaskTimedOut>);
     STATIC_REQUIRE(std::is_base_of_v<Error, RemoteError>);
     STATIC_REQUIRE(std::is_base_of_v<Error, WorkerDied>);
+    STATIC_REQUIRE(std::is_base_of_v<Error, PartLost>);
     STATIC_REQUIRE(std::is_base_of_v<std::bad_alloc, SharedMemoryExhausted>);
 }
 

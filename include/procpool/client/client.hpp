@@ -6,6 +6,7 @@
 
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
+#include <procpool/client/every_worker.hpp>
 #include <procpool/client/parcel.hpp>
 #include <procpool/client/parcel_store.hpp>
 #include <procpool/client/parkers.hpp>
@@ -149,6 +150,7 @@ public:
     void free_ended_calls() noexcept;
 
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
+    [[nodiscard]] EveryWorker& every_worker() noexcept { return every_worker_; }
     /// Effects: decides the tasks if the supervisor that should do it has been killed. Called by: a thread that has
     /// waited for a while.
     void check_crew() noexcept;
@@ -396,6 +398,8 @@ private:
     std::atomic<int> pause_{0};                // how long spin_for() pauses before it looks
     std::atomic<std::uint32_t> returned_{
         no_slot};  // slots that were given back, in a stack that submitters empty at once
+
+    EveryWorker every_worker_;
 
     std::mutex capacity_mutex_;  // one submitter at a time waits for capacity
     static constexpr std::int64_t the_pool = std::int64_t{1}

@@ -81,19 +81,26 @@ namespace procpool::inline v0::detail::client {
     }
 }
 
-/// Effects: gives an entry to each pending task that no entry of the queue offers, at its head or later. The supervisor
-/// may be about to put one there: that entry is stale then. A task that loses its entry again and again has been
-/// claimed, and a wild write has made it pending: it is lost. Requires: mutex_ is held. Throws: std::bad_alloc.
+/// Effects: gives an entry to each pending task that no entry of the queue or the mail offers, at its head or later.
+/// The supervisor may be about to put one there: that entry is stale then. A task that loses its entry again and again
+/// has been claimed, and a wild write has made it pending: it is lost. Requires: mutex_ is held. Throws:
+/// std::bad_alloc.
 [[gnu::cold]] PROCPOOL_DECL void Client::offer_forgotten() {
     std::vector<bool> is_offered(board_.used_slots().size());
-    for (std::uint32_t level = 0; level < task::Queue::levels; ++level) {
-        const task::Ring& ring = board_.queue.ring(level);
-        for (std::uint64_t position = std::max(ring.head(), ring.oldest()); position < ring.tail(); ++position) {
-            const std::optional<task::Offer> offer = ring.at(position);
-            if (offer && offer->slot < is_offered.size() && word_of(offer->slot).generation() == offer->generation) {
-                is_offered[offer->slot] = true;
-            }
+    const auto note_offer = [&](std::optional<task::Offer> offer) {
+        if (offer && offer->slot < is_offered.size() && word_of(offer->slot).generation() == offer->generation) {
+            is_offered[offer->slot] = true;
         }
+    };
+    const auto note_ring = [&](const task::Ring& ring) {
+        for (std::uint64_t position = std::max(ring.head(), ring.oldest()); position < ring.tail(); ++position) {
+            note_offer(ring.at(position));
+        }
+    };
+    for (std::uint32_t level = 0; level < task::Queue::levels; ++level) { note_ring(board_.queue.ring(level)); }
+    for (std::uint32_t worker = 0; worker < board_.control.workers; ++worker) {
+        note_ring(board_.mail(worker));
+        note_offer(board_.mailboxes()[worker].look());
     }
     for (std::uint32_t index = 0; index < is_offered.size(); ++index) {
         const task::Word word = word_of(index);
@@ -106,15 +113,13 @@ namespace procpool::inline v0::detail::client {
             continue;
         }
         const std::uint32_t place = board_.issue(index).place.load(std::memory_order_relaxed);
-        if ((place & task::Issue::mailed) != 0) {
-            board_.mailboxes()[place & ~task::Issue::mailed].put(offer);  // most likely it is still there
-            continue;
-        }
-        task::Ring& ring = board_.queue.ring(place);
+        const bool mailed = (place & task::Issue::mailed) != 0;
+        const std::uint32_t worker = place & ~task::Issue::mailed;
+        task::Ring& ring = mailed ? board_.mail(worker) : board_.queue.ring(place);
         const task::Offer again{index, next_generation()};
         if ((!ring.is_full() || make_room(ring)) && board_.take_from_ring(offer, again.generation)) {
             board_.issue(index).again = again.generation;
-            board_.queue.push(place, again);
+            mailed ? board_.deliver(worker, again) : board_.queue.push(place, again);
         }
     }
 }

@@ -177,6 +177,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     notes_[index].serial.store(serial, std::memory_order_release);
     const bool for_one = submission.worker != Submission::any_worker;
     if (for_one) {
+        if (task::Ring& mail = board_.mail(submission.worker); mail.is_full()) { static_cast<void>(make_room(mail)); }
         board_.publish_to(submission.worker, {index, generation}, waited);
     } else {
         board_.publish({index, generation}, task::Queue::level_of(submission.priority), waited);
@@ -186,7 +187,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     // the pool moves life first and then looks at the words, so one of the two decides the task.
     if (life() > task::Life::closing) { board_.lose_pending(index, generation, task::ending_by(life())); }
     if (for_one) {
-        board_.wake_seats();
+        board_.wake_for_mail(submission.worker);
     } else {
         board_.wake_for_new_task();
     }

@@ -44,7 +44,7 @@ struct Submission {
     bool plain = false;                  ///< encoding is a copy of bytes, so the mutex may stay locked
     bool keeps_slot = false;             ///< until its result is taken; its submitter must not wait for slots then
     std::uint32_t waiter = no_waiter;    ///< called when the task is decided
-    std::uint32_t worker = any_worker;   ///< index of the one that runs it; its last such task is decided
+    std::uint32_t worker = any_worker;   ///< index of the one that runs it, before all that is in the queue
     bool accepted_before_close = false;  ///< part of a call that keeps the pool open: see Client::keep_open()
 
     static constexpr std::uint32_t no_waiter = 0xffffffff;

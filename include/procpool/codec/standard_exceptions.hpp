@@ -221,6 +221,19 @@ struct ExceptionCodec<WorkerDied> {
 };
 
 template <>
+struct ExceptionCodec<PartLost> {
+    static void encode(Writer& out, const PartLost& e) {
+        Codec<std::uint64_t>::encode(out, e.part());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static PartLost decode(Reader& in) {
+        PartLost e(static_cast<std::size_t>(Codec<std::uint64_t>::decode(in)));
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+};
+
+template <>
 struct ExceptionCodec<SharedMemoryExhausted> {
     static void encode(Writer& out, const SharedMemoryExhausted& e) { Codec<std::uint64_t>::encode(out, e.bytes()); }
     static SharedMemoryExhausted decode(Reader& in) { return SharedMemoryExhausted(Codec<std::uint64_t>::decode(in)); }
@@ -273,6 +286,7 @@ inline constexpr std::array standard_exceptions {
     by_codec<TaskTimedOut>,
     by_codec<RemoteError>,
     by_codec<WorkerDied>,
+    by_codec<PartLost>,
     by_codec<SharedMemoryExhausted>,
     // clang-format on
 };

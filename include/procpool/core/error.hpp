@@ -123,6 +123,18 @@ private:
     std::optional<std::size_t> item_;
 };
 
+/// A part of a scattered range is gone with the worker that kept it.
+class PartLost : public Error {
+public:
+    /// The text names the part.
+    explicit PartLost(std::size_t part);
+    /// The part's index, which is that of its worker.
+    [[nodiscard]] std::size_t part() const noexcept { return part_; }
+
+private:
+    std::size_t part_;
+};
+
 /// There is not as much shared memory as was asked for.
 class SharedMemoryExhausted : public std::bad_alloc {
 public:

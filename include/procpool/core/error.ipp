@@ -45,6 +45,11 @@ PROCPOOL_DECL WorkerDied::WorkerDied(ExitStatus status, std::int32_t pid, std::s
       backtrace_(std::move(backtrace)),
       item_(item) {}
 
+PROCPOOL_DECL PartLost::PartLost(std::size_t part)
+    : Error("procpool: part " + std::to_string(part) +
+            " of a scattered range is lost: the worker that kept it has died or was replaced"),
+      part_(part) {}
+
 PROCPOOL_DECL const char* SharedMemoryExhausted::what() const noexcept { return "procpool: not enough shared memory"; }
 
 }  // namespace procpool

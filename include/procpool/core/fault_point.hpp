@@ -17,6 +17,8 @@ enum class FaultPoint : std::uint32_t {
     spinning,       // looks for work, others may rely on it
     level_empty,    // a priority was found empty, not marked so yet
     level_cleared,  // a priority is marked as empty, not looked at again yet
+    mail_empty,     // no task for this worker was found, its mailbox is not cleared yet
+    mail_cleared,   // its mailbox is cleared, not looked at again yet
     before_wake,    // a sleeper is taken out of the set, not notified yet
     after_claim,    // the task is started, head not helped on yet
     before_run,     // nothing decoded yet

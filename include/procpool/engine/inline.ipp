@@ -40,6 +40,7 @@ PROCPOOL_DECL bool InlineCrew::join(Deadline deadline) {
     const std::lock_guard guard{running_};
     if (board_.control.ended.exchange(1) == 0) {
         const AsWorker now{board_};
+        loop_.drop_parts();
         worker::finalize(setup_, 0);
     }
     return true;

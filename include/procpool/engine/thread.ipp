@@ -147,7 +147,11 @@ PROCPOOL_DECL bool ThreadCrew::nobody_makes_room() const noexcept {
     }
     return std::ranges::all_of(board_.all_slots(), [&](const task::Slot& slot) {
         const task::Word word{slot.word.load(std::memory_order_acquire)};
-        if (word.phase() == task::Phase::pending) { return all_stuck; }
+        if (word.phase() == task::Phase::pending) {
+            const auto index = static_cast<std::uint32_t>(&slot - board_.all_slots().data());
+            const std::uint32_t place = board_.issue(index).place.load(std::memory_order_relaxed);
+            return all_stuck || (slot.is_mailed() && workers_[place & ~task::Issue::mailed].stuck.load());
+        }
         if (word.phase() == task::Phase::started) { return workers_[word.seat()].stuck.load(); }
         return word.finished() && slot.stays() && word.waited() &&
                (slot.waiters.load(std::memory_order_relaxed) & uncollected) != 0;

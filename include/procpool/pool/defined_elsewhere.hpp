@@ -17,6 +17,7 @@ struct ImapCalls;      // map/imap.hpp
 struct MapAsyncCalls;  // map/map_async.hpp
 struct MapCalls;       // map/map.hpp
 struct MapReduceCall;  // map/reduce.hpp
+struct ScatterCall;    // map/scatter.hpp
 
 }  // namespace map
 

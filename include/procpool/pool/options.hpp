@@ -101,6 +101,13 @@ struct MapOptions {
     std::chrono::nanoseconds total_timeout{0};
 };
 
+/// How a range is scattered.
+struct ScatterOptions {
+    /// Keeps a copy of each part in this process, encoded. A part that is lost with its worker is made again of it, as
+    /// it was when it was scattered; the changes that were made since are gone.
+    bool remake = false;
+};
+
 namespace detail::pool {
 
 /// Throws: std::invalid_argument.

@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -101,16 +100,19 @@ protected:
     /// options.
     [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions* options, client::Patience patience,
                                     client::Encode encode) const;
-    /// Effects: hands over one task for each worker, one such call after the other, since a worker's mailbox holds one
-    /// task; blocks until all have ended. Throws: as submit(); when nothing of the call runs any more.
-    [[nodiscard]] std::vector<TaskHandle> run_in_each_worker(const CallTraits& call, client::Encode encode);
+    /// Effects: hands over one task for that worker. Throws: as submit(); std::invalid_argument when there is no such
+    /// worker; std::system_error (resource_deadlock_would_occur) in a task of the pool.
+    [[nodiscard]] TaskHandle submit_on(std::size_t worker, const CallTraits& call, const TaskOptions* options,
+                                       client::Encode encode) const;
+    /// Effects: hands over one task for each worker; blocks until all have ended. Throws: as submit(); when nothing of
+    /// the call runs any more.
+    [[nodiscard]] std::vector<TaskHandle> run_in_each_worker(const CallTraits& call, client::Encode encode) const;
 
 private:
     [[nodiscard]] bool join_until(Deadline deadline);
     void end() noexcept;
     [[noreturn]] void throw_unusable() const;
 
-    std::mutex broadcasting_;
     int unwinding_ = std::uncaught_exceptions();
     client::Client* client_;
     pool::CallThreads* threads_;  // not destroyed in a child, which has not their threads

@@ -10,6 +10,7 @@
 #include <procpool/pool/call_threads.hpp>
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/cut_off.hpp>
+#include <procpool/pool/each_worker.hpp>
 #include <procpool/pool/keep_open.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/setup.hpp>
@@ -17,9 +18,9 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace procpool::inline v0::detail {
@@ -94,40 +95,35 @@ PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOpti
     client::Client& to = *client_;
     if (call.function != 0) { to.check_code(call.function); }
     client::Submission submission{.code = call.code, .patience = patience, .plain = call.plain};
-    if (options != nullptr) {
-        check_task(*options);
-        submission.timeout = options->timeout;
-        submission.retries = options->retries;
-        submission.priority = options->priority;
-        submission.label = options->label;
-    }
+    if (options != nullptr) { pool::set_options(submission, *options); }
     const std::optional<client::Ticket> ticket = to.submit(submission, encode);
     return ticket ? TaskHandle{to, *ticket} : TaskHandle{};
 }
 
-PROCPOOL_DECL std::vector<TaskHandle> PoolBase::run_in_each_worker(const CallTraits& call, client::Encode encode) {
+PROCPOOL_DECL TaskHandle PoolBase::submit_on(std::size_t worker, const CallTraits& call, const TaskOptions* options,
+                                             client::Encode encode) const {
+    client::Client& to = client();
+    if (worker >= size()) {
+        throw std::invalid_argument("procpool: the pool has no worker " + std::to_string(worker) +
+                                    ", only those from 0 to " + std::to_string(size() - 1));
+    }
+    if (to.is_in_task()) {  // which would have to end first
+        core::throw_deadlock("procpool: apply_on() or apply_on_async() in a task of the pool");
+    }
+    if (call.function != 0) { to.check_code(call.function); }
+    client::Submission submission{.code = call.code, .plain = call.plain, .worker = static_cast<std::uint32_t>(worker)};
+    if (options != nullptr) { pool::set_options(submission, *options); }
+    return TaskHandle{to, *to.submit(submission, encode)};
+}
+
+PROCPOOL_DECL std::vector<TaskHandle> PoolBase::run_in_each_worker(const CallTraits& call,
+                                                                   client::Encode encode) const {
     client::Client& to = open_client();
     if (call.function != 0) { to.check_code(call.function); }
-    if (to.is_in_task()) {  // which would have to end first
-        core::throw_deadlock("procpool: broadcast() in a task of the pool");
-    }
-    const std::lock_guard one_at_a_time{broadcasting_};
-    std::vector<TaskHandle> tasks;
-    tasks.reserve(size());
-    const auto wait_for_all = [&] {
-        for (const TaskHandle& task : tasks) { task.wait(Deadline::never()); }
-    };
-    try {
-        for (std::uint32_t index = 0; index < size(); ++index) {
-            tasks.emplace_back(to, *to.submit({.code = call.code, .worker = index}, encode));
-            tasks.back().set_observed();  // the call throws the first error, whatever the others are
-        }
-    } catch (...) {  // the pool was closed meanwhile, or an argument's Codec threw
-        for (const TaskHandle& task : tasks) { task.cancel(); }
-        wait_for_all();
-        throw;
-    }
-    wait_for_all();
+    std::vector<TaskHandle> tasks =
+        pool::submit_to_each(to, "procpool: broadcast() in a task of the pool", {.code = call.code},
+                             pool::all_workers(to), [&](Writer& out, std::uint32_t) { encode(out); });
+    pool::wait_for_all(tasks);
     return tasks;
 }
 

@@ -31,6 +31,7 @@ using AnyPool = ProcessPool<AnyEngine>;
 struct PoolOptions;
 struct TaskOptions;
 struct MapOptions;
+struct ScatterOptions;
 enum class OnError;
 struct Progress;
 struct PoolStats;

@@ -63,7 +63,8 @@ public:
     ~ProcessPool() = default;
 
     using RefusesOverloadSets::apply, detail::codec::RefusesOverloadSets::apply_async,
-        detail::codec::RefusesOverloadSets::try_apply_async, detail::codec::RefusesOverloadSets::broadcast,
+        detail::codec::RefusesOverloadSets::try_apply_async, detail::codec::RefusesOverloadSets::apply_on,
+        detail::codec::RefusesOverloadSets::apply_on_async, detail::codec::RefusesOverloadSets::broadcast,
         detail::codec::RefusesOverloadSets::map, detail::codec::RefusesOverloadSets::starmap,
         detail::codec::RefusesOverloadSets::map_async, detail::codec::RefusesOverloadSets::starmap_async,
         detail::codec::RefusesOverloadSets::map_outcomes, detail::codec::RefusesOverloadSets::for_each,
@@ -115,6 +116,47 @@ public:
     auto try_apply_async(const TaskOptions& options, F f, Args&&... args)
         -> std::optional<Future<detail::codec::task_result_t<F, Args...>>> {
         return future_of<F, Args...>(submit<F, Args...>(detail::client::Patience::try_once, &options, f, args...));
+    }
+    /// \}
+
+    /// \{
+    /// Runs f(args...) on the worker of that index, after its present task and the tasks that were given to it like
+    /// this before, and before what is queued for any worker; so TaskOptions::priority has no effect. If the worker
+    /// dies before it starts, its replacement runs it. Waits as apply() does, and apply_on_async() as apply_async():
+    /// tasks for a worker count for PoolOptions::queue_capacity. Returns: f's result; its future. Throws: as apply()
+    /// and apply_async(); std::invalid_argument when the pool has no such worker; std::system_error
+    /// (resource_deadlock_would_occur) in a task of the pool.
+    template <class F, class... Args>
+    auto apply_on(std::size_t worker, F f, Args&&... args) -> detail::codec::task_result_t<F, Args...> {
+        return apply_on_async(worker, std::move(f), std::forward<Args>(args)...).get();
+    }
+    template <class F, class... Args>
+    auto apply_on(const TaskOptions& options, std::size_t worker, F f, Args&&... args)
+        -> detail::codec::task_result_t<F, Args...> {
+        return apply_on_async(options, worker, std::move(f), std::forward<Args>(args)...).get();
+    }
+    template <class F, class... Args>
+    auto apply_on_async(std::size_t worker, F f, Args&&... args) -> Future<detail::codec::task_result_t<F, Args...>> {
+        return Future<detail::codec::task_result_t<F, Args...>>{submit_on<F, Args...>(worker, nullptr, f, args...)};
+    }
+    template <class F, class... Args>
+    auto apply_on_async(const TaskOptions& options, std::size_t worker, F f, Args&&... args)
+        -> Future<detail::codec::task_result_t<F, Args...>> {
+        return Future<detail::codec::task_result_t<F, Args...>>{submit_on<F, Args...>(worker, &options, f, args...)};
+    }
+    /// \}
+
+    /// \{
+    /// Chosen without a worker's index in its place; do not compile, and say so.
+    template <class F, class... Args>
+    requires detail::NoWorker<F>
+    auto apply_on(const F&, Args&&...) {
+        return static_cast<void>(sizeof(detail::worker_not_first<F>)), detail::codec::this_call_is_refused{};
+    }
+    template <class F, class... Args>
+    requires detail::NoWorker<F>
+    auto apply_on_async(const F&, Args&&...) {
+        return static_cast<void>(sizeof(detail::worker_not_first<F>)), detail::codec::this_call_is_refused{};
     }
     /// \}
 
@@ -261,11 +303,23 @@ public:
     /// \}
 
     /// Runs f(args...) once in every worker, after its present task; if a worker dies before, its replacement runs it.
-    /// Broadcasts run one after the other. Returns: the results by worker index; nothing if f returns nothing. Throws:
-    /// the error of the lowest index, once all have ended: an exception of f, or WorkerDied; otherwise as
-    /// apply_async(); std::system_error (resource_deadlock_would_occur) in a task of the pool.
+    /// Broadcasts start in the same order in every worker. Returns: the results by worker index; nothing if f returns
+    /// nothing. Throws: the error of the lowest index, once all have ended: an exception of f, or WorkerDied; otherwise
+    /// as apply_async(); std::system_error (resource_deadlock_would_occur) in a task of the pool.
     template <class F, class... Args>
     auto broadcast(F f, Args&&... args);
+
+    /// \{
+    /// Splits the range into size() parts in a row, whose sizes differ by at most 1, and sends each to the worker of
+    /// its index, which keeps it as a std::vector until the handle is destroyed, the worker ends or is replaced.
+    /// Returns: the handle. Throws: as broadcast(); the exceptions of the range and of the items' Codecs.
+    template <class Range>
+    requires(!std::same_as<std::remove_cvref_t<Range>, ScatterOptions>) auto scatter(Range&& range) {
+        return scatter(ScatterOptions{}, range);
+    }
+    template <class Range>
+    auto scatter(const ScatterOptions& options, Range&& range);
+    /// \}
 
     // clang-format off
     PROCPOOL_DEFINED_IN("map/map.hpp", detail::map::MapCalls, map, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
@@ -280,6 +334,7 @@ public:
     PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap_unordered, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
     PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap_outcomes, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
     PROCPOOL_DEFINED_IN("map/reduce.hpp", detail::map::MapReduceCall, map_reduce, (const MapOptions&, F, G, T, Range&&), class F, class G, class T, class Range)
+    PROCPOOL_DEFINED_IN("map/scatter.hpp", detail::map::ScatterCall, scatter, (const ScatterOptions&, F&&), class F)
     PROCPOOL_DEFINED_IN("map/broadcast.hpp", detail::map::BroadcastCall, broadcast, (F, Args&&...), class F, class... Args)
     // clang-format on
 #undef PROCPOOL_DEFINED_IN
@@ -298,6 +353,19 @@ private:
         return {.code = detail::call_code<F, Args...>,
                 .plain = detail::codec::is_plain_call_v<F, Args...>,
                 .function = function};
+    }
+
+    template <class F, class... Args>
+    detail::TaskHandle submit_on(std::size_t worker, const TaskOptions* options, const F& f,
+                                 const std::remove_reference_t<Args>&... args) {
+        detail::require_task<F, Args...>();
+        if constexpr (detail::codec::TaskCall<F, Args...>) {
+            return detail::PoolBase::submit_on(worker, traits_of_call<F, Args...>(f), options, [&](Writer& out) {
+                detail::codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...);
+            });
+        } else {
+            return {};
+        }
     }
 
     template <class F, class... Args>

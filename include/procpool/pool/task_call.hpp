@@ -12,6 +12,7 @@
 #include <procpool/worker/task_frame.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <stop_token>
 #include <type_traits>
 
@@ -55,8 +56,8 @@ inline constexpr bool is_options_v =
 template <class Given>
 struct wrong_options {
     static_assert(codec::never<Given>,
-                  "procpool: these options are of the wrong kind: apply(), apply_async() and try_apply_async() take "
-                  "TaskOptions, calls over many "
+                  "procpool: these options are of the wrong kind: apply(), apply_async(), try_apply_async() and "
+                  "apply_on() take TaskOptions, calls over many "
                   "items MapOptions, the constructor PoolOptions, and broadcast() none");
 };
 template <class F>
@@ -64,6 +65,16 @@ struct options_not_first {
     static_assert(codec::never<F>,
                   "procpool: options come first, before the function: apply(TaskOptions{...}, f, args...), "
                   "map(MapOptions{...}, f, ranges...)");
+};
+
+/// What cannot be the index of a worker, nor the options before it.
+template <class F>
+concept NoWorker = !std::convertible_to<F, std::size_t> && !std::same_as<F, TaskOptions>;
+template <class F>
+struct worker_not_first {
+    static_assert(codec::never<F>,
+                  "procpool: apply_on() and apply_on_async() take the worker's index before the function: "
+                  "apply_on(0, f, args...)");
 };
 
 /// Does not compile, and says why, unless f(args...) can be a task. F: what was given as the function.

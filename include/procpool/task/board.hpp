@@ -92,7 +92,16 @@ public:
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
     /// By worker index; those beyond Control::workers stay empty.
     [[nodiscard]] std::span<Mailbox> mailboxes() const noexcept { return {mailboxes_, size_.seats}; }
+    /// The order of the tasks for the worker of an index; on pages that workers cannot write.
+    [[nodiscard]] Ring& mail(std::uint32_t index) const noexcept { return mail_[index]; }
+    /// Whether there was a task for that worker, or a stale offer, a moment ago.
+    [[nodiscard]] bool has_mail(std::uint32_t index) const noexcept {
+        return !mail_[index].was_empty() || mailboxes_[index].look().has_value();
+    }
     [[nodiscard]] bool has_mail() const noexcept;
+    /// Marks every mailbox whose ring ever held a task: a worker may have died when it had cleared the mark. Called by:
+    /// parent, supervisor.
+    void mark_all_mail() noexcept;
     /// BoardSize::notes for each slot: they cost memory only for slots in use. Part of the argument side.
     [[nodiscard]] std::byte* notes() const noexcept { return notes_; }
     /// The number of the task in a slot, which no other task of the pool ever has, where a generation comes back after
@@ -119,10 +128,16 @@ public:
         queue.push(level, offer);
     }
 
-    /// As publish(), for the worker of one index; then wake_seats(). Requires: the last task given to it is decided.
+    /// As publish(), for the worker of one index; then wake_for_mail(). Requires: its ring is not full.
     void publish_to(std::uint32_t index, Offer offer, bool waited) noexcept {
         make_pending(offer, Issue::mailed | index, waited);
-        mailboxes_[index].put(offer);
+        deliver(index, offer);
+    }
+    /// Effects: offers a task that is pending to the worker of one index. Called by: parent, under its producers'
+    /// mutex.
+    void deliver(std::uint32_t index, Offer offer) noexcept {
+        mail_[index].push(offer);
+        mailboxes_[index].mark();
     }
 
     /// Effects: gives a pending task another generation, which makes its ring entry stale. Returns: false
@@ -144,15 +159,15 @@ public:
     void wake_all() noexcept;
     void wake_retiree() noexcept;
 
-    /// Effects: makes every worker look at its mail before it sleeps again. Notifies all seats, whether or not they are
-    /// among the sleepers: an index may move to another seat meanwhile, and a notification that was not needed costs
-    /// one look.
-    void wake_seats() noexcept {
-        for (Seat& seat : seats()) { seat.parker.notify(); }
-    }
+    /// Effects: makes the worker of that index look at its mail before it sleeps again, whether or not it is among the
+    /// sleepers. Called by: the process that has marked the mailbox.
+    /// Memory order: seq_cst: the mark comes before this look at the indexes of the seats, and a worker looks at the
+    /// mark when its seat has got the index. So a seat that gets it too late to be notified has a worker that sees the
+    /// mark.
+    void wake_for_mail(std::uint32_t index) noexcept;
 
-    /// Returns: the task in the mail, now started by this seat; nothing when there is none, or its offer is stale.
-    /// Called by: worker.
+    /// Returns: the first pending task for the worker of that index, now started by this seat; nothing when there is
+    /// none. Called by: worker.
     [[nodiscard]] std::optional<Claim> claim_mail(std::uint32_t index, std::uint32_t seat) noexcept;
 
     /// Returns: that very task, now started by this seat; nothing when it is not pending any more. If a ring holds the
@@ -168,11 +183,11 @@ public:
     /// Returns: the first pending task, now started by this seat; nothing when there is none. Called by: worker.
     [[nodiscard]] std::optional<Claim> claim(std::uint32_t seat) noexcept {
         const std::uint32_t in_use = queue.was_in_use();
-        if (in_use == 0) [[likely]] { return claim_from(Queue::usual, seat); }
+        if (in_use == 0) [[likely]] { return claim_from(queue.ring(Queue::usual), seat); }
         for (std::uint32_t level = 0; level < Queue::levels; ++level) {
             const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
             if (!look) { continue; }
-            if (const std::optional<Claim> claimed = claim_from(level, seat)) { return claimed; }
+            if (const std::optional<Claim> claimed = claim_from(queue.ring(level), seat)) { return claimed; }
             if (level != Queue::usual && !queue.mark_empty(level)) { wake_for_new_task(); }
         }
         return std::nullopt;
@@ -247,8 +262,8 @@ public:
     /// running, or condemned already. Called by: parent and supervisor; the supervisor kills.
     bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept;
 
-    /// Effects: offers a task again whose worker is dead. Returns: false when its word has changed. Called by:
-    /// supervisor.
+    /// Effects: offers a task again whose worker is dead, to the same as before. Returns: false when its word has
+    /// changed. Called by: supervisor.
     bool requeue(std::uint32_t slot, Word started) noexcept;
 
     /// Effects: makes a task lost whose worker is dead. Returns: false when its word has changed. Called by:
@@ -275,7 +290,8 @@ public:
 
     // ---- mending what a task has overwritten. Called by: threads that have waited for a while
 
-    /// Effects: moves impossible heads of the queue to possible positions, and marks every level that ever held a task.
+    /// Effects: moves impossible heads of the queue and of the mail to possible positions, and marks every level and
+    /// mailbox that ever held a task.
     /// Called by: parent, supervisor.
     void mend_queue() noexcept;
 
@@ -305,6 +321,7 @@ private:
     TaskLabel* labels_;
     Seat* seats_;
     Mailbox* mailboxes_;
+    Ring* mail_;
     Issue* issues_;
     std::atomic<std::int32_t>* sitters_;
     Extents::Use use_of_arguments_;
@@ -332,8 +349,7 @@ private:
         slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
     }
 
-    [[nodiscard]] std::optional<Claim> claim_from(std::uint32_t level, std::uint32_t seat) noexcept {
-        Ring& ring = queue.ring(level);
+    [[nodiscard]] std::optional<Claim> claim_from(Ring& ring, std::uint32_t seat) noexcept {
         for (;;) {
             const std::uint64_t position = ring.head();
             const std::optional<Offer> offer = ring.at(position);

@@ -48,6 +48,10 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
     board.queue.attach(board.from_workers.queue, ring_capacity, [&](std::uint32_t) { return words(ring_capacity); });
     board.issues_ = reinterpret_cast<Issue*>(place(size.slot_count * sizeof(Issue), apart));
     board.sitters_ = reinterpret_cast<std::atomic<std::int32_t>*>(place(size.seats * sizeof(std::int32_t), apart));
+    board.mail_ = reinterpret_cast<Ring*>(place(size.seats * sizeof(Ring), apart));
+    for (std::uint32_t index = 0; index < size.seats; ++index) {
+        board.mail_[index].attach(words(ring_capacity), board.mailboxes_[index].head(), ring_capacity);
+    }
     auto* const touched_arguments = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
     board.notes_ = place(std::size_t{size.notes} * size.slot_count, os::page_size);
 
@@ -77,6 +81,22 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
 PROCPOOL_DECL void Board::mend_queue() noexcept {
     for (std::uint32_t level = 0; level < Queue::levels; ++level) { static_cast<void>(queue.ring(level).mend()); }
     queue.mark_all_levels();
+    for (std::uint32_t index = 0; index < control.workers; ++index) { static_cast<void>(mail_[index].mend()); }
+    mark_all_mail();
+}
+
+PROCPOOL_DECL void Board::mark_all_mail() noexcept {
+    for (std::uint32_t index = 0; index < control.workers; ++index) {
+        if (mail_[index].tail() != 0) { mailboxes_[index].mark(); }
+    }
+}
+
+PROCPOOL_DECL void Board::wake_for_mail(std::uint32_t index) noexcept {
+    for (Seat& seat : seats()) {
+        // One without an index may be getting this one.
+        const std::uint32_t its = seat.index.load(std::memory_order_seq_cst);
+        if (its == index || its >= control.workers) { seat.parker.notify(); }
+    }
 }
 
 PROCPOOL_DECL void Board::rouse_workers() noexcept {
@@ -134,8 +154,10 @@ PROCPOOL_DECL bool Board::is_marked(std::uint32_t slot) const noexcept {
 }
 
 PROCPOOL_DECL bool Board::has_mail() const noexcept {
-    return std::any_of(mailboxes().begin(), mailboxes().begin() + control.workers,
-                       [](const Mailbox& box) { return !box.was_empty(); });
+    for (std::uint32_t index = 0; index < control.workers; ++index) {
+        if (has_mail(index)) { return true; }
+    }
+    return false;
 }
 
 PROCPOOL_DECL bool Board::take_from_ring(Offer offer, std::uint32_t generation) noexcept {
@@ -164,11 +186,19 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
 }
 
 PROCPOOL_DECL std::optional<Claim> Board::claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
-    if (mailboxes_[index].was_empty()) { return std::nullopt; }
-    const Offer offer = mailboxes_[index].look();
-    const std::optional<Claim> claimed = offer.slot < size_.slot_count ? claim_offered(offer, seat) : std::nullopt;
-    mailboxes_[index].remove(offer);
-    return claimed;
+    Mailbox& box = mailboxes_[index];
+    if (const std::optional<Offer> again = box.look()) {
+        const std::optional<Claim> claimed =
+            again->slot < size_.slot_count ? claim_offered(*again, seat) : std::nullopt;
+        box.remove(*again);
+        if (claimed) { return claimed; }
+    }
+    if (const std::optional<Claim> claimed = claim_from(mail_[index], seat)) { return claimed; }
+    reach(FaultPoint::mail_empty);
+    box.clear_mark();
+    reach(FaultPoint::mail_cleared);
+    if (!mail_[index].was_empty()) { box.mark(); }  // and the caller looks again, before it sleeps
+    return std::nullopt;
 }
 
 PROCPOOL_DECL void Board::request_stop(std::uint32_t slot, Word word, std::uint64_t number,
@@ -187,11 +217,19 @@ PROCPOOL_DECL bool Board::condemn(std::uint32_t slot, std::uint32_t generation, 
 }
 
 PROCPOOL_DECL bool Board::requeue(std::uint32_t slot, Word started) noexcept {
-    if (queue.ring(Queue::requeued).is_full()) { return false; }
+    const std::uint32_t place = issues_[slot].place.load(std::memory_order_relaxed);
+    const bool mailed = (place & Issue::mailed) != 0;
+    if (!mailed && queue.ring(Queue::requeued).is_full()) { return false; }
     const Word pending = started.without_verdict().with_seat(0).with(Phase::pending);
     std::uint64_t bits = started.bits();
     if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) { return false; }
-    queue.push(Queue::requeued, {slot, started.generation()});
+    const Offer again{slot, started.generation()};
+    if (mailed) {
+        mailboxes_[place & ~Issue::mailed].put_back(again);
+        wake_for_mail(place & ~Issue::mailed);
+    } else {
+        queue.push(Queue::requeued, again);
+    }
     return true;
 }
 

@@ -21,6 +21,8 @@ enum class Wiped : std::uint64_t;
 
 namespace detail::task {
 
+class KeptParts;
+
 /// The services of a worker to the task that it runs.
 class TaskContext {
 public:
@@ -58,6 +60,8 @@ public:
     /// Keeps an object for later tasks of that call, until the call ends or others have taken the place. from: the
     /// call's memory that it was made of, see Extents::is_of_call().
     virtual void keep(std::uint64_t call, const std::byte* from, std::shared_ptr<const void> object) noexcept = 0;
+    /// The values that the worker keeps between tasks.
+    [[nodiscard]] virtual KeptParts& parts() noexcept = 0;
 
 protected:
     ~TaskContext() = default;

@@ -9,6 +9,7 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/task/kept_parts.hpp>
 #include <procpool/task/thread_context.hpp>
 #include <procpool/worker/kept_objects.hpp>
 #include <procpool/worker/stop_watcher.hpp>
@@ -72,6 +73,9 @@ public:
     /// How many tasks wait for the one that runs.
     [[nodiscard]] int waiting() const noexcept { return waiting_; }
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+
+    /// Effects: what tasks keep in this worker is gone, as at its end.
+    void drop_parts() noexcept { parts_.drop_all(); }
 
 private:
     /// The state of the task that waits, while another one runs. Its clock goes on; a look at deadlines may learn
@@ -203,6 +207,7 @@ private:
     PROCPOOL_DECL void keep(std::uint64_t call, const std::byte* from,
                             std::shared_ptr<const void> object) noexcept override;
 
+    [[nodiscard]] task::KeptParts& parts() noexcept override { return parts_; }
     void restart_clock_of_item();
 
     /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is
@@ -244,6 +249,7 @@ private:
     int waiting_ = 0;
     bool took_token_ = false;
     bool searching_ = false;  // others may rely on this worker to look for work
+    task::KeptParts parts_;
 };
 
 }  // namespace procpool::detail::worker

@@ -76,7 +76,7 @@ PROCPOOL_DECL void wait_for_index(task::Board& board, std::uint32_t seat_number)
     const auto must_wait = [&] {
         std::uint32_t index = seat.index.load(std::memory_order_acquire);
         if (index > board.control.workers) {
-            seat.index.compare_exchange_strong(index, board.control.workers, std::memory_order_acq_rel);
+            seat.index.compare_exchange_strong(index, board.control.workers, std::memory_order_seq_cst);
         }  // no worker has that index
         return index >= board.control.workers && board.control.goes_on();
     };
@@ -95,8 +95,9 @@ PROCPOOL_DECL bool give_index_to_spare(task::Board& board, const task::Seat& ret
     // never changed.
     std::uint32_t none = board.control.workers;
     task::Seat* const seat = board.seat_of(spare - 1);
+    // seq_cst: see Board::wake_for_mail().
     if (seat == nullptr || !seat->index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed),
-                                                                std::memory_order_acq_rel)) {
+                                                                std::memory_order_seq_cst)) {
         return false;
     }
     seat->parker.notify();

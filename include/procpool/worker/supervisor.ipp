@@ -82,7 +82,7 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     deadlines_.forget(*number);
     seat.items_done.store(0, std::memory_order_relaxed);
     seat.crash.count = 0;
-    seat.index.store(index, std::memory_order_relaxed);
+    seat.index.store(index, std::memory_order_seq_cst);  // see Board::wake_for_mail()
     seat.current.store(0, std::memory_order_relaxed);
     seat.before.store(seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed),
                       std::memory_order_relaxed);
@@ -164,7 +164,7 @@ PROCPOOL_DECL bool Supervisor::needs_workers() const noexcept {
 }
 
 PROCPOOL_DECL bool Supervisor::has_mail(std::uint32_t index) const noexcept {
-    return !stopping() && !reforking() && !board_.mailboxes()[index].was_empty();
+    return !stopping() && !reforking() && board_.has_mail(index);
 }
 
 PROCPOOL_DECL void Supervisor::sleep() noexcept {
@@ -310,6 +310,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     const bool had_task = casualties_.settle(worker.seat, ended);
     announcer_.ended(seat, state, unasked && !had_task, ended);
     board_.queue.mark_all_levels();
+    board_.mark_all_mail();
     board_.sleeping.remove(worker.seat);
     board_.spinning.remove(worker.seat);
     notify_again();
