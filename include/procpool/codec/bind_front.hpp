@@ -121,7 +121,8 @@ struct BuiltInCodec<BoundFront<F, Values...>, StandardKind::other> {
 };
 
 template <class F, class... Values, class... Passed>
-struct mistake<BoundFront<F, Values...>, Passed...> : mistake<F, const Values&..., Passed...> {};
+struct mistake<BoundFront<F, Values...>, Passed...>
+    : after_bound<mistake_t<F, const Values&..., Passed...>, sizeof...(Values)> {};
 
 template <class Argument>
 struct not_copied {

@@ -141,6 +141,11 @@ struct not_callable<TakesReference, F, Args...> {
 };
 template <class F, class... Args>
 struct not_callable<NotAFunction, F, Args...> : not_a_function<F> {};
+template <class F, class... Args>
+struct not_callable<WrongBound, F, Args...> {
+    static_assert(never<F>,
+                  "procpool: the values given to bind_front() do not fit the first parameters of its function");
+};
 template <std::size_t Given, std::size_t Wanted, class F, class... Args>
 struct not_callable<TooFew<Given, Wanted>, F, Args...> {
     static_assert(never<F>, "procpool: too few arguments for this function: pass one for each parameter");

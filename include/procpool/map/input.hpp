@@ -111,8 +111,10 @@ struct not_callable_with_items<codec::TakesReference, F, Items...> {
                   "take it by value or const&, and return "
                   "what comes of it; for_each() changes the elements of one SharedArray, with no other range");
 };
-template <class F, class... Items>
-struct not_callable_with_items<codec::NotAFunction, F, Items...> : codec::not_a_function<F> {};
+template <class Mistake, class F, class... Items>
+requires std::same_as<Mistake, codec::NotAFunction> || std::same_as<Mistake, codec::WrongBound>
+struct not_callable_with_items<Mistake, F, Items...> : codec::not_callable<Mistake, F, Items...> {
+};
 template <std::size_t Given, std::size_t Wanted, class F, class... Items>
 struct not_callable_with_items<codec::TooFew<Given, Wanted>, F, Items...> {
     static_assert(codec::never<F>,

@@ -74,7 +74,8 @@ PROCPOOL_DECL void PoolBase::end() noexcept {
 
 [[gnu::cold]] PROCPOOL_DECL void PoolBase::throw_unusable() const {
     throw std::logic_error(client_ == nullptr ? "procpool: this pool has been moved from"
-                                              : "procpool: this pool belongs to another process");
+                                              : "procpool: this pool belongs to another process: a task cannot use "
+                                                "it, but may build a pool of its own");
 }
 
 PROCPOOL_DECL client::Client& PoolBase::client() const {
