@@ -9,7 +9,7 @@ int thrice(int n) { return 3 * n; }
 int add(int a, int b) { return a + b; }
 
 void use(const std::vector<int>& numbers) {
-    // expect-error: is no range.*std::views::iota.0, n. for n numbers
+    // expect-error: is no range.*for n numbers std::views::iota.0, n.
     const std::vector<int> first = procpool::fork_map(thrice, 5);
     // expect-error: what was given as the function cannot be called: the function comes first
     const auto second = procpool::fork_map(numbers, thrice);

@@ -353,8 +353,8 @@ template <class R>
 struct not_a_range {
     static_assert(codec::never<R>,
                   "procpool: an argument after the function of a call over many items is no range "
-                  "(std::ranges::input_range): write procpool::repeat(value) for one value with every item, "
-                  "std::views::iota(0, n) for n numbers, std::ranges::subrange(first, last) for two iterators");
+                  "(std::ranges::input_range): for one value with every item write procpool::repeat(value), "
+                  "for n numbers std::views::iota(0, n), for two iterators std::ranges::subrange(first, last)");
 };
 template <class Options>
 struct options_after_function {
