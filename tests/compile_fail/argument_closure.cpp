@@ -1,4 +1,4 @@
-// expect: procpool: this closure cannot travel between processes: capture trivially copyable values only and pass the rest as arguments
+// expect: procpool: this closure cannot travel between processes: it captured a string, a container or another value
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 

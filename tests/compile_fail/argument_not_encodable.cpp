@@ -1,4 +1,4 @@
-// expect: procpool: this type cannot travel between processes: specialise procpool::Codec<T> for it, give it a serialize\(Archive&\) member, or make it an aggregate of encodable types
+// expect: procpool: this type cannot travel between processes: give it a serialize\(Archive&\) member, specialise procpool::Codec<T> for it, or make it an aggregate of encodable types
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 

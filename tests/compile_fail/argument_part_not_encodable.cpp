@@ -1,14 +1,14 @@
-// expect: not_encodable<std::mutex>
+// expect: not_encodable<std::locale>
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 
-#include <mutex>
+#include <locale>
 #include <string>
 #include <vector>
 
 struct Job {
     std::string name;
-    std::mutex mutex;
+    std::locale locale;
 };
 
 void use(procpool::Writer& out, const std::vector<Job>& jobs) {

@@ -5,7 +5,7 @@ cmake_minimum_required(VERSION 3.24)
 file(STRINGS ${SOURCE} first_line LIMIT_COUNT 1)
 list(TRANSFORM INCLUDES PREPEND -I)
 list(TRANSFORM DEFINITIONS PREPEND -D)
-execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only -Wall -Wextra ${INCLUDES} ${DEFINITIONS} ${SOURCE}
+execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only -Wall -Wextra ${FLAGS} ${INCLUDES} ${DEFINITIONS} ${SOURCE}
     RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
 string(REGEX REPLACE "[\n'\"]+|‘|’" " " flat "${output}")
 

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/procpool.hpp>
 
-void use(procpool::Pool& pool) {
+void use(procpool::Pool& pool, const procpool::Future<int>& future) {
     const procpool::SharedArray<int> array{10};
     const procpool::Shared<int> shared{1};
     // expect-error: a.SharedArray.is.not.copied.*capture.its.span
@@ -12,4 +12,6 @@ void use(procpool::Pool& pool) {
     const auto second = [shared] { return *shared; };
     // expect-error: a.pool.is.not.copied.*move.it
     const auto third = [pool] { return pool.size(); };
+    // expect-error: a.Future.is.not.copied.*move.it
+    const procpool::Future<int> fourth = future;
 }

@@ -2,16 +2,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/procpool.hpp>
 
-#include <string>
+#include <optional>
 #include <vector>
 
-struct Histogram {
-    std::vector<int> counts;
-    Histogram() = default;
-    explicit Histogram(const std::string& text) : counts(text.size()) {}
-};
-
-void use(procpool::Pool& pool, const std::vector<std::string>& items) {
-    static_cast<void>(pool.map_reduce([](std::string text) { return text; },
-                                      [](Histogram sum, const std::string&) { return sum; }, Histogram{}, items));
+void use(procpool::Pool& pool, const std::vector<int>& items) {
+    static_cast<void>(pool.map_reduce([](int n) { return n; },
+                                      [](std::optional<int> sum, int n) { return std::optional(sum.value_or(0) + n); },
+                                      std::optional<int>{}, items));
 }

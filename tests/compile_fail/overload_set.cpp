@@ -4,6 +4,7 @@
 // The deduction of their type fails before anything of ours is looked at, but for what stands in for that.
 #include <procpool/procpool.hpp>
 
+#include <chrono>
 #include <vector>
 
 int twice(int n) { return 2 * n; }
@@ -18,27 +19,29 @@ struct Account {
 };
 
 void use(procpool::Pool& pool, const std::vector<int>& numbers) {
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions.*write_a_lambda
+    // expect-error: needs one function.*write a lambda|one_function_is_needed.*write_a_lambda
     pool.apply(twice, 1);
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    // expect-error: needs one function|one_function_is_needed
     pool.apply_async(procpool::TaskOptions{}, thrice, 1);
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    // expect-error: needs one function|one_function_is_needed
     pool.map(thrice, numbers);
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    // expect-error: needs one function|one_function_is_needed
     pool.imap(procpool::MapOptions{}, twice, numbers);
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    // expect-error: needs one function|one_function_is_needed
     pool.for_each_async(thrice, numbers);
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    // expect-error: needs one function|one_function_is_needed
     pool.imap_outcomes(procpool::MapOptions{}, twice, numbers);
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    // expect-error: needs one function|one_function_is_needed
     pool.broadcast(&Account::get, Account{});
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    // expect-error: needs one function|one_function_is_needed
     pool.map_reduce(thrice, twice, 0, numbers);
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    // expect-error: needs one function|one_function_is_needed
     static_cast<void>(procpool::bind_front(twice, 1));
-    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
+    // expect-error: needs one function|one_function_is_needed
     procpool::fork_map(twice, numbers);
-    // expect-error: no.options.of.this.call|the_braces_are_no_options_of_this_call.*mend_the_options
-    pool.apply_async(
-        {.timeout = 5}, [](int n) { return n; }, 1);  // no unit
+    // expect-error: before braces write their type|before_braces_their_type
+    pool.try_apply_async(
+        {.timout = std::chrono::seconds{5}}, [](int n) { return n; }, 1);
+    // expect-error: before braces write their type|before_braces_their_type
+    pool.map_async([](int n) { return n; }, {1, 2, 3});
 }

@@ -4,15 +4,28 @@
 #include <procpool/procpool.hpp>
 
 #include <any>
+#include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 struct Shape {
     virtual ~Shape() = default;
     virtual double area() const = 0;
+};
+struct Circle : Shape {
+    double radius = 0;
+    double area() const override { return radius * radius; }
+};
+struct Locked {
+    std::mutex mutex;
+    int value = 0;
 };
 class Closed {
 public:
@@ -58,12 +71,36 @@ void use(procpool::Pool& pool, const std::string& text, const procpool::Shared<i
     pool.apply([](int) { return Eigen::Matrix{}; }, 1);
     // expect-error: nlohmann::json travels once procpool/json.hpp is included
     pool.apply([](const nlohmann::Value&) {}, nlohmann::Value{});
-    // expect-error: this closure cannot travel.*Write procpool::bind_front
+    // expect-error: this closure cannot travel: it captured a string.*a struct with an operator.*procpool::bind_front
     pool.apply([text](int n) { return text.size() + static_cast<std::size_t>(n); }, 1);
-    // expect-error: this closure cannot travel.*Write procpool::bind_front
+    // expect-error: this closure cannot travel: it captured what can only be moved.*bind_front.f, std::move.pointer..
     pool.apply([p = std::make_unique<int>(3)] { return *p; });
+    // expect-error: this closure cannot travel: it captured what can only be moved.*of a Future what it gives|captured a string
+    pool.apply([f = procpool::Future<int>{}]() mutable { return f.get(); });
+    // expect-error: this closure cannot travel: it captured what can only be moved.*of a SharedArray capture the span|captured a string
+    pool.apply([a = procpool::SharedArray<int>{1}] { return a[0]; });
+    // expect-error: this closure cannot travel: it captured what can only be moved.*a pool stays where it is|captured a string
+    pool.apply([p = procpool::Pool{1}] { return p.size(); });
+    // expect-error: this closure cannot travel between processes: it captured a string
+    pool.apply([](const auto& f) { return f(); }, [text] { return text.size(); });
     // expect-error: a std::function cannot travel.*bind_front
     pool.apply(function, 1);
+    // expect-error: a std::function cannot travel, nor its like
+    pool.apply(std::packaged_task<void()>{});
+    // expect-error: a std::mutex or another lock of the standard library cannot travel
+    pool.apply([](const Locked& l) { return l.value; }, Locked{});
+    // expect-error: a std::atomic cannot travel.*procpool::Shared<std::atomic<int>>
+    pool.apply([](const std::atomic<int>& n) { return n.load(); }, std::atomic<int>{1});
+    // expect-error: a thread, future or promise of the standard library cannot travel
+    pool.apply([](std::future<int> f) { return f.get(); }, std::future<int>{});
+    // expect-error: this type cannot travel between processes.*public members, no constructors, no virtual functions
+    pool.apply([](const Circle& c) { return c.area(); }, Circle{});
+    // expect-error: this type cannot travel between processes
+    pool.apply([](const Closed& c) { return c(); }, Closed{text});
+    // expect-error: the result of this function holds a string_view or span.*return std::string or std::vector
+    pool.apply([](const std::string& s) { return std::optional<std::string_view>{s}; }, text);
+    // expect-error: a std::shared_ptr cannot travel.*pass or return the object itself
+    pool.apply([](int n) { return std::make_shared<char>(n); }, 1);
     // expect-error: a std::bind.. holds what cannot travel.*bind_front
     pool.apply(std::bind([](const std::string& s) { return s.size(); }, text));
     // expect-error: this function object cannot travel: make it an aggregate

@@ -12,14 +12,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <type_traits>
 #include <typeinfo>
 
 namespace procpool::inline v0::detail::codec {
-
-/// Returns: advice for the text of a CodecError: how a program avoids sending an address.
-[[nodiscard]] std::string address_advice();
 
 /// Effects: writes the address, which a value of type `holder` holds. Throws: CodecError, unless it is null or in
 /// memory that the receiver shares.

@@ -10,7 +10,9 @@ namespace procpool::inline v0::detail::codec {
 PROCPOOL_DECL void encode_address(Writer& out, const void* address, const std::type_info& holder) {
     if (address != nullptr && out.visibility_of(address) != Visibility::shared) {
         throw CodecError("procpool: " + type_name(holder) +
-                         " names memory that only this process has: " + address_advice());
+                         " holds the address of memory that only this process has: pass or return the value itself, "
+                         "which is copied, or put it in shared memory (SharedArray, Shared), whose addresses mean the "
+                         "same everywhere; fork_map() may use all that this process has");
     }
     encode_plain(out, address);
 }
@@ -39,11 +41,6 @@ PROCPOOL_DECL void* decode_address(Reader& in, std::uint64_t count, std::size_t 
 
 [[gnu::cold]] PROCPOOL_DECL void refuse_null_reference() {
     throw CodecError("procpool: the bytes of a reference refer to nothing");
-}
-
-[[gnu::cold]] PROCPOOL_DECL std::string address_advice() {
-    return "capture by value, pass it as an argument, bind it with procpool::bind_front(f, values...), put it in "
-           "shared memory (SharedArray, Shared), use fork_map, or wrap the function in procpool::snapshot()";
 }
 
 }  // namespace procpool::detail::codec

@@ -50,12 +50,6 @@ inline constexpr bool outlives_reader_v = is_span_v<T> || !holds_view<T>();
 /// How a call reaches its function; the first that compiles is taken.
 enum class CallForm { impossible, direct, with_stop_token, with_pointers, with_pointers_and_stop_token };
 
-/// The result of a call that cannot be made. It converts to anything, so that the call's error is the only one.
-struct this_call_is_refused {
-    template <class T>
-    operator T() const noexcept;
-};
-
 /// The call of a decayed F with arguments that were passed as Args: of an lvalue, since it may be called more than
 /// once, or of an rvalue where only that can be called.
 template <class F, class... Args>
@@ -160,12 +154,11 @@ struct not_callable<TakesReference, F, Args...> {
         "by value or const&, and "
         "return what comes of it; or pass what lies in shared memory, as std::ref(*shared) or a span of a SharedArray");
 };
+template <class F, class... Args>
+struct not_callable<NotAFunction, F, Args...> : not_a_function<F> {};
 template <std::size_t Given, std::size_t Wanted, class F, class... Args>
 struct not_callable<TooFew<Given, Wanted>, F, Args...> {
-    static_assert(never<F>,
-                  "procpool: too few arguments for this function: pass one for each parameter (a pointer to a function "
-                  "does not know default arguments: "
-                  "call it in a lambda)");
+    static_assert(never<F>, "procpool: too few arguments for this function: pass one for each parameter");
 };
 template <std::size_t Given, std::size_t Wanted, class F, class... Args>
 struct not_callable<TooMany<Given, Wanted>, F, Args...> {
@@ -174,21 +167,46 @@ struct not_callable<TooMany<Given, Wanted>, F, Args...> {
 template <std::size_t Position, class Given, class Wanted, class F, class... Args>
 struct not_callable<WrongType<Position, Given, Wanted>, F, Args...> {
     static_assert(never<F>,
-                  "procpool: an argument does not convert to the type that this function takes (char arrays and "
-                  "string_views arrive as std::string)");
+                  "procpool: an argument does not convert to the type that this function takes there, see "
+                  "WrongType<its number, given, taken> nearby");
 };
 
-/// Does not compile, and says why, unless TaskCall<F, Args...>. NotCallable: says what is wrong with the call itself,
-/// as not_callable.
+// For each of the small numbers, which messages can name.
+#define PROCPOOL_REFUSE_ARGUMENTS(number)                                                                             \
+    template <std::size_t Given, class F, class... Args>                                                              \
+    struct not_callable<TooFew<Given, number>, F, Args...> {                                                          \
+        static_assert(never<F>, "procpool: too few arguments for this function, which takes " #number                 \
+                                ": pass one for each parameter (a pointer to a function does not know its default "   \
+                                "arguments: call it in a lambda)");                                                   \
+    };                                                                                                                \
+    template <std::size_t Given, class F, class... Args>                                                              \
+    struct not_callable<TooMany<Given, number>, F, Args...> {                                                         \
+        static_assert(never<F>, "procpool: too many arguments for this function, which takes " #number);              \
+    };                                                                                                                \
+    template <class Given, class Wanted, class F, class... Args>                                                      \
+    struct not_callable<WrongType<number, Given, Wanted>, F, Args...> {                                               \
+        static_assert(never<F>, "procpool: argument " #number                                                         \
+                                " does not convert to the type that this function takes there, see WrongType<its "    \
+                                "number, given, taken> nearby (char arrays and string_views arrive as std::string)"); \
+    };
+PROCPOOL_REFUSE_ARGUMENTS(0)
+PROCPOOL_REFUSE_ARGUMENTS(1)
+PROCPOOL_REFUSE_ARGUMENTS(2)
+PROCPOOL_REFUSE_ARGUMENTS(3)
+PROCPOOL_REFUSE_ARGUMENTS(4)
+#undef PROCPOOL_REFUSE_ARGUMENTS
+
+/// Does not compile, and says why, unless TaskCall<F, Args...>: the first of its mistakes. NotCallable: says what is
+/// wrong with the call itself, as not_callable.
 template <template <class...> class NotCallable, class F, class... Args>
 constexpr auto require_call() {
-    require_sendable<F>();
-    (require_travels<wire_type_t<Args>>(), ...);
-    if constexpr (call_t<F, Args...>::form == CallForm::impossible) {
-        if constexpr (may_be_function_v<std::decay_t<F>>) {  // or else require_sendable() has said it
-            static_cast<void>(sizeof(NotCallable<mistake_t<std::decay_t<F>, passed_t<wire_type_t<Args>>...>,
-                                                 std::decay_t<F>, passed_t<wire_type_t<Args>>...>));
-        }
+    if constexpr (!may_be_function_v<std::decay_t<F>> || !Sendable<F>) {
+        require_sendable<F>();
+    } else if constexpr (!(Encodable<wire_type_t<Args>> && ...)) {
+        (require_travels<wire_type_t<Args>>(), ...);
+    } else if constexpr (call_t<F, Args...>::form == CallForm::impossible) {
+        static_cast<void>(sizeof(NotCallable<mistake_t<std::decay_t<F>, passed_t<wire_type_t<Args>>...>,
+                                             std::decay_t<F>, passed_t<wire_type_t<Args>>...>));
     } else if constexpr (!std::is_void_v<task_result_t<F, Args...>>) {
         require_travels<task_result_t<F, Args...>>();
         static_assert(

@@ -124,28 +124,30 @@ template <class F>
 struct not_sendable {
     static_assert(never<F>,
                   "procpool: this function object cannot travel: make it an aggregate of encodable members with an "
-                  "operator(), give it a "
-                  "serialize(Archive&) member, specialise procpool::Codec<T> for it, or write procpool::bind_front(f, "
-                  "values...)");
+                  "operator(), give it a serialize(Archive&) member, or specialise procpool::Codec<T> for it; of one "
+                  "that holds any function, as std::function does, pass the function itself, or "
+                  "procpool::bind_front(f, values...)");
 };
 template <class F>
-requires is_closure_v<F>
-struct not_sendable<F> {
+requires(is_closure_v<F>&& std::is_copy_constructible_v<F>) struct not_sendable<F> {
     static_assert(never<F>,
-                  "procpool: this closure cannot travel: it may capture trivially copyable values only, and captures a "
-                  "string, a container or the "
-                  "like. Write procpool::bind_front(f, values...), which carries values of any kind; or a struct with "
-                  "an operator(), whose members "
-                  "travel; or pass the values as arguments, with procpool::repeat(value) in a call over many items. Of "
-                  "a SharedArray capture the "
-                  "span(), of a Shared get(); a pool stays where it is");
+                  "procpool: this closure cannot travel: it captured a string, a container or another value that is "
+                  "more than its bytes. Write a struct with an operator(), whose members travel, or "
+                  "procpool::bind_front(f, values...), or pass the values as arguments (procpool::repeat(value) in a "
+                  "call over many items)");
 };
-template <class R, class... Args>
-struct not_sendable<std::function<R(Args...)>> {
-    static_assert(never<R>,
-                  "procpool: a std::function cannot travel, since its contents are unknown: pass the function or the "
-                  "lambda itself, or bind "
-                  "values to it by procpool::bind_front(f, values...)");
+template <class F>
+requires(is_closure_v<F> && !std::is_copy_constructible_v<F>) struct not_sendable<F> {
+    static_assert(never<F>,
+                  "procpool: this closure cannot travel: it captured what can only be moved. A std::unique_ptr travels "
+                  "by procpool::bind_front(f, std::move(pointer)), for a call that is made once, or as a member of a "
+                  "struct with an operator(); of a SharedArray capture the span(), of a Shared get(), of a Future what "
+                  "it gives; a pool stays where it is, but a task may build its own");
+};
+/// Of std::function and its like.
+template <class F>
+requires TypeErased<F>
+struct not_sendable<F> : why_refused<F>::template check<F> {
 };
 template <class F>
 requires std::is_bind_expression_v<F>
@@ -159,7 +161,8 @@ template <class F>
 struct not_a_function {
     static_assert(
         never<F>,
-        "procpool: what was given as the function cannot be called: the function comes first, or second after options");
+        "procpool: what was given as the function cannot be called: the function comes first (second, after options), "
+        "then its arguments, or ranges of them");
 };
 
 /// Does not compile unless F is Sendable.

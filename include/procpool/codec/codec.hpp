@@ -191,8 +191,9 @@ struct not_encodable {
     static constexpr Obstacle obstacle = find_obstacle<T>();
     static_assert(
         obstacle != Obstacle::no_codec,
-        "procpool: this type cannot travel between processes: specialise procpool::Codec<T> for it, give it a "
-        "serialize(Archive&) member, or make it an aggregate of encodable types");
+        "procpool: this type cannot travel between processes: give it a serialize(Archive&) member, specialise "
+        "procpool::Codec<T> for it, or make it an aggregate of encodable types (public members, no constructors, no "
+        "virtual functions)");
     static_assert(
         obstacle != Obstacle::reference,
         "procpool: a reference cannot travel between processes, for it means nothing to another one: use a value");
@@ -209,14 +210,13 @@ struct not_encodable {
                   "template <> inline constexpr bool procpool::enable_plain<T> = true; with this type for T; "
                   "otherwise specialise procpool::Codec<T> for it, or give it a serialize(Archive&) member");
     static_assert(obstacle != Obstacle::closure,
-                  "procpool: this closure cannot travel between processes: capture trivially copyable values only and "
-                  "pass the rest as arguments");
+                  "procpool: this closure cannot travel between processes: it captured a string, a container or "
+                  "another value that is more than its bytes. Write a struct with an operator(), whose members travel, "
+                  "or procpool::bind_front(f, values...)");
     static_assert(obstacle != Obstacle::not_visitable,
                   "procpool: this aggregate cannot travel between processes, for it cannot be taken apart, with a base "
-                  "class, a reference, an "
-                  "unnamed union, or more than 32 members that are not trivially copyable: specialise "
-                  "procpool::Codec<T> for it, or give it a "
-                  "serialize(Archive&) member");
+                  "class, a reference, an unnamed union, or more than 32 members that are not trivially copyable: give "
+                  "it a serialize(Archive&) member, specialise procpool::Codec<T> for it, or make the base a member");
 };
 
 /// How a type was met: path<Outer, member<2, std::vector<Inner>>, part<1, Inner>> is the elements of Outer's second

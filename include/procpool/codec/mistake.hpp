@@ -17,6 +17,17 @@ namespace procpool::inline v0::detail::codec {
 template <class... T>
 inline constexpr bool never = false;
 
+/// The result of a call that cannot be made. It converts to anything, and has members of futures and ranges, so that
+/// the call's error is the only one.
+struct this_call_is_refused {
+    template <class T>
+    operator T() const noexcept;
+    this_call_is_refused get() const noexcept;
+    const this_call_is_refused* begin() const noexcept;
+    const this_call_is_refused* end() const noexcept;
+    std::size_t size() const noexcept;
+};
+
 /// The parameters of a function as a TypeList, as far as its type shows; void for a generic lambda and its like.
 template <class F>
 struct parameters {
@@ -59,7 +70,7 @@ requires std::is_function_v<F>
 struct parameters<F C::*> : after_object<const C&, typename parameters<F>::type> {
 };
 
-struct NotAFunction {};
+struct NotAFunction {};    ///< nor is a range
 struct TakesReference {};  ///< T&, to what is a copy in the worker
 template <std::size_t Given, std::size_t Wanted>
 struct TooFew {};
@@ -113,12 +124,18 @@ template <class F>
 inline constexpr bool may_be_function_v = std::is_class_v<F> || std::is_union_v<F> || std::is_member_pointer_v<F> ||
                                           std::is_function_v<std::remove_pointer_t<F>>;
 
+template <class F>
+inline constexpr bool looks_like_range_v = requires(F& f) {
+    f.begin();
+    f.end();
+};
+
 /// Why an F cannot be called with what is Passed, as one of the types above. Specialised for function objects that pass
 /// calls on.
 template <class F, class... Passed>
 struct mistake {
     static consteval auto find() {
-        if constexpr (!may_be_function_v<F>) {
+        if constexpr (!may_be_function_v<F> || looks_like_range_v<F>) {
             return NotAFunction{};
         } else if constexpr (std::is_invocable_v<F&, std::remove_cvref_t<Passed>&...>) {
             return TakesReference{};

@@ -31,8 +31,8 @@ struct why_refused<std::shared_ptr<T>> {
     struct check {
         static_assert(never<Type>,
                       "procpool: a std::shared_ptr cannot travel, since processes do not share what it points to: pass "
-                      "the object itself or a "
-                      "std::unique_ptr, which are copied, or put it in shared memory (SharedArray, Shared)");
+                      "or return the object itself or a std::unique_ptr, which are copied, or put it in shared memory "
+                      "(SharedArray, Shared)");
     };
 };
 template <class T>
@@ -48,14 +48,53 @@ requires(name_in_standard(type_text<T>()) == "any") struct why_refused<T> {
     };
 };
 
-template <class R, class... Args>
-struct why_refused<std::function<R(Args...)>> {
+/// std::function, std::move_only_function and the like.
+template <class T>
+concept TypeErased = std::is_class_v<T> && is_one_of(name_in_standard(type_text<T>()), "function", "move_only_function",
+                                                     "copyable_function", "function_ref", "packaged_task");
+template <TypeErased T>
+struct why_refused<T> {
     template <class Type>
     struct check {
         static_assert(never<Type>,
-                      "procpool: a std::function cannot travel, since its contents are unknown: pass the function, "
-                      "the lambda or "
-                      "procpool::bind_front(f, values...) itself");
+                      "procpool: a std::function cannot travel, nor its like, since its contents are unknown: pass the "
+                      "function or the lambda itself, or bind values to it by procpool::bind_front(f, values...)");
+    };
+};
+
+/// What the threads of one process wait by.
+template <class T>
+requires(std::is_class_v<T>&& is_one_of(name_in_standard(type_text<T>()), "mutex", "timed_mutex", "recursive_mutex",
+                                        "recursive_timed_mutex", "shared_mutex", "shared_timed_mutex",
+                                        "condition_variable", "condition_variable_any", "once_flag", "latch", "barrier",
+                                        "counting_semaphore", "lock_guard", "unique_lock", "shared_lock",
+                                        "scoped_lock")) struct why_refused<T> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>,
+                      "procpool: a std::mutex or another lock of the standard library cannot travel, and a copy would "
+                      "lock nothing: a task works on copies, which need no lock; return what comes of them, or share "
+                      "atomics (procpool::Shared<std::atomic<int>>)");
+    };
+};
+template <class T>
+requires(std::is_class_v<T>&& is_one_of(name_in_standard(type_text<T>()), "atomic",
+                                        "atomic_flag")) struct why_refused<T> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>,
+                      "procpool: a std::atomic cannot travel, since nobody would see the changes of a copy: put it in "
+                      "shared memory, procpool::Shared<std::atomic<int>> n, and capture n.get(), or pass std::ref(*n)");
+    };
+};
+template <class T>
+requires(std::is_class_v<T>&& is_one_of(name_in_standard(type_text<T>()), "thread", "jthread", "future",
+                                        "shared_future", "promise")) struct why_refused<T> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>,
+                      "procpool: a thread, future or promise of the standard library cannot travel, since it belongs "
+                      "to one process: pass what it gives");
     };
 };
 

@@ -5,9 +5,11 @@
 /// Future: the result of a task, once it has ended.
 
 #include <procpool/codec/bytes.hpp>
+#include <procpool/codec/mistake.hpp>
 #include <procpool/codec/standard.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/uncopied.hpp>
 #include <procpool/future/completion.hpp>
 #include <procpool/future/deferred.hpp>
 #include <procpool/future/task_handle.hpp>
@@ -29,7 +31,12 @@ namespace procpool::inline v0 {
 
 namespace detail::future {
 class WaitSet;
-}
+
+/// Functions for then(): they take a T, or nothing where that is void.
+template <class F, class T>
+concept Continues = (std::is_void_v<T> ? std::is_invocable_v<F> : std::is_invocable_v<F, T>);
+
+}  // namespace detail::future
 
 /// The part of a future that does not depend on the type of its result, which is a task's or set by a Promise.
 /// Called by: the process that made it, any thread. wait*(), ready(), running(), cancel() and kill() may run
@@ -170,6 +177,12 @@ public:
     /// No result to come: valid() is false.
     Future() noexcept = default;
     /// \{
+    /// Moves the result to come; the other future is invalid from then on.
+    Future(Future&&) noexcept = default;
+    Future& operator=(Future&&) noexcept = default;
+    /// \}
+    PROCPOOL_UNCOPIED(Future, a_Future_is_not_copied__move_it, "procpool: a Future is not copied: std::move() it")
+    /// \{
     /// Called by: pools, and make_deferred().
     explicit Future(detail::TaskHandle task) noexcept : FutureBase(std::move(task)) {}
     explicit Future(detail::future::Counted<detail::future::Deferred<T>> state) noexcept
@@ -191,6 +204,14 @@ public:
     /// future once there is one, which earlier requests reach too. Throws: as on_done(); this future is unchanged then.
     template <class F>
     auto then(F f);
+    /// Does not compile: f does not take the result.
+    template <class F>
+    requires(!detail::future::Continues<F, T>) auto then(F) {
+        static_assert(detail::codec::never<F>,
+                      "procpool: the function given to then() must take the future's result, by value, const& or &&, "
+                      "or nothing where that is void");
+        return detail::codec::this_call_is_refused{};
+    }
 
     /// co_await pool.apply_async(...) suspends the coroutine until the task has ended, and resumes it on the callback
     /// thread, with what get() returns or throws. Never resumes in the caller, even if the task has ended already.

@@ -124,12 +124,13 @@ struct not_callable_with_items<codec::TakesReference, F, Items...> {
                   "take it by value or const&, and return "
                   "what comes of it; for_each() changes the elements of one SharedArray, with no other range");
 };
+template <class F, class... Items>
+struct not_callable_with_items<codec::NotAFunction, F, Items...> : codec::not_a_function<F> {};
 template <std::size_t Given, std::size_t Wanted, class F, class... Items>
 struct not_callable_with_items<codec::TooFew<Given, Wanted>, F, Items...> {
     static_assert(codec::never<F>,
                   "procpool: too few ranges for this function, which gets an item of each: pass one for each "
-                  "parameter, procpool::repeat(value) where the "
-                  "value is the same for all items; starmap() takes a range of tuples");
+                  "parameter, procpool::repeat(value) where the value is the same for all items");
 };
 template <std::size_t Given, std::size_t Wanted, class F, class... Items>
 struct not_callable_with_items<codec::TooMany<Given, Wanted>, F, Items...> {
@@ -138,8 +139,36 @@ struct not_callable_with_items<codec::TooMany<Given, Wanted>, F, Items...> {
 template <std::size_t Position, class Given, class Wanted, class F, class... Items>
 struct not_callable_with_items<codec::WrongType<Position, Given, Wanted>, F, Items...> {
     static_assert(codec::never<F>,
-                  "procpool: an item of a range does not convert to the type that this function takes");
+                  "procpool: an item of a range does not convert to the type that this function takes there, see "
+                  "WrongType<the range's number, given, taken> nearby");
 };
+
+// As PROCPOOL_REFUSE_ARGUMENTS.
+#define PROCPOOL_REFUSE_ITEMS(number)                                                                        \
+    template <std::size_t Given, class F, class... Items>                                                    \
+    struct not_callable_with_items<codec::TooFew<Given, number>, F, Items...> {                              \
+        static_assert(codec::never<F>, "procpool: too few ranges for this function, which takes " #number    \
+                                       " and gets an item of each: pass one for each parameter, "            \
+                                       "procpool::repeat(value) where the value is the same for all items; " \
+                                       "starmap() takes a range of tuples");                                 \
+    };                                                                                                       \
+    template <std::size_t Given, class F, class... Items>                                                    \
+    struct not_callable_with_items<codec::TooMany<Given, number>, F, Items...> {                             \
+        static_assert(codec::never<F>, "procpool: too many ranges for this function, which takes " #number   \
+                                       " and gets an item of each");                                         \
+    };                                                                                                       \
+    template <class Given, class Wanted, class F, class... Items>                                            \
+    struct not_callable_with_items<codec::WrongType<number, Given, Wanted>, F, Items...> {                   \
+        static_assert(codec::never<F>, "procpool: an item of range " #number                                 \
+                                       " does not convert to the type that this function takes there, see "  \
+                                       "WrongType<the range's number, given, taken> nearby");                \
+    };
+PROCPOOL_REFUSE_ITEMS(0)
+PROCPOOL_REFUSE_ITEMS(1)
+PROCPOOL_REFUSE_ITEMS(2)
+PROCPOOL_REFUSE_ITEMS(3)
+PROCPOOL_REFUSE_ITEMS(4)
+#undef PROCPOOL_REFUSE_ITEMS
 template <class F>
 struct callable_once {
     static_assert(codec::never<F>,
@@ -323,7 +352,11 @@ struct NoInput {
     static constexpr bool calls = false;
     template <class F>
     static constexpr auto require() {
-        static_cast<void>(sizeof(Message));
+        if constexpr (codec::looks_like_range_v<F>) {
+            static_cast<void>(sizeof(codec::not_a_function<F>));
+        } else {
+            static_cast<void>(sizeof(Message));
+        }
     }
 };
 
@@ -331,8 +364,8 @@ template <class R>
 struct not_a_range {
     static_assert(codec::never<R>,
                   "procpool: an argument after the function of a call over many items is no range "
-                  "(std::ranges::input_range): for one value with every item "
-                  "write procpool::repeat(value)");
+                  "(std::ranges::input_range): write procpool::repeat(value) for one value with every item, "
+                  "std::views::iota(0, n) for n numbers, std::ranges::subrange(first, last) for two iterators");
 };
 template <class Options>
 struct options_after_function {

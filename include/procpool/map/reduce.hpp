@@ -107,16 +107,21 @@ template <class G, class T, class Mapped>
 constexpr void require_folding() {
     static_assert(!std::is_void_v<Mapped>,
                   "procpool: map_reduce() folds what the first function returns, and it returns nothing");
-    if constexpr (!std::is_void_v<Mapped>) {
+    if constexpr (std::is_void_v<Mapped>) {
+        return;
+    } else if constexpr (!codec::Sendable<G>) {
         codec::require_sendable<G>();
-        codec::require_encodable<T>();
-        static_assert(std::is_constructible_v<T, Mapped>,
-                      "procpool: map_reduce() begins each block with what the first function returns: it must convert "
-                      "to the type of init");
-        static_assert(std::is_invocable_r_v<T, G&, T, Mapped>,
+    } else if constexpr (!Encodable<T>) {
+        codec::require_travels<T>();
+    } else if constexpr (!std::is_constructible_v<T, Mapped>) {
+        static_assert(codec::never<T>,
+                      "procpool: map_reduce() begins each block with what the first function returns, which does not "
+                      "convert to the type of init: let the first function return that type");
+    } else if constexpr (!std::is_invocable_r_v<T, G&, T, Mapped>) {
+        static_assert(codec::never<T>,
                       "procpool: the second function of map_reduce() cannot be called with (init, what the first "
-                      "function returns), "
-                      "or does not return what converts to the type of init");
+                      "function returns), or does not return what converts to the type of init");
+    } else {
         static_assert(std::is_invocable_r_v<T, G&, T, T>,
                       "procpool: the second function of map_reduce() cannot be called with two values of the type of "
                       "init, which it gets for two blocks");

@@ -14,6 +14,7 @@
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/pool_base.hpp>
 #include <procpool/pool/pool_fwd.hpp>
+#include <procpool/pool/refused_calls.hpp>
 #include <procpool/pool/task_call.hpp>
 #include <procpool/shm/shared_arguments.hpp>
 
@@ -34,7 +35,9 @@ namespace procpool::inline v0 {
 /// for room in the queue, its thread runs such tasks itself. A wait that could never end throws std::system_error
 /// (resource_deadlock_would_occur).
 template <class E>
-class ProcessPool : public detail::PoolBase, private detail::codec::RefusesOverloadSets {
+class ProcessPool : public detail::PoolBase,
+                    private detail::codec::RefusesOverloadSets,
+                    private detail::pool::RefusesIncompleteCalls {
     static_assert(Engine<E>, "procpool: a pool's engine is ForkEngine, ThreadEngine, InlineEngine or AnyEngine");
 
 public:
@@ -44,6 +47,16 @@ public:
     /// in a task of a pool that is itself inside nine others. Nothing is left then.
     explicit ProcessPool(std::size_t workers = 0) : ProcessPool(PoolOptions{.workers = workers}) {}
     explicit ProcessPool(PoolOptions options) : detail::PoolBase(E::traits(), std::move(options)) {}
+    /// \}
+    /// \{
+    /// Do not compile: these are no PoolOptions.
+    template <class Options = detail::codec::MistakenOptions>
+    requires detail::pool::NotPoolOptions<Options>
+    explicit ProcessPool(const Options&) : ProcessPool() {
+        static_cast<void>(sizeof(detail::pool::not_pool_options<Options>));
+    }
+    PROCPOOL_REFUSE_CONSTRUCTION(ProcessPool)
+#undef PROCPOOL_REFUSE_CONSTRUCTION
     /// \}
     PROCPOOL_UNCOPIED(ProcessPool, a_pool_is_not_copied__move_it_or_pass_it_by_reference__tasks_cannot_have_it,
                       "procpool: a pool is not copied: move it, or pass it by reference; a task cannot have it, but "
@@ -62,6 +75,8 @@ public:
     /// since code that is suspended there never goes on. The workers end with the program then.
     ~ProcessPool() = default;
 
+    using RefusesIncompleteCalls::map_reduce, detail::pool::RefusesIncompleteCalls::starmap,
+        detail::pool::RefusesIncompleteCalls::starmap_async, detail::pool::RefusesIncompleteCalls::map_into;
     using RefusesOverloadSets::apply, detail::codec::RefusesOverloadSets::apply_async,
         detail::codec::RefusesOverloadSets::try_apply_async, detail::codec::RefusesOverloadSets::apply_on,
         detail::codec::RefusesOverloadSets::apply_on_async, detail::codec::RefusesOverloadSets::broadcast,
@@ -394,6 +409,11 @@ private:
 ProcessPool()->ProcessPool<ForkEngine>;
 ProcessPool(std::size_t)->ProcessPool<ForkEngine>;
 ProcessPool(PoolOptions)->ProcessPool<ForkEngine>;
+template <class Options = detail::codec::MistakenOptions>
+requires detail::pool::NotPoolOptions<Options> ProcessPool(const Options&)
+->ProcessPool<ForkEngine>;
+template <class Nothing = void>
+ProcessPool(...) -> ProcessPool<ForkEngine>;
 /// \}
 
 }  // namespace procpool
