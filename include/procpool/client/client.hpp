@@ -6,6 +6,7 @@
 
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
+#include <procpool/client/observer.hpp>
 #include <procpool/client/parcel.hpp>
 #include <procpool/client/parcel_store.hpp>
 #include <procpool/client/parkers.hpp>
@@ -168,6 +169,8 @@ public:
     void refork();
     [[nodiscard]] std::uint64_t submitted() const noexcept { return submitted_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+    [[nodiscard]] Observer& observer() noexcept { return observer_; }
+    [[nodiscard]] const Observer& observer() const noexcept { return observer_; }
     [[noreturn]] void throw_ended() const;
 
     // ---- lifetime: each ticket is one reference, and so is the pool
@@ -336,6 +339,7 @@ private:
     std::vector<Ticket> detached_;   // dropped before they were decided: their slots must be freed
     std::size_t next_detached_ = 0;  // where the next look at them continues
 
+    Observer observer_;
     std::span<SlotNotes> notes_;  // one for each slot
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;          // of the slots that are labelled; made with the first one

@@ -34,6 +34,7 @@ struct MapOptions;
 enum class OnError;
 struct Progress;
 struct PoolStats;
+struct Percentiles;
 struct WorkerInfo;
 
 }  // namespace procpool

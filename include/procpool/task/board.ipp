@@ -31,6 +31,7 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
     const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)),
                             size.parkers};
     auto* const marks = words(size.parkers * Waiters::words_for(size.slot_count));
+    board.latencies_ = reinterpret_cast<Latencies*>(place(size.seats * sizeof(Latencies), apart));
     board.mailboxes_ = reinterpret_cast<Mailbox*>(place(size.seats * sizeof(Mailbox), apart));
     board.slots_ = reinterpret_cast<Slot*>(place(size.slot_count * sizeof(Slot), apart));
     board.labels_ = reinterpret_cast<TaskLabel*>(place(size.slot_count * sizeof(TaskLabel), apart));

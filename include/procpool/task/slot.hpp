@@ -110,11 +110,12 @@ struct Large {
 struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
     static constexpr std::size_t inline_bytes = 16;
-    static constexpr std::uint8_t limited = 1;   // timeout, retries and attempt count
-    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its TaskLabel has the beginning of it
-    static constexpr std::uint8_t traced = 4;    // its TaskLabel has the times; the worker adds it to the trace
-    static constexpr std::uint8_t mailed = 8;    // for one worker only
-    static constexpr std::uint8_t staying = 16;  // it keeps its slot until its result is taken
+    static constexpr std::uint8_t limited = 1;    // timeout, retries and attempt count
+    static constexpr std::uint8_t labelled = 2;   // the parent keeps a label, and its TaskLabel has the beginning of it
+    static constexpr std::uint8_t traced = 4;     // its TaskLabel has the times; the worker adds it to the trace
+    static constexpr std::uint8_t mailed = 8;     // for one worker only
+    static constexpr std::uint8_t staying = 16;   // it keeps its slot until its result is taken
+    static constexpr std::uint8_t measured = 32;  // `submitted` and `stands_for` count; the worker adds its times
 
     std::atomic<std::uint64_t> word;
     std::uintptr_t code;                 // the address of a task_code function; written by the parent while free
@@ -137,6 +138,8 @@ struct alignas(apart) Slot {
     [[nodiscard]] bool has_limits() const noexcept { return has(limited); }
     [[nodiscard]] bool is_labelled() const noexcept { return has(labelled); }
     [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
+    [[nodiscard]] bool is_measured() const noexcept { return has(measured); }
+    [[nodiscard]] bool is_observed() const noexcept { return has(traced | measured); }
     [[nodiscard]] bool is_mailed() const noexcept { return has(mailed); }
     [[nodiscard]] bool stays() const noexcept { return has(staying); }
 
@@ -154,6 +157,8 @@ struct alignas(apart) Slot {
                                               // written by the parent at any time
     std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below
     std::uint16_t attempt;                    // from 0
+    std::uint16_t stands_for;                 // so many tasks: see client::Observer; of the parent while free
+    std::uint64_t submitted;                  // when, in ticks; likewise
     ExitStatus exit_status;
 };
 
