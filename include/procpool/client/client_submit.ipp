@@ -101,7 +101,8 @@ inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
 inline bool Client::take_fresh() {
     if (fresh_ == notes_.size()) { return false; }
     constexpr std::uint32_t together = 64;
-    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::TaskLabel) + sizeof(SlotNotes) +
+    constexpr std::size_t bytes = sizeof(task::Slot) + task::ArgumentStore::pocket_bytes +
+                                  task::ResultStore::pocket_bytes + sizeof(task::TaskLabel) + sizeof(SlotNotes) +
                                   2 * sizeof(std::uint64_t);  // and two places in a ring
     if (fresh_ % together == 0) { os::own_budget.charge(together * bytes); }
     add_free(fresh_++);

@@ -109,6 +109,7 @@ struct Large {
 /// written anything there: other processes rely on the task's Issue, and check what is here.
 struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
+    static constexpr std::uint32_t in_window = std::uint32_t{1} << 30;
     static constexpr std::size_t inline_bytes = 16;
     static constexpr std::uint8_t limited = 1;    // timeout, retries and attempt count
     static constexpr std::uint8_t labelled = 2;   // the parent keeps a label, and its TaskLabel has the beginning of it
@@ -119,7 +120,7 @@ struct alignas(apart) Slot {
 
     std::atomic<std::uint64_t> word;
     std::uintptr_t code;                 // the address of a task_code function; written by the parent while free
-    std::uint32_t argument_bytes;        // `large`: see large_argument
+    std::uint32_t argument_bytes;        // in_window: added where they lie there; `large`: see large_argument
     std::uint32_t result_bytes;          // written by the owner while started
     std::atomic<std::uint32_t> waiters;  // a set: see Waiters; written by the parent before it sets WAITED
     Ending outcome;                      // value or exception, when it is done; of the owner while started
