@@ -23,6 +23,7 @@
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -70,8 +71,7 @@ public:
 
     /// Throws: CodecError when the workers do not have the code at `address`.
     void check_code(std::uintptr_t address) const {
-        if (address == known_code_.load(std::memory_order_relaxed)) { return; }
-        check_new_code(address);
+        if (address / code_page != known_page(address).load(std::memory_order_relaxed)) { check_new_code(address); }
     }
 
     // ---- collection
@@ -290,6 +290,11 @@ private:
     void request_stop_of_all() noexcept;
     void look_at_life() noexcept;
     void close_if_unused() noexcept;
+    static constexpr std::uintptr_t code_page = os::page_size;
+    /// Where a page's number is kept: neighbours do not take each other's place.
+    [[nodiscard]] std::atomic<std::uintptr_t>& known_page(std::uintptr_t address) const noexcept {
+        return known_pages_[address / code_page % known_pages_.size()];
+    }
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
@@ -319,7 +324,7 @@ private:
     mutable std::mutex modules_mutex_;
     std::optional<os::Modules> modules_;  // the code that the workers have, where that may differ from ours
     WorkersMemory memory_;                // looked at where there is modules_
-    mutable std::atomic<std::uintptr_t> known_code_{0};  // the last address that was found in it
+    mutable std::array<std::atomic<std::uintptr_t>, 64> known_pages_{};  // numbers of pages that were found in it
     Parkers parkers_;
 
     client::BiasedMutex mutex_;  // producers: guards the members below, unless they say otherwise, and the rings' tails
