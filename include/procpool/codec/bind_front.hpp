@@ -7,20 +7,15 @@
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/overload_set.hpp>
+#include <procpool/codec/text.hpp>
 
 #include <functional>
 #include <stop_token>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace procpool::inline v0::detail::codec {
-
-template <class T>
-inline constexpr bool is_string_v = false;
-template <class C>
-inline constexpr bool is_string_v<std::basic_string<C>> = true;
 
 /// A bound value that is passed as a Value, for functions that want a const C* where it is a string.
 template <class Value>

@@ -331,8 +331,13 @@ private:
     template <class Use>
     auto with_next_item(Use use) {
         const auto decode_and_use = [&](Reader& in) {
-            codec::arguments_t<F, Item> arguments{codec::decode_arguments<F, Item>(in)};
-            return use(arguments);
+            if constexpr (codec::decodes_where_passed_v<F, Item>) {
+                codec::EncodedArgument argument{in};
+                return use(argument);
+            } else {
+                codec::arguments_t<F, Item> arguments{codec::decode_arguments<F, Item>(in)};
+                return use(arguments);
+            }
         };
         if ((head_.flags & ChunkHead::framed) != 0) {
             Reader item = take_framed(in_);
