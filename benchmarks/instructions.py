@@ -23,8 +23,9 @@ SKIPPED = 77
 RISE = 1.05
 FEW = 3  # instructions that a change elsewhere may cost
 TIMES = 10  # that each case is counted at most
-CASES = {"apply": (500, 1500), "apply_async": (1000, 3000), "map": (20_000, 120_000)}
-MEANING = {"apply": "`apply`, each side sleeping in between", "apply_async": "`apply_async` and `get`", "map": "`map`, an item that may be retried"}
+CASES = {"apply": (500, 1500), "apply_async": (1000, 3000), "latencies": (2000, 4000), "map": (20_000, 120_000)}
+MEANING = {"apply": "`apply`, each side sleeping in between", "apply_async": "`apply_async` and `get`",
+           "latencies": "the same with `PoolOptions::latencies`", "map": "`map`, an item that may be retried"}
 
 
 def count(program, case, tasks):

@@ -20,13 +20,13 @@ int main(int argc, char** argv) {
     const std::string_view name = argv[1];
     const auto tasks = static_cast<std::uint32_t>(std::atoi(argv[2]));
     const auto increment = [](std::uint32_t x) { return x + 1; };
-    procpool::Pool pool{1};
+    procpool::Pool pool{procpool::PoolOptions{.workers = 1, .latencies = name == "latencies"}};
     std::printf("%d\n", pool.apply([] { return static_cast<int>(procpool::this_worker::pid()); }));
     std::fflush(stdout);
     std::uint64_t sum = 0;
     if (name == "apply") {
         for (std::uint32_t i = 0; i < tasks; ++i) { sum += pool.apply(increment, i); }
-    } else if (name == "apply_async") {
+    } else if (name == "apply_async" || name == "latencies") {
         const procpool::Shared<std::atomic<int>> go{0};
         auto gate = pool.apply_async([p = go.get()] {
             while (p->load() == 0) { std::this_thread::sleep_for(std::chrono::milliseconds{50}); }

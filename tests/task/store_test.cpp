@@ -50,10 +50,26 @@ void check_sizes(Store& store) {
     const std::size_t window = store.window(0).size();
     REQUIRE(window >= detail::os::page_size);
     REQUIRE(store.window(1).data() == store.window(0).data() + window);
-    for (const std::size_t size :
-         {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{17}, std::size_t{64},
-          detail::os::page_size - 1, detail::os::page_size, detail::os::page_size + 1, window - 1, window, window + 1,
-          extent - 1, extent, extent + 1, 3 * extent, 5 * extent + 12345}) {
+    for (const std::size_t size : {std::size_t{0},
+                                   std::size_t{1},
+                                   std::size_t{15},
+                                   std::size_t{16},
+                                   std::size_t{17},
+                                   std::size_t{64},
+                                   std::size_t{127},
+                                   std::size_t{128},
+                                   std::size_t{129},
+                                   detail::os::page_size - 1,
+                                   detail::os::page_size,
+                                   detail::os::page_size + 1,
+                                   window - 1,
+                                   window,
+                                   window + 1,
+                                   extent - 1,
+                                   extent,
+                                   extent + 1,
+                                   3 * extent,
+                                   5 * extent + 12345}) {
         for (const std::size_t step : {size, std::size_t{1000}, std::size_t{7}}) {
             if (step == 0 || (step == 7 && size > window + 1)) { continue; }
             CAPTURE(size, step);
@@ -66,7 +82,10 @@ void check_sizes(Store& store) {
                 REQUIRE(is_pattern(payload));
                 REQUIRE(store.is_large(slot) == (size > window));
                 if (size <= Slot::inline_bytes) { REQUIRE(payload.data() == store.first_buffer(slot).data()); }
-                if (size > Slot::inline_bytes && size <= window) {
+                if (size > Slot::inline_bytes && size <= Store::pocket_bytes) {
+                    REQUIRE(payload.data() == store.pocket(slot).data());
+                }
+                if (size > Store::pocket_bytes && size <= window) {
                     REQUIRE(payload.data() == store.window(slot).data());
                 }
             }
@@ -88,7 +107,7 @@ TEST_CASE("payloads of every size come back as they were written on both sides")
 
 TEST_CASE("arguments and results of one slot lie apart") {
     const ScratchBoard board{{slots, 1, 1}};
-    for (const std::size_t size : {std::size_t{16}, std::size_t{1000}, 2 * extent}) {
+    for (const std::size_t size : {std::size_t{16}, std::size_t{100}, std::size_t{1000}, 2 * extent}) {
         write(board->arguments, 1, 3, size, size);
         std::span<std::byte> result = write(board->results, 1, 3, size, size);
         std::ranges::fill(result.first(size), std::byte{0xee});
@@ -109,7 +128,8 @@ TEST_CASE("growth keeps what was written and only one run is held") {
         for (; used < to; ++used) { buffer[used] = pattern(used); }
     };
     fill(buffer.size());
-    for (const std::size_t need : {std::size_t{17}, window + 1, extent + 1, 2 * extent + 1, 9 * extent}) {
+    for (const std::size_t need :
+         {std::size_t{17}, std::size_t{129}, window + 1, extent + 1, 2 * extent + 1, 9 * extent}) {
         if (need > buffer.size()) { buffer = store.grow(2, 5, buffer, used, need); }
         REQUIRE(buffer.size() >= need);
         REQUIRE(is_pattern(buffer.first(used)));
@@ -177,14 +197,18 @@ TEST_CASE("a large buffer with a small payload is found and freed") {
     }
 }
 
-TEST_CASE("a window with a payload that fits into the slot's line") {
+TEST_CASE("a buffer with a payload that would have fitted into a smaller one") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->results;
-    std::span<std::byte> buffer = store.grow(1, 2, store.first_buffer(1), 0, 100);
-    for (std::size_t i = 0; i < 16; ++i) { buffer[i] = pattern(i); }
-    store.seal(1, buffer, 16);
-    CHECK(store.payload(1).size() == 16);
-    CHECK(is_pattern(store.payload(1)));
+    for (const std::size_t capacity : {std::size_t{100}, std::size_t{1000}}) {
+        for (const std::size_t size : {std::size_t{16}, std::size_t{50}}) {
+            std::span<std::byte> buffer = store.grow(1, 2, store.first_buffer(1), 0, capacity);
+            for (std::size_t i = 0; i < size; ++i) { buffer[i] = pattern(i); }
+            store.seal(1, buffer, size);
+            CHECK(store.payload(1).size() == size);
+            CHECK(is_pattern(store.payload(1)));
+        }
+    }
 }
 
 TEST_CASE("an abandoned payload holds nothing however far it came") {
@@ -201,7 +225,7 @@ TEST_CASE("a window is handed out as far as it has been asked for and no further
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->results;
     const std::size_t window = store.window(0).size();
-    std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, 17);
+    std::span<std::byte> buffer = store.grow(0, 1, store.first_buffer(0), 0, 129);
     CHECK(buffer.data() == store.window(0).data());
     CHECK(buffer.size() == detail::os::page_size);
     buffer[16] = std::byte{5};
@@ -210,8 +234,9 @@ TEST_CASE("a window is handed out as far as it has been asked for and no further
     CHECK(buffer[16] == std::byte{5});
     CHECK(buffer.size() == 2 * detail::os::page_size);
     CHECK(store.grow(0, 1, buffer, 17, window).size() == window);
-    CHECK(store.grow(0, 2, store.first_buffer(0), 0, 17).size() == window);  // the slot's next task needs not ask again
-    CHECK(store.grow(1, 1, store.first_buffer(1), 0, 17).size() == detail::os::page_size);
+    CHECK(store.grow(0, 2, store.first_buffer(0), 0, 129).size() ==
+          window);  // the slot's next task needs not ask again
+    CHECK(store.grow(1, 1, store.first_buffer(1), 0, 129).size() == detail::os::page_size);
 }
 
 TEST_CASE("a payload that names memory which is not its own is empty and gives nothing back") {
@@ -235,7 +260,9 @@ TEST_CASE("a payload that names memory which is not its own is empty and gives n
     board.slot(1).large_result.size = ~std::uint64_t{0};
     CHECK(store.payload(1).empty());
     board.slot(1).large_result.size = size;
-    for (const std::size_t bytes : {store.window(1).size() + 1, std::size_t{0xfffffffe}}) {
+    const std::size_t window = store.window(1).size();
+    for (const std::size_t bytes :
+         {std::size_t{129}, window, window + 1, Slot::in_window + window + 1, std::size_t{0xfffffffe}}) {
         board.slot(1).result_bytes = static_cast<std::uint32_t>(bytes);
         CHECK(store.payload(1).empty());
     }

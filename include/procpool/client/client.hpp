@@ -7,6 +7,7 @@
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/client/every_worker.hpp>
+#include <procpool/client/observer.hpp>
 #include <procpool/client/parcel.hpp>
 #include <procpool/client/parcel_store.hpp>
 #include <procpool/client/parkers.hpp>
@@ -25,6 +26,7 @@
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -69,8 +71,7 @@ public:
 
     /// Throws: CodecError when the workers do not have the code at `address`.
     void check_code(std::uintptr_t address) const {
-        if (address == known_code_.load(std::memory_order_relaxed)) { return; }
-        check_new_code(address);
+        if (address / code_page != known_page(address).load(std::memory_order_relaxed)) { check_new_code(address); }
     }
 
     // ---- collection
@@ -187,6 +188,8 @@ public:
     void refork();
     [[nodiscard]] std::uint64_t submitted() const noexcept { return submitted_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+    [[nodiscard]] Observer& observer() noexcept { return observer_; }
+    [[nodiscard]] const Observer& observer() const noexcept { return observer_; }
     [[noreturn]] void throw_ended() const;
 
     // ---- lifetime: each ticket is one reference, and so is the pool
@@ -334,6 +337,11 @@ private:
     void request_stop_of_all() noexcept;
     void look_at_life() noexcept;
     void close_if_unused() noexcept;
+    static constexpr std::uintptr_t code_page = os::page_size;
+    /// Where a page's number is kept: neighbours do not take each other's place.
+    [[nodiscard]] std::atomic<std::uintptr_t>& known_page(std::uintptr_t address) const noexcept {
+        return known_pages_[address / code_page % known_pages_.size()];
+    }
     void check_new_code(std::uintptr_t address) const;
     template <class Ready>
     [[nodiscard]] static bool spin(Ready ready, Deadline deadline);
@@ -363,7 +371,7 @@ private:
     mutable std::mutex modules_mutex_;
     std::optional<os::Modules> modules_;  // the code that the workers have, where that may differ from ours
     WorkersMemory memory_;                // looked at where there is modules_
-    mutable std::atomic<std::uintptr_t> known_code_{0};  // the last address that was found in it
+    mutable std::array<std::atomic<std::uintptr_t>, 64> known_pages_{};  // numbers of pages that were found in it
     Parkers parkers_;
 
     client::BiasedMutex mutex_;  // producers: guards the members below, unless they say otherwise, and the rings' tails
@@ -387,6 +395,7 @@ private:
     std::shared_ptr<Unobserved> unobserved_;
     std::vector<EndedCall> ended_calls_;
 
+    Observer observer_;
     std::span<SlotNotes> notes_;  // one for each slot
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;          // of the slots that are labelled; made with the first one

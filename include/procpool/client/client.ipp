@@ -29,7 +29,7 @@ PROCPOOL_DECL void Client::check_new_code(std::uintptr_t address) const {
             "procpool: this task's code was loaded after the workers were forked: build the pool later, or call "
             "refork()");
     }
-    known_code_.store(address, std::memory_order_relaxed);
+    known_page(address).store(address / code_page, std::memory_order_relaxed);
 }
 
 PROCPOOL_DECL std::optional<Ticket> submit(Client& client, const Submission& submission, Encode encode) {

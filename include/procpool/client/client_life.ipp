@@ -94,6 +94,7 @@ PROCPOOL_DECL void Client::refork() {
     mark_memory();
     const std::lock_guard guard{modules_mutex_};
     if (modules_) { modules_.swap(modules); }
+    for (std::atomic<std::uintptr_t>& page : known_pages_) { page.store(0, std::memory_order_relaxed); }
 }
 
 /// The supervisor may be gone without having decided the tasks.

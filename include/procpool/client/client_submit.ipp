@@ -5,7 +5,6 @@
 
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/error.hpp>
-#include <procpool/log/tracer.hpp>
 #include <procpool/os/yield.hpp>
 
 #include <algorithm>
@@ -102,7 +101,8 @@ inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
 inline bool Client::take_fresh() {
     if (fresh_ == notes_.size()) { return false; }
     constexpr std::uint32_t together = 64;
-    constexpr std::size_t bytes = sizeof(task::Slot) + sizeof(task::TaskLabel) + sizeof(SlotNotes) +
+    constexpr std::size_t bytes = sizeof(task::Slot) + task::ArgumentStore::pocket_bytes +
+                                  task::ResultStore::pocket_bytes + sizeof(task::TaskLabel) + sizeof(SlotNotes) +
                                   2 * sizeof(std::uint64_t);  // and two places in a ring
     if (fresh_ % together == 0) { os::own_budget.charge(together * bytes); }
     add_free(fresh_++);
@@ -149,17 +149,9 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
         task.attempt = 0;
     }
     const bool labelled = !submission.label.empty();
-    const bool traced = board_.control.trace_id != 0;
-    const int traits = (limited ? task::Slot::limited : 0) | (labelled ? task::Slot::labelled : 0) |
-                       (traced ? task::Slot::traced : 0) |
-                       (submission.worker != Submission::any_worker ? task::Slot::mailed : 0) |
-                       (submission.keeps_slot ? task::Slot::staying : 0);
-    task.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
-    issue.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
-    if (traced) [[unlikely]] {
-        board_.label(index).queued = log::trace_time();
-        board_.label(index).started.store(0, std::memory_order_relaxed);
-    }
+    int traits = (limited ? task::Slot::limited : 0) | (labelled ? task::Slot::labelled : 0) |
+                 (submission.worker != Submission::any_worker ? task::Slot::mailed : 0) |
+                 (submission.keeps_slot ? task::Slot::staying : 0);
     if (labelled) {
         board_.label(index).set(submission.label);
         const std::lock_guard guard{label_mutex_};
@@ -172,6 +164,9 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     // The deadline comes before the publication: the task may start at once.
     const Deadline expires = submission.timeout.count() > 0 ? Deadline::after(submission.timeout) : Deadline::never();
     const std::uint64_t serial = static_cast<std::uint64_t>(++issued_);
+    if (observer_.looks_at(serial)) [[unlikely]] { traits |= observer_.look_at(serial, board_, index); }
+    task.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
+    issue.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
     const std::uint32_t generation = next_generation();
     submitted_.store(serial, std::memory_order_relaxed);
     notes_[index].serial.store(serial, std::memory_order_release);

@@ -231,7 +231,12 @@ inline constexpr bool is_plain_call_v =
 template <class F, class... Args>
 void encode_call(Writer& out, const F& f, const Args&... args) {
     require_task_call<F, Args...>();
-    encode_callable<std::decay_t<const F>>(out, f);
+    using Function = std::decay_t<const F>;
+    if constexpr (std::is_function_v<std::remove_pointer_t<Function>>) {
+        encode_plain(out, Function{f});  // the pool has seen that the workers have this code: see Client::check_code()
+    } else {
+        encode_callable<Function>(out, f);
+    }
     (Codec<wire_type_t<Args>>::encode(out, to_wire(args)), ...);
 }
 

@@ -39,6 +39,8 @@ struct PoolOptions {
     std::string name = "procpool";
     /// Records when each task ran on which worker, for write_trace().
     bool trace = false;
+    /// Measures how long tasks wait and run, for PoolStats::waiting and PoolStats::running.
+    bool latencies = false;
 
     /// The most workers a pool may have.
     static constexpr std::size_t max_workers = detail::core::most_workers;

@@ -40,6 +40,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
     if (options.trace) { control.trace_id = log::begin_trace(options.name); }
+    client->observer().begin(options.trace, options.latencies);
     control.spinners = static_cast<std::uint32_t>(pool::spare_cpus());
     client->set_crew(engine.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
@@ -188,6 +189,17 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     stats.workers_recycled = board.control.workers_recycled.load(std::memory_order_relaxed);
     stats.workers_started = board.control.workers_started.load(std::memory_order_relaxed);
     stats.workers_died = board.control.workers_died.load(std::memory_order_relaxed);
+    if (const auto& rate = client().observer().rate()) {
+        task::Histogram::Counts waiting{};
+        task::Histogram::Counts running{};
+        for (std::uint32_t seat = 0; seat < board.seats().size(); ++seat) {
+            board.latencies(seat).waiting.add_to(waiting);
+            board.latencies(seat).running.add_to(running);
+        }
+        const double tick = rate->nanoseconds_per_tick();
+        stats.waiting = pool::percentiles_of(waiting, tick);
+        stats.running = pool::percentiles_of(running, tick);
+    }
     return stats;
 }
 

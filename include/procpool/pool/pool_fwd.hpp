@@ -35,6 +35,7 @@ struct ScatterOptions;
 enum class OnError;
 struct Progress;
 struct PoolStats;
+struct Percentiles;
 struct WorkerInfo;
 
 }  // namespace procpool

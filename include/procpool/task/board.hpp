@@ -13,6 +13,7 @@
 #include <procpool/task/control.hpp>
 #include <procpool/task/crashes.hpp>
 #include <procpool/task/issue.hpp>
+#include <procpool/task/latencies.hpp>
 #include <procpool/task/mailbox.hpp>
 #include <procpool/task/queue.hpp>
 #include <procpool/task/ring.hpp>
@@ -84,6 +85,7 @@ public:
     [[nodiscard]] Seat* seat_of(std::uint32_t number) const noexcept {
         return number < size_.seats ? seats_ + number : nullptr;
     }
+    [[nodiscard]] Latencies& latencies(std::uint32_t seat) const noexcept { return latencies_[seat]; }
     [[nodiscard]] Issue& issue(std::uint32_t slot) const noexcept { return issues_[slot]; }
     /// The process on this seat, as the supervisor knows it: 0: the one that the seat names; `nobody`: no process that
     /// is not reaped. Workers cannot write it.
@@ -320,6 +322,7 @@ private:
     Slot* slots_;
     TaskLabel* labels_;
     Seat* seats_;
+    Latencies* latencies_;
     Mailbox* mailboxes_;
     Ring* mail_;
     Issue* issues_;

@@ -31,9 +31,11 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
     const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)),
                             size.parkers};
     auto* const marks = words(size.parkers * Waiters::words_for(size.slot_count));
+    board.latencies_ = reinterpret_cast<Latencies*>(place(size.seats * sizeof(Latencies), apart));
     board.mailboxes_ = reinterpret_cast<Mailbox*>(place(size.seats * sizeof(Mailbox), apart));
     board.slots_ = reinterpret_cast<Slot*>(place(size.slot_count * sizeof(Slot), apart));
     board.labels_ = reinterpret_cast<TaskLabel*>(place(size.slot_count * sizeof(TaskLabel), apart));
+    std::byte* const result_pockets = place(size.slot_count * ResultStore::pocket_bytes, apart);
     auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
 
     // From here on to the results: memory that only parent and supervisor write.
@@ -52,6 +54,7 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
     for (std::uint32_t index = 0; index < size.seats; ++index) {
         board.mail_[index].attach(words(ring_capacity), board.mailboxes_[index].head(), ring_capacity);
     }
+    std::byte* const argument_pockets = place(size.slot_count * ArgumentStore::pocket_bytes, apart);
     auto* const touched_arguments = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
     board.notes_ = place(std::size_t{size.notes} * size.slot_count, os::page_size);
 
@@ -65,14 +68,14 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
         static_cast<std::uint32_t>(std::min<std::size_t>(rest / (Extents::extent_size + 8), UINT32_MAX - 1));
     auto* const argument_words = words(extents);
     std::byte* const argument_windows = place(windows, os::page_size);
-    board.arguments.attach(board.slots_, argument_windows, window, touched_arguments);
+    board.arguments.attach(board.slots_, argument_pockets, argument_windows, window, touched_arguments);
     board.arguments.extents().attach(argument_words, place(extents * Extents::extent_size, os::page_size), extents,
                                      board.use_of_arguments_);
     board.argument_side_ = {guarded, static_cast<std::size_t>(region.data() + used - guarded)};
     auto* const result_words =
         reinterpret_cast<std::atomic<std::uint64_t>*>(place(extents * sizeof(std::uint64_t), os::page_size));
     std::byte* const result_windows = place(windows, os::page_size);
-    board.results.attach(board.slots_, result_windows, window, touched_results);
+    board.results.attach(board.slots_, result_pockets, result_windows, window, touched_results);
     board.results.extents().attach(result_words, place(extents * Extents::extent_size, os::page_size), extents,
                                    board.from_workers.use_of_results);
     return board;

@@ -109,16 +109,18 @@ struct Large {
 /// written anything there: other processes rely on the task's Issue, and check what is here.
 struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
+    static constexpr std::uint32_t in_window = std::uint32_t{1} << 30;
     static constexpr std::size_t inline_bytes = 16;
-    static constexpr std::uint8_t limited = 1;   // timeout, retries and attempt count
-    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its TaskLabel has the beginning of it
-    static constexpr std::uint8_t traced = 4;    // its TaskLabel has the times; the worker adds it to the trace
-    static constexpr std::uint8_t mailed = 8;    // for one worker only
-    static constexpr std::uint8_t staying = 16;  // it keeps its slot until its result is taken
+    static constexpr std::uint8_t limited = 1;    // timeout, retries and attempt count
+    static constexpr std::uint8_t labelled = 2;   // the parent keeps a label, and its TaskLabel has the beginning of it
+    static constexpr std::uint8_t traced = 4;     // its TaskLabel has the times; the worker adds it to the trace
+    static constexpr std::uint8_t mailed = 8;     // for one worker only
+    static constexpr std::uint8_t staying = 16;   // it keeps its slot until its result is taken
+    static constexpr std::uint8_t measured = 32;  // `submitted` and `stands_for` count; the worker adds its times
 
     std::atomic<std::uint64_t> word;
     std::uintptr_t code;                 // the address of a task_code function; written by the parent while free
-    std::uint32_t argument_bytes;        // `large`: see large_argument
+    std::uint32_t argument_bytes;        // in_window: added where they lie there; `large`: see large_argument
     std::uint32_t result_bytes;          // written by the owner while started
     std::atomic<std::uint32_t> waiters;  // a set: see Waiters; written by the parent before it sets WAITED
     Ending outcome;                      // value or exception, when it is done; of the owner while started
@@ -137,6 +139,8 @@ struct alignas(apart) Slot {
     [[nodiscard]] bool has_limits() const noexcept { return has(limited); }
     [[nodiscard]] bool is_labelled() const noexcept { return has(labelled); }
     [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
+    [[nodiscard]] bool is_measured() const noexcept { return has(measured); }
+    [[nodiscard]] bool is_observed() const noexcept { return has(traced | measured); }
     [[nodiscard]] bool is_mailed() const noexcept { return has(mailed); }
     [[nodiscard]] bool stays() const noexcept { return has(staying); }
 
@@ -154,6 +158,8 @@ struct alignas(apart) Slot {
                                               // written by the parent at any time
     std::int32_t pid;                         // of the worker that died; of the supervisor after that, as those below
     std::uint16_t attempt;                    // from 0
+    std::uint16_t stands_for;                 // so many tasks: see client::Observer; of the parent while free
+    std::uint64_t submitted;                  // when, in ticks; likewise
     ExitStatus exit_status;
 };
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Store: where a payload lies: in the slot, in the slot's window, or in extents.
+/// Store: where a payload lies: in the slot, in the slot's pocket or window, or in extents.
 
 #include <procpool/core/fault_point.hpp>
 #include <procpool/task/extents.hpp>
@@ -22,9 +22,15 @@ namespace procpool::inline v0::detail::task {
 template <bool is_result>
 class Store {
 public:
-    /// touched: a byte for each slot, zero.
-    void attach(Slot* first_slot, std::byte* windows, std::size_t window_size, std::uint8_t* touched) noexcept {
+    /// Payloads up to this lie close to each other. Windows do not: each is on a page of its own, and as far from the
+    /// next one as the lines are that take each other's place in a cache.
+    static constexpr std::size_t pocket_bytes = apart;
+
+    /// pockets: pocket_bytes for each slot. touched: a byte for each slot, zero.
+    void attach(Slot* first_slot, std::byte* pockets, std::byte* windows, std::size_t window_size,
+                std::uint8_t* touched) noexcept {
         slots_ = first_slot;
+        pockets_ = pockets;
         windows_ = windows;
         window_size_ = window_size;
         touched_ = touched;
@@ -36,6 +42,10 @@ public:
     [[nodiscard]] std::span<std::byte> first_buffer(std::uint32_t slot) const noexcept { return inlined(slots_[slot]); }
 
     /// The buffer for payloads beyond the slot's own line.
+    [[nodiscard]] std::span<std::byte> pocket(std::uint32_t slot) const noexcept {
+        return {pockets_ + slot * pocket_bytes, pocket_bytes};
+    }
+    /// The buffer for payloads beyond the pocket.
     [[nodiscard]] std::span<std::byte> window(std::uint32_t slot) const noexcept {
         return {windows_ + slot * window_size_, window_size_};
     }
@@ -44,6 +54,10 @@ public:
     /// SharedMemoryExhausted.
     [[nodiscard]] std::span<std::byte> grow(std::uint32_t slot, std::uint32_t generation, std::span<std::byte> current,
                                             std::size_t used, std::size_t need) {
+        if (need <= pocket_bytes) {
+            std::memcpy(pocket(slot).data(), current.data(), used);
+            return pocket(slot);
+        }
         if (need <= window_size_) {
             const std::span<std::byte> ready = touch(slot, need);
             if (current.data() != ready.data()) { std::memcpy(ready.data(), current.data(), used); }
@@ -65,8 +79,8 @@ public:
         return {extents_.address(run), run.count * Extents::extent_size};
     }
 
-    /// Effects: records that the payload is the first `size` bytes of `buffer`, which first_buffer(), window() or
-    /// grow() gave, or which is the caller's own, if they fit into the slot's line.
+    /// Effects: records that the payload is the first `size` bytes of `buffer`, which first_buffer() or grow() gave, or
+    /// which is the caller's own, if they fit into the slot's line.
     void seal(std::uint32_t index, std::span<const std::byte> buffer, std::size_t size) noexcept {
         Slot& slot = slots_[index];
         if (buffer.size() > window_size_) {
@@ -78,7 +92,8 @@ public:
         if (size != 0 && size <= Slot::inline_bytes && buffer.data() != inside.data()) {
             std::memcpy(inside.data(), buffer.data(), size);
         }
-        bytes(slot) = static_cast<std::uint32_t>(size);
+        const bool is_window = buffer.size() > pocket_bytes && size > Slot::inline_bytes;
+        bytes(slot) = static_cast<std::uint32_t>(size) + (is_window ? Slot::in_window : 0);
     }
 
     /// Returns: the payload; an empty one where the slot names memory that it does not have: a task has written there.
@@ -86,7 +101,9 @@ public:
         Slot& slot = slots_[index];
         const std::uint32_t size = bytes(slot);
         if (size <= Slot::inline_bytes) { return inlined(slot).first(size); }
-        if (size <= window_size_) { return window(index).first(size); }
+        if (size <= pocket_bytes) { return pocket(index).first(size); }
+        // As numbers without a sign: a smaller one is far beyond the window.
+        if (size - Slot::in_window <= window_size_) { return window(index).first(size - Slot::in_window); }
         return large_payload(index);
     }
 
@@ -198,6 +215,7 @@ private:
     }
 
     Slot* slots_;
+    std::byte* pockets_;
     std::byte* windows_;
     std::size_t window_size_;
     std::uint8_t*

@@ -4,9 +4,9 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
-#include <procpool/log/tracer.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/worker/loop.hpp>
+#include <procpool/worker/observed_run.hpp>
 
 #include <exception>
 #include <utility>
@@ -88,8 +88,8 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     task::thread_context.task = this;
     const bool timed = special && board_.issue(claim.slot).is_timed();
     if (timed) { start_clock(); }
-    std::optional<log::TracedRun> run;
-    if (slot.is_traced()) [[unlikely]] { run.emplace(board_, claim.slot); }
+    std::optional<ObservedRun> run;
+    if (slot.is_observed()) [[unlikely]] { run.emplace(board_, number_, claim.slot); }
     Results results{board_, claim, hooks_, {}};
     Writer out{results.first, Results::grow, &results, hooks_.place_of};
     Ending outcome = Ending::value;
@@ -124,7 +124,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
                 std::memory_order_relaxed);  // this worker alone writes it, as long as it lives
     count_items(items_ == 0 ? 1 : 0);
     seat_.current.store(task::Seat::counted, std::memory_order_relaxed);
-    if (run) [[unlikely]] { run->end(id(), index_, seat_.pid.load(std::memory_order_relaxed), items_, outcome); }
+    if (run) [[unlikely]] { run->end(id(), index_, items_, outcome); }
     reach(FaultPoint::before_done);
     if (!board_.finish(claim, number_)) {
         seat_.current.store(task::Seat::condemned, std::memory_order_relaxed);
