@@ -46,6 +46,7 @@ public:
     PROCPOOL_REFUSE_OVERLOAD_SET(imap)
     PROCPOOL_REFUSE_OVERLOAD_SET(imap_unordered)
     PROCPOOL_REFUSE_OVERLOAD_SET(map_reduce)
+    PROCPOOL_REFUSE_OVERLOAD_SET(map_reduce_by_key)
     PROCPOOL_REFUSE_OVERLOAD_SET(broadcast)
 };
 
