@@ -90,6 +90,7 @@ FIGURES = [
     Figure("startup", (), "the same with a parent of 1 GB", 2, to("pool up, one task, down, parent of 1 GB", "fork_wait")),
     Figure("startup", (), "a worker replaced when the parent has grown by 1 GB, to one before", 1.2,
            to("a worker replaced, after the parent has grown, parent of 1 GB", OURS, other_case="a worker replaced, after the parent has grown")),
+    Figure("real", (), "word count by key, to the best of the threads", 1, to("word count over a text tree", *THREADS)),
     Figure("real_gzip", (), "gzip, to pigz", 1, to("gzip, level 6", "pigz")),
     Figure("scaling", (64,), "CPU time of 64 idle workers, ns a second", 0, value("CPU time of all idle workers, for each second")),
     Figure("scaling", (64,), "memory of an idle worker beyond a fork's own, KB", 64,

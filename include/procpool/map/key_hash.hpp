@@ -71,7 +71,7 @@ struct FirstBytes {
     return bytes;
 }
 
-/// For other keys `exists` is false. The == of those that have one agrees with their <.
+/// Numbers and text have a hash: their == agrees with their <. For other keys `exists` is false.
 template <class K>
 struct KeyHash {
     static constexpr bool exists = std::is_integral_v<K>;

@@ -238,11 +238,11 @@ public:
     /// \}
 
     /// \{
-    /// Calls f(item) for all items, which gives a std::pair<K, V> or a range of such pairs, and folds the values of
-    /// equal keys in the workers. K: a type with an order (<). Returns: a std::map<K, V>; the value of a key is the
-    /// fold by reduce(V, V), from left to right, of the values that items give for it; first those of an item, then
-    /// those of 256 items, then those of all: so it is the same for any number of workers and chunks. A retried item
-    /// may run again with those of its 256 before it. Throws: as map().
+    /// Calls f(item) for all items, which returns a std::pair<K, V> or a range of such pairs, and folds the values of
+    /// equal keys in the workers. K needs an order (<), V is movable. Returns: a std::map<K, V>. The value of a key is
+    /// the fold by reduce(V, V), from left to right, of the values that come with it: first those of an item, then
+    /// those of 256 items, then of all; so it is the same for any number of workers and chunks. A key's only value
+    /// stays as it is. A retried item may run again with those of its 256 before it. Throws: as map().
     template <class F, class G, class Range>
     requires(!std::same_as<F, MapOptions>) auto map_reduce_by_key(F f, G reduce, Range&& range) {
         return map_reduce_by_key(MapOptions{}, std::move(f), std::move(reduce), range);
