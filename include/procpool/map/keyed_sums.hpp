@@ -26,7 +26,7 @@ namespace procpool::inline v0::detail::map {
 
 /// Effects: `sum` becomes g(sum, value).
 template <class G, class V>
-void fold_value(G& g, V& sum, V&& value) {
+void fold_value(G& g, V& sum, std::type_identity_t<V>&& value) {
     V next = static_cast<V>(std::invoke(g, std::move(sum), std::move(value)));  // which may refer to the sum
     sum = std::move(next);
 }
