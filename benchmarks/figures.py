@@ -48,6 +48,8 @@ THREADS = THREAD_POOLS + ("tbb", "openmp", "std_thread", "std_async")
 PYTHON = ("python_multiprocessing", "python_futures", "python_pebble")
 MEMORY = "memory for each idle worker (PSS)"
 ROUND_TRIP = "round trip of an empty task"
+TASK = "a task: a lambda and an int"
+STRINGS = "100,000 strings of 26 characters to a new vector"
 TASKS = "a million tasks with results, submitted, then collected"
 
 
@@ -72,7 +74,24 @@ FIGURES = [
     Figure("dispatch", (), "a million tasks, to Python's pools", 1 / 200, to(TASKS, "python_multiprocessing")),
     Figure("dispatch", (), "two submitting threads, to one", 1 / 0.8, to("the same from two threads", OURS, other_case=TASKS)),
     Figure("map", (), "`map` to a new vector, to the best of the threads", 1.5, to("5 million doubles to a new vector", *THREADS)),
-    Figure("map", (), "in place, to the best of the threads", 1.1, to("5 million doubles in place", *THREADS)),
+    Figure("map", (), "in place, to the best of the threads", 1.2, to("5 million doubles in place", *THREADS)),
+    Figure("map", (2,), "strings of 26 characters, to the best of the threads", 1.5, to(STRINGS, *THREADS)),
+] + [
+    Figure("shapes", (), f"a task: {shape}, to one of a lambda and an int", limit, to(f"a task: {shape}", OURS, other_case=TASK))
+    for shape, limit in (("a function", 1.1), ("three ints", 1.1), ("a struct of 40 bytes", 1.2), ("24 characters there and back", 2))
+] + [
+    Figure("shapes", (), f"{count} tasks in a fresh pool and vector of futures, to warm ones", 1.2,
+           to(f"{count} tasks, fresh pool and vector of futures", OURS, other_case=f"{count} tasks, the same pool and vector again"))
+    for count in ("10,000", "100,000", "1,000,000")
+] + [
+    Figure("shapes", (), f"cheap items by `{call}`, to {other}", limit, to(f"cheap items by {call}", OURS, other_case=f"cheap items by {other}"))
+    for call in ("imap", "imap_unordered") for other, limit in (("a window of 1,000 futures", 0.5), ("map", 20))
+] + [
+    Figure("shapes", (), "`imap` of items of 1 ms: idle time of workers, %", 5, value("imap of items of 1 ms: idle time of workers")),
+] + [
+    Figure("shapes", (), f"{count} slow items by `map_reduce`, to `map`", 1.2,
+           to(f"{count} items of 200 µs by map_reduce", OURS, other_case=f"{count} items of 200 µs by map"))
+    for count in (2, 20, 200, 2000)
 ] + [
     Figure("chunking", (), f"{profile}, {cost}: to the best of OpenMP and oneTBB", 1,
            to(f"{profile}, {cost} an item", "openmp_static", "openmp_dynamic", "openmp_guided", "tbb_auto", "tbb_simple", "tbb_affinity"))
@@ -90,6 +109,7 @@ FIGURES = [
     Figure("startup", (), "the same with a parent of 1 GB", 2, to("pool up, one task, down, parent of 1 GB", "fork_wait")),
     Figure("startup", (), "a worker replaced when the parent has grown by 1 GB, to one before", 1.2,
            to("a worker replaced, after the parent has grown, parent of 1 GB", OURS, other_case="a worker replaced, after the parent has grown")),
+    Figure("real", (), "word count by key, to the best of the threads", 1, to("word count over a text tree", *THREADS)),
     Figure("real_gzip", (), "gzip, to pigz", 1, to("gzip, level 6", "pigz")),
     Figure("scaling", (64,), "CPU time of 64 idle workers, ns a second", 0, value("CPU time of all idle workers, for each second")),
     Figure("scaling", (64,), "memory of an idle worker beyond a fork's own, KB", 64,

@@ -32,6 +32,7 @@ WORKLOADS = {
     "round_trip": {"workers": (1,), "rounds": 31},
     "dispatch": {"workers": (1, 2)},
     "map": {"workers": (1, 2)},
+    "shapes": {"workers": (1, 2)},
     "chunking": {"workers": (2,)},
     "payload": {"workers": (1,)},
     "startup": {"workers": (1, 2)},

@@ -49,6 +49,10 @@ int main() {
     // [/callbacks]
     fmt::print("then: {}\n", text.get());
 
+    // A function that returns a future is a next step: the result is that future's, and no thread waits for it.
+    procpool::Future<int> twice = pool.apply_async(square, 3).then([&](int n) { return pool.apply_async(square, n); });
+    fmt::print("then, by a task: {}\n", twice.get());
+
     procpool::Future<int> noticed = pool.apply_async(square, 7);
     noticed.on_done([] { fmt::print("on_done: a task has ended\n"); });
     noticed.wait();  // also for the function

@@ -17,7 +17,7 @@ namespace benchmarks::maps {
 
 constexpr const char* new_vector = "5 million doubles to a new vector";
 constexpr const char* in_place = "5 million doubles in place";
-constexpr const char* strings = "100,000 strings to a new vector";
+constexpr const char* strings = "100,000 strings of 26 characters to a new vector";
 
 inline std::size_t doubles(const Arguments& arguments) {
     return arguments.pick<std::size_t>(50'000, 5'000'000, 5'000'000);
@@ -37,7 +37,11 @@ inline std::vector<double> numbers(const Arguments& arguments) {
 
 inline std::vector<std::string> texts(const Arguments& arguments) {
     std::vector<std::string> all(arguments.pick<std::size_t>(1000, 100'000, 100'000));
-    for (std::size_t i = 0; i < all.size(); ++i) { all[i] = "a string of some length, number " + std::to_string(i); }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const std::string number = std::to_string(i);
+        all[i] = "a string, its number: " + number;
+        all[i].resize(26, '.');
+    }
     return all;
 }
 

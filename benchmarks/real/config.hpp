@@ -17,8 +17,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace benchmarks::real {
@@ -37,15 +40,46 @@ void for_each_word(const std::string& text, Word word) {
     const auto is_letter = [](char one) { return std::isalpha(static_cast<unsigned char>(one)) != 0; };
     for (auto begin = text.begin(); (begin = std::find_if(begin, text.end(), is_letter)) != text.end();) {
         const auto end = std::find_if_not(begin, text.end(), is_letter);
-        word(begin, end);
+        word(std::string_view{begin, end});
         begin = end;
     }
 }
 
-constexpr auto count_words = [](const std::string& path) {
-    Counts counts;
-    for_each_word(content(path), [&](auto begin, auto end) { ++counts[std::string(begin, end)]; });
-    return counts;
+inline void count_words(const std::string& path, Counts& counts) {
+    for_each_word(content(path), [&](std::string_view word) { ++counts[std::string(word)]; });
+}
+
+/// A hash map for each thread, which are added up in the end.
+class CountsOfThreads {
+public:
+    /// Calls use(counts) with a map that no other thread uses meanwhile.
+    template <class Use>
+    void with_own(Use use) {
+        Counts own;
+        {
+            const std::lock_guard guard{mutex_};
+            if (!idle_.empty()) {
+                own = std::move(idle_.back());
+                idle_.pop_back();
+            }
+        }
+        use(own);
+        const std::lock_guard guard{mutex_};
+        idle_.push_back(std::move(own));
+    }
+    [[nodiscard]] Counts all() && {
+        if (idle_.empty()) { return {}; }
+        Counts all = std::move(idle_.back());
+        idle_.pop_back();
+        for (const Counts& counts : idle_) {
+            for (const auto& [word, count] : counts) { all[word] += count; }
+        }
+        return all;
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<Counts> idle_;
 };
 
 inline std::vector<std::string> text_tree(const Arguments& arguments) {
@@ -153,22 +187,19 @@ constexpr auto hits = [](Throws throws) {
 
 // ---- all of them
 
-/// `map(f, items)` returns f(item) for every item, as a vector.
-template <class Map>
-void measure(const Arguments& arguments, Map map) {
+/// `map(f, items)` returns f(item) for every item, as a vector; `words_of(paths)` the words in those files with their
+/// number.
+template <class Map, class CountWords>
+void measure(const Arguments& arguments, Map map, CountWords words_of) {
     const auto timed = [](const char* name, auto f) { report(name, seconds(f) * 1e9, "ns"); };
 
     const std::vector<std::string> paths = text_tree(arguments);
     std::uint64_t expected = 0;
     for (const std::string& path : paths) {
-        for_each_word(content(path), [&](auto, auto) { ++expected; });
+        for_each_word(content(path), [&](std::string_view) { ++expected; });
     }
-    Counts words;
-    timed("word count over a text tree", [&] {
-        for (const Counts& part : map(count_words, paths)) {
-            for (const auto& [word, count] : part) { words[word] += count; }
-        }
-    });
+    decltype(words_of(paths)) words;
+    timed("word count over a text tree", [&] { words = words_of(paths); });
     for (const auto& [word, count] : words) { expected -= count; }
     require(expected == 0, "wrong number of words");
 
@@ -204,7 +235,17 @@ template <class E>
 int run(int argc, char** argv) {
     return program(argc, argv, [](const Arguments& arguments) {
         E executor{arguments.workers};
-        measure(arguments, [&](auto f, const auto& items) { return map(executor, arguments.workers, f, items); });
+        measure(
+            arguments, [&](auto f, const auto& items) { return map(executor, arguments.workers, f, items); },
+            [&](const std::vector<std::string>& paths) {
+                CountsOfThreads counts;
+                for_ranges(executor, arguments.workers, paths.size(), [&](std::size_t first, std::size_t last) {
+                    counts.with_own([&](Counts& own) {
+                        for (std::size_t i = first; i < last; ++i) { count_words(paths[i], own); }
+                    });
+                });
+                return std::move(counts).all();
+            });
     });
 }
 

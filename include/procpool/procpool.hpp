@@ -29,6 +29,7 @@
 #include <procpool/map/outcome.hpp>
 #include <procpool/map/progress_bar.hpp>
 #include <procpool/map/reduce.hpp>
+#include <procpool/map/reduce_by_key.hpp>
 #include <procpool/map/repeat.hpp>
 #include <procpool/map/result_range.hpp>
 #include <procpool/map/scatter.hpp>

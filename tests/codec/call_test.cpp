@@ -202,3 +202,35 @@ TEST_CASE("calls whose bytes are everything are known") {
     STATIC_REQUIRE_FALSE(is_plain_call_v<void (*)(std::vector<int>), std::vector<int>>);
     STATIC_REQUIRE_FALSE(is_plain_call_v<decltype(add), int*, int>);
 }
+
+namespace {
+
+struct CountsMoves {
+    int moves = 0;
+    CountsMoves() = default;
+    CountsMoves(CountsMoves&& other) noexcept : moves(other.moves + 1) {}
+    CountsMoves& operator=(CountsMoves&&) = delete;
+};
+
+}  // namespace
+
+template <>
+struct procpool::Codec<CountsMoves> {
+    static void encode(Writer& out, const CountsMoves& value) { Codec<int>::encode(out, value.moves); }
+    static CountsMoves decode(Reader& in) {
+        static_cast<void>(Codec<int>::decode(in));
+        return {};
+    }
+};
+
+TEST_CASE("an argument that is taken by value is decoded there") {
+    CHECK(call([](CountsMoves one) { return one.moves; }, CountsMoves{}) == 0);
+    CHECK(call([](const CountsMoves& one) { return one.moves; }, CountsMoves{}) == 0);
+    CHECK(call([](CountsMoves&& one) { return one.moves; }, CountsMoves{}) == 0);
+}
+
+TEST_CASE("a result may be a reference to the only argument") {
+    CHECK(call([](const std::string& text) -> const std::string& { return text; },
+               "a long text that is on the heap"s) == "a long text that is on the heap");
+    CHECK(call([](std::string&& text) -> std::string&& { return std::move(text); }, "text"s) == "text");
+}

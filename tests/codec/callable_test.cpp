@@ -126,6 +126,7 @@ TEST_CASE("captured references are refused with the ways out") {
         CHECK(contains(text, "procpool::bind_front(f, values...)"));
         CHECK(contains(text, "shared memory (SharedArray, Shared)"));
         CHECK(contains(text, "use fork_map"));
+        CHECK(contains(text, "a task that needs a pool builds its own"));
         CHECK(contains(text, "procpool::snapshot()"));
     }
     CHECK(contains(refusal(Follows{&local}), "int const*"));

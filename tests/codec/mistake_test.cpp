@@ -32,6 +32,7 @@ struct Overloaded {
 TEST_CASE("what is wrong with a call is told by the function's type") {
     STATIC_REQUIRE(is_mistake<NotAFunction, int, int&&>);
     STATIC_REQUIRE(is_mistake<NotAFunction, int*, int&&>);
+    STATIC_REQUIRE(is_mistake<NotAFunction, std::vector<int>, int&&>);
     STATIC_REQUIRE(is_mistake<TakesReference, void (*)(int&), int&&>);
     STATIC_REQUIRE(is_mistake<TakesReference, void (*)(const int&, std::string&), int&&, std::string&&>);
     STATIC_REQUIRE(is_mistake<TooFew<1, 2>, int (*)(int, int) noexcept, int&&>);
@@ -57,9 +58,12 @@ TEST_CASE("closures tell as functions do - generic and overloaded ones nothing")
     STATIC_REQUIRE(is_mistake<OtherMistake, Overloaded, std::vector<int>&&>);
 }
 
-TEST_CASE("a bound function tells of the function within") {
+TEST_CASE("a bound function tells of the function within - counted without the values") {
     const auto f = [](const std::string&, int, int) {};
     using Bound = decltype(procpool::bind_front(f, "text"));
-    STATIC_REQUIRE(is_mistake<TooFew<2, 3>, Bound, int&&>);
-    STATIC_REQUIRE(is_mistake<WrongType<3, std::string, int>, Bound, int&&, std::string&&>);
+    STATIC_REQUIRE(is_mistake<TooFew<1, 2>, Bound, int&&>);
+    STATIC_REQUIRE(is_mistake<TooMany<3, 2>, Bound, int&&, int&&, int&&>);
+    STATIC_REQUIRE(is_mistake<WrongType<2, std::string, int>, Bound, int&&, std::string&&>);
+    STATIC_REQUIRE(is_mistake<WrongBound, decltype(procpool::bind_front(f, 1)), int&&, int&&>);
+    STATIC_REQUIRE(is_mistake<WrongBound, decltype(procpool::bind_front(f, "text", 1, 2, 3))>);
 }

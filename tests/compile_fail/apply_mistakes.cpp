@@ -47,6 +47,14 @@ void use(procpool::Pool& pool, const std::string& text) {
         procpool::MapOptions{}, [](int a) { return a; }, 1);
     // expect-error: takes an argument by reference .T&
     pool.apply(procpool::bind_front([](std::string& s, int) { s += "x"; }, text), 1);
-    // expect-error: too few arguments for this function
+    // expect-error: too few arguments for this function, which takes 2
     pool.apply(procpool::bind_front([](const std::string& s, int, int) { return s.size(); }, text), 1);
+    // expect-error: too many arguments for this function, which takes 1
+    pool.apply(procpool::bind_front([](const std::string& s, int) { return s.size(); }, text), 1, 2);
+    // expect-error: argument 1 does not convert
+    pool.apply(procpool::bind_front([](const std::string& s, int) { return s.size(); }, text), text);
+    // expect-error: the values given to bind_front.. do not fit the first parameters of its function
+    pool.apply(procpool::bind_front([](int, int) {}, text), 1);
+    // expect-error: the values given to bind_front.. do not fit the first parameters of its function
+    pool.apply(procpool::bind_front([](int) {}, 1, 2));
 }

@@ -1,9 +1,10 @@
 // expect-success
 // SPDX-License-Identifier: BSL-1.0
-// The calls of the other cases with map, imap, starmap and map_reduce, done right.
+// The calls of the other cases with map, imap, starmap, map_reduce and map_reduce_by_key, done right.
 #include <procpool/procpool.hpp>
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,17 @@ void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::vecto
     static_cast<void>(pool.map_outcomes(add, numbers, numbers));
     static_cast<void>(pool.map_reduce([](const std::string& text) { return text.size(); },
                                       [](std::size_t a, std::size_t b) { return a + b; }, std::size_t{0}, texts));
+    static_cast<void>(pool.map_reduce_by_key(
+        [](const std::string& text) {
+            return std::pair{text.size(), text};
+        },
+        [](std::string a, const std::string& b) { return a + b; }, texts));
+    static_cast<void>(pool.map_reduce_by_key(
+        procpool::MapOptions{.retries = 1},
+        [](const std::string& text) {
+            return std::map<std::string, int>{{text, 1}};
+        },
+        add, texts));
     pool.map([](int number, const std::string& text) { return text.size() + static_cast<std::size_t>(number); },
              numbers, procpool::repeat("text"));
     pool.for_each(procpool::bind_front([](const std::vector<std::string>&, int) {}, texts), numbers);

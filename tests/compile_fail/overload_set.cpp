@@ -19,25 +19,25 @@ struct Account {
 };
 
 void use(procpool::Pool& pool, const std::vector<int>& numbers) {
-    // expect-error: needs one function.*write a lambda|one_function_is_needed.*write_a_lambda
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions.*write_a_lambda
     pool.apply(twice, 1);
-    // expect-error: needs one function|one_function_is_needed
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.apply_async(procpool::TaskOptions{}, thrice, 1);
-    // expect-error: needs one function|one_function_is_needed
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.map(thrice, numbers);
-    // expect-error: needs one function|one_function_is_needed
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.imap(procpool::MapOptions{}, twice, numbers);
-    // expect-error: needs one function|one_function_is_needed
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.for_each_async(thrice, numbers);
-    // expect-error: needs one function|one_function_is_needed
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.imap_outcomes(procpool::MapOptions{}, twice, numbers);
-    // expect-error: needs one function|one_function_is_needed
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.broadcast(&Account::get, Account{});
-    // expect-error: needs one function|one_function_is_needed
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     pool.map_reduce(thrice, twice, 0, numbers);
-    // expect-error: needs one function|one_function_is_needed
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     static_cast<void>(procpool::bind_front(twice, 1));
-    // expect-error: needs one function|one_function_is_needed
+    // expect-error: overload.set.or.a.function.template|this_name_stands_for_several_functions
     procpool::fork_map(twice, numbers);
     // expect-error: before braces write their type|before_braces_their_type
     pool.try_apply_async(

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 using namespace procpool_test;
@@ -54,6 +55,8 @@ TEST_CASE("a worker is killed at every point of tasks for it", "[slow]") {
 }
 
 TEST_CASE("a worker dies when it has cleared the mark of its mail: its replacement finds what came meanwhile") {
+    SharedPage page;
+    const Counter ran{page};
     Saboteur saboteur;
     Muster muster;
     Pool pool{2};
@@ -61,10 +64,11 @@ TEST_CASE("a worker dies when it has cleared the mark of its mail: its replaceme
     saboteur.arm(detail::FaultPoint::mail_cleared, 1, SIGKILL);
     CHECK(pool.apply_on(0, index_here) == 0);
     saboteur.wait_until_held();
-    Future<std::size_t> late = pool.apply_on_async(0, index_here);  // marks what is cleared next
+    Future<std::int64_t> late = pool.apply_on_async(0, snapshot([ran] { return ran.add(); }));  // its mark is cleared
     saboteur.release();
     saboteur.wait_for_victim();
-    CHECK(get_soon(late, recovery) == 0);
+    ran.wait_for(1, recovery);  // and not by get(), which would mend it in the end
+    CHECK(get_soon(late) == 1);
     require_whole(pool, muster);
 }
 

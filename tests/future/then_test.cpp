@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "pool/engines.hpp"
 
+#include <malloc.h>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -177,12 +178,16 @@ void dropped() {
 }
 ON_EVERY_ENGINE("dropping an unwrapped future detaches both tasks", dropped)
 
-/// Counts down by tasks, each submitted by the continuation of the one before.
+std::size_t heap_in_use() { return ::mallinfo2().uordblks; }
+
+/// Counts down by tasks, each submitted by the continuation of the one before. at_end: the heap in use when the last
+/// one is.
 template <class P>
-Future<int> count_down(P& pool, int n, const std::shared_ptr<int>& token) {
-    return pool.apply_async(same, n).then([&pool, token](int left) {
-        if (left == 0) { return pool.apply_async(same, static_cast<int>(token.use_count())); }
-        return count_down(pool, left - 1, token);
+Future<int> count_down(P& pool, int n, std::size_t& at_end) {
+    return pool.apply_async(same, n).then([&pool, &at_end](int left) {
+        if (left != 0) { return count_down(pool, left - 1, at_end); }
+        at_end = heap_in_use();
+        return pool.apply_async(same, 5);
     });
 }
 
@@ -190,9 +195,11 @@ template <class P>
 void long_loops() {
     const auto steps = static_cast<int>(times(100'000));
     P pool{1};
-    const auto token = std::make_shared<int>(0);
-    CHECK(get_soon(count_down(pool, steps, token), 10 * wait_limit) < 5);  // what is done leaves nothing behind
-    wait_until([&] { return token.use_count() == 1; }, "the last step to be gone");
+    std::size_t at_end = 0;
+    CHECK(get_soon(count_down(pool, 100, at_end)) == 5);
+    const std::size_t at_start = at_end;
+    CHECK(get_soon(count_down(pool, steps, at_end), 10 * wait_limit) == 5);
+    CHECK(at_end < at_start + (std::size_t{1} << 20));
 }
 ON_EVERY_ENGINE("a loop of continuations that return futures takes neither stack nor memory", long_loops)
 

@@ -143,11 +143,11 @@ public:
     [[nodiscard]] std::uint64_t next_call() noexcept { return calls_.fetch_add(1, std::memory_order_relaxed) + 1; }
     /// Throws: SharedMemoryExhausted.
     [[nodiscard]] task::Extents::Run acquire_for_call(std::uint64_t call, std::size_t size);
-    /// Effects: workers destroy what they keep for the call, and its memory is free when all `readers` are decided.
-    /// Throws: std::bad_alloc; nothing has changed then.
+    /// Effects: workers destroy what they keep for the call, and its memory is free when all `readers` are decided: see
+    /// free_ended_calls(). Throws: std::bad_alloc, if there are any; nothing has changed then.
     void end_call(task::Extents::Run memory, std::vector<Ticket> readers);
     /// Effects: frees memory of calls that have ended, where no task reads it any more. Called by: a thread that has
-    /// dropped such tasks, after that.
+    /// dropped the readers, after that.
     void free_ended_calls() noexcept;
 
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }

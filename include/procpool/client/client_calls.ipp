@@ -25,9 +25,10 @@ PROCPOOL_DECL task::Extents::Run Client::acquire_for_call(std::uint64_t call, st
 PROCPOOL_DECL void Client::end_call(task::Extents::Run memory, std::vector<Ticket> readers) {
     {
         const std::lock_guard guard{mutex_};
-        ended_calls_.push_back({memory, std::move(readers)});
+        const bool is_read = !readers.empty();
+        if (is_read) { ended_calls_.push_back({memory, std::move(readers)}); }
         board_.arguments.extents().end_call(memory);
-        free_decided_calls();
+        if (!is_read) { board_.arguments.extents().release(memory); }
     }
     // Those that sleep, or are about to: see Loop::search_or_sleep().
     board_.wake_seats();

@@ -27,7 +27,7 @@ public:
             const std::lock_guard guard{round.mutex_};
             round.clients_.push_back(&client);
         }
-        log::call_before_looks(&go);
+        log::before_looks.store(&go, std::memory_order_release);
     }
     static void leave(Client& client) noexcept {
         Round* const round = of_process_.mine();

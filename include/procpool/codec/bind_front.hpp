@@ -7,21 +7,16 @@
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/overload_set.hpp>
+#include <procpool/codec/text.hpp>
 
 #include <cstddef>
 #include <functional>
 #include <stop_token>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace procpool::inline v0::detail::codec {
-
-template <class T>
-inline constexpr bool is_string_v = false;
-template <class C>
-inline constexpr bool is_string_v<std::basic_string<C>> = true;
 
 /// A bound value that is passed as a Value, for functions that want a const C* where it is a string.
 template <class Value>
@@ -126,7 +121,8 @@ inline constexpr std::size_t most_bytes_v<BoundFront<F, Values...>> = add_sizes(
                                                                                  most_bytes_v<Values>...});
 
 template <class F, class... Values, class... Passed>
-struct mistake<BoundFront<F, Values...>, Passed...> : mistake<F, const Values&..., Passed...> {};
+struct mistake<BoundFront<F, Values...>, Passed...>
+    : after_bound<mistake_t<F, const Values&..., Passed...>, sizeof...(Values)> {};
 
 template <class Argument>
 struct not_copied {
@@ -179,7 +175,8 @@ namespace procpool::inline v0 {
 /// Returns: a function object that calls f(values..., args...) for any args. The values may be of any encodable type,
 /// where a closure may only capture trivially copyable ones; they arrive as arguments do: literals and
 /// std::string_views as std::string, a SharedArray as a span of it. Rvalues are moved. Throws: any exception of copying
-/// or moving the values; CodecError for a null pointer to characters.
+/// or moving the values; CodecError for a null pointer to characters. A call over many items sends it once, and each
+/// worker decodes it once, where it is large and the function takes the values by const&.
 template <class F, class... Values>
 [[nodiscard]] auto bind_front(F&& f, Values&&... values) {
     using Function = std::decay_t<F>;

@@ -16,6 +16,7 @@
 #include <functional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -156,6 +157,11 @@ struct not_callable<TakesReference, F, Args...> {
 };
 template <class F, class... Args>
 struct not_callable<NotAFunction, F, Args...> : not_a_function<F> {};
+template <class F, class... Args>
+struct not_callable<WrongBound, F, Args...> {
+    static_assert(never<F>,
+                  "procpool: the values given to bind_front() do not fit the first parameters of its function");
+};
 template <std::size_t Given, std::size_t Wanted, class F, class... Args>
 struct not_callable<TooFew<Given, Wanted>, F, Args...> {
     static_assert(never<F>, "procpool: too few arguments for this function: pass one for each parameter");
@@ -267,6 +273,34 @@ decltype(auto) invoke_call(F& f, arguments_t<F, Args...>& arguments, const std::
         arguments);
 }
 
+/// The argument of a call as it came.
+struct EncodedArgument {
+    Reader& in;
+};
+
+/// Whether the argument of a call can be decoded where the function takes it. That spares moving what has just been
+/// written in other pieces, as compilers do with a std::string: a processor waits then until all it has written before
+/// is in its cache. Not where the result might refer to the argument, which must live longer then.
+template <class F, class... Args>
+inline constexpr bool decodes_where_passed_v = [] {
+    if constexpr (sizeof...(Args) == 1 && call_t<F, Args...>::form == CallForm::direct && !call_t<F, Args...>::once &&
+                  !std::is_member_pointer_v<F>) {
+        using Decoded = std::tuple_element_t<0, arguments_t<F, Args...>>;
+        using Returned = std::invoke_result_t<F&, Decoded>;
+        return std::is_same_v<passed_t<Decoded>, Decoded&&> &&
+               (std::is_void_v<Returned> || std::is_arithmetic_v<Returned> || std::is_same_v<Returned, Decoded> ||
+                std::is_same_v<Returned, std::string>);
+    } else {
+        return false;
+    }
+}();
+
+/// Returns: as above, of an argument that is yet to be decoded. Requires: decodes_where_passed_v.
+template <class F, class Arg>
+auto invoke_call(F& f, EncodedArgument& argument, const std::stop_token&) {
+    return f(Codec<std::tuple_element_t<0, arguments_t<F, Arg>>>::decode(argument.in));
+}
+
 [[noreturn]] void refuse_span_of_task(const std::type_info& span);
 
 /// Effects: writes the result of a task. Throws: CodecError, also when it is a span of memory that ends with the task.
@@ -285,12 +319,19 @@ void encode_result(Writer& out, const Value& value) {
 template <class F, class... Args>
 void run_call(Reader& in, Writer& out, const std::stop_token& stop = {}) {
     using Result = task_result_t<F, Args...>;
-    auto f = decode_callable<std::decay_t<F>>(in);
-    auto arguments = decode_arguments<F, Args...>(in);
+    using Function = std::decay_t<F>;
+    auto f = decode_callable<Function>(in);
+    auto arguments = [&] {
+        if constexpr (decodes_where_passed_v<Function, Args...>) {
+            return EncodedArgument{in};
+        } else {
+            return decode_arguments<F, Args...>(in);
+        }
+    }();
     if constexpr (std::is_void_v<Result>) {
-        invoke_call<std::decay_t<F>, Args...>(f, arguments, stop);
+        invoke_call<Function, Args...>(f, arguments, stop);
     } else {
-        const auto& result = invoke_call<std::decay_t<F>, Args...>(f, arguments, stop);
+        const auto& result = invoke_call<Function, Args...>(f, arguments, stop);
         encode_result<Result>(out, result);
     }
 }

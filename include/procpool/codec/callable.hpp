@@ -64,8 +64,12 @@ template <class F>
         detail::codec::CopiedAsBytes<Function>,
         "procpool: snapshot() takes closures that capture references, pointers and trivially copyable values only: "
         "capture strings and containers by reference, or pass them as arguments");
-    static_cast<void>(&detail::codec::uses_snapshot<Function>);
-    return detail::codec::Snapshot<Function>(std::forward<F>(f));
+    if constexpr (detail::codec::CopiedAsBytes<Function>) {
+        static_cast<void>(&detail::codec::uses_snapshot<Function>);
+        return detail::codec::Snapshot<Function>(std::forward<F>(f));
+    } else {
+        return detail::codec::this_call_is_refused{};
+    }
 }
 
 }  // namespace procpool

@@ -18,8 +18,9 @@ namespace procpool::inline v0::detail::codec {
 /// Exceptions nested more deeply than this arrive without those further in.
 inline constexpr std::size_t deepest_nesting = 1000;
 
-/// Effects: writes the thrown object, null included, which is a failure like any other. If it cannot be written, writes
-/// a RemoteError that says why. Throws: only when there is no room even for that.
+/// Effects: writes the thrown object, null included, which is a failure like any other, and where it was thrown, if
+/// that was recorded. If it cannot be written, writes a RemoteError that says why. Throws: only when there is no room
+/// even for that.
 void encode_exception(Writer& out, const std::exception_ptr& thrown);
 
 /// Returns: the exception that encode_exception() wrote, never null; a CodecError when it cannot be decoded.

@@ -5,7 +5,9 @@
 #include <procpool/codec/nesting.hpp>
 #include <procpool/codec/standard_exceptions.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/core/exception_note.hpp>
 #include <procpool/core/type_name.hpp>
+#include <procpool/os/throw_place.hpp>
 
 #include <cxxabi.h>
 #include <cstdint>
@@ -168,7 +170,29 @@ template <class IsIt>
     return thrown;
 }
 
+/// Effects: writes where the exception was thrown; if it came from a pool of this process's own, where its worker threw
+/// it.
+[[gnu::cold]] PROCPOOL_DECL void encode_place(Writer& out, const std::exception_ptr& thrown) {
+    const os::ThrowPlace here = os::take_throw_place(core::thrown_object(thrown));
+    const core::ExceptionNote* const note = core::note_of(thrown);
+    const auto frames = note != nullptr && !note->frames().empty() ? note->frames() : here.frames();
+    Codec<std::uint8_t>::encode(out, static_cast<std::uint8_t>(frames.size()));
+    out.write(frames.data(), frames.size_bytes());
+}
+
+/// Effects: reads what encode_place() wrote. Returns: the frames, in `storage`.
+[[nodiscard, gnu::cold]] PROCPOOL_DECL std::span<const std::uintptr_t> decode_place(Reader& in,
+                                                                                    os::ThrowPlace& storage) {
+    storage.count = Codec<std::uint8_t>::decode(in);
+    if (storage.count > os::ThrowPlace::most_frames) {
+        throw CodecError("procpool: the bytes of an exception name too many frames");
+    }
+    in.read(storage.storage.data(), storage.count * sizeof(std::uintptr_t));
+    return storage.frames();
+}
+
 [[gnu::cold]] PROCPOOL_DECL void encode_exception(Writer& out, const std::exception_ptr& thrown) {
+    encode_place(out, thrown);
     const std::size_t start = out.size();
     const auto encode_instead = [&](const std::string& name, const std::string& text) {
         out.rewind(start);
@@ -191,7 +215,11 @@ template <class IsIt>
 [[gnu::cold]] PROCPOOL_DECL std::exception_ptr decode_exception(Reader& in) {
     const std::string problem = "procpool: what the task threw could not be decoded";
     try {
-        return decode_chain(in);
+        os::ThrowPlace place{};
+        const std::span<const std::uintptr_t> frames = decode_place(in, place);
+        std::exception_ptr thrown = decode_chain(in);
+        if (!frames.empty()) { core::note_frames(thrown, frames); }
+        return thrown;
     } catch (const CodecError&) { return std::current_exception(); } catch (const std::exception& e) {
         return std::make_exception_ptr(CodecError(problem + ": " + e.what()));
     } catch (...) { return std::make_exception_ptr(CodecError(problem)); }

@@ -2,13 +2,14 @@
 #pragma once
 
 /// \file
-/// item_of(): what an exception that came back from a pool tells besides its type and its text.
+/// item_of(), backtrace_of(): what an exception that came back from a pool tells besides its type and its text.
 
 #include <procpool/core/config.hpp>
 
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <string>
 
 namespace procpool::inline v0 {
 
@@ -18,6 +19,14 @@ namespace procpool::inline v0 {
 /// calling thread handles the exception; otherwise the answer is nothing, but for WorkerDied and TaskTimedOut.
 [[nodiscard]] std::optional<std::size_t> item_of(const std::exception& e) noexcept;
 [[nodiscard]] std::optional<std::size_t> item_of(const std::exception_ptr& e) noexcept;
+/// \}
+
+/// \{
+/// Where the exception was thrown, or rethrown, in its task, one frame a line, the innermost first; where the worker
+/// crashed, for WorkerDied. Empty when that was not recorded: see PoolOptions::backtraces. Requires for a reference: as
+/// item_of(). Looks the names of functions up when it is called, which takes milliseconds.
+[[nodiscard]] std::string backtrace_of(const std::exception& e);
+[[nodiscard]] std::string backtrace_of(const std::exception_ptr& e);
 /// \}
 
 }  // namespace procpool

@@ -5,6 +5,7 @@
 
 #include <procpool/core/error.hpp>
 #include <procpool/core/exception_note.hpp>
+#include <procpool/os/throw_place.hpp>
 
 #include <utility>
 
@@ -41,6 +42,17 @@ template <class Ask>
         return note->item();
     }
     return detail::codec::ask_thrown(e, [](const std::exception& thrown) { return item_of(thrown); });
+}
+
+[[gnu::cold]] PROCPOOL_DECL std::string backtrace_of(const std::exception& e) {
+    const auto* const died = dynamic_cast<const WorkerDied*>(&e);
+    if (died != nullptr && !died->backtrace().empty()) { return died->backtrace(); }
+    const detail::core::ExceptionNote* const note = detail::core::note_of(e);
+    return note == nullptr ? std::string{} : detail::os::describe_throw(note->frames());
+}
+
+[[gnu::cold]] PROCPOOL_DECL std::string backtrace_of(const std::exception_ptr& e) {
+    return detail::codec::ask_thrown(e, [](const std::exception& thrown) { return backtrace_of(thrown); });
 }
 
 }  // namespace procpool

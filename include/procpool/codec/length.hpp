@@ -35,9 +35,10 @@ inline void encode_length(Writer& out, std::size_t length) { encode_plain(out, s
 /// Plain elements that lie side by side: their number, then their bytes in one piece.
 template <class T>
 void encode_block(Writer& out, const T* elements, std::size_t count) {
-    out.reserve(sizeof(std::uint64_t) + count * sizeof(T));
-    encode_length(out, count);
-    out.write(elements, count * sizeof(T));
+    const std::uint64_t length = count;
+    std::byte* const place = out.claim(sizeof length + count * sizeof(T));
+    std::memcpy(place, &length, sizeof length);
+    if (count != 0) { std::memcpy(place + sizeof length, elements, count * sizeof(T)); }
 }
 
 /// Returns: the container that encode_block() wrote the elements of, filled in one pass where they happen to lie

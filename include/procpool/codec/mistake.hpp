@@ -78,6 +78,7 @@ template <std::size_t Given, std::size_t Wanted>
 struct TooMany {};
 template <std::size_t Position, class Given, class Wanted>
 struct WrongType {};
+struct WrongBound {};  ///< a bound value does not convert, or there are more than parameters
 struct OtherMistake {};
 
 template <std::size_t Position, class Given, class... Givens, class Wanted, class... Wanteds>
@@ -147,6 +148,24 @@ struct mistake {
     }
     using type = decltype(find());
 };
+/// A mistake in a call that has `Bound` values before what is passed: as one of what is passed, where it is.
+template <class Mistake, std::size_t Bound>
+struct after_bound {
+    using type = Mistake;
+};
+template <std::size_t Given, std::size_t Wanted, std::size_t Bound>
+requires(Given >= Bound) struct after_bound<TooFew<Given, Wanted>, Bound> {
+    using type = TooFew<Given - Bound, Wanted - Bound>;
+};
+template <std::size_t Given, std::size_t Wanted, std::size_t Bound>
+struct after_bound<TooMany<Given, Wanted>, Bound> {
+    using type = std::conditional_t<(Wanted < Bound), WrongBound, TooMany<Given - Bound, Wanted - Bound>>;
+};
+template <std::size_t Position, class Given, class Wanted, std::size_t Bound>
+struct after_bound<WrongType<Position, Given, Wanted>, Bound> {
+    using type = std::conditional_t<(Position <= Bound), WrongBound, WrongType<Position - Bound, Given, Wanted>>;
+};
+
 template <class F, class... Passed>
 using mistake_t = typename mistake<F, Passed...>::type;
 

@@ -19,7 +19,7 @@ struct AnyValue {
 /// braces become this if they are no options of the call.
 struct MistakenOptions {
     AnyValue workers = {}, initializer = {}, finalizer = {}, max_tasks_per_worker = {}, start_timeout = {},
-             queue_capacity = {}, terminate_grace = {}, name = {}, trace = {};
+             queue_capacity = {}, terminate_grace = {}, name = {}, trace = {}, backtraces = {};
     AnyValue chunk_size = {}, window = {}, on_error = {}, timeout = {}, retries = {}, priority = {}, label = {},
              progress = {}, total_timeout = {};
     AnyValue processes = {}, max_workers = {}, threads = {}, initargs = {}, maxtasksperchild = {}, chunksize = {};
@@ -27,35 +27,35 @@ struct MistakenOptions {
 
 // The overload with `...` is chosen where no other can be, since it takes anything. Each compiler then says something
 // before it looks at the arguments: Clang what the function asserts, GCC that it is deleted, with its signature.
-struct one_function_is_needed__not_an_overload_set_or_a_template__and_no_braces_without_a_type {};
+struct this_name_stands_for_several_functions_or_is_a_template__or_these_braces_have_no_type {};
 struct write_a_lambda_that_calls_it_or_static_cast_it__and_before_braces_their_type_as_in_TaskOptions_or_std_vector {};
 
 // clang-format off
 #if defined(__clang__)
-#define PROCPOOL_REFUSE_UNTYPED(call)                                                                                                                         \
-    template <class Nothing = void>                                                                                                                           \
-    auto call(...) {                                                                                                                                          \
-        static_assert(::procpool::detail::codec::never<Nothing>,                                                                                              \
-                      "procpool: this call needs one function, and no braces without a type: for an overload set or a function template write a lambda that " \
-                      "calls it, [](auto&&... args) { return f(args...); }, or say which one it is, static_cast<int (*)(int)>(f) or f<int>; before braces "   \
-                      "write their type, TaskOptions{.timeout = 5s} or std::vector{1, 2}");                                                                   \
-        return ::procpool::detail::codec::this_call_is_refused{};                                                                                             \
+#define PROCPOOL_REFUSE_UNTYPED(call)                                                                                                                               \
+    template <class Nothing = void>                                                                                                                                 \
+    auto call(...) {                                                                                                                                                \
+        static_assert(::procpool::detail::codec::never<Nothing>,                                                                                                    \
+                      "procpool: this call needs one function: an overload set or a function template was given, or braces without a type: write a "                \
+                      "lambda that calls it, [](auto&&... args) { return f(args...); }, or say which one it is, static_cast<int (*)(int)>(f) or f<int>; "           \
+                      "before braces write their type, TaskOptions{.timeout = 5s} or std::vector{1, 2}");                                                           \
+        return ::procpool::detail::codec::this_call_is_refused{};                                                                                                   \
     }
 #else
-#define PROCPOOL_REFUSE_UNTYPED(call)                                                                                                                         \
-    template <class Mistake = ::procpool::detail::codec::one_function_is_needed__not_an_overload_set_or_a_template__and_no_braces_without_a_type,            \
+#define PROCPOOL_REFUSE_UNTYPED(call)                                                                                                                               \
+    template <class Mistake = ::procpool::detail::codec::this_name_stands_for_several_functions_or_is_a_template__or_these_braces_have_no_type,                     \
               class Remedy = ::procpool::detail::codec::write_a_lambda_that_calls_it_or_static_cast_it__and_before_braces_their_type_as_in_TaskOptions_or_std_vector> \
     void call(...) = delete;
 #endif
-#define PROCPOOL_REFUSE_OVERLOAD_SET(call)                                                                                                                    \
-    template <class Nothing = void, class... Args>                                                                                                            \
-    auto call(const ::procpool::detail::codec::MistakenOptions&, const ::procpool::detail::codec::AnyValue&, Args&&...) {                                     \
-        static_assert(::procpool::detail::codec::never<Nothing>,                                                                                              \
-                      "procpool: these braces are no options of this call: a task has timeout, retries, priority, label (TaskOptions); calls over many "      \
-                      "items have chunk_size, window, on_error before these, and progress after them (MapOptions); workers and the rest are the pool's "      \
-                      "(PoolOptions); a time has a unit, as in {.timeout = 5s}");                                                                             \
-        return ::procpool::detail::codec::this_call_is_refused{};                                                                                             \
-    }                                                                                                                                                         \
+#define PROCPOOL_REFUSE_OVERLOAD_SET(call)                                                                                                                          \
+    template <class Nothing = void, class... Args>                                                                                                                  \
+    auto call(const ::procpool::detail::codec::MistakenOptions&, const ::procpool::detail::codec::AnyValue&, Args&&...) {                                           \
+        static_assert(::procpool::detail::codec::never<Nothing>,                                                                                                    \
+                      "procpool: these braces are no options of this call: a task has timeout, retries, priority, label (TaskOptions); calls over many "            \
+                      "items have chunk_size, window, on_error before these, and progress, total_timeout after them (MapOptions); workers and the "                 \
+                      "rest are the pool's (PoolOptions); a time has a unit, as in {.timeout = 5s}");                                                               \
+        return ::procpool::detail::codec::this_call_is_refused{};                                                                                                   \
+    }                                                                                                                                                               \
     PROCPOOL_REFUSE_UNTYPED(call)
 // clang-format on
 
@@ -79,6 +79,7 @@ public:
     PROCPOOL_REFUSE_OVERLOAD_SET(imap_unordered)
     PROCPOOL_REFUSE_OVERLOAD_SET(imap_outcomes)
     PROCPOOL_REFUSE_OVERLOAD_SET(map_reduce)
+    PROCPOOL_REFUSE_OVERLOAD_SET(map_reduce_by_key)
     PROCPOOL_REFUSE_OVERLOAD_SET(broadcast)
 };
 

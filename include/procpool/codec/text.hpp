@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace procpool::inline v0::detail::codec {
 
@@ -32,6 +33,26 @@ struct BuiltInCodec<std::basic_string_view<C, Traits>, StandardKind::other> {
     static void encode(Writer& out, const View& view) { encode_block(out, view.data(), view.size()); }
     static View decode(Reader& in) { return in.keep(Codec<std::basic_string<C, Traits>>::decode(in)); }
 };
+
+template <class T>
+inline constexpr bool is_string_v = false;
+template <class C, class Traits, class Allocator>
+inline constexpr bool is_string_v<std::basic_string<C, Traits, Allocator>> = true;
+
+/// Effects: decodes the next value to the end of the vector. A string is decoded where it stays, since moving it from
+/// where it has just been written is slow: see decodes_where_passed_v.
+template <class T>
+void decode_to_end(std::vector<T>& values, Reader& in) {
+    if constexpr (is_string_v<T>) {
+        struct Next {
+            Reader& in;
+            operator T() const { return Codec<T>::decode(in); }
+        };
+        values.emplace_back(Next{in});
+    } else {
+        values.push_back(Codec<T>::decode(in));
+    }
+}
 
 template <class Path>
 struct BuiltInCodec<Path, StandardKind::path> {

@@ -7,6 +7,7 @@
 #include <procpool/engine/inline.hpp>
 #include <procpool/engine/thread.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/throw_place.hpp>
 #include <procpool/os/yield.hpp>
 
 #include <algorithm>
@@ -24,6 +25,7 @@ PROCPOOL_DECL InlineCrew::InlineCrew(client::Client& client, worker::Setup setup
     seat.state.store(task::SeatState::ready, std::memory_order_relaxed);
     board_.control.workers_started.store(1, std::memory_order_relaxed);
     board_.control.workers_forked.store(1, std::memory_order_relaxed);
+    if (setup_.backtraces) { os::records_throws.store(true, std::memory_order_relaxed); }
     const AsWorker now{board_};
     static_cast<void>(worker::initialize(setup_, 0, [](const std::string& reason) {
         throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = reason}));

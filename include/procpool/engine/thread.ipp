@@ -8,6 +8,7 @@
 #include <procpool/os/process.hpp>
 #include <procpool/os/program_exit.hpp>
 #include <procpool/os/signals.hpp>
+#include <procpool/os/throw_place.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/thread_context.hpp>
 #include <procpool/worker/break_pool.hpp>
@@ -26,6 +27,7 @@ PROCPOOL_DECL ThreadCrew::ThreadCrew(client::Client& client, worker::Setup setup
       workers_(std::make_unique<ThreadWorker[]>(setup_.workers)),
       alive_(setup_.workers) {
     board_.control.armed.store(Deadline::never().when().time_since_epoch().count(), std::memory_order_relaxed);
+    if (setup_.backtraces) { os::records_throws.store(true, std::memory_order_relaxed); }
     const os::AllSignalsBlocked inherited_by_the_threads;
     threads_.reserve(setup_.workers);
     try {

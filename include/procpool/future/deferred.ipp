@@ -4,6 +4,7 @@
 #include <procpool/future/deferred.hpp>
 
 #include <procpool/future/callback_thread.hpp>
+#include <procpool/future/future.hpp>  // whose bodies have what acts on a FutureBase
 
 #include <exception>
 #include <future>
@@ -11,7 +12,6 @@
 #include <mutex>
 #include <utility>
 
-// cancel(), kill(), is_running() and follow() stand beside FutureBase, which they call.
 namespace procpool::inline v0::detail::future {
 
 PROCPOOL_DECL DeferredBase::DeferredBase(DeferredHooks hooks, std::shared_ptr<client::Unobserved> unobserved)

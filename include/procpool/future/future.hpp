@@ -181,7 +181,7 @@ public:
     Future(Future&&) noexcept = default;
     Future& operator=(Future&&) noexcept = default;
     /// \}
-    PROCPOOL_UNCOPIED(Future, a_Future_is_not_copied__move_it, "procpool: a Future is not copied: std::move() it")
+    PROCPOOL_UNCOPIED(Future, a_Future_is_not_copied__move_it, "procpool: a Future is not copied: move it")
     /// \{
     /// Called by: pools, and make_deferred().
     explicit Future(detail::TaskHandle task) noexcept : FutureBase(std::move(task)) {}

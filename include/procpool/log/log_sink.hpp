@@ -7,6 +7,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/log/log_record.hpp>
 
+#include <atomic>
 #include <functional>
 
 namespace procpool::inline v0 {
@@ -16,7 +17,7 @@ using LogFunction = std::function<void(const LogRecord&)>;
 
 /// Gives every record of at least this level to the sink; an empty sink ends that. Records are texts that tasks and the
 /// program give to log(), and events of the library:
-/// - debug: a worker starts.
+/// - debug: a worker starts; a task of a pool with PoolOptions::backtraces throws, and where.
 /// - info: a worker is recycled.
 /// - warning: a task is lost with its worker, is run again or exceeds its timeout; nobody took the error of a task; a
 ///   worker cannot be replaced for now.
@@ -42,9 +43,8 @@ namespace detail::log {
 /// Lets processes forked from now on log; a sink may be set later. Throws: SharedMemoryExhausted.
 void prepare_log();
 
-/// Effects: a sink's thread calls f() each time before it looks for records, several times a second. There is one such
-/// function. Called by: any thread.
-void call_before_looks(void (*f)() noexcept) noexcept;
+/// Called by the sink's thread each time before it looks for records, several times a second; null: nothing is.
+inline constinit std::atomic<void (*)() noexcept> before_looks{nullptr};
 
 /// As flush_log(), but waits for a sink that does not return only some seconds: what logged has ended, and the sink may
 /// wait for what the caller has locked.

@@ -170,19 +170,10 @@ private:
     std::atomic<bool> stop_{false};
 
     static inline constinit os::PerProcess<LogSink> newest_;
-
-public:
-    static inline constinit std::atomic<void (*)() noexcept> before_looks{nullptr};
-
-private:
     static inline constinit thread_local bool delivering_ = false;  // the caller is in a sink
 };
 
 PROCPOOL_DECL void prepare_log() { static_cast<void>(SharedRecords::ensure()); }
-
-PROCPOOL_DECL void call_before_looks(void (*f)() noexcept) noexcept {
-    LogSink::before_looks.store(f, std::memory_order_release);
-}
 
 PROCPOOL_DECL void settle_log() noexcept {
     if (LogSink* const sink = LogSink::mine()) { sink->flush(Deadline::after(LogSink::patience)); }

@@ -90,6 +90,9 @@ public:
     }
     /// Effects: reports that the call has ended. Throws: what the listener throws, unless there is an error already.
     void end_progress();
+    /// Effects: what the chunks have in common is gone when no chunk runs any more. Called by: the destructor, or
+    /// earlier, when no more will be submitted.
+    void end_callable() noexcept;
 
     [[nodiscard]] std::size_t workers() const noexcept;
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
@@ -127,7 +130,6 @@ private:
     void kill_running() const;
     [[nodiscard]] bool may_wait_for_slot() const noexcept;
     void abandon() noexcept;
-    void end_callable() noexcept;
     void end_input(const std::exception_ptr& error);
     [[nodiscard]] std::size_t fit_to_blocks(std::size_t size, ChunkHead& head) const noexcept;
     [[nodiscard]] bool is_worth_splitting() const noexcept;
@@ -139,8 +141,8 @@ private:
     const DrivenBy driven_by_;
     std::optional<pool::OpenCall> hold_;  // goes after what uses the client
     const StopRequest& request_;
+    Deadline expires_;  // never: without a total timeout, or once it has passed
     StopRequest::Kind obeyed_ = StopRequest::Kind::none;
-    Deadline expires_;    // never: without a total timeout, or once it has passed
     const bool goes_on_;  // after an item has failed
     client::Parkers::Lease lease_;
     std::size_t most_in_flight_;

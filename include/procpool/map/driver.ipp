@@ -91,12 +91,11 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
     ledger_.in_flight().reserve(most_in_flight_);
 }
 
-PROCPOOL_DECL MapDriver::~MapDriver() {
-    if (callable_ != nullptr && client_.is_mine()) { end_callable(); }
-}
+PROCPOOL_DECL MapDriver::~MapDriver() { end_callable(); }
 
 /// Chunks may still run where the consumer has gone: they have been asked to stop.
 PROCPOOL_DECL void MapDriver::end_callable() noexcept {
+    if (callable_ == nullptr || !client_.is_mine()) { return; }
     std::vector<InFlightChunk>& chunks = ledger_.in_flight();
     try {
         std::vector<client::Ticket> readers;
@@ -109,6 +108,7 @@ PROCPOOL_DECL void MapDriver::end_callable() noexcept {
         abandon();
         return end_callable();
     }
+    callable_.reset();
     if (chunks.empty()) { return; }
     chunks.clear();
     client_.free_ended_calls();

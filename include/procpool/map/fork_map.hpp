@@ -150,6 +150,42 @@ template <class Calls>
     }
 }
 
+template <class Options>
+struct wrong_options_of_fork_map {
+    static_assert(codec::never<Options>,
+                  "procpool: fork_map() takes PoolOptions, then MapOptions, then the function: "
+                  "fork_map(PoolOptions{...}, MapOptions{...}, f, ranges...), or without MapOptions, or without both");
+};
+
+template <class F, class... Ranges>
+inline constexpr bool can_fork_map_v = [] {
+    if constexpr (sizeof...(Ranges) != 0 && (std::ranges::input_range<Ranges> && ...)) {
+        return !(is_repeat_v<std::remove_cv_t<Ranges>> && ...) && IndexedCalls<F, Ranges...>::can_be_made;
+    } else {
+        return false;
+    }
+}();
+
+/// Does not compile, and says why, unless can_fork_map_v.
+template <class F, class... Ranges>
+constexpr auto require_fork_map() {
+    using Function = std::remove_cv_t<F>;
+    if constexpr (is_options_v<F> || (is_options_v<Ranges> || ...)) {
+        static_cast<void>(sizeof(wrong_options_of_fork_map<Function>));
+    } else if constexpr (codec::looks_like_range_v<F> || !codec::may_be_function_v<Function>) {
+        static_cast<void>(sizeof(codec::not_a_function<Function>));
+    } else if constexpr (sizeof...(Ranges) == 0) {
+        static_cast<void>(sizeof(no_range<Ranges...>));
+    } else if constexpr (!(std::ranges::input_range<Ranges> && ...)) {
+        static_cast<void>(sizeof(not_a_range<typename culprit<Ranges...>::type>));
+    } else if constexpr ((is_repeat_v<std::remove_cv_t<Ranges>> && ...)) {
+        static_cast<void>(sizeof(only_repeats<Ranges...>));
+    } else if constexpr (!can_fork_map_v<F, Ranges...>) {
+        using Mistake = codec::mistake_t<Function, decltype(std::declval<IndexedItems<Ranges>&>()[0])...>;
+        static_cast<void>(sizeof(not_callable_with_items<Mistake, Function>));
+    }
+}
+
 }  // namespace detail::map
 
 /// \{
@@ -171,31 +207,23 @@ requires(!std::same_as<std::remove_cvref_t<F>, MapOptions>) auto fork_map(PoolOp
 }
 template <class F, class... Ranges>
 auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges&&... ranges) {
-    static_assert(sizeof...(Ranges) > 0, "procpool: a call over many items needs a range of them after its function");
-    static_assert((std::ranges::input_range<Ranges> && ...),
-                  "procpool: an argument after the function of fork_map() is no range (std::ranges::input_range); "
-                  "options come first");
-    static_assert(sizeof...(Ranges) == 0 || !(detail::map::is_repeat_v<std::remove_cvref_t<Ranges>> && ...),
-                  "procpool: all ranges of this call are procpool::repeat(), so that it would never end");
-    if constexpr (sizeof...(Ranges) > 0 && (std::ranges::input_range<Ranges> && ...)) {
-        using Calls = detail::map::IndexedCalls<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...>;
-        static_assert(Calls::can_be_made,
-                      "procpool: fork_map() cannot call this function with the items of these ranges");
-        if constexpr (Calls::can_be_made) {
-            check(pool_options);
-            check_task(options);
-            Calls calls{f, ranges...};
-            const auto numbers = std::views::iota(std::size_t{0}, calls.read());
-            const auto call = detail::map::as_inherited_call(calls);
-            if (pool_options.workers == 0) { pool_options.workers = usable_cpus(); }
-            pool_options.workers = std::clamp<std::size_t>(numbers.size(), 1, pool_options.workers);
-            constexpr bool returns = !std::is_void_v<detail::codec::task_result_t<decltype(call), std::size_t>>;
-            if constexpr (returns) {
-                using Results = decltype(std::declval<Pool&>().map(options, call, numbers));
-                return numbers.empty() ? Results{} : Pool{std::move(pool_options)}.map(options, call, numbers);
-            } else {
-                if (!numbers.empty()) { Pool{std::move(pool_options)}.for_each(options, call, numbers); }
-            }
+    detail::map::require_fork_map<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...>();
+    if constexpr (!detail::map::can_fork_map_v<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...>) {
+        return detail::codec::this_call_is_refused{};
+    } else {
+        check(pool_options);
+        check_task(options);
+        detail::map::IndexedCalls<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...> calls{f, ranges...};
+        const auto numbers = std::views::iota(std::size_t{0}, calls.read());
+        const auto call = detail::map::as_inherited_call(calls);
+        if (pool_options.workers == 0) { pool_options.workers = usable_cpus(); }
+        pool_options.workers = std::clamp<std::size_t>(numbers.size(), 1, pool_options.workers);
+        constexpr bool returns = !std::is_void_v<detail::codec::task_result_t<decltype(call), std::size_t>>;
+        if constexpr (returns) {
+            using Results = decltype(std::declval<Pool&>().map(options, call, numbers));
+            return numbers.empty() ? Results{} : Pool{std::move(pool_options)}.map(options, call, numbers);
+        } else {
+            if (!numbers.empty()) { Pool{std::move(pool_options)}.for_each(options, call, numbers); }
         }
     }
 }

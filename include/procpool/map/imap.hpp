@@ -121,7 +121,7 @@ public:
 
     void take(std::size_t first, std::size_t count, Reader& in) override {
         for (std::size_t index = first; index < first + count; ++index) {
-            waiting_.push_back({index, Codec<Outcome<Result>>::decode(in)});
+            waiting_.push_back({index, decode_result<Outcome<Result>>(in, index)});
         }
     }
     void fail(std::size_t index, const std::exception_ptr& error) override {

@@ -124,8 +124,10 @@ struct not_callable_with_items<codec::TakesReference, F, Items...> {
                   "take it by value or const&, and return "
                   "what comes of it; for_each() changes the elements of one SharedArray, with no other range");
 };
-template <class F, class... Items>
-struct not_callable_with_items<codec::NotAFunction, F, Items...> : codec::not_a_function<F> {};
+template <class Mistake, class F, class... Items>
+requires std::same_as<Mistake, codec::NotAFunction> || std::same_as<Mistake, codec::WrongBound>
+struct not_callable_with_items<Mistake, F, Items...> : codec::not_callable<Mistake, F, Items...> {
+};
 template <std::size_t Given, std::size_t Wanted, class F, class... Items>
 struct not_callable_with_items<codec::TooFew<Given, Wanted>, F, Items...> {
     static_assert(codec::never<F>,
@@ -364,8 +366,8 @@ template <class R>
 struct not_a_range {
     static_assert(codec::never<R>,
                   "procpool: an argument after the function of a call over many items is no range "
-                  "(std::ranges::input_range): write procpool::repeat(value) for one value with every item, "
-                  "std::views::iota(0, n) for n numbers, std::ranges::subrange(first, last) for two iterators");
+                  "(std::ranges::input_range): for one value with every item write procpool::repeat(value), "
+                  "for n numbers std::views::iota(0, n), for two iterators std::ranges::subrange(first, last)");
 };
 template <class Options>
 struct options_after_function {

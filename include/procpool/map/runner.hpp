@@ -14,8 +14,10 @@
 #include <procpool/map/wire.hpp>
 #include <procpool/map/wrapped.hpp>
 #include <procpool/os/identity.hpp>
+#include <procpool/os/throw_place.hpp>
 #include <procpool/task/thread_context.hpp>
 #include <procpool/worker/task_frame.hpp>
+#include <procpool/worker/throw_report.hpp>
 
 #include <algorithm>
 #include <array>
@@ -88,7 +90,7 @@ protected:
     os::Wiped& limit_;  ///< the items before it are run
 
 private:
-    void run_all();
+    [[nodiscard]] bool run_all();
     void note_failure(const std::exception_ptr& error);
     bool note_progress();
 
@@ -206,7 +208,7 @@ private:
     }
 
     /// Blocks end at multiples of their size, so that loops that the compiler vectorizes find their items aligned.
-    void run_blocks(std::uint64_t end, std::uint64_t block, bool cheapest) override {
+    [[gnu::always_inline]] void run_blocks(std::uint64_t end, std::uint64_t block, bool cheapest) override {
         for (std::uint64_t next = block == 0 ? end : (done_ / block + 1) * block;; next += block) {
             run_block(std::min(next, end));
             if (next >= end || !end_block(cheapest)) { return; }
@@ -220,14 +222,13 @@ private:
             fold_block_of(end);
         } else if constexpr (buffers) {
             alignas(Result) std::array<std::byte, largest_block * size_of_result> buffer;
-            const std::uint64_t first = done_;
-            try {
-                run_items(Output{buffer.data(), first});
-            } catch (...) {
-                store_results(buffer.data(), first);
-                throw;
-            }
-            store_results(buffer.data(), first);
+            const struct Store {
+                TypedChunkRunner& runner;
+                const std::byte* from;
+                std::uint64_t first;
+                ~Store() { runner.store_results(from, first); }  // also when an item throws
+            } at_end{*this, buffer.data(), done_};
+            run_items(Output{buffer.data(), done_});
         } else {
             run_items(output());
             leave_if_impostor();
@@ -334,8 +335,13 @@ private:
     template <class Use>
     auto with_next_item(Use use) {
         const auto decode_and_use = [&](Reader& in) {
-            codec::arguments_t<F, Item> arguments{codec::decode_arguments<F, Item>(in)};
-            return use(arguments);
+            if constexpr (codec::decodes_where_passed_v<F, Item>) {
+                codec::EncodedArgument argument{in};
+                return use(argument);
+            } else {
+                codec::arguments_t<F, Item> arguments{codec::decode_arguments<F, Item>(in)};
+                return use(arguments);
+            }
         };
         if ((head_.flags & ChunkHead::framed) != 0) {
             Reader item = take_framed(in_);
@@ -370,10 +376,11 @@ private:
                 const auto& result = invoke();
                 leave_if_impostor();
                 codec::encode_result<Result>(out_, result);
-            } catch (...) {
+            } catch (const os::NeverThrown&) { throw; } catch (...) {
                 const std::exception_ptr error = std::current_exception();
                 if (!error) { throw; }
                 leave_if_impostor();
+                worker::report_throw();
                 out_.rewind(whole_);
                 codec::encode_result<Result>(out_, Result::failed(error));
             }

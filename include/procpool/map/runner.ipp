@@ -30,24 +30,22 @@ PROCPOOL_DECL void ChunkRunner::run() {
     if (result_size_ != 0) { results_ = out_.claim((head_.count - head_.skip) * result_size_); }
     whole_ = sizeof(ChunkReport);
     host_.start_items(static_cast<unsigned>(head_.attempt));
-    std::exception_ptr error;
     try {
         begin_items();
-        run_all();
-        end_items();
-    } catch (...) {
-        error = std::current_exception();
+        if (run_all()) { end_items(); }
+    } catch (const os::NeverThrown&) { throw; } catch (...) {
+        const std::exception_ptr error = std::current_exception();
         if (!error) { throw; }  // pthread_exit()
+        note_failure(error);
     }
-    if (error) { note_failure(error); }
     note_progress();
     out_.rewind(whole_);
 }
 
 /// Accounts for items block by block: one by one, or by up to 64 of them where they take under 100 ns. The clock is
 /// read every few microseconds, after one block or several: reading it takes time itself, and waits for all memory
-/// accesses that are under way.
-PROCPOOL_DECL void ChunkRunner::run_all() {
+/// accesses that are under way. Returns: false if an item has failed after which the chunk does not go on.
+PROCPOOL_DECL bool ChunkRunner::run_all() {
     constexpr std::uint64_t most_blocks = 32;
     constexpr std::chrono::nanoseconds cheap{100};
     constexpr std::chrono::microseconds often{2};
@@ -58,7 +56,7 @@ PROCPOOL_DECL void ChunkRunner::run_all() {
     std::uint64_t blocks = 1;
     const std::uint64_t budget = host_.item_budget();
     const std::uint64_t end = head_.count - done_ > budget ? done_ + budget : head_.count;
-    if (host_.stop_requested()) { return; }
+    if (host_.stop_requested()) { return true; }
     for (bool goes_on = true; done_ < end && goes_on;) {
         const std::uint64_t before = done_;
         try {
@@ -68,10 +66,12 @@ PROCPOOL_DECL void ChunkRunner::run_all() {
                 seal(sizeof(ChunkReport) + (to - head_.skip) * result_size_);  // as if all were there
             }
             run_blocks(to, blocks == 1 ? 0 : block, cheapest);
-        } catch (...) {
+        } catch (const os::NeverThrown&) { throw; } catch (...) {  // not thrown on, which would lose where from
             const std::exception_ptr error = std::current_exception();
-            if (!error || (head_.flags & ChunkHead::goes_on) == 0) { throw; }
+            if (!error) { throw; }
             if (report_.error_at == 0) { note_failure(error); }
+            os::throw_place.count = 0;  // it is of no other exception
+            if ((head_.flags & ChunkHead::goes_on) == 0) { return false; }
             ++done_;
         }
         const Clock::time_point now = Clock::now();
@@ -83,15 +83,17 @@ PROCPOOL_DECL void ChunkRunner::run_all() {
                 elapsed < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest_block) : 1;
         }
         blocks = elapsed < often ? std::min(blocks * 2, most_blocks) : std::max(blocks / 2, std::uint64_t{1});
-        if ((head_.flags & ChunkHead::brief) != 0 && now - start > longest_brief) { return; }
+        if ((head_.flags & ChunkHead::brief) != 0 && now - start > longest_brief) { return true; }
         last = now;
     }
+    return true;
 }
 
-/// Effects: the item that would have been next has failed. Its error lies behind all results there are, and, where room
-/// for all results was claimed, behind that.
+/// Effects: the item that would have been next has failed by the exception that is being handled. Its error lies behind
+/// all results there are, and, where room for all results was claimed, behind that.
 PROCPOOL_DECL void ChunkRunner::note_failure(const std::exception_ptr& error) {
     leave_if_impostor();
+    worker::report_throw();
     const bool more_results = (head_.flags & ChunkHead::goes_on) != 0;
     const std::size_t claimed = more_results ? static_cast<std::size_t>(head_.count - head_.skip) * result_size_ : 0;
     set_whole();

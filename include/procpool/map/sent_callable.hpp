@@ -31,8 +31,7 @@ public:
     /// any exception of `encode`; SharedMemoryExhausted.
     void write(Writer& out, ChunkHead& head, client::Encode encode);
 
-    /// Effects: workers destroy what they keep, and the memory is free when all `readers` are decided. Throws:
-    /// std::bad_alloc; nothing has changed then.
+    /// Effects, Throws: as Client::end_call().
     void end(std::vector<client::Ticket> readers);
 
 private:

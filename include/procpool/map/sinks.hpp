@@ -5,6 +5,7 @@
 /// ResultSink: where the results of a call over many items go; the sinks of calls that wait for all of them.
 
 #include <procpool/codec/codec.hpp>
+#include <procpool/codec/text.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/exception_note.hpp>
 #include <procpool/map/outcome.hpp>
@@ -72,6 +73,21 @@ template <class Result>
     }
 }
 
+/// Effects: as decode_result(), to the end of `results`.
+template <class Result>
+void decode_result_to_end(std::vector<Result>& results, Reader& in, std::size_t item) {
+    if constexpr (is_outcome_v<Result>) {
+        results.push_back(decode_result<Result>(in, item));
+    } else {
+        try {
+            codec::decode_to_end(results, in);
+        } catch (...) {
+            core::note_item(std::current_exception(), item);
+            throw;
+        }
+    }
+}
+
 /// The results of consecutive items, decoded, that wait for those before them.
 struct Piece {
     std::size_t first = 0;  ///< item
@@ -131,33 +147,31 @@ template <class Result>
 inline constexpr bool fits_plain_results_v = codec::is_plain_v<Result>&& std::is_default_constructible_v<Result> &&
                                              !std::is_empty_v<Result> && !std::is_same_v<Result, bool>;
 
-/// Results as a vector, decoded one by one, each chunk apart until all are there.
+/// Results as a vector, decoded one by one. Those that come before their turn are kept apart.
 template <class Result>
 class DecodedResults : public ResultSink {
 public:
     static constexpr Results mode = Results::copied;
-    explicit DecodedResults(std::optional<std::size_t>) noexcept {}
-    void take(std::size_t first, std::size_t count, Reader& in) override {
-        std::vector<Result>& decoded = add(first);
-        decoded.reserve(count);
-        for (std::size_t i = 0; i < count; ++i) { decoded.push_back(decode_result<Result>(in, first + i)); }
-        count_ += count;
-    }
-    [[nodiscard]] std::vector<Result> vector() && {
-        std::vector<Result> all;
-        all.reserve(count_);
-        while (pieces_.lowest() != nullptr) {
-            const std::unique_ptr<Piece> piece = pieces_.take_lowest();
-            for (auto&& result : static_cast<Decoded&>(*piece).results) { all.push_back(std::move(result)); }
+    explicit DecodedResults(std::optional<std::size_t> count) {
+        if (count) {
+            all_.reserve(*count);
+            if constexpr (requires { all_.data(); }) {  // not where they are bits
+                advise_large_pages(all_.data(), all_.capacity() * sizeof(Result));
+            }
         }
-        return all;
     }
+    void take(std::size_t first, std::size_t count, Reader& in) override {
+        std::vector<Result>& results = place_of(first, count);
+        for (std::size_t i = 0; i < count; ++i) { decode_result_to_end(results, in, first + i); }
+        append_pieces();
+    }
+    [[nodiscard]] std::vector<Result> vector() && { return std::move(all_); }
 
 protected:
     /// Effects: counts a result that is not decoded, of the item `index`.
     void add_result(std::size_t index, Result&& result) {
-        add(index).push_back(std::move(result));
-        ++count_;
+        place_of(index, 1).push_back(std::move(result));
+        append_pieces();
     }
 
 private:
@@ -165,15 +179,23 @@ private:
         using Piece::Piece;
         std::vector<Result> results;
     };
-    [[nodiscard]] std::vector<Result>& add(std::size_t first) {
+    [[nodiscard]] std::vector<Result>& place_of(std::size_t first, std::size_t count) {
+        if (first == all_.size()) { return all_; }
         auto piece = std::make_unique<Decoded>(first);
         std::vector<Result>& results = piece->results;
+        results.reserve(count);
         pieces_.add(std::move(piece));
         return results;
     }
+    void append_pieces() {
+        while (pieces_.lowest() != nullptr && pieces_.lowest()->first == all_.size()) {
+            const std::unique_ptr<Piece> piece = pieces_.take_lowest();
+            for (auto&& result : static_cast<Decoded&>(*piece).results) { all_.push_back(std::move(result)); }
+        }
+    }
 
+    std::vector<Result> all_;
     Pieces pieces_;
-    std::size_t count_ = 0;
 };
 /// Every item's value or error.
 template <class Result>

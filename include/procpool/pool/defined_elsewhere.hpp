@@ -12,12 +12,13 @@ namespace procpool::inline v0::detail {
 namespace map {
 
 // Each is complete once the header has been included that defines the calls.
-struct BroadcastCall;  // map/broadcast.hpp
-struct ImapCalls;      // map/imap.hpp
-struct MapAsyncCalls;  // map/map_async.hpp
-struct MapCalls;       // map/map.hpp
-struct MapReduceCall;  // map/reduce.hpp
-struct ScatterCall;    // map/scatter.hpp
+struct BroadcastCall;       // map/broadcast.hpp
+struct ImapCalls;           // map/imap.hpp
+struct MapAsyncCalls;       // map/map_async.hpp
+struct MapCalls;            // map/map.hpp
+struct MapReduceByKeyCall;  // map/reduce_by_key.hpp
+struct MapReduceCall;       // map/reduce.hpp
+struct ScatterCall;         // map/scatter.hpp
 
 }  // namespace map
 

@@ -41,6 +41,10 @@ struct PoolOptions {
     bool trace = false;
     /// Measures how long tasks wait and run, for PoolStats::waiting and PoolStats::running.
     bool latencies = false;
+    /// Records where each exception that leaves a task was thrown, for backtrace_of(); costs such an exception some
+    /// microseconds, and nothing else. Where tasks run in this process, as those of a ThreadPool, it then holds for the
+    /// tasks of all such pools.
+    bool backtraces = false;
 
     /// The most workers a pool may have.
     static constexpr std::size_t max_workers = detail::core::most_workers;

@@ -7,6 +7,7 @@
 #include <procpool/core/deadlock.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/log/log_sink.hpp>
+#include <procpool/os/throw_place.hpp>
 #include <procpool/pool/call_threads.hpp>
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/cut_off.hpp>
@@ -41,11 +42,12 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     control.set_name(options.name);
     if (options.trace) { control.trace_id = log::begin_trace(options.name); }
     client->observer().begin(options.trace, options.latencies);
+    if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
     control.spinners = static_cast<std::uint32_t>(pool::spare_cpus());
     client->set_crew(engine.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
                                options.start_timeout, options.terminate_grace, std::move(options.name),
-                               control.items_per_worker != 0}));
+                               control.items_per_worker != 0, options.backtraces}));
     threads_ = std::make_unique<pool::CallThreads>().release();
     client_ = client.release();
 }
@@ -76,7 +78,8 @@ PROCPOOL_DECL void PoolBase::end() noexcept {
 
 [[gnu::cold]] PROCPOOL_DECL void PoolBase::throw_unusable() const {
     throw std::logic_error(client_ == nullptr ? "procpool: this pool has been moved from"
-                                              : "procpool: this pool belongs to another process");
+                                              : "procpool: this pool belongs to another process: a task cannot use "
+                                                "it, but may build a pool of its own");
 }
 
 PROCPOOL_DECL client::Client& PoolBase::client() const {

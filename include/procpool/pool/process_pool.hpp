@@ -85,7 +85,8 @@ public:
         detail::codec::RefusesOverloadSets::map_outcomes, detail::codec::RefusesOverloadSets::for_each,
         detail::codec::RefusesOverloadSets::for_each_async, detail::codec::RefusesOverloadSets::map_into,
         detail::codec::RefusesOverloadSets::imap, detail::codec::RefusesOverloadSets::imap_unordered,
-        detail::codec::RefusesOverloadSets::imap_outcomes, detail::codec::RefusesOverloadSets::map_reduce;
+        detail::codec::RefusesOverloadSets::imap_outcomes, detail::codec::RefusesOverloadSets::map_reduce,
+        detail::codec::RefusesOverloadSets::map_reduce_by_key;
 
     /// \{
     /// Runs f(args...) in a worker and waits for it. Returns: f's result. Throws: the exceptions of f; WorkerDied;
@@ -317,6 +318,20 @@ public:
     T map_reduce(const MapOptions& options, F f, G reduce, T init, Range&& range);
     /// \}
 
+    /// \{
+    /// Calls f(item) for all items, which returns a std::pair<K, V> or a range of such pairs, and folds the values of
+    /// equal keys in the workers. K needs an order (<), V is movable. Returns: a std::map<K, V>. The value of a key is
+    /// the fold by reduce(V, V), from left to right, of the values that come with it: first those of an item, then
+    /// those of 256 items, then of all; so it is the same for any number of workers and chunks. A key's only value
+    /// stays as it is. A retried item may run again with those of its 256 before it. Throws: as map().
+    template <class F, class G, class Range>
+    requires(!std::same_as<F, MapOptions>) auto map_reduce_by_key(F f, G reduce, Range&& range) {
+        return map_reduce_by_key(MapOptions{}, std::move(f), std::move(reduce), range);
+    }
+    template <class F, class G, class Range>
+    auto map_reduce_by_key(const MapOptions& options, F f, G reduce, Range&& range);
+    /// \}
+
     /// Runs f(args...) once in every worker, after its present task; if a worker dies before, its replacement runs it.
     /// Broadcasts start in the same order in every worker. Returns: the results by worker index; nothing if f returns
     /// nothing. Throws: the error of the lowest index, once all have ended: an exception of f, or WorkerDied; otherwise
@@ -350,6 +365,7 @@ public:
     PROCPOOL_DEFINED_IN("map/imap.hpp", detail::map::ImapCalls, imap_outcomes, (const MapOptions&, F, Ranges&&...), class F, class... Ranges)
     PROCPOOL_DEFINED_IN("map/reduce.hpp", detail::map::MapReduceCall, map_reduce, (const MapOptions&, F, G, T, Range&&), class F, class G, class T, class Range)
     PROCPOOL_DEFINED_IN("map/scatter.hpp", detail::map::ScatterCall, scatter, (const ScatterOptions&, F&&), class F)
+    PROCPOOL_DEFINED_IN("map/reduce_by_key.hpp", detail::map::MapReduceByKeyCall, map_reduce_by_key, (const MapOptions&, F, G, Range&&), class F, class G, class Range)
     PROCPOOL_DEFINED_IN("map/broadcast.hpp", detail::map::BroadcastCall, broadcast, (F, Args&&...), class F, class... Args)
     // clang-format on
 #undef PROCPOOL_DEFINED_IN

@@ -52,11 +52,10 @@ PROCPOOL_DECL Percentiles percentiles_of(const std::array<std::uint64_t, 64>& co
 
 PROCPOOL_DECL std::string to_string(const PoolStats& stats) {
     return fmt::format(
-               "{} submitted, {} completed, {} failed, {} cancelled, {} timed out, {} retried; workers: {} started, {} "
-               "died, "
-               "{} recycled",
+               "{} submitted, {} completed, {} failed, {} cancelled, {} timed out, {} retried, {} unobserved; workers: "
+               "{} started, {} died, {} recycled",
                stats.submitted, stats.completed, stats.failed, stats.cancelled, stats.timed_out, stats.retried,
-               stats.workers_started, stats.workers_died, stats.workers_recycled) +
+               stats.unobserved, stats.workers_started, stats.workers_died, stats.workers_recycled) +
            detail::pool::text_of("waiting", stats.waiting) + detail::pool::text_of("running", stats.running);
 }
 

@@ -64,8 +64,10 @@ public:
     /// As above, with options. Throws: also std::invalid_argument.
     template <class F, class... Args>
     explicit Process(const ProcessOptions& options, F&& f, Args&&... args) : grace_(options.terminate_grace) {
-        static_assert(std::is_invocable_v<F, Args...>,
-                      "procpool: a Process cannot call this function with these arguments");
+        static_assert(
+            std::is_invocable_v<F, Args...>,
+            "procpool: a Process cannot call this function with these arguments: check their number and types; "
+            "they are passed on as they are, lvalues as lvalues");
         if constexpr (std::is_invocable_v<F, Args...>) {
             auto call = [&]() -> int {
                 if constexpr (std::is_same_v<std::invoke_result_t<F, Args...>, int>) {

@@ -161,6 +161,12 @@ public:
     void wake_all() noexcept;
     void wake_retiree() noexcept;
 
+    /// Effects: every worker that sleeps, or is about to, looks once more at what it keeps of calls. Notifies all seats,
+    /// whether or not they are among the sleepers: a notification that was not needed costs one look.
+    void wake_seats() noexcept {
+        for (Seat& seat : seats()) { seat.parker.notify(); }
+    }
+
     /// Effects: makes the worker of that index look at its mail before it sleeps again, whether or not it is among the
     /// sleepers. Called by: the process that has marked the mailbox.
     /// Memory order: seq_cst: the mark comes before this look at the indexes of the seats, and a worker looks at the
@@ -186,13 +192,7 @@ public:
     [[nodiscard]] std::optional<Claim> claim(std::uint32_t seat) noexcept {
         const std::uint32_t in_use = queue.was_in_use();
         if (in_use == 0) [[likely]] { return claim_from(queue.ring(Queue::usual), seat); }
-        for (std::uint32_t level = 0; level < Queue::levels; ++level) {
-            const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
-            if (!look) { continue; }
-            if (const std::optional<Claim> claimed = claim_from(queue.ring(level), seat)) { return claimed; }
-            if (level != Queue::usual && !queue.mark_empty(level)) { wake_for_new_task(); }
-        }
-        return std::nullopt;
+        return claim_by_level(in_use, seat);
     }
 
     /// Effects: makes a claimed task done, with the result that was sealed. Returns: false when a verdict has been
@@ -352,7 +352,10 @@ private:
         slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
     }
 
-    [[nodiscard]] std::optional<Claim> claim_from(Ring& ring, std::uint32_t seat) noexcept {
+    /// As claim(), where other levels than the usual one may hold something.
+    [[nodiscard]] std::optional<Claim> claim_by_level(std::uint32_t in_use, std::uint32_t seat) noexcept;
+
+    [[nodiscard, gnu::always_inline]] std::optional<Claim> claim_from(Ring& ring, std::uint32_t seat) noexcept {
         for (;;) {
             const std::uint64_t position = ring.head();
             const std::optional<Offer> offer = ring.at(position);

@@ -188,7 +188,19 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
     }
 }
 
-PROCPOOL_DECL std::optional<Claim> Board::claim_mail(std::uint32_t index, std::uint32_t seat) noexcept {
+[[gnu::noinline]] PROCPOOL_DECL std::optional<Claim> Board::claim_by_level(std::uint32_t in_use,
+                                                                           std::uint32_t seat) noexcept {
+    for (std::uint32_t level = 0; level < Queue::levels; ++level) {
+        const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
+        if (!look) { continue; }
+        if (const std::optional<Claim> claimed = claim_from(queue.ring(level), seat)) { return claimed; }
+        if (level != Queue::usual && !queue.mark_empty(level)) { wake_for_new_task(); }
+    }
+    return std::nullopt;
+}
+
+[[gnu::noinline]] PROCPOOL_DECL std::optional<Claim> Board::claim_mail(std::uint32_t index,
+                                                                       std::uint32_t seat) noexcept {
     Mailbox& box = mailboxes_[index];
     if (const std::optional<Offer> again = box.look()) {
         const std::optional<Claim> claimed =

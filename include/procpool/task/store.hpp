@@ -88,12 +88,13 @@ public:
             bytes(slot) = Slot::large;
             return;
         }
-        const auto inside = inlined(slot);
-        if (size != 0 && size <= Slot::inline_bytes && buffer.data() != inside.data()) {
-            std::memcpy(inside.data(), buffer.data(), size);
+        if (size > Slot::inline_bytes) {
+            bytes(slot) = static_cast<std::uint32_t>(size) + (buffer.size() > pocket_bytes ? Slot::in_window : 0);
+            return;
         }
-        const bool is_window = buffer.size() > pocket_bytes && size > Slot::inline_bytes;
-        bytes(slot) = static_cast<std::uint32_t>(size) + (is_window ? Slot::in_window : 0);
+        const auto inside = inlined(slot);
+        if (size != 0 && buffer.data() != inside.data()) { std::memcpy(inside.data(), buffer.data(), size); }
+        bytes(slot) = static_cast<std::uint32_t>(size);
     }
 
     /// Returns: the payload; an empty one where the slot names memory that it does not have: a task has written there.

@@ -6,6 +6,7 @@
 
 #include <procpool/task/extents.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -4,9 +4,11 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
+#include <procpool/os/throw_place.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/worker/loop.hpp>
 #include <procpool/worker/observed_run.hpp>
+#include <procpool/worker/throw_report.hpp>
 
 #include <exception>
 #include <utility>
@@ -97,7 +99,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     try {
         TaskFrame frame{board_.arguments.payload(claim.slot), out, *this, timed};
         reinterpret_cast<TaskCode>(slot.code)(frame);
-    } catch (...) {
+    } catch (const os::NeverThrown&) { throw; } catch (...) {
         const std::exception_ptr thrown = std::current_exception();
         if (!thrown) {  // no exception of C++ but pthread_exit(): it must go on, or the runtime aborts
             hooks_.thread_ended();
@@ -108,6 +110,8 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
             }
             throw;
         }
+        hooks_.before_result();
+        report_throw();
         outcome = Ending::exception;
         encode_error(out, thrown);
     }
@@ -174,7 +178,7 @@ PROCPOOL_DECL void Loop::keep(std::uint64_t call, const std::byte* from, std::sh
     kept_.keep({call, from, std::move(object)});
 }
 
-PROCPOOL_DECL void Loop::tidy() noexcept {
+[[gnu::noinline, gnu::cold]] PROCPOOL_DECL void Loop::tidy() noexcept {
     if (kept_.tidy(board_.arguments.extents())) { hooks_.after_task(); }
 }
 

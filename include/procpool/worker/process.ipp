@@ -9,6 +9,7 @@
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
+#include <procpool/os/throw_place.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/task/thread_context.hpp>
 #include <procpool/worker/process.hpp>
@@ -158,6 +159,7 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     ++task::depth;
     worker_token = os::process_token();
     record_crashes(seat);
+    os::records_throws.store(setup.backtraces, std::memory_order_relaxed);
     os::unblock_all_signals();
 
     static_cast<void>(initialize(setup, index, [&](const std::string& reason) {

@@ -20,7 +20,8 @@ struct Setup {
     std::chrono::milliseconds start_timeout;
     std::chrono::milliseconds terminate_grace;
     std::string name;
-    bool recycles = false;  ///< workers are replaced after some items, so one more is kept ready
+    bool recycles = false;    ///< workers are replaced after some items, so one more is kept ready
+    bool backtraces = false;  ///< exceptions tell where they were thrown
     bool on_first_stack =
         true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
 };
