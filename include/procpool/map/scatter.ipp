@@ -56,7 +56,7 @@ inline void drop_unwanted(client::Client& client) {
             client.submit({.code = drop_code, .patience = client::Patience::try_once, .plain = true, .worker = worker},
                           [number = number](Writer& out) { out.write(&number, sizeof number); });
         if (ticket) {
-            static_cast<void>(TaskHandle{client, *ticket});
+            TaskHandle{client, *ticket}.set_observed();  // a worker that dies takes the part along
         } else {
             const std::lock_guard guard{all.dropping};
             all.unwanted.push_back({number, worker});

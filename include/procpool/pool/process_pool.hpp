@@ -75,8 +75,9 @@ public:
     /// since code that is suspended there never goes on. The workers end with the program then.
     ~ProcessPool() = default;
 
-    using RefusesIncompleteCalls::map_reduce, detail::pool::RefusesIncompleteCalls::starmap,
-        detail::pool::RefusesIncompleteCalls::starmap_async, detail::pool::RefusesIncompleteCalls::map_into;
+    using RefusesIncompleteCalls::map_reduce, detail::pool::RefusesIncompleteCalls::map_reduce_by_key,
+        detail::pool::RefusesIncompleteCalls::starmap, detail::pool::RefusesIncompleteCalls::starmap_async,
+        detail::pool::RefusesIncompleteCalls::map_into;
     using RefusesOverloadSets::apply, detail::codec::RefusesOverloadSets::apply_async,
         detail::codec::RefusesOverloadSets::try_apply_async, detail::codec::RefusesOverloadSets::apply_on,
         detail::codec::RefusesOverloadSets::apply_on_async, detail::codec::RefusesOverloadSets::broadcast,

@@ -23,14 +23,17 @@ struct not_pool_options {
     static_assert(codec::never<Options>,
                   "procpool: a pool is built with PoolOptions, as in ProcessPool pool{{.workers = 4}}: workers, "
                   "initializer, finalizer, max_tasks_per_worker, start_timeout, queue_capacity, terminate_grace, name, "
-                  "trace, backtraces, in this order; a time has a unit, as in .start_timeout = 5s");
+                  "trace, latencies, backtraces, in this order; a time has a unit, as in .start_timeout = 5s");
 };
 
 struct a_pool_is_built_with_a_number_or_with_PoolOptions__as_in_ProcessPool_pool_PoolOptions_workers_4 {};
 
-/// Whether these are the arguments of map_reduce(), starmap(), starmap_async() and map_into(), after its options.
+/// Whether these are the arguments of map_reduce(), map_reduce_by_key(), starmap(), starmap_async() and map_into(),
+/// after its options.
 template <class... Given>
 inline constexpr bool are_for_map_reduce_v = sizeof...(Given) == 4;
+template <class... Given>
+inline constexpr bool are_for_map_reduce_by_key_v = sizeof...(Given) == 3;
 template <class... Given>
 inline constexpr bool are_for_starmap_v = sizeof...(Given) == 2;
 template <class... Given>
@@ -51,6 +54,8 @@ public:
     }
     PROCPOOL_REFUSE_INCOMPLETE(map_reduce, are_for_map_reduce_v,
         "procpool: map_reduce() takes two functions, the value to begin with and one range, after its MapOptions if there are any: map_reduce(f, reduce, init, items)")
+    PROCPOOL_REFUSE_INCOMPLETE(map_reduce_by_key, are_for_map_reduce_by_key_v,
+        "procpool: map_reduce_by_key() takes two functions and one range, after its MapOptions if there are any: map_reduce_by_key(f, reduce, items)")
     PROCPOOL_REFUSE_INCOMPLETE(starmap, are_for_starmap_v,
         "procpool: starmap() takes a function and one range of tuples, after its MapOptions if there are any: starmap(f, tuples); several ranges are for map()")
     PROCPOOL_REFUSE_INCOMPLETE(starmap_async, are_for_starmap_v,
