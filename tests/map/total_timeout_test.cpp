@@ -73,7 +73,7 @@ std::string fates_by_index(Range&& range, std::chrono::nanoseconds total) {
     return fates_of(found | std::views::values, total);
 }
 
-constexpr int ways = 10;
+constexpr int throwing_ways = 10;
 
 /// Calls f for 0 … n-1 in one of the ways that throw the error of an item.
 template <class P, class F>
@@ -100,7 +100,7 @@ void call_in_way(P& pool, int way, const MapOptions& options, F f, std::size_t n
 
 TEST_CASE("total_timeout ends every call over many items in which one hangs") {
     Pool pool{2};
-    for (int way = 0; way < ways; ++way) {
+    for (int way = 0; way < throwing_ways; ++way) {
         for (const std::size_t chunk : {0, 1, 7, 100}) {
             CAPTURE(way, chunk);
             const MapOptions options{.chunk_size = chunk, .label = "mine", .total_timeout = 40ms};
@@ -190,7 +190,7 @@ void no_room_in_time() {
     for (int i = 0; i < 2; ++i) { others.push_back(pool.apply_async(wait)); }
     running.wait_for(2);
     const std::uint64_t before = pool.stats().submitted;
-    for (int way = 0; way < ways; ++way) {
+    for (int way = 0; way < throwing_ways; ++way) {
         CAPTURE(way);
         CHECK_THROWS_AS(call_in_way(pool, way, options, same, 10), TaskTimedOut);
     }
@@ -453,7 +453,7 @@ void enough_time() {
             CHECK(fates_by_index(pool.imap_outcomes(options, same, Generator{static_cast<int>(n)}), total) == all);
         }
     }
-    for (int way = 0; way < ways; ++way) {
+    for (int way = 0; way < throwing_ways; ++way) {
         for (const std::size_t n : {0, 3}) {
             CHECK_THROWS_AS(call_in_way(pool, way, MapOptions{.total_timeout = -1ns}, same, n), std::invalid_argument);
         }

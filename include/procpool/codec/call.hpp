@@ -286,13 +286,13 @@ inline constexpr bool decodes_where_passed_v = [] {
     if constexpr (sizeof...(Args) == 1 && call_t<F, Args...>::form == CallForm::direct && !call_t<F, Args...>::once &&
                   !std::is_member_pointer_v<F>) {
         using Decoded = std::tuple_element_t<0, arguments_t<F, Args...>>;
-        using Returned = std::invoke_result_t<F&, Decoded>;
-        return std::is_same_v<passed_t<Decoded>, Decoded&&> &&
-               (std::is_void_v<Returned> || std::is_arithmetic_v<Returned> || std::is_same_v<Returned, Decoded> ||
-                std::is_same_v<Returned, std::string>);
-    } else {
-        return false;
+        if constexpr (std::is_same_v<passed_t<Decoded>, Decoded&&>) {
+            using Returned = std::invoke_result_t<F&, Decoded>;
+            return std::is_void_v<Returned> || std::is_arithmetic_v<Returned> || std::is_same_v<Returned, Decoded> ||
+                   std::is_same_v<Returned, std::string>;
+        }
     }
+    return false;
 }();
 
 /// Returns: as above, of an argument that is yet to be decoded. Requires: decodes_where_passed_v.
