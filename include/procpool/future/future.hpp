@@ -199,9 +199,10 @@ public:
 
     /// Calls f(result), or f() where T is void, on the callback thread once the task has ended with a value, after the
     /// functions given to on_done() before. This future is invalid from now on. Returns: the future of f's result;
-    /// where that is a Future<U>, a Future<U> that ends as it does. An exception of the task passes f by and ends
-    /// there, like one of f. The returned future's cancel(), kill() and running() act on the task, and on that of f's
-    /// future once there is one, which earlier requests reach too. Throws: as on_done(); this future is unchanged then.
+    /// where that is a Future itself, one of its type that ends as it does. An exception of the task passes f by and
+    /// ends there, like one of f. The returned future's cancel(), kill() and running() act on the task, and on that of
+    /// f's future once there is one, which earlier requests reach too. Throws: as on_done(); this future is unchanged
+    /// then.
     template <class F>
     auto then(F f);
     /// Does not compile: f does not take the result.

@@ -22,7 +22,7 @@ PROCPOOL_DECL Percentiles percentiles_of(const std::array<std::uint64_t, 64>& co
             ticks = std::ldexp(1 + std::min(rank / here, 1.0), static_cast<int>(i));  // as if they were spread evenly
             rank -= here;
         }
-        constexpr auto most = static_cast<double>(std::chrono::nanoseconds::max().count() / 2);
+        constexpr auto most = static_cast<double>(std::chrono::nanoseconds::max().count()) / 2;
         return std::chrono::nanoseconds{static_cast<std::int64_t>(std::min(ticks * nanoseconds_per_tick, most))};
     };
     result.p50 = below(0.5);

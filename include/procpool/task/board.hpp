@@ -161,8 +161,8 @@ public:
     void wake_all() noexcept;
     void wake_retiree() noexcept;
 
-    /// Effects: every worker that sleeps, or is about to, looks once more at what it keeps of calls. Notifies all seats,
-    /// whether or not they are among the sleepers: a notification that was not needed costs one look.
+    /// Effects: every worker that sleeps, or is about to, looks once more at what it keeps of calls. Notifies all
+    /// seats, whether or not they are among the sleepers: a notification that was not needed costs one look.
     void wake_seats() noexcept {
         for (Seat& seat : seats()) { seat.parker.notify(); }
     }

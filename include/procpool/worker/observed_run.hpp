@@ -26,7 +26,8 @@ public:
         started_ = os::ticks();
     }
     /// number: of the task. worker: its index. items: that were finished; 0: a task of one call.
-    [[gnu::noinline]] void end(std::uint64_t number, std::uint32_t worker, std::uint64_t items, Ending ending) noexcept {
+    [[gnu::noinline]] void end(std::uint64_t number, std::uint32_t worker, std::uint64_t items,
+                               Ending ending) noexcept {
         if (slot_.is_measured()) {
             board_.latencies(seat_).add(slot_.submitted, started_, os::ticks(), std::max<std::uint64_t>(items, 1),
                                         slot_.stands_for);
