@@ -51,7 +51,14 @@ public:
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
-    /// Called by: the pool's constructor, before the first submission. Throws: std::bad_alloc.
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+    ~Client() { leave_round(*this); }
+
+    /// Effects: errors that nobody takes will be told, with the pool's name. Called by: the pool's constructor, before
+    /// it makes the crew. Throws: std::bad_alloc.
+    void tell_unobserved();
+    /// Called by: the pool's constructor, as its last step that may fail. Throws: std::bad_alloc.
     void set_crew(std::unique_ptr<Crew> crew);
     /// The meaning of an address in an argument for the workers.
     [[nodiscard]] codec::VisibilityOf place_of() const noexcept { return place_of_; }
@@ -119,8 +126,9 @@ public:
 
     /// Detaches the task: its result will not be collected. observed: its error is no news to the program.
     void drop(Ticket ticket, bool observed) noexcept;
-    /// Effects: tells the errors of dropped tasks that have ended.
-    void settle_dropped() noexcept;
+    /// Effects: tells the errors of dropped tasks that have ended. waits: until other threads have told those that they
+    /// are at, unless the program's Codecs take longer than 3 s.
+    void settle_dropped(bool waits) noexcept;
     [[nodiscard]] const std::shared_ptr<Unobserved>& unobserved() const noexcept { return unobserved_; }
 
     /// Effects: a task that has not started will not run. Returns: whether this did it.
@@ -391,7 +399,9 @@ private:
     std::vector<Ticket> detached_;          // dropped before they were decided: their slots must be freed
     std::size_t next_detached_ = 0;         // where the next look at them continues
     std::vector<DroppedFailure> failures_;  // to be told once mutex_ is not held
-    std::atomic<bool> has_dropped_{false};  // some in the two before; written under mutex_
+    std::uint32_t telling_ = 0;             // threads that tell some; written under mutex_
+    static inline constinit thread_local bool tells_ = false;  // this thread is one
+    std::atomic<bool> has_dropped_{false};                     // some in the two before; written under mutex_
     std::shared_ptr<Unobserved> unobserved_;
     std::vector<EndedCall> ended_calls_;
 

@@ -5,8 +5,10 @@
 
 #include <procpool/core/error.hpp>
 
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 namespace procpool::inline v0::detail::client {
 
@@ -20,6 +22,11 @@ PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, codec:
       parkers_(board_.parkers()),
       notes_(reinterpret_cast<SlotNotes*>(board_.notes()), capacity) {
     detached_.reserve(capacity);
+}
+
+PROCPOOL_DECL void Client::set_crew(std::unique_ptr<Crew> crew) {
+    crew_ = std::move(crew);
+    mark_memory();
 }
 
 PROCPOOL_DECL void Client::check_new_code(std::uintptr_t address) const {

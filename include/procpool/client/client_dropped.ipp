@@ -4,10 +4,14 @@
 #include <procpool/client/client_dropped.hpp>
 
 #include <procpool/client/client_ref.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/scope.hpp>
 #include <procpool/log/log_sink.hpp>
 #include <procpool/os/per_process.hpp>
+#include <procpool/os/yield.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -47,7 +51,7 @@ private:
                 if (one->has_dropped_.load(std::memory_order_relaxed)) { with_dropped.emplace_back(*one); }
             }
         }
-        for (const ClientRef& one : with_dropped) { one->settle_dropped(); }
+        for (const ClientRef& one : with_dropped) { one->settle_dropped(false); }
     } catch (...) {  // no memory: the next round may have some
     }
 
@@ -56,10 +60,8 @@ private:
     static inline constinit os::PerProcess<Round> of_process_;
 };
 
-PROCPOOL_DECL void Client::set_crew(std::unique_ptr<Crew> crew) {
-    crew_ = std::move(crew);
+PROCPOOL_DECL void Client::tell_unobserved() {
     unobserved_ = std::make_shared<Unobserved>(board_.control.name.data());
-    mark_memory();
     Round::join(*this);
 }
 
@@ -133,14 +135,20 @@ PROCPOOL_DECL bool Client::free_if_decided(Ticket ticket) noexcept {
     return true;
 }
 
-[[gnu::cold]] PROCPOOL_DECL void Client::settle_dropped() noexcept {
+[[gnu::cold]] PROCPOOL_DECL void Client::settle_dropped(bool waits) noexcept {
     if (!has_dropped_.load(std::memory_order_relaxed)) { return; }
+    const Deadline patience = Deadline::after(std::chrono::seconds{3});
     {
         Lock lock{mutex_};
         std::erase_if(detached_, [this](Ticket ticket) { return free_if_decided(ticket); });
         free_decided_calls();
         tell_failures(lock);
-        has_dropped_.store(!detached_.empty() || !failures_.empty(), std::memory_order_relaxed);
+        while (waits && telling_ != 0 && !tells_ && !patience.passed()) {
+            lock.unlock();
+            os::nap();
+            lock.lock();
+        }
+        has_dropped_.store(!detached_.empty() || !failures_.empty() || telling_ != 0, std::memory_order_relaxed);
     }
     board_.notify_capacity_waiter();
 }
@@ -185,9 +193,14 @@ PROCPOOL_DECL bool Client::free_if_decided(Ticket ticket) noexcept {
     std::vector<DroppedFailure> failures = std::move(failures_);
     failures_.clear();
     if (failures.empty()) { return; }
+    ++telling_;
     lock.unlock();
-    for (DroppedFailure& one : failures) { tell(std::move(one)); }
+    {
+        const core::Restore here{tells_, true};
+        for (DroppedFailure& one : failures) { tell(std::move(one)); }
+    }
     lock.lock();
+    --telling_;
 }
 
 }  // namespace procpool::detail::client

@@ -75,7 +75,7 @@ PROCPOOL_DECL bool Client::join(Deadline deadline) {
     close_if_unused();
     if (!crew_->join(deadline)) { return false; }
     check_crew();
-    settle_dropped();
+    settle_dropped(true);
     log::settle_log();
     return true;
 }

@@ -8,16 +8,22 @@
 #include <procpool/log/report.hpp>
 #include <procpool/worker/setup.hpp>
 
+#include <exception>
+#include <future>
+#include <string>
+
 namespace procpool::inline v0::detail::client {
 
-/// Whether somebody has asked for the error, or the end of the whole pool, which is told once, has brought it.
+/// Whether somebody has asked for the error, or the end of the whole pool, which is told once, has brought it; or it
+/// says that a call never began, which its caller knows.
 [[nodiscard]] PROCPOOL_DECL bool is_expected(const std::exception_ptr& error) {
     try {
         if (error) { std::rethrow_exception(error); }
     } catch (const TaskCancelled&) { return true; } catch (const PoolTerminated&) {
         return true;
-    } catch (const PoolBroken&) { return true; } catch (...) {
-    }
+    } catch (const PoolBroken&) { return true; } catch (const std::future_error& broken) {
+        return broken.code() == std::future_errc::broken_promise;
+    } catch (...) {}
     return false;
 }
 

@@ -27,7 +27,7 @@ struct MistakenOptions {
 
 // The overload with `...` is chosen where no other can be, since it takes anything. Each compiler then says something
 // before it looks at the arguments: Clang what the function asserts, GCC that it is deleted, with its signature.
-struct this_name_stands_for_several_functions_or_is_a_template__or_these_braces_have_no_type {};
+struct this_name_stands_for_several_functions_or_is_a_template__or_these_braces_have_no_type_or_a_misspelt_option {};
 struct write_a_lambda_that_calls_it_or_static_cast_it__and_before_braces_their_type_as_in_TaskOptions_or_std_vector {};
 
 // clang-format off
@@ -36,14 +36,14 @@ struct write_a_lambda_that_calls_it_or_static_cast_it__and_before_braces_their_t
     template <class Nothing = void>                                                                                                                                 \
     auto call(...) {                                                                                                                                                \
         static_assert(::procpool::detail::codec::never<Nothing>,                                                                                                    \
-                      "procpool: this call needs one function: an overload set or a function template was given, or braces without a type: write a "                \
+                      "procpool: this call needs one function: an overload set or a function template was given, or braces without a type or with a misspelt option: write a "                \
                       "lambda that calls it, [](auto&&... args) { return f(args...); }, or say which one it is, static_cast<int (*)(int)>(f) or f<int>; "           \
                       "before braces write their type, TaskOptions{.timeout = 5s} or std::vector{1, 2}");                                                           \
         return ::procpool::detail::codec::this_call_is_refused{};                                                                                                   \
     }
 #else
 #define PROCPOOL_REFUSE_UNTYPED(call)                                                                                                                               \
-    template <class Mistake = ::procpool::detail::codec::this_name_stands_for_several_functions_or_is_a_template__or_these_braces_have_no_type,                     \
+    template <class Mistake = ::procpool::detail::codec::this_name_stands_for_several_functions_or_is_a_template__or_these_braces_have_no_type_or_a_misspelt_option,                     \
               class Remedy = ::procpool::detail::codec::write_a_lambda_that_calls_it_or_static_cast_it__and_before_braces_their_type_as_in_TaskOptions_or_std_vector> \
     void call(...) = delete;
 #endif

@@ -84,14 +84,14 @@ PROCPOOL_DECL const void* thrown_object(const std::exception_ptr& thrown) noexce
     if (ExceptionNote* const note = find_note(object)) { return note; }
     ThrownHeader* const header = ThrownHeader::of(object);
     if (header->exception_class != exception_class) { return nullptr; }
-    auto* const note = new (std::nothrow) ExceptionNote{header->destroy};
+    auto* const note = new (std::nothrow) ExceptionNote{__atomic_load_n(&header->destroy, __ATOMIC_RELAXED)};
     void* none = nullptr;
     // The exception may be one of the caller's that two threads throw: one of them gets the word, and only then changes
     // the destructor, which `thrown` keeps from being called.
     if (note == nullptr || !__atomic_compare_exchange_n(header->before(free_word), &none, static_cast<void*>(note),
                                                         false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
         delete note;
-        return nullptr;
+        return find_note(object);
     }
     __atomic_store_n(&header->destroy, &destroy_noted, __ATOMIC_RELEASE);
     return note;

@@ -46,7 +46,9 @@ PROCPOOL_DECL ThreadCrew::ThreadCrew(client::Client& client, worker::Setup setup
 }
 
 PROCPOOL_DECL ThreadCrew::~ThreadCrew() {
-    if (!threads_.empty()) { static_cast<void>(join(Deadline::never())); }
+    if (threads_.empty()) { return; }
+    if (board_.control.advance(task::Life::killed)) { board_.wake_all(); }  // a pool that could not be built
+    static_cast<void>(join(Deadline::never()));
 }
 
 PROCPOOL_DECL void ThreadCrew::ring() noexcept {

@@ -8,6 +8,7 @@
 #include <procpool/core/deadlock.hpp>
 #include <procpool/future/callback_thread.hpp>
 #include <procpool/future/wait_set.hpp>
+#include <procpool/os/yield.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -132,20 +133,28 @@ PROCPOOL_DECL bool DeferredBase::follow(const Counted<DeferredBase>& state, cons
     Counted<DeferredBase> last = state;
     {
         std::unique_lock<std::mutex> of_inner;
-        std::unique_lock<std::mutex> of_last;  // locked in the order in which states are left to others
+        std::unique_lock<std::mutex> of_last;
+        while (!of_last) {
+            if (inner) { of_inner = std::unique_lock{inner->control_mutex_}; }
+            for (last = state;;) {
+                if (last.get() == inner.get()) {
+                    core::throw_deadlock("procpool: a future that ends as it ends itself");
+                }
+                of_last = std::unique_lock{last->control_mutex_, std::try_to_lock};
+                if (!of_last || !last->heir_) { break; }
+                Counted<DeferredBase> heir = last->heir_;
+                of_last.unlock();
+                last = std::move(heir);
+            }
+            if (!of_last) {  // perhaps of a thread that lets the two end crosswise, and waits for of_inner
+                of_inner = {};
+                os::yield();
+            }
+        }
         if (inner) {
-            of_inner = std::unique_lock{inner->control_mutex_};
             // One that others wait for, or that its promise sets now, is decided itself.
             leaves = !inner->is_being_set_ && inner->is_unwatched();
             requested = inner->requested_;
-        }
-        for (;;) {
-            if (last.get() == inner.get()) { core::throw_deadlock("procpool: a future that ends as it ends itself"); }
-            of_last = std::unique_lock{last->control_mutex_};
-            if (!last->heir_) { break; }
-            Counted<DeferredBase> heir = last->heir_;
-            of_last.unlock();
-            last = std::move(heir);
         }
         if (leaves) {
             control = std::exchange(inner->control_, {});

@@ -21,7 +21,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <stop_token>
 #include <type_traits>
@@ -206,7 +205,7 @@ public:
         const auto same = [](const Part& part) -> const Part& { return part; };
         for (const detail::client::Taken& taken : run_with<std::remove_const_t<decltype(same)>>(nullptr, same)) {
             Part part = decode_result<Part>(taken);
-            items.insert(items.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
+            for (auto&& item : part) { items.push_back(std::move(item)); }  // which need not be assignable
         }
         return items;
     }

@@ -5,16 +5,19 @@
 
 #include <procpool/client/client.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/core/scope.hpp>
 #include <procpool/future/task_handle.hpp>
 #include <procpool/pool/each_worker.hpp>
 #include <procpool/task/thread_context.hpp>
 
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace procpool::inline v0::detail::map {
 
@@ -51,17 +54,19 @@ inline void drop_unwanted(client::Client& client) {
         const std::lock_guard guard{all.dropping};
         unwanted.swap(all.unwanted);
     }
-    for (const auto& [number, worker] : unwanted) {
-        const std::optional<client::Ticket> ticket =
-            client.submit({.code = drop_code, .patience = client::Patience::try_once, .plain = true, .worker = worker},
-                          [number = number](Writer& out) { out.write(&number, sizeof number); });
-        if (ticket) {
-            TaskHandle{client, *ticket}.set_observed();  // a worker that dies takes the part along
-        } else {
+    const core::OnExit keep_rest{[&] {
+        try {
             const std::lock_guard guard{all.dropping};
-            all.unwanted.push_back({number, worker});
-        }
-    }
+            all.unwanted.insert(all.unwanted.end(), unwanted.begin(), unwanted.end());
+        } catch (const std::bad_alloc&) {}  // those stay until their workers end
+    }};
+    std::erase_if(unwanted, [&](const client::EveryWorker::Unwanted& part) {
+        const std::optional<client::Ticket> ticket = client.submit(
+            {.code = drop_code, .patience = client::Patience::try_once, .plain = true, .worker = part.worker},
+            [&](Writer& out) { out.write(&part.number, sizeof part.number); });
+        if (ticket) { TaskHandle{client, *ticket}.set_observed(); }  // a worker that dies takes the part along
+        return ticket.has_value();
+    });
 }
 
 [[nodiscard]] inline bool is_lost(const client::Taken& taken) {

@@ -52,14 +52,20 @@ public:
 };
 #endif
 
+[[nodiscard]] PROCPOOL_DECL std::size_t page_in_use() noexcept {
+    return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
 /// Whether the loader has made that memory of a module read-only when it had relocated it, or it always was.
 [[nodiscard]] PROCPOOL_DECL bool is_constant(std::uintptr_t address) noexcept {
     bool constant = false;
     any_segment([&](const Segment& segment) {
-        const std::uintptr_t end = segment.begin() + segment.header.p_memsz;
+        const bool relro = segment.header.p_type == PT_GNU_RELRO;
+        std::uintptr_t end = segment.begin() + segment.header.p_memsz;
+        if (relro) { end -= end % page_in_use(); }  // only whole pages of it are read-only
         const bool within = address >= segment.begin() && address < end;
-        constant = constant || (within && (segment.header.p_type == PT_GNU_RELRO ||
-                                           (segment.header.p_type == PT_LOAD && (segment.header.p_flags & PF_W) == 0)));
+        constant = constant ||
+                   (within && (relro || (segment.header.p_type == PT_LOAD && (segment.header.p_flags & PF_W) == 0)));
         return false;
     });
     return constant;
@@ -77,7 +83,7 @@ PROCPOOL_DECL void intercept_throws() {
     const auto address = reinterpret_cast<std::uintptr_t>(&typeid(NeverThrown));
     auto* const word = reinterpret_cast<std::uintptr_t*>(address);
     if (__atomic_load_n(word, __ATOMIC_RELAXED) == table) { return; }
-    const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t size = page_in_use();
     auto* const page = reinterpret_cast<void*>(address & ~(size - 1));
     const bool constant = is_constant(address);
     if (constant) {

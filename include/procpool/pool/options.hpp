@@ -102,8 +102,9 @@ struct MapOptions {
     /// stop), and nothing is retried. Counts from the call; for imap() and its relatives from the first item taken from
     /// the input, and they look at the time when a result is requested: until then, items that run go on, and a range
     /// that is destroyed looks no more. An input whose size is not known is read no further: one item that ends in
-    /// TaskTimedOut stands for the rest of it, for imap() and its relatives also where its end had not been seen. An
-    /// input that blocks is not interrupted, nor is an item of an InlinePool. stats() counts the chunks as cancelled.
+    /// TaskTimedOut stands for the rest of it, for imap() and its relatives also where its end had not been seen. What
+    /// the call's own thread is at is not interrupted, such as an input that blocks or the folding of map_reduce(), nor
+    /// is an item of an InlinePool. stats() counts the chunks as cancelled.
     std::chrono::nanoseconds total_timeout{0};
 };
 

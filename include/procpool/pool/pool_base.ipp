@@ -40,6 +40,8 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
+    auto threads = std::make_unique<pool::CallThreads>();
+    client->tell_unobserved();
     if (options.trace) { control.trace_id = log::begin_trace(options.name); }
     client->observer().begin(options.trace, options.latencies);
     if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
@@ -48,7 +50,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
                                options.start_timeout, options.terminate_grace, std::move(options.name),
                                control.items_per_worker != 0, options.backtraces}));
-    threads_ = std::make_unique<pool::CallThreads>().release();
+    threads_ = threads.release();
     client_ = client.release();
 }
 
@@ -187,7 +189,7 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     stats.cancelled = client().cancelled();
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
-    client().settle_dropped();
+    client().settle_dropped(true);
     stats.unobserved = client().unobserved()->count();
     stats.workers_recycled = board.control.workers_recycled.load(std::memory_order_relaxed);
     stats.workers_started = board.control.workers_started.load(std::memory_order_relaxed);

@@ -146,7 +146,9 @@ PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
     if (all_gone && needs_workers()) { workers_.front().respawn_at = now; }
     for (std::uint32_t index = 0; index < workers_.size(); ++index) {
         Worker& worker = workers_[index];
-        if (worker.pid != 0 || worker.respawn_at > now) { continue; }
+        // Its mail may have been hidden, by a task's wild write, when the worker left.
+        const bool is_missed = is_gone(worker) && index < setup_.workers && has_mail(index);
+        if (worker.pid != 0 || (worker.respawn_at > now && !is_missed)) { continue; }
         if (!(needs_workers() || has_mail(index)) || (index == setup_.workers && life() != task::Life::open)) {
             worker.respawn_at = Clock::time_point::max();
         } else if (const int error = spawn(index); error != 0) {
