@@ -568,4 +568,34 @@ TEST_CASE("wild writes cost errors and neither a hang nor the parent nor its mem
     CHECK(peak_megabytes() - before < 64);
 }
 
+TEST_CASE("a task whose mail another one hides when the pool is closed still ends") {
+    SharedPage page;
+    const Gate open{page};
+    const Counter begun{page};
+    Pool pool{2};
+    auto block = pool.apply_on_async(
+        0,
+        [](Counter started, Gate gate) {
+            started.add();
+            gate.wait();
+        },
+        begun, open);
+    begun.wait_for(1);
+    const pid_t worker = pool.apply_on(1, [] { return this_worker::pid(); });
+    ::kill(worker, SIGSTOP);
+    auto hidden = pool.apply_on_async(1, [] { return 7; });
+    std::atomic<std::uint64_t>& head = board_of(pool).mailboxes()[1].head();
+    head.store(1'000'000);
+    pool.close();
+    ::kill(worker, SIGCONT);
+    wait_until_gone(worker, soon);
+    open.set();
+    try {
+        CHECK(get_soon(hidden, soon) == 7);
+    } catch (const Error&) {  // overwritten, or that worker's casualty
+    }
+    get_soon(block, soon);
+    pool.join();
+}
+
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <atomic>
+#include <barrier>
 #include <functional>
 #include <future>
 #include <memory>
@@ -288,6 +289,22 @@ TEST_CASE("a promise is kept by another future", "[thread]") {
     auto [empty, third] = make_deferred<int>();
     empty.set_from({});
     CHECK_THROWS_AS(third.get(), std::future_error);
+}
+
+TEST_CASE("two promises that two threads keep by each other's futures make neither hang", "[thread]") {
+    for (int round = 0; round < 20'000; ++round) {
+        auto [one, first] = make_deferred<int>();
+        auto [other, second] = make_deferred<int>();
+        std::barrier start{2};
+        std::thread crosswise{[&, &kept = one, &by = second] {
+            start.arrive_and_wait();
+            kept.set_from(std::move(by));
+        }};
+        start.arrive_and_wait();
+        other.set_from(std::move(first));
+        crosswise.join();
+    }
+    SUCCEED();
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <csignal>
 #include <functional>
+#include <ranges>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <unistd.h>
@@ -174,5 +176,38 @@ void uses_the_pool() {
     CHECK(pool.stats().unobserved == 200);
 }
 ON_ENGINES_WITH_WORKERS("a sink and a decoder may use the pool whose errors they are told", uses_the_pool)
+
+TEST_CASE("join() and stats() wait for an error that the log's thread is telling") {
+    register_exception<Curious>();
+    Records records{LogLevel::warning};
+    Pool pool{1};
+    std::atomic<bool> begun{false};
+    std::atomic<bool> may_end{false};
+    Curious::use_pool = [&] {
+        begun = true;
+        wait_until([&] { return may_end.load(); }, "the end of the pool to begin");
+    };
+    static_cast<void>(pool.apply_async([] { throw Curious{"why?"}; }));
+    wait_until([&] { return begun.load(); }, "the log's thread to decode the error");
+    std::thread ender{[&] {
+        wait_until([&] { return pool.workers().empty(); }, "the end of the workers");
+        may_end = true;
+    }};
+    pool.join();
+    CHECK(pool.stats().unobserved == 1);
+    CHECK(records.with("why?").size() == 1);
+    ender.join();
+    Curious::use_pool = nullptr;
+}
+
+TEST_CASE("a call that cannot begin leaves no error that nobody took") {
+    Pool pool{1};
+    const auto closing = std::views::iota(0, 3) | std::views::transform([&](int n) {
+                             pool.close();
+                             return n;
+                         });
+    CHECK_THROWS_AS(pool.map_async(same, closing), PoolClosed);
+    CHECK(pool.stats().unobserved == 0);
+}
 
 }  // namespace
