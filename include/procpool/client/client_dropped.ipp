@@ -83,10 +83,16 @@ PROCPOOL_DECL void Client::drop(Ticket ticket, bool observed) noexcept {
         const task::Word word{slot(ticket.slot).word.load(std::memory_order_seq_cst)};
         const bool ours = notes.serial.load(std::memory_order_acquire) == ticket.serial;
         if (ours && (word.phase() == task::Phase::pending || word.phase() == task::Phase::started)) {
-            const std::lock_guard guard{mutex_};
-            // At most one for each slot counts; others are stale. Without room for it a sweep frees the slot, later.
-            if (detached_.size() < detached_.capacity()) { detached_.push_back(ticket); }
-            has_dropped_.store(true, std::memory_order_relaxed);
+            bool freed = false;
+            {
+                const std::lock_guard guard{mutex_};
+                if (detached_.size() == detached_.capacity()) {  // some are stale: at most one for each slot counts
+                    freed = std::erase_if(detached_, [this](Ticket one) { return free_if_decided(one); }) != 0;
+                }
+                detached_.push_back(ticket);
+                has_dropped_.store(true, std::memory_order_relaxed);
+            }
+            if (freed) { board_.notify_capacity_waiter(); }
             return;
         }
         if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
