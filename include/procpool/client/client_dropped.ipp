@@ -170,7 +170,7 @@ PROCPOOL_DECL bool Client::free_if_decided(Ticket ticket) noexcept {
         }
         failure.parcel = describe(index, phase);
         if (phase == task::Phase::done) { failure.parcel.copy(board_.results.payload(index)); }
-    } catch (...) { failure.parcel = {}; }
+    } catch (...) { return {serial}; }
     return failure;
 }
 
