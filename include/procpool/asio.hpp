@@ -118,7 +118,7 @@ template <class Executor>
     }
 }
 
-/// What a handler gets besides the error.
+/// The arguments of a handler besides the error.
 template <class T>
 using AsioValue = std::conditional_t<std::is_void_v<T> || std::is_default_constructible_v<T>, T, std::optional<T>>;
 

@@ -270,7 +270,7 @@ void context_is_gone() {
             if (stops) {
                 io.stop();
                 until.set();
-                pool.join();  // what is posted now is never run
+                pool.join();  // work that is posted now is never run
             }
         }
         CHECK(*token == 0);

@@ -25,7 +25,7 @@ namespace {
 
 static_assert(std::ranges::input_range<ResultRange<Indexed<Outcome<int>>>>);
 
-/// What became of each item: '.' a value, which is checked, r, W, T or C an error. Each index comes once.
+/// The fate of each item: '.' a value, which is checked, r, W, T or C an error. Each index comes once.
 template <class Range, class Check>
 std::string fates(Range&& range, Check is_right) {
     std::map<std::size_t, char> found;

@@ -296,7 +296,7 @@ TEST_CASE("what does not end by itself once the total timeout has passed ends in
                                   .label = "all"};
     const Bytes result = result_of(0, 7);
     const std::vector<std::size_t> last_three{107, 108, 109};
-    {  // what waits to be submitted again
+    {  // a chunk that waits to be submitted again
         Books books{timed};
         books.ledger.settle(books.chunk(), Ended{Ending::died, result});
         CHECK(books.ledger.settled() == 7);

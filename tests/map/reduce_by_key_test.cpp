@@ -298,7 +298,7 @@ TEST_CASE("map_reduce_by_key calls its functions as map_reduce does") {
               },
               [](long a, long b) { return static_cast<int>(std::max(a, b)); },
               items) == std::map<bool, int>{{false, 599}});
-    // What a function returns by reference stays as it is.
+    // A result by reference stays as it is.
     const std::vector<KeyedItem> kept(300, KeyedItem{1, {{"a", {1, 2}}, {"b", {}}, {"a", {3}}}});
     const auto sizes = pool.map_reduce_by_key(
         &KeyedItem::values,

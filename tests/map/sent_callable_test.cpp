@@ -41,7 +41,7 @@ struct Counts {
     }
 };
 
-/// What was encoded, where it was.
+/// The encoded bytes, where they were.
 struct View {
     std::string text;
     std::span<const std::byte> bytes;

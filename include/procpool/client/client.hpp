@@ -346,7 +346,7 @@ private:
     void look_at_life() noexcept;
     void close_if_unused() noexcept;
     static constexpr std::uintptr_t code_page = os::page_size;
-    /// Where a page's number is kept: neighbours do not take each other's place.
+    /// The place of a page's number: neighbours do not take each other's.
     [[nodiscard]] std::atomic<std::uintptr_t>& known_page(std::uintptr_t address) const noexcept {
         return known_pages_[address / code_page % known_pages_.size()];
     }

@@ -259,7 +259,7 @@ PROCPOOL_DECL void Client::keep(std::uint32_t index, std::uint64_t serial, task:
     try {
         Parcel& kept = kept_.add(serial, describe(index, phase));
         added = true;
-        if (phase != task::Phase::done) {  // what it held goes with its slot: see clear()
+        if (phase != task::Phase::done) {  // its payloads go with its slot: see clear()
             if (phase == task::Phase::lost) { kept.copy(board_.results.payload(index)); }
             return;
         }

@@ -62,7 +62,7 @@ struct why_refused<T> {
     };
 };
 
-/// What the threads of one process wait by.
+/// Locks and the like, for the threads of one process.
 template <class T>
 requires(std::is_class_v<T>&& is_one_of(name_in_standard(type_text<T>()), "mutex", "timed_mutex", "recursive_mutex",
                                         "recursive_timed_mutex", "shared_mutex", "shared_timed_mutex",

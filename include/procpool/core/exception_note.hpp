@@ -48,7 +48,7 @@ public:
         const std::size_t item = item_.load(std::memory_order_relaxed);  // it says nothing about other memory
         return item == no_item ? std::nullopt : std::optional{item};
     }
-    /// Where the exception was thrown: return addresses, innermost first; none where that is not known.
+    /// The place of the throw: return addresses, innermost first; none where that is not known.
     [[nodiscard]] std::span<const std::uintptr_t> frames() const noexcept { return frames_; }
 
 private:

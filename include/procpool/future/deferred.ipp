@@ -45,7 +45,7 @@ PROCPOOL_DECL void DeferredBase::finish() noexcept {
         is_being_set_ = true;
         std::swap(ended, control_);
     }
-    ended = {};  // what it holds is gone before those that wait go on
+    ended = {};  // its contents are gone before those that wait go on
     decide();
 }
 

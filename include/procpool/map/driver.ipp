@@ -52,7 +52,7 @@ PROCPOOL_DECL Deadline expiry_of(const MapOptions& options) {
     return options.total_timeout.count() > 0 ? Deadline::after(options.total_timeout) : Deadline::never();
 }
 
-/// Where the items run in this very thread, it looks at the time between chunks.
+/// Looks at the time between chunks where the items run in this very thread.
 [[nodiscard]] PROCPOOL_DECL std::size_t chunk_size_of(const client::Client& client, const MapOptions& options) {
     return options.total_timeout.count() > 0 && client.runs_here() ? 1 : options.chunk_size;
 }

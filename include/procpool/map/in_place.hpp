@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What a call needs whose function changes its items in place.
+/// The needs of a call whose function changes its items in place.
 
 #include <procpool/client/submission.hpp>
 #include <procpool/codec/call.hpp>

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Which function objects of calls over many items are sent once for the call, and which of them workers keep.
+/// Function objects of calls over many items: those that are sent once for the call, and those that workers keep.
 
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/callable.hpp>

@@ -206,7 +206,7 @@ concept Ordered = requires(const K& a, const K& b) {
     { a < b } -> std::convertible_to<bool>;
 };
 
-/// What f gives for an item of the input; void where it cannot be called, or gives nothing that has keys.
+/// The result of f for an item of the input; void where it cannot be called, or gives nothing that has keys.
 template <class Input, class F>
 consteval auto find_keyed() {
     if constexpr (gives_results_v<Input, F>) {

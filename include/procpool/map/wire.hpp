@@ -56,7 +56,7 @@ struct ChunkHead {
     std::uint64_t carry;    ///< bytes of the sum so far
 };
 
-/// Where a callable is that is not sent with each chunk.
+/// The place of a callable that is not sent with each chunk.
 struct CallablePlace {
     std::uint64_t address;
     std::uint64_t size;

@@ -67,7 +67,7 @@ struct options_not_first {
                   "map(MapOptions{...}, f, ranges...)");
 };
 
-/// What cannot be the index of a worker, nor the options before it.
+/// A type that is neither the index of a worker nor the options before it.
 template <class F>
 concept NoWorker = !std::convertible_to<F, std::size_t> && !std::same_as<F, TaskOptions>;
 template <class F>
