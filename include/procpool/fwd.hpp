@@ -34,6 +34,10 @@ class Shared;
 template <class T>
 class SharedArray;
 
+template <class T>
+class Queue;
+struct QueueOptions;
+
 class Process;
 class ExitStatus;
 
