@@ -37,6 +37,8 @@ class SharedArray;
 template <class T>
 class Queue;
 struct QueueOptions;
+template <class T>
+class Connection;
 
 class Process;
 class ExitStatus;
