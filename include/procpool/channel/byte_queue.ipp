@@ -180,8 +180,8 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_for_room(std::uint32_t position,
         // acquire: the consumers are done with the cells before it
         const std::uint32_t head = head_.load(std::memory_order_acquire);
         known_head_ = position_of(head);
-        if (find_room(position, size, ends)) { return Result::done; }
         if (was_closed()) { return result_of_closed(); }
+        if (find_room(position, size, ends)) { return Result::done; }
         const sync::Stamp peer = stamp_of(peers_.of_putters);
         if (is_deserted(peer)) { return Result::deserted; }
         if (!in_time) { return Result::late; }
@@ -228,11 +228,18 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::put(std::span<const std::byte> item, 
 }
 
 PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_until_filled(std::uint32_t position, Deadline deadline) {
-    for (bool in_time = true, was_deserted = false;;) {
+    for (bool in_time = true, was_drained = false, was_deserted = false;;) {
         const std::uint32_t tail = tail_.load(std::memory_order_acquire);  // the items before it are visible
         known_tail_ = position_of(tail);
         if (known_tail_ != position) { return Result::done; }
-        if ((tail & closed) != 0) { return result_of_closed(); }
+        if ((tail & closed) != 0) {
+            if (was_drained) { return result_of_closed(); }
+            // A producer that has not seen that may put an item yet: one more look when none has the lock.
+            if (!enter(put_lock_, deadline)) { return Result::late; }
+            put_lock_.unlock();
+            was_drained = true;
+            continue;
+        }
         if (was_deserted) { return Result::deserted; }
         const sync::Stamp peer = stamp_of(peers_.of_getters);
         if (is_deserted(peer)) {
