@@ -34,6 +34,13 @@ class Shared;
 template <class T>
 class SharedArray;
 
+class Mutex;
+class RecursiveMutex;
+enum class OnOwnerDeath : std::uint8_t;
+template <class T>
+class Guarded;
+class Condition;
+
 class Process;
 class ExitStatus;
 

@@ -40,5 +40,9 @@
 #include <procpool/process/process.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>
+#include <procpool/sync/condition.hpp>
+#include <procpool/sync/guarded.hpp>
+#include <procpool/sync/mutex.hpp>
 #include <procpool/sync/placement.hpp>
+#include <procpool/sync/recursive_mutex.hpp>
 #include <procpool/worker/this_worker.hpp>

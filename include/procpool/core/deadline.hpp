@@ -41,4 +41,17 @@ private:
     Clock::time_point when_;
 };
 
+/// Returns: whether wait(deadline) has said true before a point in time of any clock. Another clock than the steady one
+/// may be set meanwhile, so it is asked again whenever wait() says false.
+template <class AnyClock, class Duration, class Wait>
+[[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when, Wait wait) {
+    using Wide =
+        std::chrono::duration<long double, std::nano>;  // has room for the difference of any two points in time
+    for (;;) {
+        const Wide left = Wide{when.time_since_epoch()} - Wide{AnyClock::now().time_since_epoch()};
+        if (wait(Deadline::after(left))) { return true; }
+        if (left <= left.zero()) { return false; }
+    }
+}
+
 }  // namespace procpool::detail

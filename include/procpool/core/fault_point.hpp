@@ -30,6 +30,10 @@ enum class FaultPoint : std::uint32_t {
     after_done,     // the task is done, its waiter not notified yet
     marked,         // the task is done and marked for a thread that waits for many, which is not notified yet
     before_exit,    // leaves gracefully
+    // locks, in any process
+    poisoned_not_consistent,  // an owner's death is noted, the next owner would still be told by the kernel
+    condition_unlocked,       // among those that wait, without the lock, not asleep yet
+    condition_woken,          // woken, without the lock yet
     count
 };
 
