@@ -40,6 +40,9 @@ enum class OnOwnerDeath : std::uint8_t;
 template <class T>
 class Guarded;
 class Condition;
+template <class T>
+class Queue;
+struct QueueOptions;
 
 class Process;
 class ExitStatus;

@@ -43,7 +43,17 @@ namespace procpool_test {
                                         "before_exit",
                                         "poisoned_not_consistent",
                                         "condition_unlocked",
-                                        "condition_woken"};
+                                        "condition_woken",
+                                        "queue_cell_written",
+                                        "queue_bytes_half",
+                                        "queue_bytes_written",
+                                        "queue_stepped",
+                                        "queue_putter_asleep",
+                                        "queue_getter_asleep",
+                                        "queue_copied_out",
+                                        "queue_taken",
+                                        "queue_half_closed",
+                                        "queue_item_done"};
     static_assert(std::size(names) == static_cast<std::size_t>(detail::FaultPoint::count));
     return names[static_cast<std::size_t>(point)];
 }
