@@ -34,6 +34,11 @@ class Shared;
 template <class T>
 class SharedArray;
 
+class BoundedSemaphore;
+class Event;
+class Latch;
+class Semaphore;
+
 class Process;
 class ExitStatus;
 
