@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/os/futex.hpp>
+#include <procpool/os/sanitizer.hpp>
 
 #include <linux/futex.h>
 #include <linux/time_types.h>
@@ -123,6 +124,7 @@ PROCPOOL_DECL std::uint32_t change_and_wake(std::atomic<std::uint32_t>& word, Ch
         change(word, kind, operand.value());
         return futex_wake(word, count);
     }
+    note_release(&word);
     // The second wake, for a word that was -1 before, is for none.
     const long woken =
         ::syscall(SYS_futex, &word, FUTEX_WAKE_OP, count, nullptr, &word, futex_operation(kind, operand, 0xfff));
@@ -138,6 +140,7 @@ PROCPOOL_DECL std::uint32_t change_and_wake_if(std::atomic<std::uint32_t>& word,
         const bool wakes = change(word, kind, operand.value()) == static_cast<std::uint32_t>(was);
         return wakes ? futex_wake(word) : 0;
     }
+    note_release(&word);
     const long woken = ::syscall(SYS_futex, &nobody_sleeps_here, FUTEX_WAKE_OP, 1, std::size_t{everybody}, &word,
                                  futex_operation(kind, operand, static_cast<std::uint32_t>(was)));
     return woken < 0 ? 0 : static_cast<std::uint32_t>(woken);
