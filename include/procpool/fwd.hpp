@@ -43,6 +43,10 @@ class Condition;
 template <class T>
 class Queue;
 struct QueueOptions;
+class BoundedSemaphore;
+class Event;
+class Latch;
+class Semaphore;
 
 class Process;
 class ExitStatus;

@@ -53,7 +53,18 @@ namespace procpool_test {
                                         "queue_copied_out",
                                         "queue_taken",
                                         "queue_half_closed",
-                                        "queue_item_done"};
+                                        "queue_item_done",
+                                        "before_change",
+                                        "sleeper_marked",
+                                        "sleeper_woken",
+                                        "semaphore_front",
+                                        "semaphore_taken",
+                                        "permit_freed",
+                                        "barrier_stamped",
+                                        "barrier_counted",
+                                        "barrier_last",
+                                        "barrier_completed",
+                                        "barrier_before_pass"};
     static_assert(std::size(names) == static_cast<std::size_t>(detail::FaultPoint::count));
     return names[static_cast<std::size_t>(point)];
 }

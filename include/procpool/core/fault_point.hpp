@@ -45,6 +45,18 @@ enum class FaultPoint : std::uint32_t {
     queue_taken,          // the head is moved on, the lock of the consumers still held
     queue_half_closed,    // producers are told that the queue is closed, those that sleep are not
     queue_item_done,      // an item counts as done, but still as its consumer's
+    // events
+    before_change,        // somebody sleeps on a word that is about to change
+    sleeper_marked,       // the word says that somebody sleeps, who does not yet
+    sleeper_woken,        // has slept, has not looked yet
+    semaphore_front,      // the first of those that wait, has not looked yet
+    semaphore_taken,      // has a permit, is still the first
+    permit_freed,         // a permit is free, sleepers are not woken yet
+    barrier_stamped,      // among those that have come, not counted yet
+    barrier_counted,      // counted
+    barrier_last,         // the last one, who has found the others alive
+    barrier_completed,    // the completion function has returned
+    barrier_before_pass,  // nobody has come to the next pass, this one's sleepers are not woken yet
     count
 };
 
