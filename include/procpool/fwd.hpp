@@ -34,9 +34,11 @@ class Shared;
 template <class T>
 class SharedArray;
 
+class Barrier;
 class BoundedSemaphore;
 class Event;
 class Latch;
+class Permits;
 class Semaphore;
 
 class Process;
