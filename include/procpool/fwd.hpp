@@ -43,9 +43,11 @@ class Condition;
 template <class T>
 class Queue;
 struct QueueOptions;
+class Barrier;
 class BoundedSemaphore;
 class Event;
 class Latch;
+class Permits;
 class Semaphore;
 
 class Process;
