@@ -40,6 +40,15 @@ enum class OnOwnerDeath : std::uint8_t;
 template <class T>
 class Guarded;
 class Condition;
+template <class T>
+class Queue;
+struct QueueOptions;
+class Barrier;
+class BoundedSemaphore;
+class Event;
+class Latch;
+class Permits;
+class Semaphore;
 
 class Process;
 class ExitStatus;

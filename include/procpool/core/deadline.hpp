@@ -41,16 +41,21 @@ private:
     Clock::time_point when_;
 };
 
-/// Returns: whether wait(deadline) has said true before a point in time of any clock. Another clock than the steady one
-/// may be set meanwhile, so it is asked again whenever wait() says false.
+/// Returns: how long it is from now to a point in time of any clock; negative when it has passed.
+template <class AnyClock, class Duration>
+[[nodiscard]] auto time_until(std::chrono::time_point<AnyClock, Duration> when) {
+    using Wide = std::chrono::duration<long double, std::nano>;  // has room for the difference of any two points
+    return Wide{when.time_since_epoch()} - Wide{AnyClock::now().time_since_epoch()};
+}
+
+/// Returns: what wait(Deadline) returns when that is true, or when the point in time of any clock has passed; another
+/// clock may have been set during a wait, so it is asked again.
 template <class AnyClock, class Duration, class Wait>
-[[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when, Wait wait) {
-    using Wide =
-        std::chrono::duration<long double, std::nano>;  // has room for the difference of any two points in time
+[[nodiscard]] auto wait_until(std::chrono::time_point<AnyClock, Duration> when, Wait wait) {
     for (;;) {
-        const Wide left = Wide{when.time_since_epoch()} - Wide{AnyClock::now().time_since_epoch()};
-        if (wait(Deadline::after(left))) { return true; }
-        if (left <= left.zero()) { return false; }
+        const auto left = time_until(when);
+        auto result = wait(Deadline::after(left));
+        if (result || left <= left.zero()) { return result; }
     }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/os/futex.hpp>
+#include <procpool/os/sanitizer.hpp>
 
 #include <linux/futex.h>
 #include <linux/time_types.h>
@@ -121,6 +122,7 @@ inline std::uint32_t change(std::atomic<std::uint32_t>& word, Change change, std
 
 PROCPOOL_DECL std::uint32_t change_and_wake(std::atomic<std::uint32_t>& word, Change kind, Operand operand,
                                             std::uint32_t count) noexcept {
+    note_release(&word);
     if (WakeOperation::works()) {
         // The second wake, for a word that was -1 before, is for none.
         const long woken =
@@ -137,6 +139,7 @@ inline constinit std::atomic<std::uint32_t> nobody_sleeps_here{0};
 
 PROCPOOL_DECL std::uint32_t change_and_wake_if(std::atomic<std::uint32_t>& word, Change kind, Operand operand,
                                                std::int32_t was) noexcept {
+    note_release(&word);
     if (WakeOperation::works()) {
         const long woken = ::syscall(SYS_futex, &nobody_sleeps_here, FUTEX_WAKE_OP, 1, std::size_t{everybody}, &word,
                                      futex_operation(kind, operand, static_cast<std::uint32_t>(was)));

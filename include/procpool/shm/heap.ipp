@@ -59,6 +59,26 @@ public:
         return mapping_.data() + round_up(offset_of(block), alignment);
     }
 
+    [[nodiscard]] void* reserve(std::size_t size) {
+        if (size > mapping_.size()) { throw SharedMemoryExhausted{size}; }
+        size = rounded(size);
+        std::byte* memory = nullptr;
+        {
+            const std::lock_guard guard{mutex_};
+            const std::optional<std::size_t> offset = space_.take(size + gap_behind(size));
+            if (!offset) { throw SharedMemoryExhausted{size}; }
+            memory = mapping_.data() + *offset;
+            try {
+                pages_.add(*offset, size);
+            } catch (...) {
+                space_.release(*offset);
+                throw;
+            }
+        }
+        clear(memory, size);
+        return memory;
+    }
+
     void deallocate(void* memory, std::size_t size, std::size_t alignment) noexcept {
         if (alignment <= cache_line) {
             deallocate(memory, size);
@@ -95,9 +115,11 @@ public:
 
     void retire(void* memory, std::size_t size, std::size_t alignment) noexcept {
         Retired oldest{memory, size, alignment};
-        {
+        if (size <= largest_retired) {
             const std::lock_guard guard{mutex_};
+            retired_bytes_ += taken_by(oldest);
             std::swap(retired_[next_retired_], oldest);
+            retired_bytes_ -= taken_by(oldest);
             next_retired_ = (next_retired_ + 1) % retired_.size();
         }
         if (oldest.memory != nullptr) { deallocate(oldest.memory, oldest.size, oldest.alignment); }
@@ -105,7 +127,7 @@ public:
 
     [[nodiscard]] std::size_t free_bytes() {
         const std::lock_guard guard{mutex_};
-        return space_.free_bytes();
+        return space_.free_bytes() + retired_bytes_;
     }
 
 private:
@@ -200,7 +222,15 @@ private:
         std::size_t size = 0;
         std::size_t alignment = 0;
     };
+    [[nodiscard]] static std::size_t taken_by(const Retired& block) noexcept {
+        if (block.memory == nullptr) { return 0; }
+        const std::size_t size = rounded(block.alignment > cache_line ? block.size + block.alignment : block.size);
+        return size + gap_behind(size);
+    }
+
+    static constexpr std::size_t largest_retired = std::size_t{64} << 10;
     std::array<Retired, kept_retired> retired_;
+    std::size_t retired_bytes_ = 0;
     std::size_t next_retired_ = 0;
 };
 
@@ -214,6 +244,8 @@ PROCPOOL_DECL Heap& Heap::of_this_process() {
 [[gnu::noinline]] PROCPOOL_DECL void* Heap::allocate(std::size_t size, std::size_t alignment) {
     return blocks_->allocate(size, alignment);
 }
+
+PROCPOOL_DECL void* Heap::reserve(std::size_t size) { return blocks_->reserve(size); }
 
 [[gnu::noinline]] PROCPOOL_DECL void Heap::deallocate(void* memory, std::size_t size, std::size_t alignment) noexcept {
     if (is_mine()) { blocks_->deallocate(memory, size, alignment); }
