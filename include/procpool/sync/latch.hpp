@@ -50,8 +50,7 @@ public:
     /// As wait_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when) {
-        return try_wait() ||
-               detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
+        return try_wait() || detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
     }
 
     /// count_down(n) and wait(), which throw as they do.

@@ -73,8 +73,7 @@ public:
     /// As try_acquire_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool try_acquire_until(std::chrono::time_point<AnyClock, Duration> when) {
-        return try_acquire() ||
-               detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
+        return try_acquire() || detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
     }
 
     /// The free permits at this moment; others may take them any time.
