@@ -51,7 +51,7 @@ template <class AnyClock, class Duration>
 /// Returns: what wait(Deadline) returns when that is true, or when the point in time of any clock has passed; another
 /// clock may have been set during a wait, so it is asked again.
 template <class AnyClock, class Duration, class Wait>
-[[nodiscard]] auto wait_until_time(std::chrono::time_point<AnyClock, Duration> when, Wait wait) {
+[[nodiscard]] auto wait_until(std::chrono::time_point<AnyClock, Duration> when, Wait wait) {
     for (;;) {
         const auto left = time_until(when);
         auto result = wait(Deadline::after(left));

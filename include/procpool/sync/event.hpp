@@ -51,7 +51,7 @@ public:
     /// As wait_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when) {
-        return is_set() || detail::wait_until_time(when, [this](detail::Deadline deadline) { return wait(deadline); });
+        return is_set() || detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
     }
 
 private:

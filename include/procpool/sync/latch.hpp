@@ -51,7 +51,7 @@ public:
     template <class AnyClock, class Duration>
     [[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when) {
         return try_wait() ||
-               detail::wait_until_time(when, [this](detail::Deadline deadline) { return wait(deadline); });
+               detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
     }
 
     /// count_down(n) and wait(), which throw as they do.

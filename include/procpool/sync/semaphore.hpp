@@ -74,7 +74,7 @@ public:
     template <class AnyClock, class Duration>
     [[nodiscard]] bool try_acquire_until(std::chrono::time_point<AnyClock, Duration> when) {
         return try_acquire() ||
-               detail::wait_until_time(when, [this](detail::Deadline deadline) { return wait(deadline); });
+               detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
     }
 
     /// The free permits at this moment; others may take them any time.
