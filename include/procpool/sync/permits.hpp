@@ -123,7 +123,7 @@ std::optional<Permits::Permit> Permits::try_acquire_for(std::chrono::duration<Re
 }
 template <class AnyClock, class Duration>
 std::optional<Permits::Permit> Permits::try_acquire_until(std::chrono::time_point<AnyClock, Duration> when) {
-    return detail::wait_until_time(when, [this](detail::Deadline deadline) { return acquire(deadline); });
+    return detail::wait_until(when, [this](detail::Deadline deadline) { return acquire(deadline); });
 }
 
 template <>
