@@ -34,9 +34,8 @@ public:
     /// that no other process has; SharedMemoryExhausted. completion: called in each pass by the last that comes, while
     /// the others wait; it must not come to this barrier or reset it.
     explicit Barrier(std::ptrdiff_t parties, void (*completion)() = nullptr);
-    PROCPOOL_UNCOPIED(
-        Barrier, a_synchronizer_is_not_copied__make_it_Shared_and_capture_its_get,
-        "procpool: a Barrier is not copied: make it a Shared<Barrier>, and let closures capture its get()")
+    PROCPOOL_UNCOPIED(Barrier, it_is_not_copied__capture_or_pass_its_address,
+                      "procpool: a Barrier is not copied: capture or pass its address")
     /// Those that wait get a std::logic_error.
     ~Barrier();
 

@@ -29,8 +29,8 @@ public:
     /// Throws: std::invalid_argument when the count is negative or above most; std::logic_error in memory that no other
     /// process has; SharedMemoryExhausted.
     explicit Latch(std::ptrdiff_t count);
-    PROCPOOL_UNCOPIED(Latch, a_synchronizer_is_not_copied__make_it_Shared_and_capture_its_get,
-                      "procpool: a Latch is not copied: make it a Shared<Latch>, and let closures capture its get()")
+    PROCPOOL_UNCOPIED(Latch, it_is_not_copied__capture_or_pass_its_address,
+                      "procpool: a Latch is not copied: capture or pass its address")
     ~Latch() { detail::sync::set_and_wake(word_, destroyed); }
 
     /// Subtracts n and, at zero, wakes all that wait. What happened before is visible to them. Throws: std::logic_error

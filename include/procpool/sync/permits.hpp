@@ -37,8 +37,8 @@ public:
     /// Throws: std::invalid_argument when there are no permits, or more than most; std::logic_error in memory that no
     /// other process has; SharedMemoryExhausted.
     explicit Permits(std::ptrdiff_t number);
-    PROCPOOL_UNCOPIED(Permits, a_synchronizer_is_not_copied__make_it_Shared_and_capture_its_get,
-                      "procpool: Permits are not copied: make them Shared<Permits>, and let closures capture its get()")
+    PROCPOOL_UNCOPIED(Permits, it_is_not_copied__capture_or_pass_its_address,
+                      "procpool: a Permits object is not copied: capture or pass its address")
     ~Permits();
 
     /// Blocks until a permit is free. Throws: std::logic_error when the permits are destroyed; as Members.

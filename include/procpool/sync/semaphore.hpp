@@ -32,9 +32,8 @@ public:
     /// Throws: std::invalid_argument when the number is negative or above most; std::logic_error in memory that no
     /// other process has; SharedMemoryExhausted.
     explicit Semaphore(std::ptrdiff_t initial) : Semaphore(initial, "Semaphore") {}
-    PROCPOOL_UNCOPIED(
-        Semaphore, a_synchronizer_is_not_copied__make_it_Shared_and_capture_its_get,
-        "procpool: a Semaphore is not copied: make it a Shared<Semaphore>, and let closures capture its get()")
+    PROCPOOL_UNCOPIED(Semaphore, it_is_not_copied__capture_or_pass_its_address,
+                      "procpool: a Semaphore is not copied: capture or pass its address")
     ~Semaphore();
 
     /// Gives n permits and wakes as many threads; no system call unless one waits. What happened before is visible to
