@@ -49,6 +49,8 @@ class Event;
 class Latch;
 class Permits;
 class Semaphore;
+template <class T>
+class Connection;
 
 class Process;
 class ExitStatus;
