@@ -3,8 +3,7 @@
 /// primitives: locks and conditions among processes, beside those of the C library and of Boost, in turns. One thread:
 /// processor time, so that the load of the machine does not count.
 
-#include "../common.hpp"
-#include "../turns.hpp"
+#include "config.hpp"
 
 #include <procpool/core/error.hpp>
 #include <procpool/shared_map.hpp>
@@ -28,7 +27,6 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace {
@@ -100,30 +98,6 @@ template <>
 inline constexpr bool procpool::enable_shared<BoostCondition> = true;
 
 namespace {
-
-template <class Function>
-double processor_seconds(Function function) {
-    const auto now = [] {
-        timespec time{};
-        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-    };
-    const double start = now();
-    function();
-    return now() - start;
-}
-
-template <class F>
-void add_calls(Turns& turns, std::string name, std::size_t count, F f) {
-    turns.add(std::move(name), count, [=]() mutable {
-        return processor_seconds([&] {
-            for (std::size_t i = 0; i < count; ++i) {
-                f();
-                asm volatile("" ::: "memory");
-            }
-        });
-    });
-}
 
 template <class M>
 void add_pair(Turns& turns, const std::string& name, M& mutex, std::size_t count) {
