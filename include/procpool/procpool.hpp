@@ -37,6 +37,7 @@
 #include <procpool/pool/process_pool.hpp>
 #include <procpool/pool/progress.hpp>
 #include <procpool/pool/stats.hpp>
+#include <procpool/pool/submit.hpp>
 #include <procpool/process/process.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>

@@ -7,6 +7,8 @@
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/client/every_worker.hpp>
+#include <procpool/client/guest.hpp>
+#include <procpool/client/holder.hpp>
 #include <procpool/client/observer.hpp>
 #include <procpool/client/parcel.hpp>
 #include <procpool/client/parcel_store.hpp>
@@ -42,7 +44,7 @@
 namespace procpool::inline v0::detail::client {
 
 /// Lives until its pool and the last of its tickets are gone. Called by: parent, any thread, unless said otherwise.
-class Client {
+class Client : public Holder {
 public:
     using Taken = client::Taken;
 
@@ -68,7 +70,6 @@ public:
     }
     /// Whether a submission returns when the task has been run.
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
-    [[nodiscard, gnu::always_inline]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
     // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; any exception of
     // `encode`. Nothing is queued then.
@@ -231,6 +232,7 @@ public:
 private:
     friend class client::Taken;
 
+    static constexpr std::uint32_t guest_slots = 1024;
     static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 
@@ -374,7 +376,6 @@ private:
     os::Mapping region_;
     task::Board& board_;
     std::unique_ptr<Crew> crew_;
-    const os::Token owner_;
     const codec::VisibilityOf place_of_;
     mutable std::mutex modules_mutex_;
     std::optional<os::Modules> modules_;  // the code that the workers have, where that may differ from ours

@@ -14,13 +14,15 @@ namespace procpool::inline v0::detail::client {
 
 PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where,
                              bool code_may_differ)
-    : region_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
-      board_(task::Board::create(region_, {capacity, seats, Parkers::count, sizeof(SlotNotes)})),
-      owner_(os::process_token()),
+    : Holder(os::process_token()),
+      region_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
+      board_(task::Board::create(
+          region_, {capacity, seats, Parkers::count, sizeof(SlotNotes), code_may_differ ? guest_slots : 0})),
       place_of_(where),
       modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),
       parkers_(board_.parkers()),
       notes_(reinterpret_cast<SlotNotes*>(board_.notes()), capacity) {
+    if (code_may_differ) { place_for_children = where; }
     detached_.reserve(capacity);
 }
 

@@ -22,6 +22,7 @@ struct Failure {
     core::Death death = {};  ///< of its worker, where that died
     std::chrono::nanoseconds timeout{0};
     std::string label = {};
+    std::string reason = {};              ///< why the pool is broken; of a guest's
     std::vector<std::byte> results = {};  ///< of the items that it had finished, once it has left its slot
 };
 

@@ -70,16 +70,21 @@ private:
     /// Makes the caller count as worker 0 while it lives.
     class AsWorker {
     public:
-        explicit AsWorker(const task::Board& board) noexcept
-            : before_(
-                  std::exchange(task::thread_context,
-                                {.in_worker = true, .pid = os::this_process(), .pool = board.control.name.data()})) {}
+        explicit AsWorker(client::Client& client) noexcept
+            : before_(std::exchange(
+                  task::thread_context,
+                  {.in_worker = true, .pid = os::this_process(), .pool = client.board().control.name.data()})),
+              client_before_(std::exchange(client::client_of_thread, &client)) {}
         AsWorker(const AsWorker&) = delete;
         AsWorker& operator=(const AsWorker&) = delete;
-        ~AsWorker() { task::thread_context = before_; }
+        ~AsWorker() {
+            task::thread_context = before_;
+            client::client_of_thread = client_before_;
+        }
 
     private:
         task::ThreadContext before_;
+        client::Client* client_before_;
         const os::InProgramCode here_;
     };
 

@@ -26,7 +26,7 @@ PROCPOOL_DECL InlineCrew::InlineCrew(client::Client& client, worker::Setup setup
     board_.control.workers_started.store(1, std::memory_order_relaxed);
     board_.control.workers_forked.store(1, std::memory_order_relaxed);
     if (setup_.backtraces) { os::records_throws.store(true, std::memory_order_relaxed); }
-    const AsWorker now{board_};
+    const AsWorker now{client_};
     static_cast<void>(worker::initialize(setup_, 0, [](const std::string& reason) {
         throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = reason}));
     }));
@@ -41,7 +41,7 @@ PROCPOOL_DECL bool InlineCrew::join(Deadline deadline) {
     if (!is_in_task() && !wait_for_calls(deadline)) { return false; }
     const std::lock_guard guard{running_};
     if (board_.control.ended.exchange(1) == 0) {
-        const AsWorker now{board_};
+        const AsWorker now{client_};
         loop_.drop_parts();
         worker::finalize(setup_, 0);
     }
@@ -50,14 +50,14 @@ PROCPOOL_DECL bool InlineCrew::join(Deadline deadline) {
 
 PROCPOOL_DECL void InlineCrew::run_here() {
     const std::lock_guard guard{running_};
-    const AsWorker now{board_};
+    const AsWorker now{client_};
     const Running here{*this};
     loop_.run_one_within(true);
 }
 
 PROCPOOL_DECL void InlineCrew::tidy() noexcept {
     const std::lock_guard guard{running_};
-    const AsWorker now{board_};
+    const AsWorker now{client_};
     loop_.tidy();
 }
 
@@ -77,7 +77,7 @@ PROCPOOL_DECL bool InlineCrew::make_room() {
     const auto has_started = [](const task::Slot& slot) {
         return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started;
     };
-    if (std::ranges::all_of(board_.all_slots(), has_started)) {
+    if (std::ranges::all_of(board_.parents_slots(), has_started)) {
         core::throw_deadlock(
             "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
     }

@@ -179,14 +179,14 @@ PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
 PROCPOOL_DECL PoolStats PoolBase::stats() const {
     const task::Board& board = client().board();
     PoolStats stats;
-    stats.submitted = client().submitted();
+    stats.submitted = client().submitted() + board.guests.submitted();
     for (const task::Seat& seat : board.seats()) {
         stats.completed += seat.completed.load(std::memory_order_relaxed);
         stats.failed += seat.failed.load(std::memory_order_relaxed);
     }
     const task::Control::Losses losses = board.control.losses();
     stats.failed += losses.casualties;
-    stats.cancelled = client().cancelled();
+    stats.cancelled = client().cancelled() + board.guests.cancelled();
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);
