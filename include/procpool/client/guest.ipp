@@ -10,6 +10,7 @@
 #include <procpool/os/children.hpp>
 #include <procpool/os/futex.hpp>
 #include <procpool/os/per_process.hpp>
+#include <procpool/os/signals.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/sync/member.hpp>
 #include <procpool/task/board.hpp>
@@ -18,7 +19,6 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -97,6 +97,13 @@ PROCPOOL_DECL bool GuestBoard::is_there() const noexcept { return board != nullp
 PROCPOOL_DECL GuestBoard board_of_this_task() noexcept {
     const worker::Loop* const loop = worker::loop_at_work();
     return loop == nullptr ? GuestBoard{} : GuestBoard{&loop->board(), loop->board().guests.id()};
+}
+
+/// Effects: the supervisor looks at the running tasks. Its bell is the parent's; the signal of a child's end wakes it
+/// too.
+inline void wake_supervisor(const task::Board& board) noexcept {
+    const std::int32_t supervisor = board.control.supervisor_pid.load(std::memory_order_relaxed);
+    if (supervisor > 0) { os::signal_child(supervisor, SIGCHLD); }
 }
 
 /// Returns: the loop of the worker that the caller is a task of, if it runs tasks of this board.
@@ -251,8 +258,7 @@ PROCPOOL_DECL void GuestTask::publish(const Submission& submission) {
     }
     if (submission.timeout.count() > 0 &&
         expires.when().time_since_epoch().count() < board.control.armed.load(std::memory_order_seq_cst)) {
-        // Wakes the supervisor, whose bell only the parent has.
-        os::signal_child(board.control.supervisor_pid.load(std::memory_order_relaxed), SIGCHLD);
+        wake_supervisor(board);
     }
 }
 
@@ -387,7 +393,7 @@ PROCPOOL_DECL bool GuestTask::kill() noexcept {
     if (has_left() || is_decided()) { return false; }
     if (cancel()) { return true; }
     if (!board().condemn(slot_, generation_, Ending::cancelled)) { return false; }
-    os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed), SIGCHLD);
+    wake_supervisor(board());
     return true;
 }
 

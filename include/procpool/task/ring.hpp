@@ -99,7 +99,7 @@ public:
 
     /// Returns: the offer published at `position`; nothing when that is not published yet, or overwritten.
     /// Memory order: seq_cst for the sleeper that looks again (see push()); on its own it acquires the slot's word.
-    [[nodiscard]] std::optional<Offer> at(std::uint64_t position) const noexcept {
+    [[nodiscard, gnu::always_inline]] std::optional<Offer> at(std::uint64_t position) const noexcept {
         const std::uint64_t found = entries_[position & (capacity_ - 1)].load(std::memory_order_seq_cst);
         if (((found >> slot_bits) & lap_mask) != lap(position)) { return std::nullopt; }
         return Offer{static_cast<std::uint32_t>(found) & (most_slots - 1), static_cast<std::uint32_t>(found >> 32)};
