@@ -6,6 +6,7 @@
 
 #include <procpool/core/config.hpp>  // first, to refuse what is not supported before anything else is read
 
+#include <procpool/channel/queue.hpp>
 #include <procpool/codec/bind_front.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/codec.hpp>
@@ -41,5 +42,13 @@
 #include <procpool/process/process.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>
+#include <procpool/sync/bounded_semaphore.hpp>
+#include <procpool/sync/condition.hpp>
+#include <procpool/sync/event.hpp>
+#include <procpool/sync/guarded.hpp>
+#include <procpool/sync/latch.hpp>
+#include <procpool/sync/mutex.hpp>
 #include <procpool/sync/placement.hpp>
+#include <procpool/sync/recursive_mutex.hpp>
+#include <procpool/sync/semaphore.hpp>
 #include <procpool/worker/this_worker.hpp>
