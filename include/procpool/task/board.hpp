@@ -10,6 +10,7 @@
 #include <procpool/core/platform.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/sync/parker.hpp>
+#include <procpool/task/actor_record.hpp>
 #include <procpool/task/control.hpp>
 #include <procpool/task/crashes.hpp>
 #include <procpool/task/issue.hpp>
@@ -66,6 +67,7 @@ public:
     ArgumentStore arguments;
     ResultStore results;
     Crashes crashes;  // of lost tasks; added by the supervisor
+    ActorRecord actor;
 
     [[nodiscard]] std::span<Slot> all_slots() const noexcept { return {slots_, size_.slot_count}; }
     /// Slots that have ever had a task: a look at all tasks touches no memory for the others.

@@ -9,9 +9,17 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace procpool::inline v0::detail::worker {
+
+/// How the deaths of an actor's process are answered.
+struct ActorLives {
+    std::uint32_t restarts = 0;                 ///< so many within the period; with one more the actor is dead
+    std::chrono::milliseconds period{0};
+    bool each_allowed = false;                  ///< by the parent instead: see task::ActorRecord
+};
 
 struct Setup {
     std::uint32_t workers;
@@ -24,6 +32,7 @@ struct Setup {
     bool backtraces = false;  ///< exceptions tell where they were thrown
     bool on_first_stack =
         true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
+    std::optional<ActorLives> actor = {};  ///< the pool serves one
 };
 
 /// Describes the exception being handled, for people. Called by: a catch block.
