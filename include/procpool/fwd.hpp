@@ -48,11 +48,17 @@ enum class LogLevel : std::uint8_t;
 struct TaskTiming;
 
 struct Error;
+class ActorDied;
+struct BrokenBarrier;
+struct BrokenPipe;
 struct CodecError;
+struct EndOfFile;
+class OwnerDied;
 class PartLost;
 struct PoolBroken;
 struct PoolClosed;
 struct PoolTerminated;
+struct QueueClosed;
 class RemoteError;
 class SharedMemoryExhausted;
 struct TaskCancelled;

@@ -40,4 +40,5 @@
 #include <procpool/process/process.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>
+#include <procpool/sync/placement.hpp>
 #include <procpool/worker/this_worker.hpp>

@@ -221,6 +221,30 @@ struct ExceptionCodec<WorkerDied> {
 };
 
 template <>
+struct ExceptionCodec<ActorDied> {
+    static void encode(Writer& out, const ActorDied& e) { ExceptionCodec<WorkerDied>::encode(out, e); }
+    static ActorDied decode(Reader& in) {
+        const WorkerDied died = ExceptionCodec<WorkerDied>::decode(in);
+        ActorDied e(died.exit_status(), died.pid(), died.label(), died.backtrace());
+        set_what(e, died.what());
+        return e;
+    }
+};
+
+template <>
+struct ExceptionCodec<OwnerDied> {
+    static void encode(Writer& out, const OwnerDied& e) {
+        Codec<std::int32_t>::encode(out, e.pid());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static OwnerDied decode(Reader& in) {
+        OwnerDied e(Codec<std::int32_t>::decode(in));
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+};
+
+template <>
 struct ExceptionCodec<PartLost> {
     static void encode(Writer& out, const PartLost& e) {
         Codec<std::uint64_t>::encode(out, e.part());
@@ -286,7 +310,13 @@ inline constexpr std::array standard_exceptions {
     by_codec<TaskTimedOut>,
     by_codec<RemoteError>,
     by_codec<WorkerDied>,
+    by_codec<ActorDied>,
     by_codec<PartLost>,
+    by_codec<OwnerDied>,
+    by_text<BrokenBarrier>,
+    by_text<QueueClosed>,
+    by_text<EndOfFile>,
+    by_text<BrokenPipe>,
     by_codec<SharedMemoryExhausted>,
     // clang-format on
 };

@@ -135,6 +135,59 @@ private:
     std::size_t part_;
 };
 
+/// The process that owned an actor ended: before the call did, or before it was made.
+class ActorDied : public WorkerDied {
+public:
+    /// The label is the actor's name, or that of the call.
+    ActorDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {});
+};
+
+/// The last owner of a lock died while it held it, so that the data behind it may be half changed, and nobody has
+/// recovered it since. The lock is not held.
+class OwnerDied : public Error {
+public:
+    /// The text names the process.
+    explicit OwnerDied(std::int32_t pid);
+    /// The process that died; 0 where it is not known.
+    [[nodiscard]] std::int32_t pid() const noexcept { return pid_; }
+
+private:
+    std::int32_t pid_;
+};
+
+/// A barrier was broken: one that had come died, ran out of time or called abort(), somebody called reset(), or the
+/// completion function threw.
+struct BrokenBarrier : Error {
+    /// With the library's text.
+    BrokenBarrier();
+    /// With a text of the thrower's.
+    explicit BrokenBarrier(const std::string& what);
+};
+
+/// The queue is closed: nothing can be put any more, and get() has found it drained.
+struct QueueClosed : Error {
+    /// With the library's text.
+    QueueClosed();
+    /// With a text of the thrower's.
+    explicit QueueClosed(const std::string& what);
+};
+
+/// The other end of a pipe is closed or its process is dead, and everything that was sent has been received.
+struct EndOfFile : Error {
+    /// With the library's text.
+    EndOfFile();
+    /// With a text of the thrower's.
+    explicit EndOfFile(const std::string& what);
+};
+
+/// The other end of a pipe is closed or its process is dead, so that nobody would receive what is sent.
+struct BrokenPipe : Error {
+    /// With the library's text.
+    BrokenPipe();
+    /// With a text of the thrower's.
+    explicit BrokenPipe(const std::string& what);
+};
+
 /// There is not as much shared memory as was asked for.
 class SharedMemoryExhausted : public std::bad_alloc {
 public:

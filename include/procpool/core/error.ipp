@@ -50,6 +50,27 @@ PROCPOOL_DECL PartLost::PartLost(std::size_t part)
             " of a scattered range is lost: the worker that kept it has died or was replaced"),
       part_(part) {}
 
+PROCPOOL_DECL ActorDied::ActorDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace)
+    : WorkerDied(status, pid, std::move(label), std::move(backtrace)) {}
+
+PROCPOOL_DECL OwnerDied::OwnerDied(std::int32_t pid)
+    : Error("procpool: " + (pid != 0 ? "process " + std::to_string(pid) : std::string("a process")) +
+            " died while it held a lock, and what the lock protects may be half changed: look at it in recover()"),
+      pid_(pid) {}
+
+PROCPOOL_DECL BrokenBarrier::BrokenBarrier() : Error("procpool: the barrier is broken") {}
+PROCPOOL_DECL BrokenBarrier::BrokenBarrier(const std::string& what) : Error(what) {}
+
+PROCPOOL_DECL QueueClosed::QueueClosed() : Error("procpool: the queue is closed") {}
+PROCPOOL_DECL QueueClosed::QueueClosed(const std::string& what) : Error(what) {}
+
+PROCPOOL_DECL EndOfFile::EndOfFile() : Error("procpool: the other end of the pipe is closed or dead") {}
+PROCPOOL_DECL EndOfFile::EndOfFile(const std::string& what) : Error(what) {}
+
+PROCPOOL_DECL BrokenPipe::BrokenPipe()
+    : Error("procpool: nobody will receive: the pipe's other end is closed or dead") {}
+PROCPOOL_DECL BrokenPipe::BrokenPipe(const std::string& what) : Error(what) {}
+
 PROCPOOL_DECL const char* SharedMemoryExhausted::what() const noexcept { return "procpool: not enough shared memory"; }
 
 }  // namespace procpool

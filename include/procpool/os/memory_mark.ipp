@@ -34,28 +34,48 @@ PROCPOOL_DECL bool MemoryMark::is_older_than(const void* address) const noexcept
     return next == mappings_.begin() || at >= (next - 1)->end;
 }
 
-/// Lines are "begin-end rwxp offset device inode name", in the order of addresses.
-PROCPOOL_DECL void MemoryMark::read_mappings(std::uintptr_t stack_pointer) {
+/// Effects: calls f(begin, end, permissions, line) for each mapping of this process, in the order of addresses. Lines
+/// are "begin-end rwxp offset device inode name".
+template <class F>
+void for_each_mapping(F f) {
     const std::string text = text_of_file("/proc/self/maps");
     std::string_view rest = text;
     while (!rest.empty()) {
         const std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-        Range range;
+        std::uintptr_t first = 0;
+        std::uintptr_t last = 0;
         const char* const end = line.data() + line.size();
-        const auto [dash, begins] = std::from_chars(line.data(), end, range.begin, 16);
+        const auto [dash, begins] = std::from_chars(line.data(), end, first, 16);
         if (begins != std::errc{} || dash == end) { continue; }
-        const auto [space, ends] = std::from_chars(dash + 1, end, range.end, 16);
-        if (ends != std::errc{} || end - space < 2 || space[1] != 'r') { continue; }
-        if (line.ends_with(" [stack]") && range.begin <= stack_pointer && stack_pointer < range.end) {
-            unused_stack_ = {range.begin, stack_pointer};
-        }
-        if (!mappings_.empty() && mappings_.back().end == range.begin) {
-            mappings_.back().end = range.end;
-        } else {
-            mappings_.push_back(range);
-        }
+        const auto [space, ends] = std::from_chars(dash + 1, end, last, 16);
+        if (ends != std::errc{} || end - space < 5) { continue; }
+        f(first, last, std::string_view{space + 1, 4}, line);
     }
+}
+
+PROCPOOL_DECL void MemoryMark::read_mappings(std::uintptr_t stack_pointer) {
+    for_each_mapping(
+        [&](std::uintptr_t begin, std::uintptr_t end, std::string_view permissions, std::string_view line) {
+            if (permissions[0] != 'r') { return; }
+            if (line.ends_with(" [stack]") && begin <= stack_pointer && stack_pointer < end) {
+                unused_stack_ = {begin, stack_pointer};
+            }
+            if (!mappings_.empty() && mappings_.back().end == begin) {
+                mappings_.back().end = end;
+            } else {
+                mappings_.push_back({begin, end});
+            }
+        });
+}
+
+PROCPOOL_DECL bool is_in_shared_mapping(const void* address) {
+    const auto sought = reinterpret_cast<std::uintptr_t>(address);
+    bool shared = false;
+    for_each_mapping([&](std::uintptr_t begin, std::uintptr_t end, std::string_view permissions, std::string_view) {
+        shared = shared || (begin <= sought && sought < end && permissions[3] == 's');
+    });
+    return shared;
 }
 
 /// Out of line, so that nothing is concluded from its size.

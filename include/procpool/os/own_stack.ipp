@@ -32,7 +32,7 @@ PROCPOOL_DECL void run_on_own_stack(void (*run)(void*), void* what) noexcept {
     rlimit limit{};
     const std::size_t allowed =
         ::getrlimit(RLIMIT_STACK, &limit) == 0 ? std::min<std::size_t>(limit.rlim_cur, most) : least;
-    const std::size_t size = (std::max<std::size_t>(allowed, PTHREAD_STACK_MIN) + page - 1) / page * page;
+    const std::size_t size = (std::max(allowed, static_cast<std::size_t>(PTHREAD_STACK_MIN)) + page - 1) / page * page;
     // Not glibc's own choice: it would take the stack of a thread of the parent, to which captured references may lead.
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
     void* const memory = ::mmap(nullptr, page + size, PROT_READ | PROT_WRITE, flags, -1, 0);

@@ -6,6 +6,8 @@
 /// program.
 
 #include <procpool/core/config.hpp>
+#include <procpool/core/platform.hpp>
+#include <procpool/os/memory.hpp>
 #include <procpool/os/per_process.hpp>
 
 #include <cstddef>
@@ -24,14 +26,26 @@ public:
     Heap& operator=(const Heap&) = delete;
     ~Heap();
 
-    /// Returns: zeroed memory, aligned to cache lines. Throws: SharedMemoryExhausted, std::bad_alloc. Called by: any
-    /// thread of the owner.
-    [[nodiscard]] void* allocate(std::size_t size);
+    /// Returns: zeroed memory, aligned to cache lines, or more where `alignment` says so, up to most_alignment. Throws:
+    /// SharedMemoryExhausted, std::bad_alloc. Called by: any thread of the owner.
+    [[nodiscard]] void* allocate(std::size_t size, std::size_t alignment = cache_line);
+    static constexpr std::size_t most_alignment = os::page_size;
 
-    /// Requires: `memory` came from allocate() with the same size. Does nothing in a process that is not the owner.
-    void deallocate(void* memory, std::size_t size) noexcept;
+    /// Requires: `memory` came from allocate() with the same numbers. Does nothing in a process that is not the owner.
+    void deallocate(void* memory, std::size_t size, std::size_t alignment = cache_line) noexcept;
+
+    /// As deallocate(), but keeps the memory as it is until so many blocks more have been retired: processes that slept
+    /// on a word there still look at it when they wake.
+    void retire(void* memory, std::size_t size, std::size_t alignment) noexcept;
+    static constexpr std::size_t kept_retired = 64;
 
     [[nodiscard]] bool holds(const void* address) const noexcept;
+
+    /// Returns: the first bytes of the oldest heap of this process and its ancestors, which all processes have that
+    /// share memory with them: zeroed memory that no block has, whose pages are absent until they are used; null while
+    /// there is no heap. Called by: any thread.
+    [[nodiscard]] static std::byte* family_root() noexcept;
+    static constexpr std::size_t root_bytes = std::size_t{512} << 10;
 
     /// Bytes not allocated now.
     [[nodiscard]] std::size_t free_bytes();

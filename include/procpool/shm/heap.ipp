@@ -8,10 +8,12 @@
 #include <procpool/shm/pages.hpp>
 #include <procpool/shm/space.hpp>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 namespace procpool::inline v0::detail::shm {
 
@@ -51,6 +53,25 @@ public:
         return memory;
     }
 
+    [[nodiscard]] void* allocate(std::size_t size, std::size_t alignment) {
+        if (alignment <= cache_line) { return allocate(size); }
+        auto* const block = static_cast<std::byte*>(allocate(size + alignment));
+        return mapping_.data() + round_up(offset_of(block), alignment);
+    }
+
+    void deallocate(void* memory, std::size_t size, std::size_t alignment) noexcept {
+        if (alignment <= cache_line) {
+            deallocate(memory, size);
+            return;
+        }
+        std::size_t start = 0;
+        {
+            const std::lock_guard guard{mutex_};
+            start = space_.start_of(offset_of(static_cast<std::byte*>(memory)));
+        }
+        deallocate(mapping_.data() + start, size + alignment);
+    }
+
     void deallocate(void* memory, std::size_t size) noexcept {
         size = rounded(size);
         if (size >= os::checked_commit) {
@@ -65,9 +86,21 @@ public:
         if (free_warm_bytes() > keep_warm) { static_cast<void>(shed()); }
     }
 
+    [[nodiscard]] std::byte* root() const noexcept { return mapping_.data(); }
+
     [[nodiscard]] bool hold(const void* address) const noexcept {
         const auto* const byte = static_cast<const std::byte*>(address);
         return byte >= mapping_.data() && byte < mapping_.data() + mapping_.size();
+    }
+
+    void retire(void* memory, std::size_t size, std::size_t alignment) noexcept {
+        Retired oldest{memory, size, alignment};
+        {
+            const std::lock_guard guard{mutex_};
+            std::swap(retired_[next_retired_], oldest);
+            next_retired_ = (next_retired_ + 1) % retired_.size();
+        }
+        if (oldest.memory != nullptr) { deallocate(oldest.memory, oldest.size, oldest.alignment); }
     }
 
     [[nodiscard]] std::size_t free_bytes() {
@@ -158,8 +191,17 @@ private:
     os::Mapping mapping_ = os::Mapping::reserve(os::generous_reservation(), os::least_reservation);
     std::mutex mutex_;  // of the owner's threads only: no other process allocates here; guards what follows
     Space space_{mapping_.size()};
+    const std::optional<std::size_t> root_ = space_.take(root_bytes);  // at 0, since nothing is taken yet
     Pages pages_;
     std::size_t freed_ = 0;  // since the last look at the warm bytes
+
+    struct Retired {
+        void* memory = nullptr;
+        std::size_t size = 0;
+        std::size_t alignment = 0;
+    };
+    std::array<Retired, kept_retired> retired_;
+    std::size_t next_retired_ = 0;
 };
 
 PROCPOOL_DECL Heap::Heap() : blocks_(new Blocks) {}
@@ -169,13 +211,25 @@ PROCPOOL_DECL Heap& Heap::of_this_process() {
     return heaps_.get([] { return new Heap; });
 }
 
-[[gnu::noinline]] PROCPOOL_DECL void* Heap::allocate(std::size_t size) { return blocks_->allocate(size); }
+[[gnu::noinline]] PROCPOOL_DECL void* Heap::allocate(std::size_t size, std::size_t alignment) {
+    return blocks_->allocate(size, alignment);
+}
 
-[[gnu::noinline]] PROCPOOL_DECL void Heap::deallocate(void* memory, std::size_t size) noexcept {
-    if (is_mine()) { blocks_->deallocate(memory, size); }
+[[gnu::noinline]] PROCPOOL_DECL void Heap::deallocate(void* memory, std::size_t size, std::size_t alignment) noexcept {
+    if (is_mine()) { blocks_->deallocate(memory, size, alignment); }
+}
+
+[[gnu::noinline]] PROCPOOL_DECL void Heap::retire(void* memory, std::size_t size, std::size_t alignment) noexcept {
+    if (is_mine()) { blocks_->retire(memory, size, alignment); }
 }
 
 PROCPOOL_DECL bool Heap::holds(const void* address) const noexcept { return blocks_->hold(address); }
+
+PROCPOOL_DECL std::byte* Heap::family_root() noexcept {
+    const Heap* oldest = heaps_.newest();
+    while (oldest != nullptr && oldest->inherited_ != nullptr) { oldest = oldest->inherited_; }
+    return oldest == nullptr ? nullptr : oldest->blocks_->root();
+}
 
 PROCPOOL_DECL std::size_t Heap::free_bytes() { return blocks_->free_bytes(); }
 

@@ -28,13 +28,13 @@ public:
     requires std::constructible_from<T, Args...>
     explicit Shared(Args&&... args)
         : heap_(&detail::shm::Heap::of_this_process()),
-          object_(heap_->allocate(sizeof(T))) {
+          object_(heap_->allocate(sizeof(T), alignof(T))) {
         detail::shm::require_shareable<T>();
-        static_assert(alignof(T) <= detail::cache_line, "procpool: Shared<T> aligns to cache lines at most");
+        static_assert(alignof(T) <= detail::shm::Heap::most_alignment, "procpool: Shared<T> aligns to a page at most");
         try {
             ::new (object_) T(std::forward<Args>(args)...);
         } catch (...) {
-            heap_->deallocate(object_, sizeof(T));
+            heap_->deallocate(object_, sizeof(T), alignof(T));
             throw;
         }
     }
@@ -53,7 +53,11 @@ public:
     ~Shared() {
         if (object_ == nullptr || !heap_->is_mine()) { return; }
         get()->~T();
-        heap_->deallocate(object_, sizeof(T));
+        if constexpr (std::is_trivially_destructible_v<T>) {
+            heap_->deallocate(object_, sizeof(T), alignof(T));
+        } else {
+            heap_->retire(object_, sizeof(T), alignof(T));  // others may still look at it, as those who slept on it do
+        }
     }
 
     /// \{

@@ -27,6 +27,9 @@ public:
     /// Requires: take() returned `offset`, and it has not been released since.
     void release(std::size_t offset) noexcept;
 
+    /// Returns: where the piece begins that `offset` lies in. Requires: it is taken.
+    [[nodiscard]] std::size_t start_of(std::size_t offset) const noexcept;
+
     [[nodiscard]] std::size_t free_bytes() const noexcept { return free_bytes_; }
 
     /// Effects: calls f(offset, size) for every free piece; no two of them touch.

@@ -33,6 +33,10 @@ PROCPOOL_DECL Space::Space(std::size_t size) : free_bytes_(size) {
     return offset;
 }
 
+PROCPOOL_DECL std::size_t Space::start_of(std::size_t offset) const noexcept {
+    return std::prev(pieces_.upper_bound(offset))->first;
+}
+
 [[gnu::noinline]] PROCPOOL_DECL void Space::release(std::size_t offset) noexcept {
     auto piece = pieces_.find(offset);
     BySize::node_type entry = std::move(piece->second.entry);

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/core/platform.hpp>
+#include <procpool/sync/robust_lock.hpp>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <ctime>
+
+namespace procpool::inline v0::detail::sync {
+
+/// Effects: makes the mutex a robust one for all processes.
+inline void initialise(pthread_mutex_t& mutex, RobustLock::Kind kind) noexcept {
+    pthread_mutexattr_t attributes;
+    ::pthread_mutexattr_init(&attributes);
+    ::pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    ::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    // An owner's second attempt and a stranger's unlock are told, which costs nothing measurable.
+    ::pthread_mutexattr_settype(
+        &attributes, kind == RobustLock::Kind::recursive ? PTHREAD_MUTEX_RECURSIVE : PTHREAD_MUTEX_ERRORCHECK);
+    ::pthread_mutex_init(&mutex, &attributes);
+    ::pthread_mutexattr_destroy(&attributes);
+}
+
+PROCPOOL_DECL RobustLock::RobustLock(Kind kind) noexcept { initialise(mutex_, kind); }
+
+PROCPOOL_DECL void RobustLock::prepare() noexcept {
+    using Words = std::array<std::uint32_t, sizeof(pthread_mutex_t) / sizeof(std::uint32_t)>;
+    static_assert(sizeof(Words) == sizeof(pthread_mutex_t));
+    pthread_mutex_t fresh;
+    std::memset(&fresh, 0, sizeof fresh);
+    initialise(fresh, Kind::checked);
+    Words image;
+    std::memcpy(&image, &fresh, sizeof image);
+    // Only words of a fresh mutex that are not 0, such as its kind: they never change, so that they can be stored again
+    // while others use it. relaxed: a process relies on those that it has stored itself.
+    auto* const words = reinterpret_cast<std::atomic<std::uint32_t>*>(&mutex_);
+    for (std::size_t i = 0; i < image.size(); ++i) {
+        if (image[i] != 0 && words[i].load(std::memory_order_relaxed) != image[i]) {
+            words[i].store(image[i], std::memory_order_relaxed);
+        }
+    }
+}
+
+PROCPOOL_DECL Locked RobustLock::result_of(int error) const noexcept {
+    switch (error) {
+        case 0: return Locked::yes;
+        case EOWNERDEAD: return Locked::owner_died;
+        case EDEADLK: return Locked::own;
+        default: return Locked::no;
+    }
+}
+
+PROCPOOL_DECL Locked RobustLock::try_lock() noexcept { return result_of(::pthread_mutex_trylock(&mutex_)); }
+
+PROCPOOL_DECL Locked RobustLock::lock(Deadline deadline) noexcept {
+    int error = ::pthread_mutex_trylock(&mutex_);
+    for (int pauses = 8; error == EBUSY && pauses <= 256; pauses *= 2) {
+        for (int i = 0; i < pauses; ++i) { relax(); }
+        if (!was_locked()) { error = ::pthread_mutex_trylock(&mutex_); }
+    }
+    if (error != EBUSY) { return result_of(error); }
+    if (deadline.is_never()) { return result_of(::pthread_mutex_lock(&mutex_)); }
+    const auto since_boot = deadline.when().time_since_epoch();
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+    timespec when{};
+    when.tv_sec = static_cast<std::time_t>(seconds.count());
+    when.tv_nsec = static_cast<long>(std::chrono::nanoseconds(since_boot - seconds).count());
+    return result_of(::pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &when));
+}
+
+PROCPOOL_DECL void RobustLock::heal() noexcept { ::pthread_mutex_consistent(&mutex_); }
+
+PROCPOOL_DECL bool RobustLock::try_unlock() noexcept { return ::pthread_mutex_unlock(&mutex_) == 0; }
+
+}  // namespace procpool::detail::sync
