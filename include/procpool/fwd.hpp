@@ -37,6 +37,12 @@ class SharedArray;
 class Process;
 class ExitStatus;
 
+template <class T, class E>
+class Actor;
+template <class T>
+class ActorRef;
+struct ActorOptions;
+
 class Writer;
 class Reader;
 template <class T>

@@ -6,6 +6,9 @@
 
 #include <procpool/core/config.hpp>  // first, to refuse what is not supported before anything else is read
 
+#include <procpool/actor/actor.hpp>
+#include <procpool/actor/options.hpp>
+#include <procpool/actor/ref.hpp>
 #include <procpool/codec/bind_front.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/codec.hpp>

@@ -51,6 +51,8 @@ PROCPOOL_DECL Parcel Client::describe_failure(std::uint32_t index, task::Phase p
     if (issue.has(task::Slot::labelled)) {
         const std::lock_guard guard{label_mutex_};
         failure->label = labels_[index];
+    } else if (failure->of_actor && is_end_of_actor(failure->ending)) {
+        failure->label = task::text_within(board_.control.name);
     }
     return Parcel{phase, std::move(failure)};
 }

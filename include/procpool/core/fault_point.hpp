@@ -30,6 +30,8 @@ enum class FaultPoint : std::uint32_t {
     after_done,     // the task is done, its waiter not notified yet
     marked,         // the task is done and marked for a thread that waits for many, which is not notified yet
     before_exit,    // leaves gracefully
+    // actor
+    snapshot_half,  // the object is saved, the word does not say so yet
     count
 };
 

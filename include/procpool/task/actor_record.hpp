@@ -15,13 +15,13 @@ namespace procpool::inline v0::detail::task {
 /// Where a pool serves an actor, its one worker owns the actor's object. Lies on pages that workers cannot write.
 /// All-zero memory is the valid initial state.
 struct ActorRecord {
-    bool is_one;                      ///< the pool serves an actor; written once
-    std::atomic<std::int32_t> pid;    ///< of its process, the last one when that has ended; 0: none yet
+    bool is_one;                          ///< the pool serves an actor; written once
+    std::atomic<std::int32_t> pid;        ///< of its process, the last one when that has ended; 0: none yet
     std::atomic<std::uint32_t> lives;     ///< how many of its processes have begun; written by the supervisor
     std::atomic<std::uint32_t> deaths;    ///< how many have ended; written by the supervisor, after `death`
     std::atomic<std::uint32_t> allowed;   ///< how many may begin, where each must be allowed; written by the parent
     std::atomic<std::uint32_t> unwanted;  ///< the first so many must end, likewise
-    core::Death death;                ///< of the last one that has ended; it stays once no life may follow
+    core::Death death;                    ///< of the last one that has ended; it stays once no life may follow
 
     /// Returns: how the actor has ended, or is about to: by SIGKILL, if its process has not ended yet. Requires: the
     /// pool's life is beyond closing. Memory order: acquire: pairs with the release in died().

@@ -17,13 +17,16 @@ namespace procpool::inline v0::detail::worker {
 /// made only.
 class Restarts {
 public:
-    Restarts(std::size_t most, std::chrono::milliseconds period) : period_(period), times_(most, Clock::time_point::min()) {}
+    Restarts(std::size_t most, std::chrono::milliseconds period)
+        : period_(period),
+          times_(most, Clock::time_point::min()) {}
 
     /// Returns: whether there may be one now; it counts then.
     [[nodiscard]] bool take(Clock::time_point now) noexcept {
         if (times_.empty()) { return false; }
         Clock::time_point& oldest = times_[next_];
-        if (oldest != Clock::time_point::min() && std::chrono::floor<std::chrono::milliseconds>(now - oldest) < period_) {
+        if (oldest != Clock::time_point::min() &&
+            std::chrono::floor<std::chrono::milliseconds>(now - oldest) < period_) {
             return false;
         }
         oldest = now;

@@ -144,8 +144,8 @@ private:
     /// Effects: settles the task that the dead worker ran, vacates its seat, and makes its replacement due.
     void settle(Worker& worker, const os::EndedChild& ended) noexcept;
 
-    /// Effects: records how an actor's process ended; breaks the pool if it may not be restarted, before a caller learns
-    /// of the death from its call.
+    /// Effects: records how an actor's process ended; breaks the pool if it may not be restarted, before a caller
+    /// learns of the death from its call.
     void note_death_of_actor(const task::Seat& seat, bool unasked, const os::EndedChild& ended) noexcept;
 
     /// Effects: swaps the two if a retiring worker has given its index to the spare one: the spare is due again, not

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <procpool/log/report.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/exit_hook.hpp>
 #include <procpool/os/own_stack.hpp>
@@ -14,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <string_view>
 #include <system_error>
 
 namespace procpool::inline v0::detail::worker {
@@ -213,6 +215,12 @@ PROCPOOL_DECL Clock::time_point Supervisor::start_deadline(const Worker& worker)
 PROCPOOL_DECL void Supervisor::check_start_times() noexcept {
     for (const Worker& worker : workers_) {
         if (worker.pid == 0 || start_deadline(worker) > Clock::now()) { continue; }
+        if (setup_.actor) {  // a death like any other
+            board_.from_workers.set_reason("the actor's constructor took longer than " +
+                                           std::to_string(setup_.start_timeout.count()) + " ms");
+            kill_worker_on(worker.seat);
+            continue;
+        }
         break_pool(
             "a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) + " ms",
             announcer_.subject(board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
@@ -239,7 +247,8 @@ PROCPOOL_DECL void Supervisor::break_pool(const std::string& reason, const log::
 }
 
 PROCPOOL_DECL void Supervisor::apply_life() noexcept {
-    if (setup_.actor && board_.actor.unwanted.load(std::memory_order_acquire) >= board_.actor.lives.load(std::memory_order_relaxed)) {
+    if (setup_.actor &&
+        board_.actor.unwanted.load(std::memory_order_acquire) >= board_.actor.lives.load(std::memory_order_relaxed)) {
         kill_all(SIGKILL);
     }
     switch (life()) {
@@ -355,8 +364,9 @@ PROCPOOL_DECL void Supervisor::note_death_of_actor(const task::Seat& seat, bool 
         log::report(LogLevel::warning, about, "{}", reason);
         board_.from_workers.forget_reason();
     }
+    if (!unasked) { return; }
     const bool goes_on = setup_.actor->each_allowed ? life() == task::Life::open : restarts_.take(Clock::now());
-    if (unasked && !goes_on && board_.control.advance(task::Life::broken)) {
+    if (!goes_on && board_.control.advance(task::Life::broken)) {
         log::report(LogLevel::error, about, "the actor is dead: its process, {}, {}", ended.pid,
                     to_string(ended.status));
     }
