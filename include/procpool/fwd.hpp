@@ -42,6 +42,11 @@ class Actor;
 template <class T>
 class ActorRef;
 struct ActorOptions;
+class Supervisor;
+struct SupervisorOptions;
+enum class Strategy : std::uint8_t;
+enum class Restart : std::uint8_t;
+struct ChildInfo;
 
 class Writer;
 class Reader;
@@ -66,6 +71,7 @@ struct PoolClosed;
 struct PoolTerminated;
 struct QueueClosed;
 class RemoteError;
+class RestartsExhausted;
 class SharedMemoryExhausted;
 struct TaskCancelled;
 class TaskTimedOut;

@@ -9,6 +9,7 @@
 #include <procpool/actor/actor.hpp>
 #include <procpool/actor/options.hpp>
 #include <procpool/actor/ref.hpp>
+#include <procpool/actor/supervisor.hpp>
 #include <procpool/codec/bind_front.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/codec.hpp>

@@ -21,10 +21,10 @@
 namespace procpool_test {
 
 [[nodiscard]] inline std::string name_of(detail::FaultPoint point) {
-    static const char* const names[] = {"none",        "after_fork",    "before_ready", "asleep",       "spinning",
-                                        "level_empty", "level_cleared", "mail_empty",   "mail_cleared", "before_wake",
-                                        "after_claim", "before_run",    "extent_taken", "result_grown", "result_half",
-                                        "item_done",   "before_done",   "after_done",   "marked",       "before_exit",  "snapshot_half"};
+    static const char* const names[] = {
+        "none",        "after_fork",   "before_ready", "asleep",      "spinning",   "level_empty",  "level_cleared",
+        "mail_empty",  "mail_cleared", "before_wake",  "after_claim", "before_run", "extent_taken", "result_grown",
+        "result_half", "item_done",    "before_done",  "after_done",  "marked",     "before_exit",  "snapshot_half"};
     static_assert(std::size(names) == static_cast<std::size_t>(detail::FaultPoint::count));
     return names[static_cast<std::size_t>(point)];
 }

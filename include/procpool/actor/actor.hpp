@@ -65,10 +65,10 @@ inline constexpr ObjectType object_type = [] {
     return type;
 }();
 
-template <class... Args>
-inline constexpr bool begins_with_options_v = false;
-template <class First, class... Args>
-inline constexpr bool begins_with_options_v<First, Args...> = std::same_as<std::remove_cvref_t<First>, ActorOptions>;
+template <class Options, class... Args>
+inline constexpr bool begins_with_v = false;
+template <class Options, class First, class... Args>
+inline constexpr bool begins_with_v<Options, First, Args...> = std::same_as<std::remove_cvref_t<First>, Options>;
 
 template <class T, class... Args>
 concept ConstructibleObject = std::is_object_v<T> && !std::is_const_v<T> && requires(Args && ... args) {
@@ -88,10 +88,12 @@ class Actor : public detail::ActorBase, public detail::actor::ActorCalls<Actor<T
     static_assert(Engine<E>, "procpool: an actor's engine is ForkEngine, ThreadEngine, InlineEngine or AnyEngine");
 
 public:
-    /// Called by: actor().
+    /// Called by: actor(), and Supervisor, which allows each life.
     template <class... Args>
-    Actor(const ActorOptions& options, std::unique_ptr<detail::actor::Construction<T, Args...>> construction)
-        : detail::ActorBase(E::traits(), options, detail::actor::object_type<T, Args...>, std::move(construction)) {}
+    Actor(const ActorOptions& options, std::unique_ptr<detail::actor::Construction<T, Args...>> construction,
+          bool each_life_allowed = false)
+        : detail::ActorBase(E::traits(), options, detail::actor::object_type<T, Args...>, std::move(construction),
+                            each_life_allowed) {}
     PROCPOOL_UNCOPIED(Actor, an_actor_is_not_copied__move_it_or_pass_its_ref,
                       "procpool: an Actor is not copied: move it; let tasks and closures have its ref()")
     /// \{
@@ -123,8 +125,8 @@ requires detail::actor::ConstructibleObject<T, std::decay_t<Args>...>
     return Actor<T, E>{options, std::make_unique<Construction>(Construction{{std::forward<Args>(args)...}})};
 }
 template <class T, class E = ForkEngine, class... Args>
-requires(!detail::actor::begins_with_options_v<Args...> && detail::actor::ConstructibleObject<T, std::decay_t<Args>...>)
-    [[nodiscard]] Actor<T, E> actor(Args&&... args) {
+requires(!detail::actor::begins_with_v<ActorOptions, Args...> &&
+         detail::actor::ConstructibleObject<T, std::decay_t<Args>...>) [[nodiscard]] Actor<T, E> actor(Args&&... args) {
     return actor<T, E>(ActorOptions{}, std::forward<Args>(args)...);
 }
 /// \}

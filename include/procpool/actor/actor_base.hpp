@@ -32,6 +32,8 @@ struct Parts {
     std::shared_ptr<Life> life;
 };
 
+class ActorChild;
+
 }  // namespace actor
 
 /// The members of an actor that are the same for all objects and engines. Called by: see Actor.
@@ -54,8 +56,8 @@ public:
     using PoolBase::stats, PoolBase::timings, PoolBase::write_trace;
 
 protected:
-    /// Effects: returns when the object has been constructed. lives: see worker::ActorLives. Throws: what its
-    /// constructor throws; ActorDied; as a pool's constructor.
+    /// Effects: returns when the object has been constructed. each_life_allowed: see worker::ActorLives. Throws: what
+    /// its constructor throws; ActorDied; as a pool's constructor.
     ActorBase(const engine::Traits& engine, const ActorOptions& options, const actor::ObjectType& type,
               std::shared_ptr<void> arguments, bool each_life_allowed = false);
     ActorBase(ActorBase&& other) noexcept = default;
@@ -70,6 +72,8 @@ protected:
     [[nodiscard]] bool is_newer(const void* address) const;
 
 private:
+    friend class actor::ActorChild;
+
     ActorBase(const engine::Traits& engine, const ActorOptions& options, const worker::ActorLives& lives,
               actor::Parts&& parts);
     void end() noexcept;

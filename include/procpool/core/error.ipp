@@ -50,8 +50,8 @@ PROCPOOL_DECL WorkerDied::WorkerDied(ExitStatus status, std::int32_t pid, std::s
                      status),
                  status, pid, std::move(label), std::move(backtrace), item) {}
 
-PROCPOOL_DECL WorkerDied::WorkerDied(const std::string& what, ExitStatus status, std::int32_t pid, std::string label,
-                                     std::string backtrace, std::optional<std::size_t> item)
+PROCPOOL_DECL WorkerDied::WorkerDied(const std::string& what, ExitStatus status, std::int32_t pid, std::string&& label,
+                                     std::string&& backtrace, std::optional<std::size_t> item)
     : Error(what),
       status_(status),
       pid_(pid),
@@ -69,6 +69,12 @@ PROCPOOL_DECL ActorDied::ActorDied(ExitStatus status, std::int32_t pid, std::str
                                                  (label.empty() ? "" : " ('" + label + "')"),
                                              status),
                  status, pid, std::move(label), std::move(backtrace), {}) {}
+
+PROCPOOL_DECL RestartsExhausted::RestartsExhausted(const std::string& supervisor, std::string child, ExitStatus status)
+    : Error("procpool: '" + supervisor + "' has given up: '" + child + "' " + to_string(status) +
+            ", and there were as many restarts before as may be"),
+      child_(std::move(child)),
+      status_(status) {}
 
 PROCPOOL_DECL OwnerDied::OwnerDied(std::int32_t pid)
     : Error("procpool: " + (pid != 0 ? "process " + std::to_string(pid) : std::string("a process")) +

@@ -166,7 +166,8 @@ PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
 
 PROCPOOL_DECL bool Supervisor::may_begin_life() const noexcept {
     return !setup_.actor || !setup_.actor->each_allowed ||
-           board_.actor.lives.load(std::memory_order_relaxed) < board_.actor.allowed.load(std::memory_order_acquire);
+           board_.actor.lives.load(std::memory_order_relaxed) < board_.actor.allowed.load(std::memory_order_acquire) ||
+           life() != task::Life::open;  // finishes what was accepted, without another life after that
 }
 
 PROCPOOL_DECL bool Supervisor::needs_workers() const noexcept {
