@@ -6,6 +6,10 @@
 
 #include <procpool/core/config.hpp>  // first, to refuse what is not supported before anything else is read
 
+#include <procpool/actor/actor.hpp>
+#include <procpool/actor/options.hpp>
+#include <procpool/actor/ref.hpp>
+#include <procpool/actor/supervisor.hpp>
 #include <procpool/channel/queue.hpp>
 #include <procpool/codec/bind_front.hpp>
 #include <procpool/codec/callable.hpp>

@@ -41,6 +41,15 @@ namespace procpool_test {
                                         "after_done",
                                         "marked",
                                         "before_exit",
+                                        "guest_taken",
+                                        "guest_filled",
+                                        "guest_pending",
+                                        "guest_pushed",
+                                        "guest_parked",
+                                        "guest_finishing",
+                                        "guest_done",
+                                        "guest_read",
+                                        "guest_taken_over",
                                         "poisoned_not_consistent",
                                         "condition_unlocked",
                                         "condition_woken",
@@ -64,7 +73,8 @@ namespace procpool_test {
                                         "barrier_counted",
                                         "barrier_last",
                                         "barrier_completed",
-                                        "barrier_before_pass"};
+                                        "barrier_before_pass",
+                                        "snapshot_half"};
     static_assert(std::size(names) == static_cast<std::size_t>(detail::FaultPoint::count));
     return names[static_cast<std::size_t>(point)];
 }

@@ -186,6 +186,8 @@ public:
         return life() == task::Life::open && !closing_.load(std::memory_order_relaxed);
     }
 
+    /// Effects: makes the crew look at what the caller has written on the board.
+    void ring() noexcept { crew_->ring(); }
     /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }

@@ -42,12 +42,17 @@ PROCPOOL_DECL Parcel Client::describe_failure(std::uint32_t index, task::Phase p
     if (failure->ending == Ending::died) {
         failure->death = {task.pid, task.exit_status,
                           board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed))};
+    } else if (board_.actor.is_one && is_end_of_actor(failure->ending)) {
+        failure->death = board_.actor.last_death();
     }
+    failure->of_actor = board_.actor.is_one;
     const task::Issue& issue = board_.issue(index);
     if (issue.is_timed()) { failure->timeout = issue.time_limit(); }
     if (issue.has(task::Slot::labelled)) {
         const std::lock_guard guard{label_mutex_};
         failure->label = labels_[index];
+    } else if (failure->of_actor && is_end_of_actor(failure->ending)) {
+        failure->label = task::text_within(board_.control.name);
     }
     return Parcel{phase, std::move(failure)};
 }

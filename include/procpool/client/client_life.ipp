@@ -3,6 +3,7 @@
 
 #include <procpool/client/client_life.hpp>
 
+#include <procpool/client/failure.hpp>
 #include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/log/log_sink.hpp>
@@ -10,6 +11,7 @@
 
 #include <mutex>
 #include <optional>
+#include <string>
 
 namespace procpool::inline v0::detail::client {
 
@@ -111,6 +113,12 @@ PROCPOOL_DECL void Client::check_crew() noexcept {
 }
 
 PROCPOOL_DECL void Client::throw_ended() const {
+    if (board_.actor.is_one) {
+        if (life() > task::Life::closing) {
+            throw actor_died(board_.actor.last_death(), std::string(task::text_within(board_.control.name)));
+        }
+        throw PoolClosed("procpool: the actor has been stopped");
+    }
     switch (life()) {
         case task::Life::open:
         case task::Life::closing: break;

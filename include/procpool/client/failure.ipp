@@ -2,17 +2,20 @@
 #pragma once
 
 #include <procpool/client/failure.hpp>
-#include <procpool/core/error.hpp>
 #include <procpool/os/symbols.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace procpool::inline v0::detail::client {
 
 PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::optional<std::size_t> item,
                                           std::string_view reason) {
     const std::string task = core::task_name(failure.label, item);
+    if (failure.of_actor && is_end_of_actor(failure.ending)) {
+        return std::make_exception_ptr(actor_died(failure.death, failure.label));
+    }
     switch (failure.ending) {
         case Ending::died:
             return std::make_exception_ptr(WorkerDied{failure.death.status, failure.death.pid, failure.label,
@@ -32,6 +35,10 @@ PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::optional<
         case Ending::overwritten: break;
     }
     return std::make_exception_ptr(Error{"procpool: " + core::sentence(Ending::overwritten, {.task = task})});
+}
+
+PROCPOOL_DECL ActorDied actor_died(const core::Death& death, std::string label) {
+    return ActorDied{death.status, death.pid, std::move(label), backtrace_text(death.crash)};
 }
 
 PROCPOOL_DECL std::string backtrace_text(const core::Crash& crash) {

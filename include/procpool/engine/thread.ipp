@@ -89,12 +89,14 @@ PROCPOOL_DECL bool ThreadCrew::run_awaited(std::uint32_t slot, task::Word word) 
     if (word.phase() == task::Phase::started && word.seat() == here->loop->number()) {
         core::throw_deadlock("procpool: a task waits for its own end");
     }
-    return word.phase() == task::Phase::pending && here->loop->run_within({slot, word.generation()});
+    if (word.phase() != task::Phase::pending) { return false; }
+    if (board_.actor.is_one) { core::throw_call_within_call(); }
+    return here->loop->run_within({slot, word.generation()});
 }
 
 PROCPOOL_DECL bool ThreadCrew::run_awaited_by(std::uint32_t waiter) {
     ThreadWorker* const here = own_worker();
-    if (here == nullptr) { return false; }
+    if (here == nullptr || board_.actor.is_one) { return false; }
     struct Collecting {
         std::atomic<std::uint32_t>& set;
         std::uint32_t before;
@@ -106,7 +108,7 @@ PROCPOOL_DECL bool ThreadCrew::run_awaited_by(std::uint32_t waiter) {
 
 PROCPOOL_DECL bool ThreadCrew::run_any_if_all_wait() {
     ThreadWorker* const here = own_worker();
-    if (here == nullptr || here->loop->waiting() >= deepest) { return false; }
+    if (here == nullptr || board_.actor.is_one || here->loop->waiting() >= deepest) { return false; }
     const auto waits = [&](const ThreadWorker& worker) {
         return &worker == here || worker.waits.load(std::memory_order_relaxed) || worker.stuck.load();
     };
@@ -116,6 +118,7 @@ PROCPOOL_DECL bool ThreadCrew::run_any_if_all_wait() {
 PROCPOOL_DECL bool ThreadCrew::make_room() {
     ThreadWorker* const here = own_worker();
     if (here == nullptr) { return false; }
+    if (board_.actor.is_one) { core::throw_call_within_call(); }
     if (here->loop->waiting() < deepest && here->loop->run_one_within(false)) { return true; }
     struct Stuck {
         std::atomic<bool>& flag;

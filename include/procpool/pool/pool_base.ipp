@@ -26,7 +26,7 @@
 
 namespace procpool::inline v0::detail {
 
-PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions options) {
+PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions options, const worker::ActorLives* actor) {
     check(options);
     const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), engine.most_workers);
     engine.prepare();
@@ -40,6 +40,10 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
+    if (actor != nullptr) {
+        client->board().actor.is_one = true;
+        client->board().actor.allowed.store(1, std::memory_order_relaxed);
+    }
     auto threads = std::make_unique<pool::CallThreads>();
     client->tell_unobserved();
     if (options.trace) { control.trace_id = log::begin_trace(options.name); }
@@ -49,7 +53,8 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     client->set_crew(engine.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
                                options.start_timeout, options.terminate_grace, std::move(options.name),
-                               control.items_per_worker != 0, options.backtraces}));
+                               control.items_per_worker != 0, options.backtraces,
+                               actor != nullptr ? std::optional{*actor} : std::nullopt}));
     threads_ = threads.release();
     client_ = client.release();
 }
@@ -87,6 +92,10 @@ PROCPOOL_DECL void PoolBase::end() noexcept {
 PROCPOOL_DECL client::Client& PoolBase::client() const {
     if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(); }
     return *client_;
+}
+
+PROCPOOL_DECL client::Client* PoolBase::own_client() const noexcept {
+    return client_ != nullptr && client_->is_mine() ? client_ : nullptr;
 }
 
 PROCPOOL_DECL client::Client& PoolBase::open_client() const {

@@ -10,6 +10,7 @@
 #include <procpool/core/platform.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/sync/parker.hpp>
+#include <procpool/task/actor_record.hpp>
 #include <procpool/task/control.hpp>
 #include <procpool/task/crashes.hpp>
 #include <procpool/task/guests.hpp>
@@ -71,6 +72,7 @@ public:
     ResultStore results;
     Crashes crashes;  // of lost tasks; added by the supervisor
     Guests guests;
+    ActorRecord actor;
 
     [[nodiscard]] std::span<Slot> all_slots() const noexcept { return {slots_, size_.slot_count + size_.guests}; }
     /// Those for tasks of the parent's. Used: likewise.

@@ -157,6 +157,8 @@ struct FromWorkers {
         reason_text[size] = '\0';
         reason_state.store(2, std::memory_order_release);  // pairs with the acquire in reason()
     }
+    /// Called by: supervisor, while no worker runs.
+    void forget_reason() noexcept { reason_state.store(0, std::memory_order_relaxed); }
     [[nodiscard]] std::string_view reason() const noexcept {
         return reason_state.load(std::memory_order_acquire) == 2 ? text_within(reason_text) : std::string_view{};
     }

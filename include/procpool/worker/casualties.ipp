@@ -72,7 +72,7 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const os::EndedC
 PROCPOOL_DECL Ending Casualties::ending_of(task::Word word) const noexcept {
     if (word.is_condemned() && word.verdict() != Ending::died) { return word.verdict(); }
     const task::Life life = board_.control.life.load(std::memory_order_seq_cst);
-    return life <= task::Life::closing ? Ending::died : task::ending_by(life);
+    return life <= task::Life::closing || board_.actor.is_one ? Ending::died : task::ending_by(life);
 }
 
 }  // namespace procpool::detail::worker
