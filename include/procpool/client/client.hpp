@@ -8,6 +8,7 @@
 #include <procpool/client/crew.hpp>
 #include <procpool/client/every_worker.hpp>
 #include <procpool/client/guest.hpp>
+#include <procpool/client/heap_boards.hpp>
 #include <procpool/client/holder.hpp>
 #include <procpool/client/observer.hpp>
 #include <procpool/client/parcel.hpp>
@@ -49,7 +50,11 @@ public:
     using Taken = client::Taken;
 
     /// Throws: SharedMemoryExhausted.
-    Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where, bool code_may_differ);
+    /// open_to_all: any process of the program may be a guest, also one that was forked before; where the workers are
+    /// processes.
+    Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where, bool code_may_differ,
+           bool open_to_all = false);
+    [[nodiscard]] GuestBoard guest_board() const noexcept { return {&board_, board_.guests.id()}; }
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
@@ -234,7 +239,7 @@ public:
 private:
     friend class client::Taken;
 
-    static constexpr std::uint32_t guest_slots = 1024;
+    [[nodiscard]] task::BoardSize size_for_guests(task::BoardSize size, bool open_to_all) const noexcept;
     static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 
@@ -376,6 +381,7 @@ private:
     inline void give_back(std::uint32_t index, task::Phase phase) noexcept;
 
     os::Mapping region_;
+    HeapRegion heap_region_;  // instead
     task::Board& board_;
     std::unique_ptr<Crew> crew_;
     const codec::VisibilityOf place_of_;

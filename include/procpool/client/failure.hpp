@@ -16,6 +16,10 @@
 #include <string_view>
 #include <vector>
 
+namespace procpool::inline v0::detail::task {
+class Board;
+}
+
 namespace procpool::inline v0::detail::client {
 
 struct Failure {
@@ -39,6 +43,9 @@ struct Failure {
 }
 /// label: the call's; empty: the actor's name.
 [[nodiscard]] ActorDied actor_died(const core::Death& death, std::string label);
+
+/// Throws: why the pool of that board takes no more tasks.
+[[noreturn]] void throw_ended(const task::Board& board);
 
 /// Returns: a line for each frame, innermost first, without those of the crash reporter itself; empty when there are
 /// none.

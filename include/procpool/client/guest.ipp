@@ -3,6 +3,7 @@
 
 #include <procpool/client/guest.hpp>
 
+#include <procpool/core/deadlock.hpp>
 #include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
@@ -106,28 +107,19 @@ inline void wake_supervisor(const task::Board& board) noexcept {
     if (supervisor > 0) { os::signal_child(supervisor, SIGCHLD); }
 }
 
-/// Returns: the loop of the worker that the caller is a task of, if it runs tasks of this board.
+/// Returns: the loop of the worker that the caller is a task of, if it may run others of this board meanwhile.
 [[nodiscard]] inline worker::Loop* loop_of(const task::Board& board) noexcept {
     worker::Loop* const loop = worker::loop_at_work();
-    return loop != nullptr && &loop->board() == &board ? loop : nullptr;
+    return loop != nullptr && &loop->board() == &board && !board.actor.is_one ? loop : nullptr;
 }
 
 /// Throws: what the life of the pool says against a new task.
 inline void require_open(GuestBoard at) {
     if (!at.is_there()) { throw PoolClosed{}; }
-    switch (at.board->control.life.load(std::memory_order_seq_cst)) {
-        case task::Life::open: return;
-        case task::Life::closing:
-            // The pool's own tasks may go on: their worker is there to run what they submit.
-            if (loop_of(*at.board) != nullptr) { return; }
-            break;
-        case task::Life::terminated:
-        case task::Life::killed: throw PoolClosed("procpool: the pool has been terminated");
-        case task::Life::broken:
-            throw PoolBroken("procpool: " +
-                             core::sentence(Ending::broken, {.reason = at.board->from_workers.reason()}));
-    }
-    throw PoolClosed{};
+    const task::Life life = at.board->control.life.load(std::memory_order_seq_cst);
+    // A pool's own tasks may go on while it closes: their worker is there to run what they submit.
+    if (life == task::Life::open || (life == task::Life::closing && loop_of(*at.board) != nullptr)) { return; }
+    throw_ended(*at.board);
 }
 
 /// Returns: a slot that is the caller's. Throws: as require_open(); as GuestTasks::take_over().
@@ -351,6 +343,10 @@ PROCPOOL_DECL bool GuestTask::park(worker::Loop& loop, Deadline deadline) {
 }
 
 PROCPOOL_DECL bool GuestTask::sleep(Deadline deadline) {
+    if (const worker::Loop* const loop = worker::loop_at_work();
+        deadline.is_never() && loop != nullptr && &loop->board() == &board()) {
+        core::throw_call_within_call();
+    }
     for (int round = 0; round < os::spin_rounds; ++round) {
         for (int i = 0; i < os::looks_per_round; ++i) {
             if (is_decided()) { return true; }
@@ -403,7 +399,15 @@ PROCPOOL_DECL Parcel GuestTask::describe_failure(Ending ending) const {
     failure->ending = ending;
     failure->timeout = timeout_;
     failure->label = label_;
-    if (ending == Ending::died) { failure->death = {slot.pid, slot.exit_status, board().crashes.of(number_)}; }
+    if (ending == Ending::died) {
+        failure->death = {slot.pid, slot.exit_status, board().crashes.of(number_)};
+    } else if (board().actor.is_one && is_end_of_actor(ending)) {
+        failure->death = board().actor.last_death();
+    }
+    failure->of_actor = board().actor.is_one;
+    if (failure->of_actor && label_.empty() && is_end_of_actor(ending)) {
+        failure->label = task::text_within(board().control.name);
+    }
     if (ending == Ending::broken) {
         failure->reason = at_.is_there() ? board().from_workers.reason() : std::string_view{"it is gone"};
     }

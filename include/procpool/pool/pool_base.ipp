@@ -35,7 +35,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     static_assert(2 * PoolOptions::max_workers + 2 <= task::Word::most_seats, "a task's word says which seat runs it");
     auto client = std::make_unique<client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
                                                    static_cast<std::uint32_t>(2 * workers + 2), engine.place_of,
-                                                   !engine.shares_memory);
+                                                   !engine.shares_memory, actor != nullptr && !engine.shares_memory);
     task::Control& control = client->board().control;
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;

@@ -7,6 +7,7 @@
 #include <procpool/client/crew.hpp>
 #include <procpool/client/guest.hpp>
 #include <procpool/pool/each_worker.hpp>
+#include <procpool/task/board.hpp>
 #include <procpool/task/thread_context.hpp>
 
 #include <optional>
@@ -30,6 +31,9 @@ PROCPOOL_DECL TaskHandle submit_here(TaskCode code, bool plain, const TaskOption
     const client::GuestBoard board = client::board_of_this_task();
     if (board.board == nullptr) {
         throw std::logic_error("procpool: this_worker::submit() is for tasks, on the thread that runs them");
+    }
+    if (board.board->actor.is_one) {
+        throw std::logic_error("procpool: this_worker::submit() in a call of an actor, whose calls do not overlap");
     }
     return TaskHandle{*client::submit_as_guest(board, submission, encode)};
 }

@@ -59,8 +59,12 @@ struct Claim {
 /// parent and supervisor rely on its pointers and sizes, on Control and on the rings, and check what else they read.
 class alignas(os::page_size) Board {
 public:
-    /// Returns: the board of a fresh mapping. Throws: SharedMemoryExhausted when the mapping is too small.
-    [[nodiscard]] static Board& create(const os::Mapping& region, BoardSize size);
+    /// Returns: the board of a fresh mapping, or of other zeroed memory that begins a page. Throws:
+    /// SharedMemoryExhausted when it is too small.
+    [[nodiscard]] static Board& create(std::span<std::byte> region, BoardSize size);
+    [[nodiscard]] static Board& create(const os::Mapping& region, BoardSize size) {
+        return create(std::span{region.data(), region.size()}, size);
+    }
 
     Control control;
     SeatSet sleeping;  // seats whose worker waits in park(); the process that takes one out must notify it
@@ -391,6 +395,7 @@ private:
         slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
     }
 
+    [[nodiscard]] std::optional<Claim> claim_usual_or_guest(std::uint32_t seat) noexcept;
     [[nodiscard]] std::optional<Claim> claim_guest(std::uint32_t seat) noexcept;
     /// Effects: wakes who waits for the task of a guest, which is decided. Called by: any process but the worker that
     /// ran it.

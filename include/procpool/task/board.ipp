@@ -11,7 +11,7 @@
 
 namespace procpool::inline v0::detail::task {
 
-PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
+PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) {
     std::size_t used = 0;
     const auto place = [&](std::size_t bytes, std::size_t alignment) {
         used = round_up(used, alignment);
@@ -30,8 +30,6 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
     board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
     const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)),
                             size.parkers};
-    if (region.size() < std::size_t{1} << 30) { size.guests = std::min(size.guests, std::uint32_t{128}); }
-    size.guests = std::min(size.guests, Ring::most_slots / 4);
     board.size_ = size;
     const std::uint32_t all_slots = size.slot_count + size.guests;
     // For all slots: a guest's word may say anything.
@@ -70,8 +68,7 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
 
     // A quarter of what is left becomes windows, the rest extents; both halves alike.
     const std::size_t side = (region.size() - used) / 2;
-    const std::size_t window =
-        std::clamp(std::bit_floor(side / 4 / size.slot_count), os::page_size, std::size_t{64} << 10);
+    const std::size_t window = std::clamp(std::bit_floor(side / 4 / all_slots), os::page_size, std::size_t{64} << 10);
     const std::size_t windows = window * size.slot_count;
     const std::size_t guest_windows = window * size.guests;  // each for arguments, and for results
     const std::size_t rest = side - std::min(side, windows + 2 * guest_windows + 3 * os::page_size);
@@ -211,6 +208,15 @@ PROCPOOL_DECL bool Board::push_guest(Offer offer) noexcept {
     return true;
 }
 
+PROCPOOL_DECL std::optional<Claim> Board::claim_usual_or_guest(std::uint32_t seat) noexcept {
+    // Each claim moves one of the two heads by one, so they take turns while both rings hold something.
+    Ring& usual = queue.ring(Queue::usual);
+    const bool guest_first = (usual.head() + queue.ring(Queue::guests).head()) % 2 == 0;
+    std::optional<Claim> claimed = guest_first ? claim_guest(seat) : claim_from(usual, seat);
+    if (!claimed) { claimed = guest_first ? claim_from(usual, seat) : claim_guest(seat); }
+    return claimed;
+}
+
 PROCPOOL_DECL std::optional<Claim> Board::claim_guest(std::uint32_t seat) noexcept {
     while (const std::optional<Offer> offer = guests.first_pending()) {
         const std::optional<Claim> claimed = claim_offered(*offer, seat);
@@ -237,12 +243,13 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
 [[gnu::noinline]] PROCPOOL_DECL std::optional<Claim> Board::claim_by_level(std::uint32_t in_use,
                                                                            std::uint32_t seat) noexcept {
     for (std::uint32_t level = 0; level < Queue::levels; ++level) {
-        if (level == Queue::usual && (in_use & Queue::bit(Queue::guests)) != 0) {
-            if (const std::optional<Claim> claimed = claim_guest(seat)) { return claimed; }
-            if (!queue.mark_empty(Queue::guests)) { wake_for_new_task(); }
-        }
         const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
         if (!look) { continue; }
+        if (level == Queue::usual && (in_use & Queue::bit(Queue::guests)) != 0) {
+            if (const std::optional<Claim> claimed = claim_usual_or_guest(seat)) { return claimed; }
+            if (!queue.mark_empty(Queue::guests)) { wake_for_new_task(); }
+            continue;
+        }
         if (const std::optional<Claim> claimed = claim_from(queue.ring(level), seat)) { return claimed; }
         if (level != Queue::usual && !queue.mark_empty(level)) { wake_for_new_task(); }
     }
