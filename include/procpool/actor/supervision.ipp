@@ -37,13 +37,8 @@ PROCPOOL_DECL void ActorChild::start() {
     const std::uint32_t next = board.actor.lives.load(std::memory_order_relaxed) + 1;
     board.actor.allowed.store(next, std::memory_order_release);
     client.ring();
-    const auto has_begun = [&] {
-        // The process may be ready before its supervisor has counted it.
-        return board.actor.lives.load(std::memory_order_relaxed) == next &&
-               board.from_workers.ready_count.load(std::memory_order_relaxed) != ready;
-    };
-    while (client.life() <= task::Life::closing && !has_begun() &&
-           board.actor.deaths.load(std::memory_order_acquire) < next) {
+    while (client.life() <= task::Life::closing && board.actor.deaths.load(std::memory_order_acquire) < next &&
+           board.from_workers.ready_count.load(std::memory_order_relaxed) == ready) {
         os::nap();
         client.check_crew();
     }
