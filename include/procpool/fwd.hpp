@@ -34,6 +34,20 @@ class Shared;
 template <class T>
 class SharedArray;
 
+class Mutex;
+class RecursiveMutex;
+enum class OnOwnerDeath : std::uint8_t;
+template <class T>
+class Guarded;
+class Condition;
+template <class T>
+class Queue;
+struct QueueOptions;
+class BoundedSemaphore;
+class Event;
+class Latch;
+class Semaphore;
+
 class Process;
 class ExitStatus;
 

@@ -8,6 +8,7 @@ set(os core)
 set(codec core os)
 set(shm core os codec)
 set(sync core os shm)
+set(channel core os codec shm sync)
 set(task core os shm sync)
 set(log core os shm sync task)
 set(worker core os codec shm sync task log)
@@ -18,9 +19,9 @@ set(process core os codec shm sync task log worker)
 set(pool ${future} future)
 set(map ${pool} pool)
 set(actor ${map} map process)
-set(layers ${actor} actor)
+set(layers ${actor} actor channel)
 
-#"what an #include of it looks like=the layers, or headers outside of them, that may"
+# "what an #include of it looks like=the layers, or headers outside of them, that may"
 set(doors
     "(boost|asio)/=asio.hpp"
     "(sys|linux|asm)/|(unistd|signal|poll|fcntl|sched|spawn|syscall)\\.h=os"

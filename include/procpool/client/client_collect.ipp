@@ -146,7 +146,8 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
 }
 
 PROCPOOL_DECL std::exception_ptr Taken::error(std::optional<std::size_t> item) const {
-    return error_of(*failure(), item, client_->board().from_workers.reason());
+    return error_of(*failure(), item,
+                    client_ != nullptr ? client_->board().from_workers.reason() : std::string_view{failure()->reason});
 }
 
 PROCPOOL_DECL void Taken::require_value() const {

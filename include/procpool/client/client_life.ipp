@@ -112,22 +112,6 @@ PROCPOOL_DECL void Client::check_crew() noexcept {
     board_.notify_parent();
 }
 
-PROCPOOL_DECL void Client::throw_ended() const {
-    if (board_.actor.is_one) {
-        if (life() > task::Life::closing) {
-            throw actor_died(board_.actor.last_death(), std::string(task::text_within(board_.control.name)));
-        }
-        throw PoolClosed("procpool: the actor has been stopped");
-    }
-    switch (life()) {
-        case task::Life::open:
-        case task::Life::closing: break;
-        case task::Life::terminated:
-        case task::Life::killed: throw PoolClosed("procpool: the pool has been terminated");
-        case task::Life::broken:
-            throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = board_.from_workers.reason()}));
-    }
-    throw PoolClosed{};
-}
+PROCPOOL_DECL void Client::throw_ended() const { client::throw_ended(board_); }
 
 }  // namespace procpool::detail::client

@@ -16,6 +16,10 @@
 #include <string_view>
 #include <vector>
 
+namespace procpool::inline v0::detail::task {
+class Board;
+}
+
 namespace procpool::inline v0::detail::client {
 
 struct Failure {
@@ -24,6 +28,7 @@ struct Failure {
     bool of_actor = false;   ///< it was a call of an actor; then `death` is also there where the pool ended
     std::chrono::nanoseconds timeout{0};
     std::string label = {};
+    std::string reason = {};              ///< why the pool is broken; of a guest's
     std::vector<std::byte> results = {};  ///< of the items that it had finished, once it has left its slot
 };
 
@@ -38,6 +43,9 @@ struct Failure {
 }
 /// label: the call's; empty: the actor's name.
 [[nodiscard]] ActorDied actor_died(const core::Death& death, std::string label);
+
+/// Throws: why the pool of that board takes no more tasks.
+[[noreturn]] void throw_ended(const task::Board& board);
 
 /// Returns: a line for each frame, innermost first, without those of the crash reporter itself; empty when there are
 /// none.

@@ -77,17 +77,20 @@ private:
               before_(std::exchange(task::thread_context, {.in_worker = true,
                                                            .pid = os::this_process(),
                                                            .pool = crew.board_.control.name.data(),
-                                                           .object = crew.object_})) {}
+                                                           .object = crew.object_})),
+              client_before_(std::exchange(client::client_of_thread, &crew.client_)) {}
         AsWorker(const AsWorker&) = delete;
         AsWorker& operator=(const AsWorker&) = delete;
         ~AsWorker() {
             object_ = task::thread_context.object;
             task::thread_context = before_;
+            client::client_of_thread = client_before_;
         }
 
     private:
         void*& object_;
         task::ThreadContext before_;
+        client::Client* client_before_;
         const os::InProgramCode here_;
     };
 

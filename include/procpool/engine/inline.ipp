@@ -81,7 +81,7 @@ PROCPOOL_DECL bool InlineCrew::make_room() {
     const auto has_started = [](const task::Slot& slot) {
         return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started;
     };
-    if (std::ranges::all_of(board_.all_slots(), has_started)) {
+    if (std::ranges::all_of(board_.parents_slots(), has_started)) {
         core::throw_deadlock(
             "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
     }

@@ -152,7 +152,7 @@ PROCPOOL_DECL bool ThreadCrew::nobody_makes_room() const noexcept {
             all_stuck = false;
         }
     }
-    return std::ranges::all_of(board_.all_slots(), [&](const task::Slot& slot) {
+    return std::ranges::all_of(board_.parents_slots(), [&](const task::Slot& slot) {
         const task::Word word{slot.word.load(std::memory_order_acquire)};
         if (word.phase() == task::Phase::pending) {
             const auto index = static_cast<std::uint32_t>(&slot - board_.all_slots().data());
@@ -213,6 +213,7 @@ PROCPOOL_DECL void ThreadCrew::work(
     task::thread_context = {
         .in_worker = true, .index = index, .pid = os::this_process(), .pool = board_.control.name.data()};
     client::crew_of_thread = this;
+    client::client_of_thread = &client_;
     worker_of_thread_ = &workers_[index];
     task::Seat& seat = board_.seats()[index];
     if (initialize(index)) {

@@ -35,7 +35,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     static_assert(2 * PoolOptions::max_workers + 2 <= task::Word::most_seats, "a task's word says which seat runs it");
     auto client = std::make_unique<client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
                                                    static_cast<std::uint32_t>(2 * workers + 2), engine.place_of,
-                                                   !engine.shares_memory);
+                                                   !engine.shares_memory, actor != nullptr && !engine.shares_memory);
     task::Control& control = client->board().control;
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
@@ -188,14 +188,14 @@ PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
 PROCPOOL_DECL PoolStats PoolBase::stats() const {
     const task::Board& board = client().board();
     PoolStats stats;
-    stats.submitted = client().submitted();
+    stats.submitted = client().submitted() + board.guests.submitted();
     for (const task::Seat& seat : board.seats()) {
         stats.completed += seat.completed.load(std::memory_order_relaxed);
         stats.failed += seat.failed.load(std::memory_order_relaxed);
     }
     const task::Control::Losses losses = board.control.losses();
     stats.failed += losses.casualties;
-    stats.cancelled = client().cancelled();
+    stats.cancelled = client().cancelled() + board.guests.cancelled();
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);

@@ -31,7 +31,12 @@ public:
     [[nodiscard]] void* allocate(std::size_t size, std::size_t alignment = cache_line);
     static constexpr std::size_t most_alignment = os::page_size;
 
-    /// Requires: `memory` came from allocate() with the same numbers. Does nothing in a process that is not the owner.
+    /// Returns: memory that reads as zero and of which only those pages are there that have been used: the user makes
+    /// others usable by os::commit(). Throws: as allocate(). Called by: any thread of the owner.
+    [[nodiscard]] void* reserve(std::size_t size);
+
+    /// Requires: `memory` came from allocate(), or from reserve(), with the same numbers. Does nothing in a process
+    /// that is not the owner.
     void deallocate(void* memory, std::size_t size, std::size_t alignment = cache_line) noexcept;
 
     /// As deallocate(), but keeps the memory as it is until so many blocks more have been retired: processes that slept

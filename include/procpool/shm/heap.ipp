@@ -59,6 +59,26 @@ public:
         return mapping_.data() + round_up(offset_of(block), alignment);
     }
 
+    [[nodiscard]] void* reserve(std::size_t size) {
+        if (size > mapping_.size()) { throw SharedMemoryExhausted{size}; }
+        size = rounded(size);
+        std::byte* memory = nullptr;
+        {
+            const std::lock_guard guard{mutex_};
+            const std::optional<std::size_t> offset = space_.take(size + gap_behind(size));
+            if (!offset) { throw SharedMemoryExhausted{size}; }
+            memory = mapping_.data() + *offset;
+            try {
+                pages_.add(*offset, size);
+            } catch (...) {
+                space_.release(*offset);
+                throw;
+            }
+        }
+        clear(memory, size);
+        return memory;
+    }
+
     void deallocate(void* memory, std::size_t size, std::size_t alignment) noexcept {
         if (alignment <= cache_line) {
             deallocate(memory, size);
@@ -214,6 +234,8 @@ PROCPOOL_DECL Heap& Heap::of_this_process() {
 [[gnu::noinline]] PROCPOOL_DECL void* Heap::allocate(std::size_t size, std::size_t alignment) {
     return blocks_->allocate(size, alignment);
 }
+
+PROCPOOL_DECL void* Heap::reserve(std::size_t size) { return blocks_->reserve(size); }
 
 [[gnu::noinline]] PROCPOOL_DECL void Heap::deallocate(void* memory, std::size_t size, std::size_t alignment) noexcept {
     if (is_mine()) { blocks_->deallocate(memory, size, alignment); }

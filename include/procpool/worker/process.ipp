@@ -178,7 +178,12 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     seat.state.store(task::SeatState::ready, std::memory_order_release);
 
     if (index >= board.control.workers) { wait_for_index(board, seat_number); }
-    Loop{board, seat_number, process_hooks}.run();
+    {
+        Loop loop{board, seat_number, process_hooks};
+        loop_of_worker = &loop;
+        loop.run();
+        loop_of_worker = nullptr;
+    }
 
     seat.state.store(task::SeatState::leaving, std::memory_order_release);
     if (setup.recycles) { replace_by_spare(board, seat_number, setup.start_timeout); }

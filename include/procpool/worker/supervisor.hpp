@@ -152,6 +152,9 @@ private:
     /// the index.
     void seat_spare(Worker& dead) noexcept;
 
+    /// Effects: frees what dead guests have left.
+    void sweep_guests() noexcept;
+
     /// Counts deaths before a worker is ready: workers that die there again and again would do so for ever, so the pool
     /// breaks.
     void count_death(Worker& worker, task::SeatState state, const os::EndedChild& ended);

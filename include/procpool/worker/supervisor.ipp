@@ -8,6 +8,7 @@
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/thread_locals.hpp>
+#include <procpool/sync/member.hpp>
 #include <procpool/worker/break_pool.hpp>
 #include <procpool/worker/supervisor.hpp>
 
@@ -15,6 +16,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <exception>
 #include <string_view>
 #include <system_error>
 
@@ -28,6 +30,13 @@ namespace procpool::inline v0::detail::worker {
     os::SignalsAtEnd::ask(watch_.pipe(), SIGCONT);  // to see the end also when it is stopped
     os::hook_exits(leave_on_exit);                  // for its workers
     name_process(setup_.name + "+", 0);
+    board_.control.supervisor_pid.store(os::this_process(), std::memory_order_relaxed);
+    if (board_.guests.are_open_to_all()) {
+        try {
+            board_.control.supervisor.store(sync::Members::own(), std::memory_order_release);
+        } catch (const std::exception&) {  // its guests look at what else there is
+        }
+    }
     children_ = os::watch_children();
     if (!children_) { fail_to_start(errno); }
     try {
@@ -332,6 +341,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
     if (setup_.actor) { note_death_of_actor(seat, unasked, ended); }
     const bool had_task = casualties_.settle(worker.seat, ended);
+    sweep_guests();
     announcer_.ended(seat, state, unasked && !had_task, ended);
     board_.queue.mark_all_levels();
     board_.mark_all_mail();
@@ -355,6 +365,14 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     }
     if (unasked) { count_death(vacant, state, ended); }
     board_.notify_parent();
+}
+
+PROCPOOL_DECL void Supervisor::sweep_guests() noexcept {
+    if (board_.guests.was_in_use() == 0) { return; }
+    try {
+        static_cast<void>(board_.guests.sweep(board_.results, sync::Members::own()));
+    } catch (const std::exception&) {  // a guest that finds no free slot does it
+    }
 }
 
 PROCPOOL_DECL void Supervisor::note_death_of_actor(const task::Seat& seat, bool unasked,

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Queue: a bounded queue between processes.
+
+#include <procpool/channel/byte_queue.hpp>
+#include <procpool/channel/message_buffer.hpp>
+#include <procpool/codec/codec.hpp>
+#include <procpool/codec/refusal.hpp>
+#include <procpool/codec/standard.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/shm/shareable.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <type_traits>
+
+namespace procpool::inline v0 {
+
+namespace detail::channel {
+
+/// Does not compile, and says why, unless values of T can be taken out of a queue that others have put in.
+template <class T>
+constexpr void require_item() {
+    static_assert(std::is_same_v<T, std::remove_cvref_t<T>>,
+                  "procpool: a queue holds values: Queue<T> of a T without const and &");
+    codec::require_travels<T>();
+    if constexpr (Encodable<T>) {
+        static_assert(!codec::holds_view<T>(),
+                      "procpool: a queue of string_views or spans would give views of what is gone: put std::strings "
+                      "or std::vectors, or pointers into a SharedArray");
+    }
+}
+
+template <class Clock, class Duration>
+[[nodiscard]] Deadline deadline_at(std::chrono::time_point<Clock, Duration> when) {
+    return Deadline::after(when - Clock::now());
+}
+
+/// Calls put(bytes) with those of the value; what its Codec throws passes.
+template <class T, class Put>
+auto put_encoded(const T& value, codec::VisibilityOf visibility, Put put) {
+    MessageBuffer buffer;
+    Writer out{buffer.room(), MessageBuffer::grow_for_writer, &buffer, visibility};
+    Codec<T>::encode(out, value);
+    return put(std::span<const std::byte>{out.buffer().first(out.size())});
+}
+
+/// Takes an item from the queue and decodes it. Returns: nothing where get() gives another result, which is put into
+/// `result`.
+template <class T>
+std::optional<T> get_decoded(ByteQueue& queue, Deadline deadline, ByteQueue::Result& result) {
+    MessageBuffer buffer;
+    std::span<const std::byte> item;
+    result = queue.get(
+        [&](std::size_t size) {
+            const std::span<std::byte> room = buffer.make_room(size);
+            item = room;
+            return room;
+        },
+        deadline);
+    if (result != ByteQueue::Result::done) { return std::nullopt; }
+    Reader in{item, queue.visibility()};
+    return std::optional<T>{Codec<T>::decode(in)};
+}
+
+}  // namespace detail::channel
+
+/// A bounded queue of values between any processes of the program and their threads, first in, first out; many may put
+/// and get at a time. Lives in shared memory: Shared<Queue<Job>> jobs{100}; tasks capture or get jobs.get(). Values
+/// travel by their Codec. A user that is killed at any instruction blocks no other, and takes with it the item that it
+/// has in hand at most: none is torn, doubled or out of its producer's order.
+template <class T>
+class Queue {
+    using Result = detail::channel::ByteQueue::Result;
+
+public:
+    using value_type = T;  ///< the type of the items
+
+    /// Holds up to `capacity` items. Throws: std::invalid_argument when that is 0; std::logic_error where the queue is
+    /// not in shared memory; SharedMemoryExhausted.
+    template <std::integral Integer>
+    explicit Queue(Integer capacity) : Queue(QueueOptions{static_cast<std::size_t>(capacity), 0}) {}
+    /// As above.
+    explicit Queue(const QueueOptions& options = {}) : bytes_(options, "Queue") { detail::channel::require_item<T>(); }
+    Queue(const Queue&) = delete;
+    Queue& operator=(const Queue&) = delete;
+    /// Those that still wait get std::logic_error.
+    ~Queue() = default;
+
+    /// \{
+    /// Puts a copy of the value into the queue, and waits while there is no room: try_put() not at all, put_for() and
+    /// put_until() for a time. Returns: false when there was no room in time. Throws: QueueClosed; the exceptions of
+    /// the value's Codec, CodecError; std::length_error when it is larger than QueueOptions::bytes allow. The queue is
+    /// as before then.
+    void put(const T& value) { static_cast<void>(put_by(value, detail::Deadline::never())); }
+    [[nodiscard]] bool try_put(const T& value) { return put_by(value, detail::Deadline::immediately()); }
+    template <class Rep, class Period>
+    [[nodiscard]] bool put_for(const T& value, std::chrono::duration<Rep, Period> timeout) {
+        return put_by(value, detail::Deadline::after(timeout));
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] bool put_until(const T& value, std::chrono::time_point<Clock, Duration> when) {
+        return put_by(value, detail::channel::deadline_at(when));
+    }
+    /// \}
+
+    /// Takes the oldest item, and waits while there is none. Throws: QueueClosed once the queue is closed and drained;
+    /// the exceptions of the item's Codec, with which it is gone.
+    [[nodiscard]] T get() {
+        std::optional<T> item = get_by(detail::Deadline::never());
+        if (!item) { detail::channel::refuse_closed(); }
+        return std::move(*item);
+    }
+    /// \{
+    /// Takes the oldest item, and does not wait, or for a time. Returns: nothing when there was none in time, or the
+    /// queue is closed and drained. Throws: the exceptions of the item's Codec, with which it is gone.
+    [[nodiscard]] std::optional<T> try_get() { return get_by(detail::Deadline::immediately()); }
+    template <class Rep, class Period>
+    [[nodiscard]] std::optional<T> get_for(std::chrono::duration<Rep, Period> timeout) {
+        return get_by(detail::Deadline::after(timeout));
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] std::optional<T> get_until(std::chrono::time_point<Clock, Duration> when) {
+        return get_by(detail::channel::deadline_at(when));
+    }
+    /// \}
+
+    /// Ends the queue: put() throws from now on, get() gives what is left and throws then, also in those that wait.
+    void close() noexcept { bytes_.close(); }
+    /// Whether it is closed.
+    [[nodiscard]] bool was_closed() const noexcept { return bytes_.was_closed(); }
+    /// The number of items at some moment.
+    [[nodiscard]] std::size_t was_size() const noexcept { return bytes_.was_size(); }
+    /// The most items that it holds at a time.
+    [[nodiscard]] std::size_t capacity() const noexcept { return bytes_.capacity(); }
+
+    /// Reports that an item is done, for join(). Called by: the thread that took the item, after its work: should the
+    /// thread or its process end before, the item counts as lost. Throws: std::logic_error when more are reported than
+    /// were put.
+    void task_done() { bytes_.finish_item(); }
+    /// Waits until every item that was put has been reported done, or is lost.
+    void join() { static_cast<void>(bytes_.join(detail::Deadline::never())); }
+    /// \{
+    /// As join(), for a time. Returns: false when that was over first.
+    template <class Rep, class Period>
+    [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {
+        return bytes_.join(detail::Deadline::after(timeout));
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] bool join_until(std::chrono::time_point<Clock, Duration> when) {
+        return bytes_.join(detail::channel::deadline_at(when));
+    }
+    /// \}
+    /// The number of items that went with a thread that took them and ended before it called task_done(). For queues
+    /// whose consumers call that.
+    [[nodiscard]] std::size_t lost() { return bytes_.lost(); }
+
+    /// A std::input_iterator that takes items.
+    class iterator {
+    public:
+        /// \{
+        /// As std::input_iterator says.
+        using value_type = T;
+        using difference_type = std::ptrdiff_t;
+        using iterator_concept = std::input_iterator_tag;
+        explicit iterator(Queue& queue) : queue_(&queue), item_(queue.get_by(detail::Deadline::never())) {}
+        T& operator*() const { return *item_; }
+        T* operator->() const { return &*item_; }
+        iterator& operator++() {
+            item_ = queue_->get_by(detail::Deadline::never());
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept { return !it.item_; }
+        /// \}
+
+    private:
+        Queue* queue_;
+        mutable std::optional<T> item_;
+    };
+    /// \{
+    /// for (Job& job : *jobs): takes items until the queue is closed and drained.
+    [[nodiscard]] iterator begin() { return iterator{*this}; }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+    /// \}
+
+private:
+    bool put_by(const T& value, detail::Deadline deadline) {
+        const Result result = detail::channel::put_encoded(
+            value, bytes_.visibility(), [&](std::span<const std::byte> item) { return bytes_.put(item, deadline); });
+        if (result == Result::closed) { detail::channel::refuse_closed(); }
+        return result == Result::done;
+    }
+    std::optional<T> get_by(detail::Deadline deadline) {
+        Result result{};
+        return detail::channel::get_decoded<T>(bytes_, deadline, result);
+    }
+
+    detail::channel::ByteQueue bytes_;
+};
+
+/// All that a queue refers to is shared.
+template <class T>
+inline constexpr bool enable_shared<Queue<T>> = true;
+
+}  // namespace procpool
