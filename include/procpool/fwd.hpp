@@ -43,10 +43,14 @@ class Condition;
 template <class T>
 class Queue;
 struct QueueOptions;
+class Barrier;
 class BoundedSemaphore;
 class Event;
 class Latch;
+class Permits;
 class Semaphore;
+template <class T>
+class Connection;
 
 class Process;
 class ExitStatus;

@@ -1,10 +1,16 @@
 // expect-errors
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/shm/shared.hpp>
+#include <procpool/sync/barrier.hpp>
+#include <procpool/sync/bounded_semaphore.hpp>
 #include <procpool/sync/condition.hpp>
+#include <procpool/sync/event.hpp>
 #include <procpool/sync/guarded.hpp>
+#include <procpool/sync/latch.hpp>
 #include <procpool/sync/mutex.hpp>
+#include <procpool/sync/permits.hpp>
 #include <procpool/sync/recursive_mutex.hpp>
+#include <procpool/sync/semaphore.hpp>
 
 #include <mutex>
 #include <string>
@@ -23,6 +29,22 @@ void use(const Shared<Mutex>& shared, const Shared<Guarded<int>>& number, const 
     const auto fourth = [value = *number] {};
     // expect-error: not.copied.*capture.or.pass.its.address
     const Condition fifth{*condition};
+}
+
+void use(const Shared<Event>& event, const Shared<Latch>& latch, const Shared<Semaphore>& semaphore,
+         const Shared<BoundedSemaphore>& bounded, const Shared<Barrier>& barrier, const Shared<Permits>& permits) {
+    // expect-error: not.copied.*capture.or.pass.its.address
+    const auto first = [e = *event] {};
+    // expect-error: not.copied.*capture.or.pass.its.address
+    const auto second = [l = *latch] {};
+    // expect-error: not.copied.*capture.or.pass.its.address
+    const auto third = [s = *semaphore] {};
+    // expect-error: not.copied.*capture.or.pass.its.address
+    const auto fourth = [b = *bounded] {};
+    // expect-error: not.copied.*capture.or.pass.its.address
+    const auto fifth = [b = *barrier] {};
+    // expect-error: not.copied.*capture.or.pass.its.address
+    const auto sixth = [p = *permits] {};
 }
 
 void share() {

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: BSL-1.0
 // Processes are killed at each step of what they wait by, while others sleep or are about to. Waits have no time limit,
 // so that a lost wake-up is a hang.
+#include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/shm/shared.hpp>
+#include <procpool/sync/barrier.hpp>
 #include <procpool/sync/bounded_semaphore.hpp>
 #include <procpool/sync/event.hpp>
 #include <procpool/sync/latch.hpp>
+#include <procpool/sync/permits.hpp>
 #include <procpool/sync/semaphore.hpp>
 
 #include "support/catch.hpp"
 #include "sync/crowd.hpp"
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -208,5 +212,97 @@ TEST_CASE("a releaser is killed before its one step: no permit has come - and th
         bounded->release();
         CHECK(crowd.count_good() == 1);
         CHECK_THROWS_AS(bounded->release(2), std::logic_error);
+    }
+}
+
+namespace {
+
+/// Returns: 0 when the barrier is broken, 10 when this party has passed it.
+int meet(Barrier& barrier) {
+    try {
+        barrier.arrive_and_wait();
+    } catch (const BrokenBarrier&) { return 0; }
+    return 10;
+}
+
+/// A barrier of three at which one dies at a point, as the nth to come.
+struct Attempt {
+    FaultPoint point;
+    int nth;
+    int others_end;
+    Shared<Barrier> barrier{3, [] {}};
+    Crowd others{};
+};
+
+}  // namespace
+
+TEST_CASE("a party of a barrier is killed at each of its steps: the others pass or are told") {
+    std::vector<std::unique_ptr<Attempt>> attempts;  // at once, since they look again every 100 ms
+    for (const FaultPoint point :
+         {FaultPoint::barrier_stamped, FaultPoint::barrier_counted, FaultPoint::barrier_last,
+          FaultPoint::barrier_completed, FaultPoint::barrier_before_pass, FaultPoint::barrier_not_woken}) {
+        const bool only_last = point != FaultPoint::barrier_stamped && point != FaultPoint::barrier_counted;
+        for (int nth = only_last ? 3 : 1; nth <= 3; ++nth) {
+            attempts.emplace_back(new Attempt{point, nth, point == FaultPoint::barrier_not_woken ? 10 : 0});
+        }
+    }
+    for (const auto& attempt : attempts) {
+        CAPTURE(static_cast<int>(attempt->point), attempt->nth);
+        Barrier& barrier = *attempt->barrier;
+        attempt->others.add_asleep(attempt->nth - 1, [&] { return meet(barrier); });
+        Crowd victim;
+        CHECK(victim.wait_for(victim.add([&] { return dying_at(attempt->point, [&] { meet(barrier); }); })) == killed);
+        for (int i = attempt->nth; i < 3; ++i) {
+            attempt->others.add([&] { return meet(barrier); });
+        }
+    }
+    for (const auto& attempt : attempts) {
+        CAPTURE(static_cast<int>(attempt->point), attempt->nth);
+        while (attempt->others.size() > 0) {
+            CHECK(attempt->others.wait_for(attempt->others[0]) == attempt->others_end);
+        }
+        attempt->barrier->reset();
+        attempt->others.add_asleep(2, [&] { return meet(*attempt->barrier); });
+        CHECK(meet(*attempt->barrier) == 10);
+        CHECK(attempt->others.wait_for(attempt->others[0]) == 10);
+        CHECK(attempt->others.wait_for(attempt->others[0]) == 10);
+    }
+}
+
+TEST_CASE("one is killed while it resets or breaks a barrier: those that wait are told") {
+    const auto die_in = [](Barrier& barrier, auto call) {
+        Crowd crowd;
+        crowd.add_asleep(1, [&] { return meet(barrier); });
+        Crowd victim;
+        CHECK(victim.wait_for(victim.add([&] { return dying_at(FaultPoint::barrier_not_woken, call); })) == killed);
+        CHECK(crowd.count_good() == 1);
+        barrier.reset();
+        crowd.add_asleep(2, [&] { return meet(barrier) - 10; });
+        CHECK(meet(barrier) == 10);
+        CHECK(crowd.count_good() == 2);
+    };
+    const Shared<Barrier> barrier{3};
+    die_in(*barrier, [&] { barrier->reset(); });
+    die_in(*barrier, [&] { barrier->arrive_and_wait_for(std::chrono::milliseconds{1}); });
+}
+
+TEST_CASE("one that waits for permits or gives one back is killed: another gets it") {
+    for (const FaultPoint point : {FaultPoint::sleeper_marked, FaultPoint::sleeper_woken, FaultPoint::permit_freed}) {
+        CAPTURE(static_cast<int>(point));
+        const Shared<Permits> permits{1};
+        std::optional<Permits::Permit> mine = permits->acquire();
+        Crowd crowd;
+        const pid_t victim =
+            crowd.add([&] { return dying_at(point, [&] { const Permits::Permit permit = permits->acquire(); }); });
+        if (point != FaultPoint::sleeper_marked) { wait_until_asleep(victim); }
+        const pid_t other = crowd.add([&] {
+            const Permits::Permit permit = permits->acquire();
+            return 0;
+        });
+        wait_until_asleep(other);
+        mine.reset();
+        CHECK(crowd.wait_for(victim) == killed);
+        CHECK(crowd.wait_for(other) == 0);
+        CHECK(permits->was_free() == 1);
     }
 }

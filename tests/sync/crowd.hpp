@@ -62,6 +62,7 @@ public:
         for (int i = 0; i < count; ++i) { add(function); }
         for (const pid_t pid : pids_) { wait_until_asleep(pid); }
     }
+    [[nodiscard]] std::size_t size() const { return pids_.size(); }
     [[nodiscard]] pid_t operator[](std::size_t i) const { return pids_[i]; }
 
     /// Effects: kills and reaps the child.

@@ -167,5 +167,5 @@ TEST_CASE("a value that is not copied is used in its place") {
     };
     const Shared<Guarded<Entry>> entry;
     CHECK(entry->with([](Entry& e) { return ++e.hits + e.inner.load(); }) == 4);
-    CHECK_THROWS_WITH(std::make_unique<Guarded<int>>(), Catch::ContainsSubstring("write Shared<Mutex>"));
+    CHECK_THROWS_WITH(std::make_unique<Guarded<int>>(), Catch::ContainsSubstring("write Shared<Guarded>"));
 }

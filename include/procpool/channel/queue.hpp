@@ -5,10 +5,7 @@
 /// Queue: a bounded queue between processes.
 
 #include <procpool/channel/byte_queue.hpp>
-#include <procpool/channel/message_buffer.hpp>
-#include <procpool/codec/codec.hpp>
-#include <procpool/codec/refusal.hpp>
-#include <procpool/codec/standard.hpp>
+#include <procpool/channel/item.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/shm/shareable.hpp>
@@ -19,58 +16,9 @@
 #include <iterator>
 #include <optional>
 #include <span>
-#include <type_traits>
+#include <utility>
 
 namespace procpool::inline v0 {
-
-namespace detail::channel {
-
-/// Does not compile, and says why, unless values of T can be taken out of a queue that others have put in.
-template <class T>
-constexpr void require_item() {
-    static_assert(std::is_same_v<T, std::remove_cvref_t<T>>,
-                  "procpool: a queue holds values: Queue<T> of a T without const and &");
-    codec::require_travels<T>();
-    if constexpr (Encodable<T>) {
-        static_assert(!codec::holds_view<T>(),
-                      "procpool: a queue of string_views or spans would give views of what is gone: put std::strings "
-                      "or std::vectors, or pointers into a SharedArray");
-    }
-}
-
-template <class Clock, class Duration>
-[[nodiscard]] Deadline deadline_at(std::chrono::time_point<Clock, Duration> when) {
-    return Deadline::after(when - Clock::now());
-}
-
-/// Calls put(bytes) with those of the value; what its Codec throws passes.
-template <class T, class Put>
-auto put_encoded(const T& value, codec::VisibilityOf visibility, Put put) {
-    MessageBuffer buffer;
-    Writer out{buffer.room(), MessageBuffer::grow_for_writer, &buffer, visibility};
-    Codec<T>::encode(out, value);
-    return put(std::span<const std::byte>{out.buffer().first(out.size())});
-}
-
-/// Takes an item from the queue and decodes it. Returns: nothing where get() gives another result, which is put into
-/// `result`.
-template <class T>
-std::optional<T> get_decoded(ByteQueue& queue, Deadline deadline, ByteQueue::Result& result) {
-    MessageBuffer buffer;
-    std::span<const std::byte> item;
-    result = queue.get(
-        [&](std::size_t size) {
-            const std::span<std::byte> room = buffer.make_room(size);
-            item = room;
-            return room;
-        },
-        deadline);
-    if (result != ByteQueue::Result::done) { return std::nullopt; }
-    Reader in{item, queue.visibility()};
-    return std::optional<T>{Codec<T>::decode(in)};
-}
-
-}  // namespace detail::channel
 
 /// A bounded queue of values between any processes of the program and their threads, first in, first out; many may put
 /// and get at a time. Lives in shared memory: Shared<Queue<Job>> jobs{100}; tasks capture or get jobs.get(). Values
@@ -199,8 +147,8 @@ private:
         return result == Result::done;
     }
     std::optional<T> get_by(detail::Deadline deadline) {
-        Result result{};
-        return detail::channel::get_decoded<T>(bytes_, deadline, result);
+        return detail::channel::get_decoded<T>(bytes_.visibility(),
+                                               [&](auto room) { return bytes_.get(room, deadline) == Result::done; });
     }
 
     detail::channel::ByteQueue bytes_;

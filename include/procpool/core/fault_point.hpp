@@ -67,6 +67,7 @@ enum class FaultPoint : std::uint32_t {
     barrier_last,         // the last one, who has found the others alive
     barrier_completed,    // the completion function has returned
     barrier_before_pass,  // nobody has come to the next pass, this one's sleepers are not woken yet
+    barrier_not_woken,    // the round has ended or the barrier is broken, its sleepers are not woken yet
     // actor
     snapshot_half,  // the object is saved, the word does not say so yet
     count

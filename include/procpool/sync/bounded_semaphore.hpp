@@ -21,10 +21,8 @@ public:
 
     /// Throws: as Semaphore's constructor, and std::invalid_argument for no permits.
     explicit BoundedSemaphore(std::ptrdiff_t initial);
-    PROCPOOL_UNCOPIED(
-        BoundedSemaphore, a_synchronizer_is_not_copied__make_it_Shared_and_capture_its_get,
-        "procpool: a BoundedSemaphore is not copied: make it a Shared<BoundedSemaphore>, and let closures "
-        "capture its get()")
+    PROCPOOL_UNCOPIED(BoundedSemaphore, it_is_not_copied__capture_or_pass_its_address,
+                      "procpool: a BoundedSemaphore is not copied: capture or pass its address")
     ~BoundedSemaphore() = default;
 
     /// As of Semaphore, but throws std::logic_error also when there would be more permits than at first.

@@ -25,8 +25,8 @@ class Event {
 public:
     /// Not set. Throws: std::logic_error in memory that no other process has; SharedMemoryExhausted.
     Event();
-    PROCPOOL_UNCOPIED(Event, a_synchronizer_is_not_copied__make_it_Shared_and_capture_its_get,
-                      "procpool: an Event is not copied: make it a Shared<Event>, and let closures capture its get()")
+    PROCPOOL_UNCOPIED(Event, it_is_not_copied__capture_or_pass_its_address,
+                      "procpool: an Event is not copied: capture or pass its address")
     ~Event() { detail::sync::set_and_wake(word_, destroyed); }
 
     /// Whether it is set now. What happened before set() is visible then.

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <concepts>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -76,8 +77,10 @@ public:
     PROCPOOL_UNCOPIED(Guarded, it_is_not_copied__capture_or_pass_its_address,
                       "procpool: a Guarded is not copied: capture or pass its address, or load() its value")
     Guarded& operator=(const Guarded&) = delete;
-    /// As that of a Mutex.
-    ~Guarded() = default;
+    /// As that of a Mutex. A value that a death has left half changed is not destroyed.
+    ~Guarded() {
+        if (!mutex_.is_poisoned()) { std::destroy_at(&value_); }
+    }
 
     /// Returns: f(value), called with the lock.
     template <class F>
@@ -126,8 +129,10 @@ private:
         return is_locked ? std::optional<Locked>{Locked{*this}} : std::nullopt;
     }
 
-    Mutex mutex_;
-    T value_;
+    detail::sync::NamedMutex mutex_{"Guarded", OnOwnerDeath::report};
+    union {
+        T value_;
+    };
 };
 
 template <class T>

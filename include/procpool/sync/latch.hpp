@@ -29,8 +29,8 @@ public:
     /// Throws: std::invalid_argument when the count is negative or above most; std::logic_error in memory that no other
     /// process has; SharedMemoryExhausted.
     explicit Latch(std::ptrdiff_t count);
-    PROCPOOL_UNCOPIED(Latch, a_synchronizer_is_not_copied__make_it_Shared_and_capture_its_get,
-                      "procpool: a Latch is not copied: make it a Shared<Latch>, and let closures capture its get()")
+    PROCPOOL_UNCOPIED(Latch, it_is_not_copied__capture_or_pass_its_address,
+                      "procpool: a Latch is not copied: capture or pass its address")
     ~Latch() { detail::sync::set_and_wake(word_, destroyed); }
 
     /// Subtracts n and, at zero, wakes all that wait. What happened before is visible to them. Throws: std::logic_error
@@ -50,8 +50,7 @@ public:
     /// As wait_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when) {
-        return try_wait() ||
-               detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
+        return try_wait() || detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
     }
 
     /// count_down(n) and wait(), which throw as they do.

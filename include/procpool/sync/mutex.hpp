@@ -20,9 +20,6 @@
 
 namespace procpool::inline v0 {
 
-template <class T>
-class Guarded;
-
 /// What becomes of a lock whose owner dies.
 enum class OnOwnerDeath : std::uint8_t {
     report,  ///< Attempts to lock it throw OwnerDied until recover().
@@ -82,13 +79,14 @@ protected:
     MutexBase(RobustLock::Kind kind, OnOwnerDeath on_death, const char* name);
     /// Threads that wait for it are told as soon as they get it; the caller may hold it.
     ~MutexBase();
-
-private:
-    template <class T>
-    friend class v0::Guarded;
-
     /// unlock(), but nothing in a forked child that does not hold it.
     void let_go() noexcept { lock_.unlock(); }
+    /// Whether an owner has died with it and nobody has recovered it. Called when no thread uses it.
+    [[nodiscard]] bool is_poisoned() const noexcept {
+        return (state_.load(std::memory_order_relaxed) & poisoned) != 0 || lock_.owner_seems_dead();
+    }
+
+private:
     /// Holds the lock for a repair.
     class Recovery {
     public:
@@ -123,6 +121,14 @@ private:
 };
 
 static_assert(sizeof(MutexBase) <= cache_line, "an uncontended pair of lock() and unlock() touches one line");
+
+/// The lock in a class with another name.
+class NamedMutex : public MutexBase {
+public:
+    NamedMutex(const char* name, OnOwnerDeath on_death) : MutexBase(RobustLock::Kind::checked, on_death, name) {}
+    using MutexBase::is_poisoned;
+    using MutexBase::let_go;
+};
 
 }  // namespace detail::sync
 

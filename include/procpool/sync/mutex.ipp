@@ -21,7 +21,7 @@ PROCPOOL_DECL MutexBase::MutexBase(RobustLock::Kind kind, OnOwnerDeath on_death,
 PROCPOOL_DECL MutexBase::~MutexBase() {
     // relaxed: a thread that gets the lock afterwards sees it by the unlock below, or that of another owner.
     state_.fetch_or(destroyed, std::memory_order_relaxed);
-    while (lock_.try_unlock()) {}
+    while (was_owner() == os::process_number() && lock_.try_unlock()) {}
 }
 
 PROCPOOL_DECL bool MutexBase::notice(Locked locked) {

@@ -32,9 +32,8 @@ public:
     /// Throws: std::invalid_argument when the number is negative or above most; std::logic_error in memory that no
     /// other process has; SharedMemoryExhausted.
     explicit Semaphore(std::ptrdiff_t initial) : Semaphore(initial, "Semaphore") {}
-    PROCPOOL_UNCOPIED(
-        Semaphore, a_synchronizer_is_not_copied__make_it_Shared_and_capture_its_get,
-        "procpool: a Semaphore is not copied: make it a Shared<Semaphore>, and let closures capture its get()")
+    PROCPOOL_UNCOPIED(Semaphore, it_is_not_copied__capture_or_pass_its_address,
+                      "procpool: a Semaphore is not copied: capture or pass its address")
     ~Semaphore();
 
     /// Gives n permits and wakes as many threads; no system call unless one waits. What happened before is visible to
@@ -73,8 +72,7 @@ public:
     /// As try_acquire_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool try_acquire_until(std::chrono::time_point<AnyClock, Duration> when) {
-        return try_acquire() ||
-               detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
+        return try_acquire() || detail::wait_until(when, [this](detail::Deadline deadline) { return wait(deadline); });
     }
 
     /// The free permits at this moment; others may take them any time.

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Connection: one end of a pipe between two processes. pipe() makes both.
+
+#include <procpool/channel/item.hpp>
+#include <procpool/channel/pipe_end.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/shm/shareable.hpp>
+#include <procpool/shm/shared.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace procpool::inline v0 {
+
+namespace detail::channel {
+
+/// What the ends of all pipes have.
+class ConnectionBase {
+public:
+    explicit ConnectionBase(PipeEnd end) noexcept : end_(std::move(end)) {}
+
+    /// Binds the end to the calling thread: when that ends, or its process dies, the other end has come to the end of
+    /// file. Without it, the first thread that uses the end has it, and until then the maker of the pipe: a child that
+    /// may die before its first use calls bind() first. May be called again, by another.
+    void bind() { end_.bind(); }
+    /// Ends the connection: the other end gets what has been sent, and EndOfFile then, or BrokenPipe. Twice is
+    /// harmless.
+    void close() noexcept { end_.close(); }
+
+    /// Whether recv() would return or throw at once, by a message or the end of file; waits for that as long as it
+    /// says. Takes nothing.
+    [[nodiscard]] bool poll() const { return end_.poll(Deadline::immediately()); }
+    /// As above.
+    template <class Rep, class Period>
+    [[nodiscard]] bool poll(std::chrono::duration<Rep, Period> timeout) const {
+        return end_.poll(Deadline::after(timeout));
+    }
+
+protected:
+    PipeEnd end_;  ///< its queues
+};
+
+}  // namespace detail::channel
+
+/// One end of a pipe, through which values go to the other end and come from there, in order; any thread of any process
+/// of the program may use it, by its address. Each direction holds as many messages as pipe() was told.
+template <class T>
+class Connection : public detail::channel::ConnectionBase {
+public:
+    /// Called by: pipe().
+    explicit Connection(detail::channel::PipeEnd end) noexcept : ConnectionBase(std::move(end)) {
+        detail::channel::require_item<T>();
+    }
+
+    /// \{
+    /// Sends a copy of the value, and waits while there is no room: try_send() not at all, send_for() and send_until()
+    /// for a time. Returns: false when there was no room in time. Throws: BrokenPipe when the other end is closed or
+    /// its thread has ended; the exceptions of the value's Codec, CodecError; std::length_error when it is too large.
+    void send(const T& value) { static_cast<void>(send_by(value, detail::Deadline::never())); }
+    [[nodiscard]] bool try_send(const T& value) { return send_by(value, detail::Deadline::immediately()); }
+    template <class Rep, class Period>
+    [[nodiscard]] bool send_for(const T& value, std::chrono::duration<Rep, Period> timeout) {
+        return send_by(value, detail::Deadline::after(timeout));
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] bool send_until(const T& value, std::chrono::time_point<Clock, Duration> when) {
+        return send_by(value, detail::channel::deadline_at(when));
+    }
+    /// \}
+    /// \{
+    /// Takes the oldest message, and waits while there is none: try_recv() not at all, recv_for() and recv_until() for
+    /// a time. Returns: nothing when there was none in time. Throws: EndOfFile when there is none and the other end is
+    /// closed or its thread has ended; the exceptions of the message's Codec, with which it is gone.
+    [[nodiscard]] T recv() { return std::move(*recv_by(detail::Deadline::never())); }
+    [[nodiscard]] std::optional<T> try_recv() { return recv_by(detail::Deadline::immediately()); }
+    template <class Rep, class Period>
+    [[nodiscard]] std::optional<T> recv_for(std::chrono::duration<Rep, Period> timeout) {
+        return recv_by(detail::Deadline::after(timeout));
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] std::optional<T> recv_until(std::chrono::time_point<Clock, Duration> when) {
+        return recv_by(detail::channel::deadline_at(when));
+    }
+    /// \}
+
+private:
+    bool send_by(const T& value, detail::Deadline deadline) {
+        return detail::channel::put_encoded(
+            value, end_.visibility(), [&](std::span<const std::byte> message) { return end_.send(message, deadline); });
+    }
+    std::optional<T> recv_by(detail::Deadline deadline) {
+        return detail::channel::get_decoded<T>(end_.visibility(),
+                                               [&](auto room) { return end_.receive(room, deadline); });
+    }
+};
+
+/// An end of a pipe of messages, which are bytes.
+template <>
+class Connection<std::span<std::byte>> : public detail::channel::ConnectionBase {
+public:
+    /// Called by: pipe().
+    explicit Connection(detail::channel::PipeEnd end) noexcept : ConnectionBase(std::move(end)) {}
+
+    /// \{
+    /// As those of other connections; a message may be empty.
+    void send(std::span<const std::byte> message) { static_cast<void>(end_.send(message, detail::Deadline::never())); }
+    [[nodiscard]] bool try_send(std::span<const std::byte> message) {
+        return end_.send(message, detail::Deadline::immediately());
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] bool send_for(std::span<const std::byte> message, std::chrono::duration<Rep, Period> timeout) {
+        return end_.send(message, detail::Deadline::after(timeout));
+    }
+    [[nodiscard]] std::vector<std::byte> recv() { return std::move(*recv_by(detail::Deadline::never())); }
+    [[nodiscard]] std::optional<std::vector<std::byte>> try_recv() { return recv_by(detail::Deadline::immediately()); }
+    template <class Rep, class Period>
+    [[nodiscard]] std::optional<std::vector<std::byte>> recv_for(std::chrono::duration<Rep, Period> timeout) {
+        return recv_by(detail::Deadline::after(timeout));
+    }
+    /// \}
+    /// Waits for a message and copies it to the start of `to`. Returns: its size. Throws: std::length_error when it is
+    /// longer than `to`; it is not taken then. EndOfFile.
+    [[nodiscard]] std::size_t recv_into(std::span<std::byte> to) {
+        std::size_t size = 0;
+        const auto room = [&](std::size_t needed) {
+            if (needed > to.size()) {
+                throw std::length_error("procpool: the message is longer than the memory for it; it is kept");
+            }
+            size = needed;
+            return to.first(needed);
+        };
+        static_cast<void>(end_.receive(room, detail::Deadline::never()));
+        return size;
+    }
+
+private:
+    std::optional<std::vector<std::byte>> recv_by(detail::Deadline deadline) {
+        std::optional<std::vector<std::byte>> message{std::in_place};
+        const auto room = [&](std::size_t size) {
+            message->resize(size);
+            return std::span<std::byte>{*message};
+        };
+        if (!end_.receive(room, deadline)) { message.reset(); }
+        return message;
+    }
+};
+
+/// All that a connection refers to is shared.
+template <class T>
+inline constexpr bool enable_shared<Connection<T>> = true;
+
+/// Makes a pipe of Ts. Each direction has the size that the options say. Returns: its two ends, in shared memory: give
+/// their addresses (get()) to the processes that use them. Throws: std::invalid_argument, SharedMemoryExhausted.
+template <class T>
+[[nodiscard]] std::pair<Shared<Connection<T>>, Shared<Connection<T>>> pipe(const QueueOptions& options) {
+    auto ends = detail::channel::PipeEnd::make_pipe(options);
+    return {Shared<Connection<T>>{std::move(ends.first)}, Shared<Connection<T>>{std::move(ends.second)}};
+}
+/// As above, for so many messages each way.
+template <class T>
+[[nodiscard]] std::pair<Shared<Connection<T>>, Shared<Connection<T>>> pipe(std::size_t capacity = 64) {
+    return pipe<T>(QueueOptions{capacity, 0});
+}
+
+}  // namespace procpool

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// PipeEnd: one end of two byte queues, which knows whether the thread at the other end lives.
+
+#include <procpool/channel/byte_queue.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/platform.hpp>
+#include <procpool/sync/member.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace procpool::inline v0::detail::channel {
+
+/// The state of a pipe, in shared memory; freed with the last of its ends.
+struct Pipe;
+
+/// An end is bound to a thread, the first that uses it, or the one that calls bind(); until then to the maker of the
+/// pipe. For the other end, that thread's death is the end of file. A use by another thread when it is dead binds the
+/// end again.
+/// Called by: any thread of any process, but for the constructor and the destructor: the process that made the pipe.
+class PipeEnd {
+public:
+    using Result = ByteQueue::Result;
+
+    /// Returns: the ends of a new pipe. Throws: as ByteQueue's constructor.
+    [[nodiscard]] static std::pair<PipeEnd, PipeEnd> make_pipe(const QueueOptions& options);
+
+    PipeEnd(PipeEnd&& other) noexcept : pipe_(std::exchange(other.pipe_, nullptr)), side_(other.side_) {}
+    PipeEnd& operator=(PipeEnd&&) = delete;
+    /// Effects: close().
+    ~PipeEnd();
+
+    /// Effects: as ByteQueue::put(). Returns: whether it was done in time. Throws: BrokenPipe; as put().
+    [[nodiscard]] bool send(std::span<const std::byte> message, Deadline deadline);
+    /// Effects: as ByteQueue::get(). Returns: whether it was done in time. Throws: EndOfFile; as get().
+    [[nodiscard]] bool receive(ByteQueue::Room room, Deadline deadline);
+    /// Effects: waits until receive() would not. Returns: false when the deadline came first.
+    [[nodiscard]] bool poll(Deadline deadline) const;
+    void bind();
+    void close() noexcept;
+
+    /// See ByteQueue.
+    [[nodiscard]] codec::VisibilityOf visibility() const noexcept;
+
+private:
+    PipeEnd(Pipe* pipe, unsigned side) noexcept : pipe_(pipe), side_(side) {}
+    /// Effects: binds the end to the calling thread if it has not been bound, or that thread is dead.
+    void use() const;
+
+    Pipe* pipe_;
+    unsigned side_;
+};
+
+}  // namespace procpool::detail::channel
+
+#if PROCPOOL_BODIES
+#include <procpool/channel/pipe_end.ipp>
+#endif
