@@ -11,26 +11,6 @@ using namespace procpool_test;
 
 namespace {
 
-struct Job {
-    SharedPage page;
-    Counter started{page};
-    Gate may_end{page};
-
-    /// A call that has started and waits.
-    template <class T>
-    Future<void> begin(const Actor<T>& on) {
-        auto future = on.call(
-            [](T&, Counter running, Gate end) {
-                running.add();
-                end.wait();
-            },
-            started, may_end);
-        started.wait_for(++begun);
-        return future;
-    }
-    std::int64_t begun = 0;
-};
-
 template <class T>
 ActorDied death_in(Future<T>& future) {
     try {
@@ -66,9 +46,17 @@ TEST_CASE("ACT-20 without restarts the first death ends what runs and what waits
 }
 
 TEST_CASE("ACT-21 a crash is told with its backtrace also to those that waited and that come later") {
+    SharedPage page;
+    const Gate both{page};
     auto tally = actor<Tally>();
-    auto crashes = tally.call([](Tally&) { crash(); });
+    auto crashes = tally.call(
+        [](Tally&, Gate accepted) {
+            accepted.wait();
+            crash();
+        },
+        both);
     auto waits = tally.call(&Tally::value);
+    both.set();
     for (const ActorDied& died : {death_in(crashes), death_in(waits)}) {
         CHECK(died.exit_status().signal() == SIGILL);
         CHECK_FALSE(died.backtrace().empty());
@@ -118,9 +106,12 @@ TEST_CASE("ACT-24 a call that exceeds its timeout costs the process: it is resta
     auto next = lasting.call(&Tally::value);
     CHECK_THROWS_AS(get_soon(late), TaskTimedOut);
     CHECK(get_soon(next) == 4);
+    Job job;
     auto frail = actor<Tally>();
+    auto first = job.begin(frail);
     late = frail.call(TaskOptions{.timeout = 20ms}, hangs);
     next = frail.call(&Tally::value);
+    job.may_end.set();
     CHECK_THROWS_AS(get_soon(late), TaskTimedOut);
     death_in(next);
     CHECK_THROWS_AS(frail.call(&Tally::value), ActorDied);
@@ -153,17 +144,19 @@ struct OnceOnly {
 
 TEST_CASE("ACT-26 a constructor that fails in a restart is one more death") {
     for (const bool crashes : {false, true}) {
-        SharedPage page;
-        const Counter lives{page};
+        Job job;
+        const Counter lives{job.page};
+        const Counter others{job.page};
         auto one = actor<OnceOnly>(ActorOptions{.restarts = 2}, lives, crashes);
         auto dies = one.call(&OnceOnly::die);
         death_in(dies);
         get_soon(one.call([](OnceOnly&) {}));  // by the third life
         CHECK(lives.value() == 3);
-        const Counter others{page};
         auto frail = actor<OnceOnly>(ActorOptions{.restarts = 1}, others, crashes);
+        auto first = job.begin(frail);
         dies = frail.call(&OnceOnly::die);
         auto waits = frail.call([](OnceOnly&) {});
+        job.may_end.set();
         death_in(dies);
         death_in(waits);
         CHECK_THROWS_AS(frail.call(&OnceOnly::die), ActorDied);

@@ -44,6 +44,25 @@ struct Saved {
     int add(int by) { return n += by; }
 };
 
+/// A call of an actor that has started and waits. Made before the actor.
+struct Job {
+    template <class T, class Self>
+    Future<void> begin(const detail::actor::ActorCalls<Self, T>& on) {
+        auto future = on.call(
+            [](T&, Counter running, Gate end) {
+                running.add();
+                end.wait();
+            },
+            started, may_end);
+        started.wait_for(++begun);
+        return future;
+    }
+    SharedPage page;
+    Counter started{page};
+    Gate may_end{page};
+    std::int64_t begun = 0;
+};
+
 inline void crash() { __builtin_trap(); }
 
 }  // namespace procpool_test

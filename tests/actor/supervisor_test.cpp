@@ -53,6 +53,7 @@ struct Group {
         first = supervisor.add_actor<Ordered>(ActorOptions{.name = "first"}, begun, 1);
         second = supervisor.add_actor<Ordered>(ActorOptions{.name = "second"}, begun, 2);
         supervisor.add_process({.name = "third"}, Waiting{processes});
+        processes.wait_for(1);
     }
     SharedPage page;
     Counter begun{page};
@@ -72,7 +73,6 @@ TEST_CASE("SUP-01 one_for_one restarts what has ended and references go on") {
     CHECK(get_soon(waits) == 3);
     wait_for_restarts(group.supervisor, {0, 1, 0});
     CHECK(group.second.is_alive());
-    group.processes.wait_for(1);
     REQUIRE(send_signal(pid_of(group.supervisor, 2), SIGKILL));
     group.processes.wait_for(2);
     wait_for_restarts(group.supervisor, {0, 1, 1});
@@ -171,9 +171,12 @@ TEST_CASE("SUP-06 permanent and transient and temporary children") {
         ends.set();
         group.wait();  // none is restarted
         CHECK(runs[1].value() + runs[2].value() == 2);
+        Job job;
         const auto actor_once = group.add_actor<Ordered>(Restart::temporary, ActorOptions{}, runs[3]);
+        auto first = job.begin(actor_once);
         auto dies = actor_once.call(&Ordered::die);
         auto waits = actor_once.call(&Ordered::add, 1);
+        job.may_end.set();
         CHECK_THROWS_AS(get_soon(dies), ActorDied);
         CHECK_THROWS_AS(get_soon(waits), ActorDied);
         group.wait();

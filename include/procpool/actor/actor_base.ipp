@@ -4,6 +4,7 @@
 #include <procpool/actor/actor_base.hpp>
 
 #include <procpool/client/client.hpp>
+#include <procpool/client/guest.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/yield.hpp>
@@ -49,7 +50,13 @@ PROCPOOL_DECL ActorBase::ActorBase(const engine::Traits& engine, const ActorOpti
                                    const worker::ActorLives& lives, actor::Parts&& parts)
     : actor::Parts(std::move(parts)),
       PoolBase(engine, actor::pool_options(options, life), &lives) {
-    block.get()->client.store(&client(), std::memory_order_release);
+    actor::Block& own = *block.get();
+    if (!engine.shares_memory) {
+        const client::GuestBoard board = client().guest_board();
+        own.board_id.store(board.id, std::memory_order_relaxed);
+        own.board.store(board.board, std::memory_order_release);
+    }
+    own.client.store(&client(), std::memory_order_release);
 }
 
 PROCPOOL_DECL ActorBase& ActorBase::operator=(ActorBase&& other) noexcept {
@@ -67,6 +74,7 @@ PROCPOOL_DECL void ActorBase::end() noexcept {
     static_cast<void>(to->join(Deadline::never()));
     actor::Block& own = *block.get();
     own.client.store(nullptr, std::memory_order_seq_cst);  // see RefBase::Use
+    own.board.store(nullptr, std::memory_order_relaxed);
     while (own.users.load(std::memory_order_seq_cst) != 0) { os::yield(); }
 }
 

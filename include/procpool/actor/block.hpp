@@ -22,6 +22,9 @@ namespace procpool::inline v0::detail {
 namespace client {
 class Client;
 }
+namespace task {
+class Board;
+}
 
 namespace actor {
 
@@ -32,6 +35,8 @@ struct alignas(cache_line) Block {
     std::atomic<client::Client*> client;  ///< of the actor, in its maker's memory; null: there is none yet, or no more
     os::Token maker;                      ///< of the process that made the actor
     std::atomic<std::uint32_t> users;     ///< threads of the maker that use the client by a reference
+    std::atomic<task::Board*> board;      ///< for calls of other processes; null: they cannot call
+    std::atomic<std::uint64_t> board_id;  ///< see client::GuestBoard
     std::atomic<std::uint32_t> constructed;  ///< an object of the actor has been: later failures are deaths
 };
 static_assert(std::is_standard_layout_v<Block> && std::is_trivially_destructible_v<Block>,

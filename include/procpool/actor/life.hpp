@@ -12,6 +12,7 @@
 #include <procpool/core/deadline.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -41,6 +42,9 @@ public:
     void begin();
     /// Effects: destroys the object.
     void end() noexcept;
+
+    /// The number of its actor, see Block.
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
     /// Returns: that of the calling worker.
     [[nodiscard]] static Life& of_this_worker() noexcept;
@@ -72,6 +76,7 @@ private:
     const ObjectType& type_;
     std::shared_ptr<void> arguments_;
     Block& block_;
+    const std::uint64_t number_ = block_.number.load(std::memory_order_relaxed);
     std::optional<Snapshots> snapshots_;
     const unsigned every_;
     const std::chrono::milliseconds interval_;

@@ -20,6 +20,10 @@ namespace procpool::inline v0 {
 template <class T>
 class ActorRef;
 
+namespace detail::client {
+struct GuestBoard;
+}
+
 namespace detail::actor {
 
 /// Effects: hands the call to the actor of that client. Throws: see ActorCalls::call().
@@ -44,6 +48,8 @@ public:
 
 private:
     class Use;
+
+    [[nodiscard]] client::GuestBoard board() const;
 
     Block* block_ = nullptr;
     std::uint64_t number_ = 0;

@@ -113,6 +113,12 @@ inline void wake_supervisor(const task::Board& board) noexcept {
     return loop != nullptr && &loop->board() == &board && !board.actor.is_one ? loop : nullptr;
 }
 
+/// Whether the caller is a call of the actor whose board it is: its calls do not overlap.
+[[nodiscard]] inline bool is_within_actor(const task::Board& board) noexcept {
+    const worker::Loop* const loop = worker::loop_at_work();
+    return board.actor.is_one && loop != nullptr && &loop->board() == &board;
+}
+
 /// Throws: what the life of the pool says against a new task.
 inline void require_open(GuestBoard at) {
     if (!at.is_there()) { throw PoolClosed{}; }
@@ -135,6 +141,7 @@ inline void require_open(GuestBoard at) {
             loop != nullptr && loop->run_guests_within(own, any_number)) {
             continue;
         }
+        if (attempt >= looks_before_nap && is_within_actor(*at.board)) { core::throw_call_within_call(); }
         attempt < looks_before_nap ? os::yield() : os::nap();
     }
 }
@@ -291,6 +298,7 @@ PROCPOOL_DECL bool GuestTask::help() {
 
 PROCPOOL_DECL bool GuestTask::wait(Deadline deadline) {
     if (is_decided()) { return true; }
+    if (is_within_actor(board()) && !deadline.passed()) { core::throw_call_within_call(); }
     worker::Loop* const loop = loop_of(board());
     return loop != nullptr ? wait_and_help(*loop, deadline) : sleep(deadline);
 }

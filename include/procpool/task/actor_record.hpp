@@ -32,12 +32,15 @@ struct ActorRecord {
         return {pid.load(std::memory_order_relaxed), ExitStatus::from_signal(sigkill), {}};
     }
 
+    /// Called by: the process itself, before it runs code of the user's: a process that it has served finds its number here.
+    void note_process(std::int32_t process) noexcept { pid.store(process, std::memory_order_relaxed); }
+
     // ---- called by: supervisor
 
-    void born(std::int32_t process) noexcept {
-        pid.store(process, std::memory_order_relaxed);
-        lives.fetch_add(1, std::memory_order_relaxed);
-    }
+    /// Effects: counts a life that is about to begin.
+    void begins() noexcept { lives.fetch_add(1, std::memory_order_relaxed); }
+    /// Effects: it has not begun.
+    void failed_to_begin() noexcept { lives.fetch_sub(1, std::memory_order_relaxed); }
     void died(const core::Death& how) noexcept {
         death = how;
         deaths.fetch_add(1, std::memory_order_release);

@@ -148,6 +148,7 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     os::reset_signal(SIGTTOU, SIG_IGN);
     os::purge_standard_streams();
     os::close_standard_input();
+    if (board.actor.is_one) { board.actor.note_process(os::this_process()); }
     board.guard();
     os::give_way_when_memory_runs_out();
 

@@ -104,12 +104,14 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
         std::memory_order_relaxed);  // not its predecessor's: a program may signal the numbers that workers() returns
     board_.sitter(*number).store(0, std::memory_order_relaxed);
     seat.state.store(task::SeatState::starting, std::memory_order_release);
+    board_.actor.begins();
     const pid_t self = os::this_process();
     const pid_t pid = os::try_fork();
     if (pid == 0) { live({board_, setup_, *number, index, self}); }
     if (pid < 0) {
         const int error = errno;
         seat.state.store(task::SeatState::vacant, std::memory_order_relaxed);
+        board_.actor.failed_to_begin();
         return error;
     }
     os::lead_group(pid);  // also here, so that its group exists whichever process runs first
@@ -117,7 +119,6 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     board_.sitter(*number).store(pid, std::memory_order_relaxed);
     workers_[index] = {pid, *number, Clock::time_point::max(), now};
     board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
-    board_.actor.born(pid);
     announcer_.started(index, pid);
     return 0;
 }
