@@ -39,6 +39,16 @@ def beyond(case, other):
     return measure
 
 
+def within(case, other_case, program="locks", other=None):
+    """The cost of one case of a program to that of another case, of the same program or another one."""
+
+    def measure(this_round):
+        one, two = this_round.get(program, {}), this_round.get(other or program, {})
+        return cost(one[case]) / cost(two[other_case]) if case in one and other_case in two else None
+
+    return measure
+
+
 def value(case):
     return lambda this_round: this_round.get(OURS, {}).get(case, [None])[0]
 
@@ -48,6 +58,7 @@ THREADS = THREAD_POOLS + ("tbb", "openmp", "std_thread", "std_async")
 PYTHON = ("python_multiprocessing", "python_futures", "python_pebble")
 MEMORY = "memory for each idle worker (PSS)"
 ROUND_TRIP = "round trip of an empty task"
+OWNER_DIED = "a killed owner to OwnerDied in a blocked waiter"
 TASK = "a task: a lambda and an int"
 STRINGS = "100,000 strings of 26 characters to a new vector"
 TASKS = "a million tasks with results, submitted, then collected"
@@ -104,6 +115,19 @@ FIGURES = [
     Figure("payload", (), "64 MB shared, to 64 B shared", 1.2,
            lambda one: cost(one["procpool_shared"]["argument of 64 MB"]) / cost(one["procpool_shared"]["argument of 64 B"])
            if "argument of 64 MB" in one.get("procpool_shared", {}) else None),
+] + [
+    Figure("primitives", (), f"{ours} {what}, to {other}", limit, within(f"{what}: {ours}", f"{what}: {other}", other=program))
+    for what, ours, other, limit, program in (
+        ("lock and unlock", "Mutex", "pthread mutex, not robust", 1.5, None),
+        ("lock and unlock", "Mutex", "Boost interprocess_mutex", 1.1, None),
+        ("lock and unlock", "Mutex", "multiprocessing.Lock", 0.3, "python_multiprocessing"),
+        ("increment with a lock", "Guarded", "multiprocessing.Value", 0.05, "python_multiprocessing"),
+        ("a map of 100,000, get", "SharedMap", "Manager dict", 0.005, "python_multiprocessing"),
+        ("notify_one when nobody sleeps", "Condition", "pthread_cond_signal", 0.5, None),
+        ("look whether a process lives", "Members", "kill", 0.01, None))
+] + [
+    Figure("primitives", (), "a killed owner to `OwnerDied` in a blocked waiter, ms", 2,
+           lambda one: one["locks"][OWNER_DIED][0] / 1e6 if OWNER_DIED in one.get("locks", {}) else None),
     Figure("wakeup", (), "first task after the pool slept, to a semaphore ping-pong", 1.2, to("first task after 5 ms of idling", "semaphore")),
     Figure("startup", (), "pool up, one task, down: to `fork` and `waitpid` for each process", 2, to("pool up, one task, down", "fork_wait")),
     Figure("startup", (), "the same with a parent of 1 GB", 2, to("pool up, one task, down, parent of 1 GB", "fork_wait")),

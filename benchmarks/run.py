@@ -33,6 +33,7 @@ WORKLOADS = {
     "dispatch": {"workers": (1, 2)},
     "map": {"workers": (1, 2)},
     "shapes": {"workers": (1, 2)},
+    "primitives": {"workers": (1,)},
     "chunking": {"workers": (2,)},
     "payload": {"workers": (1,)},
     "startup": {"workers": (1, 2)},

@@ -34,14 +34,37 @@ class Shared;
 template <class T>
 class SharedArray;
 
+class Mutex;
+class RecursiveMutex;
+enum class OnOwnerDeath : std::uint8_t;
+template <class T>
+class Guarded;
+class Condition;
 template <class T>
 class Queue;
 struct QueueOptions;
+class Barrier;
+class BoundedSemaphore;
+class Event;
+class Latch;
+class Permits;
+class Semaphore;
 template <class T>
 class Connection;
 
 class Process;
 class ExitStatus;
+
+template <class T, class E>
+class Actor;
+template <class T>
+class ActorRef;
+struct ActorOptions;
+class Supervisor;
+struct SupervisorOptions;
+enum class Strategy : std::uint8_t;
+enum class Restart : std::uint8_t;
+struct ChildInfo;
 
 class Writer;
 class Reader;
@@ -66,6 +89,7 @@ struct PoolClosed;
 struct PoolTerminated;
 struct QueueClosed;
 class RemoteError;
+class RestartsExhausted;
 class SharedMemoryExhausted;
 struct TaskCancelled;
 class TaskTimedOut;

@@ -6,6 +6,10 @@
 
 #include <procpool/core/config.hpp>  // first, to refuse what is not supported before anything else is read
 
+#include <procpool/actor/actor.hpp>
+#include <procpool/actor/options.hpp>
+#include <procpool/actor/ref.hpp>
+#include <procpool/actor/supervisor.hpp>
 #include <procpool/channel/connection.hpp>
 #include <procpool/channel/queue.hpp>
 #include <procpool/codec/bind_front.hpp>
@@ -39,8 +43,19 @@
 #include <procpool/pool/process_pool.hpp>
 #include <procpool/pool/progress.hpp>
 #include <procpool/pool/stats.hpp>
+#include <procpool/pool/submit.hpp>
 #include <procpool/process/process.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>
+#include <procpool/sync/barrier.hpp>
+#include <procpool/sync/bounded_semaphore.hpp>
+#include <procpool/sync/condition.hpp>
+#include <procpool/sync/event.hpp>
+#include <procpool/sync/guarded.hpp>
+#include <procpool/sync/latch.hpp>
+#include <procpool/sync/mutex.hpp>
+#include <procpool/sync/permits.hpp>
 #include <procpool/sync/placement.hpp>
+#include <procpool/sync/recursive_mutex.hpp>
+#include <procpool/sync/semaphore.hpp>
 #include <procpool/worker/this_worker.hpp>

@@ -51,7 +51,7 @@ class Value {
 };
 }  // namespace nlohmann
 void use(procpool::Pool& pool, const std::string& text, const procpool::Shared<int>& shared,
-         const std::function<int(int)>& function) {
+         const procpool::Shared<procpool::Mutex>& mutex, const std::function<int(int)>& function) {
     // expect-error: a std::shared_ptr cannot travel
     pool.apply([](const std::shared_ptr<int>& p) { return *p; }, std::make_shared<int>(1));
     // expect-error: a std::any cannot travel.*use a std::variant
@@ -63,6 +63,8 @@ void use(procpool::Pool& pool, const std::string& text, const procpool::Shared<i
                std::vector<std::function<void()>>{});
     // expect-error: a Shared does not travel itself: pass std::ref
     pool.apply([](const procpool::Shared<int>& s) { return *s; }, shared);
+    // expect-error: what processes share, as a Mutex, does not travel itself: pass std::ref.object. or its address
+    pool.apply([](procpool::Mutex& m) { m.lock(); }, *mutex);
     // expect-error: a pool cannot travel
     pool.apply([](const procpool::Pool& p) { return p.size(); }, pool);
     // expect-error: a Future cannot travel

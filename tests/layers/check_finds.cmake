@@ -26,6 +26,8 @@ expect(core/up.hpp "${start}\n  #  include <procpool/os/a.hpp>\n" "core/ may not
 expect(shm/across.hpp "${start}#include <procpool/sync/a.hpp>\n" "shm/ may not include")
 expect(process/up.hpp "${start}#include <procpool/client/a.hpp>\n" "process/ may not include")
 expect(core/all.hpp "${start}#include <procpool/procpool.hpp>\n" "which is for users")
+expect(shared_map.hpp "${start}#include <procpool/arena.hpp>\n#include <procpool/sync/a.hpp>\n" "")
+expect(asio.hpp "${start}#include <procpool/arena.hpp>\n" "which is for users")
 expect(core/quoted.hpp "${start}#include \"a.hpp\"\n" "write <procpool")
 expect(os/boost.hpp "${start}#include <boost/interprocess/x.hpp>\n" "enters only through")
 expect(worker/system.hpp "${start}#include <sys/wait.h>\n" "enters only through os")

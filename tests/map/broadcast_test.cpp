@@ -103,7 +103,7 @@ ON_ENGINES_WITH_WORKERS("broadcast waits for busy workers and for no others", wa
 template <class P>
 void all_at_once() {
     SharedPage page;
-    const Barrier together{page, 4};
+    const Meeting together{page, 4};
     P pool{4};
     CHECK(pool.broadcast(snapshot([together] {
         together.arrive_and_wait();

@@ -207,7 +207,7 @@ ON_EVERY_ENGINE("SML-01 a map over a million items and one with 50 MB of results
 
 TEST_CASE("a map uses all workers") {
     SharedPage page;
-    const Barrier all_here{page, 4};
+    const Meeting all_here{page, 4};
     Pool pool{4};
     const auto pids = pool.map(MapOptions{.chunk_size = 1}, snapshot([all_here](int) {
                                    all_here.arrive_and_wait();
@@ -219,7 +219,7 @@ TEST_CASE("a map uses all workers") {
 
 TEST_CASE("a map with chunks of the pool's choice uses all workers too") {
     SharedPage page;
-    const Barrier all_here{page, 4};
+    const Meeting all_here{page, 4};
     Pool pool{4};
     const auto pids = pool.map(snapshot([all_here](int) {
                                    all_here.arrive_and_wait();
@@ -421,7 +421,7 @@ ON_EVERY_ENGINE("a map throws the error of the lowest item known", lowest_error)
 
 TEST_CASE("a map throws the lowest of the errors of items that ran at once") {
     SharedPage page;
-    const Barrier all_here{page, 4};
+    const Meeting all_here{page, 4};
     Pool pool{4};
     try {
         pool.map(MapOptions{.chunk_size = 1}, snapshot([all_here](int i) -> int {

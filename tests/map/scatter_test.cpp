@@ -435,12 +435,12 @@ void gangs() {
     std::vector<std::thread> threads;
     std::atomic<int> done{0};
     for (int t = 0; t < 4; ++t) {
-        const Barrier together{page, 3};
+        const Meeting together{page, 3};
         threads.emplace_back([&, t, together] {  // would wait for ever if two workers got these in different orders
             if (t % 2 == 0) {
-                parts.apply([](Numbers&, Barrier barrier) { barrier.arrive_and_wait(); }, together);
+                parts.apply([](Numbers&, Meeting all) { all.arrive_and_wait(); }, together);
             } else {
-                pool.broadcast([](Barrier barrier) { barrier.arrive_and_wait(); }, together);
+                pool.broadcast([](Meeting all) { all.arrive_and_wait(); }, together);
             }
             ++done;
         });

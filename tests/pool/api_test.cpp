@@ -166,14 +166,14 @@ TEST_CASE("API-11 bad options are refused and leave no child") {
 
 TEST_CASE("API-11 a pool of three has three processes in a family of their own") {
     SharedPage page;
-    const Barrier all_here{page, 3};
+    const Meeting all_here{page, 3};
     Pool pool{3};
     CHECK(pool.size() == 3);
     std::vector<Future<std::pair<pid_t, pid_t>>> futures;
     for (int i = 0; i < 3; ++i) {
         futures.push_back(pool.apply_async(
-            [](Barrier barrier) {
-                barrier.arrive_and_wait();
+            [](Meeting all) {
+                all.arrive_and_wait();
                 return std::pair{::getpid(), ::getppid()};
             },
             all_here));
@@ -223,12 +223,12 @@ TEST_CASE("API-13 200 workers start/run and stop within 256 descriptors", "[slow
 TEST_CASE("API-14 more workers than processors all run at once and a full queue makes no more of them") {
     SharedPage page;
     const std::size_t n = 2 * usable_cpus() + 2;
-    const Barrier all_here{page, static_cast<std::int64_t>(n)};
+    const Meeting all_here{page, static_cast<std::int64_t>(n)};
     const Gate may_end{page};
     Pool pool{n};
     std::vector<Future<void>> futures;
     for (std::size_t i = 0; i < n; ++i) {
-        futures.push_back(pool.apply_async([](Barrier barrier) { barrier.arrive_and_wait(); }, all_here));
+        futures.push_back(pool.apply_async([](Meeting all) { all.arrive_and_wait(); }, all_here));
     }
     for (auto& future : futures) { get_soon(future); }
     futures.clear();

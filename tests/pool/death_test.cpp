@@ -309,11 +309,11 @@ TEST_CASE("DTH-11 all idle workers are killed: the next tasks find replacements"
     for (const std::size_t n : {1, 4}) {
         for (const bool settle : {false, true}) {
             SharedPage page;
-            const Barrier all_here{page, static_cast<std::int64_t>(n)};
+            const Meeting all_here{page, static_cast<std::int64_t>(n)};
             Pool pool{n};
             std::vector<Future<void>> ready;  // deaths before that could break the pool
             for (std::size_t i = 0; i < n; ++i) {
-                ready.push_back(pool.apply_async([](Barrier barrier) { barrier.arrive_and_wait(); }, all_here));
+                ready.push_back(pool.apply_async([](Meeting all) { all.arrive_and_wait(); }, all_here));
             }
             for (auto& future : ready) { get_soon(future); }
             for (const WorkerInfo& worker : pool.workers()) { send_signal(worker.pid, SIGKILL); }

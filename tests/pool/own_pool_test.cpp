@@ -151,10 +151,10 @@ ON_SHARED_MEMORY("a task that submits where nobody can make room is told so", no
 TEST_CASE("when the tasks of all workers submit and nobody can make room: one is told so at least", "[thread]") {
     SharedPage page;
     for (int round = 0; round < 20; ++round) {
-        const Barrier both{page, 2};
+        const Meeting both{page, 2};
         OwnPool<ThreadPool> pool{{.workers = 2, .queue_capacity = 2}};
-        const auto submits = [](Barrier barrier) {
-            barrier.arrive_and_wait();
+        const auto submits = [](Meeting all) {
+            all.arrive_and_wait();
             return is_deadlock([] { static_cast<void>(own<ThreadPool>->apply(same, 1)); });
         };
         auto first = pool->apply_async(submits, both);

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Gate, Counter, Barrier: order what processes do in a test, without sleeping.
+/// Gate, Counter, Meeting: order what processes do in a test, without sleeping.
 ///
 ///     SharedPage page;                     // before the pool, so that its workers inherit it
 ///     Gate may_end{page};                  // a pointer into the page: copy it into tasks
@@ -100,9 +100,9 @@ private:
 };
 
 /// Holds every thread that arrives until `n` have arrived; once only.
-class Barrier {
+class Meeting {
 public:
-    Barrier(SharedPage& page, std::int64_t n) : arrived_(page), n_(n) {}
+    Meeting(SharedPage& page, std::int64_t n) : arrived_(page), n_(n) {}
     void arrive_and_wait(std::chrono::nanoseconds limit = wait_limit) const {
         arrived_.add();
         wait_until([this] { return arrived_.value() >= n_; }, "others at a barrier", limit);
@@ -121,4 +121,4 @@ inline constexpr bool procpool::enable_plain<procpool_test::Gate> = true;
 template <>
 inline constexpr bool procpool::enable_plain<procpool_test::Counter> = true;
 template <>
-inline constexpr bool procpool::enable_plain<procpool_test::Barrier> = true;
+inline constexpr bool procpool::enable_plain<procpool_test::Meeting> = true;

@@ -12,7 +12,7 @@ TEST_CASE("a gate - a counter and a barrier order processes") {
     SharedPage page;
     const Gate go{page};
     const Counter arrived{page};
-    const Barrier all{page, 3};
+    const Meeting all{page, 3};
     pid_t children[2]{};
     for (pid_t& child : children) {
         child = ::fork();

@@ -41,4 +41,22 @@ private:
     Clock::time_point when_;
 };
 
+/// Returns: how long it is from now to a point in time of any clock; negative when it has passed.
+template <class AnyClock, class Duration>
+[[nodiscard]] auto time_until(std::chrono::time_point<AnyClock, Duration> when) {
+    using Wide = std::chrono::duration<long double, std::nano>;  // has room for the difference of any two points
+    return Wide{when.time_since_epoch()} - Wide{AnyClock::now().time_since_epoch()};
+}
+
+/// Returns: what wait(Deadline) returns when that is true, or when the point in time of any clock has passed; another
+/// clock may have been set during a wait, so it is asked again.
+template <class AnyClock, class Duration, class Wait>
+[[nodiscard]] auto wait_until(std::chrono::time_point<AnyClock, Duration> when, Wait wait) {
+    for (;;) {
+        const auto left = time_until(when);
+        auto result = wait(Deadline::after(left));
+        if (result || left <= left.zero()) { return result; }
+    }
+}
+
 }  // namespace procpool::detail

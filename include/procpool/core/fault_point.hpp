@@ -30,6 +30,20 @@ enum class FaultPoint : std::uint32_t {
     after_done,     // the task is done, its waiter not notified yet
     marked,         // the task is done and marked for a thread that waits for many, which is not notified yet
     before_exit,    // leaves gracefully
+    // guests
+    guest_taken,       // a guest's slot is its own, nothing is written there yet
+    guest_filled,      // the task is written, not pending yet
+    guest_pending,     // the task is pending, not in the ring yet
+    guest_pushed,      // the task is in the ring, no worker is woken yet
+    guest_parked,      // the word says that its guest will park, which it has not done yet
+    guest_finishing,   // the result of a task whose guest sleeps is sealed, the task not done yet
+    guest_done,        // the task is done, its guest not notified yet
+    guest_read,        // the guest has the result, its slot is not free yet
+    guest_taken_over,  // a dead guest's slot is another's, who will free it
+    // locks, in any process
+    poisoned_not_consistent,  // an owner's death is noted, the next owner would still be told by the kernel
+    condition_unlocked,       // among those that wait, without the lock, not asleep yet
+    condition_woken,          // woken, without the lock yet
     // channel
     queue_cell_written,   // an item's cell says how long it is, its bytes are not there yet
     queue_bytes_half,     // half of its bytes are there
@@ -41,6 +55,21 @@ enum class FaultPoint : std::uint32_t {
     queue_taken,          // the head is moved on, the lock of the consumers still held
     queue_half_closed,    // producers are told that the queue is closed, those that sleep are not
     queue_item_done,      // an item counts as done, but still as its consumer's
+    // events
+    before_change,        // somebody sleeps on a word that is about to change
+    sleeper_marked,       // the word says that somebody sleeps, who does not yet
+    sleeper_woken,        // has slept, has not looked yet
+    semaphore_front,      // the first of those that wait, has not looked yet
+    semaphore_taken,      // has a permit, is still the first
+    permit_freed,         // a permit is free, sleepers are not woken yet
+    barrier_stamped,      // among those that have come, not counted yet
+    barrier_counted,      // counted
+    barrier_last,         // the last one, who has found the others alive
+    barrier_completed,    // the completion function has returned
+    barrier_before_pass,  // nobody has come to the next pass, this one's sleepers are not woken yet
+    barrier_not_woken,    // the round has ended or the barrier is broken, its sleepers are not woken yet
+    // actor
+    snapshot_half,  // the object is saved, the word does not say so yet
     count
 };
 

@@ -61,14 +61,9 @@ public:
     /// As wait(), up to a point in time of any clock. Returns: std::future_status::ready, or timeout.
     template <class AnyClock, class Duration>
     std::future_status wait_until(std::chrono::time_point<AnyClock, Duration> when) const {
-        using Wide =
-            std::chrono::duration<long double, std::nano>;  // has room for the difference of any two points in time
-        for (;;) {
-            const Wide left = Wide{when.time_since_epoch()} - Wide{AnyClock::now().time_since_epoch()};
-            const std::future_status status = wait_for(left);
-            // Another clock may have been set meanwhile, so it is asked again.
-            if (status == std::future_status::ready || left <= left.zero()) { return status; }
-        }
+        return detail::wait_until(when, [this](detail::Deadline deadline) { return wait_until_deadline(deadline); })
+                   ? std::future_status::ready
+                   : std::future_status::timeout;
     }
 
     /// Whether get() may be called.

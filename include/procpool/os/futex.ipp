@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/os/futex.hpp>
+#include <procpool/os/sanitizer.hpp>
 
 #include <linux/futex.h>
 #include <linux/time_types.h>
@@ -24,6 +25,8 @@ public:
         const int known = state_.load(std::memory_order_relaxed);  // says nothing about other memory
         return known != unknown ? known == yes : probe();
     }
+    /// A call has failed: a filter may have come since the first look.
+    [[gnu::cold]] static void give_up() noexcept { state_.store(no, std::memory_order_relaxed); }
 
 private:
     enum State : int { unknown, yes, no };
@@ -119,14 +122,16 @@ inline std::uint32_t change(std::atomic<std::uint32_t>& word, Change change, std
 
 PROCPOOL_DECL std::uint32_t change_and_wake(std::atomic<std::uint32_t>& word, Change kind, Operand operand,
                                             std::uint32_t count) noexcept {
-    if (!WakeOperation::works()) {
-        change(word, kind, operand.value());
-        return futex_wake(word, count);
+    note_release(&word);
+    if (WakeOperation::works()) {
+        // The second wake, for a word that was -1 before, is for none.
+        const long woken =
+            ::syscall(SYS_futex, &word, FUTEX_WAKE_OP, count, nullptr, &word, futex_operation(kind, operand, 0xfff));
+        if (woken >= 0) { return static_cast<std::uint32_t>(woken); }
+        WakeOperation::give_up();
     }
-    // The second wake, for a word that was -1 before, is for none.
-    const long woken =
-        ::syscall(SYS_futex, &word, FUTEX_WAKE_OP, count, nullptr, &word, futex_operation(kind, operand, 0xfff));
-    return woken < 0 ? 0 : static_cast<std::uint32_t>(woken);
+    change(word, kind, operand.value());
+    return futex_wake(word, count);
 }
 
 /// The first word of the system call in change_and_wake_if(): nobody sleeps on it.
@@ -134,13 +139,15 @@ inline constinit std::atomic<std::uint32_t> nobody_sleeps_here{0};
 
 PROCPOOL_DECL std::uint32_t change_and_wake_if(std::atomic<std::uint32_t>& word, Change kind, Operand operand,
                                                std::int32_t was) noexcept {
-    if (!WakeOperation::works()) {
-        const bool wakes = change(word, kind, operand.value()) == static_cast<std::uint32_t>(was);
-        return wakes ? futex_wake(word) : 0;
+    note_release(&word);
+    if (WakeOperation::works()) {
+        const long woken = ::syscall(SYS_futex, &nobody_sleeps_here, FUTEX_WAKE_OP, 1, std::size_t{everybody}, &word,
+                                     futex_operation(kind, operand, static_cast<std::uint32_t>(was)));
+        if (woken >= 0) { return static_cast<std::uint32_t>(woken); }
+        WakeOperation::give_up();
     }
-    const long woken = ::syscall(SYS_futex, &nobody_sleeps_here, FUTEX_WAKE_OP, 1, std::size_t{everybody}, &word,
-                                 futex_operation(kind, operand, static_cast<std::uint32_t>(was)));
-    return woken < 0 ? 0 : static_cast<std::uint32_t>(woken);
+    const bool wakes = change(word, kind, operand.value()) == static_cast<std::uint32_t>(was);
+    return wakes ? futex_wake(word) : 0;
 }
 
 PROCPOOL_DECL bool releases_robust_locks() noexcept {

@@ -54,6 +54,24 @@ inline constinit std::atomic<Token> newest_token{0};
     return page != nullptr && page->load(std::memory_order_relaxed) == token;
 }
 
+/// A process number, and the token of the process whose it is.
+struct KnownNumber {
+    std::atomic<Token> token;
+    std::atomic<std::int32_t> number;
+};
+inline constinit KnownNumber known_number{};
+
+/// Effects: as process_number(), which does not know it yet.
+[[nodiscard]] std::int32_t ask_process_number() noexcept;
+
+/// Returns: what getpid() says, without a system call but for the first time in each process.
+/// Memory order: acquire: the number was stored before the token.
+[[nodiscard]] inline std::int32_t process_number() noexcept {
+    const Token token = known_number.token.load(std::memory_order_acquire);
+    if (token != 0 && is_process(token)) [[likely]] { return known_number.number.load(std::memory_order_relaxed); }
+    return ask_process_number();
+}
+
 }  // namespace procpool::detail::os
 
 #if PROCPOOL_BODIES

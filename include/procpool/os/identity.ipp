@@ -6,6 +6,7 @@
 #include <procpool/os/pinned_module.hpp>
 
 #include <sys/mman.h>
+#include <unistd.h>
 #include <cerrno>
 
 namespace procpool::inline v0::detail::os {
@@ -33,6 +34,15 @@ namespace procpool::inline v0::detail::os {
     if (token != 0) { return token; }
     const Token fresh = newest_token.fetch_add(1, std::memory_order_relaxed) + 1;
     return page->compare_exchange_strong(token, fresh, std::memory_order_relaxed) ? fresh : token;
+}
+
+[[gnu::noinline]] PROCPOOL_DECL std::int32_t ask_process_number() noexcept {
+    const std::int32_t number = ::getpid();
+    if (token_page.load(std::memory_order_acquire) != nullptr) {  // otherwise to take a token might fail
+        known_number.number.store(number, std::memory_order_relaxed);
+        known_number.token.store(process_token(), std::memory_order_release);
+    }
+    return number;
 }
 
 }  // namespace procpool::detail::os

@@ -39,8 +39,8 @@ public:
     /// that is not the owner.
     void deallocate(void* memory, std::size_t size, std::size_t alignment = cache_line) noexcept;
 
-    /// As deallocate(), but keeps the memory as it is until so many blocks more have been retired: processes that slept
-    /// on a word there still look at it when they wake.
+    /// As deallocate(), but keeps the memory of a block of up to 64 KB as it is until so many blocks more have been
+    /// retired: processes that slept on a word there still look at it when they wake.
     void retire(void* memory, std::size_t size, std::size_t alignment) noexcept;
     static constexpr std::size_t kept_retired = 64;
 
@@ -52,7 +52,7 @@ public:
     [[nodiscard]] static std::byte* family_root() noexcept;
     static constexpr std::size_t root_bytes = std::size_t{512} << 10;
 
-    /// Bytes not allocated now.
+    /// Bytes not allocated now; those of retired blocks count.
     [[nodiscard]] std::size_t free_bytes();
 
     /// Freed small blocks keep their memory for the next ones up to about this much, since fresh pages cost ten times

@@ -115,9 +115,11 @@ public:
 
     void retire(void* memory, std::size_t size, std::size_t alignment) noexcept {
         Retired oldest{memory, size, alignment};
-        {
+        if (size <= largest_retired) {
             const std::lock_guard guard{mutex_};
+            retired_bytes_ += taken_by(oldest);
             std::swap(retired_[next_retired_], oldest);
+            retired_bytes_ -= taken_by(oldest);
             next_retired_ = (next_retired_ + 1) % retired_.size();
         }
         if (oldest.memory != nullptr) { deallocate(oldest.memory, oldest.size, oldest.alignment); }
@@ -125,7 +127,7 @@ public:
 
     [[nodiscard]] std::size_t free_bytes() {
         const std::lock_guard guard{mutex_};
-        return space_.free_bytes();
+        return space_.free_bytes() + retired_bytes_;
     }
 
 private:
@@ -220,7 +222,15 @@ private:
         std::size_t size = 0;
         std::size_t alignment = 0;
     };
+    [[nodiscard]] static std::size_t taken_by(const Retired& block) noexcept {
+        if (block.memory == nullptr) { return 0; }
+        const std::size_t size = rounded(block.alignment > cache_line ? block.size + block.alignment : block.size);
+        return size + gap_behind(size);
+    }
+
+    static constexpr std::size_t largest_retired = std::size_t{64} << 10;
     std::array<Retired, kept_retired> retired_;
+    std::size_t retired_bytes_ = 0;
     std::size_t next_retired_ = 0;
 };
 

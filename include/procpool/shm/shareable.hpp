@@ -103,9 +103,7 @@ struct not_shareable {
     static_assert(
         hindrance != Hindrance::lock,
         "procpool: a std::mutex or another lock of the standard library works among the threads of one process only: "
-        "share atomics, or a "
-        "lock made for several processes, such as a pthread_mutex_t with PTHREAD_PROCESS_SHARED, in a class with "
-        "template <> inline constexpr bool procpool::enable_shared<T> = true;");
+        "share atomics, or use procpool::Mutex, procpool::Condition and their like");
     static_assert(
         hindrance != Hindrance::container,
         "procpool: a string or container keeps its elements in memory of one process, so that it means nothing to "

@@ -2,10 +2,11 @@
 #pragma once
 
 /// \file
-/// A SharedArray passed to a task arrives as a span of it; a Shared does not travel itself.
+/// A SharedArray passed to a task arrives as a span of it; a Shared and what it holds do not travel themselves.
 
 #include <procpool/codec/refusal.hpp>
 #include <procpool/codec/wire_type.hpp>
+#include <procpool/shm/shareable.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>
 
@@ -25,6 +26,18 @@ struct detail::codec::why_refused<Shared<T>> {
     struct check {
         static_assert(detail::codec::never<Type>,
                       "procpool: a Shared does not travel itself: pass std::ref(*shared) or shared.get()");
+    };
+};
+
+template <class T>
+requires enable_shared<T>
+struct detail::codec::why_refused<T> {
+    template <class Type>
+    struct check {
+        static_assert(
+            detail::codec::never<Type>,
+            "procpool: what processes share, as a Mutex, does not travel itself: pass std::ref(object) or its "
+            "address");
     };
 };
 

@@ -14,7 +14,7 @@ namespace procpool::inline v0::detail::sync {
 PROCPOOL_DECL void require_shared_memory(const void* object, const char* what) {
     Members::prepare();
     if (shm::is_shared_with_children(object) || os::is_in_shared_mapping(object)) { return; }
-    throw std::logic_error(std::string{"procpool: a "} + what +
+    throw std::logic_error(std::string{*what == 'E' ? "procpool: an " : "procpool: a "} + what +
                            " in memory that only this process has is another one "
                            "in each process: write Shared<" +
                            what + ">, or make it a member of what is Shared");

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <procpool/sync/guarded.hpp>
+
+#include <procpool/core/error.hpp>
+#include <procpool/shm/shared.hpp>
+
+#include "os/in_child.hpp"
+#include "support/asleep.hpp"
+#include "support/catch.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+
+using namespace procpool;
+using namespace procpool_test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Point {
+    double x = 1;
+    std::int16_t y = 2;
+    char name[6] = "point";
+};
+
+/// A child dies in the middle of a change.
+template <class T, class F>
+void die_in(Guarded<T>& guarded, F f) {
+    REQUIRE(in_child([&] {
+                guarded.with([&](T& value) {
+                    f(value);
+                    ::raise(SIGKILL);
+                });
+                return 0;
+            }) == 128 + SIGKILL);
+}
+
+}  // namespace
+
+TEST_CASE("SYN-16 values are made from arguments and seen by every process") {
+    const Shared<Guarded<Point>> point;
+    const Shared<Guarded<std::int64_t>> number{7};
+    const Shared<Guarded<std::array<short, 3>>> array;
+    CHECK(point->load().y == 2);
+    CHECK(number->load() == 7);
+    CHECK(array->load() == std::array<short, 3>{});
+    CHECK(in_child([&] {
+              point->with([](Point& p) { p.x *= 2; });
+              *number->lock() *= 2;
+              array->store({1, 2, 3});
+              return 0;
+          }) == 0);
+    CHECK(point->with(&Point::x) == 2.0);
+    CHECK(number->load() == 14);
+    CHECK(array->with([](auto& a) { return a[2]; }) == 3);
+    CHECK(reinterpret_cast<std::uintptr_t>(number.get()) % 64 == 0);
+}
+
+TEST_CASE("SYN-16 four processes that count lose nothing") {
+    const Shared<Guarded<long>> count{0};
+    constexpr int each = 20'000;
+    std::array<pid_t, 4> children{};
+    for (pid_t& child : children) {
+        child = start_child([&] {
+            for (int i = 0; i < each; ++i) {
+                count->with([](long& n) { ++n; });
+            }
+            return 0;
+        });
+    }
+    for (const pid_t child : children) { CHECK(wait_for_child(child) == 0); }
+    CHECK(count->load() == 4 * each);
+}
+
+TEST_CASE("threads that count behind a guard lose nothing", "[thread]") {
+    const Shared<Guarded<long>> count{0};
+    constexpr int each = 1000;
+    std::array<std::thread, 3> threads;
+    for (std::thread& thread : threads) {
+        thread = std::thread{[&] {
+            for (int i = 0; i < each; ++i) {
+                if (auto held = count->try_lock_for(1h)) { ++**held; }
+            }
+        }};
+    }
+    for (std::thread& thread : threads) { thread.join(); }
+    CHECK(count->load() == 3 * each);
+}
+
+TEST_CASE("a guard gives nothing while another holds the value and lets go at its end") {
+    const Shared<Guarded<int>> number{1};
+    std::optional held{number->lock()};
+    CHECK(in_child([&] {
+              return !number->try_lock() && !number->try_lock_for(5ms) &&
+                             !number->try_lock_until(detail::Clock::now() + 5ms)
+                         ? 0
+                         : 1;
+          }) == 0);
+    const auto is_free = [&] { return in_child([&] { return number->try_lock().has_value() ? 0 : 1; }) == 0; };
+    Guarded<int>::Locked moved{std::move(*held)};
+    held.reset();
+    CHECK_FALSE(is_free());
+    *moved = 2;
+    moved.unlock();
+    CHECK(is_free());
+    moved.lock();
+    CHECK_FALSE(is_free());
+    {
+        const Guarded<int>::Locked last{std::move(moved)};
+        CHECK_FALSE(is_free());
+    }
+    CHECK(is_free());
+    CHECK(number->load() == 2);
+}
+
+TEST_CASE("a forked child that leaves the scope of its parent's lock does nothing to it") {
+    const Shared<Guarded<int>> number{1};
+    std::optional held{number->lock()};
+    CHECK(in_child([&] {
+              held.reset();
+              return number->try_lock() ? 1 : 0;
+          }) == 0);
+    *(*held) = 5;
+    held.reset();
+    CHECK(number->load() == 5);
+}
+
+TEST_CASE("an exception passes and the value stays usable") {
+    const Shared<Guarded<int>> number{1};
+    CHECK_THROWS_AS(number->with([](int& n) {
+        n = 2;
+        throw 1;
+    }),
+                    int);
+    CHECK(number->load() == 2);
+}
+
+TEST_CASE("a death in the middle of a change is told by every access until the value is repaired") {
+    const Shared<Guarded<Point>> point;
+    die_in(*point, [](Point& p) { p.x = -1; });
+    CHECK_THROWS_AS(point->load(), OwnerDied);
+    CHECK_THROWS_AS(point->with([](Point&) {}), OwnerDied);
+    CHECK_THROWS_AS(point->lock(), OwnerDied);
+    CHECK_THROWS_AS(point->try_lock(), OwnerDied);
+    CHECK_THROWS_AS(point->try_lock_for(1h), OwnerDied);
+    double seen = 0;
+    point->recover([&](Point& p) {
+        seen = p.x;
+        p = Point{};
+    });
+    CHECK(seen == -1);
+    CHECK(point->load().x == 1);
+
+    die_in(*point, [](Point& p) { p.x = -1; });
+    point->store(Point{3, 4, "new"});
+    CHECK(point->load().x == 3);
+}
+
+TEST_CASE("a value that is not copied is used in its place") {
+    struct Entry {
+        std::atomic<int> hits = 0;
+        Guarded<int> inner{3};
+    };
+    const Shared<Guarded<Entry>> entry;
+    CHECK(entry->with([](Entry& e) { return ++e.hits + e.inner.load(); }) == 4);
+    CHECK_THROWS_WITH(std::make_unique<Guarded<int>>(), Catch::ContainsSubstring("write Shared<Guarded>"));
+}
