@@ -30,7 +30,7 @@ inline constexpr std::chrono::milliseconds look_for_lost{100};
 PROCPOOL_DECL ByteQueue::ByteQueue(const QueueOptions& options, const char* what, bool counts_hands, Peers peers)
     : peers_(peers),
       counts_hands_(counts_hands) {
-    sync::require_shared_memory(this, what);
+    sync::require_program_heap(this, what);
     if (options.capacity == 0 || options.capacity > most_capacity) {
         throw std::invalid_argument("procpool: the capacity of a queue is 1 to 268435456 items, not " +
                                     std::to_string(options.capacity));
