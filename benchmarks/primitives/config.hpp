@@ -30,7 +30,7 @@ double processor_seconds(Function function) {
 
 template <class F>
 void add_calls(Turns& turns, std::string name, std::size_t count, F f) {
-    turns.add(std::move(name), count, [=] {
+    turns.add(std::move(name), count, [=]() mutable {
         return processor_seconds([&] {
             for (std::size_t i = 0; i < count; ++i) {
                 f();

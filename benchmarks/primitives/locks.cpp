@@ -6,6 +6,7 @@
 #include "config.hpp"
 
 #include <procpool/core/error.hpp>
+#include <procpool/shared_map.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/sync/condition.hpp>
 #include <procpool/sync/guarded.hpp>
@@ -227,6 +228,20 @@ int main(int argc, char** argv) {
         add_calls(turns, nobody + "pthread_cond_signal", count, [c = pthread_condition.get()] { c->notify_one(); });
         add_calls(turns, nobody + "Boost interprocess_condition", count,
                   [c = boost_condition.get()] { c->notify_one(); });
+
+        const Shared<procpool::SharedMap<std::int64_t, std::int64_t>> map{std::size_t{16} << 20};
+        const auto keys = static_cast<std::int64_t>(arguments.pick<std::size_t>(1000, 100'000, 100'000));
+        for (std::int64_t key = 0; key < keys; ++key) { map->put(key * 7919, key); }
+        add_calls(turns, "a map of 100,000, get: SharedMap", count,
+                  [m = map.get(), keys, key = std::int64_t{0}]() mutable {
+                      key = (key + 31'337) % keys;
+                      require(m->get(key * 7919) == key, "wrong value");
+                  });
+        add_calls(turns, "a map of 100,000, put: SharedMap", count,
+                  [m = map.get(), keys, key = std::int64_t{0}]() mutable {
+                      key = (key + 31'337) % keys;
+                      m->put(key * 7919, key);
+                  });
 
         using procpool::detail::sync::Members;
         const auto own = Members::own();

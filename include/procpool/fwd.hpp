@@ -55,6 +55,17 @@ class Connection;
 class Process;
 class ExitStatus;
 
+template <class T, class E>
+class Actor;
+template <class T>
+class ActorRef;
+struct ActorOptions;
+class Supervisor;
+struct SupervisorOptions;
+enum class Strategy : std::uint8_t;
+enum class Restart : std::uint8_t;
+struct ChildInfo;
+
 class Writer;
 class Reader;
 template <class T>
@@ -78,6 +89,7 @@ struct PoolClosed;
 struct PoolTerminated;
 struct QueueClosed;
 class RemoteError;
+class RestartsExhausted;
 class SharedMemoryExhausted;
 struct TaskCancelled;
 class TaskTimedOut;

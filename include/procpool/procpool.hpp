@@ -6,6 +6,10 @@
 
 #include <procpool/core/config.hpp>  // first, to refuse what is not supported before anything else is read
 
+#include <procpool/actor/actor.hpp>
+#include <procpool/actor/options.hpp>
+#include <procpool/actor/ref.hpp>
+#include <procpool/actor/supervisor.hpp>
 #include <procpool/channel/connection.hpp>
 #include <procpool/channel/queue.hpp>
 #include <procpool/codec/bind_front.hpp>
@@ -39,6 +43,7 @@
 #include <procpool/pool/process_pool.hpp>
 #include <procpool/pool/progress.hpp>
 #include <procpool/pool/stats.hpp>
+#include <procpool/pool/submit.hpp>
 #include <procpool/process/process.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/shm/shared_array.hpp>

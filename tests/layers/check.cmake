@@ -1,6 +1,6 @@
-# SPDX-License-Identifier: BSL-1.0
-# cmake -DINCLUDE=<folder that holds procpool/> -P check.cmake
-# A folder is a layer: its headers include only what this table allows, each with one door to the outside.
+#SPDX - License - Identifier : BSL - 1.0
+#cmake - DINCLUDE = < folder that holds procpool / > - P check.cmake
+#A folder is a layer : its headers include only what this table allows, each with one door to the outside.
 cmake_minimum_required(VERSION 3.24)
 
 set(core)
@@ -18,7 +18,8 @@ set(future ${engine} engine)
 set(process core os codec shm sync task log worker)
 set(pool ${future} future)
 set(map ${pool} pool)
-set(layers ${map} map process channel)
+set(actor ${map} map process)
+set(layers ${actor} actor channel)
 
 # "what an #include of it looks like=the layers, or headers outside of them, that may"
 set(doors

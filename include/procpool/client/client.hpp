@@ -7,6 +7,9 @@
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/client/every_worker.hpp>
+#include <procpool/client/guest.hpp>
+#include <procpool/client/heap_boards.hpp>
+#include <procpool/client/holder.hpp>
 #include <procpool/client/observer.hpp>
 #include <procpool/client/parcel.hpp>
 #include <procpool/client/parcel_store.hpp>
@@ -42,12 +45,16 @@
 namespace procpool::inline v0::detail::client {
 
 /// Lives until its pool and the last of its tickets are gone. Called by: parent, any thread, unless said otherwise.
-class Client {
+class Client : public Holder {
 public:
     using Taken = client::Taken;
 
     /// Throws: SharedMemoryExhausted.
-    Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where, bool code_may_differ);
+    /// open_to_all: any process of the program may be a guest, also one that was forked before; where the workers are
+    /// processes.
+    Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where, bool code_may_differ,
+           bool open_to_all = false);
+    [[nodiscard]] GuestBoard guest_board() const noexcept { return {&board_, board_.guests.id()}; }
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
@@ -68,7 +75,6 @@ public:
     }
     /// Whether a submission returns when the task has been run.
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
-    [[nodiscard, gnu::always_inline]] bool is_mine() const noexcept { return os::is_process(owner_); }
 
     // ---- submission. Throws: PoolClosed, PoolTerminated, PoolBroken; SharedMemoryExhausted; any exception of
     // `encode`. Nothing is queued then.
@@ -185,6 +191,8 @@ public:
         return life() == task::Life::open && !closing_.load(std::memory_order_relaxed);
     }
 
+    /// Effects: makes the crew look at what the caller has written on the board.
+    void ring() noexcept { crew_->ring(); }
     /// Effects: no new tasks; beyond closing, tasks that have not started are lost at once.
     void stop(task::Life to) noexcept;
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
@@ -231,13 +239,15 @@ public:
 private:
     friend class client::Taken;
 
+    [[nodiscard]] task::BoardSize size_for_guests(task::BoardSize size, bool open_to_all) const noexcept;
     static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 
     using Lock = std::unique_lock<client::BiasedMutex>;
 
     [[nodiscard]] bool accepts(const Submission& submission) const noexcept {
-        return submission.accepted_before_close ? life() == task::Life::open : is_open();
+        if (!submission.accepted_before_close) [[likely]] { return is_open(); }
+        return life() == task::Life::open || (submission.by_own_task && life() == task::Life::closing);
     }
 
     /// The parent's own notes on a slot. All-zero memory is the valid initial state.
@@ -372,9 +382,9 @@ private:
     inline void give_back(std::uint32_t index, task::Phase phase) noexcept;
 
     os::Mapping region_;
+    HeapRegion heap_region_;  // instead
     task::Board& board_;
     std::unique_ptr<Crew> crew_;
-    const os::Token owner_;
     const codec::VisibilityOf place_of_;
     mutable std::mutex modules_mutex_;
     std::optional<os::Modules> modules_;  // the code that the workers have, where that may differ from ours

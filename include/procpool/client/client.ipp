@@ -13,15 +13,34 @@
 namespace procpool::inline v0::detail::client {
 
 PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where,
-                             bool code_may_differ)
-    : region_(os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
-      board_(task::Board::create(region_, {capacity, seats, Parkers::count, sizeof(SlotNotes)})),
-      owner_(os::process_token()),
+                             bool code_may_differ, bool open_to_all)
+    : Holder(os::process_token()),
+      region_(open_to_all ? os::Mapping{} : os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
+      heap_region_(open_to_all ? &HeapBoards::of_this_process() : nullptr),
+      board_(task::Board::create(
+          open_to_all ? heap_region_.memory() : std::span{region_.data(), region_.size()},
+          code_may_differ ? size_for_guests({capacity, seats, Parkers::count, sizeof(SlotNotes)}, open_to_all)
+                          : task::BoardSize{capacity, seats, Parkers::count, sizeof(SlotNotes)})),
       place_of_(where),
       modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),
       parkers_(board_.parkers()),
       notes_(reinterpret_cast<SlotNotes*>(board_.notes()), capacity) {
+    if (code_may_differ) { place_for_children = where; }
     detached_.reserve(capacity);
+}
+
+PROCPOOL_DECL task::BoardSize Client::size_for_guests(task::BoardSize size, bool open_to_all) const noexcept {
+    constexpr std::uint32_t many = 1024;
+    constexpr std::uint32_t few = 256;
+    constexpr std::size_t large = std::size_t{1} << 30;
+    size.guests = !open_to_all && region_.size() >= large ? many : few;
+    size.open_to_all = open_to_all;
+    // The time makes it differ from those of other processes, as good as certainly; the process's count from its own.
+    static constinit std::atomic<std::uint64_t> boards{0};
+    constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;
+    const auto now = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
+    size.id = ((now ^ os::process_token()) * golden + boards.fetch_add(1, std::memory_order_relaxed)) | 1;
+    return size;
 }
 
 PROCPOOL_DECL void Client::set_crew(std::unique_ptr<Crew> crew) {

@@ -51,10 +51,10 @@ namespace procpool::inline v0::detail::client {
         is_pending = is_pending || word.phase() == task::Phase::pending;
         if (word.phase() != task::Phase::started) { continue; }
         const task::Seat* const seat = board_.seat_of(word.seat());
-        if (seat == nullptr || seat->state.load(std::memory_order_relaxed) == task::SeatState::vacant ||
-            seat->current.load(std::memory_order_relaxed) != index + 1) {
-            return true;
-        }
+        if (seat == nullptr || seat->state.load(std::memory_order_relaxed) == task::SeatState::vacant) { return true; }
+        const std::uint32_t current = seat->current.load(std::memory_order_relaxed);
+        // Within a task that waits its worker runs tasks of guests.
+        if (current != index + 1 && !board_.guests.hold(current - 1)) { return true; }
         ++started;
     }
     return is_pending && started < board_.control.workers;

@@ -42,12 +42,17 @@ PROCPOOL_DECL Parcel Client::describe_failure(std::uint32_t index, task::Phase p
     if (failure->ending == Ending::died) {
         failure->death = {task.pid, task.exit_status,
                           board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed))};
+    } else if (board_.actor.is_one && is_end_of_actor(failure->ending)) {
+        failure->death = board_.actor.last_death();
     }
+    failure->of_actor = board_.actor.is_one;
     const task::Issue& issue = board_.issue(index);
     if (issue.is_timed()) { failure->timeout = issue.time_limit(); }
     if (issue.has(task::Slot::labelled)) {
         const std::lock_guard guard{label_mutex_};
         failure->label = labels_[index];
+    } else if (failure->of_actor && is_end_of_actor(failure->ending)) {
+        failure->label = task::text_within(board_.control.name);
     }
     return Parcel{phase, std::move(failure)};
 }
@@ -141,7 +146,8 @@ inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
 }
 
 PROCPOOL_DECL std::exception_ptr Taken::error(std::optional<std::size_t> item) const {
-    return error_of(*failure(), item, client_->board().from_workers.reason());
+    return error_of(*failure(), item,
+                    client_ != nullptr ? client_->board().from_workers.reason() : std::string_view{failure()->reason});
 }
 
 PROCPOOL_DECL void Taken::require_value() const {

@@ -3,6 +3,7 @@
 
 #include <procpool/client/client_life.hpp>
 
+#include <procpool/client/failure.hpp>
 #include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/log/log_sink.hpp>
@@ -10,6 +11,7 @@
 
 #include <mutex>
 #include <optional>
+#include <string>
 
 namespace procpool::inline v0::detail::client {
 
@@ -110,16 +112,6 @@ PROCPOOL_DECL void Client::check_crew() noexcept {
     board_.notify_parent();
 }
 
-PROCPOOL_DECL void Client::throw_ended() const {
-    switch (life()) {
-        case task::Life::open:
-        case task::Life::closing: break;
-        case task::Life::terminated:
-        case task::Life::killed: throw PoolClosed("procpool: the pool has been terminated");
-        case task::Life::broken:
-            throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = board_.from_workers.reason()}));
-    }
-    throw PoolClosed{};
-}
+PROCPOOL_DECL void Client::throw_ended() const { client::throw_ended(board_); }
 
 }  // namespace procpool::detail::client

@@ -85,6 +85,10 @@ protected:
 /// there.
 inline constinit thread_local Crew* crew_of_thread = nullptr;
 
+class Client;
+/// The client of this thread's pool: as crew_of_thread, also where the thread that submits is the worker.
+inline constinit thread_local Client* client_of_thread = nullptr;
+
 /// Returns: the crew that the caller is a worker of; null on every other thread.
 [[nodiscard]] inline Crew* crew_at_work() noexcept {
     return crew_of_thread != nullptr && crew_of_thread->is_in_task() ? crew_of_thread : nullptr;

@@ -4,15 +4,20 @@
 #include <procpool/client/failure.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/os/symbols.hpp>
+#include <procpool/task/board.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace procpool::inline v0::detail::client {
 
 PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::optional<std::size_t> item,
                                           std::string_view reason) {
     const std::string task = core::task_name(failure.label, item);
+    if (failure.of_actor && is_end_of_actor(failure.ending)) {
+        return std::make_exception_ptr(actor_died(failure.death, failure.label));
+    }
     switch (failure.ending) {
         case Ending::died:
             return std::make_exception_ptr(WorkerDied{failure.death.status, failure.death.pid, failure.label,
@@ -32,6 +37,29 @@ PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::optional<
         case Ending::overwritten: break;
     }
     return std::make_exception_ptr(Error{"procpool: " + core::sentence(Ending::overwritten, {.task = task})});
+}
+
+PROCPOOL_DECL ActorDied actor_died(const core::Death& death, std::string label) {
+    return ActorDied{death.status, death.pid, std::move(label), backtrace_text(death.crash)};
+}
+
+PROCPOOL_DECL void throw_ended(const task::Board& board) {
+    const task::Life life = board.control.life.load(std::memory_order_seq_cst);
+    if (board.actor.is_one) {
+        if (life > task::Life::closing) {
+            throw actor_died(board.actor.last_death(), std::string(task::text_within(board.control.name)));
+        }
+        throw PoolClosed("procpool: the actor has been stopped");
+    }
+    switch (life) {
+        case task::Life::open:
+        case task::Life::closing: break;
+        case task::Life::terminated:
+        case task::Life::killed: throw PoolClosed("procpool: the pool has been terminated");
+        case task::Life::broken:
+            throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = board.from_workers.reason()}));
+    }
+    throw PoolClosed{};
 }
 
 PROCPOOL_DECL std::string backtrace_text(const core::Crash& crash) {

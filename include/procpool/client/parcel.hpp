@@ -16,6 +16,7 @@
 #include <utility>
 
 namespace procpool::inline v0::detail::task {
+class Board;
 class Extents;
 enum class Phase : std::uint32_t;
 }  // namespace procpool::detail::task
@@ -44,6 +45,9 @@ public:
     /// Requires: it holds no bytes.
     void adopt(task::Extents& extents, std::uint32_t first, std::uint32_t count, std::size_t size) noexcept;
 
+    /// Effects: the bytes stay in the slot of a guest, which is free when the parcel goes. Requires: it holds no bytes.
+    void refer(task::Board& board, std::uint32_t slot) noexcept;
+
     Parcel(Parcel&& other) noexcept { move(other); }
     Parcel& operator=(Parcel&& other) noexcept {
         if (this != &other) {
@@ -66,7 +70,7 @@ public:
     }
 
 private:
-    enum class Kind : std::uint8_t { nothing, in_place, heap, extents, failure };
+    enum class Kind : std::uint8_t { nothing, in_place, heap, extents, failure, guest };
 
     [[nodiscard]] std::span<const std::byte> bytes_elsewhere() const noexcept;
     void move(Parcel& other) noexcept {

@@ -4,6 +4,7 @@
 #include <procpool/client/parcel.hpp>
 
 #include <procpool/os/memory.hpp>
+#include <procpool/task/board.hpp>
 #include <procpool/task/extents.hpp>
 #include <procpool/task/slot.hpp>
 
@@ -13,7 +14,7 @@ namespace procpool::inline v0::detail::client {
 
 /// Where a result lies that is not in the parcel: at the beginning of its place.
 struct Elsewhere {
-    std::size_t size;
+    std::size_t size;        // for a guest's the number of its slot
     task::Extents::Run run;  // where it lies in extents
 };
 
@@ -44,6 +45,13 @@ PROCPOOL_DECL void Parcel::adopt(task::Extents& extents, std::uint32_t first, st
     std::memcpy(place_.data(), &where, sizeof where);
 }
 
+PROCPOOL_DECL void Parcel::refer(task::Board& board, std::uint32_t slot) noexcept {
+    rest_ = &board;
+    kind_ = Kind::guest;
+    const Elsewhere where{slot, {}};
+    std::memcpy(place_.data(), &where, sizeof where);
+}
+
 PROCPOOL_DECL std::span<const std::byte> Parcel::bytes_elsewhere() const noexcept {
     Elsewhere where{};
     std::memcpy(&where, place_.data(), sizeof where);
@@ -51,6 +59,8 @@ PROCPOOL_DECL std::span<const std::byte> Parcel::bytes_elsewhere() const noexcep
         case Kind::heap: return {static_cast<const std::byte*>(rest_), where.size};
         case Kind::extents: return {static_cast<task::Extents*>(rest_)->address(where.run), where.size};
         case Kind::failure: return static_cast<const Failure*>(rest_)->results;
+        case Kind::guest:
+            return static_cast<task::Board*>(rest_)->results.payload(static_cast<std::uint32_t>(where.size));
         case Kind::in_place:
         case Kind::nothing: break;
     }
@@ -66,6 +76,13 @@ PROCPOOL_DECL void Parcel::release() noexcept {
             static_cast<task::Extents*>(rest_)->release(where.run);
             break;
         case Kind::failure: delete static_cast<const Failure*>(rest_); break;
+        case Kind::guest: {
+            std::memcpy(&where, place_.data(), sizeof where);
+            auto& board = *static_cast<task::Board*>(rest_);
+            reach(FaultPoint::guest_read);
+            board.guests.give_back(board.results, static_cast<std::uint32_t>(where.size));
+            break;
+        }
         case Kind::nothing:
         case Kind::in_place: break;
     }

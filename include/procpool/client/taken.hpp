@@ -29,6 +29,12 @@ public:
           place_of_(where),
           slot_(slot),
           parcel_(std::move(parcel)) {}
+    /// Of a guest: where it lies is the parcel's affair.
+    Taken(codec::VisibilityOf where, Parcel&& parcel) noexcept
+        : client_(nullptr),
+          place_of_(where),
+          slot_(in_parcel),
+          parcel_(std::move(parcel)) {}
     Taken(Taken&& other) noexcept
         : client_(std::exchange(other.client_, nullptr)),
           place_of_(other.place_of_),

@@ -232,6 +232,21 @@ struct ExceptionCodec<ActorDied> {
 };
 
 template <>
+struct ExceptionCodec<RestartsExhausted> {
+    static void encode(Writer& out, const RestartsExhausted& e) {
+        Codec<std::string>::encode(out, e.child());
+        Codec<ExitStatus>::encode(out, e.exit_status());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static RestartsExhausted decode(Reader& in) {
+        auto child = Codec<std::string>::decode(in);
+        RestartsExhausted e({}, std::move(child), Codec<ExitStatus>::decode(in));
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+};
+
+template <>
 struct ExceptionCodec<OwnerDied> {
     static void encode(Writer& out, const OwnerDied& e) {
         Codec<std::int32_t>::encode(out, e.pid());
@@ -311,6 +326,7 @@ inline constexpr std::array standard_exceptions {
     by_codec<RemoteError>,
     by_codec<WorkerDied>,
     by_codec<ActorDied>,
+    by_codec<RestartsExhausted>,
     by_codec<PartLost>,
     by_codec<OwnerDied>,
     by_text<BrokenBarrier>,

@@ -115,6 +115,11 @@ public:
     /// Where it crashed, one frame a line; empty when nothing was recorded.
     [[nodiscard]] const std::string& backtrace() const noexcept { return backtrace_; }
 
+protected:
+    /// As above, with a text of the thrower's first.
+    WorkerDied(const std::string& what, ExitStatus status, std::int32_t pid, std::string&& label,
+               std::string&& backtrace, std::optional<std::size_t> item);
+
 private:
     ExitStatus status_;
     std::int32_t pid_;
@@ -138,8 +143,23 @@ private:
 /// The process that owned an actor ended: before the call did, or before it was made.
 class ActorDied : public WorkerDied {
 public:
-    /// The label is the actor's name, or that of the call.
+    /// The text says how the process ended. label: of the call; where it has none, the actor's name.
     ActorDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {});
+};
+
+/// A Supervisor has given up: its children ended more often than it may restart them.
+class RestartsExhausted : public Error {
+public:
+    /// The text names both, and how the child ended.
+    RestartsExhausted(const std::string& supervisor, std::string child, ExitStatus status);
+    /// The name of the child that ended last.
+    [[nodiscard]] const std::string& child() const noexcept { return child_; }
+    /// How it ended.
+    [[nodiscard]] ExitStatus exit_status() const noexcept { return status_; }
+
+private:
+    std::string child_;
+    ExitStatus status_;
 };
 
 /// The last owner of a lock died while it held it, so that the data behind it may be half changed, and nobody has

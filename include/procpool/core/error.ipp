@@ -32,13 +32,27 @@ PROCPOOL_DECL RemoteError::RemoteError(std::string type_name, const std::string&
     : Error(what),
       type_name_(std::move(type_name)) {}
 
+namespace detail::core {
+
+[[nodiscard]] PROCPOOL_DECL std::string text_of_death(const std::string& sentence, ExitStatus status) {
+    return "procpool: " + sentence +
+           (status.signal() == 9 ? "; if nobody sent the signal, the machine may have run out of memory" : "");
+}
+
+}  // namespace detail::core
+
 PROCPOOL_DECL WorkerDied::WorkerDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace,
                                      std::optional<std::size_t> item)
-    : Error("procpool: " +
-            detail::core::sentence(Ending::died, {.worker = "worker " + std::to_string(pid),
-                                                  .task = detail::core::task_name(label, item),
-                                                  .status = status}) +
-            (status.signal() == 9 ? "; if nobody sent the signal, the machine may have run out of memory" : "")),
+    : WorkerDied(detail::core::text_of_death(
+                     detail::core::sentence(Ending::died, {.worker = "worker " + std::to_string(pid),
+                                                           .task = detail::core::task_name(label, item),
+                                                           .status = status}),
+                     status),
+                 status, pid, std::move(label), std::move(backtrace), item) {}
+
+PROCPOOL_DECL WorkerDied::WorkerDied(const std::string& what, ExitStatus status, std::int32_t pid, std::string&& label,
+                                     std::string&& backtrace, std::optional<std::size_t> item)
+    : Error(what),
       status_(status),
       pid_(pid),
       label_(std::move(label)),
@@ -51,7 +65,16 @@ PROCPOOL_DECL PartLost::PartLost(std::size_t part)
       part_(part) {}
 
 PROCPOOL_DECL ActorDied::ActorDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace)
-    : WorkerDied(status, pid, std::move(label), std::move(backtrace)) {}
+    : WorkerDied(detail::core::text_of_death("the actor's process " + std::to_string(pid) + " " + to_string(status) +
+                                                 (label.empty() ? "" : " ('" + label + "')"),
+                                             status),
+                 status, pid, std::move(label), std::move(backtrace), {}) {}
+
+PROCPOOL_DECL RestartsExhausted::RestartsExhausted(const std::string& supervisor, std::string child, ExitStatus status)
+    : Error("procpool: '" + supervisor + "' has given up: '" + child + "' " + to_string(status) +
+            ", and there were as many restarts before as may be"),
+      child_(std::move(child)),
+      status_(status) {}
 
 PROCPOOL_DECL OwnerDied::OwnerDied(std::int32_t pid)
     : Error("procpool: " + (pid != 0 ? "process " + std::to_string(pid) : std::string("a process")) +

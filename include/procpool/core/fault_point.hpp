@@ -30,6 +30,16 @@ enum class FaultPoint : std::uint32_t {
     after_done,     // the task is done, its waiter not notified yet
     marked,         // the task is done and marked for a thread that waits for many, which is not notified yet
     before_exit,    // leaves gracefully
+    // guests
+    guest_taken,       // a guest's slot is its own, nothing is written there yet
+    guest_filled,      // the task is written, not pending yet
+    guest_pending,     // the task is pending, not in the ring yet
+    guest_pushed,      // the task is in the ring, no worker is woken yet
+    guest_parked,      // the word says that its guest will park, which it has not done yet
+    guest_finishing,   // the result of a task whose guest sleeps is sealed, the task not done yet
+    guest_done,        // the task is done, its guest not notified yet
+    guest_read,        // the guest has the result, its slot is not free yet
+    guest_taken_over,  // a dead guest's slot is another's, who will free it
     // locks, in any process
     poisoned_not_consistent,  // an owner's death is noted, the next owner would still be told by the kernel
     condition_unlocked,       // among those that wait, without the lock, not asleep yet
@@ -58,6 +68,8 @@ enum class FaultPoint : std::uint32_t {
     barrier_completed,    // the completion function has returned
     barrier_before_pass,  // nobody has come to the next pass, this one's sleepers are not woken yet
     barrier_not_woken,    // the round has ended or the barrier is broken, its sleepers are not woken yet
+    // actor
+    snapshot_half,  // the object is saved, the word does not say so yet
     count
 };
 

@@ -44,7 +44,9 @@ public:
 
     // Runs the task that the caller waits for, if its submission has run another thread's task instead.
     PROCPOOL_DECL bool run_awaited(std::uint32_t slot, task::Word word) override;
-    bool run_awaited_by(std::uint32_t waiter) override { return is_in_task() && loop_.run_within_for(waiter); }
+    bool run_awaited_by(std::uint32_t waiter) override {
+        return is_in_task() && !board_.actor.is_one && loop_.run_within_for(waiter);
+    }
     PROCPOOL_DECL bool make_room() override;
 
 private:
@@ -70,16 +72,25 @@ private:
     /// Makes the caller count as worker 0 while it lives.
     class AsWorker {
     public:
-        explicit AsWorker(const task::Board& board) noexcept
-            : before_(
-                  std::exchange(task::thread_context,
-                                {.in_worker = true, .pid = os::this_process(), .pool = board.control.name.data()})) {}
+        explicit AsWorker(InlineCrew& crew) noexcept
+            : object_(crew.object_),
+              before_(std::exchange(task::thread_context, {.in_worker = true,
+                                                           .pid = os::this_process(),
+                                                           .pool = crew.board_.control.name.data(),
+                                                           .object = crew.object_})),
+              client_before_(std::exchange(client::client_of_thread, &crew.client_)) {}
         AsWorker(const AsWorker&) = delete;
         AsWorker& operator=(const AsWorker&) = delete;
-        ~AsWorker() { task::thread_context = before_; }
+        ~AsWorker() {
+            object_ = task::thread_context.object;
+            task::thread_context = before_;
+            client::client_of_thread = client_before_;
+        }
 
     private:
+        void*& object_;
         task::ThreadContext before_;
+        client::Client* client_before_;
         const os::InProgramCode here_;
     };
 
@@ -88,6 +99,7 @@ private:
     worker::Setup setup_;
     worker::Loop loop_;
     std::recursive_mutex running_;
+    void* object_ = nullptr;                 // see task::ThreadContext; guarded by running_
     std::atomic<std::thread::id> runner_{};  // relaxed: a thread asks only whether it is itself
 };
 

@@ -26,7 +26,7 @@ PROCPOOL_DECL InlineCrew::InlineCrew(client::Client& client, worker::Setup setup
     board_.control.workers_started.store(1, std::memory_order_relaxed);
     board_.control.workers_forked.store(1, std::memory_order_relaxed);
     if (setup_.backtraces) { os::records_throws.store(true, std::memory_order_relaxed); }
-    const AsWorker now{board_};
+    const AsWorker now{*this};
     static_cast<void>(worker::initialize(setup_, 0, [](const std::string& reason) {
         throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = reason}));
     }));
@@ -41,7 +41,7 @@ PROCPOOL_DECL bool InlineCrew::join(Deadline deadline) {
     if (!is_in_task() && !wait_for_calls(deadline)) { return false; }
     const std::lock_guard guard{running_};
     if (board_.control.ended.exchange(1) == 0) {
-        const AsWorker now{board_};
+        const AsWorker now{*this};
         loop_.drop_parts();
         worker::finalize(setup_, 0);
     }
@@ -50,14 +50,15 @@ PROCPOOL_DECL bool InlineCrew::join(Deadline deadline) {
 
 PROCPOOL_DECL void InlineCrew::run_here() {
     const std::lock_guard guard{running_};
-    const AsWorker now{board_};
+    if (board_.actor.is_one && is_in_task()) { return; }  // its calls do not overlap: this one runs after that
+    const AsWorker now{*this};
     const Running here{*this};
-    loop_.run_one_within(true);
+    while (loop_.run_one_within(true) && board_.actor.is_one) {}
 }
 
 PROCPOOL_DECL void InlineCrew::tidy() noexcept {
     const std::lock_guard guard{running_};
-    const AsWorker now{board_};
+    const AsWorker now{*this};
     loop_.tidy();
 }
 
@@ -68,16 +69,19 @@ PROCPOOL_DECL bool InlineCrew::is_in_task() const noexcept {
 PROCPOOL_DECL bool InlineCrew::run_awaited(std::uint32_t slot, task::Word word) {
     if (!is_in_task()) { return false; }
     if (word.phase() == task::Phase::started) { core::throw_deadlock("procpool: a task waits for its own end"); }
-    return word.phase() == task::Phase::pending && loop_.run_within({slot, word.generation()});
+    if (word.phase() != task::Phase::pending) { return false; }
+    if (board_.actor.is_one) { core::throw_call_within_call(); }
+    return loop_.run_within({slot, word.generation()});
 }
 
 PROCPOOL_DECL bool InlineCrew::make_room() {
     if (!is_in_task()) { return false; }
+    if (board_.actor.is_one) { core::throw_call_within_call(); }
     if (loop_.run_one_within(false)) { return true; }
     const auto has_started = [](const task::Slot& slot) {
         return task::Word{slot.word.load(std::memory_order_acquire)}.phase() == task::Phase::started;
     };
-    if (std::ranges::all_of(board_.all_slots(), has_started)) {
+    if (std::ranges::all_of(board_.parents_slots(), has_started)) {
         core::throw_deadlock(
             "procpool: a task submits to its own pool, whose queue is full of tasks that wait for room in it");
     }

@@ -89,12 +89,14 @@ PROCPOOL_DECL bool ThreadCrew::run_awaited(std::uint32_t slot, task::Word word) 
     if (word.phase() == task::Phase::started && word.seat() == here->loop->number()) {
         core::throw_deadlock("procpool: a task waits for its own end");
     }
-    return word.phase() == task::Phase::pending && here->loop->run_within({slot, word.generation()});
+    if (word.phase() != task::Phase::pending) { return false; }
+    if (board_.actor.is_one) { core::throw_call_within_call(); }
+    return here->loop->run_within({slot, word.generation()});
 }
 
 PROCPOOL_DECL bool ThreadCrew::run_awaited_by(std::uint32_t waiter) {
     ThreadWorker* const here = own_worker();
-    if (here == nullptr) { return false; }
+    if (here == nullptr || board_.actor.is_one) { return false; }
     struct Collecting {
         std::atomic<std::uint32_t>& set;
         std::uint32_t before;
@@ -106,7 +108,7 @@ PROCPOOL_DECL bool ThreadCrew::run_awaited_by(std::uint32_t waiter) {
 
 PROCPOOL_DECL bool ThreadCrew::run_any_if_all_wait() {
     ThreadWorker* const here = own_worker();
-    if (here == nullptr || here->loop->waiting() >= deepest) { return false; }
+    if (here == nullptr || board_.actor.is_one || here->loop->waiting() >= deepest) { return false; }
     const auto waits = [&](const ThreadWorker& worker) {
         return &worker == here || worker.waits.load(std::memory_order_relaxed) || worker.stuck.load();
     };
@@ -116,6 +118,7 @@ PROCPOOL_DECL bool ThreadCrew::run_any_if_all_wait() {
 PROCPOOL_DECL bool ThreadCrew::make_room() {
     ThreadWorker* const here = own_worker();
     if (here == nullptr) { return false; }
+    if (board_.actor.is_one) { core::throw_call_within_call(); }
     if (here->loop->waiting() < deepest && here->loop->run_one_within(false)) { return true; }
     struct Stuck {
         std::atomic<bool>& flag;
@@ -149,7 +152,7 @@ PROCPOOL_DECL bool ThreadCrew::nobody_makes_room() const noexcept {
             all_stuck = false;
         }
     }
-    return std::ranges::all_of(board_.all_slots(), [&](const task::Slot& slot) {
+    return std::ranges::all_of(board_.parents_slots(), [&](const task::Slot& slot) {
         const task::Word word{slot.word.load(std::memory_order_acquire)};
         if (word.phase() == task::Phase::pending) {
             const auto index = static_cast<std::uint32_t>(&slot - board_.all_slots().data());
@@ -210,6 +213,7 @@ PROCPOOL_DECL void ThreadCrew::work(
     task::thread_context = {
         .in_worker = true, .index = index, .pid = os::this_process(), .pool = board_.control.name.data()};
     client::crew_of_thread = this;
+    client::client_of_thread = &client_;
     worker_of_thread_ = &workers_[index];
     task::Seat& seat = board_.seats()[index];
     if (initialize(index)) {

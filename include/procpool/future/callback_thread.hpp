@@ -40,6 +40,9 @@ public:
     /// ticket is not released meanwhile; later it may be. Throws: std::bad_alloc.
     void watch(client::Client& client, client::Ticket ticket, Counted<Completion> completion);
 
+    /// As above, of a guest.
+    void watch(client::GuestTask& task, Counted<Completion> completion);
+
     // ---- the callback thread
 
     PROCPOOL_DECL bool wait(client::Client& client, client::Ticket ticket, Deadline deadline) override;
@@ -51,10 +54,12 @@ public:
 
 private:
     struct Watched {
-        client::ClientRef client;
+        client::ClientRef client;  // none: a guest's
         client::Ticket ticket;
+        client::GuestTask* guest;  // one reference
         Counted<Completion> completion;
     };
+    void watch(Watched watched);
 
     void serve() noexcept;
     bool take_stock();

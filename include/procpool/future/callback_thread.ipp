@@ -4,6 +4,7 @@
 #include <procpool/future/callback_thread.hpp>
 
 #include <procpool/client/client.hpp>
+#include <procpool/client/guest.hpp>
 #include <procpool/log/log.hpp>
 #include <procpool/os/per_process.hpp>
 #include <procpool/os/process.hpp>
@@ -53,9 +54,18 @@ PROCPOOL_DECL void CallbackThread::post(Completion& completion) noexcept {
 
 PROCPOOL_DECL void CallbackThread::watch(client::Client& client, client::Ticket ticket,
                                          Counted<Completion> completion) {
+    watch({client::ClientRef{client}, ticket, nullptr, std::move(completion)});
+}
+
+PROCPOOL_DECL void CallbackThread::watch(client::GuestTask& task, Counted<Completion> completion) {
+    task.retain();
+    watch({{}, {}, &task, std::move(completion)});
+}
+
+PROCPOOL_DECL void CallbackThread::watch(Watched watched) {
     {
         const std::lock_guard guard{mutex_};
-        incoming_.push_back({client::ClientRef{client}, ticket, std::move(completion)});
+        incoming_.push_back(std::move(watched));
         has_work_.store(true, std::memory_order_relaxed);
     }
     wait_set_.wake();
@@ -129,7 +139,13 @@ PROCPOOL_DECL bool CallbackThread::take_stock() {
         has_work_.store(first_ready_ != nullptr, std::memory_order_relaxed);
     }
     for (Watched& one : incoming) {
-        wait_set_.add(*one.client, one.ticket, reinterpret_cast<std::uintptr_t>(one.completion.detach()));
+        const auto key = reinterpret_cast<std::uintptr_t>(one.completion.detach());
+        if (one.guest != nullptr) {
+            wait_set_.add(*one.guest, key);
+            one.guest->release();
+            continue;
+        }
+        wait_set_.add(*one.client, one.ticket, key);
         one.client = {};
     }
     std::vector<WaitSet::Key> keys;

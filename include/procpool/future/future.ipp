@@ -9,6 +9,7 @@
 #include <procpool/future/callback_thread.hpp>
 #include <procpool/future/wait_set.hpp>
 #include <procpool/os/yield.hpp>
+#include <procpool/task/thread_context.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -51,6 +52,10 @@ PROCPOOL_DECL void FutureBase::watch(detail::future::WaitSet& set, std::uint64_t
 
 PROCPOOL_DECL void FutureBase::add_callback(std::unique_ptr<detail::future::Callback> callback) {
     require_valid();
+    if (task_.is_guest() && detail::task::thread_context.in_worker) {
+        throw std::logic_error(
+            "procpool: workers have no callback thread: use get() or wait(), instead of then(), on_done() or co_await");
+    }
     // Once the callback may run, this object may be gone.
     if (const detail::future::Counted<detail::future::Completion> known = completion_) {
         known->add(std::move(callback));

@@ -4,7 +4,7 @@
 /// \file
 /// TaskHandle: one task of a pool, as its submitter holds it.
 
-#include <procpool/client/client_ref.hpp>
+#include <procpool/client/holder.hpp>
 #include <procpool/client/submission.hpp>
 #include <procpool/client/taken.hpp>
 #include <procpool/codec/bytes.hpp>
@@ -20,6 +20,7 @@
 namespace procpool::inline v0::detail {
 
 namespace client {
+class GuestTask;
 class Unobserved;
 }
 namespace future {
@@ -27,36 +28,37 @@ class Completion;
 class WaitSet;
 }  // namespace future
 
-/// One task, as long as its result may be asked for. Move-only; dropping it detaches the task.
+/// One task, as long as its result may be asked for; of the pool's parent or a guest. Move-only; dropping it detaches
+/// the task.
 /// Called by: all but take(), moves and the destructor concurrently with each other and with one take(); so the task's
 /// client is kept until the end, and a task whose result was taken stays decided.
 class TaskHandle {
 public:
     TaskHandle() noexcept = default;
-    TaskHandle(client::Client& client, client::Ticket ticket) noexcept
-        : client_(client::ClientRef::of_ticket(client)),
-          serial_(ticket.serial),
-          slot_(ticket.slot) {}
+    /// Takes over the reference of an issued ticket.
+    TaskHandle(client::Client& client, client::Ticket ticket) noexcept;
+    /// Takes over the task.
+    explicit TaskHandle(client::GuestTask& task) noexcept;
     TaskHandle(TaskHandle&& other) noexcept
-        : client_(std::move(other.client_)),
+        : holder_(std::exchange(other.holder_, nullptr)),
           serial_(other.serial_),
           slot_(other.slot_),
           state_(other.state()) {}
     TaskHandle& operator=(TaskHandle&& other) noexcept {
         if (this == &other) { return *this; }
-        if (client_) { release(); }
-        client_ = std::move(other.client_);
+        if (holder_ != nullptr) { release(); }
+        holder_ = std::exchange(other.holder_, nullptr);
         serial_ = other.serial_;
         slot_ = other.slot_;
         state_.store(other.state(), std::memory_order_relaxed);
         return *this;
     }
     ~TaskHandle() {
-        if (client_) { release(); }
+        if (holder_ != nullptr) { release(); }
     }
 
     /// Whether there is a task, its result taken or not.
-    [[nodiscard]] bool has_task() const noexcept { return static_cast<bool>(client_); }
+    [[nodiscard]] bool has_task() const noexcept { return holder_ != nullptr; }
     [[nodiscard]] bool valid() const noexcept { return has_task() && !was_taken(); }
     [[nodiscard]] bool is_decided() const;
     bool wait(Deadline deadline) const;
@@ -70,6 +72,9 @@ public:
     bool cancel() const;
     /// Effects: as Client::kill().
     bool kill() const;
+
+    /// Whether it is a guest's, which has no callback thread where it is a task of a worker.
+    [[nodiscard]] bool is_guest() const noexcept { return has_task() && holder_->is_guest(); }
 
     /// Effects: an error of the task is not reported when the handle is dropped. Not concurrent with other members.
     void set_observed() noexcept { state_.store(state() | observed_flag, std::memory_order_relaxed); }
@@ -101,11 +106,15 @@ private:
     [[nodiscard]] std::uint8_t state() const noexcept { return state_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool was_taken() const noexcept { return (state() & taken_flag) != 0; }
     [[nodiscard]] client::Ticket ticket() const noexcept { return {serial_, slot_}; }
-    [[nodiscard, gnu::always_inline]] inline client::Client& client() const;  // where the bodies are
-    [[noreturn]] void throw_unusable() const;
+    /// Whether a client of this process holds it.
+    [[nodiscard, gnu::always_inline]] bool is_clients() const noexcept { return has_task() && holder_->is_mine(); }
+    // Where the bodies are:
+    [[nodiscard, gnu::always_inline]] inline client::Client& client() const noexcept;  // Requires: is_clients().
+    [[nodiscard]] client::GuestTask& guest() const noexcept;                           // Requires: is_guest().
+    [[nodiscard]] client::GuestTask& guest_or_throw() const;
     void release() noexcept;
 
-    client::ClientRef client_;
+    client::Holder* holder_ = nullptr;
     std::uint64_t serial_ = 0;
     std::uint32_t slot_ = 0;
     static constexpr std::uint8_t taken_flag = 1;

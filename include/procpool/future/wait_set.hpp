@@ -19,6 +19,7 @@
 
 namespace procpool::inline v0::detail::client {
 class Crew;
+class GuestTask;
 }
 
 namespace procpool::inline v0::detail::future {
@@ -37,6 +38,9 @@ public:
 
     /// Requires: the caller's ticket is not released meanwhile. Throws: std::bad_alloc.
     void add(client::Client& client, client::Ticket ticket, Key key);
+
+    /// As above; of a guest. Throws: std::bad_alloc.
+    void add(client::GuestTask& task, Key key);
 
     /// when_decided: found then, and not when its functions have run. Throws: std::bad_alloc.
     void add(Counted<Completion> completion, Key key, bool when_decided);
@@ -72,6 +76,11 @@ private:
     };
 
     struct PoolTasks;
+    /// A watched task of a guest, which nothing marks: it is looked at again and again.
+    struct GuestEntry {
+        client::GuestTask* task;  // one reference
+        Key key;
+    };
 
     PROCPOOL_DECL void is_over(Key key) noexcept override;
 
@@ -96,6 +105,7 @@ private:
     client::Parkers::Lease own_;
     std::atomic<sync::Parker*> parker_;  // null: nobody can notify, and all is looked at again and again
     std::vector<std::unique_ptr<PoolTasks>> pools_;
+    std::vector<GuestEntry> guests_;
     std::unordered_map<const Completion*, Counted<Completion>> completions_;
     Clock::time_point next_look_at_all_ = Clock::now() + client::longest_sleep;
     std::vector<Key> found_;  // in add()

@@ -7,6 +7,7 @@
 #include <procpool/client/client.hpp>
 #include <procpool/client/client_ref.hpp>
 #include <procpool/client/crew.hpp>
+#include <procpool/client/guest.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/yield.hpp>
 
@@ -50,6 +51,7 @@ PROCPOOL_DECL WaitSet::~WaitSet() {
         return;
     }
     for (auto& [key, completion] : completions_) { completion->unsubscribe(*this); }
+    for (const GuestEntry& guest : guests_) { guest.task->release(); }
 }
 
 PROCPOOL_DECL void WaitSet::add(client::Client& client, client::Ticket ticket, Key key) {
@@ -72,6 +74,15 @@ PROCPOOL_DECL void WaitSet::add(client::Client& client, client::Ticket ticket, K
     if (is_found(pool, ticket.slot, place->second, found_)) { pool.by_slot.erase(place); }
 }
 
+PROCPOOL_DECL void WaitSet::add(client::GuestTask& task, Key key) {
+    if (task.is_decided()) {
+        found_.push_back(key);
+        return;
+    }
+    guests_.push_back({&task, key});
+    task.retain();
+}
+
 PROCPOOL_DECL void WaitSet::add(Counted<Completion> completion, Key key, bool when_decided) {
     completions_.try_emplace(completion.get(), completion);  // first, so that it is unsubscribed whatever happens
     if (!completion->subscribe(*this, key, when_decided)) { found_.push_back(key); }
@@ -86,6 +97,13 @@ PROCPOOL_DECL void WaitSet::look(std::vector<Key>& keys) {
         keys.insert(keys.end(), notified_.begin(), notified_.end());
         notified_.clear();
     }
+    keys.reserve(keys.size() + guests_.size());
+    std::erase_if(guests_, [&](const GuestEntry& guest) {
+        if (!guest.task->poll()) { return false; }
+        keys.push_back(guest.key);
+        guest.task->release();
+        return true;
+    });
     // Now and then at all: a worker may have been stopped before it set its mark.
     const bool at_all = Clock::now() >= next_look_at_all_;
     if (at_all) { next_look_at_all_ = Clock::now() + client::longest_sleep; }
@@ -113,6 +131,7 @@ PROCPOOL_DECL bool WaitSet::find(std::vector<Key>& keys, Deadline deadline) {
         client::CallbackLoop* const loop = client::callback_loop();
         if (loop != nullptr && loop->run_one()) { continue; }
         client::Crew* const crew = client::crew_at_work();
+        if (!guests_.empty() && guests_.front().task->help()) { continue; }
         const bool helps = deadline.is_never();
         if (helps && run_awaited(crew)) { continue; }
         const client::Crew::Waiting waiting{crew};
@@ -127,6 +146,7 @@ PROCPOOL_DECL bool WaitSet::find(Deadline deadline) {
 }
 
 PROCPOOL_DECL void WaitSet::sleep(Deadline deadline) {
+    if (!guests_.empty()) { deadline = Deadline::after(std::chrono::milliseconds{1}).or_sooner(deadline); }
     client::CallbackLoop* const loop = client::callback_loop();
     const auto may_stop = [&] { return may_find() || (loop != nullptr && loop->may_run()); };
     const client::Parkers::Lease& lease = loop != nullptr ? loop->sleeper() : own_;
@@ -166,6 +186,7 @@ PROCPOOL_DECL void WaitSet::check_crews() noexcept {
 
 PROCPOOL_DECL bool WaitSet::may_find() const noexcept {
     return !found_.empty() || was_notified_.load(std::memory_order_relaxed) ||
+           std::ranges::any_of(guests_, [](const GuestEntry& guest) { return guest.task->is_decided(); }) ||
            std::ranges::any_of(pools_, [&](const auto& pool) {
                const task::Board& board = pool->client->board();
                return pool->look_at_all || board.control.deaths.load(std::memory_order_relaxed) != pool->deaths ||

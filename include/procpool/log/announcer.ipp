@@ -64,7 +64,7 @@ PROCPOOL_DECL void Announcer::lost(std::uint32_t slot, task::Word word, Ending e
            core::sentence(ending, {.worker = fmt::format("worker {}, process {},", worker, child.pid),
                                    .task = "task " + std::to_string(task),
                                    .status = child.status,
-                                   .timeout = board_.issue(slot).time_limit()}),
+                                   .timeout = board_.issue_of(slot).time_limit()}),
            runs_again ? "; it is run again" : "");
 } catch (...) {  // as above
 }

@@ -76,7 +76,7 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
       lease_(client.parkers().lease()),
       most_in_flight_(chunks_per_worker * client.board().control.workers),
       keeps_slot_(driven_by != DrivenBy::consumer &&
-                  client.board().all_slots().size() >= calls_within_calls * most_in_flight_),
+                  client.board().parents_slots().size() >= calls_within_calls * most_in_flight_),
       progress_(options.progress, traits.items.value_or(0)),
       sizes_(chunk_size_of(client, options), driven_by == DrivenBy::consumer ? std::nullopt : traits.items,
              client.board().control.workers, traits.bytes_per_item),

@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 #include <optional>
+#include <span>
 
 namespace procpool::inline v0::detail::os {
 
@@ -22,6 +23,9 @@ namespace procpool::inline v0::detail::os {
 
 /// Waits for readability up to the deadline. Returns: whether it is readable; false at once when it is not open.
 [[nodiscard]] bool wait_readable(int descriptor, Deadline deadline) noexcept;
+
+/// Sleeps until one of the descriptors is readable, or the deadline; may return early. Throws: std::bad_alloc.
+void wait_any_readable(std::span<const int> descriptors, Deadline deadline);
 
 /// One child of this process. It may be reaped by another part of the program (a loop over waitpid(-1), or SIGCHLD
 /// ignored): then it has ended.

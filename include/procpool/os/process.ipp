@@ -15,6 +15,7 @@
 #include <chrono>
 #include <climits>
 #include <csignal>
+#include <vector>
 
 namespace procpool::inline v0::detail::os {
 
@@ -26,15 +27,25 @@ PROCPOOL_DECL ExitStatus exit_status_of(int code, int status) noexcept {
     return code == CLD_EXITED ? ExitStatus::from_code(status) : ExitStatus::from_signal(status);
 }
 
+/// Returns: how long poll() is to wait.
+[[nodiscard]] PROCPOOL_DECL int milliseconds_to(Deadline deadline) noexcept {
+    if (deadline.is_never()) { return -1; }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.when() - Clock::now()).count();
+    return static_cast<int>(std::clamp<long long>(left, 0, INT_MAX));
+}
+
+PROCPOOL_DECL void wait_any_readable(std::span<const int> descriptors, Deadline deadline) {
+    std::vector<pollfd> entries;
+    for (const int descriptor : descriptors) { entries.push_back({descriptor, POLLIN, 0}); }
+    static_cast<void>(::poll(entries.data(), entries.size(), milliseconds_to(deadline)));
+    // It would return at once again and again.
+    if (std::ranges::any_of(entries, [](const pollfd& entry) { return (entry.revents & POLLNVAL) != 0; })) { nap(); }
+}
+
 PROCPOOL_DECL bool wait_readable(int descriptor, Deadline deadline) noexcept {
     for (;;) {
-        int milliseconds = -1;
-        if (!deadline.is_never()) {
-            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.when() - Clock::now()).count();
-            milliseconds = static_cast<int>(std::clamp<long long>(left, 0, INT_MAX));
-        }
         pollfd entry{descriptor, POLLIN, 0};
-        const int ready = ::poll(&entry, 1, milliseconds);
+        const int ready = ::poll(&entry, 1, milliseconds_to(deadline));
         if (ready > 0) { return (entry.revents & POLLNVAL) == 0; }
         if (ready == 0 && deadline.passed()) { return false; }
         if (ready < 0 && errno != EINTR) { return false; }

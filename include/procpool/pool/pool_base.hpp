@@ -31,6 +31,9 @@ struct Traits;
 namespace pool {
 class CallThreads;
 }
+namespace worker {
+struct ActorLives;
+}
 
 /// The members of a pool that are the same for all engines. Called by: see ProcessPool.
 class PoolBase {
@@ -75,8 +78,9 @@ public:
     void write_trace(const log::FileName& path) const;
 
 protected:
-    /// Throws: see ProcessPool's constructor.
-    PoolBase(const engine::Traits& engine, PoolOptions options);
+    /// actor: null, or how the deaths of the one worker are answered, which owns an actor's object. Throws: see
+    /// ProcessPool's constructor.
+    PoolBase(const engine::Traits& engine, PoolOptions options, const worker::ActorLives* actor = nullptr);
     PoolBase(PoolBase&& other) noexcept
         : client_(std::exchange(other.client_, nullptr)),
           threads_(std::exchange(other.threads_, nullptr)) {}
@@ -85,6 +89,8 @@ protected:
 
     /// Throws: std::logic_error in a child, or when this pool has been moved from.
     [[nodiscard]] client::Client& client() const;
+    /// Null in a child, and when this pool has been moved from.
+    [[nodiscard]] client::Client* own_client() const noexcept;
     /// For calls that may turn out to have nothing to submit. Throws: as client(), and as a submission.
     [[nodiscard]] client::Client& open_client() const;
     [[nodiscard]] pool::CallThreads& call_threads() const noexcept { return *threads_; }

@@ -26,7 +26,7 @@
 
 namespace procpool::inline v0::detail {
 
-PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions options) {
+PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions options, const worker::ActorLives* actor) {
     check(options);
     const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), engine.most_workers);
     engine.prepare();
@@ -35,11 +35,15 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     static_assert(2 * PoolOptions::max_workers + 2 <= task::Word::most_seats, "a task's word says which seat runs it");
     auto client = std::make_unique<client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
                                                    static_cast<std::uint32_t>(2 * workers + 2), engine.place_of,
-                                                   !engine.shares_memory);
+                                                   !engine.shares_memory, actor != nullptr && !engine.shares_memory);
     task::Control& control = client->board().control;
     control.workers = static_cast<std::uint32_t>(workers);
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
+    if (actor != nullptr) {
+        client->board().actor.is_one = true;
+        client->board().actor.allowed.store(1, std::memory_order_relaxed);
+    }
     auto threads = std::make_unique<pool::CallThreads>();
     client->tell_unobserved();
     if (options.trace) { control.trace_id = log::begin_trace(options.name); }
@@ -49,7 +53,8 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     client->set_crew(engine.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
                                options.start_timeout, options.terminate_grace, std::move(options.name),
-                               control.items_per_worker != 0, options.backtraces}));
+                               control.items_per_worker != 0, options.backtraces,
+                               actor != nullptr ? std::optional{*actor} : std::nullopt}));
     threads_ = threads.release();
     client_ = client.release();
 }
@@ -87,6 +92,10 @@ PROCPOOL_DECL void PoolBase::end() noexcept {
 PROCPOOL_DECL client::Client& PoolBase::client() const {
     if (client_ == nullptr || !client_->is_mine()) [[unlikely]] { throw_unusable(); }
     return *client_;
+}
+
+PROCPOOL_DECL client::Client* PoolBase::own_client() const noexcept {
+    return client_ != nullptr && client_->is_mine() ? client_ : nullptr;
 }
 
 PROCPOOL_DECL client::Client& PoolBase::open_client() const {
@@ -179,14 +188,14 @@ PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
 PROCPOOL_DECL PoolStats PoolBase::stats() const {
     const task::Board& board = client().board();
     PoolStats stats;
-    stats.submitted = client().submitted();
+    stats.submitted = client().submitted() + board.guests.submitted();
     for (const task::Seat& seat : board.seats()) {
         stats.completed += seat.completed.load(std::memory_order_relaxed);
         stats.failed += seat.failed.load(std::memory_order_relaxed);
     }
     const task::Control::Losses losses = board.control.losses();
     stats.failed += losses.casualties;
-    stats.cancelled = client().cancelled();
+    stats.cancelled = client().cancelled() + board.guests.cancelled();
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);

@@ -10,8 +10,10 @@
 #include <procpool/core/platform.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/sync/parker.hpp>
+#include <procpool/task/actor_record.hpp>
 #include <procpool/task/control.hpp>
 #include <procpool/task/crashes.hpp>
+#include <procpool/task/guests.hpp>
 #include <procpool/task/issue.hpp>
 #include <procpool/task/latencies.hpp>
 #include <procpool/task/mailbox.hpp>
@@ -41,6 +43,9 @@ struct BoardSize {
     std::uint32_t parkers;  // of the parent's threads, at most Waiters::most
     std::uint32_t notes = sizeof(
         std::uint64_t);  // bytes for each slot that only the parent writes; the number of the slot's task comes first
+    std::uint32_t guests = 0;  // slots for tasks of guests, at most; they come after the others
+    bool open_to_all = false;  // see Guests::Places, which explains the next one too
+    std::uint64_t id = 1;
 };
 
 /// A task that a worker has claimed.
@@ -54,8 +59,12 @@ struct Claim {
 /// parent and supervisor rely on its pointers and sizes, on Control and on the rings, and check what else they read.
 class alignas(os::page_size) Board {
 public:
-    /// Returns: the board of a fresh mapping. Throws: SharedMemoryExhausted when the mapping is too small.
-    [[nodiscard]] static Board& create(const os::Mapping& region, BoardSize size);
+    /// Returns: the board of a fresh mapping, or of other zeroed memory that begins a page. Throws:
+    /// SharedMemoryExhausted when it is too small.
+    [[nodiscard]] static Board& create(std::span<std::byte> region, BoardSize size);
+    [[nodiscard]] static Board& create(const os::Mapping& region, BoardSize size) {
+        return create(std::span{region.data(), region.size()}, size);
+    }
 
     Control control;
     SeatSet sleeping;  // seats whose worker waits in park(); the process that takes one out must notify it
@@ -66,14 +75,27 @@ public:
     ArgumentStore arguments;
     ResultStore results;
     Crashes crashes;  // of lost tasks; added by the supervisor
+    Guests guests;
+    ActorRecord actor;
 
-    [[nodiscard]] std::span<Slot> all_slots() const noexcept { return {slots_, size_.slot_count}; }
-    /// Slots that have ever had a task: a look at all tasks touches no memory for the others.
+    [[nodiscard]] std::span<Slot> all_slots() const noexcept { return {slots_, size_.slot_count + size_.guests}; }
+    /// Those for tasks of the parent's. Used: likewise.
+    [[nodiscard]] std::span<Slot> parents_slots() const noexcept { return {slots_, size_.slot_count}; }
+    /// Of the parent's slots, those that have ever had a task: a look at all tasks touches no memory for the others.
     /// Memory order: seq_cst: a submitter adds a slot here before it publishes its first task and looks at what others
     /// have written (life, armed); a process that writes one of those and then looks here finds the task, or the
     /// submitter finds what was written.
     [[nodiscard]] std::span<Slot> used_slots() const noexcept {
         return {slots_, control.slots_used.load(std::memory_order_seq_cst)};
+    }
+    /// Calls look(slot) for the number of every slot that has ever had a task, guests' too. Memory order: as
+    /// used_slots().
+    template <class Look>
+    void each_used(Look look) const {
+        const auto used = static_cast<std::uint32_t>(used_slots().size());
+        for (std::uint32_t slot = 0; slot < used; ++slot) { look(slot); }
+        const std::uint32_t guest_slots = guests.used();
+        for (std::uint32_t i = 0; i < guest_slots; ++i) { look(guests.first() + i); }
     }
     [[nodiscard]] TaskLabel& label(std::uint32_t slot) const noexcept { return labels_[slot]; }
     /// Empty when the task has none. Requires: the caller runs or settles the task in this slot.
@@ -86,7 +108,12 @@ public:
         return number < size_.seats ? seats_ + number : nullptr;
     }
     [[nodiscard]] Latencies& latencies(std::uint32_t seat) const noexcept { return latencies_[seat]; }
+    /// Requires: the slot is the parent's.
     [[nodiscard]] Issue& issue(std::uint32_t slot) const noexcept { return issues_[slot]; }
+    /// As above, of any slot. What a guest's says is not to be relied on.
+    [[nodiscard]] Issue& issue_of(std::uint32_t slot) const noexcept {
+        return guests.hold(slot) ? guests.guest(slot).issue : issues_[slot];
+    }
     /// The process on this seat, as the supervisor knows it: 0: the one that the seat names; `nobody`: no process that
     /// is not reaped. Workers cannot write it.
     [[nodiscard]] std::atomic<std::int32_t>& sitter(std::uint32_t seat) const noexcept { return sitters_[seat]; }
@@ -108,9 +135,10 @@ public:
     [[nodiscard]] std::byte* notes() const noexcept { return notes_; }
     /// The number of the task in a slot, which no other task of the pool ever has, where a generation comes back after
     /// 2^32 of them; 0 when there is none. Workers cannot write it. Requires, for an answer that stays true: the caller
-    /// runs, settles or has taken the task. Memory order: release before the word says pending: a process that has seen
-    /// that word finds the number of its task or of a later one.
+    /// runs, settles or has taken the task. A guest's can be written by all. Memory order: release before the word says
+    /// pending: a process that has seen that word finds the number of its task or of a later one.
     [[nodiscard]] std::atomic<std::uint64_t>& number_of(std::uint32_t slot) const noexcept {
+        if (guests.hold(slot)) { return guests.guest(slot).number; }
         return *reinterpret_cast<std::atomic<std::uint64_t>*>(notes() + std::size_t{slot} * size_.notes);
     }
     /// The memory behind the board that only parent and supervisor write: arguments, the entries of the queue, what is
@@ -160,6 +188,21 @@ public:
     }
     void wake_all() noexcept;
     void wake_retiree() noexcept;
+    /// As wake_for_new_task(), for a task of a guest, which may die between any two steps: the worker stays in its set
+    /// until it is awake.
+    void wake_for_guest() noexcept;
+    /// Effects: wakes a worker whose task waits, and which may run tasks of guests meanwhile.
+    void wake_helper() noexcept { notify(guests.helping.was_first()); }
+
+    /// Effects: offers a pending task of a guest to all workers, and wakes one that is idle. Returns: false when there
+    /// is no room for it now. Called by: its guest; supervisor.
+    bool push_guest(Offer offer) noexcept;
+    /// As withdraw(). Called by: its guest.
+    bool withdraw_guest(Offer offer) noexcept {
+        const bool withdrawn = withdraw(offer.slot, offer.generation);
+        if (withdrawn) { guests.count_cancelled(); }
+        return withdrawn;
+    }
 
     /// Effects: every worker that sleeps, or is about to, looks once more at what it keeps of calls. Notifies all
     /// seats, whether or not they are among the sleepers: a notification that was not needed costs one look.
@@ -212,7 +255,7 @@ public:
             // A task has written there, and the waiters of this one will find out. The slot is none of this worker's
             // any more.
             if (expected.generation() != claim.generation) [[unlikely]] { return true; }
-            if (expected.phase() != Phase::started || expected.is_condemned()) { return false; }
+            if (!expected.may_be_done()) [[unlikely]] { return finish_for_guest(claim.slot, expected); }
         }
         reach(FaultPoint::after_done);
         announce(claim.slot, expected);
@@ -352,6 +395,19 @@ private:
         slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
     }
 
+    [[nodiscard]] std::optional<Claim> claim_usual_or_guest(std::uint32_t seat) noexcept;
+    [[nodiscard]] std::optional<Claim> claim_guest(std::uint32_t seat) noexcept;
+    /// Effects: wakes who waits for the task of a guest, which is decided. Called by: any process but the worker that
+    /// ran it.
+    void wake_guest(std::uint32_t slot, Word decided) noexcept;
+    /// Effects: notifies the worker that has parked until the task of a guest is decided.
+    void notify_guest(std::uint32_t slot) noexcept {
+        notify(guests.guest(slot).sleeper.load(std::memory_order_relaxed) - 1);
+    }
+
+    /// As finish(), where the word says more than that the task runs and a thread of the parent waits.
+    bool finish_for_guest(std::uint32_t slot, Word seen) noexcept;
+
     /// As claim(), where other levels than the usual one may hold something.
     [[nodiscard]] std::optional<Claim> claim_by_level(std::uint32_t in_use, std::uint32_t seat) noexcept;
 
@@ -402,7 +458,10 @@ private:
     bool decide(std::uint32_t index, std::uint32_t generation, Phase from, Phase to) noexcept {
         Word decided;
         const bool changed = change(index, generation, from, [&](Word word) { return decided = word.with(to); });
-        if (changed) { announce(index, decided); }
+        if (changed) {
+            announce(index, decided);
+            if (guests.hold(index)) { wake_guest(index, decided); }
+        }
         return changed;
     }
 

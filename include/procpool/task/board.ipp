@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/core/error.hpp>
+#include <procpool/os/futex.hpp>
 #include <procpool/task/board.hpp>
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 
 namespace procpool::inline v0::detail::task {
 
-PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
+PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) {
     std::size_t used = 0;
     const auto place = [&](std::size_t bytes, std::size_t alignment) {
         used = round_up(used, alignment);
@@ -24,30 +25,37 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
     // All-zero memory is the valid initial state of everything below but the parkers, so construction touches almost
     // nothing.
     auto& board = *reinterpret_cast<Board*>(place(sizeof(Board), os::page_size));
-    board.size_ = size;
     board.sleeping.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.spinning.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
     const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)),
                             size.parkers};
-    auto* const marks = words(size.parkers * Waiters::words_for(size.slot_count));
+    board.size_ = size;
+    const std::uint32_t all_slots = size.slot_count + size.guests;
+    // For all slots: a guest's word may say anything.
+    auto* const marks = words(size.parkers * Waiters::words_for(all_slots));
     board.latencies_ = reinterpret_cast<Latencies*>(place(size.seats * sizeof(Latencies), apart));
     board.mailboxes_ = reinterpret_cast<Mailbox*>(place(size.seats * sizeof(Mailbox), apart));
-    board.slots_ = reinterpret_cast<Slot*>(place(size.slot_count * sizeof(Slot), apart));
-    board.labels_ = reinterpret_cast<TaskLabel*>(place(size.slot_count * sizeof(TaskLabel), apart));
-    std::byte* const result_pockets = place(size.slot_count * ResultStore::pocket_bytes, apart);
-    auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
+    board.slots_ = reinterpret_cast<Slot*>(place(all_slots * sizeof(Slot), apart));
+    board.labels_ = reinterpret_cast<TaskLabel*>(place(all_slots * sizeof(TaskLabel), apart));
+    std::byte* const result_pockets = place(all_slots * ResultStore::pocket_bytes, apart);
+    auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(all_slots, apart));
+    auto* const guests = reinterpret_cast<Guest*>(place(size.guests * sizeof(Guest), apart));
+    const std::uint32_t guest_capacity = std::bit_ceil(4 * size.guests);
+    auto* const guest_entries = words(guest_capacity);
+    board.guests.helping.attach(words(SeatSet::words_for(size.seats)), size.seats);
 
     // From here on to the results: memory that only parent and supervisor write.
     std::byte* const guarded = place(0, os::page_size);
     auto* const elsewhere =
         reinterpret_cast<std::atomic<sync::Parker*>*>(place(size.parkers * sizeof(sync::Parker*), apart));
-    board.waiters.attach(parkers, elsewhere, marks, size.slot_count);
+    board.waiters.attach(parkers, elsewhere, marks, all_slots);
     for (sync::Parker& parker : board.parkers()) {
         parker.reset();
     }  // those of the seats are reset when a worker gets one
     const std::uint32_t ring_capacity = std::bit_ceil(2 * size.slot_count);
     board.queue.attach(board.from_workers.queue, ring_capacity, [&](std::uint32_t) { return words(ring_capacity); });
+    if (size.guests != 0) { board.queue.attach_guests(board.from_workers.queue, guest_entries, guest_capacity); }
     board.issues_ = reinterpret_cast<Issue*>(place(size.slot_count * sizeof(Issue), apart));
     board.sitters_ = reinterpret_cast<std::atomic<std::int32_t>*>(place(size.seats * sizeof(std::int32_t), apart));
     board.mail_ = reinterpret_cast<Ring*>(place(size.seats * sizeof(Ring), apart));
@@ -60,10 +68,10 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
 
     // A quarter of what is left becomes windows, the rest extents; both halves alike.
     const std::size_t side = (region.size() - used) / 2;
-    const std::size_t window =
-        std::clamp(std::bit_floor(side / 4 / size.slot_count), os::page_size, std::size_t{64} << 10);
+    const std::size_t window = std::clamp(std::bit_floor(side / 4 / all_slots), os::page_size, std::size_t{64} << 10);
     const std::size_t windows = window * size.slot_count;
-    const std::size_t rest = side - std::min(side, windows + 3 * os::page_size);
+    const std::size_t guest_windows = window * size.guests;  // each for arguments, and for results
+    const std::size_t rest = side - std::min(side, windows + 2 * guest_windows + 3 * os::page_size);
     const auto extents =
         static_cast<std::uint32_t>(std::min<std::size_t>(rest / (Extents::extent_size + 8), UINT32_MAX - 1));
     auto* const argument_words = words(extents);
@@ -74,10 +82,14 @@ PROCPOOL_DECL Board& Board::create(const os::Mapping& region, BoardSize size) {
     board.argument_side_ = {guarded, static_cast<std::size_t>(region.data() + used - guarded)};
     auto* const result_words =
         reinterpret_cast<std::atomic<std::uint64_t>*>(place(extents * sizeof(std::uint64_t), os::page_size));
-    std::byte* const result_windows = place(windows, os::page_size);
+    std::byte* const result_windows = place(windows + guest_windows, os::page_size);
+    std::byte* const guest_arguments = place(guest_windows, os::page_size);
     board.results.attach(board.slots_, result_pockets, result_windows, window, touched_results);
     board.results.extents().attach(result_words, place(extents * Extents::extent_size, os::page_size), extents,
                                    board.from_workers.use_of_results);
+    board.guests.attach({board.slots_, guests, guest_arguments, window, &board.queue.ring(Queue::guests),
+                         &board.from_workers.guests, size.slot_count, size.guests, size.id, os::process_token(),
+                         size.open_to_all});
     return board;
 }
 
@@ -182,6 +194,46 @@ PROCPOOL_DECL void Board::wake_all() noexcept {
     wake_retiree();
 }
 
+PROCPOOL_DECL void Board::wake_for_guest() noexcept {
+    if (!spinning.was_empty()) { return; }
+    // A worker that claims a task wakes the next one.
+    if (!notify(sleeping.was_first())) { wake_helper(); }
+}
+
+PROCPOOL_DECL bool Board::push_guest(Offer offer) noexcept {
+    if (!guests.push(offer)) { return false; }
+    queue.mark(Queue::guests);
+    reach(FaultPoint::guest_pushed);
+    wake_for_guest();
+    return true;
+}
+
+PROCPOOL_DECL std::optional<Claim> Board::claim_usual_or_guest(std::uint32_t seat) noexcept {
+    // Each claim moves one of the two heads by one, so they take turns while both rings hold something.
+    Ring& usual = queue.ring(Queue::usual);
+    const bool guest_first = (usual.head() + queue.ring(Queue::guests).head()) % 2 == 0;
+    std::optional<Claim> claimed = guest_first ? claim_guest(seat) : claim_from(usual, seat);
+    if (!claimed) { claimed = guest_first ? claim_from(usual, seat) : claim_guest(seat); }
+    return claimed;
+}
+
+PROCPOOL_DECL std::optional<Claim> Board::claim_guest(std::uint32_t seat) noexcept {
+    while (const std::optional<Offer> offer = guests.first_pending()) {
+        const std::optional<Claim> claimed = claim_offered(*offer, seat);
+        if (!claimed) { continue; }
+        // Removes this offer. A guest that has notified an idle worker before relies on it for its next task, although
+        // the worker takes this one.
+        if (guests.first_pending() && !guests.helping.was_empty()) { wake_helper(); }
+        return claimed;
+    }
+    return std::nullopt;
+}
+
+PROCPOOL_DECL void Board::wake_guest(std::uint32_t slot, Word decided) noexcept {
+    if (decided.is_slept_on()) { os::futex_wake(Guests::half_of(slots_[slot].word)); }
+    if (decided.is_parked_for()) { notify_guest(slot); }
+}
+
 PROCPOOL_DECL void Board::wake_retiree() noexcept {
     if (const std::uint32_t retiree = from_workers.retiree.load(std::memory_order_seq_cst); retiree != 0) {
         notify(retiree - 1);
@@ -193,6 +245,11 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
     for (std::uint32_t level = 0; level < Queue::levels; ++level) {
         const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
         if (!look) { continue; }
+        if (level == Queue::usual && (in_use & Queue::bit(Queue::guests)) != 0) {
+            if (const std::optional<Claim> claimed = claim_usual_or_guest(seat)) { return claimed; }
+            if (!queue.mark_empty(Queue::guests)) { wake_for_new_task(); }
+            continue;
+        }
         if (const std::optional<Claim> claimed = claim_from(queue.ring(level), seat)) { return claimed; }
         if (level != Queue::usual && !queue.mark_empty(level)) { wake_for_new_task(); }
     }
@@ -216,6 +273,34 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
     return std::nullopt;
 }
 
+[[gnu::noinline]] PROCPOOL_DECL bool Board::finish_for_guest(std::uint32_t index, Word seen) noexcept {
+    std::atomic<std::uint64_t>& word = slots_[index].word;
+    constexpr std::uint64_t flags = Word::asleep_bit | Word::parked_bit | Word::finishing_bit;
+    const std::uint32_t generation = seen.generation();
+    for (;;) {
+        if (seen.generation() != generation) { return true; }  // as finish()
+        if (seen.phase() != Phase::started || seen.is_condemned()) { return false; }
+        std::uint64_t bits = seen.bits();
+        const bool sleeps = guests.hold(index) && seen.is_slept_on();
+        // Orders: as finish(). From `finishing` on nobody else changes the word while the worker lives.
+        const Word next = sleeps ? seen.with_flag(Word::finishing_bit) : seen.with(Phase::done).without_flags(flags);
+        if (!word.compare_exchange_strong(bits, next.bits(), std::memory_order_seq_cst)) {
+            seen = Word{bits};
+            continue;
+        }
+        if (sleeps) {
+            reach(FaultPoint::guest_finishing);
+            const auto change = static_cast<std::int32_t>(Phase::done) - static_cast<std::int32_t>(Phase::started) -
+                                static_cast<std::int32_t>(next.bits() & flags);
+            os::change_and_wake(Guests::half_of(word), os::Change::add, os::Operand{change});
+        }
+        reach(FaultPoint::guest_done);
+        if (guests.hold(index) && seen.is_parked_for()) { notify_guest(index); }
+        announce(index, seen);
+        return true;
+    }
+}
+
 PROCPOOL_DECL void Board::request_stop(std::uint32_t slot, Word word, std::uint64_t number,
                                        std::uint64_t seen) noexcept {
     if (word.phase() != Phase::started) { return; }
@@ -226,20 +311,25 @@ PROCPOOL_DECL void Board::request_stop(std::uint32_t slot, Word word, std::uint6
 
 PROCPOOL_DECL bool Board::condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept {
     return change(slot, generation, Phase::started, [&](Word word) {
+        if (word.is_finishing()) { return word; }
         const bool may = !word.is_condemned() || (word.verdict() == Ending::timed_out && verdict == Ending::cancelled);
         return may ? word.condemned(verdict) : word;
     });
 }
 
 PROCPOOL_DECL bool Board::requeue(std::uint32_t slot, Word started) noexcept {
-    const std::uint32_t place = issues_[slot].place.load(std::memory_order_relaxed);
+    const bool is_guests = guests.hold(slot);
+    const std::uint32_t place = is_guests ? 0 : issues_[slot].place.load(std::memory_order_relaxed);
     const bool mailed = (place & Issue::mailed) != 0;
-    if (!mailed && queue.ring(Queue::requeued).is_full()) { return false; }
-    const Word pending = started.without_verdict().with_seat(0).with(Phase::pending);
+    if (!mailed && !is_guests && queue.ring(Queue::requeued).is_full()) { return false; }
+    const Word pending = started.without_verdict().without_flags(Word::finishing_bit).with_seat(0).with(Phase::pending);
     std::uint64_t bits = started.bits();
     if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) { return false; }
     const Offer again{slot, started.generation()};
-    if (mailed) {
+    if (is_guests) {
+        // Without room, its guest will offer it again; a wild write may have filled the ring.
+        static_cast<void>(push_guest(again));
+    } else if (mailed) {
         mailboxes_[place & ~Issue::mailed].put_back(again);
         wake_for_mail(place & ~Issue::mailed);
     } else {
@@ -255,6 +345,7 @@ PROCPOOL_DECL bool Board::lose_started(std::uint32_t slot, Word started, Ending 
         return false;
     }
     announce(slot, started);
+    if (guests.hold(slot)) { wake_guest(slot, started); }
     return true;
 }
 
@@ -269,20 +360,20 @@ PROCPOOL_DECL bool Board::lose_pending(std::uint32_t slot, std::uint32_t generat
 }
 
 PROCPOOL_DECL void Board::lose_all_pending(Ending ending) noexcept {
-    for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
+    each_used([&](std::uint32_t i) {
         const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
         if (word.phase() == Phase::pending) { lose_pending(i, word.generation(), ending); }
-    }
+    });
 }
 
 PROCPOOL_DECL void Board::lose_all(Ending ending) noexcept {
-    for (std::uint32_t i = 0; i < used_slots().size(); ++i) {
+    each_used([&](std::uint32_t i) {
         for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
             const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
             if (word.phase() != Phase::pending && word.phase() != Phase::started) { break; }
             if (lose(i, word.generation(), ending)) { break; }
         }
-    }
+    });
 }
 
 PROCPOOL_DECL void Board::mark_overwritten(std::uint32_t slot) noexcept {

@@ -7,6 +7,7 @@
 #include <procpool/core/ending.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/task/extents.hpp>
+#include <procpool/task/guests.hpp>
 #include <procpool/task/queue.hpp>
 
 #include <algorithm>
@@ -69,6 +70,9 @@ struct Control {
     std::atomic<Refork> refork;         // asked and reset by the parent, done by the supervisor
     std::uint32_t trace_id;             // of the pool in traces; 0: it is not traced; written once
     std::array<char, 32> name;          // of the pool, cut to fit; written once
+    /// Of the supervisor's thread, for guests that do not end with it; 0: not known yet.
+    std::atomic<std::uint64_t> supervisor;
+    std::atomic<std::int32_t> supervisor_pid;
     std::atomic<std::uint64_t> workers_started;
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
@@ -133,6 +137,7 @@ struct FromWorkers {
     /// notifies.
     std::atomic<std::uint32_t> capacity_waiter;
     QueueHeads queue;
+    alignas(apart) GuestWords guests;
 
     alignas(apart) Extents::Use use_of_results;
     std::atomic<std::uint32_t>
@@ -152,6 +157,8 @@ struct FromWorkers {
         reason_text[size] = '\0';
         reason_state.store(2, std::memory_order_release);  // pairs with the acquire in reason()
     }
+    /// Called by: supervisor, while no worker runs.
+    void forget_reason() noexcept { reason_state.store(0, std::memory_order_relaxed); }
     [[nodiscard]] std::string_view reason() const noexcept {
         return reason_state.load(std::memory_order_acquire) == 2 ? text_within(reason_text) : std::string_view{};
     }

@@ -20,16 +20,18 @@ struct QueueHeads {
     struct alignas(apart) Head {
         std::atomic<std::uint64_t> position;
     };
-    std::array<Head, levels> heads;
+    std::array<Head, levels + 1> heads;  // the last one of the guests' ring
     alignas(apart) std::atomic<std::uint32_t> in_use;
 };
 
 /// Level 0 holds tasks that run again after their worker died, put there by the supervisor; the others hold priorities
 /// 3 to -4, put there by the parent. A task of priority 0 costs a worker one load more than if there were no other.
+/// One more ring holds the tasks of guests, which any process puts there; workers look there before the usual level.
 /// All-zero memory is a valid empty queue but for what attach() sets.
 class Queue {
 public:
     static constexpr std::uint32_t levels = QueueHeads::levels;
+    static constexpr std::uint32_t guests = levels;  // not one of those
     static constexpr std::uint32_t requeued = 0;
     static constexpr std::uint32_t usual = 4;
     static constexpr int lowest_priority = -4;
@@ -47,6 +49,11 @@ public:
         }
         in_use_ = &heads.in_use;
     }
+    /// Effects: there are guests, whose entries all processes can write. Called by: as attach(), after it.
+    void attach_guests(QueueHeads& heads, std::atomic<std::uint64_t>* entries, std::uint32_t capacity) noexcept {
+        rings_[guests].attach(entries, heads.heads[guests].position, capacity);
+        has_guests_ = true;
+    }
 
     [[nodiscard]] Ring& ring(std::uint32_t level) noexcept { return rings_[level]; }
 
@@ -55,6 +62,14 @@ public:
     [[gnu::always_inline]] void push(std::uint32_t level, Offer offer) noexcept {
         rings_[level].push(offer);
         if (level != usual) { in_use_->fetch_or(bit(level), std::memory_order_seq_cst); }
+    }
+
+    /// Effects: makes workers look at that level. Memory order: seq_cst, as push(): a worker that takes the mark away
+    /// after it was seen here looks at the ring once more.
+    void mark(std::uint32_t level) noexcept {
+        if ((in_use_->load(std::memory_order_seq_cst) & bit(level)) == 0) {
+            in_use_->fetch_or(bit(level), std::memory_order_seq_cst);
+        }
     }
 
     /// The levels but the usual one that may hold something. Memory order: relaxed: a worker sees a level that it
@@ -79,7 +94,7 @@ public:
     /// Marks every level that ever held a task, so that it is searched: a worker may have died in the middle of
     /// mark_empty(). Called by: supervisor.
     void mark_all_levels() noexcept {
-        std::uint32_t used = 0;  // the others' memory is not touched
+        std::uint32_t used = has_guests_ ? bit(guests) : 0;  // the others' memory is not touched
         for (std::uint32_t level = 0; level < levels; ++level) {
             if (level != usual && rings_[level].tail() != 0) { used |= bit(level); }
         }
@@ -89,15 +104,16 @@ public:
     [[nodiscard]] bool was_empty() const noexcept {
         if (!rings_[usual].was_empty()) { return false; }
         const std::uint32_t in_use = in_use_->load(std::memory_order_seq_cst);
-        for (std::uint32_t level = 0; in_use != 0 && level < levels; ++level) {
+        for (std::uint32_t level = 0; in_use != 0 && level < rings_.size(); ++level) {
             if ((in_use & bit(level)) != 0 && !rings_[level].was_empty()) { return false; }
         }
         return true;
     }
 
 private:
-    std::array<Ring, levels> rings_;
+    std::array<Ring, levels + 1> rings_;
     std::atomic<std::uint32_t>* in_use_;
+    bool has_guests_;
 };
 
 }  // namespace procpool::detail::task

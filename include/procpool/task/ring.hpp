@@ -47,6 +47,24 @@ public:
         tail_.store(position + 1, std::memory_order_relaxed);
     }
 
+    /// Effects: as push(), for one of several producers that share no lock: puts the offer at `position` unless that
+    /// place is taken. Returns: whether it did. Requires: position >= head(), and less than capacity() beyond it.
+    /// Memory order: as push(), in one step: a producer that dies has offered the task, or left the place as it was.
+    [[nodiscard]] bool try_push_at(std::uint64_t position, Offer offer) noexcept {
+        std::atomic<std::uint64_t>& place = entries_[position & (capacity_ - 1)];
+        std::uint64_t seen = place.load(std::memory_order_acquire);
+        while (((seen >> slot_bits) & lap_mask) != lap(position)) {
+            // A place of a later lap is behind the head by now, which its writer has seen: acquire.
+            if (head() > position) { return false; }
+            if (place.compare_exchange_weak(seen, entry(position, offer), std::memory_order_seq_cst,
+                                            std::memory_order_acquire)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
+
     /// Whether the ring has no room. The head as it was seen last is enough for a no: it only grows, and its line
     /// belongs to the consumers. Called by: the producer.
     [[nodiscard, gnu::always_inline]] bool is_full() noexcept {
@@ -81,7 +99,7 @@ public:
 
     /// Returns: the offer published at `position`; nothing when that is not published yet, or overwritten.
     /// Memory order: seq_cst for the sleeper that looks again (see push()); on its own it acquires the slot's word.
-    [[nodiscard]] std::optional<Offer> at(std::uint64_t position) const noexcept {
+    [[nodiscard, gnu::always_inline]] std::optional<Offer> at(std::uint64_t position) const noexcept {
         const std::uint64_t found = entries_[position & (capacity_ - 1)].load(std::memory_order_seq_cst);
         if (((found >> slot_bits) & lap_mask) != lap(position)) { return std::nullopt; }
         return Offer{static_cast<std::uint32_t>(found) & (most_slots - 1), static_cast<std::uint32_t>(found >> 32)};

@@ -95,6 +95,15 @@ public:
 
     static constexpr std::uint32_t nobody = 0xffffffff;
 
+    /// Returns: a seat that is in the set, and stays there, or `nobody`.
+    [[nodiscard]] std::uint32_t was_first() const noexcept {
+        for (std::uint32_t i = 0; i < count_; ++i) {
+            const std::uint64_t members = words_[i].load(std::memory_order_seq_cst);
+            if (members != 0) { return i * 64 + static_cast<std::uint32_t>(__builtin_ctzll(members)); }
+        }
+        return nobody;
+    }
+
     /// Effects: takes one seat out. Returns: the seat, or `nobody`.
     [[nodiscard]] std::uint32_t take_one() noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {

@@ -27,7 +27,7 @@ namespace procpool::inline v0::detail::task {
 ///   taken     that thread, until it makes it free
 enum class Phase : std::uint32_t { free, pending, started, done, lost, cancelled, taken };
 
-/// One value of a slot's word: generation 32 bits, seat 12, flags 8 to 12, phase 4. Every publication has a generation
+/// One value of a slot's word: generation 32 bits, seat 12, flags 16, phase 4. Every publication has a generation
 /// of its own, so what was meant for one task in a slot never reaches another. Generations begin anew after 2^32 tasks:
 /// a record that lives longer than one step names a task by its number, see Board::number_of().
 class Word {
@@ -49,6 +49,16 @@ public:
     [[nodiscard]] constexpr bool waited() const noexcept { return (bits_ & waited_bit) != 0; }
     /// Condemned: the worker must not publish a result, and will be killed.
     [[nodiscard]] constexpr bool is_condemned() const noexcept { return (bits_ & verdict_mask) != 0; }
+    /// The guest that waits for the task sleeps on the word, or its worker has parked.
+    [[nodiscard]] constexpr bool is_slept_on() const noexcept { return (bits_ & asleep_bit) != 0; }
+    [[nodiscard]] constexpr bool is_parked_for() const noexcept { return (bits_ & parked_bit) != 0; }
+    /// The result is sealed: only the worker changes the word from now on, and after its death the supervisor.
+    [[nodiscard]] constexpr bool is_finishing() const noexcept { return (bits_ & finishing_bit) != 0; }
+    /// Whether the worker that runs the task makes it done, with nothing else to do.
+    [[nodiscard]] constexpr bool may_be_done() const noexcept {
+        constexpr std::uint64_t asked = phase_mask | verdict_mask | asleep_bit | parked_bit;
+        return (bits_ & asked) == static_cast<std::uint64_t>(Phase::started);
+    }
     /// How the task ends once its worker is dead. Requires: is_condemned().
     [[nodiscard]] constexpr Ending verdict() const noexcept {
         switch ((bits_ & verdict_mask) >> verdict_shift) {
@@ -84,8 +94,14 @@ public:
         return with_seat(seat).with(Phase::started);
     }
 
+    [[nodiscard]] constexpr Word with_flag(std::uint64_t flag) const noexcept { return Word{bits_ | flag}; }
+    [[nodiscard]] constexpr Word without_flags(std::uint64_t flags) const noexcept { return Word{bits_ & ~flags}; }
+
     static constexpr std::uint32_t most_seats = 0xfff;
     static constexpr std::uint64_t waited_bit = 1 << 4;
+    static constexpr std::uint64_t asleep_bit = 1 << 5;  // these three are for guests, see Guests
+    static constexpr std::uint64_t parked_bit = 1 << 6;
+    static constexpr std::uint64_t finishing_bit = 1 << 7;
 
 private:
     static constexpr std::uint64_t phase_mask = 0xf;

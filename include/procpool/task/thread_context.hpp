@@ -75,6 +75,7 @@ struct ThreadContext {
     std::uint32_t attempt = 0;
     TaskContext* task = nullptr;  ///< of the task that runs
     const char* pool = nullptr;   ///< name of the pool it works for; may be null
+    void* object = nullptr;       ///< of the actor that it serves
 };
 inline thread_local constinit ThreadContext thread_context{};
 

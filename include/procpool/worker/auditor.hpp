@@ -109,7 +109,7 @@ private:
     [[nodiscard]] bool is_elsewhere(std::uint32_t slot, task::Word word) noexcept {
         task::Seat& seat = board_.seats()[word.seat()];
         const std::uint32_t current = seat.current.load(std::memory_order_acquire);
-        if (current == slot + 1) { return false; }
+        if (current == slot + 1 || board_.guests.hold(current - 1)) { return false; }  // which may run within it
         // A worker claims tasks between saying that it is ready and that it leaves; a spare one when it has an index,
         // or the pool is not open any more.
         const bool has_index =

@@ -10,16 +10,16 @@
 namespace procpool::inline v0::detail::worker {
 
 PROCPOOL_DECL bool Casualties::settle(std::uint32_t seat, const os::EndedChild& ended) noexcept {
-    const auto used = board_.used_slots();
     bool any = false;
-    for (std::uint32_t i = 0; i < used.size(); ++i) {
-        const task::Word word{used[i].word.load(std::memory_order_acquire)};
+    board_.each_used([&](std::uint32_t i) {
+        const task::Slot& slot = board_.all_slots()[i];
+        const task::Word word{slot.word.load(std::memory_order_acquire)};
         if (word.phase() == task::Phase::started && word.seat() == seat) {
-            forget_count(board_.seats()[seat], used[i].outcome);
+            forget_count(board_.seats()[seat], slot.outcome);
             settle_task(i, ended);
             any = true;
         }
-    }
+    });
     return any;
 }
 
@@ -32,7 +32,7 @@ PROCPOOL_DECL void Casualties::forget_count(task::Seat& seat, Ending outcome) no
 
 PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const os::EndedChild& ended) noexcept {
     task::Slot& slot = board_.all_slots()[index];
-    task::Issue& issue = board_.issue(index);
+    task::Issue& issue = board_.issue_of(index);
     bool is_announced = false;  // once: the word may change meanwhile
     for (;;) {
         const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
@@ -72,7 +72,7 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const os::EndedC
 PROCPOOL_DECL Ending Casualties::ending_of(task::Word word) const noexcept {
     if (word.is_condemned() && word.verdict() != Ending::died) { return word.verdict(); }
     const task::Life life = board_.control.life.load(std::memory_order_seq_cst);
-    return life <= task::Life::closing ? Ending::died : task::ending_by(life);
+    return life <= task::Life::closing || board_.actor.is_one ? Ending::died : task::ending_by(life);
 }
 
 }  // namespace procpool::detail::worker

@@ -25,16 +25,15 @@ public:
     template <class Expired, class Condemned>
     [[nodiscard]] Clock::time_point look(Expired expired, Condemned condemned) noexcept {
         Clock::time_point next = Clock::time_point::max();
-        const auto used = board_.used_slots();
         const Clock::time_point now = Clock::now();
-        for (std::uint32_t i = 0; i < used.size(); ++i) {
-            const task::Word word{used[i].word.load(std::memory_order_seq_cst)};
+        board_.each_used([&](std::uint32_t i) {
+            const task::Word word{board_.all_slots()[i].word.load(std::memory_order_seq_cst)};
             const bool started = word.phase() == task::Phase::started;
-            if (started && board_.seat_of(word.seat()) == nullptr) { continue; }  // a task has written there
+            if (started && board_.seat_of(word.seat()) == nullptr) { return; }  // a task has written there
             if (started && word.is_condemned()) {
                 condemned(word);
-            } else if ((started || word.phase() == task::Phase::pending) && board_.issue(i).is_timed()) {
-                const std::chrono::nanoseconds timeout = board_.issue(i).time_limit();
+            } else if ((started || word.phase() == task::Phase::pending) && board_.issue_of(i).is_timed()) {
+                const std::chrono::nanoseconds timeout = board_.issue_of(i).time_limit();
                 const Clock::time_point expires =
                     started ? later(start_of(i, word, now), timeout) : later(now, timeout);
                 if (expires <= now && may_condemn(word)) {
@@ -43,7 +42,7 @@ public:
                     next = std::min(next, std::max(expires, now + std::chrono::milliseconds{1}));
                 }
             }
-        }
+        });
         return next;
     }
 

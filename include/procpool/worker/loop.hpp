@@ -8,6 +8,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
+#include <procpool/sync/member.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/task/kept_parts.hpp>
 #include <procpool/task/thread_context.hpp>
@@ -70,6 +71,16 @@ public:
     /// Effects: runs the pending task that was submitted last, which is most likely what the caller waits for. Returns:
     /// false when there is none.
     bool run_newest_within();
+    /// Effects: runs the pending task of a guest that was submitted last; first those of `own`, which most likely the
+    /// caller waits for. Returns: false when there is none, or as many tasks as `most` wait in this worker.
+    bool run_guests_within(sync::Stamp own, int most);
+    /// Whether the caller is in a task that this loop runs.
+    [[nodiscard]] bool is_at_work() const noexcept {
+        return task::thread_context.task == static_cast<const task::TaskContext*>(this);
+    }
+    [[nodiscard]] task::Board& board() const noexcept { return board_; }
+    /// What the worker sleeps on. Called by: its task.
+    [[nodiscard]] sync::Parker& parker() const noexcept { return seat_.parker; }
     /// How many tasks wait for the one that runs.
     [[nodiscard]] int waiting() const noexcept { return waiting_; }
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }

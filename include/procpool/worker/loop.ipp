@@ -10,6 +10,7 @@
 #include <procpool/worker/observed_run.hpp>
 #include <procpool/worker/throw_report.hpp>
 
+#include <array>
 #include <exception>
 #include <utility>
 
@@ -75,6 +76,32 @@ PROCPOOL_DECL bool Loop::run_newest_within() {
     return newest && run_within(*newest);
 }
 
+PROCPOOL_DECL bool Loop::run_guests_within(sync::Stamp own, int most) {
+    if (waiting_ >= most) { return false; }
+    struct Newest {
+        std::uint64_t number = 0;
+        task::Offer offer{};
+    };
+    std::array<Newest, 2> newest{};  // of its own, and of others
+    std::uint32_t pending = 0;
+    task::Guests& guests = board_.guests;
+    const std::uint32_t used = guests.used();
+    for (std::uint32_t slot = guests.first(); slot < guests.first() + used; ++slot) {
+        const task::Word word{board_.all_slots()[slot].word.load(std::memory_order_acquire)};
+        if (word.phase() != task::Phase::pending) { continue; }
+        ++pending;
+        const task::Guest& guest = guests.guest(slot);
+        const std::uint64_t number = guest.number.load(std::memory_order_relaxed);
+        Newest& best = newest[guest.owner.load(std::memory_order_relaxed) == own ? 0 : 1];
+        if (number > best.number) { best = {number, {slot, word.generation()}}; }
+    }
+    if (pending > 1) { board_.wake_for_guest(); }  // its submitter may have relied on this worker
+    for (const Newest& one : newest) {
+        if (one.number != 0 && run_within(one.offer)) { return true; }
+    }
+    return false;
+}
+
 PROCPOOL_DECL void Loop::run_nested(task::Claim claim) {
     const Waiting outer{*this};
     run_task(claim);
@@ -88,7 +115,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     const bool special = slot.has_limits();
     task::thread_context.attempt = special ? slot.attempt : 0;
     task::thread_context.task = this;
-    const bool timed = special && board_.issue(claim.slot).is_timed();
+    const bool timed = special && board_.issue_of(claim.slot).is_timed();
     if (timed) { start_clock(); }
     std::optional<ObservedRun> run;
     if (slot.is_observed()) [[unlikely]] { run.emplace(board_, number_, claim.slot); }
@@ -169,7 +196,7 @@ PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) 
     seat.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done),
                         std::memory_order_relaxed);
     reach(FaultPoint::item_done);
-    if (slot.has_limits() && board_.issue(claim_.slot).is_timed()) { restart_clock_of_item(); }
+    if (slot.has_limits() && board_.issue_of(claim_.slot).is_timed()) { restart_clock_of_item(); }
     const std::uint64_t stop = slot.stop_request.load(std::memory_order_relaxed);  // as stop_requested()
     return (stop == 0 || stop != id()) && item_budget() != 0;
 }

@@ -20,6 +20,16 @@ namespace procpool::inline v0::detail::worker {
 /// The process this worker is; a task that forks and returns in its child finds itself to be another one.
 inline constinit os::Token worker_token = 0;
 
+/// The loop of this process, while it is a worker that runs tasks; inherited by its children.
+inline constinit Loop* loop_of_worker = nullptr;
+
+/// Returns: the loop that runs the task that the caller is in; null elsewhere, and in tasks that run in their pool's
+/// process.
+[[nodiscard]] inline Loop* loop_at_work() noexcept {
+    const bool is_worker = loop_of_worker != nullptr && os::is_process(worker_token);
+    return is_worker && loop_of_worker->is_at_work() ? loop_of_worker : nullptr;
+}
+
 /// The code that the parent had when it forked this process; null in the program itself.
 inline constinit const os::Modules* parents_code = nullptr;
 

@@ -148,6 +148,7 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     os::reset_signal(SIGTTOU, SIG_IGN);
     os::purge_standard_streams();
     os::close_standard_input();
+    if (board.actor.is_one) { board.actor.note_process(os::this_process()); }
     board.guard();
     os::give_way_when_memory_runs_out();
 
@@ -177,7 +178,12 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     seat.state.store(task::SeatState::ready, std::memory_order_release);
 
     if (index >= board.control.workers) { wait_for_index(board, seat_number); }
-    Loop{board, seat_number, process_hooks}.run();
+    {
+        Loop loop{board, seat_number, process_hooks};
+        loop_of_worker = &loop;
+        loop.run();
+        loop_of_worker = nullptr;
+    }
 
     seat.state.store(task::SeatState::leaving, std::memory_order_release);
     if (setup.recycles) { replace_by_spare(board, seat_number, setup.start_timeout); }

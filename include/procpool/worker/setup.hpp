@@ -9,9 +9,17 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace procpool::inline v0::detail::worker {
+
+/// How the deaths of an actor's process are answered.
+struct ActorLives {
+    std::uint32_t restarts = 0;  ///< so many within the period; with one more the actor is dead
+    std::chrono::milliseconds period{0};
+    bool each_allowed = false;  ///< by the parent instead: see task::ActorRecord
+};
 
 struct Setup {
     std::uint32_t workers;
@@ -20,8 +28,9 @@ struct Setup {
     std::chrono::milliseconds start_timeout;
     std::chrono::milliseconds terminate_grace;
     std::string name;
-    bool recycles = false;    ///< workers are replaced after some items, so one more is kept ready
-    bool backtraces = false;  ///< exceptions tell where they were thrown
+    bool recycles = false;                 ///< workers are replaced after some items, so one more is kept ready
+    bool backtraces = false;               ///< exceptions tell where they were thrown
+    std::optional<ActorLives> actor = {};  ///< the pool serves one
     bool on_first_stack =
         true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
 };
@@ -38,7 +47,9 @@ template <class Failed>
         setup.initializer();
         return true;
     } catch (...) {
-        failed("the initializer of worker " + std::to_string(index) + " threw " + describe_current_exception());
+        const std::string what =
+            setup.actor ? "the actor's constructor" : "the initializer of worker " + std::to_string(index);
+        failed(what + " threw " + describe_current_exception());
         return false;
     }
 }

@@ -15,6 +15,7 @@
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/deadlines.hpp>
 #include <procpool/worker/process.hpp>
+#include <procpool/worker/restarts.hpp>
 #include <procpool/worker/setup.hpp>
 
 #include <chrono>
@@ -40,7 +41,8 @@ public:
           deadlines_(board),
           announcer_(board),
           casualties_(board, announcer_),
-          auditor_(board) {}
+          auditor_(board),
+          restarts_(setup.actor ? setup.actor->restarts : 0, setup.actor ? setup.actor->period : milliseconds{}) {}
 
     /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all
     /// signals blocked.
@@ -85,6 +87,9 @@ private:
     [[noreturn]] void fail_to_start(int error) noexcept;
 
     void spawn_what_is_due() noexcept;
+
+    /// False while the parent has yet to allow an actor's next life.
+    [[nodiscard]] bool may_begin_life() const noexcept;
 
     [[nodiscard]] bool needs_workers() const noexcept;
 
@@ -139,9 +144,16 @@ private:
     /// Effects: settles the task that the dead worker ran, vacates its seat, and makes its replacement due.
     void settle(Worker& worker, const os::EndedChild& ended) noexcept;
 
+    /// Effects: records how an actor's process ended; breaks the pool if it may not be restarted, before a caller
+    /// learns of the death from its call.
+    void note_death_of_actor(const task::Seat& seat, bool unasked, const os::EndedChild& ended) noexcept;
+
     /// Effects: swaps the two if a retiring worker has given its index to the spare one: the spare is due again, not
     /// the index.
     void seat_spare(Worker& dead) noexcept;
+
+    /// Effects: frees what dead guests have left.
+    void sweep_guests() noexcept;
 
     /// Counts deaths before a worker is ready: workers that die there again and again would do so for ever, so the pool
     /// breaks.
@@ -159,6 +171,7 @@ private:
     log::Announcer announcer_;
     Casualties casualties_;
     Auditor auditor_;
+    Restarts restarts_;
     std::uint32_t next_seat_ = 0;
     milliseconds fork_delay_{};
     Clock::time_point kill_at_ = Clock::time_point::max();

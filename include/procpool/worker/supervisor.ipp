@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <procpool/log/report.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/exit_hook.hpp>
 #include <procpool/os/own_stack.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/thread_locals.hpp>
+#include <procpool/sync/member.hpp>
 #include <procpool/worker/break_pool.hpp>
 #include <procpool/worker/supervisor.hpp>
 
@@ -14,6 +16,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <exception>
+#include <string_view>
 #include <system_error>
 
 namespace procpool::inline v0::detail::worker {
@@ -26,6 +30,13 @@ namespace procpool::inline v0::detail::worker {
     os::SignalsAtEnd::ask(watch_.pipe(), SIGCONT);  // to see the end also when it is stopped
     os::hook_exits(leave_on_exit);                  // for its workers
     name_process(setup_.name + "+", 0);
+    board_.control.supervisor_pid.store(os::this_process(), std::memory_order_relaxed);
+    if (board_.guests.are_open_to_all()) {
+        try {
+            board_.control.supervisor.store(sync::Members::own(), std::memory_order_release);
+        } catch (const std::exception&) {  // its guests look at what else there is
+        }
+    }
     children_ = os::watch_children();
     if (!children_) { fail_to_start(errno); }
     try {
@@ -93,12 +104,14 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
         std::memory_order_relaxed);  // not its predecessor's: a program may signal the numbers that workers() returns
     board_.sitter(*number).store(0, std::memory_order_relaxed);
     seat.state.store(task::SeatState::starting, std::memory_order_release);
+    board_.actor.begins();
     const pid_t self = os::this_process();
     const pid_t pid = os::try_fork();
     if (pid == 0) { live({board_, setup_, *number, index, self}); }
     if (pid < 0) {
         const int error = errno;
         seat.state.store(task::SeatState::vacant, std::memory_order_relaxed);
+        board_.actor.failed_to_begin();
         return error;
     }
     os::lead_group(pid);  // also here, so that its group exists whichever process runs first
@@ -148,7 +161,7 @@ PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
         Worker& worker = workers_[index];
         // Its mail may have been hidden, by a task's wild write, when the worker left.
         const bool is_missed = is_gone(worker) && index < setup_.workers && has_mail(index);
-        if (worker.pid != 0 || (worker.respawn_at > now && !is_missed)) { continue; }
+        if (worker.pid != 0 || (worker.respawn_at > now && !is_missed) || !may_begin_life()) { continue; }
         if (!(needs_workers() || has_mail(index)) || (index == setup_.workers && life() != task::Life::open)) {
             worker.respawn_at = Clock::time_point::max();
         } else if (const int error = spawn(index); error != 0) {
@@ -159,6 +172,12 @@ PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
             fork_delay_ = {};
         }
     }
+}
+
+PROCPOOL_DECL bool Supervisor::may_begin_life() const noexcept {
+    return !setup_.actor || !setup_.actor->each_allowed ||
+           board_.actor.lives.load(std::memory_order_relaxed) < board_.actor.allowed.load(std::memory_order_acquire) ||
+           life() != task::Life::open;  // finishes what was accepted, without another life after that
 }
 
 PROCPOOL_DECL bool Supervisor::needs_workers() const noexcept {
@@ -187,6 +206,7 @@ PROCPOOL_DECL Clock::time_point Supervisor::next_time() const noexcept {
     next = std::min(next, auditor_.next_time(is_ending()));
     if (life() == task::Life::terminated) { next = std::min(next, kill_at_); }
     for (const Worker& worker : workers_) {
+        if (worker.pid == 0 && !may_begin_life()) { continue; }
         next = std::min(next, worker.pid == 0 ? worker.respawn_at : start_deadline(worker));
     }
     return next;
@@ -206,6 +226,12 @@ PROCPOOL_DECL Clock::time_point Supervisor::start_deadline(const Worker& worker)
 PROCPOOL_DECL void Supervisor::check_start_times() noexcept {
     for (const Worker& worker : workers_) {
         if (worker.pid == 0 || start_deadline(worker) > Clock::now()) { continue; }
+        if (setup_.actor) {  // a death like any other
+            board_.from_workers.set_reason("the actor's constructor took longer than " +
+                                           std::to_string(setup_.start_timeout.count()) + " ms");
+            kill_worker_on(worker.seat);
+            continue;
+        }
         break_pool(
             "a worker did not finish its initializer within " + std::to_string(setup_.start_timeout.count()) + " ms",
             announcer_.subject(board_.seats()[worker.seat].index.load(std::memory_order_relaxed), worker.pid));
@@ -232,6 +258,10 @@ PROCPOOL_DECL void Supervisor::break_pool(const std::string& reason, const log::
 }
 
 PROCPOOL_DECL void Supervisor::apply_life() noexcept {
+    if (setup_.actor &&
+        board_.actor.unwanted.load(std::memory_order_acquire) >= board_.actor.lives.load(std::memory_order_relaxed)) {
+        kill_all(SIGKILL);
+    }
     switch (life()) {
         case task::Life::open:
         case task::Life::closing: return;
@@ -309,7 +339,9 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     seat.state.store(task::SeatState::vacant, std::memory_order_release);
     board_.sitter(worker.seat).store(task::Board::nobody, std::memory_order_relaxed);
     if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
+    if (setup_.actor) { note_death_of_actor(seat, unasked, ended); }
     const bool had_task = casualties_.settle(worker.seat, ended);
+    sweep_guests();
     announcer_.ended(seat, state, unasked && !had_task, ended);
     board_.queue.mark_all_levels();
     board_.mark_all_mail();
@@ -335,6 +367,31 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     board_.notify_parent();
 }
 
+PROCPOOL_DECL void Supervisor::sweep_guests() noexcept {
+    if (board_.guests.was_in_use() == 0) { return; }
+    try {
+        static_cast<void>(board_.guests.sweep(board_.results, sync::Members::own()));
+    } catch (const std::exception&) {  // a guest that finds no free slot does it
+    }
+}
+
+PROCPOOL_DECL void Supervisor::note_death_of_actor(const task::Seat& seat, bool unasked,
+                                                   const os::EndedChild& ended) noexcept {
+    const core::Crash crash = seat.crash.is_cause_of(ended.pid, ended.status) ? seat.crash : core::Crash{};
+    board_.actor.died({ended.pid, ended.status, crash});
+    const log::LogSubject about = announcer_.subject(0, ended.pid);
+    if (const std::string_view reason = board_.from_workers.reason(); !reason.empty()) {
+        log::report(LogLevel::warning, about, "{}", reason);
+        board_.from_workers.forget_reason();
+    }
+    if (!unasked) { return; }
+    const bool goes_on = setup_.actor->each_allowed ? life() == task::Life::open : restarts_.take(Clock::now());
+    if (!goes_on && board_.control.advance(task::Life::broken)) {
+        log::report(LogLevel::error, about, "the actor is dead: its process, {}, {}", ended.pid,
+                    to_string(ended.status));
+    }
+}
+
 PROCPOOL_DECL void Supervisor::seat_spare(Worker& dead) noexcept {
     Worker& spare = workers_.back();
     if (&dead == &spare || spare.pid == 0) { return; }
@@ -356,7 +413,7 @@ PROCPOOL_DECL void Supervisor::seat_spare(Worker& dead) noexcept {
 
 PROCPOOL_DECL void Supervisor::count_death(Worker& worker, task::SeatState state, const os::EndedChild& ended) {
     const log::LogSubject about = announcer_.subject(static_cast<std::uint32_t>(&worker - workers_.data()), ended.pid);
-    if (state == task::SeatState::failed) {
+    if (state == task::SeatState::failed && !setup_.actor) {
         break_pool("", about);
         return;
     }
@@ -368,7 +425,7 @@ PROCPOOL_DECL void Supervisor::count_death(Worker& worker, task::SeatState state
     // Without an initializer no code of the program runs before a worker is ready: they are killed from outside, and
     // that may stop.
     const std::size_t most = setup_.initializer ? std::max<std::size_t>(3, workers_.size()) : 30 + workers_.size();
-    if (deaths_before_ready_ >= most) {
+    if (deaths_before_ready_ >= most && !setup_.actor) {
         break_pool(std::to_string(deaths_before_ready_) +
                        " workers in a row died before they were ready; the last one, " + std::to_string(ended.pid) +
                        ", " + to_string(ended.status),

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/actor/supervision.hpp>
+
+#include <procpool/actor/actor_base.hpp>
+#include <procpool/actor/options.hpp>
+#include <procpool/client/client.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/log/report.hpp>
+#include <procpool/os/process.hpp>
+#include <procpool/os/signals.hpp>
+#include <procpool/os/yield.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace procpool::inline v0::detail::actor {
+
+PROCPOOL_DECL ActorChild::ActorChild(std::shared_ptr<ActorBase> actor) : actor_(std::move(actor)) { watch(); }
+
+/// Effects: process_ is that of the present life; none when it has ended, or the system has no such descriptors.
+PROCPOOL_DECL void ActorChild::watch() noexcept {
+    const task::ActorRecord& record = actor_->client().board().actor;
+    process_ = os::open_pidfd(record.pid.load(std::memory_order_relaxed));
+    // Its number was its own when it was opened, if it is not recorded as dead now: it is reaped after that.
+    if (ended()) { process_ = {}; }
+}
+
+PROCPOOL_DECL void ActorChild::start() {
+    client::Client& client = actor_->client();
+    task::Board& board = client.board();
+    const std::uint32_t ready = board.from_workers.ready_count.load(std::memory_order_relaxed);
+    const std::uint32_t next = board.actor.lives.load(std::memory_order_relaxed) + 1;
+    board.actor.allowed.store(next, std::memory_order_release);
+    client.ring();
+    while (client.life() <= task::Life::closing && board.actor.deaths.load(std::memory_order_acquire) < next &&
+           board.from_workers.ready_count.load(std::memory_order_relaxed) == ready) {
+        os::nap();
+        client.check_crew();
+    }
+    watch();
+}
+
+PROCPOOL_DECL std::optional<ExitStatus> ActorChild::ended() noexcept {
+    client::Client& client = actor_->client();
+    client.check_crew();
+    const task::ActorRecord& record = client.board().actor;
+    // acquire: sees the death that was counted.
+    const bool dead = record.deaths.load(std::memory_order_acquire) == record.lives.load(std::memory_order_relaxed);
+    if (!dead && client.life() <= task::Life::closing) { return std::nullopt; }
+    return record.last_death().status;
+}
+
+PROCPOOL_DECL void ActorChild::end() noexcept {
+    client::Client& client = actor_->client();
+    task::ActorRecord& record = client.board().actor;
+    const client::Parkers::Lease lease = client.parkers().lease();
+    record.unwanted.store(record.lives.load(std::memory_order_relaxed), std::memory_order_release);
+    client.ring();
+    while (!ended()) { lease.park(Deadline::after(std::chrono::milliseconds{100})); }
+    process_ = {};
+}
+
+PROCPOOL_DECL void ActorChild::stop() noexcept { actor_->stop(); }
+PROCPOOL_DECL void ActorChild::kill() noexcept { actor_->kill(); }
+PROCPOOL_DECL std::int32_t ActorChild::pid() const noexcept { return actor_->pid(); }
+
+PROCPOOL_DECL void ProcessChild::start() { process_ = launch_(); }
+
+PROCPOOL_DECL std::optional<ExitStatus> ProcessChild::ended() noexcept {
+    return process_.is_alive() ? std::nullopt : std::optional{process_.exit_status()};
+}
+
+PROCPOOL_DECL int ProcessChild::descriptor() const noexcept { return process_.native_handle(); }
+
+PROCPOOL_DECL void ProcessChild::end() noexcept {
+    try {
+        process_.terminate();
+        if (process_.join_for(grace_)) { return; }
+        process_.kill();
+        process_.join();
+    } catch (const std::system_error&) {  // it may not be killed; Process's destructor says so
+    }
+}
+
+PROCPOOL_DECL void ProcessChild::kill() noexcept {
+    try {
+        process_.kill();
+        process_.join();
+    } catch (const std::system_error&) {  // as above
+    }
+}
+
+PROCPOOL_DECL std::int32_t ProcessChild::pid() const noexcept { return process_.pid(); }
+
+PROCPOOL_DECL Supervision::Supervision(SupervisorOptions options)
+    : options_(std::move(options)),
+      restarts_(std::min(options_.intensity, ActorOptions::max_restarts), options_.period) {
+    if (options_.intensity > ActorOptions::max_restarts) {
+        throw std::invalid_argument("procpool: SupervisorOptions::intensity is at most " +
+                                    std::to_string(ActorOptions::max_restarts));
+    }
+    if (options_.period.count() <= 0) {
+        throw std::invalid_argument("procpool: SupervisorOptions::period must be positive");
+    }
+}
+
+PROCPOOL_DECL void Supervision::require_open() const {
+    if (error_) { std::rethrow_exception(error_); }
+    if (stopping_) { throw PoolClosed("procpool: the supervisor has been stopped"); }
+}
+
+PROCPOOL_DECL void Supervision::add(std::string name, Restart restart, std::unique_ptr<Child> child) {
+    const std::lock_guard guard{mutex_};
+    require_open();
+    children_.push_back({{std::move(name), child->pid(), true, 0, {}}, restart, std::move(child)});
+    if (!thread_.joinable()) {
+        const os::AllSignalsBlocked inherited_by_the_thread;
+        thread_ = std::thread([this] { watch(); });
+    }
+    bell_.raise();
+}
+
+PROCPOOL_DECL void Supervision::watch() noexcept {
+    std::unique_lock lock{mutex_};
+    while (!stopping_ && !error_) {
+        std::vector<int> watched{bell_.number()};
+        Deadline next = Deadline::never();
+        for (const Entry& one : children_) {
+            if (!one.info.running) { continue; }
+            watched.push_back(one.child->descriptor());
+            if (watched.back() < 0) { next = Deadline::after(std::chrono::milliseconds{20}); }
+        }
+        lock.unlock();
+        os::wait_any_readable(watched, next);
+        bell_.lower();
+        lock.lock();
+        if (!stopping_) { look(); }
+        changed_.notify_all();
+    }
+}
+
+PROCPOOL_DECL void Supervision::look() {
+    for (std::size_t i = 0; i < children_.size();) {
+        Entry& one = children_[i];
+        const std::optional<ExitStatus> status = one.info.running ? one.child->ended() : std::nullopt;
+        if (!status) {
+            ++i;
+            continue;
+        }
+        one.info.exit_status = *status;
+        one.info.running = false;
+        const bool by_itself = *status == ExitStatus::from_code(0);
+        if (one.restart == Restart::temporary || (one.restart == Restart::transient && by_itself)) {
+            one.child->kill();
+        } else if (!restart_after(i)) {
+            return;
+        }
+        i = 0;  // others may have ended meanwhile
+    }
+}
+
+PROCPOOL_DECL bool Supervision::restart_after(std::size_t ended) {
+    const std::string& name = children_[ended].info.name;
+    const ExitStatus status = children_[ended].info.exit_status;
+    if (!restarts_.take(Clock::now())) {
+        give_up(std::make_exception_ptr(RestartsExhausted{options_.name, name, status}));
+        return false;
+    }
+    log::report(LogLevel::warning, {.pid = children_[ended].child->pid()}, "'{}' restarts '{}', which {}",
+                options_.name, name, to_string(status));
+    const std::size_t first = options_.strategy == Strategy::one_for_all ? 0 : ended;
+    const std::size_t end = options_.strategy == Strategy::one_for_one ? ended + 1 : children_.size();
+    std::vector<Entry*> again;
+    for (std::size_t i = end; i-- != first;) {
+        Entry& one = children_[i];
+        if (i != ended && !one.info.running) { continue; }
+        if (i != ended) { one.child->end(); }
+        one.info.running = one.restart != Restart::temporary;
+        if (one.info.running) { again.push_back(&one); }
+    }
+    for (auto one = again.rbegin(); one != again.rend(); ++one) {
+        try {
+            (*one)->child->start();
+            ++(*one)->info.restarts;
+        } catch (...) {
+            give_up(std::current_exception());
+            return false;
+        }
+    }
+    return true;
+}
+
+PROCPOOL_DECL void Supervision::give_up(std::exception_ptr why) noexcept {
+    error_ = std::move(why);
+    for (auto one = children_.rbegin(); one != children_.rend(); ++one) {
+        one->child->kill();
+        one->info.running = false;
+    }
+    log::report(LogLevel::error, {}, "'{}' has given up", options_.name);
+}
+
+PROCPOOL_DECL void Supervision::stop() noexcept {
+    {
+        const std::lock_guard guard{mutex_};
+        stopping_ = true;
+        bell_.raise();
+    }
+    if (thread_.joinable()) { thread_.join(); }
+    const std::lock_guard guard{mutex_};
+    for (auto one = children_.rbegin(); one != children_.rend(); ++one) {
+        if (std::exchange(one->info.running, false)) { one->child->stop(); }
+    }
+    changed_.notify_all();
+}
+
+PROCPOOL_DECL bool Supervision::runs() const noexcept {
+    return std::ranges::any_of(children_, [](const Entry& one) { return one.info.running; });
+}
+
+PROCPOOL_DECL bool Supervision::wait(Deadline deadline) {
+    std::unique_lock lock{mutex_};
+    const auto over = [this] { return error_ || !runs(); };
+    if (deadline.is_never()) {
+        changed_.wait(lock, over);
+    } else if (!changed_.wait_until(lock, deadline.when(), over)) {
+        return false;
+    }
+    if (error_) { std::rethrow_exception(error_); }
+    return true;
+}
+
+PROCPOOL_DECL std::vector<ChildInfo> Supervision::children() const {
+    const std::lock_guard guard{mutex_};
+    std::vector<ChildInfo> all;
+    for (const Entry& one : children_) {
+        all.push_back(one.info);
+        all.back().pid = one.child->pid();
+    }
+    return all;
+}
+
+}  // namespace procpool::detail::actor

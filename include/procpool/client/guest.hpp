@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// GuestTask: a task that a process has submitted to a board whose pool is another process's.
+
+#include <procpool/client/holder.hpp>
+#include <procpool/client/parcel.hpp>
+#include <procpool/client/submission.hpp>
+#include <procpool/client/taken.hpp>
+#include <procpool/codec/bytes.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/os/identity.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace procpool::inline v0::detail::task {
+class Board;
+class Word;
+struct Offer;
+}  // namespace procpool::detail::task
+namespace procpool::inline v0::detail::worker {
+class Loop;
+}
+
+namespace procpool::inline v0::detail::client {
+
+/// A board, for a process that has its memory and is perhaps not its parent. Trivially copyable. The memory of a board
+/// that has gone stays readable, and has another id.
+struct GuestBoard {
+    task::Board* board = nullptr;
+    std::uint64_t id = 0;
+    /// Whether it is still this board.
+    [[nodiscard]] bool is_there() const noexcept;
+};
+
+/// What an address in an argument means to the workers of a pool that this process makes; set by the first one.
+inline constinit codec::VisibilityOf place_for_children = codec::visibility_unknown;
+
+class GuestTask;
+
+/// Returns: the pool that the caller is a task of, where that is a worker process; an empty one elsewhere.
+[[nodiscard]] GuestBoard board_of_this_task() noexcept;
+
+/// Effects: submits a task, with `encode`'s payload; waits while all slots are taken. The priority, waiter and worker
+/// of the submission are ignored. Returns: the task, which the caller owns: see GuestTask::release(). Throws:
+/// PoolClosed; PoolBroken; CodecError; SharedMemoryExhausted; as sync::Members::own(); any exception of `encode`.
+/// Called by: any thread.
+[[nodiscard]] GuestTask* submit_as_guest(GuestBoard to, const Submission& submission, Encode encode);
+
+/// One task of a guest, as long as its result may be asked for. Belongs to the process that submitted it; in a child
+/// that was forked since, all but is_mine() is forbidden. Called by: all but take() and release() concurrently with
+/// each other and with one take().
+class GuestTask final : public Holder {
+public:
+    GuestTask(GuestBoard at, const Submission& submission);
+
+    [[nodiscard]] bool is_own() const noexcept { return os::is_process(process_); }
+
+    [[nodiscard]] bool is_decided() const noexcept;
+    /// As is_decided(), for callers that ask again and again: now and then it makes sure that the pool is there.
+    [[nodiscard]] bool poll() noexcept;
+    [[nodiscard]] bool is_running() const noexcept;
+    /// Blocks until the task is decided. A task of a worker runs this task meanwhile, and others of guests. Returns:
+    /// false when the deadline came first.
+    bool wait(Deadline deadline);
+    /// Effects: runs one pending task of a guest, where the caller is a task of the same pool. Returns: whether it did.
+    bool help();
+
+    /// Effects: a task that has not started will not run; one that runs is asked to stop. Returns: whether it will not
+    /// run.
+    bool cancel() noexcept;
+    /// Effects: as cancel(), but the worker of one that runs is killed. Returns: false when it was decided.
+    bool kill() noexcept;
+
+    /// Returns: what the task left. Requires: is_decided().
+    [[nodiscard]] Taken take();
+    void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    /// Gives the task up, with the last reference: one that has not been taken runs on.
+    void release() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) { give_up(); }
+    }
+
+private:
+    friend class GuestTasks;
+    friend GuestTask* submit_as_guest(GuestBoard, const Submission&, Encode);
+
+    ~GuestTask() = default;
+    void give_up() noexcept;
+
+    [[nodiscard]] task::Board& board() const noexcept { return *at_.board; }
+    [[nodiscard]] task::Word word() const noexcept;
+    [[nodiscard]] task::Offer offer() const noexcept;
+    /// Whether the slot is not this task's any more.
+    [[nodiscard]] bool has_left() const noexcept;
+    void fill(const Submission& submission);
+    void publish(const Submission& submission);
+    /// Effects: decides the task if no process is left that would. Called by: a thread that has waited for a while.
+    void check_pool() noexcept;
+    bool wait_and_help(worker::Loop& loop, Deadline deadline);
+    bool park(worker::Loop& loop, Deadline deadline);
+    bool sleep(Deadline deadline);
+    [[nodiscard]] bool set_flag(std::uint64_t flag) noexcept;
+    /// Returns: how the task ended, without its bytes.
+    [[nodiscard]] Parcel describe(task::Word decided) const;
+    [[nodiscard]] Parcel describe_failure(Ending ending) const;
+    /// Effects: the result leaves its slot. Requires: the process's list is locked. Throws: std::bad_alloc,
+    /// SharedMemoryExhausted; nothing has changed then.
+    void take_over();
+
+    const GuestBoard at_;
+    const os::Token process_;
+    std::uint32_t slot_ = 0;
+    std::uint32_t generation_ = 0;
+    std::uint64_t number_ = 0;
+    const std::chrono::nanoseconds timeout_;
+    const std::string label_;
+    std::atomic<bool> has_left_{false};  // kept_ has the result, or it is taken; written with the list locked
+    std::atomic<std::uint32_t> references_{1};
+    std::atomic<std::uint32_t> polls_{0};
+    Parcel kept_;
+    GuestTask* next_ = nullptr;  // of the list
+    GuestTask* before_ = nullptr;
+};
+
+}  // namespace procpool::detail::client
+
+#if PROCPOOL_BODIES
+#include <procpool/client/guest.ipp>
+#endif

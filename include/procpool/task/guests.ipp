@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/task/guests.hpp>
+
+#include <procpool/core/fault_point.hpp>
+#include <procpool/os/memory.hpp>
+#include <procpool/os/process.hpp>
+
+#include <bit>
+#include <cstring>
+
+namespace procpool::inline v0::detail::task {
+
+PROCPOOL_DECL std::uint32_t Guests::was_in_use() const noexcept {
+    std::uint32_t in_use = 0;
+    for (std::uint32_t i = 0; i < used(); ++i) {
+        in_use += at_.guests[i].owner.load(std::memory_order_relaxed) != 0 ? 1U : 0U;
+    }
+    return in_use;
+}
+
+/// The stamp of a thread that its process may outlive, which names the process: its futures may be with another thread
+/// by then.
+inline constexpr sync::Stamp stamp_of_process = sync::Stamp{1} << 63;
+
+PROCPOOL_DECL sync::Stamp Guests::own_stamp() {
+    return os::in_first_thread() ? sync::Members::own()
+                                 : stamp_of_process | static_cast<std::uint32_t>(os::this_process());
+}
+
+PROCPOOL_DECL bool Guests::is_alive(sync::Stamp owner) noexcept {
+    if (owner == detached) { return false; }
+    // A process that has the number of a dead one keeps a slot from being used; that is all.
+    if ((owner & stamp_of_process) != 0) { return !os::is_gone(static_cast<std::int32_t>(owner)); }
+    return sync::Members::is_alive(owner);
+}
+
+PROCPOOL_DECL std::atomic<std::uint32_t>& Guests::half_of(std::atomic<std::uint64_t>& word) noexcept {
+    constexpr std::size_t low = std::endian::native == std::endian::little ? 0 : 1;
+    return reinterpret_cast<std::atomic<std::uint32_t>*>(&word)[low];
+}
+
+PROCPOOL_DECL std::optional<std::uint32_t> Guests::take(sync::Stamp own, std::uint32_t near) noexcept {
+    std::uint32_t at = near - at_.first < at_.count ? near - at_.first : 0;
+    for (std::uint32_t looked = 0; looked < at_.count; ++looked, at = at + 1 == at_.count ? 0 : at + 1) {
+        std::uint64_t nobody = 0;
+        // acquire: sees what its last owner did to the slot before it freed it.
+        if (at_.guests[at].owner.load(std::memory_order_relaxed) != 0 ||
+            !at_.guests[at].owner.compare_exchange_strong(nobody, own, std::memory_order_acquire,
+                                                          std::memory_order_relaxed)) {
+            continue;
+        }
+        reach(FaultPoint::guest_taken);
+        if (word_of(at_.first + at).generation() == 0) {  // which stands for none
+            slot(at_.first + at).word.store(Word{}.with_generation(1).bits(), std::memory_order_relaxed);
+        }
+        std::uint32_t used = at_.words->used.load(std::memory_order_relaxed);
+        // seq_cst: before the task is published, as Control::slots_used.
+        while (used <= at && !at_.words->used.compare_exchange_weak(used, at + 1, std::memory_order_seq_cst)) {}
+        return at_.first + at;
+    }
+    return std::nullopt;
+}
+
+PROCPOOL_DECL std::uint64_t Guests::stamp_of_arguments(std::uint32_t number) const noexcept {
+    return Extents::stamp(number + at_.count, word_of(number).generation());
+}
+
+PROCPOOL_DECL std::span<std::byte> Guests::grow(Extents& memory, std::uint32_t number, std::span<std::byte> current,
+                                                std::size_t used, std::size_t need) {
+    Guest& guest = this->guest(number);
+    if (need <= at_.window_size) {
+        std::byte* const window = at_.windows + std::size_t{number - at_.first} * at_.window_size;
+        const std::size_t ready = std::min(guest.touched * os::page_size, at_.window_size);
+        const std::size_t wanted = std::max(ready, std::bit_ceil(round_up(need, os::page_size)));
+        if (wanted > ready) {
+            memory.budget().charge(window + ready, wanted - ready);
+            guest.touched = static_cast<std::uint8_t>(wanted / os::page_size);
+        }
+        if (current.data() != window) { std::memcpy(window, current.data(), used); }
+        return {window, wanted};
+    }
+    const bool was_large = current.size() > at_.window_size;
+    guest.has_extents.store(true, std::memory_order_relaxed);  // first: its guest may die at any instruction
+    const Extents::Run run =
+        memory.acquire(was_large ? std::max(need, current.size() * 2) : need, stamp_of_arguments(number));
+    std::memcpy(memory.address(run), current.data(), used);
+    const std::uint64_t before =
+        guest.run.exchange((std::uint64_t{run.count} << 32) | run.first, std::memory_order_relaxed);
+    const Extents::Run old{static_cast<std::uint32_t>(before), static_cast<std::uint32_t>(before >> 32)};
+    if (was_large && memory.is_of(old, number + at_.count)) { memory.release(old); }
+    return {memory.address(run), run.count * Extents::extent_size};
+}
+
+PROCPOOL_DECL void Guests::release_arguments(Extents& memory, std::uint32_t number, bool is_dead) noexcept {
+    Guest& guest = this->guest(number);
+    if (!guest.has_extents.load(std::memory_order_relaxed)) { return; }
+    const std::uint64_t held = guest.run.exchange(0, std::memory_order_relaxed);
+    const Extents::Run run{static_cast<std::uint32_t>(held), static_cast<std::uint32_t>(held >> 32)};
+    if (is_dead) {  // perhaps before it noted them; the table is long
+        memory.release_all_of(stamp_of_arguments(number));
+    } else if (memory.is_of(run, number + at_.count)) {
+        memory.release(run);
+    }
+    guest.has_extents.store(false, std::memory_order_relaxed);
+}
+
+PROCPOOL_DECL Offer Guests::publish(std::uint32_t number) noexcept {
+    const std::uint32_t generation = word_of(number).generation();
+    guest(number).issue.generation.store(generation, std::memory_order_relaxed);
+    reach(FaultPoint::guest_filled);
+    slot(number).word.store(Word::pending(generation, false).bits(), std::memory_order_release);
+    reach(FaultPoint::guest_pending);
+    return {number, generation};
+}
+
+PROCPOOL_DECL bool Guests::is_good(Offer in_ring) const noexcept {
+    if (in_ring.slot >= at_.count) { return false; }
+    const Word word = word_of(at_.first + in_ring.slot);
+    return word.phase() == Phase::pending && word.generation() == in_ring.generation;
+}
+
+PROCPOOL_DECL std::uint64_t Guests::tail() const noexcept {
+    const std::uint64_t head = at_.ring->head();
+    const std::uint64_t hint = at_.words->tail.load(std::memory_order_relaxed);
+    std::uint64_t position = hint - head <= at_.ring->capacity() ? hint : head;
+    while (at_.ring->at(position)) { ++position; }
+    return position;
+}
+
+PROCPOOL_DECL void Guests::raise_tail(std::uint64_t position) noexcept {
+    // relaxed: a hint. It may be behind, and one that a task has overwritten is not used.
+    std::uint64_t seen = at_.words->tail.load(std::memory_order_relaxed);
+    while (static_cast<std::int64_t>(position - seen) > 0 &&
+           !at_.words->tail.compare_exchange_weak(seen, position, std::memory_order_relaxed)) {}
+}
+
+PROCPOOL_DECL bool Guests::push_within(std::uint64_t room, Offer in_ring) noexcept {
+    for (std::uint64_t position = tail();; ++position) {
+        const std::uint64_t head = at_.ring->head();
+        if (static_cast<std::int64_t>(position - head) < 0) { position = head; }
+        if (position - head >= room) { return false; }
+        if (at_.ring->try_push_at(position, in_ring)) {
+            raise_tail(position + 1);
+            return true;
+        }
+    }
+}
+
+/// Tasks that their own guests have run, and cancelled ones, leave offers behind, which workers drop at the head. A
+/// good one there may stay for long: it is copied to the end first, so that a death here hides none.
+PROCPOOL_DECL void Guests::drop_stale_offers() noexcept {
+    const std::uint64_t end = tail();
+    for (std::uint64_t position = at_.ring->head(); static_cast<std::int64_t>(end - position) > 0;
+         position = at_.ring->head()) {
+        const std::optional<Offer> offer = at_.ring->at(position);
+        if (!offer || (is_good(*offer) && (at_.open_to_all || !push_within(at_.ring->capacity(), *offer)))) { return; }
+        at_.ring->advance_past(position);
+    }
+}
+
+PROCPOOL_DECL bool Guests::push(Offer offer) noexcept {
+    const Offer in_ring{offer.slot - at_.first, offer.generation};
+    const std::uint64_t room = at_.open_to_all ? at_.ring->capacity() : at_.ring->capacity() / 2;
+    if (push_within(room, in_ring)) { return true; }
+    drop_stale_offers();
+    return push_within(room, in_ring);
+}
+
+PROCPOOL_DECL std::optional<Offer> Guests::first_pending() noexcept {
+    for (;;) {
+        const std::uint64_t position = at_.ring->head();
+        const std::optional<Offer> in_ring = at_.ring->at(position);
+        if (!in_ring && at_.ring->head() == position) { return std::nullopt; }
+        if (!in_ring) { continue; }
+        if (is_good(*in_ring)) { return Offer{at_.first + in_ring->slot, in_ring->generation}; }
+        at_.ring->advance_past(position);
+    }
+}
+
+PROCPOOL_DECL void Guests::free(ResultStore& results, std::uint32_t number, bool is_dead) noexcept {
+    Slot& slot = this->slot(number);
+    const Word word = word_of(number);
+    release_arguments(results.extents(), number, is_dead);
+    if (word.phase() == Phase::lost) {
+        results.release_after_death(number, word.generation());
+    } else if (word.phase() != Phase::free) {
+        results.release(number);
+        slot.has_extents = false;
+    }
+    // The next task's generation, also for what is taken before that is published.
+    const std::uint32_t next = word.generation() + 1 != 0 ? word.generation() + 1 : 1;
+    slot.word.store(Word{}.with_generation(next).bits(), std::memory_order_release);
+    guest(number).owner.store(0, std::memory_order_release);
+}
+
+PROCPOOL_DECL void Guests::detach(ResultStore& results, std::uint32_t number) noexcept {
+    if (word_of(number).finished()) {
+        give_back(results, number);
+    } else {
+        guest(number).owner.store(detached, std::memory_order_release);
+    }
+}
+
+PROCPOOL_DECL bool Guests::sweep_one(ResultStore& results, std::uint32_t number, sync::Stamp own) noexcept {
+    std::atomic<std::uint64_t>& owner = guest(number).owner;
+    std::uint64_t of = owner.load(std::memory_order_acquire);
+    if (of == 0 || of == own) { return false; }
+    const bool is_read_by_nobody = of == detached;
+    const Word seen = word_of(number);
+    if (is_read_by_nobody ? !seen.finished() : seen.phase() == Phase::started || is_alive(of)) { return false; }
+    // Owned before it is touched: of several that sweep, one does; if that one dies, others do.
+    if (!owner.compare_exchange_strong(of, own, std::memory_order_acq_rel)) { return false; }
+    reach(FaultPoint::guest_taken_over);
+    for (Word word = word_of(number); word.phase() == Phase::pending || word.phase() == Phase::started;
+         word = word_of(number)) {
+        if (word.phase() == Phase::started) {  // since that look
+            owner.store(detached, std::memory_order_release);
+            return false;
+        }
+        std::uint64_t bits = word.bits();
+        if (slot(number).word.compare_exchange_strong(bits, word.with(Phase::cancelled).bits(),
+                                                      std::memory_order_seq_cst)) {
+            count_cancelled();
+        }
+    }
+    free(results, number, true);
+    return true;
+}
+
+PROCPOOL_DECL bool Guests::sweep(ResultStore& results, sync::Stamp own) noexcept {
+    bool any = false;
+    for (std::uint32_t i = 0; i < used(); ++i) { any = sweep_one(results, at_.first + i, own) || any; }
+    return any;
+}
+
+}  // namespace procpool::detail::task

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "actor/objects.hpp"
+#include "pool/subprocess.hpp"
+
+#include <csignal>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using namespace procpool_test;
+
+namespace {
+
+/// Takes the next number of a shared count when it is constructed.
+struct Ordered {
+    explicit Ordered(Counter count, int start = 0) : begun(count.add()), n(start) {}
+    std::int64_t begun;
+    int n;
+    int add(int by) { return n += by; }
+    void die() { ::raise(SIGKILL); }
+};
+
+/// A process that does nothing but count that it has begun.
+struct Waiting {
+    Counter begun;
+    void operator()() const {
+        begun.add();
+        for (;;) { ::pause(); }
+    }
+};
+
+template <class T>
+void kill_by_call(const ActorRef<T>& on) {
+    auto dies = on.call(&T::die);
+    CHECK_THROWS_AS(get_soon(dies), ActorDied);
+}
+
+pid_t pid_of(const Supervisor& group, std::size_t child) { return group.children().at(child).pid; }
+
+std::vector<std::size_t> restarts_of(const Supervisor& group) {
+    std::vector<std::size_t> all;
+    for (const ChildInfo& child : group.children()) { all.push_back(child.restarts); }
+    return all;
+}
+
+void wait_for_restarts(const Supervisor& group, const std::vector<std::size_t>& expected) {
+    wait_until([&] { return restarts_of(group) == expected; }, "restarts");
+}
+
+struct Group {
+    explicit Group(SupervisorOptions options) : supervisor(std::move(options)) {
+        first = supervisor.add_actor<Ordered>(ActorOptions{.name = "first"}, begun, 1);
+        second = supervisor.add_actor<Ordered>(ActorOptions{.name = "second"}, begun, 2);
+        supervisor.add_process({.name = "third"}, Waiting{processes});
+        processes.wait_for(1);
+    }
+    SharedPage page;
+    Counter begun{page};
+    Counter processes{page};
+    Supervisor supervisor;
+    ActorRef<Ordered> first;
+    ActorRef<Ordered> second;
+};
+
+TEST_CASE("SUP-01 one_for_one restarts what has ended and references go on") {
+    Group group{{.intensity = 10}};
+    const pid_t others[] = {pid_of(group.supervisor, 0), pid_of(group.supervisor, 2)};
+    CHECK(group.second.call(&Ordered::add, 5).get() == 7);
+    auto dies = group.second.call(&Ordered::die);
+    auto waits = group.second.call(&Ordered::add, 1);
+    CHECK_THROWS_AS(get_soon(dies), ActorDied);
+    CHECK(get_soon(waits) == 3);
+    wait_for_restarts(group.supervisor, {0, 1, 0});
+    CHECK(group.second.is_alive());
+    REQUIRE(send_signal(pid_of(group.supervisor, 2), SIGKILL));
+    group.processes.wait_for(2);
+    wait_for_restarts(group.supervisor, {0, 1, 1});
+    CHECK(pid_of(group.supervisor, 0) == others[0]);
+    CHECK(pid_of(group.supervisor, 2) != others[1]);
+    const ChildInfo info = group.supervisor.children()[1];
+    CHECK(info.name == "second");
+    CHECK(info.running);
+    CHECK(info.exit_status.signal() == SIGKILL);
+}
+
+TEST_CASE("SUP-02 one_for_all restarts all in their order") {
+    Group group{{.strategy = Strategy::one_for_all}};
+    auto waits = [&] {
+        auto dies = group.second.call(&Ordered::die);
+        auto later = group.first.call(&Ordered::add, 1);
+        CHECK_THROWS_AS(get_soon(dies), ActorDied);
+        return later;
+    }();
+    wait_for_restarts(group.supervisor, {1, 1, 1});
+    try {  // it ran before its process was ended, was run by the next one, or ended with it
+        const int sum = get_soon(waits);
+        CHECK(sum == 2);
+    } catch (const ActorDied&) {}
+    CHECK(group.first.call(&Ordered::begun).get() == 3);
+    CHECK(group.second.call(&Ordered::begun).get() == 4);
+    CHECK(group.first.call(&Ordered::n).get() + group.second.call(&Ordered::n).get() >= 3);
+    group.processes.wait_for(2);
+}
+
+TEST_CASE("SUP-03 rest_for_one restarts what was added after the child too") {
+    Group group{{.strategy = Strategy::rest_for_one}};
+    const pid_t first = pid_of(group.supervisor, 0);
+    kill_by_call(group.second);
+    wait_for_restarts(group.supervisor, {0, 1, 1});
+    CHECK(pid_of(group.supervisor, 0) == first);
+    kill_by_call(group.first);
+    wait_for_restarts(group.supervisor, {1, 2, 2});
+    CHECK(group.first.call(&Ordered::begun).get() == 4);
+    CHECK(group.second.call(&Ordered::begun).get() == 5);
+}
+
+TEST_CASE("SUP-04 beyond its intensity a supervisor ends all and says so") {
+    Group group{{.intensity = 2, .name = "boss"}};
+    CHECK_FALSE(group.supervisor.wait_for(0s));
+    kill_by_call(group.first);
+    wait_for_restarts(group.supervisor, {1, 0, 0});
+    kill_by_call(group.second);
+    wait_for_restarts(group.supervisor, {1, 1, 0});
+    kill_by_call(group.second);
+    try {
+        group.supervisor.wait();
+        FAIL("it went on");
+    } catch (const RestartsExhausted& error) {
+        CHECK(error.child() == "second");
+        CHECK(error.exit_status().signal() == SIGKILL);
+        CHECK_THAT(error.what(), Catch::ContainsSubstring("boss"));
+    }
+    for (const ChildInfo& child : group.supervisor.children()) {
+        CHECK_FALSE(child.running);
+        CHECK_FALSE(is_alive(child.pid));
+    }
+    CHECK_THROWS_AS(group.first.call(&Ordered::n), ActorDied);
+    CHECK_FALSE(group.second.is_alive());
+    CHECK_THROWS_AS(group.supervisor.add_process(Waiting{group.processes}), RestartsExhausted);
+    CHECK_THROWS_AS(group.supervisor.wait(), RestartsExhausted);
+    group.supervisor.stop();
+}
+
+TEST_CASE("SUP-05 restarts count within the period only") {
+    Group group{{.intensity = 1, .period = 1ms}};
+    for (std::size_t n = 1; n <= 5; ++n) {
+        kill_by_call(group.first);
+        wait_for_restarts(group.supervisor, {n, 0, 0});
+        wait_until([start = std::chrono::steady_clock::now()] { return since(start) > 2ms; }, "the period to pass");
+    }
+}
+
+TEST_CASE("SUP-06 permanent and transient and temporary children") {
+    SharedPage page;
+    const Counter runs[] = {Counter{page}, Counter{page}, Counter{page}, Counter{page}};
+    const Gate ends{page};
+    Supervisor group{{.strategy = Strategy::one_for_all, .intensity = 3, .period = 1h}};
+    const auto leave = [&](int child, int code) {
+        return [count = runs[child], ends, code] {
+            count.add();
+            ends.wait();
+            return code;
+        };
+    };
+    SECTION("one that ends by itself") {
+        group.add_process(Restart::transient, {.name = "done"}, leave(1, 0));
+        group.add_process(Restart::temporary, {.name = "once"}, leave(2, 1));
+        runs[1].wait_for(1);
+        runs[2].wait_for(1);
+        ends.set();
+        group.wait();  // none is restarted
+        CHECK(runs[1].value() + runs[2].value() == 2);
+        Job job;
+        const auto actor_once = group.add_actor<Ordered>(Restart::temporary, ActorOptions{}, runs[3]);
+        auto first = job.begin(actor_once);
+        auto dies = actor_once.call(&Ordered::die);
+        auto waits = actor_once.call(&Ordered::add, 1);
+        job.may_end.set();
+        CHECK_THROWS_AS(get_soon(dies), ActorDied);
+        CHECK_THROWS_AS(get_soon(waits), ActorDied);
+        group.wait();
+        CHECK_THROWS_AS(actor_once.call(&Ordered::add, 1), ActorDied);
+    }
+    SECTION("permanent ends by itself and transient with an error") {
+        ends.set();
+        group.add_process(Restart::permanent, {.name = "again"}, leave(0, 0));
+        CHECK_THROWS_AS(group.wait(), RestartsExhausted);
+        CHECK(runs[0].value() == 4);
+        Supervisor second{{.intensity = 1}};
+        second.add_process(Restart::transient, {.name = "again"}, leave(1, 3));
+        CHECK_THROWS_AS(second.wait(), RestartsExhausted);
+        CHECK(runs[1].value() == 2);
+    }
+}
+
+TEST_CASE("SUP-07 stop() finishes accepted calls and nothing is restarted") {
+    Group group{{}};
+    std::vector<Future<int>> accepted;
+    for (int i = 0; i < 50; ++i) { accepted.push_back(group.first.call(&Ordered::add, 1)); }
+    group.supervisor.stop();
+    CHECK(accepted.back().get() == 51);
+    for (const ChildInfo& child : group.supervisor.children()) { CHECK_FALSE(is_alive(child.pid)); }
+    CHECK_THROWS_AS(group.first.call(&Ordered::n), PoolClosed);
+    CHECK_THROWS_AS(group.supervisor.add_actor<Ordered>(group.begun), PoolClosed);
+    group.supervisor.wait();
+    group.supervisor.stop();
+}
+
+TEST_CASE("SUP-08 a constructor that fails in a restart is one more restart") {
+    struct Seldom {
+        explicit Seldom(Counter lives) {
+            if (const auto life = lives.add(); life == 2 || life == 3) { throw std::runtime_error("not yet"); }
+        }
+        void die() { ::raise(SIGKILL); }
+    };
+    SharedPage page;
+    const Counter lives{page};
+    Supervisor group{{.intensity = 3}};
+    const auto seldom = group.add_actor<Seldom>(lives);
+    kill_by_call(seldom);
+    get_soon(seldom.call([](Seldom&) {}));
+    CHECK(lives.value() == 4);
+    const Counter others{page};
+    Supervisor strict{{.intensity = 1}};
+    const auto second = strict.add_actor<Seldom>(others);
+    kill_by_call(second);
+    CHECK_THROWS_AS(strict.wait(), RestartsExhausted);
+    CHECK_THROWS_AS(second.call([](Seldom&) {}), ActorDied);
+}
+
+TEST_CASE("SUP-09 misuse is told; a moved supervisor goes on; a forked child's is inert") {
+    SharedPage page;
+    const Counter begun{page};
+    CHECK_THROWS_AS(Supervisor{SupervisorOptions{.period = 0s}}, std::invalid_argument);
+    CHECK_THROWS_AS(Supervisor{SupervisorOptions{.intensity = ActorOptions::max_restarts + 1}}, std::invalid_argument);
+    Supervisor group;
+    CHECK_THROWS_AS(group.add_actor<Ordered>(ActorOptions{.restarts = 1}, begun), std::invalid_argument);
+    CHECK_THROWS_AS(group.add_actor<Tally>(-1), std::out_of_range);
+    CHECK(group.children().empty());
+    const auto ref = group.add_actor<Ordered>(begun);
+    Supervisor moved{std::move(group)};
+    CHECK_THROWS_AS(group.children(), std::logic_error);
+    kill_by_call(ref);
+    wait_for_restarts(moved, {1});
+    Process child{[&] {
+        try {
+            moved.stop();
+        } catch (const std::logic_error&) { return 0; }
+        return 1;
+    }};
+    child.join();
+    CHECK(child.exit_status().code() == 0);
+    CHECK(get_soon(ref.call(&Ordered::n)) == 0);
+}
+
+TEST_CASE("SUP-10 random kills under each strategy leave a group that serves") {
+    const unsigned seed = std::random_device{}();
+    INFO("seed " << seed);
+    std::mt19937 random{seed};
+    for (const Strategy strategy : {Strategy::one_for_one, Strategy::one_for_all, Strategy::rest_for_one}) {
+        Group group{{.strategy = strategy, .intensity = ActorOptions::max_restarts}};
+        for (std::size_t kills = times(30); kills-- != 0;) {
+            const std::vector<ChildInfo> children = group.supervisor.children();
+            const ChildInfo& victim = children[random() % children.size()];
+            send_signal(victim.pid, SIGKILL);
+            if (random() % 4 == 0) { send_signal(children[random() % children.size()].pid, SIGKILL); }
+            for (const ActorRef<Ordered>& ref : {group.first, group.second}) {
+                wait_until(
+                    [&] {
+                        try {
+                            return get_soon(ref.call(&Ordered::add, 0)) > 0;
+                        } catch (const ActorDied&) { return false; }
+                    },
+                    "an actor to serve");
+            }
+        }
+        CHECK_FALSE(group.supervisor.wait_for(0s));
+    }
+}
+
+}  // namespace
