@@ -246,7 +246,8 @@ private:
     using Lock = std::unique_lock<client::BiasedMutex>;
 
     [[nodiscard]] bool accepts(const Submission& submission) const noexcept {
-        return submission.accepted_before_close ? life() == task::Life::open : is_open();
+        if (!submission.accepted_before_close) [[likely]] { return is_open(); }
+        return life() == task::Life::open || (submission.by_own_task && life() == task::Life::closing);
     }
 
     /// The parent's own notes on a slot. All-zero memory is the valid initial state.

@@ -46,6 +46,7 @@ struct Submission {
     std::uint32_t waiter = no_waiter;    ///< called when the task is decided
     std::uint32_t worker = any_worker;   ///< index of the one that runs it, before all that is in the queue
     bool accepted_before_close = false;  ///< part of a call that keeps the pool open: see Client::keep_open()
+    bool by_own_task = false;            ///< accepted_before_close too, as long as tasks are finished
 
     static constexpr std::uint32_t no_waiter = 0xffffffff;
     static constexpr std::uint32_t any_worker = 0xffffffff;

@@ -25,7 +25,7 @@ PROCPOOL_DECL TaskHandle submit_here(TaskCode code, bool plain, const TaskOption
     client::Submission submission{.code = code, .plain = plain};
     if (options != nullptr) { set_options(submission, *options); }
     if (client::Client* const here = client_here()) {
-        submission.accepted_before_close = true;
+        submission.accepted_before_close = submission.by_own_task = true;
         return TaskHandle{*here, *here->submit(submission, encode)};
     }
     const client::GuestBoard board = client::board_of_this_task();

@@ -288,8 +288,8 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
             seen = Word{bits};
             continue;
         }
-        reach(FaultPoint::guest_finishing);
         if (sleeps) {
+            reach(FaultPoint::guest_finishing);
             const auto change = static_cast<std::int32_t>(Phase::done) - static_cast<std::int32_t>(Phase::started) -
                                 static_cast<std::int32_t>(next.bits() & flags);
             os::change_and_wake(Guests::half_of(word), os::Change::add, os::Operand{change});

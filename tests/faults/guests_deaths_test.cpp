@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "faults/saboteur.hpp"
+#include "faults/whole.hpp"
+
+#include <procpool/actor/actor.hpp>
+#include <procpool/client/guest.hpp>
+#include <procpool/worker/setup.hpp>
+
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace procpool_test;
+using detail::FaultPoint;
+
+namespace {
+
+std::uint64_t tree(unsigned n) {
+    if (n < 2) { return n; }
+    auto first = this_worker::submit(tree, n - 1);
+    auto second = this_worker::submit(tree, n - 2);
+    return first.get() + second.get();
+}
+
+/// Larger than a window: arguments and results lie in extents.
+std::vector<int> doubled(std::vector<int> given) {
+    for (int& number : given) { number *= 2; }
+    return given;
+}
+bool sends_much(int n) {
+    std::vector<int> numbers(50'000);
+    std::iota(numbers.begin(), numbers.end(), n);
+    auto first = this_worker::submit(doubled, numbers);
+    auto second = this_worker::submit(doubled, numbers);
+    return first.get() == second.get();
+}
+
+/// Requires: no task runs, and no future is held.
+void require_no_guests(detail::task::Board& board) {
+    wait_until(
+        [&] {
+            static_cast<void>(board.guests.sweep(board.results, detail::task::Guests::own_stamp()));
+            return board.guests.was_in_use() == 0;
+        },
+        "the slots of guests to be free", recovery);
+    CHECK(board.results.extents().was_owned() == 0);
+}
+
+/// Returns: how many were right; every other ended with a worker.
+template <class T>
+std::size_t judge_each(std::vector<Future<T>>& futures, const T& expected) {
+    std::size_t right = 0;
+    for (auto& future : futures) {
+        try {
+            const bool is_right = get_soon(future, 10 * recovery) == expected;
+            CHECK(is_right);
+            ++right;
+        } catch (const WorkerDied&) {}
+    }
+    futures.clear();
+    return right;
+}
+
+/// A pool of one whose board takes guests from everywhere.
+class OpenPool : public detail::PoolBase {
+public:
+    explicit OpenPool(const detail::worker::ActorLives& lives)
+        : PoolBase(ForkEngine::traits(), PoolOptions{.workers = 1, .queue_capacity = 4, .name = "open"}, &lives) {}
+    [[nodiscard]] detail::client::GuestBoard guests() const { return client().guest_board(); }
+    [[nodiscard]] std::int32_t pid() const { return guests().board->actor.pid.load(); }
+};
+
+std::uint64_t triple(std::uint64_t n) { return 3 * n; }
+
+Future<std::uint64_t> call(detail::client::GuestBoard board, std::uint64_t n) {
+    using F = std::uint64_t (*)(std::uint64_t);
+    return Future<std::uint64_t>{detail::TaskHandle{*detail::client::submit_as_guest(
+        board, {.code = detail::call_code<F, std::uint64_t&>},
+        [&](Writer& out) { detail::codec::encode_call<F, std::uint64_t>(out, triple, n); })}};
+}
+
+/// A child that waits for its board, and then runs f(board).
+template <class F>
+pid_t start_guest(const Shared<std::atomic<std::uint64_t>>& id, const Shared<detail::client::GuestBoard>& board, F f) {
+    const pid_t child = ::fork();
+    if (child != 0) { return child; }
+    int status = 1;
+    try {
+        wait_until([&] { return id->load() != 0; }, "a board");
+        f(*board);
+        status = 0;
+    } catch (const std::exception& error) { std::fprintf(stderr, "a guest: %s\n", error.what()); }
+    ::_exit(status);
+}
+
+bool has_ended_well(pid_t child) {
+    int status = 0;
+    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("a worker that dies between two steps of a guest costs what it ran and leaves nothing") {
+    constexpr std::array points{FaultPoint::guest_taken,  FaultPoint::guest_filled, FaultPoint::guest_pending,
+                                FaultPoint::guest_pushed, FaultPoint::guest_read,   FaultPoint::after_claim,
+                                FaultPoint::before_done};
+    Saboteur saboteur;
+    Muster muster;
+    Pool pool{3};
+    for (const FaultPoint point : points) {
+        for (const int nth : {1, 20}) {
+            CAPTURE(static_cast<int>(point), nth);
+            saboteur.arm(point, nth, SIGKILL);
+            std::vector<Future<std::uint64_t>> trees;
+            for (int i = 0; i < 4; ++i) { trees.push_back(pool.apply_async(tree, 7U)); }
+            judge_each(trees, std::uint64_t{13});
+            CHECK(saboteur.victim() != 0);
+            saboteur.disarm();
+            wait_for_full_set(pool);
+        }
+    }
+    require_no_guests(board_of(pool));
+    require_whole(pool, muster);
+    CHECK(pool.apply(tree, 9U) == 34);
+}
+
+TEST_CASE("a guest is woken though its worker dies between the end of its task and the call") {
+    Saboteur saboteur;
+    SharedPage page;
+    Muster muster;
+    Pool pool{2};
+    const detail::task::Board& board = board_of(pool);
+    for (int round = 0; round < 2; ++round) {
+        const Gate runs{page};
+        const Gate may_end{page};
+        auto waits = pool.apply_async(
+            [](Gate begun, Gate end) {
+                auto future = this_worker::submit(
+                    [](Gate here, Gate until) {
+                        here.set();
+                        until.wait();
+                        return 5;
+                    },
+                    begun, end);
+                begun.wait();  // so that another worker runs it
+                return future.get();
+            },
+            runs, may_end);
+        wait_until(
+            [&] {
+                const auto slots = board.all_slots().subspan(board.guests.first(), board.guests.used());
+                return std::ranges::any_of(slots, [](const detail::task::Slot& slot) {
+                    return detail::task::Word{slot.word.load()}.is_parked_for();
+                });
+            },
+            "a guest that parks");
+        saboteur.arm(FaultPoint::guest_done, 1, SIGKILL);
+        may_end.set();
+        CHECK(get_soon(waits) == 5);
+        CHECK(saboteur.victim() != 0);
+        saboteur.disarm();
+        wait_for_full_set(pool);
+    }
+    require_no_guests(board_of(pool));
+    require_whole(pool, muster);
+}
+
+TEST_CASE("large arguments and results of guests are freed whoever dies") {
+    Saboteur saboteur;
+    Muster muster;
+    Pool pool{2};
+    for (const FaultPoint point :
+         {FaultPoint::extent_taken, FaultPoint::guest_filled, FaultPoint::result_half, FaultPoint::guest_read}) {
+        for (const int nth : {1, 5}) {
+            saboteur.arm(point, nth, SIGKILL);
+            std::vector<Future<bool>> futures;
+            for (int n = 0; n < 6; ++n) { futures.push_back(pool.apply_async(sends_much, n)); }
+            judge_each(futures, true);
+            CHECK(saboteur.victim() != 0);
+            saboteur.disarm();
+            wait_for_full_set(pool);
+        }
+    }
+    require_no_guests(board_of(pool));
+    require_whole(pool, muster);
+}
+
+TEST_CASE("guests of a board that dies are told; those that died leave their slots to others") {
+    const Shared<std::atomic<std::uint64_t>> id{0};
+    const Shared<detail::client::GuestBoard> board;
+    for (const FaultPoint point : {FaultPoint::guest_taken, FaultPoint::guest_filled, FaultPoint::guest_pending,
+                                   FaultPoint::guest_pushed, FaultPoint::guest_read}) {
+        CAPTURE(static_cast<int>(point));
+        id->store(0);
+        static FaultPoint deadly;
+        deadly = point;
+        const pid_t victim = start_guest(id, board, [](detail::client::GuestBoard at) {
+            detail::fault_hook = [](FaultPoint reached) {
+                if (reached == deadly) { ::kill(::getpid(), SIGKILL); }
+            };
+            static_cast<void>(call(at, 1).get());
+        });
+        // More calls than slots, so that the dead one's is needed.
+        const pid_t survivor = start_guest(id, board, [](detail::client::GuestBoard at) {
+            for (int round = 0; round < 2; ++round) {
+                std::vector<Future<std::uint64_t>> futures;
+                for (std::uint64_t n = 0; n < 300; ++n) { futures.push_back(call(at, n)); }
+                for (std::uint64_t n = 0; n < 300; ++n) {
+                    if (futures[n].get() != 3 * n) { throw std::runtime_error("a wrong result"); }
+                }
+            }
+        });
+        OpenPool pool{{}};
+        *board = pool.guests();
+        id->store(1);
+        CHECK_FALSE(has_ended_well(victim));
+        CHECK(has_ended_well(survivor));
+        require_no_guests(*pool.guests().board);
+    }
+}
+
+TEST_CASE("a guest that sleeps is told that the board's process has died - or its supervisor") {
+    enum class Death { while_it_runs, before_it_is_done, of_supervisor };
+    const Shared<std::atomic<std::uint64_t>> id{0};
+    const Shared<detail::client::GuestBoard> board;
+    SharedPage page;
+    static Gate may_end{page};
+    for (const Death death : {Death::while_it_runs, Death::before_it_is_done, Death::of_supervisor}) {
+        CAPTURE(static_cast<int>(death));
+        id->store(0);
+        may_end = Gate{page};
+        Saboteur saboteur;
+        const pid_t waits = start_guest(id, board, [](detail::client::GuestBoard at) {
+            using F = void (*)();
+            const F waits_for_gate = [] { may_end.wait(); };
+            Future<void> future{detail::TaskHandle{*detail::client::submit_as_guest(
+                at, {.code = detail::call_code<F>},
+                [&](Writer& out) { detail::codec::encode_call<F>(out, waits_for_gate); })}};
+            try {
+                future.get();
+            } catch (const ActorDied&) { return; }
+            throw std::runtime_error("not told");
+        });
+        OpenPool pool{{}};
+        *board = pool.guests();
+        id->store(1);
+        const detail::task::Board& of = *pool.guests().board;
+        wait_until([&] { return detail::task::Word{of.all_slots()[of.guests.first()].word.load()}.is_slept_on(); },
+                   "a guest that sleeps");
+        switch (death) {
+            case Death::while_it_runs: ::kill(pool.pid(), SIGKILL); break;
+            case Death::before_it_is_done:
+                saboteur.arm(FaultPoint::guest_finishing, 1, SIGKILL);
+                may_end.set();
+                break;
+            case Death::of_supervisor: ::kill(of.control.supervisor_pid.load(), SIGKILL); break;
+        }
+        CHECK(has_ended_well(waits));
+    }
+}
+
+TEST_CASE("guests and their worker are killed at random", "[slow]") {
+    const auto seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random{seed};
+    const Shared<std::atomic<std::uint64_t>> id{0};
+    const Shared<detail::client::GuestBoard> board;
+    const Shared<std::atomic<std::uint64_t>> served{0};
+    const auto calls_for_ever = [&](detail::client::GuestBoard at) {
+        std::uint64_t n = 0;
+        for (std::vector<Future<std::uint64_t>> futures;; futures.clear()) {
+            for (int i = 0; i < 5; ++i) { futures.push_back(call(at, ++n)); }
+            for (auto& future : futures) {
+                try {
+                    if (future.get() % 3 != 0) { throw std::logic_error("a wrong result"); }
+                    served->fetch_add(1);
+                } catch (const ActorDied&) {}
+            }
+        }
+    };
+    std::vector<pid_t> spare(40);
+    for (pid_t& child : spare) { child = start_guest(id, board, calls_for_ever); }
+    OpenPool pool{{.restarts = 1000, .period = 1h}};
+    *board = pool.guests();
+    id->store(1);
+    const auto end = std::chrono::steady_clock::now() + 800ms;
+    std::uint64_t before = 0;
+    while (std::chrono::steady_clock::now() < end && spare.size() > 3) {
+        std::this_thread::sleep_for(std::chrono::microseconds{random() % 20'000});
+        if (random() % 3 == 0) {
+            ::kill(pool.pid(), SIGKILL);
+        } else {
+            const std::size_t one = random() % spare.size();
+            ::kill(spare[one], SIGKILL);
+            CHECK_FALSE(has_ended_well(spare[one]));
+            spare.erase(spare.begin() + static_cast<std::ptrdiff_t>(one));
+        }
+        // Those that are left are served.
+        wait_until([&] { return served->load() > before + 10; }, "calls", 10 * recovery);
+        before = served->load();
+    }
+    for (const pid_t child : spare) {
+        ::kill(child, SIGKILL);
+        CHECK_FALSE(has_ended_well(child));
+    }
+    wait_until([&] { return pool.guests().board->queue.was_empty(); }, "the last calls", recovery);
+    require_no_guests(*pool.guests().board);
+}
