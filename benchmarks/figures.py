@@ -122,6 +122,7 @@ FIGURES = [
         ("lock and unlock", "Mutex", "Boost interprocess_mutex", 1.1, None),
         ("lock and unlock", "Mutex", "multiprocessing.Lock", 0.3, "python_multiprocessing"),
         ("increment with a lock", "Guarded", "multiprocessing.Value", 0.05, "python_multiprocessing"),
+        ("a map of 100,000, get", "SharedMap", "Manager dict", 0.005, "python_multiprocessing"),
         ("notify_one when nobody sleeps", "Condition", "pthread_cond_signal", 0.5, None),
         ("look whether a process lives", "Members", "kill", 0.01, None))
 ] + [

@@ -3,10 +3,10 @@
 /// primitives: locks and conditions among processes, beside those of the C library and of Boost, in turns. One thread:
 /// processor time, so that the load of the machine does not count.
 
-#include "../common.hpp"
-#include "../turns.hpp"
+#include "config.hpp"
 
 #include <procpool/core/error.hpp>
+#include <procpool/shared_map.hpp>
 #include <procpool/shm/shared.hpp>
 #include <procpool/sync/condition.hpp>
 #include <procpool/sync/guarded.hpp>
@@ -27,7 +27,6 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace {
@@ -99,30 +98,6 @@ template <>
 inline constexpr bool procpool::enable_shared<BoostCondition> = true;
 
 namespace {
-
-template <class Function>
-double processor_seconds(Function function) {
-    const auto now = [] {
-        timespec time{};
-        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-    };
-    const double start = now();
-    function();
-    return now() - start;
-}
-
-template <class F>
-void add_calls(Turns& turns, std::string name, std::size_t count, F f) {
-    turns.add(std::move(name), count, [=] {
-        return processor_seconds([&] {
-            for (std::size_t i = 0; i < count; ++i) {
-                f();
-                asm volatile("" ::: "memory");
-            }
-        });
-    });
-}
 
 template <class M>
 void add_pair(Turns& turns, const std::string& name, M& mutex, std::size_t count) {
@@ -253,6 +228,20 @@ int main(int argc, char** argv) {
         add_calls(turns, nobody + "pthread_cond_signal", count, [c = pthread_condition.get()] { c->notify_one(); });
         add_calls(turns, nobody + "Boost interprocess_condition", count,
                   [c = boost_condition.get()] { c->notify_one(); });
+
+        const Shared<procpool::SharedMap<std::int64_t, std::int64_t>> map{std::size_t{16} << 20};
+        const auto keys = static_cast<std::int64_t>(arguments.pick<std::size_t>(1000, 100'000, 100'000));
+        for (std::int64_t key = 0; key < keys; ++key) { map->put(key * 7919, key); }
+        add_calls(turns, "a map of 100,000, get: SharedMap", count,
+                  [m = map.get(), keys, key = std::int64_t{0}]() mutable {
+                      key = (key + 31'337) % keys;
+                      require(m->get(key * 7919) == key, "wrong value");
+                  });
+        add_calls(turns, "a map of 100,000, put: SharedMap", count,
+                  [m = map.get(), keys, key = std::int64_t{0}]() mutable {
+                      key = (key + 31'337) % keys;
+                      m->put(key * 7919, key);
+                  });
 
         using procpool::detail::sync::Members;
         const auto own = Members::own();

@@ -36,4 +36,11 @@ if __name__ == "__main__":
 
     count = args.pick(100, 10_000, 50_000)
     report("lock and unlock: multiprocessing.Lock", least(count, pair), "ns")
+    with multiprocessing.Manager() as manager:
+        shared = manager.dict({key: key for key in range(args.pick(1000, 100_000, 100_000))})
+        calls = args.pick(10, 500, 2000)
+        start = time.perf_counter()
+        for key in range(calls):
+            shared[key]
+        report("a map of 100,000, get: Manager dict", (time.perf_counter() - start) / calls * 1e9, "ns")
     report("increment with a lock: multiprocessing.Value", least(count, increment), "ns")

@@ -79,13 +79,13 @@ again:  atomic { lock == NOBODY -> lock = me; told = OWNERLESS }
             arrived = 0;
 #ifndef BREAK_5    // a broken barrier is passed
             if
-            :: d_step { WORD == seen -> passed[round] = true; round++ } wake_all(); lock = NOBODY; goto out
+            :: d_step { WORD == seen -> passed[round] = true; round++ } lock = NOBODY; wake_all(); goto out
             :: WORD != seen -> lock = NOBODY; goto broke
             fi
 #else
             d_step { passed[round] = true; round++ }
-            wake_all();
             lock = NOBODY;
+            wake_all();
             goto out
 #endif
         :: place < 2

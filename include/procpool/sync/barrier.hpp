@@ -71,6 +71,7 @@ private:
     using Stamp = detail::sync::Stamp;
     using Stamps = std::array<std::atomic<Stamp>, most_parties>;
 
+    // A change and its wake-up are two steps here: those that wait look at the word every 100 ms anyway.
     // The word: rounds 22 bits, how the last 8 of them ended (1: passed), destroyed, broken. A round ends by a pass or
     // a reset(), in one compare-and-swap, and a broken word does not pass; so a thread that waited through several
     // rounds sees how its own ended, and takes it for broken when that is longer ago.
@@ -91,8 +92,6 @@ private:
     void pass(std::uint32_t seen);
     /// Blocks until the round of `seen` ends. Throws: as arrive().
     void wait_for_end(std::uint32_t seen, detail::Deadline deadline);
-    /// Returns: whether the word was as seen, and so is changed.
-    bool change_and_wake(std::uint32_t seen, std::uint32_t next) noexcept;
     [[nodiscard]] static bool is_dead(Stamp stamp) noexcept;
     /// Whether a process has died that had come, held the lock or was a Party.
     [[nodiscard]] bool has_dead() const noexcept;

@@ -32,18 +32,6 @@ PROCPOOL_DECL void Barrier::abort() noexcept {
     detail::os::change_and_wake(word_, detail::os::Change::set_bits, detail::os::Operand{broken});
 }
 
-/// In two steps, unlike elsewhere, since the change is only right if nobody has changed the word before. Those that
-/// wait look at the word every 100 ms, in case this process is killed between the two.
-PROCPOOL_DECL bool Barrier::change_and_wake(std::uint32_t seen, std::uint32_t next) noexcept {
-    // release: what all did before they came, which the lock has ordered before, is visible to those that wait.
-    if (!word_.compare_exchange_strong(seen, next, std::memory_order_release, std::memory_order_relaxed)) {
-        return false;
-    }
-    detail::reach(detail::FaultPoint::barrier_not_woken);
-    detail::os::futex_wake(word_);
-    return true;
-}
-
 PROCPOOL_DECL bool Barrier::is_dead(Stamp stamp) noexcept {
     return stamp != detail::sync::nobody && !detail::sync::Members::is_alive(stamp);
 }
@@ -88,12 +76,14 @@ PROCPOOL_DECL unsigned Barrier::arrive(detail::Deadline deadline) {
         detail::reach(FaultPoint::barrier_stamped);
         arrived_.store(index + 1, std::memory_order_release);
         detail::reach(FaultPoint::barrier_counted);
-        if (index + 1 == parties_) {
-            pass(seen);
-            return index;
-        }
+        if (index + 1 == parties_) { pass(seen); }
     }
-    wait_for_end(seen, deadline);
+    if (index + 1 == parties_) {
+        detail::reach(FaultPoint::barrier_not_woken);
+        detail::os::futex_wake(word_);  // without the lock, which those that are woken may want next
+    } else {
+        wait_for_end(seen, deadline);
+    }
     return index;
 }
 
@@ -109,7 +99,9 @@ PROCPOOL_DECL void Barrier::pass(std::uint32_t seen) {
     detail::reach(FaultPoint::barrier_completed);
     arrived_.store(0, std::memory_order_relaxed);
     detail::reach(FaultPoint::barrier_before_pass);
-    complete = change_and_wake(seen, next_round(seen, passed));
+    // release: what all did before they came, which the lock has ordered, is visible to those that wait.
+    complete = word_.compare_exchange_strong(seen, next_round(seen, passed), std::memory_order_release,
+                                             std::memory_order_relaxed);
     if (!complete) { throw BrokenBarrier{}; }
 }
 
@@ -125,7 +117,13 @@ PROCPOOL_DECL void Barrier::wait_for_end(std::uint32_t seen, detail::Deadline de
         }
         if ((now & destroyed) != 0) { detail::sync::throw_destroyed("Barrier"); }
         if ((now & broken) != 0) { throw BrokenBarrier{}; }
-        if (deadline.passed() || has_dead()) { change_and_wake(seen, seen | broken); }
+        std::uint32_t same = seen;  // unlike abort(), this is right only while the word is as seen
+        if ((deadline.passed() || has_dead()) &&
+            word_.compare_exchange_strong(same, seen | broken, std::memory_order_relaxed)) {
+            detail::reach(detail::FaultPoint::barrier_not_woken);
+            detail::os::futex_wake(word_);
+            throw BrokenBarrier{};
+        }
     }
 }
 

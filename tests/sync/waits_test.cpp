@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSL-1.0
+// What holds of every wait: signals do not end it, and neither the dead nor those that gave up take a wake-up along.
+#include <procpool/shm/shared.hpp>
+#include <procpool/sync/barrier.hpp>
+#include <procpool/sync/event.hpp>
+#include <procpool/sync/latch.hpp>
+#include <procpool/sync/permits.hpp>
+#include <procpool/sync/semaphore.hpp>
+
+#include "support/catch.hpp"
+#include "sync/crowd.hpp"
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include <sys/time.h>
+#include <csignal>
+
+using namespace procpool;
+using namespace procpool_test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::atomic<int>* signals = nullptr;
+
+/// Has this child interrupted a thousand times a second.
+void interrupt_all_the_time() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { ++*signals; };  // no SA_RESTART
+    ::sigaction(SIGALRM, &action, nullptr);
+    itimerval often{};
+    often.it_interval.tv_usec = often.it_value.tv_usec = 1000;
+    ::setitimer(ITIMER_REAL, &often, nullptr);
+}
+
+}  // namespace
+
+TEST_CASE("signals at 1 kHz neither end a wait nor keep it from ending") {
+    const Shared<std::atomic<int>> count{0};
+    signals = count.get();
+    const Shared<Event> event;
+    const Shared<Latch> latch{1};
+    const Shared<Semaphore> semaphore{0};
+    const Shared<Barrier> barrier{2};
+    const Shared<Permits> permits{1};
+    std::optional<Permits::Permit> mine = permits->acquire();
+    const Shared<std::atomic<int>> step{0};
+    Crowd crowd;
+    crowd.add([&] {
+        interrupt_all_the_time();
+        event->wait();
+        ++*step;
+        latch->wait();
+        ++*step;
+        semaphore->acquire();
+        ++*step;
+        barrier->arrive_and_wait();
+        ++*step;
+        const Permits::Permit permit = permits->acquire();
+        return event->wait_for(0s) ? 0 : 1;
+    });
+    const std::array<std::function<void()>, 5> ends{[&] { event->set(); }, [&] { latch->count_down(); },
+                                                    [&] { semaphore->release(); }, [&] { barrier->arrive_and_wait(); },
+                                                    [&] { mine.reset(); }};
+    for (int i = 0; i < 5; ++i) {
+        const int before = count->load();
+        wait_until([&] { return count->load() >= before + 5; }, "signals");
+        REQUIRE(step->load() == i);
+        ends[static_cast<std::size_t>(i)]();
+        if (i < 4) {
+            wait_until([&] { return step->load() == i + 1; }, "the next wait");
+        }
+    }
+    CHECK(crowd.count_good() == 1);
+}
+
+TEST_CASE("SYN-11 one of three that wait for an event is killed at any time: the others go on and it is as new") {
+    const std::uint64_t seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937_64 random{seed};
+    const Shared<Event> event;
+    for (int round = 0; round < 100; ++round) {
+        const Shared<Latch> latch{1};
+        Crowd crowd;
+        for (int i = 0; i < 3; ++i) {
+            crowd.add([&] {
+                event->wait();
+                latch->wait();
+                return 0;
+            });
+        }
+        const pid_t victim = crowd[random() % 3];
+        if (round % 4 != 0) { wait_until_asleep(victim); }
+        if (round % 2 == 0) { crowd.kill(victim); }
+        event->set();
+        if (round % 2 == 1) {
+            dawdle(random, 60'000);
+            crowd.kill(victim);
+        }
+        latch->count_down();
+        REQUIRE(crowd.count_good() == 2);
+        event->clear();
+    }
+}
+
+TEST_CASE("SYN-09 those whose time ran out take no wake-up of those that come later", "[thread]") {
+    const std::uint64_t seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937_64 random{seed};
+    const Shared<Event> event;
+    const Shared<Semaphore> semaphore{0};
+    for (int round = 0; round < 30; ++round) {
+        std::array<std::thread, 3> ghosts;
+        std::atomic<int> taken{0};
+        for (std::thread& ghost : ghosts) {
+            ghost = std::thread{[&, time = std::chrono::nanoseconds{random() % 300'000}] {
+                static_cast<void>(event->wait_for(time));
+                taken += semaphore->try_acquire_for(time) ? 1 : 0;
+            }};
+        }
+        dawdle(random, 300'000);
+        event->set();
+        event->clear();
+        semaphore->release();
+        for (std::thread& ghost : ghosts) { ghost.join(); }
+        std::atomic<int> woken{0};
+        std::array<std::thread, 3> others;
+        for (std::thread& other : others) {
+            other = std::thread{[&] {
+                if (event->wait_for(wait_limit) && semaphore->try_acquire_for(wait_limit)) { ++woken; }
+            }};
+        }
+        event->set();
+        semaphore->release(2U + static_cast<unsigned>(taken.load()));
+        for (std::thread& other : others) { other.join(); }
+        event->clear();
+        REQUIRE(woken == 3);
+        REQUIRE(semaphore->was_value() == 0);
+    }
+}
