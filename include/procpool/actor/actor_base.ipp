@@ -54,7 +54,7 @@ PROCPOOL_DECL ActorBase::ActorBase(const engine::Traits& engine, const ActorOpti
     actor::Block& own = *block.get();
     if (!engine.shares_memory) {
         const client::GuestBoard board = client().guest_board();
-        own.board_id.store(board.id, std::memory_order_relaxed);
+        own.board_id.store(board.id, std::memory_order_release);
         own.board.store(board.board, std::memory_order_release);
     }
     own.client.store(&client(), std::memory_order_release);
