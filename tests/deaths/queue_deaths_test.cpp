@@ -227,6 +227,37 @@ TEST_CASE("processes that close a queue and die do it wholly for those that come
     CHECK_THROWS_AS(queue->get(), QueueClosed);
 }
 
+TEST_CASE("a queue that is closed while an item is put is not drained before that has an end") {
+    for (const bool dies : {false, true}) {
+        CAPTURE(dies);
+        const Shared<Queue<Item>> queue{small};
+        SharedPage page;
+        const Gate at_it{page};
+        const Gate may_go_on{page};
+        const pid_t producer = start_child([&] {
+            hold_at(FaultPoint::queue_bytes_written, at_it, may_go_on);
+            queue->put(make_item(1, 1, 8));
+            return 0;
+        });
+        at_it.wait();
+        queue->close();
+        const pid_t consumer = start_child([&] {
+            int items = 0;
+            for ([[maybe_unused]] const Item& item : *queue) { ++items; }
+            return items;
+        });
+        wait_for_sleep(consumer);
+        if (dies) {
+            kill_and_reap(producer);
+        } else {
+            may_go_on.set();
+            CHECK(wait_for_child(producer) == 0);
+        }
+        CHECK(WEXITSTATUS(wait_for_child(consumer)) == (dies ? 0 : 1));
+        CHECK(queue->was_size() == 0);
+    }
+}
+
 TEST_CASE("producers and consumers are killed at random and replaced") {
     // PROCPOOL_TEST_ROUNDS: kills, for longer runs by hand; PROCPOOL_TEST_SEED: of a former run
     const char* const rounds = std::getenv("PROCPOOL_TEST_ROUNDS");

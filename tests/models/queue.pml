@@ -8,23 +8,23 @@
 //           sync/robust_lock  the kernel releases the lock of a dead owner
 // Left out  the places of bytes, which follow from the cells between the words; known_head_ and known_tail_, which are older looks;
 //           timeouts; slices, which would hide a lost wake-up; the table of hands.
-// Producer 0 and consumer 0 die at any step, or not. The queue is closed when no producer is left.
+// Either the queue is closed at any time; or when all has been taken, and producer 0 and consumer 2 die at any step, or not.
 // Claims    No item is taken twice or before it is written. All that live come to an end. What was put is taken, or was in the hand of
 //           the consumer that died.
 
 #define NOBODY 9
 #define TAIL_WORD (tail * 4 + tail_closed * 2 + tail_asleep)
-#define HEAD_WORD (head * 4 + head_asleep)
+#define HEAD_WORD (head * 4 + head_closed * 2 + head_asleep)
 
 byte tail, head;
-bool tail_asleep, tail_closed, head_asleep;
+bool tail_asleep, tail_closed, head_asleep, head_closed;
 byte cell;
 byte put_lock = NOBODY, get_lock = NOBODY;
 bool in_kernel[4];                 // producers 0 and 1 on head, consumers 2 and 3 on tail
+byte producers = 2;
 bool dies[4];                      // 0 and 2
 byte puts, gets, lost;
-bool seen[4];
-byte producers = 2;
+bool seen[3];
 
 inline futex_wait(me, state, expected) {
     atomic { if :: state == expected -> in_kernel[me] = true :: else fi }
@@ -40,18 +40,23 @@ inline wake(a, b) {
 }
 
 proctype Producer(byte me) {
-    byte word, left = 1 + me, item;
+    byte word, left = 1, item;
     {
         do
         :: left > 0 ->
-            d_step { item = 1 + me * 2 - (left == 2 -> 1 : 0) }
+            item = 1 + me;
             atomic { put_lock == NOBODY -> put_lock = me }
+            if
+            :: tail_closed -> put_lock = NOBODY; break
+            :: else
+            fi;
             do
             :: tail - head < 1 -> break
             :: else ->
                 d_step { word = HEAD_WORD }
                 if
-                :: tail - word / 4 < 1 -> break
+                :: tail_closed -> put_lock = NOBODY; goto over
+                :: tail - word / 4 < 1 && !tail_closed -> break
                 :: else ->
 #ifndef BREAK_3
                     if
@@ -79,7 +84,8 @@ again:          skip
             d_step { put_lock = NOBODY; left--; word = 0; item = 0 }
         :: else -> break
         od;
-        producers--
+over:   skip;
+        d_step { producers--; word = 0; item = 0; left = 0 }
     } unless {
         d_step {
             dies[me] -> dies[me] = false;
@@ -103,7 +109,15 @@ proctype Consumer(byte me) {
                 d_step { word = TAIL_WORD }
                 if
                 :: word / 4 != head -> break
-                :: word / 4 == head && (word & 2) -> get_lock = NOBODY; goto over
+                :: word / 4 == head && (word & 2) ->
+#ifndef BREAK_6
+                    atomic { put_lock == NOBODY -> put_lock = me }  // no producer is between its look and its step
+                    put_lock = NOBODY;
+#endif
+                    if
+                    :: tail == head -> get_lock = NOBODY; goto over
+                    :: else -> break
+                    fi
                 :: else ->
                     if
                     :: (word & 1)
@@ -129,14 +143,16 @@ over:   skip
             dies[me] -> dies[me] = false;
             lost = (item != 0 && !seen[item] -> 1 : 0);
             in_kernel[me] = false;
-            if :: get_lock == me -> get_lock = NOBODY :: else fi
+            if :: get_lock == me -> get_lock = NOBODY :: else fi;
+            if :: put_lock == me -> put_lock = NOBODY :: else fi
         }
     }
 }
 
-proctype Closer() {
-    producers == 0;
+proctype Closer(bool early) {
+    if :: early :: !early && producers == 0 && tail == head fi;
     atomic { tail_closed = 1; in_kernel[2] = false; in_kernel[3] = false }
+    atomic { head_closed = 1; in_kernel[0] = false; in_kernel[1] = false }
 }
 
 proctype Fate(byte who) {
@@ -144,7 +160,10 @@ end: if :: dies[who] = true :: true fi
 }
 
 init {
-    atomic { run Producer(0); run Producer(1); run Consumer(2); run Consumer(3); run Closer(); run Fate(0); run Fate(2) }
+    atomic {
+        run Producer(0); run Producer(1); run Consumer(2); run Consumer(3);
+        if :: run Closer(true) :: run Closer(false); run Fate(0); run Fate(2) fi
+    }
     timeout;
     assert(tail == head && gets + lost >= puts)
 }

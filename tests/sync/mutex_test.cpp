@@ -516,3 +516,25 @@ TEST_CASE("SYN-06 random kills of owners: survivors have a whole record or are t
     CHECK(told.value() <= kills);
     CHECK(steps.value() > kills);
 }
+
+TEST_CASE("a repair may lock the RecursiveMutex that it repairs") {
+    const Shared<RecursiveMutex> mutex;
+    CHECK(WIFSIGNALED(wait_for_child(start_child([&] {
+        mutex->lock();
+        ::raise(SIGKILL);
+        return 1;
+    }))));
+    CHECK_THROWS_AS(mutex->lock(), OwnerDied);
+    bool locked_within = false;
+    mutex->recover([&] {
+        const std::scoped_lock again{*mutex};
+        locked_within = true;
+    });
+    CHECK(locked_within);
+    const std::scoped_lock sound{*mutex};
+}
+
+TEST_CASE("an array of locks is shared") {
+    const Shared<Mutex[3]> stripes;
+    for (Mutex& stripe : *stripes) { const std::scoped_lock hold{stripe}; }
+}

@@ -136,6 +136,30 @@ TEST_CASE("threads that sleep for a robust lock get it one after the other when 
     lock->unlock();
 }
 
+TEST_CASE("a thread that sleeps for a robust lock gets it though all who knew of it are dead or had come later") {
+    const Shared<RobustLock> lock;
+    SharedPage page;
+    const Gate held{page};
+    const Gate unlocks{page};
+    // Dies within its unlock: the word says that the lock is free, and nobody is woken.
+    const pid_t owner = start_child([&] {
+        static_cast<void>(lock->lock());
+        held.set();
+        unlocks.wait();
+        lock->word().store(0);
+        ::raise(SIGKILL);
+        return 1;
+    });
+    held.wait();
+    const pid_t waiter = start_child([&] { return lock->lock() == Locked::yes ? 0 : 1; });
+    wait_for_sleep(waiter);
+    unlocks.set();
+    CHECK(WIFSIGNALED(wait_for_child(owner)));
+    // One who comes by has not seen that another sleeps.
+    if (lock->try_lock() == Locked::yes) { lock->unlock(); }
+    CHECK(wait_for_child(waiter) == 0);
+}
+
 TEST_CASE("an attempt with a deadline ends there when another holds the lock - not before") {
     const Shared<RobustLock> lock;
     const pid_t owner = start_holder(*lock);

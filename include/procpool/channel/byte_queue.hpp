@@ -4,6 +4,7 @@
 /// \file
 /// ByteQueue: a bounded queue of byte strings in shared memory, whose users may be killed at any instruction.
 
+#include <procpool/channel/binder.hpp>
 #include <procpool/channel/hands.hpp>
 #include <procpool/channel/ring_memory.hpp>
 #include <procpool/codec/bytes.hpp>
@@ -13,7 +14,6 @@
 #include <procpool/core/function_ref.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/shm/heap.hpp>
-#include <procpool/sync/member.hpp>
 #include <procpool/sync/robust_lock.hpp>
 
 #include <atomic>
@@ -36,16 +36,12 @@ struct QueueOptions {
 
 namespace detail::channel {
 
-/// A queue as the two ends of a pipe use it.
+/// The threads at the other end for either side of a queue of a pipe; null where nobody watches. While that is dead and
+/// there is nothing (no room) in the queue, get() (put()) gives up.
 struct Peers {
-    /// The stamp of the thread at the other end, for either side; null where nobody watches. While it is dead and there
-    /// is nothing (no room) in the queue, get() (put()) gives up.
-    const std::atomic<sync::Stamp>* of_getters = nullptr;
-    const std::atomic<sync::Stamp>* of_putters = nullptr;
+    const Binder* of_getters = nullptr;
+    const Binder* of_putters = nullptr;
 };
-
-/// The meaning of the bits of a Peers' stamp: who made the pipe counts until another thread has bound the end.
-inline constexpr sync::Stamp not_bound = sync::Stamp{1} << 63;
 
 /// Two robust locks, one for each side, and two words that count what has been put and taken. An item is put, or taken,
 /// by the one step that moves a word on and wakes the sleeper of the other side; everything before it has no effect, so
@@ -133,7 +129,7 @@ private:
     [[nodiscard]] Result wait_for_room(std::uint32_t position, std::uint32_t size, std::uint32_t* ends,
                                        Deadline deadline);
     [[nodiscard]] Result wait_until_filled(std::uint32_t position, Deadline deadline);
-    [[nodiscard]] static bool wait(std::atomic<std::uint32_t>& word, std::uint32_t seen, sync::Stamp peer,
+    [[nodiscard]] static bool wait(std::atomic<std::uint32_t>& word, std::uint32_t seen, const Binder* peer,
                                    Deadline deadline, FaultPoint point);
     static void advance(std::atomic<std::uint32_t>& word) noexcept;
     [[nodiscard]] Result result_of_closed() const;
@@ -143,12 +139,8 @@ private:
     /// Effects: leaves finish_lock_ held, and nothing to settle.
     void settle_both() noexcept;
     void count_finished(bool is_last) noexcept;
-    /// Nobody's where nobody is watched.
-    [[nodiscard]] static sync::Stamp stamp_of(const std::atomic<sync::Stamp>* peer) noexcept {
-        return peer == nullptr ? sync::nobody : peer->load(std::memory_order_acquire) & ~not_bound;
-    }
-    [[nodiscard]] static bool is_deserted(sync::Stamp peer) noexcept {
-        return peer != sync::nobody && !sync::Members::is_alive(peer);
+    [[nodiscard]] static bool is_deserted(const Binder* peer) noexcept {
+        return peer != nullptr && !peer->look().is_alive();
     }
 
     // Never changed

@@ -30,7 +30,7 @@ inline constexpr std::chrono::milliseconds look_for_lost{100};
 PROCPOOL_DECL ByteQueue::ByteQueue(const QueueOptions& options, const char* what, bool counts_hands, Peers peers)
     : peers_(peers),
       counts_hands_(counts_hands) {
-    sync::require_shared_memory(this, what);
+    sync::require_program_heap(this, what);
     if (options.capacity == 0 || options.capacity > most_capacity) {
         throw std::invalid_argument("procpool: the capacity of a queue is 1 to 268435456 items, not " +
                                     std::to_string(options.capacity));
@@ -100,7 +100,7 @@ PROCPOOL_DECL void ByteQueue::advance(std::atomic<std::uint32_t>& word) noexcept
 
 /// Effects: sleeps while the word is as seen and the peer, if there is one, lives; may return early. Returns: false
 /// when the deadline has passed. Called by: the owner of the lock of the side that waits.
-PROCPOOL_DECL bool ByteQueue::wait(std::atomic<std::uint32_t>& word, std::uint32_t seen, sync::Stamp peer,
+PROCPOOL_DECL bool ByteQueue::wait(std::atomic<std::uint32_t>& word, std::uint32_t seen, const Binder* peer,
                                    Deadline deadline, FaultPoint point) {
     if (deadline.passed()) { return false; }
     for (int round = 0; round < os::spin_rounds; ++round) {
@@ -117,8 +117,9 @@ PROCPOOL_DECL bool ByteQueue::wait(std::atomic<std::uint32_t>& word, std::uint32
     }
     reach(point);
     const Deadline until = sync::slice(deadline, look_for_close);
-    if (peer != sync::nobody) {
-        sync::Members::wait(word, seen | asleep, peer, until);
+    if (peer != nullptr) {
+        const Binder::Look look = peer->look();
+        if (look.is_alive()) { peer->wait(word, seen | asleep, look, until); }
     } else {
         os::futex_wait(word, seen | asleep, until);
     }
@@ -180,12 +181,11 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_for_room(std::uint32_t position,
         // acquire: the consumers are done with the cells before it
         const std::uint32_t head = head_.load(std::memory_order_acquire);
         known_head_ = position_of(head);
-        if (find_room(position, size, ends)) { return Result::done; }
         if (was_closed()) { return result_of_closed(); }
-        const sync::Stamp peer = stamp_of(peers_.of_putters);
-        if (is_deserted(peer)) { return Result::deserted; }
+        if (find_room(position, size, ends)) { return Result::done; }
+        if (is_deserted(peers_.of_putters)) { return Result::deserted; }
         if (!in_time) { return Result::late; }
-        in_time = wait(head_, head, peer, deadline, FaultPoint::queue_putter_asleep);
+        in_time = wait(head_, head, peers_.of_putters, deadline, FaultPoint::queue_putter_asleep);
     }
 }
 
@@ -201,7 +201,7 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::put(std::span<const std::byte> item, 
     const sync::HeldLock held{put_lock_};
     const std::uint32_t word = tail_.load(std::memory_order_relaxed);  // written by owners of the lock
     if ((word & closed) != 0) { return result_of_closed(); }
-    if (is_deserted(stamp_of(peers_.of_putters))) { return Result::deserted; }
+    if (is_deserted(peers_.of_putters)) { return Result::deserted; }
     const std::uint32_t position = position_of(word);
     std::uint32_t ends[2];
     if (!find_room(position, size, ends)) {
@@ -228,19 +228,25 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::put(std::span<const std::byte> item, 
 }
 
 PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_until_filled(std::uint32_t position, Deadline deadline) {
-    for (bool in_time = true, was_deserted = false;;) {
+    for (bool in_time = true, was_drained = false, was_deserted = false;;) {
         const std::uint32_t tail = tail_.load(std::memory_order_acquire);  // the items before it are visible
         known_tail_ = position_of(tail);
         if (known_tail_ != position) { return Result::done; }
-        if ((tail & closed) != 0) { return result_of_closed(); }
+        if ((tail & closed) != 0) {
+            if (was_drained) { return result_of_closed(); }
+            // A producer that has not seen that may put an item yet: one more look when none has the lock.
+            if (!enter(put_lock_, deadline)) { return Result::late; }
+            put_lock_.unlock();
+            was_drained = true;
+            continue;
+        }
         if (was_deserted) { return Result::deserted; }
-        const sync::Stamp peer = stamp_of(peers_.of_getters);
-        if (is_deserted(peer)) {
+        if (is_deserted(peers_.of_getters)) {
             was_deserted = true;  // one more look for what it put before it died
             continue;
         }
         if (!in_time) { return Result::late; }
-        in_time = wait(tail_, tail, peer, deadline, FaultPoint::queue_getter_asleep);
+        in_time = wait(tail_, tail, peers_.of_getters, deadline, FaultPoint::queue_getter_asleep);
     }
 }
 

@@ -7,10 +7,7 @@
 #include <procpool/channel/byte_queue.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/core/platform.hpp>
-#include <procpool/sync/member.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -21,9 +18,8 @@ namespace procpool::inline v0::detail::channel {
 /// The state of a pipe, in shared memory; freed with the last of its ends.
 struct Pipe;
 
-/// An end is bound to a thread, the first that uses it, or the one that calls bind(); until then to the maker of the
-/// pipe. For the other end, that thread's death is the end of file. A use by another thread when it is dead binds the
-/// end again.
+/// An end belongs to the first thread that uses it, or to the one that calls bind(); until then to the maker of the
+/// pipe. A use by another thread when that is dead binds it anew.
 /// Called by: any thread of any process, but for the constructor and the destructor: the process that made the pipe.
 class PipeEnd {
 public:
@@ -51,7 +47,7 @@ public:
 
 private:
     PipeEnd(Pipe* pipe, unsigned side) noexcept : pipe_(pipe), side_(side) {}
-    /// Effects: binds the end to the calling thread if it has not been bound, or that thread is dead.
+    /// See Binder.
     void use() const;
 
     Pipe* pipe_;

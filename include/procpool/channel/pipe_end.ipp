@@ -10,17 +10,12 @@
 namespace procpool::inline v0::detail::channel {
 
 struct Pipe {
-    struct alignas(apart) Side {
-        explicit Side(sync::Stamp maker) noexcept : binder(maker | not_bound) {}
-        std::atomic<sync::Stamp> binder;
-    };
-
     explicit Pipe(const QueueOptions& options, sync::Stamp maker)
-        : sides{Side{maker}, Side{maker}},
-          to{ByteQueue{options, "Connection", false, {&sides[1].binder, &sides[0].binder}},
-             ByteQueue{options, "Connection", false, {&sides[0].binder, &sides[1].binder}}} {}
+        : binders{Binder{maker}, Binder{maker}},
+          to{ByteQueue{options, "Connection", false, {&binders[1], &binders[0]}},
+             ByteQueue{options, "Connection", false, {&binders[0], &binders[1]}}} {}
 
-    Side sides[2];
+    Binder binders[2];
     ByteQueue to[2];                // the messages for each side
     std::atomic<unsigned> ends{2};  // that exist
 };
@@ -46,20 +41,9 @@ PROCPOOL_DECL PipeEnd::~PipeEnd() {
     shm::Heap::of_this_process().retire(pipe_, sizeof(Pipe), alignof(Pipe));
 }
 
-PROCPOOL_DECL void PipeEnd::use() const {
-    std::atomic<sync::Stamp>& binder = pipe_->sides[side_].binder;
-    sync::Stamp seen = binder.load(std::memory_order_relaxed);
-    const sync::Stamp own = sync::Members::own();
-    if (seen == own) [[likely]] { return; }
-    // Of several that use it first, one binds it.
-    if ((seen & not_bound) != 0 || !sync::Members::is_alive(seen)) {
-        binder.compare_exchange_strong(seen, own, std::memory_order_acq_rel, std::memory_order_relaxed);
-    }
-}
+PROCPOOL_DECL void PipeEnd::use() const { pipe_->binders[side_].use(); }
 
-PROCPOOL_DECL void PipeEnd::bind() {
-    pipe_->sides[side_].binder.store(sync::Members::own(), std::memory_order_release);
-}
+PROCPOOL_DECL void PipeEnd::bind() { pipe_->binders[side_].bind(); }
 
 PROCPOOL_DECL void PipeEnd::close() noexcept {
     pipe_->to[1 - side_].close();

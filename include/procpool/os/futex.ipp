@@ -8,6 +8,7 @@
 #include <linux/time_types.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -97,6 +98,7 @@ PROCPOOL_DECL bool futex_wait_for_either(const std::atomic<std::uint32_t>& word,
 }
 
 PROCPOOL_DECL std::uint32_t futex_wake(const std::atomic<std::uint32_t>& word, std::uint32_t count) noexcept {
+    count = std::min(count, everybody);  // the kernel takes an int
     const long woken = ::syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0);
     return woken < 0 ? 0 : static_cast<std::uint32_t>(woken);
 }
@@ -122,6 +124,7 @@ inline std::uint32_t change(std::atomic<std::uint32_t>& word, Change change, std
 
 PROCPOOL_DECL std::uint32_t change_and_wake(std::atomic<std::uint32_t>& word, Change kind, Operand operand,
                                             std::uint32_t count) noexcept {
+    count = std::min(count, everybody);
     note_release(&word);
     if (WakeOperation::works()) {
         // The second wake, for a word that was -1 before, is for none.

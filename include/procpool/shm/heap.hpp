@@ -39,10 +39,11 @@ public:
     /// that is not the owner.
     void deallocate(void* memory, std::size_t size, std::size_t alignment = cache_line) noexcept;
 
-    /// As deallocate(), but keeps the memory of a block of up to 64 KB as it is until so many blocks more have been
-    /// retired: processes that slept on a word there still look at it when they wake.
+    /// As deallocate(), but keeps the memory as it is until so many blocks more, or that many bytes, have been retired:
+    /// processes that slept on a word there still look at it when they wake.
     void retire(void* memory, std::size_t size, std::size_t alignment) noexcept;
     static constexpr std::size_t kept_retired = 64;
+    static constexpr std::size_t most_retired_bytes = std::size_t{16} << 20;
 
     [[nodiscard]] bool holds(const void* address) const noexcept;
 

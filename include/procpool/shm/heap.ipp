@@ -114,15 +114,27 @@ public:
     }
 
     void retire(void* memory, std::size_t size, std::size_t alignment) noexcept {
-        Retired oldest{memory, size, alignment};
-        if (size <= largest_retired) {
-            const std::lock_guard guard{mutex_};
-            retired_bytes_ += taken_by(oldest);
-            std::swap(retired_[next_retired_], oldest);
-            retired_bytes_ -= taken_by(oldest);
-            next_retired_ = (next_retired_ + 1) % retired_.size();
+        const Retired block{memory, size, alignment};
+        for (bool kept = false; !kept;) {
+            Retired oldest{};
+            {
+                const std::lock_guard guard{mutex_};
+                kept = retired_count_ < retired_.size() && retired_bytes_ + taken_by(block) <= most_retired_bytes;
+                if (kept) {
+                    retired_[(first_retired_ + retired_count_++) % retired_.size()] = block;
+                    retired_bytes_ += taken_by(block);
+                } else if (retired_count_ == 0) {
+                    oldest = block;
+                    kept = true;
+                } else {
+                    oldest = retired_[first_retired_];
+                    first_retired_ = (first_retired_ + 1) % retired_.size();
+                    --retired_count_;
+                    retired_bytes_ -= taken_by(oldest);
+                }
+            }
+            if (oldest.memory != nullptr) { deallocate(oldest.memory, oldest.size, oldest.alignment); }
         }
-        if (oldest.memory != nullptr) { deallocate(oldest.memory, oldest.size, oldest.alignment); }
     }
 
     [[nodiscard]] std::size_t free_bytes() {
@@ -223,15 +235,14 @@ private:
         std::size_t alignment = 0;
     };
     [[nodiscard]] static std::size_t taken_by(const Retired& block) noexcept {
-        if (block.memory == nullptr) { return 0; }
         const std::size_t size = rounded(block.alignment > cache_line ? block.size + block.alignment : block.size);
         return size + gap_behind(size);
     }
 
-    static constexpr std::size_t largest_retired = std::size_t{64} << 10;
-    std::array<Retired, kept_retired> retired_;
+    std::array<Retired, kept_retired> retired_;  // a ring
+    std::size_t first_retired_ = 0;
+    std::size_t retired_count_ = 0;
     std::size_t retired_bytes_ = 0;
-    std::size_t next_retired_ = 0;
 };
 
 PROCPOOL_DECL Heap::Heap() : blocks_(new Blocks) {}

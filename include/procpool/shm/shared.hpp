@@ -10,6 +10,7 @@
 #include <procpool/shm/shareable.hpp>
 
 #include <concepts>
+#include <memory>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -52,7 +53,7 @@ public:
     /// Destroys the object, but in a forked child that inherited it.
     ~Shared() {
         if (object_ == nullptr || !heap_->is_mine()) { return; }
-        get()->~T();
+        std::destroy_at(get());
         if constexpr (std::is_trivially_destructible_v<T>) {
             heap_->deallocate(object_, sizeof(T), alignof(T));
         } else {

@@ -21,7 +21,7 @@ PROCPOOL_DECL Barrier::Barrier(std::ptrdiff_t parties, void (*completion)())
         throw std::invalid_argument("procpool: a Barrier has 1 to " + std::to_string(most_parties) + " parties, not " +
                                     std::to_string(parties));
     }
-    detail::sync::require_shared_memory(this, "Barrier");
+    detail::sync::require_program_heap(this, "Barrier");
 }
 
 PROCPOOL_DECL Barrier::~Barrier() {

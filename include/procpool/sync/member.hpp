@@ -40,7 +40,7 @@ public:
 
     /// Returns: the stamp of the calling thread, which takes a place at the first call, and another one in a forked
     /// child. Throws: std::system_error(ENOTSUP) where the kernel would not tell of the thread's death: in a child of a
-    /// bare clone(); std::runtime_error when all places are taken; as prepare().
+    /// bare clone(); Error when all places are taken; as prepare().
     [[nodiscard]] static Stamp own() {
         if (own_.stamp != nobody && os::is_process(own_.process)) [[likely]] { return own_.stamp; }
         return join();

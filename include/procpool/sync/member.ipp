@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <procpool/core/error.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/sync/member.hpp>
@@ -43,7 +44,7 @@ PROCPOOL_DECL Stamp Members::join() {
         own_ = Own{process, generation << 16 | (place + 1)};
         return own_.stamp;
     }
-    throw std::runtime_error("procpool: more threads use locks and queues at a time than the table of members holds");
+    throw Error("procpool: more threads use locks and queues at a time than the table of members holds");
 }
 
 PROCPOOL_DECL Life* Members::life_of(Stamp stamp) noexcept {

@@ -113,6 +113,7 @@ private:
     static constexpr std::uint32_t poisoned = 1;
     static constexpr std::uint32_t ignoring = 2;
     static constexpr std::uint32_t destroyed = 4;
+    static constexpr std::uint32_t recovering = 8;  // the owner repairs: a RecursiveMutex may be locked within
 
     RobustLock lock_;
     std::atomic<std::uint32_t> state_;  // written with the lock, but for destroyed

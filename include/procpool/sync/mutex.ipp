@@ -31,6 +31,7 @@ PROCPOOL_DECL bool MutexBase::notice(Locked locked) {
                                 "procpool: this thread holds the Mutex already");
     }
     if (locked == Locked::no) { return false; }
+    state_.fetch_and(~recovering, std::memory_order_relaxed);
     if ((state_.load(std::memory_order_relaxed) & ignoring) == 0) {
         state_.fetch_or(poisoned, std::memory_order_relaxed);
     }
@@ -41,7 +42,8 @@ PROCPOOL_DECL bool MutexBase::notice(Locked locked) {
 
 PROCPOOL_DECL bool MutexBase::settle(Locked locked) {
     if (!notice(locked)) { return false; }
-    if ((state_.load(std::memory_order_relaxed) & (poisoned | destroyed)) != 0) { refuse(); }
+    const std::uint32_t state = state_.load(std::memory_order_relaxed);
+    if ((state & destroyed) != 0 || (state & (poisoned | recovering)) == poisoned) { refuse(); }
     owner_.store(os::process_number(), std::memory_order_relaxed);
     return true;
 }
@@ -75,10 +77,12 @@ PROCPOOL_DECL void MutexBase::unlock() {
 PROCPOOL_DECL std::int32_t MutexBase::begin_recovery() {
     static_cast<void>(notice(lock_.lock()));
     if ((state_.load(std::memory_order_relaxed) & destroyed) != 0) { refuse(); }
+    state_.fetch_or(recovering, std::memory_order_relaxed);
     return owner_.exchange(os::process_number(), std::memory_order_relaxed);
 }
 
 PROCPOOL_DECL void MutexBase::end_recovery(bool complete, std::int32_t died) noexcept {
+    state_.fetch_and(~recovering, std::memory_order_relaxed);
     if (complete) {
         state_.fetch_and(~poisoned, std::memory_order_relaxed);
     } else if ((state_.load(std::memory_order_relaxed) & poisoned) != 0) {

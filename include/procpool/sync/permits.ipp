@@ -18,7 +18,7 @@ PROCPOOL_DECL Permits::Permits(std::ptrdiff_t number) : size_(static_cast<unsign
         throw std::invalid_argument("procpool: there are 1 to " + std::to_string(most) + " Permits, not " +
                                     std::to_string(number));
     }
-    detail::sync::require_shared_memory(this, "Permits");
+    detail::sync::require_program_heap(this, "Permits");
 }
 
 PROCPOOL_DECL Permits::~Permits() { detail::sync::set_and_wake(word_, destroyed); }

@@ -13,6 +13,10 @@ namespace procpool::inline v0::detail::sync {
 /// "Mutex". As Members::prepare(). Called by: constructors of what processes share.
 void require_shared_memory(const void* object, const char* what);
 
+/// As require_shared_memory(), but other shared memory than that of Shared is refused: what uses stamps relies on the
+/// table of members of all its processes being one.
+void require_program_heap(const void* object, const char* what);
+
 }  // namespace procpool::detail::sync
 
 #if PROCPOOL_BODIES

@@ -20,4 +20,12 @@ PROCPOOL_DECL void require_shared_memory(const void* object, const char* what) {
                            what + ">, or make it a member of what is Shared");
 }
 
+PROCPOOL_DECL void require_program_heap(const void* object, const char* what) {
+    require_shared_memory(object, what);
+    if (shm::is_shared_with_children(object)) { return; }
+    throw std::logic_error(std::string{*what == 'E' ? "procpool: an " : "procpool: a "} + what +
+                           " does not work in a mapping of your own: write Shared<" + what +
+                           ">, or make it a member of what is Shared");
+}
+
 }  // namespace procpool::detail::sync

@@ -54,7 +54,8 @@ public:
 
     /// Returns: what became of it; never waits.
     [[nodiscard]] Locked try_lock() noexcept;
-    /// Effects: waits until the deadline. Memory order: as a lock: what owners did before is visible.
+    /// Effects: waits until the deadline. Wakes now and then meanwhile: see there. Memory order: as a lock: what owners
+    /// did before is visible.
     [[nodiscard]] Locked lock(Deadline deadline = Deadline::never()) noexcept;
     /// Effects: lock() and heal(), for locks of data that is right between any two stores.
     /// Returns: whether this thread holds it.
@@ -77,6 +78,8 @@ public:
     }
 
 private:
+    static constexpr std::chrono::milliseconds look_again{500};
+
     [[nodiscard]] Locked result_of(int error) const noexcept;
     bool healed(Locked locked) noexcept {
         if (locked == Locked::owner_died) { heal(); }

@@ -90,9 +90,16 @@ PROCPOOL_DECL Locked RobustLock::lock(Deadline deadline) noexcept {
         for (int i = 0; i < pauses; ++i) { relax(); }
         if (!was_locked()) { error = ::pthread_mutex_trylock(&mutex_); }
     }
-    if (error != EBUSY) { return result_of(error); }
-    if (deadline.is_never()) { return result_of(::pthread_mutex_lock(&mutex_)); }
-    return result_of(lock_before(mutex_, deadline));
+    // Unlocking stores that nobody holds it or waits, and then wakes one: when that one, or the one that unlocks, dies
+    // meanwhile while a third has got in between, nobody is left who knows of the others that wait. So they look again.
+    while (error == EBUSY) {
+        const Deadline until = Deadline::after(look_again).or_sooner(deadline);
+        error = lock_before(mutex_, until);
+        if (error != ETIMEDOUT) { break; }
+        error = ::pthread_mutex_trylock(&mutex_);
+        if (until.when() == deadline.when()) { break; }
+    }
+    return result_of(error);
 }
 
 PROCPOOL_DECL void RobustLock::heal() noexcept { ::pthread_mutex_consistent(&mutex_); }
