@@ -367,7 +367,7 @@ PROCPOOL_DECL bool GuestTask::sleep(Deadline deadline) {
                 if (supervisor != sync::nobody) {
                     sync::Members::wait(half, low, supervisor, deadline);
                 } else {
-                    os::futex_wait(half, low, Deadline::after(guest_looks_again).or_sooner(deadline));
+                    os::futex_wait(half, low, sync::slice(deadline, guest_looks_again));
                 }
             }
         } else {
