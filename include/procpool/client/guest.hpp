@@ -53,6 +53,9 @@ class GuestTask;
 /// Called by: any thread.
 [[nodiscard]] GuestTask* submit_as_guest(GuestBoard to, const Submission& submission, Encode encode);
 
+/// Throws: CodecError when the caller is a worker whose parent has not the code at that address.
+void check_code_of_parent(std::uintptr_t address);
+
 /// One task of a guest, as long as its result may be asked for. Belongs to the process that submitted it; in a child
 /// that was forked since, all but is_mine() is forbidden. Called by: all but take() and release() concurrently with
 /// each other and with one take().
@@ -103,7 +106,7 @@ private:
     /// Effects: decides the task if no process is left that would. Called by: a thread that has waited for a while.
     void check_pool() noexcept;
     bool wait_and_help(worker::Loop& loop, Deadline deadline);
-    bool park(worker::Loop& loop, Deadline deadline);
+    void park(worker::Loop& loop, Deadline deadline);
     bool sleep(Deadline deadline);
     [[nodiscard]] bool set_flag(std::uint64_t flag) noexcept;
     /// Returns: how the task ended, without its bytes.

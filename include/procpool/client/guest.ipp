@@ -146,18 +146,22 @@ inline void require_open(GuestBoard at) {
     }
 }
 
-PROCPOOL_DECL GuestTask* submit_as_guest(GuestBoard to, const Submission& submission, Encode encode) {
-    require_open(to);
-    const auto code = reinterpret_cast<std::uintptr_t>(submission.code);
-    if (worker::parents_code != nullptr && !worker::parents_code->contain(code)) {
+PROCPOOL_DECL void check_code_of_parent(std::uintptr_t address) {
+    if (worker::parents_code != nullptr && !worker::parents_code->contain(address)) {
         throw CodecError("procpool: this task's code was loaded by this worker, and the others do not have it");
     }
+}
+
+PROCPOOL_DECL GuestTask* submit_as_guest(GuestBoard to, const Submission& submission, Encode encode) {
+    require_open(to);
+    check_code_of_parent(reinterpret_cast<std::uintptr_t>(submission.code));
     GuestTasks& tasks = GuestTasks::of_this_process();
     struct Release {
         void operator()(GuestTask* task) const noexcept { task->release(); }
     };
     const sync::Stamp own = task::Guests::own_stamp();
     task::Board& board = *to.board;
+    if (board.guests.has_many_detached()) { board.guests.sweep(board.results, own); }
     auto* const task = new GuestTask{to, submission};
     try {
         task->slot_ = take_slot(to, tasks, own);
@@ -336,17 +340,16 @@ PROCPOOL_DECL bool GuestTask::wait_and_help(worker::Loop& loop, Deadline deadlin
 }
 
 /// Blocks until the task may be decided, another one may be helped with, or a while has passed.
-PROCPOOL_DECL bool GuestTask::park(worker::Loop& loop, Deadline deadline) {
+PROCPOOL_DECL void GuestTask::park(worker::Loop& loop, Deadline deadline) {
     task::Board& board = this->board();
     board.guests.guest(slot_).sleeper.store(loop.number() + 1, std::memory_order_relaxed);  // released by the flag
-    if (!set_flag(task::Word::parked_bit)) { return true; }
+    if (!set_flag(task::Word::parked_bit)) { return; }
     board.guests.helping.add(loop.number());
     reach(FaultPoint::guest_parked);
     if (!is_decided() && !board.guests.first_pending()) {
         loop.parker().park(sync::slice(deadline, guest_looks_again));
     }
     board.guests.helping.remove(loop.number());
-    return true;
 }
 
 PROCPOOL_DECL bool GuestTask::sleep(Deadline deadline) {
@@ -371,7 +374,7 @@ PROCPOOL_DECL bool GuestTask::sleep(Deadline deadline) {
                 if (supervisor != sync::nobody) {
                     sync::Members::wait(half, low, supervisor, deadline);
                 } else {
-                    os::futex_wait(half, low, Deadline::after(guest_looks_again).or_sooner(deadline));
+                    os::futex_wait(half, low, sync::slice(deadline, guest_looks_again));
                 }
             }
         } else {
@@ -393,6 +396,7 @@ PROCPOOL_DECL bool GuestTask::kill() noexcept {
     if (has_left() || is_decided()) { return false; }
     if (cancel()) { return true; }
     if (!board().condemn(slot_, generation_, Ending::cancelled)) { return false; }
+    board().guests.count_cancelled();
     wake_supervisor(board());
     return true;
 }

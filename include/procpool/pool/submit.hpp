@@ -14,6 +14,7 @@
 #include <procpool/worker/task_frame.hpp>
 
 #include <concepts>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -21,9 +22,15 @@ namespace procpool::inline v0 {
 
 namespace detail::pool {
 
+/// A task without its payload.
+struct CallHere {
+    TaskCode code;
+    bool plain;               ///< see client::Submission
+    std::uintptr_t function;  ///< where it is one, its address; 0: none
+};
 /// Effects: submits a task to the pool whose task the caller is. options: null for the defaults. Throws: see
 /// this_worker::submit().
-[[nodiscard]] TaskHandle submit_here(TaskCode code, bool plain, const TaskOptions* options, client::Encode encode);
+[[nodiscard]] TaskHandle submit_here(const CallHere& call, const TaskOptions* options, client::Encode encode);
 /// Whether the workers of the caller's pool are certain to lack what is at `address`. Only where they have memory of
 /// their own.
 [[nodiscard]] bool is_newer_than_workers_here(const void* address);
@@ -33,8 +40,10 @@ TaskHandle submit_call_here(const TaskOptions* options, const F& f, const std::r
     detail::require_task<F, Args...>();
     if constexpr (codec::TaskCall<F, Args...>) {
         if constexpr (codec::is_snapshot_v<F>) { codec::check_snapshot(f, is_newer_than_workers_here); }
+        std::uintptr_t function = 0;
+        if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { function = reinterpret_cast<std::uintptr_t>(f); }
         return submit_here(
-            detail::call_code<F, Args...>, codec::is_plain_call_v<F, Args...>, options,
+            {detail::call_code<F, Args...>, codec::is_plain_call_v<F, Args...>, function}, options,
             [&](Writer& out) { codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); });
     } else {
         return {};

@@ -21,10 +21,11 @@ namespace procpool::inline v0::detail::pool {
     return here != nullptr && here->is_mine() && task::thread_context.task != nullptr ? here : nullptr;
 }
 
-PROCPOOL_DECL TaskHandle submit_here(TaskCode code, bool plain, const TaskOptions* options, client::Encode encode) {
-    client::Submission submission{.code = code, .plain = plain};
+PROCPOOL_DECL TaskHandle submit_here(const CallHere& call, const TaskOptions* options, client::Encode encode) {
+    client::Submission submission{.code = call.code, .plain = call.plain};
     if (options != nullptr) { set_options(submission, *options); }
     if (client::Client* const here = client_here()) {
+        if (call.function != 0) { here->check_code(call.function); }
         submission.accepted_before_close = submission.by_own_task = true;
         return TaskHandle{*here, *here->submit(submission, encode)};
     }
@@ -35,6 +36,7 @@ PROCPOOL_DECL TaskHandle submit_here(TaskCode code, bool plain, const TaskOption
     if (board.board->actor.is_one) {
         throw std::logic_error("procpool: this_worker::submit() in a call of an actor, whose calls do not overlap");
     }
+    if (call.function != 0) { client::check_code_of_parent(call.function); }
     return TaskHandle{*client::submit_as_guest(board, submission, encode)};
 }
 

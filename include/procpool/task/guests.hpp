@@ -49,6 +49,7 @@ struct GuestWords {
     std::atomic<std::uint64_t> numbers;    // of tasks so far
     std::atomic<std::uint64_t> cancelled;  // of those
     std::atomic<std::uint32_t> used;       // the first so many slots have been in use
+    std::atomic<std::uint32_t> detached;   // about so many tasks have been since the last sweep
 };
 
 /// The guests' part of a board: a range of slots behind those of the parent, whose tasks are claimed, run, finished and
@@ -139,6 +140,11 @@ public:
 
     /// Effects: frees the slot. Requires: the caller owns it, and the task is not pending or started.
     void give_back(ResultStore& results, std::uint32_t slot) noexcept { free(results, slot, false); }
+    /// Whether slots, and large results in them, wait for a sweep in numbers.
+    [[nodiscard]] bool has_many_detached() const noexcept {
+        constexpr std::uint32_t many = 32;
+        return at_.words->detached.load(std::memory_order_relaxed) >= many;
+    }
     /// Effects: the slot will be freed when its task is decided. Requires: the caller owns it.
     void detach(ResultStore& results, std::uint32_t slot) noexcept;
 

@@ -200,6 +200,7 @@ PROCPOOL_DECL void Guests::detach(ResultStore& results, std::uint32_t number) no
         give_back(results, number);
     } else {
         guest(number).owner.store(detached, std::memory_order_release);
+        at_.words->detached.fetch_add(1, std::memory_order_relaxed);
     }
 }
 
@@ -231,6 +232,7 @@ PROCPOOL_DECL bool Guests::sweep_one(ResultStore& results, std::uint32_t number,
 
 PROCPOOL_DECL bool Guests::sweep(ResultStore& results, sync::Stamp own) noexcept {
     bool any = false;
+    at_.words->detached.store(0, std::memory_order_relaxed);
     for (std::uint32_t i = 0; i < used(); ++i) { any = sweep_one(results, at_.first + i, own) || any; }
     return any;
 }
