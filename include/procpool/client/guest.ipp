@@ -302,7 +302,6 @@ PROCPOOL_DECL bool GuestTask::help() {
 
 PROCPOOL_DECL bool GuestTask::wait(Deadline deadline) {
     if (is_decided()) { return true; }
-    if (is_within_actor(board()) && !deadline.passed()) { core::throw_call_within_call(); }
     worker::Loop* const loop = loop_of(board());
     return loop != nullptr ? wait_and_help(*loop, deadline) : sleep(deadline);
 }
@@ -354,10 +353,7 @@ PROCPOOL_DECL void GuestTask::park(worker::Loop& loop, Deadline deadline) {
 }
 
 PROCPOOL_DECL bool GuestTask::sleep(Deadline deadline) {
-    if (const worker::Loop* const loop = worker::loop_at_work();
-        deadline.is_never() && loop != nullptr && &loop->board() == &board()) {
-        core::throw_call_within_call();
-    }
+    if (deadline.is_never() && is_within_actor(board())) { core::throw_call_within_call(); }
     for (int round = 0; round < os::spin_rounds; ++round) {
         for (int i = 0; i < os::looks_per_round; ++i) {
             if (is_decided()) { return true; }

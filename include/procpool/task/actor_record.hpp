@@ -32,7 +32,8 @@ struct ActorRecord {
         return {pid.load(std::memory_order_relaxed), ExitStatus::from_signal(sigkill), {}};
     }
 
-    /// Called by: the process itself, before it runs code of the user's: a process that it has served finds its number here.
+    /// Called by: the process itself, before it runs code of the user's: a process that it has served finds its number
+    /// here.
     void note_process(std::int32_t process) noexcept { pid.store(process, std::memory_order_relaxed); }
 
     // ---- called by: supervisor
