@@ -19,12 +19,6 @@ struct Ledger {
     void crash() { ::raise(SIGKILL); }
 };
 
-void print(const procpool::Supervisor& shop) {
-    for (const procpool::ChildInfo& child : shop.children()) {
-        fmt::print("  {}: {}, {} restarts\n", child.name, child.running ? "runs" : "ended", child.restarts);
-    }
-}
-
 int main() {
     // rest_for_one: what was added later depends on what was added before.
     procpool::Supervisor shop{
@@ -43,14 +37,12 @@ int main() {
     // The reference is good for the new process, which begins anew; orders came before, and went on.
     fmt::print("bills {}\n", bills.call(&Ledger::add, 1).get());
     fmt::print("orders {}\n", orders.call(&Ledger::add, 1).get());
-    print(shop);
 
     try {
         orders.call(&Ledger::crash).get();
     } catch (const procpool::ActorDied&) {}
     fmt::print("orders {}\n", orders.call(&Ledger::add, 1).get());
     fmt::print("bills {}\n", bills.call(&Ledger::add, 1).get());
-    print(shop);
 
     for (int i = 0; i < 2; ++i) {
         try {
@@ -60,5 +52,7 @@ int main() {
     try {
         shop.wait();
     } catch (const procpool::RestartsExhausted& error) { fmt::print("{}\n", error.what()); }
-    print(shop);
+    for (const procpool::ChildInfo& child : shop.children()) {
+        fmt::print("{}: {}, {} restarts\n", child.name, child.running ? "runs" : "ended", child.restarts);
+    }
 }

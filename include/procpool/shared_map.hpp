@@ -90,10 +90,12 @@ public:
         const auto found = map().find(key);
         return found == map().end() ? std::nullopt : std::optional<V>{Value::load(found->second)};
     }
+    /// Whether the key is there.
     [[nodiscard]] bool contains(typename Key::Taken key) {
         const Held held{*this};
         return map().contains(key);
     }
+    /// How many keys are there.
     [[nodiscard]] std::size_t size() {
         const Held held{*this};
         return map().size();

@@ -213,6 +213,24 @@ TEST_CASE("a thread that slept through several rounds learns how its own ended")
     }
 }
 
+TEST_CASE("a thread that slept through many rounds has passed if there was no reset") {
+    const Shared<Barrier> barrier{2};
+    barrier->reset();  // before it came
+    Crowd crowd;
+    crowd.add_asleep(1, [&] { return arrive(*barrier); });
+    const pid_t stopped = crowd[0];
+    ::kill(stopped, SIGSTOP);
+    ::waitpid(stopped, nullptr, WUNTRACED);
+    barrier->arrive_and_wait();
+    std::thread other{[&] {
+        for (int round = 0; round < 20; ++round) { barrier->arrive_and_wait(); }
+    }};
+    for (int round = 0; round < 20; ++round) { barrier->arrive_and_wait(); }
+    other.join();
+    ::kill(stopped, SIGCONT);
+    CHECK(crowd.wait_for(stopped) == 0);
+}
+
 TEST_CASE("a barrier's rounds begin again after the last") {
     const Shared<Barrier> barrier{2};
     constexpr std::uint32_t round = 1024;

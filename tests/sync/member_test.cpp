@@ -8,9 +8,11 @@
 #include "support/asleep.hpp"
 #include "support/catch.hpp"
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <atomic>
 #include <barrier>
+#include <cstdio>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -23,6 +25,9 @@ using namespace std::chrono_literals;
 using detail::Deadline;
 using detail::sync::Members;
 using detail::sync::Stamp;
+
+template <>
+inline constexpr bool procpool::enable_shared<detail::sync::RobustLock> = true;
 
 namespace {
 
@@ -112,6 +117,45 @@ TEST_CASE("a place is used again and the former stamp stays dead") {
     CHECK_FALSE(Members::is_alive(old));
     CHECK(Members::pid_of(old) == 0);
     kill_and_reap(second.pid);
+}
+
+TEST_CASE("a process with the number of a dead one keeps neither its place nor its lock alive") {
+    const Shared<detail::sync::RobustLock> lock;
+    const Shared<std::atomic<Stamp>> stamp;
+    constexpr int not_permitted = 77;
+    const auto first_of_namespace = [&] {
+        // Returns: a child that does f() and then stays.
+        const auto start = [&](auto f) {
+            SharedPage page;
+            const Gate done{page};
+            const pid_t child = start_child([&] {
+                f();
+                done.set();
+                return ::pause();
+            });
+            done.wait();
+            return child;
+        };
+        const pid_t victim = start([&] {
+            stamp->store(Members::own());
+            static_cast<void>(lock->lock());
+        });
+        kill_and_reap(victim);
+        std::FILE* const file = std::fopen("/proc/sys/kernel/ns_last_pid", "w");
+        if (file == nullptr) { return not_permitted; }
+        std::fprintf(file, "%d", victim - 1);
+        std::fclose(file);
+        const pid_t namesake = start([] {});
+        if (namesake != victim) { return not_permitted; }
+        const bool is_alive = Members::is_alive(stamp->load());
+        const bool told = lock->try_lock() == detail::sync::Locked::owner_died;
+        kill_and_reap(namesake);
+        return !is_alive && told ? 0 : 1;
+    };
+    const int result =
+        in_child([&] { return ::unshare(CLONE_NEWPID) == 0 ? in_child(first_of_namespace) : not_permitted; });
+    if (result == not_permitted) { WARN("process numbers cannot be chosen here"); }
+    CHECK((result == 0 || result == not_permitted));
 }
 
 TEST_CASE("a process that executes another program is dead") {

@@ -71,10 +71,9 @@ template <class Options, class First, class... Args>
 inline constexpr bool begins_with_v<Options, First, Args...> = std::same_as<std::remove_cvref_t<First>, Options>;
 
 template <class T, class... Args>
-concept ConstructibleObject = std::is_object_v<T> && !std::is_const_v<T> && requires(Args && ... args) {
-    new T{std::move(args)...};
-}
-|| std::constructible_from<T, Args...>;
+concept ConstructibleObject = std::constructible_from<T, Args...> || requires(Args&... args) {
+    T{std::move(args)...};
+};
 
 }  // namespace detail::actor
 
@@ -86,6 +85,8 @@ concept ConstructibleObject = std::is_object_v<T> && !std::is_const_v<T> && requ
 template <class T, class E = ForkEngine>
 class Actor : public detail::ActorBase, public detail::actor::ActorCalls<Actor<T, E>, T> {
     static_assert(Engine<E>, "procpool: an actor's engine is ForkEngine, ThreadEngine, InlineEngine or AnyEngine");
+
+    static_assert(std::is_object_v<T> && !std::is_const_v<T>, "procpool: an actor owns an object that it may change");
 
 public:
     /// Called by: actor(), and Supervisor, which allows each life.

@@ -67,7 +67,7 @@ protected:
     [[nodiscard]] actor::RefBase ref_base() const;
     [[nodiscard]] TaskHandle submit_call(const actor::CallType& call, const TaskOptions* options,
                                          client::Encode encode) const {
-        return actor::submit_call(client(), call, options, encode);
+        return actor::submit_call(own(), call, options, encode);
     }
     [[nodiscard]] bool is_newer(const void* address) const;
 
@@ -76,6 +76,8 @@ private:
 
     ActorBase(const engine::Traits& engine, const ActorOptions& options, const worker::ActorLives& lives,
               actor::Parts&& parts);
+    /// Throws: std::logic_error in a child, and when this actor has been moved from.
+    [[nodiscard]] client::Client& own() const;
     void end() noexcept;
 };
 

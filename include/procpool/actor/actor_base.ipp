@@ -11,6 +11,7 @@
 #include <procpool/pool/cut_off.hpp>
 #include <procpool/worker/setup.hpp>
 
+#include <stdexcept>
 #include <utility>
 
 namespace procpool::inline v0::detail {
@@ -53,7 +54,7 @@ PROCPOOL_DECL ActorBase::ActorBase(const engine::Traits& engine, const ActorOpti
     actor::Block& own = *block.get();
     if (!engine.shares_memory) {
         const client::GuestBoard board = client().guest_board();
-        own.board_id.store(board.id, std::memory_order_relaxed);
+        own.board_id.store(board.id, std::memory_order_release);
         own.board.store(board.board, std::memory_order_release);
     }
     own.client.store(&client(), std::memory_order_release);
@@ -78,12 +79,24 @@ PROCPOOL_DECL void ActorBase::end() noexcept {
     while (own.users.load(std::memory_order_seq_cst) != 0) { os::yield(); }
 }
 
+PROCPOOL_DECL client::Client& ActorBase::own() const {
+    client::Client* const to = own_client();
+    if (to == nullptr) [[unlikely]] {
+        throw std::logic_error(block.get() == nullptr ? "procpool: this Actor has been moved from"
+                                                      : "procpool: this Actor belongs to another process: let it have "
+                                                        "the actor's ref() instead");
+    }
+    return *to;
+}
+
 PROCPOOL_DECL void ActorBase::stop() {
+    static_cast<void>(own());
     PoolBase::close();
     PoolBase::join();
 }
 
 PROCPOOL_DECL void ActorBase::kill() {
+    static_cast<void>(own());
     PoolBase::kill();
     PoolBase::join();
 }
@@ -94,15 +107,15 @@ PROCPOOL_DECL bool ActorBase::is_alive() const noexcept {
 }
 
 PROCPOOL_DECL std::int32_t ActorBase::pid() const {
-    const std::int32_t process = client().board().actor.pid.load(std::memory_order_relaxed);
+    const std::int32_t process = own().board().actor.pid.load(std::memory_order_relaxed);
     return process != 0 ? process : os::this_process();
 }
 
 PROCPOOL_DECL actor::RefBase ActorBase::ref_base() const {
-    static_cast<void>(client());
+    static_cast<void>(own());
     return actor::RefBase{*block.get()};
 }
 
-PROCPOOL_DECL bool ActorBase::is_newer(const void* address) const { return client().is_newer_than_workers(address); }
+PROCPOOL_DECL bool ActorBase::is_newer(const void* address) const { return own().is_newer_than_workers(address); }
 
 }  // namespace procpool::detail

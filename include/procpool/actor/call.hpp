@@ -9,6 +9,7 @@
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/mistake.hpp>
+#include <procpool/codec/overload_set.hpp>
 #include <procpool/codec/refusal.hpp>
 #include <procpool/future/future.hpp>
 #include <procpool/pool/options.hpp>
@@ -155,6 +156,13 @@ public:
         return Future<call_result_t<T, F, Args...>>{submit<F, Args...>(&options, f, args...)};
     }
     /// \}
+    /// Chosen for what has no type, such as the name of an overloaded member; does not compile.
+    template <
+        class Mistake = codec::
+            this_name_stands_for_several_functions_or_is_a_template__or_these_braces_have_no_type_or_a_misspelt_option,
+        class Remedy = codec::
+            write_a_lambda_that_calls_it_or_static_cast_it__and_before_braces_their_type_as_in_TaskOptions_or_std_vector>
+    void call(...) const = delete;
 
 protected:
     ActorCalls() noexcept = default;

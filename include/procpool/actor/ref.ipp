@@ -12,7 +12,6 @@
 #include <procpool/task/board.hpp>
 #include <procpool/worker/process.hpp>
 
-#include <atomic>
 #include <cstring>
 #include <exception>
 #include <stdexcept>
@@ -101,10 +100,9 @@ PROCPOOL_DECL TaskHandle RefBase::submit_call(const CallType& call, const TaskOp
 
 /// Throws: PoolClosed when the actor is gone; std::logic_error when it has no process of its own.
 PROCPOOL_DECL client::GuestBoard RefBase::board() const {
+    // acquire: a look that finds the board of another actor finds that the number has changed.
     const client::GuestBoard board{block_->board.load(std::memory_order_acquire),
-                                   block_->board_id.load(std::memory_order_relaxed)};
-    // Still its number after the look: then it is its board.
-    std::atomic_thread_fence(std::memory_order_acquire);
+                                   block_->board_id.load(std::memory_order_acquire)};
     if (block_->number.load(std::memory_order_relaxed) != number_) { throw_gone(); }
     if (board.board == nullptr) {
         throw std::logic_error(

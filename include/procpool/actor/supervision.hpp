@@ -118,27 +118,38 @@ public:
 
 private:
     struct Entry {
-        ChildInfo info;
-        Restart restart;
-        std::unique_ptr<Child> child;
+        ChildInfo info;  ///< guarded by mutex_; written by the thread, while there is one
+        const Restart restart;
+        const std::unique_ptr<Child> child;  ///< of the thread, while there is one
     };
 
     void require_open() const;
     void watch() noexcept;
+    /// Returns: all children; none once the thread should end.
+    [[nodiscard]] std::vector<Entry*> entries() const;
     /// Effects: deals with all children that have ended.
-    void look();
+    void look(const std::vector<Entry*>& all);
     /// Effects: restarts what the strategy says. Returns: false when it has given up.
-    bool restart_after(std::size_t ended);
+    bool restart_after(const std::vector<Entry*>& all, std::size_t ended);
     void give_up(std::exception_ptr why) noexcept;
-    [[nodiscard]] bool runs() const noexcept;
+    /// Effects: changes the child's info by `change`.
+    template <class Change>
+    void set(Entry& one, Change change) noexcept {
+        {
+            const std::lock_guard guard{mutex_};
+            change(one.info);
+        }
+        changed_.notify_all();
+    }
 
     const os::Token owner_ = os::process_token();
     const SupervisorOptions options_;
+    worker::Restarts restarts_;  // of the thread
     os::Event bell_;
-    mutable std::mutex mutex_;  // guards what follows
+    std::mutex ending_;         // one thread at a time stops it
+    mutable std::mutex mutex_;  // guards what follows; nothing is waited for with it
     std::condition_variable changed_;
-    std::vector<Entry> children_;  // in the order in which they start
-    worker::Restarts restarts_;
+    std::vector<std::unique_ptr<Entry>> entries_;  // in the order in which they start
     std::exception_ptr error_;
     bool stopping_ = false;
     std::thread thread_;

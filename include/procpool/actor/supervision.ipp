@@ -117,7 +117,8 @@ PROCPOOL_DECL void Supervision::require_open() const {
 PROCPOOL_DECL void Supervision::add(std::string name, Restart restart, std::unique_ptr<Child> child) {
     const std::lock_guard guard{mutex_};
     require_open();
-    children_.push_back({{std::move(name), child->pid(), true, 0, {}}, restart, std::move(child)});
+    const std::int32_t pid = child->pid();
+    entries_.emplace_back(new Entry{{std::move(name), pid, true, 0, {}}, restart, std::move(child)});
     if (!thread_.joinable()) {
         const os::AllSignalsBlocked inherited_by_the_thread;
         thread_ = std::thread([this] { watch(); });
@@ -125,106 +126,118 @@ PROCPOOL_DECL void Supervision::add(std::string name, Restart restart, std::uniq
     bell_.raise();
 }
 
+PROCPOOL_DECL std::vector<Supervision::Entry*> Supervision::entries() const {
+    const std::lock_guard guard{mutex_};
+    std::vector<Entry*> all;
+    if (stopping_ || error_) { return all; }
+    for (const std::unique_ptr<Entry>& one : entries_) { all.push_back(one.get()); }
+    return all;
+}
+
 PROCPOOL_DECL void Supervision::watch() noexcept {
-    std::unique_lock lock{mutex_};
-    while (!stopping_ && !error_) {
+    for (std::vector<Entry*> all = entries(); !all.empty(); all = entries()) {
         std::vector<int> watched{bell_.number()};
         Deadline next = Deadline::never();
-        for (const Entry& one : children_) {
-            if (!one.info.running) { continue; }
-            watched.push_back(one.child->descriptor());
+        for (const Entry* one : all) {
+            if (!one->info.running) { continue; }
+            watched.push_back(one->child->descriptor());
             if (watched.back() < 0) { next = Deadline::after(std::chrono::milliseconds{20}); }
         }
-        lock.unlock();
         os::wait_any_readable(watched, next);
         bell_.lower();
-        lock.lock();
-        if (!stopping_) { look(); }
-        changed_.notify_all();
+        look(entries());
     }
 }
 
-PROCPOOL_DECL void Supervision::look() {
-    for (std::size_t i = 0; i < children_.size();) {
-        Entry& one = children_[i];
+PROCPOOL_DECL void Supervision::look(const std::vector<Entry*>& all) {
+    for (std::size_t i = 0; i < all.size();) {
+        Entry& one = *all[i];
         const std::optional<ExitStatus> status = one.info.running ? one.child->ended() : std::nullopt;
         if (!status) {
             ++i;
             continue;
         }
-        one.info.exit_status = *status;
-        one.info.running = false;
+        set(one, [&](ChildInfo& info) { info.exit_status = *status; });
         const bool by_itself = *status == ExitStatus::from_code(0);
         if (one.restart == Restart::temporary || (one.restart == Restart::transient && by_itself)) {
             one.child->kill();
-        } else if (!restart_after(i)) {
+            set(one, [](ChildInfo& info) { info.running = false; });
+        } else if (!restart_after(all, i)) {
             return;
         }
         i = 0;  // others may have ended meanwhile
     }
 }
 
-PROCPOOL_DECL bool Supervision::restart_after(std::size_t ended) {
-    const std::string& name = children_[ended].info.name;
-    const ExitStatus status = children_[ended].info.exit_status;
+PROCPOOL_DECL bool Supervision::restart_after(const std::vector<Entry*>& all, std::size_t ended) {
+    const ChildInfo& info = all[ended]->info;
     if (!restarts_.take(Clock::now())) {
-        give_up(std::make_exception_ptr(RestartsExhausted{options_.name, name, status}));
+        give_up(std::make_exception_ptr(RestartsExhausted{options_.name, info.name, info.exit_status}));
         return false;
     }
-    log::report(LogLevel::warning, {.pid = children_[ended].child->pid()}, "'{}' restarts '{}', which {}",
-                options_.name, name, to_string(status));
+    log::report(LogLevel::warning, {.pid = info.pid}, "'{}' restarts '{}', which {}", options_.name, info.name,
+                to_string(info.exit_status));
     const std::size_t first = options_.strategy == Strategy::one_for_all ? 0 : ended;
-    const std::size_t end = options_.strategy == Strategy::one_for_one ? ended + 1 : children_.size();
+    const std::size_t end = options_.strategy == Strategy::one_for_one ? ended + 1 : all.size();
     std::vector<Entry*> again;
     for (std::size_t i = end; i-- != first;) {
-        Entry& one = children_[i];
-        if (i != ended && !one.info.running) { continue; }
+        Entry& one = *all[i];
+        if (!one.info.running) { continue; }
         if (i != ended) { one.child->end(); }
-        one.info.running = one.restart != Restart::temporary;
-        if (one.info.running) { again.push_back(&one); }
+        if (one.restart == Restart::temporary) {
+            one.child->kill();
+            set(one, [](ChildInfo& gone) { gone.running = false; });
+        } else {
+            again.push_back(&one);
+        }
     }
     for (auto one = again.rbegin(); one != again.rend(); ++one) {
         try {
             (*one)->child->start();
-            ++(*one)->info.restarts;
         } catch (...) {
             give_up(std::current_exception());
             return false;
         }
+        set(**one, [&](ChildInfo& begun) {
+            ++begun.restarts;
+            begun.pid = (*one)->child->pid();
+        });
     }
     return true;
 }
 
 PROCPOOL_DECL void Supervision::give_up(std::exception_ptr why) noexcept {
-    error_ = std::move(why);
-    for (auto one = children_.rbegin(); one != children_.rend(); ++one) {
-        one->child->kill();
-        one->info.running = false;
+    {
+        const std::lock_guard guard{mutex_};
+        error_ = std::move(why);  // no child is added from now on
+    }
+    for (auto one = entries_.rbegin(); one != entries_.rend(); ++one) {
+        (*one)->child->kill();
+        set(**one, [](ChildInfo& info) { info.running = false; });
     }
     log::report(LogLevel::error, {}, "'{}' has given up", options_.name);
 }
 
 PROCPOOL_DECL void Supervision::stop() noexcept {
+    const std::lock_guard one_at_a_time{ending_};
     {
         const std::lock_guard guard{mutex_};
         stopping_ = true;
         bell_.raise();
     }
     if (thread_.joinable()) { thread_.join(); }
-    const std::lock_guard guard{mutex_};
-    for (auto one = children_.rbegin(); one != children_.rend(); ++one) {
-        if (std::exchange(one->info.running, false)) { one->child->stop(); }
+    for (auto one = entries_.rbegin(); one != entries_.rend(); ++one) {
+        if (!(*one)->info.running) { continue; }
+        (*one)->child->stop();
+        set(**one, [](ChildInfo& info) { info.running = false; });
     }
-    changed_.notify_all();
-}
-
-PROCPOOL_DECL bool Supervision::runs() const noexcept {
-    return std::ranges::any_of(children_, [](const Entry& one) { return one.info.running; });
 }
 
 PROCPOOL_DECL bool Supervision::wait(Deadline deadline) {
     std::unique_lock lock{mutex_};
-    const auto over = [this] { return error_ || !runs(); };
+    const auto over = [this] {
+        return std::ranges::none_of(entries_, [](const auto& one) { return one->info.running; });
+    };
     if (deadline.is_never()) {
         changed_.wait(lock, over);
     } else if (!changed_.wait_until(lock, deadline.when(), over)) {
@@ -237,10 +250,7 @@ PROCPOOL_DECL bool Supervision::wait(Deadline deadline) {
 PROCPOOL_DECL std::vector<ChildInfo> Supervision::children() const {
     const std::lock_guard guard{mutex_};
     std::vector<ChildInfo> all;
-    for (const Entry& one : children_) {
-        all.push_back(one.info);
-        all.back().pid = one.child->pid();
-    }
+    for (const std::unique_ptr<Entry>& one : entries_) { all.push_back(one->info); }
     return all;
 }
 

@@ -74,7 +74,7 @@ private:
     // A change and its wake-up are two steps here: those that wait look at the word every 100 ms anyway.
     // The word: rounds 22 bits, how the last 8 of them ended (1: passed), destroyed, broken. A round ends by a pass or
     // a reset(), in one compare-and-swap, and a broken word does not pass; so a thread that waited through several
-    // rounds sees how its own ended, and takes it for broken when that is longer ago.
+    // rounds sees how its own ended; when that is longer ago, it takes it for passed unless a reset() has come since.
     static constexpr std::uint32_t broken = 1;
     static constexpr std::uint32_t destroyed = 2;
     static constexpr std::uint32_t passed = 4;
@@ -87,11 +87,17 @@ private:
         return (word & ~(history | broken)) + round + (((word & history) << 1 & history) | end);
     }
 
+    [[nodiscard]] static std::uint32_t rounds_between(std::uint32_t earlier, std::uint32_t later) noexcept {
+        return ((later & ~(round - 1)) - (earlier & ~(round - 1))) / round;
+    }
+
     unsigned arrive(detail::Deadline deadline);
     /// Requires: the caller holds the lock and is the last to come. `seen`: the word.
     void pass(std::uint32_t seen);
     /// Blocks until the round of `seen` ends. Throws: as arrive().
     void wait_for_end(std::uint32_t seen, detail::Deadline deadline);
+    /// Whether the round of `seen` passed; `now`: the word of a later round.
+    [[nodiscard]] bool has_passed(std::uint32_t seen, std::uint32_t now) const noexcept;
     [[nodiscard]] static bool is_dead(Stamp stamp) noexcept;
     /// Whether a process has died that had come, held the lock or was a Party.
     [[nodiscard]] bool has_dead() const noexcept;
@@ -100,7 +106,8 @@ private:
     unsigned parties_;
     void (*completion_)();
     alignas(detail::apart) detail::sync::RobustLock lock_;
-    std::atomic<std::uint32_t> arrived_{0};  // changed with the lock, as `who_`; read by those that wait
+    std::atomic<std::uint32_t> last_reset_{0};  // the word of the round that the last reset() ended; 0: none did
+    std::atomic<std::uint32_t> arrived_{0};     // changed with the lock, as `who_`; read by those that wait
     Stamps who_{};
     Stamps seats_{};
 };

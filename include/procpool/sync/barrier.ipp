@@ -110,9 +110,8 @@ PROCPOOL_DECL void Barrier::wait_for_end(std::uint32_t seen, detail::Deadline de
     for (;;) {
         detail::os::futex_wait(word_, seen, detail::sync::slice(deadline, look_again));
         const std::uint32_t now = word_.load(std::memory_order_acquire);
-        const std::uint32_t ended = (now - (seen & ~(round - 1))) / round;
-        if (ended > 0) {
-            if (ended <= kept_rounds && (now >> (ended - 1) & passed) != 0) { return; }
+        if (rounds_between(seen, now) != 0) {
+            if (has_passed(seen, now)) { return; }
             throw BrokenBarrier{};
         }
         if ((now & destroyed) != 0) { detail::sync::throw_destroyed("Barrier"); }
@@ -125,6 +124,14 @@ PROCPOOL_DECL void Barrier::wait_for_end(std::uint32_t seen, detail::Deadline de
             throw BrokenBarrier{};
         }
     }
+}
+
+PROCPOOL_DECL bool Barrier::has_passed(std::uint32_t seen, std::uint32_t now) const noexcept {
+    const std::uint32_t ended = rounds_between(seen, now);
+    if (ended <= kept_rounds) { return (now >> (ended - 1) & passed) != 0; }
+    // relaxed: written before the word of its round's end, which the caller has acquired. A later one counts too.
+    const std::uint32_t reset = last_reset_.load(std::memory_order_relaxed);
+    return reset == 0 || rounds_between(seen, reset) >= ended;
 }
 
 PROCPOOL_DECL void Barrier::reset() {
@@ -141,6 +148,7 @@ PROCPOOL_DECL void Barrier::reset() {
         }
     }
     std::uint32_t seen = word_.load(std::memory_order_relaxed);
+    last_reset_.store(seen | broken, std::memory_order_relaxed);  // never 0
     while (!word_.compare_exchange_weak(seen, next_round(seen, 0), std::memory_order_release,
                                         std::memory_order_relaxed)) {}
     detail::reach(detail::FaultPoint::barrier_not_woken);

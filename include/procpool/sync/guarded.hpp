@@ -29,6 +29,8 @@ public:
     /// copy in a forked child does nothing. A BasicLockable, so a Condition can wait with it.
     class [[nodiscard]] Locked {
     public:
+        /// \{
+        /// Takes over what the other one holds. Assignment gives it what was held here.
         Locked(Locked&& other) noexcept
             : guarded_(other.guarded_),
               is_locked_(std::exchange(other.is_locked_, false)) {}
@@ -37,6 +39,7 @@ public:
             std::swap(is_locked_, other.is_locked_);
             return *this;
         }
+        /// \}
         /// Unlocks, unless that has been done.
         ~Locked() {
             if (is_locked_) { guarded_->mutex_.let_go(); }

@@ -140,10 +140,12 @@ public:
 /// No order among those that wait.
 class Mutex : public detail::sync::MutexBase {
 public:
+    /// \{
     /// Unlocked. Throws: std::logic_error when children would get copies of the memory it lies in;
     /// SharedMemoryExhausted.
     Mutex() : Mutex(OnOwnerDeath::report) {}
     explicit Mutex(OnOwnerDeath on_death) : MutexBase(detail::sync::RobustLock::Kind::checked, on_death, "Mutex") {}
+    /// \}
     PROCPOOL_UNCOPIED(Mutex, it_is_not_copied__capture_or_pass_its_address,
                       "procpool: a Mutex is not copied: capture or pass its address")
     Mutex& operator=(const Mutex&) = delete;

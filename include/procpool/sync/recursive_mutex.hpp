@@ -14,10 +14,12 @@ namespace procpool::inline v0 {
 /// that dies with it is one death, at any depth.
 class RecursiveMutex : public detail::sync::MutexBase {
 public:
+    /// \{
     /// Unlocked. Throws: as Mutex.
     RecursiveMutex() : RecursiveMutex(OnOwnerDeath::report) {}
     explicit RecursiveMutex(OnOwnerDeath on_death)
         : MutexBase(detail::sync::RobustLock::Kind::recursive, on_death, "RecursiveMutex") {}
+    /// \}
     PROCPOOL_UNCOPIED(RecursiveMutex, it_is_not_copied__capture_or_pass_its_address,
                       "procpool: a RecursiveMutex is not copied: capture or pass its address")
     RecursiveMutex& operator=(const RecursiveMutex&) = delete;
