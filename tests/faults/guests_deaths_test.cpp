@@ -222,9 +222,11 @@ TEST_CASE("a guest that dies between two steps leaves its slots to others") {
         OpenPool pool{{}};
         *board = pool.guests();
         id->store(1);
-        CHECK_FALSE(has_ended_well(victim));
+        siginfo_t ended{};
+        ::waitid(P_PID, static_cast<id_t>(victim), &ended, WEXITED | WNOWAIT);  // it stays a zombie
         later->store(1);
         CHECK(has_ended_well(survivor));
+        CHECK_FALSE(has_ended_well(victim));
         require_no_guests(*pool.guests().board);
     }
 }
@@ -267,6 +269,32 @@ TEST_CASE("a guest that sleeps is told that the board's process has died - or it
         }
         CHECK(has_ended_well(waits));
     }
+}
+
+TEST_CASE("a guest that finds no room learns that the supervisor has died") {
+    const Shared<std::atomic<std::uint64_t>> id{0};
+    const Shared<detail::client::GuestBoard> board;
+    const Shared<std::atomic<int>> calls{0};
+    const pid_t caller = start_guest(id, board, [&](detail::client::GuestBoard at) {
+        std::vector<Future<std::uint64_t>> futures;
+        try {
+            for (;; ++*calls) { futures.push_back(call(at, 1)); }
+        } catch (const ActorDied&) {}
+        for (auto& future : futures) {
+            try {
+                future.get();
+            } catch (const ActorDied&) { return; }
+        }
+        throw std::runtime_error("not told");
+    });
+    OpenPool pool{{}};
+    ::kill(pool.pid(), SIGSTOP);
+    *board = pool.guests();
+    id->store(1);
+    const auto room = static_cast<int>(pool.guests().board->guests.count());
+    wait_until([&] { return *calls == room; }, "a full board");
+    ::kill(pool.guests().board->control.supervisor_pid.load(), SIGKILL);
+    CHECK(has_ended_well(caller));
 }
 
 TEST_CASE("guests and their worker are killed at random", "[slow]") {
