@@ -72,7 +72,9 @@ std::size_t judge_each(std::vector<Future<T>>& futures, const T& expected) {
 class OpenPool : public detail::PoolBase {
 public:
     explicit OpenPool(const detail::worker::ActorLives& lives)
-        : PoolBase(ForkEngine::traits(), PoolOptions{.workers = 1, .queue_capacity = 4, .name = "open"}, &lives) {}
+        : PoolBase(ForkEngine::traits(), PoolOptions{.workers = 1, .queue_capacity = 4, .name = "open"}, &lives) {
+        wait_until([this] { return pid() != 0; }, "the process");  // 0 would be this group of processes
+    }
     [[nodiscard]] detail::client::GuestBoard guests() const { return client().guest_board(); }
     [[nodiscard]] std::int32_t pid() const { return guests().board->actor.pid.load(); }
 };
@@ -257,8 +259,12 @@ TEST_CASE("a guest that sleeps is told that the board's process has died - or it
         *board = pool.guests();
         id->store(1);
         const detail::task::Board& of = *pool.guests().board;
-        wait_until([&] { return detail::task::Word{of.all_slots()[of.guests.first()].word.load()}.is_slept_on(); },
-                   "a guest that sleeps");
+        wait_until(
+            [&] {
+                const detail::task::Word word{of.all_slots()[of.guests.first()].word.load()};
+                return word.is_slept_on() && word.phase() == detail::task::Phase::started;
+            },
+            "a guest that sleeps while its task runs");
         switch (death) {
             case Death::while_it_runs: ::kill(pool.pid(), SIGKILL); break;
             case Death::before_it_is_done:
