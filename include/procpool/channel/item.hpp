@@ -8,9 +8,7 @@
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/refusal.hpp>
 #include <procpool/codec/standard.hpp>
-#include <procpool/core/deadline.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -29,11 +27,6 @@ constexpr auto require_item() {
                       "procpool: a string_view or span that comes out of a queue or pipe would view what is gone: use "
                       "std::string or std::vector, or the address of an element of a SharedArray");
     }
-}
-
-template <class Clock, class Duration>
-[[nodiscard]] Deadline deadline_at(std::chrono::time_point<Clock, Duration> when) {
-    return Deadline::after(when - Clock::now());
 }
 
 /// Effects: calls put(bytes) with those of the value. Throws: the exceptions of the value's Codec, before that.
