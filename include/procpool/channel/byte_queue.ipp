@@ -52,7 +52,7 @@ PROCPOOL_DECL ByteQueue::ByteQueue(const QueueOptions& options, const char* what
     // The address space of the heap is finite, so that many queues get less each.
     const auto wanted = std::clamp<std::size_t>(std::size_t{small} * 4, std::size_t{64} << 20, most_bytes);
     const auto large = std::bit_floor(std::clamp<std::size_t>(heap_->free_bytes() / 64, small, wanted));
-    // One cell more than item, or the one before the tail would be written while it may still be needed.
+    // A cell more than items, so that the one before the tail, which says where the areas end, is never written.
     allocate(std::bit_ceil(options.capacity + 1), small, static_cast<std::uint32_t>(large));
 }
 
@@ -276,8 +276,8 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::get(Room room, Deadline deadline) {
         }
     }
     reach(FaultPoint::queue_copied_out);
+    const std::uint32_t own = counts_hands_ ? Hands::own_place() : 0;
     if (counts_hands_) {
-        const std::uint32_t own = Hands::own_place();
         if (!hands_.is_own(own)) [[unlikely]] {
             lock_finishing();
             const sync::HeldLock held_too{finish_lock_};
@@ -289,7 +289,7 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::get(Room room, Deadline deadline) {
     }
     advance(head_);
     reach(FaultPoint::queue_taken);
-    if (counts_hands_) { hands_.end_taking(taker_, true); }
+    if (counts_hands_) { hands_.end_taking(own, true); }
     if (is_damaged) { refuse_damaged(); }
     return Result::done;
 }
