@@ -104,8 +104,8 @@ private:
             value, end_.visibility(), [&](std::span<const std::byte> message) { return end_.send(message, deadline); });
     }
     std::optional<T> recv_by(detail::Deadline deadline) {
-        return detail::channel::get_decoded<T>(end_.visibility(),
-                                               [&](auto room) { return end_.receive(room, deadline); });
+        return detail::channel::get_decoded<T, std::optional<T>>(
+            end_.visibility(), [&](auto room) { return end_.receive(room, deadline); }, [] { return std::nullopt; });
     }
 };
 

@@ -64,9 +64,9 @@ public:
     /// Takes the oldest item, and waits while there is none. Throws: QueueClosed once the queue is closed and drained;
     /// the exceptions of the item's Codec, with which it is gone.
     [[nodiscard]] T get() {
-        std::optional<T> item = get_by(detail::Deadline::never());
-        if (!item) { detail::channel::refuse_closed(); }
-        return std::move(*item);
+        return detail::channel::get_decoded<T>(
+            bytes_.visibility(), [&](auto room) { return bytes_.get(room, detail::Deadline::never()) == Result::done; },
+            []() -> T { detail::channel::refuse_closed(); });
     }
     /// \{
     /// Takes the oldest item, and does not wait, or for a time. Returns: nothing when there was none in time, or the
@@ -149,8 +149,9 @@ private:
         return result == Result::done;
     }
     std::optional<T> get_by(detail::Deadline deadline) {
-        return detail::channel::get_decoded<T>(bytes_.visibility(),
-                                               [&](auto room) { return bytes_.get(room, deadline) == Result::done; });
+        return detail::channel::get_decoded<T, std::optional<T>>(
+            bytes_.visibility(), [&](auto room) { return bytes_.get(room, deadline) == Result::done; },
+            [] { return std::nullopt; });
     }
 
     detail::channel::ByteQueue bytes_;
