@@ -72,6 +72,9 @@ public:
     /// Blocks until the task is decided. A task of a worker runs this task meanwhile, and others of guests. Returns:
     /// false when the deadline came first.
     bool wait(Deadline deadline);
+    /// Throws: std::system_error (resource_deadlock_would_occur) in the call of an actor that would wait for another
+    /// one of it without end.
+    void require_other_actor() const;
     /// Effects: runs one pending task of a guest, where the caller is a task of the same pool. Returns: whether it did.
     bool help();
 
@@ -101,6 +104,8 @@ private:
     [[nodiscard]] task::Offer offer() const noexcept;
     /// Whether the slot is not this task's any more.
     [[nodiscard]] bool has_left() const noexcept;
+    /// Effects: runs the task in the caller, without a slot, and keeps its result.
+    void run_here(worker::Loop& loop, const Submission& submission, Encode encode);
     void fill(const Submission& submission);
     void publish(const Submission& submission);
     /// Effects: decides the task if no process is left that would. Called by: a thread that has waited for a while.
@@ -109,6 +114,7 @@ private:
     void park(worker::Loop& loop, Deadline deadline);
     bool sleep(Deadline deadline);
     [[nodiscard]] bool set_flag(std::uint64_t flag) noexcept;
+    [[nodiscard]] static Parcel done_with(Ending ending);
     /// Returns: how the task ended, without its bytes.
     [[nodiscard]] Parcel describe(task::Word decided) const;
     [[nodiscard]] Parcel describe_failure(Ending ending) const;

@@ -3,6 +3,7 @@
 
 #include <procpool/client/guest.hpp>
 
+#include <procpool/codec/exception.hpp>
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
@@ -12,6 +13,7 @@
 #include <procpool/os/futex.hpp>
 #include <procpool/os/per_process.hpp>
 #include <procpool/os/signals.hpp>
+#include <procpool/os/throw_place.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/sync/member.hpp>
 #include <procpool/task/board.hpp>
@@ -21,9 +23,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace procpool::inline v0::detail::client {
 
@@ -119,29 +124,45 @@ inline void wake_supervisor(const task::Board& board) noexcept {
     return board.actor.is_one && loop != nullptr && &loop->board() == &board;
 }
 
+/// Whether the supervisor of a pool that guests from everywhere use has been killed, so that nobody decides tasks.
+[[nodiscard]] inline bool is_abandoned(const task::Board& board) noexcept {
+    const sync::Stamp supervisor = board.control.supervisor.load(std::memory_order_acquire);
+    return supervisor != sync::nobody && !sync::Members::is_alive(supervisor) &&
+           board.control.supervisor.load(std::memory_order_acquire) == supervisor;
+}
+
 /// Throws: what the life of the pool says against a new task.
 inline void require_open(GuestBoard at) {
     if (!at.is_there()) { throw PoolClosed{}; }
     const task::Life life = at.board->control.life.load(std::memory_order_seq_cst);
+    if (life == task::Life::open && !is_abandoned(*at.board)) { return; }
     // A pool's own tasks may go on while it closes: their worker is there to run what they submit.
-    if (life == task::Life::open || (life == task::Life::closing && loop_of(*at.board) != nullptr)) { return; }
+    if (life == task::Life::closing && loop_of(*at.board) != nullptr) { return; }
+    if (life == task::Life::open) {
+        if (at.board->actor.is_one) {
+            throw actor_died(at.board->actor.last_death(), std::string(task::text_within(at.board->control.name)));
+        }
+        throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = "its supervisor was killed"}));
+    }
     throw_ended(*at.board);
 }
 
-/// Returns: a slot that is the caller's. Throws: as require_open(); as GuestTasks::take_over().
-[[nodiscard]] inline std::uint32_t take_slot(GuestBoard at, GuestTasks& tasks, sync::Stamp own) {
+/// Tasks that wait within others take their part of the stack: beyond this many, a worker runs only what they wait for.
+inline constexpr int deepest_helper = 32;
+
+/// Returns: a slot that is the caller's; nothing where the caller is a task of the pool and all slots are tasks' that
+/// run, or wait for such. Throws: as require_open(); as GuestTasks::take_over().
+[[nodiscard]] inline std::optional<std::uint32_t> take_slot(GuestBoard at, GuestTasks& tasks, sync::Stamp own) {
     constexpr int looks_before_nap = 100;
     task::Guests& guests = at.board->guests;
     for (int attempt = 0;; ++attempt) {
-        if (const std::optional<std::uint32_t> slot = guests.take(own, tasks.near())) { return *slot; }
+        if (const std::optional<std::uint32_t> slot = guests.take(own, tasks.near())) { return slot; }
         if (tasks.take_over(*at.board) || guests.sweep(at.board->results, own)) { continue; }
         require_open(at);
-        constexpr int any_number = 1'000'000;
-        if (worker::Loop* const loop = loop_of(*at.board);
-            loop != nullptr && loop->run_guests_within(own, any_number)) {
+        if (worker::Loop* const loop = loop_of(*at.board)) {
+            if (!loop->run_guests_within(own, deepest_helper)) { return std::nullopt; }
             continue;
         }
-        if (attempt >= looks_before_nap && is_within_actor(*at.board)) { core::throw_call_within_call(); }
         attempt < looks_before_nap ? os::yield() : os::nap();
     }
 }
@@ -164,7 +185,13 @@ PROCPOOL_DECL GuestTask* submit_as_guest(GuestBoard to, const Submission& submis
     if (board.guests.has_many_detached()) { board.guests.sweep(board.results, own); }
     auto* const task = new GuestTask{to, submission};
     try {
-        task->slot_ = take_slot(to, tasks, own);
+        const std::optional<std::uint32_t> slot = take_slot(to, tasks, own);
+        if (!slot) {
+            task->run_here(*loop_of(board), submission, encode);
+            tasks.add(*task);
+            return task;
+        }
+        task->slot_ = *slot;
     } catch (...) {
         delete task;
         throw;
@@ -212,6 +239,36 @@ PROCPOOL_DECL bool GuestTask::has_left() const noexcept {
     return has_left_.load(std::memory_order_acquire) || !at_.is_there() || word().generation() != generation_;
 }
 
+/// Not inline: GCC 12 does not see that only what a parcel holds is moved.
+[[gnu::noinline]] PROCPOOL_DECL Parcel GuestTask::done_with(Ending ending) { return Parcel{task::Phase::done, ending}; }
+
+PROCPOOL_DECL void GuestTask::run_here(worker::Loop& loop, const Submission& submission, Encode encode) {
+    using Bytes = std::vector<std::byte>;
+    const auto grow = [](void* self, std::span<std::byte>, std::size_t, std::size_t need) {
+        Bytes& bytes = *static_cast<Bytes*>(self);
+        bytes.resize(std::max(need, 2 * bytes.size()));
+        return std::span{bytes};
+    };
+    Bytes arguments(256);
+    Writer in{arguments, grow, &arguments, place_for(board())};
+    encode(in);
+    Bytes result(256);
+    Writer out{result, grow, &result, place_for(board())};
+    Ending ending = Ending::value;
+    try {
+        loop.call_within(submission.code, std::span{arguments}.first(in.size()), out);
+    } catch (const os::NeverThrown&) { throw; } catch (...) {
+        const std::exception_ptr thrown = std::current_exception();
+        if (!thrown) { throw; }  // pthread_exit(), which unwinds the thread
+        ending = Ending::exception;
+        out.rewind(0);
+        codec::encode_exception(out, thrown);
+    }
+    kept_ = done_with(ending);
+    kept_.copy(std::span{result}.first(out.size()));
+    has_left_.store(true, std::memory_order_release);
+}
+
 /// Effects: writes all of the slot but its arguments and its word.
 PROCPOOL_DECL void GuestTask::fill(const Submission& submission) {
     task::Slot& slot = board().all_slots()[slot_];
@@ -250,7 +307,7 @@ PROCPOOL_DECL void GuestTask::publish(const Submission& submission) {
     while (!board.push_guest(published) && word().phase() == task::Phase::pending) {
         if (worker::Loop* const loop = loop_of(board); loop != nullptr && loop->run_within(published)) { break; }
         os::nap();
-        if (board.control.life.load(std::memory_order_seq_cst) > task::Life::closing) { break; }
+        if (board.control.life.load(std::memory_order_seq_cst) > task::Life::closing || is_abandoned(board)) { break; }
     }
     // The pool may have been ended since life was looked at; seq_cst: as Client::publish().
     const task::Life life = board.control.life.load(std::memory_order_seq_cst);
@@ -278,26 +335,28 @@ PROCPOOL_DECL bool GuestTask::poll() noexcept {
 }
 
 PROCPOOL_DECL void GuestTask::check_pool() noexcept {
-    task::Board& board = this->board();
     if (has_left()) { return; }
-    const sync::Stamp supervisor = board.control.supervisor.load(std::memory_order_acquire);
-    const bool gone = supervisor != sync::nobody && !sync::Members::is_alive(supervisor) &&
-                      board.control.supervisor.load(std::memory_order_acquire) == supervisor;
+    task::Board& board = this->board();
     const bool ended = board.control.ended.load(std::memory_order_acquire) != 0;
-    if (gone || ended) {
+    if (ended || is_abandoned(board)) {
         const task::Life life = board.control.life.load(std::memory_order_seq_cst);
         board.lose(slot_, generation_, life <= task::Life::closing && !ended ? Ending::broken : task::ending_by(life));
     } else if (word().phase() == task::Phase::pending) {
-        board.wake_for_guest();
+        // A task may have written where the ring is.
+        if (board.guests.is_offered(offer()) || !board.push_guest(offer())) { board.wake_for_guest(); }
     }
+}
+
+PROCPOOL_DECL void GuestTask::require_other_actor() const {
+    const worker::Loop* const loop = worker::loop_at_work();
+    if (loop != nullptr && &loop->board() == &board() && board().actor.is_one) { core::throw_call_within_call(); }
 }
 
 PROCPOOL_DECL bool GuestTask::help() {
     worker::Loop* const loop = loop_of(board());
     if (loop == nullptr) { return false; }
-    constexpr int deepest = 32;  // each task that waits takes its part of the stack
     return (word().phase() == task::Phase::pending && !has_left() && loop->run_within(offer())) ||
-           loop->run_guests_within(task::Guests::own_stamp(), deepest);
+           loop->run_guests_within(task::Guests::own_stamp(), deepest_helper);
 }
 
 PROCPOOL_DECL bool GuestTask::wait(Deadline deadline) {

@@ -131,8 +131,11 @@ PROCPOOL_DECL bool WaitSet::find(std::vector<Key>& keys, Deadline deadline) {
         client::CallbackLoop* const loop = client::callback_loop();
         if (loop != nullptr && loop->run_one()) { continue; }
         client::Crew* const crew = client::crew_at_work();
-        if (!guests_.empty() && guests_.front().task->help()) { continue; }
         const bool helps = deadline.is_never();
+        if (helps) {
+            for (const GuestEntry& guest : guests_) { guest.task->require_other_actor(); }
+        }
+        if (std::ranges::any_of(guests_, [](const GuestEntry& guest) { return guest.task->help(); })) { continue; }
         if (helps && run_awaited(crew)) { continue; }
         const client::Crew::Waiting waiting{crew};
         // Submitting a task that a completion depends on does not wake this thread.

@@ -58,11 +58,13 @@ namespace this_worker {
 /// Lets the caller's own pool run f(args...) on any of its workers; for tasks only. While the caller waits for the
 /// future, by get(), wait() or wait_for(), its worker runs that task itself if it has not started, and other tasks that
 /// were submitted like this: so tasks that wait for tasks never wait for a free worker, and wait_for() may take longer.
-/// A task that runs so within another one shares its process: if it crashes or is killed, the one that waits is lost
-/// too. Waits only while very many of them are unfinished. A pool that is closed still takes them. If the caller's
-/// worker dies, those that have not started are cancelled. Priorities have no effect in worker processes, and the
-/// future has no then(), on_done() and co_await there. Returns: the future of f's result; dropping it detaches the
-/// task. Throws: std::logic_error outside of a task; otherwise as ProcessPool::apply_async().
+/// A task that runs so within another one shares its process and thread: if it crashes or is killed, as for its
+/// timeout, the one that waits is lost too; and a task that waits with a lock held may run one that waits for that
+/// lock. Where as many of them run as there is room for, f(args...) runs at once in the caller, as a part of its task.
+/// A pool that is closed still takes them. If the caller's worker dies, those that have not started are cancelled.
+/// Priorities have no effect in worker processes, and the future has no then(), on_done() and co_await there. Returns:
+/// the future of f's result; dropping it detaches the task. Throws: std::logic_error outside of a task; otherwise as
+/// ProcessPool::apply_async().
 template <class F, class... Args>
 requires(!std::same_as<F, TaskOptions>) auto submit(F f, Args&&... args)
     -> Future<detail::codec::task_result_t<F, Args...>> {

@@ -192,7 +192,7 @@ public:
     /// until it is awake.
     void wake_for_guest() noexcept;
     /// Effects: wakes a worker whose task waits, and which may run tasks of guests meanwhile.
-    void wake_helper() noexcept { notify(guests.helping.was_first()); }
+    void wake_helper() noexcept { notify(sitting_one_of(guests.helping)); }
 
     /// Effects: offers a pending task of a guest to all workers, and wakes one that is idle. Returns: false when there
     /// is no room for it now. Called by: its guest; supervisor.
@@ -379,6 +379,12 @@ public:
     alignas(os::page_size) FromWorkers from_workers;
 
 private:
+    /// Returns: a seat of the set on which there is a worker, as the supervisor knows: a task may have put in others.
+    [[nodiscard]] std::uint32_t sitting_one_of(const SeatSet& set) const noexcept {
+        return set.find([this](std::uint32_t number) {
+            return number < size_.seats && sitter(number).load(std::memory_order_relaxed) > 0;
+        });
+    }
     /// Returns: whether there is such a seat.
     bool notify(std::uint32_t number) noexcept {
         Seat* const seat = seat_of(number);

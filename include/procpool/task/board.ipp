@@ -41,7 +41,8 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     std::byte* const result_pockets = place(all_slots * ResultStore::pocket_bytes, apart);
     auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(all_slots, apart));
     auto* const guests = reinterpret_cast<Guest*>(place(size.guests * sizeof(Guest), apart));
-    const std::uint32_t guest_capacity = std::bit_ceil(4 * size.guests);
+    // Where tasks keep their order, those that were cancelled stay in the ring until their turn comes.
+    const std::uint32_t guest_capacity = std::bit_ceil((size.open_to_all ? 64 : 4) * size.guests);
     auto* const guest_entries = words(guest_capacity);
     board.guests.helping.attach(words(SeatSet::words_for(size.seats)), size.seats);
 
@@ -197,7 +198,7 @@ PROCPOOL_DECL void Board::wake_all() noexcept {
 PROCPOOL_DECL void Board::wake_for_guest() noexcept {
     if (!spinning.was_empty()) { return; }
     // A worker that claims a task wakes the next one.
-    if (!notify(sleeping.was_first())) { wake_helper(); }
+    if (!notify(sitting_one_of(sleeping))) { wake_helper(); }
 }
 
 PROCPOOL_DECL bool Board::push_guest(Offer offer) noexcept {

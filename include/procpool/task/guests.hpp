@@ -136,6 +136,8 @@ public:
     [[nodiscard]] Offer publish(std::uint32_t slot) noexcept;
     /// Effects: puts the offer of a pending task into the ring. Returns: false when there is no room for it now.
     [[nodiscard]] bool push(Offer offer) noexcept;
+    /// Whether the ring, as workers read it, has the offer. Called by: a guest that has waited for a while.
+    [[nodiscard]] bool is_offered(Offer offer) const noexcept;
     void count_cancelled() noexcept { at_.words->cancelled.fetch_add(1, std::memory_order_relaxed); }
 
     /// Effects: frees the slot. Requires: the caller owns it, and the task is not pending or started.

@@ -6,6 +6,7 @@
 #include <procpool/core/fault_point.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/task/thread_context.hpp>
 
 #include <bit>
 #include <cstring>
@@ -23,17 +24,24 @@ PROCPOOL_DECL std::uint32_t Guests::was_in_use() const noexcept {
 /// The stamp of a thread that its process may outlive, which names the process: its futures may be with another thread
 /// by then.
 inline constexpr sync::Stamp stamp_of_process = sync::Stamp{1} << 63;
+/// In the stamp of a process that frees a detached task's slot, or finds it to be another's by now.
+inline constexpr sync::Stamp sweeping = sync::Stamp{1} << 62;
 
 PROCPOOL_DECL sync::Stamp Guests::own_stamp() {
-    return os::in_first_thread() ? sync::Members::own()
-                                 : stamp_of_process | static_cast<std::uint32_t>(os::this_process());
+    return thread_context.in_worker && os::in_first_thread()
+               ? sync::Members::own()
+               : stamp_of_process | static_cast<std::uint32_t>(os::this_process());
 }
 
 PROCPOOL_DECL bool Guests::is_alive(sync::Stamp owner) noexcept {
     if (owner == detached) { return false; }
+    if ((owner & stamp_of_process) == 0) { return sync::Members::is_alive(owner); }
     // A process that has the number of a dead one keeps a slot from being used; that is all.
-    if ((owner & stamp_of_process) != 0) { return !os::is_gone(static_cast<std::int32_t>(owner)); }
-    return sync::Members::is_alive(owner);
+    const auto pid = static_cast<std::int32_t>(owner);
+    if (os::is_gone(pid)) { return false; }
+    // Readable when all threads have ended, also while nobody has waited for it.
+    const os::Descriptor process = os::open_pidfd(pid);
+    return !process || !os::wait_readable(process.number(), Deadline::after(std::chrono::seconds{0}));
 }
 
 PROCPOOL_DECL std::atomic<std::uint32_t>& Guests::half_of(std::atomic<std::uint64_t>& word) noexcept {
@@ -168,6 +176,16 @@ PROCPOOL_DECL bool Guests::push(Offer offer) noexcept {
     return push_within(room, in_ring);
 }
 
+PROCPOOL_DECL bool Guests::is_offered(Offer offer) const noexcept {
+    std::uint64_t position = at_.ring->head();
+    for (std::uint64_t looked = 0; looked < at_.ring->capacity(); ++looked, ++position) {
+        const std::optional<Offer> in_ring = at_.ring->at(position);
+        if (!in_ring) { return false; }
+        if (in_ring->slot == offer.slot - at_.first && in_ring->generation == offer.generation) { return true; }
+    }
+    return true;
+}
+
 PROCPOOL_DECL std::optional<Offer> Guests::first_pending() noexcept {
     for (;;) {
         const std::uint64_t position = at_.ring->head();
@@ -207,13 +225,20 @@ PROCPOOL_DECL void Guests::detach(ResultStore& results, std::uint32_t number) no
 PROCPOOL_DECL bool Guests::sweep_one(ResultStore& results, std::uint32_t number, sync::Stamp own) noexcept {
     std::atomic<std::uint64_t>& owner = guest(number).owner;
     std::uint64_t of = owner.load(std::memory_order_acquire);
-    if (of == 0 || of == own) { return false; }
-    const bool is_read_by_nobody = of == detached;
+    if (of == 0 || (of & ~sweeping) == own) { return false; }
+    const bool is_read_by_nobody = of == detached || (of & sweeping) != 0;
     const Word seen = word_of(number);
-    if (is_read_by_nobody ? !seen.finished() : seen.phase() == Phase::started || is_alive(of)) { return false; }
+    if (is_read_by_nobody ? !seen.finished() : seen.phase() == Phase::started) { return false; }
+    if (of != detached && is_alive(of & ~sweeping)) { return false; }
     // Owned before it is touched: of several that sweep, one does; if that one dies, others do.
-    if (!owner.compare_exchange_strong(of, own, std::memory_order_acq_rel)) { return false; }
+    if (!owner.compare_exchange_strong(of, is_read_by_nobody ? own | sweeping : own, std::memory_order_acq_rel)) {
+        return false;
+    }
     reach(FaultPoint::guest_taken_over);
+    if (is_read_by_nobody && !word_of(number).finished()) {  // another task by now, which its guest has detached too
+        owner.store(detached, std::memory_order_release);
+        return false;
+    }
     for (Word word = word_of(number); word.phase() == Phase::pending || word.phase() == Phase::started;
          word = word_of(number)) {
         if (word.phase() == Phase::started) {  // since that look

@@ -26,6 +26,7 @@ struct alignas(apart) Seat {
     static constexpr std::uint32_t counted = 0xffffffff;  // current, while a task that is counted below is not done yet
     static constexpr std::uint32_t condemned =
         0xfffffffe;  // current, when it is counted, will never be done, and its worker waits to be killed
+    std::atomic<std::uint32_t> inner;      // slot + 1 of the task that runs within others that wait; 0: none does
     std::atomic<std::int64_t> started_at;  // steady clock, nanoseconds: when the process was forked
 
     std::atomic<std::int64_t>
@@ -36,6 +37,10 @@ struct alignas(apart) Seat {
     /// Generation of the timed task whose stamp that is, 32 bits; which item of it runs, times two; odd: the supervisor
     /// has condemned that item, and the worker must not go on.
     std::atomic<std::uint64_t> item;
+    /// As `item` and `task_started`, of a timed task that waits while others run within it, the outermost one; item 0:
+    /// none does.
+    std::atomic<std::uint64_t> outer_item;
+    std::atomic<std::int64_t> outer_started;
     sync::Parker stopper;  // of the thread that asks tasks to stop
 
     alignas(cache_line) std::atomic<std::uint64_t> completed;  // tasks that returned, in all lives on this seat
@@ -95,11 +100,15 @@ public:
 
     static constexpr std::uint32_t nobody = 0xffffffff;
 
-    /// Returns: a seat that is in the set, and stays there, or `nobody`.
-    [[nodiscard]] std::uint32_t was_first() const noexcept {
+    /// Returns: a seat for which is_meant(seat) and that is in the set, and stays there, or `nobody`.
+    template <class IsMeant>
+    [[nodiscard]] std::uint32_t find(IsMeant is_meant) const noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {
-            const std::uint64_t members = words_[i].load(std::memory_order_seq_cst);
-            if (members != 0) { return i * 64 + static_cast<std::uint32_t>(__builtin_ctzll(members)); }
+            for (std::uint64_t members = words_[i].load(std::memory_order_seq_cst); members != 0;
+                 members &= members - 1) {
+                const std::uint32_t seat = i * 64 + static_cast<std::uint32_t>(__builtin_ctzll(members));
+                if (is_meant(seat)) { return seat; }
+            }
         }
         return nobody;
     }

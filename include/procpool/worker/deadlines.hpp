@@ -84,13 +84,20 @@ private:
     /// The worker's stamp, or, when it was stopped before it wrote one, when the task was first seen running.
     [[nodiscard]] Clock::time_point start_of(std::uint32_t slot, task::Word word, Clock::time_point now) noexcept {
         const task::Seat& seat = board_.seats()[word.seat()];
+        item_ = seat.item.load(std::memory_order_seq_cst);
+        if (const std::uint64_t outer = seat.outer_item.load(std::memory_order_acquire);
+            outer != 0 && is_stamped(word, outer) && !is_stamped(word, item_)) {
+            const Clock::time_point began{Clock::duration{seat.outer_started.load(std::memory_order_acquire)}};
+            return began >= Clock::time_point{} && seat.outer_item.load(std::memory_order_acquire) == outer
+                       ? std::min(began, now)
+                       : now;
+        }
         Watch& watch = watches_[word.seat()];
         // Where the slot has another task by now, its number is newer than the word: that only puts off what is not to
         // be stopped any more.
         if (const std::uint64_t number = board_.number_of(slot).load(std::memory_order_acquire); watch.task != number) {
             watch = {number, now};
         }
-        item_ = seat.item.load(std::memory_order_seq_cst);
         if (!is_stamped(word, item_)) { return watch.seen; }
         const Clock::time_point stamp{Clock::duration{seat.task_started.load(std::memory_order_seq_cst)}};
         return stamp >= Clock::time_point{} && stamp <= Clock::now() ? stamp : watch.seen;

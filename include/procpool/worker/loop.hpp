@@ -74,6 +74,11 @@ public:
     /// Effects: runs the pending task of a guest that was submitted last; first those of `own`, which most likely the
     /// caller waits for. Returns: false when there is none, or as many tasks as `most` wait in this worker.
     bool run_guests_within(sync::Stamp own, int most);
+    /// Effects: makes a call as the caller's task, which goes on afterwards. Throws: any exception of the call.
+    void call_within(TaskCode code, std::span<const std::byte> arguments, Writer& result) {
+        TaskFrame frame{arguments, result, *this, false};
+        code(frame);
+    }
     /// Whether the caller is in a task that this loop runs.
     [[nodiscard]] bool is_at_work() const noexcept {
         return task::thread_context.task == static_cast<const task::TaskContext*>(this);
@@ -100,10 +105,17 @@ private:
               items_(loop.items_),
               took_token_(std::exchange(loop.took_token_, false)),
               current_(loop.seat_.current.load(std::memory_order_relaxed)),
+              inner_(loop.seat_.inner.load(std::memory_order_relaxed)),
               task_started_(loop.seat_.task_started.load(std::memory_order_relaxed)),
               item_(loop.seat_.item.load(std::memory_order_relaxed)),
               progress_(loop.seat_.progress.load(std::memory_order_relaxed)) {
             ++loop.waiting_;
+            if (item_ >> 32 == claim_.generation && item_ != 0 &&
+                loop.seat_.outer_item.load(std::memory_order_relaxed) == 0) {
+                is_outer_ = true;
+                loop.seat_.outer_started.store(task_started_, std::memory_order_relaxed);
+                loop.seat_.outer_item.store(item_, std::memory_order_release);  // the stamp above is this task's
+            }
         }
         Waiting(const Waiting&) = delete;
         Waiting& operator=(const Waiting&) = delete;
@@ -114,9 +126,11 @@ private:
             loop_.items_ = items_;
             loop_.took_token_ = took_token_;
             loop_.seat_.current.store(current_, std::memory_order_relaxed);
+            loop_.seat_.inner.store(inner_, std::memory_order_relaxed);
             loop_.seat_.progress.store(progress_, std::memory_order_relaxed);
             loop_.seat_.task_started.store(task_started_, std::memory_order_relaxed);
             loop_.seat_.item.store(item_, std::memory_order_release);  // the stamp above is this task's
+            if (is_outer_) { loop_.seat_.outer_item.store(0, std::memory_order_release); }
         }
 
     private:
@@ -126,9 +140,11 @@ private:
         std::uint64_t items_;
         bool took_token_;
         std::uint32_t current_;
+        std::uint32_t inner_;
         std::int64_t task_started_;
         std::uint64_t item_;
         std::uint64_t progress_;
+        bool is_outer_ = false;  // it has a time limit, and none around it
     };
 
     void run_nested(task::Claim claim);

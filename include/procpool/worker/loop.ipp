@@ -104,6 +104,7 @@ PROCPOOL_DECL bool Loop::run_guests_within(sync::Stamp own, int most) {
 
 PROCPOOL_DECL void Loop::run_nested(task::Claim claim) {
     const Waiting outer{*this};
+    seat_.inner.store(claim.slot + 1, std::memory_order_relaxed);
     run_task(claim);
 }
 

@@ -95,6 +95,8 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     seat.crash.count = 0;
     seat.index.store(index, std::memory_order_seq_cst);  // see Board::wake_for_mail()
     seat.current.store(0, std::memory_order_relaxed);
+    seat.inner.store(0, std::memory_order_relaxed);
+    seat.outer_item.store(0, std::memory_order_relaxed);
     seat.before.store(seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed),
                       std::memory_order_relaxed);
     const Clock::time_point now = Clock::now();
@@ -317,6 +319,7 @@ PROCPOOL_DECL void Supervisor::bypass_stopped_workers() noexcept {
         if (stopped == workers_.end()) { continue; }
         board_.spinning.remove(stopped->seat);
         board_.sleeping.remove(stopped->seat);
+        board_.guests.helping.remove(stopped->seat);
         notify_again();
         board_.queue.mark_all_levels();  // the dead worker may have marked a priority as empty, and not looked again
         if (!board_.queue.was_empty()) { board_.wake_one(); }
@@ -347,6 +350,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     board_.mark_all_mail();
     board_.sleeping.remove(worker.seat);
     board_.spinning.remove(worker.seat);
+    board_.guests.helping.remove(worker.seat);
     notify_again();
     if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
     if (setup_.recycles) {
