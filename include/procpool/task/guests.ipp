@@ -25,8 +25,11 @@ PROCPOOL_DECL std::uint32_t Guests::was_in_use() const noexcept {
 inline constexpr sync::Stamp stamp_of_process = sync::Stamp{1} << 63;
 
 PROCPOOL_DECL sync::Stamp Guests::own_stamp() {
-    return os::in_first_thread() ? sync::Members::own()
-                                 : stamp_of_process | static_cast<std::uint32_t>(os::this_process());
+    if (own_.stamp != sync::nobody && os::is_process(own_.process)) [[likely]] { return own_.stamp; }
+    const sync::Stamp stamp = os::in_first_thread() ? sync::Members::own()
+                                                    : stamp_of_process | static_cast<std::uint32_t>(os::this_process());
+    own_ = {os::process_token(), stamp};
+    return stamp;
 }
 
 PROCPOOL_DECL bool Guests::is_alive(sync::Stamp owner) noexcept {
