@@ -37,6 +37,30 @@ struct Awkward {
 };
 
 using Clock = std::chrono::steady_clock;
+using detail::channel::ByteQueue;
+
+// An explicit instantiation may name private members: the test moves a queue's positions, users cannot.
+ByteQueue& inner_of(Queue<Item>& queue);
+template <auto member>
+struct InnerOf {
+    friend ByteQueue& inner_of(Queue<Item>& queue) { return queue.*member; }
+};
+template struct InnerOf<&Queue<Item>::bytes_>;
+
+void start_near_the_end(ByteQueue& queue);
+template <auto tail, auto head, auto finished, auto known_tail, auto known_head, auto cells, auto mask>
+struct Positions {
+    /// As if 2^30 - 6 items had been put and taken, of almost 2^32 bytes in each area.
+    friend void start_near_the_end(ByteQueue& queue) {
+        constexpr std::uint32_t position = (std::uint32_t{1} << 30) - 6;
+        queue.*tail = queue.*head = queue.*finished = position << 2;
+        queue.*known_tail = queue.*known_head = position;
+        (queue.*cells)[(position - 1) & (queue.*mask)].ends[0] = UINT32_MAX - 5000;
+        (queue.*cells)[(position - 1) & (queue.*mask)].ends[1] = UINT32_MAX - 5000;
+    }
+};
+template struct Positions<&ByteQueue::tail_, &ByteQueue::head_, &ByteQueue::finished_, &ByteQueue::known_tail_,
+                          &ByteQueue::known_head_, &ByteQueue::cells_, &ByteQueue::mask_>;
 
 }  // namespace
 
@@ -453,6 +477,29 @@ TEST_CASE("addresses of shared memory travel in a queue and others are refused")
           }) == 0);
     CHECK(number->load() == 2);
     CHECK(queue->was_size() == 0);
+}
+
+TEST_CASE("positions begin again when they have counted to their end") {
+    for (const std::size_t capacity : {1U, 2U, 7U, 64U}) {
+        CAPTURE(capacity);
+        const Shared<Queue<Item>> queue{QueueOptions{.capacity = capacity, .bytes = 4096}};
+        start_near_the_end(inner_of(*queue));
+        const pid_t child = start_child([&] {
+            for (std::uint32_t i = 0; i < 500; ++i) { queue->put(make_item(0, i, i * 37 % 2000)); }
+            queue->close();
+            return 0;
+        });
+        std::uint32_t next = 0;
+        for (const Item& item : *queue) {
+            REQUIRE((is_sound(item) && item.number == next));
+            ++next;
+            queue->task_done();
+        }
+        CHECK(next == 500);
+        CHECK(wait_for_child(child) == 0);
+        CHECK(queue->join_for(0s));
+        CHECK_THROWS_AS(queue->task_done(), std::logic_error);
+    }
 }
 
 TEST_CASE("a queue within what is shared works as one of its own") {

@@ -227,6 +227,32 @@ TEST_CASE("processes that close a queue and die do it wholly for those that come
     CHECK_THROWS_AS(queue->get(), QueueClosed);
 }
 
+TEST_CASE("a consumer that dies while it reports an item done is counted right") {
+    const Shared<Queue<Item>> queue{small};
+    for (int round = 1; round <= 2; ++round) {  // the next one has the place of the dead one
+        queue->put(make_item(1, 1, 8));
+        queue->put(make_item(1, 2, 8));
+        CHECK(was_killed(start_child([&] {
+            static_cast<void>(queue->get());
+            static_cast<void>(queue->get());
+            die_at(FaultPoint::queue_item_done);
+            queue->task_done();
+            return 0;
+        })));
+        if (round == 1) {
+            CHECK_FALSE(queue->try_get());
+            CHECK(queue->lost() == 1);
+        }
+        CHECK(queue->join_for(0s));
+        queue->put(make_item(1, 3, 8));
+        CHECK_FALSE(queue->join_for(0s));
+        CHECK(queue->get().number == 3);
+        queue->task_done();
+        CHECK(queue->join_for(0s));
+        CHECK(queue->lost() == static_cast<std::size_t>(round));
+    }
+}
+
 TEST_CASE("a queue that is closed while an item is put is not drained before that has an end") {
     for (const bool dies : {false, true}) {
         CAPTURE(dies);
@@ -267,6 +293,7 @@ TEST_CASE("producers and consumers are killed at random and replaced") {
     CAPTURE(seed);
     std::mt19937 random{seed};
     const Shared<Queue<Item>> queue{QueueOptions{.capacity = 64, .bytes = 131072}};
+    std::size_t all_killed_consumers = 0;
     for (int kills = 0; kills < kills_wanted;) {
         const Shared<Ledger> ledger;
         struct Player {
@@ -292,9 +319,12 @@ TEST_CASE("producers and consumers are killed at random and replaced") {
                                    Checker checker{*ledger};
                                    for (;;) {
                                        const Item item = queue->get();
-                                       if (item.producer == UINT32_MAX) { return 0; }
+                                       if (item.producer == UINT32_MAX) { break; }
                                        checker.take(item);
+                                       queue->task_done();
                                    }
+                                   queue->task_done();  // of the mark
+                                   return 0;
                                }),
                                produces});
         };
@@ -335,8 +365,13 @@ TEST_CASE("producers and consumers are killed at random and replaced") {
         Checker checker{*ledger};
         for (int status = 0; queue->was_size() != 0 || ::waitpid(closer, &status, WNOHANG) != closer;) {
             const std::optional<Item> item = queue->get_for(1ms);
-            if (item && item->producer != UINT32_MAX) { checker.take(*item); }
+            if (!item) { continue; }
+            if (item->producer != UINT32_MAX) { checker.take(*item); }
+            queue->task_done();
         }
+        all_killed_consumers += killed_consumers;
+        CHECK(queue->join_for(0s));
+        CHECK(queue->lost() <= all_killed_consumers);
         std::uint32_t lost = 0;
         for (std::uint32_t id = 0; id < producers; ++id) {
             for (std::uint32_t i = 0; i < ledger->put[id]; ++i) { lost += ledger->got[id][i] == 0 ? 1 : 0; }

@@ -291,6 +291,15 @@ TEST_CASE("a party that dies after it has come or as a Party before that breaks 
     }
 }
 
+TEST_CASE("the last to come does not pass with one that has died meanwhile") {
+    const Shared<Barrier> barrier{2};
+    Crowd crowd;
+    crowd.add_asleep(1, [&] { return arrive(*barrier); });
+    crowd.kill(crowd[0]);
+    CHECK_THROWS_AS(barrier->arrive_and_wait(), BrokenBarrier);
+    CHECK(barrier->was_broken());
+}
+
 TEST_CASE("a barrier has one Party for each of its parties") {
     const Shared<Barrier> barrier{2};
     std::optional<Barrier::Party> first{*barrier};
