@@ -59,6 +59,8 @@ PYTHON = ("python_multiprocessing", "python_futures", "python_pebble")
 MEMORY = "memory for each idle worker (PSS)"
 ROUND_TRIP = "round trip of an empty task"
 OWNER_DIED = "a killed owner to OwnerDied in a blocked waiter"
+ONE_TO_ONE = "16 B from one process to one"
+THERE_AND_BACK = "16 B there and back"
 TASK = "a task: a lambda and an int"
 STRINGS = "100,000 strings of 26 characters to a new vector"
 TASKS = "a million tasks with results, submitted, then collected"
@@ -125,6 +127,19 @@ FIGURES = [
         ("a map of 100,000, get", "SharedMap", "Manager dict", 0.005, "python_multiprocessing"),
         ("notify_one when nobody sleeps", "Condition", "pthread_cond_signal", 0.5, None),
         ("look whether a process lives", "Members", "kill", 0.01, None))
+] + [
+    Figure("channels", (), f"a queue: {what}, to {text}", limit, within(what, what, "queues", other))
+    for what, other, text, limit in (
+        (ONE_TO_ONE, "message_queue", "Boost's `message_queue` of 4,096 bytes", 0.35),
+        (ONE_TO_ONE, "message_queue_exact", "Boost's of exactly 16", 1),
+        (ONE_TO_ONE, "pipes", "a pipe", 0.12),
+        (ONE_TO_ONE, "python_queues", "`multiprocessing.Queue`", 0.01),
+        ("16 B from two processes to two", "message_queue", "Boost's of 4,096 bytes", 0.4),
+        ("4 KB from one process to one", "message_queue", "Boost's of 4,096 bytes", 0.5),
+        ("4 KB from one process to one", "pipes", "a pipe", 0.4),
+        (THERE_AND_BACK, "pipes", "two pipes", 1))
+] + [
+    Figure("channels", (), "two queues: 16 B there and back, to `apply`", 1.3, within(THERE_AND_BACK, THERE_AND_BACK + " by apply", "queues")),
 ] + [
     Figure("primitives", (), "a killed owner to `OwnerDied` in a blocked waiter, ms", 2,
            lambda one: one["locks"][OWNER_DIED][0] / 1e6 if OWNER_DIED in one.get("locks", {}) else None),

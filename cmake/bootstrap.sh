@@ -40,7 +40,7 @@ useful_packages() {
         command -v $tool >/dev/null 2>&1 || echo $tool
     done
     [ -f /usr/include/boost/version.hpp ] || echo libboost-dev
-    for library in libcereal-dev libeigen3-dev libprotobuf-dev nlohmann-json3-dev protobuf-compiler; do
+    for library in libcereal-dev libeigen3-dev libprotobuf-dev libsqlite3-dev nlohmann-json3-dev protobuf-compiler; do
         is_installed $library || echo $library
     done
     command -v clang-format-14 >/dev/null 2>&1 || echo clang-format-14  # other versions format otherwise

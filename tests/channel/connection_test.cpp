@@ -76,6 +76,13 @@ TEST_CASE("a message that is longer than the memory for it is kept") {
     CHECK(enough[4] == std::byte{'o'});
     first->send(bytes_of("more"));
     CHECK(second->recv_into(little) == 4);
+    CHECK_FALSE(second->recv_into_for(little, 1ms));
+    CHECK(first->send_until(bytes_of("last"), std::chrono::steady_clock::now() + 20s));
+    CHECK(second->poll_until(std::chrono::system_clock::now() + 20s));
+    CHECK(second->recv_into_until(little, std::chrono::system_clock::now() + 20s) == 4);
+    CHECK_FALSE(second->recv_into_until(little, std::chrono::steady_clock::time_point::min()));
+    CHECK_FALSE(second->recv_until(std::chrono::steady_clock::now()));
+    CHECK_FALSE(second->poll_until(std::chrono::steady_clock::now()));
 }
 
 TEST_CASE("poll and the timed calls wait as long as they say") {

@@ -59,6 +59,16 @@ struct Positions {
         (queue.*cells)[(position - 1) & (queue.*mask)].ends[1] = UINT32_MAX - 5000;
     }
 };
+
+void damage_cell(ByteQueue& queue, std::uint32_t position, std::uint32_t size);
+template <auto cells>
+struct Cells {
+    friend void damage_cell(ByteQueue& queue, std::uint32_t position, std::uint32_t size) {
+        (queue.*cells)[position].size = size;
+    }
+};
+template struct Cells<&ByteQueue::cells_>;
+
 template struct Positions<&ByteQueue::tail_, &ByteQueue::head_, &ByteQueue::finished_, &ByteQueue::known_tail_,
                           &ByteQueue::known_head_, &ByteQueue::cells_, &ByteQueue::mask_>;
 
@@ -97,10 +107,13 @@ TEST_CASE("a full queue and an empty one make callers wait as long as they say")
     CHECK_FALSE(queue->get_for(0s));
     CHECK_FALSE(queue->get_for(-1s));
     CHECK_FALSE(queue->get_until(Clock::now() - 1s));
+    CHECK_FALSE(queue->get_until(Clock::time_point::min()));
     for (int i = 0; i < 6; ++i) { CHECK(queue->try_put(i)); }
     CHECK_FALSE(queue->try_put(7));
     CHECK_FALSE(queue->put_for(7, 0s));
     CHECK_FALSE(queue->put_until(7, std::chrono::system_clock::now()));
+    CHECK_FALSE(queue->put_until(7, std::chrono::system_clock::time_point::min()));
+    CHECK_FALSE(queue->join_until(Clock::time_point::min()));
     CHECK(Clock::now() - start < 10s);
     const auto before_put = Clock::now();
     CHECK_FALSE(queue->put_for(7, 20ms));
@@ -317,6 +330,22 @@ TEST_CASE("closing wakes those that wait in any process") {
     for (const pid_t waiter : waiters) { CHECK(wait_for_child(waiter) == 0); }
 }
 
+TEST_CASE("one that waits for room for its bytes is told that the queue is destroyed and writes nothing") {
+    std::optional<Shared<Queue<std::string>>> queue;
+    queue.emplace(QueueOptions{.capacity = 100, .bytes = 4096});
+    Queue<std::string>* const address = queue->get();
+    while (address->try_put(std::string(900, 'x'))) {}
+    const pid_t waiter = start_child([&] {
+        try {
+            address->put(std::string(900, 'y'));
+        } catch (const std::logic_error&) { return 0; }
+        return 1;
+    });
+    wait_for_sleep(waiter);
+    queue.reset();
+    CHECK(wait_for_child(waiter) == 0);
+}
+
 TEST_CASE("those that wait for a queue that is destroyed are told") {
     std::optional<Shared<Queue<int>>> queue;
     queue.emplace(1);
@@ -477,6 +506,32 @@ TEST_CASE("addresses of shared memory travel in a queue and others are refused")
           }) == 0);
     CHECK(number->load() == 2);
     CHECK(queue->was_size() == 0);
+}
+
+TEST_CASE("an item whose size has been overwritten is an error and the next one is right") {
+    const Shared<Queue<Item>> queue{QueueOptions{.capacity = 4, .bytes = 4096}};
+    for (std::uint32_t i = 0; i < 4; ++i) { queue->put(make_item(0, i, 10)); }
+    damage_cell(inner_of(*queue), 0, UINT32_MAX);
+    CHECK_THROWS_AS(queue->get(), CodecError);
+    CHECK(queue->get().number == 1);
+    damage_cell(inner_of(*queue), 2, 1000);
+    CHECK(queue->get().body.empty());  // of zeros, from where no item lies
+    CHECK(queue->get().number == 3);
+}
+
+TEST_CASE("an item is reported done by the thread that took it") {
+    const Shared<Queue<int>> queue{4};
+    queue->put(1);
+    CHECK_THROWS_AS(queue->task_done(), std::logic_error);  // nobody has taken it
+    std::thread{[&] { static_cast<void>(queue->get()); }}.join();
+    CHECK_THROWS_AS(queue->task_done(), std::logic_error);
+    CHECK(queue->lost() == 1);
+    CHECK(queue->join_for(0s));
+    queue->put(2);
+    CHECK_FALSE(queue->join_for(0s));
+    CHECK(queue->get() == 2);
+    queue->task_done();
+    CHECK(queue->join_for(0s));
 }
 
 TEST_CASE("positions begin again when they have counted to their end") {

@@ -29,8 +29,8 @@ struct QueueOptions {
     std::size_t capacity = 1024;
     /// Memory for the items that it holds, in bytes, rounded up to a power of two of 4 KiB to 1 GiB; 0: 256 for each
     /// item of the capacity, 64 KiB to 16 MiB. Items of up to 52 bytes need none of it. Items larger than a quarter of
-    /// it lie in an area of their own, of 64 MiB or four times as much as this, whose pages are absent until they are
-    /// used; no item may be larger than that area.
+    /// it lie in an area of their own, of 64 MiB or four times as much as this (less where shared memory is scarce),
+    /// whose pages are absent until they are used; no item may be larger than that area.
     std::size_t bytes = 0;
 };
 

@@ -25,6 +25,10 @@ inline constexpr std::chrono::milliseconds look_for_close{500};
 /// A join() looks again after this time: nobody wakes it when a consumer dies.
 inline constexpr std::chrono::milliseconds look_for_lost{100};
 
+[[gnu::cold, noreturn]] inline void refuse_damaged() {
+    throw CodecError("procpool: the bytes of an item in a queue have been overwritten");
+}
+
 [[gnu::cold]] PROCPOOL_DECL void refuse_closed() { throw QueueClosed{}; }
 
 PROCPOOL_DECL ByteQueue::ByteQueue(const QueueOptions& options, const char* what, bool counts_hands, Peers peers)
@@ -48,7 +52,7 @@ PROCPOOL_DECL ByteQueue::ByteQueue(const QueueOptions& options, const char* what
     // The address space of the heap is finite, so that many queues get less each.
     const auto wanted = std::clamp<std::size_t>(std::size_t{small} * 4, std::size_t{64} << 20, most_bytes);
     const auto large = std::bit_floor(std::clamp<std::size_t>(heap_->free_bytes() / 64, small, wanted));
-    // One cell more than item, or the one before the tail would be written while it may still be needed.
+    // A cell more than items, so that the one before the tail, which says where the areas end, is never written.
     allocate(std::bit_ceil(options.capacity + 1), small, static_cast<std::uint32_t>(large));
 }
 
@@ -258,17 +262,22 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::get(Room room, Deadline deadline) {
         const Result result = wait_until_filled(position, deadline);
         if (result != Result::done) { return result; }
     }
+    // Read once: a task may write there wildly, and what it has written is refused.
     const Cell& place = cell(position);
-    const std::uint32_t area = area_of(place.size);
-    const std::span<std::byte> to = room(place.size);
-    if (area != in_cell) {
-        areas_[area].read(place.ends[area] - place.size, to);
-    } else if (place.size != 0) {
-        std::memcpy(to.data(), place.bytes, place.size);
+    const std::uint32_t size = std::atomic_ref{cell(position).size}.load(std::memory_order_relaxed);
+    const std::uint32_t area = area_of(size);
+    const bool is_damaged = area == large_area && size > areas_[large_area].size();
+    if (!is_damaged) {
+        const std::span<std::byte> to = room(size);
+        if (area != in_cell) {
+            areas_[area].read(place.ends[area] - size, to);
+        } else if (size != 0) {
+            std::memcpy(to.data(), place.bytes, size);
+        }
     }
     reach(FaultPoint::queue_copied_out);
+    const std::uint32_t own = counts_hands_ ? Hands::own_place() : 0;
     if (counts_hands_) {
-        const std::uint32_t own = Hands::own_place();
         if (!hands_.is_own(own)) [[unlikely]] {
             lock_finishing();
             const sync::HeldLock held_too{finish_lock_};
@@ -280,7 +289,8 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::get(Room room, Deadline deadline) {
     }
     advance(head_);
     reach(FaultPoint::queue_taken);
-    if (counts_hands_) { hands_.end_taking(taker_, true); }
+    if (counts_hands_) { hands_.end_taking(own, true); }
+    if (is_damaged) { refuse_damaged(); }
     return Result::done;
 }
 
@@ -341,15 +351,15 @@ PROCPOOL_DECL void ByteQueue::finish_item() {
     const std::uint32_t position = position_of(finished_.load(std::memory_order_relaxed));
     const std::uint32_t left = distance(position, position_of(tail_.load(std::memory_order_acquire)));
     if (left == 0) { throw std::logic_error("procpool: task_done() was called more often than items were put"); }
-    const bool took = hands_.is_own(own);
-    if (took) {
-        finisher_ = own;
-        finishing_ = position;
-        hands_.start_finishing(own);
+    if (!hands_.is_own(own) || !hands_.holds_any(own)) {
+        throw std::logic_error("procpool: task_done() is called by the thread that took the item, once for each");
     }
+    finisher_ = own;
+    finishing_ = position;
+    hands_.start_finishing(own);
     count_finished(left == 1);
     reach(FaultPoint::queue_item_done);
-    if (took) { hands_.end_finishing(own, true); }
+    hands_.end_finishing(own, true);
 }
 
 PROCPOOL_DECL void ByteQueue::settle_both() noexcept {
@@ -371,7 +381,8 @@ PROCPOOL_DECL std::size_t ByteQueue::lost() {
 
 PROCPOOL_DECL bool ByteQueue::join(Deadline deadline) {
     for (;;) {
-        std::uint32_t seen = 0;
+        std::uint32_t seen = finished_.load(std::memory_order_relaxed);
+        if ((seen & closed) != 0) { static_cast<void>(result_of_closed()); }
         std::uint32_t ended = 0;
         {
             settle_both();
@@ -379,12 +390,11 @@ PROCPOOL_DECL bool ByteQueue::join(Deadline deadline) {
             seen = finished_.load(std::memory_order_acquire);
             ended = position_of(seen) + static_cast<std::uint32_t>(hands_.lost());
         }
-        if ((seen & closed) != 0) { static_cast<void>(result_of_closed()); }
-        // Looked at last: when it equals what has ended, that was so at this moment. Too many, where the items of a
-        // dead thread were reported by another one, is enough.
+        // Looked at last: when it equals what has ended, that was so at this moment.
         const std::uint32_t left = distance(ended, position_of(tail_.load(std::memory_order_acquire)));
-        if (left == 0 || left > UINT32_MAX / one / 2) { return true; }
+        if (left == 0) { return true; }
         if (deadline.passed()) { return false; }
+        if ((seen & closed) != 0) { continue; }
         if ((seen & asleep) == 0 &&
             !finished_.compare_exchange_strong(seen, seen | asleep, std::memory_order_relaxed)) {
             continue;

@@ -45,6 +45,12 @@ public:
         return end_.poll(Deadline::after(timeout));
     }
 
+    /// As above.
+    template <class Clock, class Duration>
+    [[nodiscard]] bool poll_until(std::chrono::time_point<Clock, Duration> when) const {
+        return wait_until(when, [&](Deadline deadline) { return end_.poll(deadline); });
+    }
+
 protected:
     PipeEnd end_;  ///< its queues
 };
@@ -73,7 +79,7 @@ public:
     }
     template <class Clock, class Duration>
     [[nodiscard]] bool send_until(const T& value, std::chrono::time_point<Clock, Duration> when) {
-        return send_by(value, detail::channel::deadline_at(when));
+        return detail::wait_until(when, [&](detail::Deadline deadline) { return send_by(value, deadline); });
     }
     /// \}
     /// \{
@@ -88,7 +94,7 @@ public:
     }
     template <class Clock, class Duration>
     [[nodiscard]] std::optional<T> recv_until(std::chrono::time_point<Clock, Duration> when) {
-        return recv_by(detail::channel::deadline_at(when));
+        return detail::wait_until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
     }
     /// \}
 
@@ -98,8 +104,8 @@ private:
             value, end_.visibility(), [&](std::span<const std::byte> message) { return end_.send(message, deadline); });
     }
     std::optional<T> recv_by(detail::Deadline deadline) {
-        return detail::channel::get_decoded<T>(end_.visibility(),
-                                               [&](auto room) { return end_.receive(room, deadline); });
+        return detail::channel::get_decoded<T, std::optional<T>>(
+            end_.visibility(), [&](auto room) { return end_.receive(room, deadline); }, [] { return std::nullopt; });
     }
 };
 
@@ -120,17 +126,43 @@ public:
     [[nodiscard]] bool send_for(std::span<const std::byte> message, std::chrono::duration<Rep, Period> timeout) {
         return end_.send(message, detail::Deadline::after(timeout));
     }
+    template <class Clock, class Duration>
+    [[nodiscard]] bool send_until(std::span<const std::byte> message, std::chrono::time_point<Clock, Duration> when) {
+        return detail::wait_until(when, [&](detail::Deadline deadline) { return end_.send(message, deadline); });
+    }
     [[nodiscard]] std::vector<std::byte> recv() { return std::move(*recv_by(detail::Deadline::never())); }
     [[nodiscard]] std::optional<std::vector<std::byte>> try_recv() { return recv_by(detail::Deadline::immediately()); }
     template <class Rep, class Period>
     [[nodiscard]] std::optional<std::vector<std::byte>> recv_for(std::chrono::duration<Rep, Period> timeout) {
         return recv_by(detail::Deadline::after(timeout));
     }
+    template <class Clock, class Duration>
+    [[nodiscard]] std::optional<std::vector<std::byte>> recv_until(std::chrono::time_point<Clock, Duration> when) {
+        return detail::wait_until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
+    }
     /// \}
-    /// Waits for a message and copies it to the start of `to`. Returns: its size. Throws: std::length_error when it is
-    /// longer than `to`; it is not taken then. EndOfFile.
+    /// \{
+    /// Waits for a message, the timed ones for a time, and copies it to the start of `to`. Returns: its size; nothing
+    /// when there was none in time. Throws: std::length_error when it is longer than `to`; it is not taken then.
+    /// EndOfFile.
     [[nodiscard]] std::size_t recv_into(std::span<std::byte> to) {
-        std::size_t size = 0;
+        return *recv_into_by(to, detail::Deadline::never());
+    }
+    template <class Rep, class Period>
+    [[nodiscard]] std::optional<std::size_t> recv_into_for(std::span<std::byte> to,
+                                                           std::chrono::duration<Rep, Period> timeout) {
+        return recv_into_by(to, detail::Deadline::after(timeout));
+    }
+    template <class Clock, class Duration>
+    [[nodiscard]] std::optional<std::size_t> recv_into_until(std::span<std::byte> to,
+                                                             std::chrono::time_point<Clock, Duration> when) {
+        return detail::wait_until(when, [&](detail::Deadline deadline) { return recv_into_by(to, deadline); });
+    }
+    /// \}
+
+private:
+    std::optional<std::size_t> recv_into_by(std::span<std::byte> to, detail::Deadline deadline) {
+        std::optional<std::size_t> size{0};
         const auto room = [&](std::size_t needed) {
             if (needed > to.size()) {
                 throw std::length_error("procpool: the message is longer than the memory for it; it is kept");
@@ -138,11 +170,9 @@ public:
             size = needed;
             return to.first(needed);
         };
-        static_cast<void>(end_.receive(room, detail::Deadline::never()));
+        if (!end_.receive(room, deadline)) { size.reset(); }
         return size;
     }
-
-private:
     std::optional<std::vector<std::byte>> recv_by(detail::Deadline deadline) {
         std::optional<std::vector<std::byte>> message{std::in_place};
         const auto room = [&](std::size_t size) {

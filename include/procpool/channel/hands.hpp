@@ -52,7 +52,11 @@ public:
     /// Effects: completes start_taking(); more than once is harmless. taken: whether the item became its.
     void end_taking(std::uint32_t place, bool taken) noexcept;
     void start_finishing(std::uint32_t place) noexcept { mark(place, Hand::finishing); }
-    /// Effects: completes start_finishing(), as above. An item that another thread took is not counted.
+    /// Whether the calling thread, whose place it is, has taken items that it has not reported done.
+    [[nodiscard]] bool holds_any(std::uint32_t place) const noexcept {
+        return (hands_[place].content.load(std::memory_order_relaxed) & Hand::held) != 0;
+    }
+    /// Effects: completes start_finishing(), as above.
     void end_finishing(std::uint32_t place, bool finished) noexcept;
 
     /// Returns: how many items were taken by threads that ended before they reported them done.
@@ -60,9 +64,10 @@ public:
 
 private:
     /// relaxed: the thread itself, or the owner of a lock that the thread held when it died, changes the place.
+    /// release: the queue has noted before whose place it is, also for a death between the two.
     void mark(std::uint32_t place, std::uint64_t bit) noexcept {
         std::atomic<std::uint64_t>& content = hands_[place].content;
-        content.store(content.load(std::memory_order_relaxed) | bit, std::memory_order_relaxed);
+        content.store(content.load(std::memory_order_relaxed) | bit, std::memory_order_release);
     }
 
     Hand* hands_ = nullptr;

@@ -3,6 +3,8 @@
 
 #include <procpool/channel/hands.hpp>
 
+#include <algorithm>
+
 namespace procpool::inline v0::detail::channel {
 
 PROCPOOL_DECL void Hands::adopt(std::uint32_t place) {
@@ -18,13 +20,17 @@ PROCPOOL_DECL void Hands::adopt(std::uint32_t place) {
 }
 
 PROCPOOL_DECL void Hands::end_taking(std::uint32_t place, bool taken) noexcept {
+    if (place >= sync::Members::most) { return; }  // a wild write
     Hand& hand = hands_[place];
     const std::uint64_t content = hand.content.load(std::memory_order_relaxed);
     if ((content & Hand::taking) == 0) { return; }
-    hand.content.store((content & ~Hand::taking) + (taken ? 1 : 0), std::memory_order_release);
+    // A consumer that never reports takes any number; they stop counting at the most that there is room for.
+    const bool counts = taken && (content & Hand::held) != Hand::held;
+    hand.content.store((content & ~Hand::taking) + (counts ? 1 : 0), std::memory_order_release);
 }
 
 PROCPOOL_DECL void Hands::end_finishing(std::uint32_t place, bool finished) noexcept {
+    if (place >= sync::Members::most) { return; }
     Hand& hand = hands_[place];
     const std::uint64_t content = hand.content.load(std::memory_order_relaxed);
     if ((content & Hand::finishing) == 0) { return; }
@@ -34,7 +40,7 @@ PROCPOOL_DECL void Hands::end_finishing(std::uint32_t place, bool finished) noex
 
 PROCPOOL_DECL std::uint64_t Hands::lost() const noexcept {
     std::uint64_t lost = 0;
-    const std::uint32_t used = used_.load(std::memory_order_acquire);
+    const std::uint32_t used = std::min(used_.load(std::memory_order_acquire), sync::Members::most);
     for (std::uint32_t place = 0; place < used;) {
         const Hand& hand = hands_[place];
         const sync::Stamp stamp = hand.stamp.load(std::memory_order_acquire);

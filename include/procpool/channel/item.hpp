@@ -8,11 +8,9 @@
 #include <procpool/codec/codec.hpp>
 #include <procpool/codec/refusal.hpp>
 #include <procpool/codec/standard.hpp>
-#include <procpool/core/deadline.hpp>
 
-#include <chrono>
 #include <cstddef>
-#include <optional>
+#include <memory>
 #include <span>
 #include <type_traits>
 
@@ -31,29 +29,45 @@ constexpr auto require_item() {
     }
 }
 
-template <class Clock, class Duration>
-[[nodiscard]] Deadline deadline_at(std::chrono::time_point<Clock, Duration> when) {
-    return Deadline::after(when - Clock::now());
+/// Types whose items are their bytes, which go into a queue and out of it without a copy in between.
+template <class T>
+concept ItsBytes = requires {
+    requires Codec<T>::plain;
 }
+&&std::is_trivially_default_constructible_v<T> && !std::is_empty_v<T> && !std::is_same_v<T, bool>;
 
 /// Effects: calls put(bytes) with those of the value. Throws: the exceptions of the value's Codec, before that.
 template <class T, class Put>
 auto put_encoded(const T& value, codec::VisibilityOf visibility, Put put) {
-    MessageBuffer buffer;
-    Writer out{buffer.room(), MessageBuffer::grow_for_writer, &buffer, visibility};
-    Codec<T>::encode(out, value);
-    return put(std::span<const std::byte>{out.buffer().first(out.size())});
+    if constexpr (ItsBytes<T>) {
+        return put(std::as_bytes(std::span<const T, 1>{std::addressof(value), 1}));
+    } else {
+        MessageBuffer buffer;
+        Writer out{buffer.room(), MessageBuffer::grow_for_writer, &buffer, visibility};
+        Codec<T>::encode(out, value);
+        return put(std::span<const std::byte>{out.buffer().first(out.size())});
+    }
 }
 
 /// Effects: calls get(room), which is to ask the room for memory, fill it and return true; decodes what is there.
-/// Returns: nothing when get() returns false.
-template <class T, class Get>
-std::optional<T> get_decoded(codec::VisibilityOf visibility, Get get) {
+/// Returns: nothing() when get() returns false.
+template <class T, class Result = T, class Get, class Nothing>
+Result get_decoded(codec::VisibilityOf visibility, Get get, Nothing nothing) {
     MessageBuffer buffer;
     std::span<std::byte> item;
-    if (!get([&](std::size_t size) { return item = buffer.make_room(size); })) { return std::nullopt; }
+    if constexpr (ItsBytes<T>) {
+        T value;
+        const std::span<std::byte> bytes = std::as_writable_bytes(std::span<T, 1>{std::addressof(value), 1});
+        const auto room = [&](std::size_t size) {
+            return item = size == sizeof(T) ? bytes : buffer.make_room(size);  // overwritten by a task
+        };
+        if (!get(room)) { return nothing(); }
+        if (item.data() == bytes.data()) [[likely]] { return value; }
+    } else if (!get([&](std::size_t size) { return item = buffer.make_room(size); })) {
+        return nothing();
+    }
     Reader in{item, visibility};
-    return std::optional<T>{Codec<T>::decode(in)};
+    return Codec<T>::decode(in);
 }
 
 }  // namespace procpool::detail::channel

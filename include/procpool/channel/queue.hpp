@@ -8,6 +8,7 @@
 #include <procpool/channel/item.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 
 #include <chrono>
@@ -37,7 +38,8 @@ public:
     explicit Queue(Integer capacity) : Queue(QueueOptions{static_cast<std::size_t>(capacity), 0}) {}
     /// As above.
     explicit Queue(const QueueOptions& options = {}) : bytes_(options, "Queue") { detail::channel::require_item<T>(); }
-    Queue(const Queue&) = delete;
+    PROCPOOL_UNCOPIED(Queue, it_is_not_copied__capture_or_pass_its_address,
+                      "procpool: a Queue is not copied: capture or pass its address")
     Queue& operator=(const Queue&) = delete;
     /// Those that still wait get std::logic_error.
     ~Queue() = default;
@@ -55,16 +57,16 @@ public:
     }
     template <class Clock, class Duration>
     [[nodiscard]] bool put_until(const T& value, std::chrono::time_point<Clock, Duration> when) {
-        return put_by(value, detail::channel::deadline_at(when));
+        return detail::wait_until(when, [&](detail::Deadline deadline) { return put_by(value, deadline); });
     }
     /// \}
 
     /// Takes the oldest item, and waits while there is none. Throws: QueueClosed once the queue is closed and drained;
     /// the exceptions of the item's Codec, with which it is gone.
     [[nodiscard]] T get() {
-        std::optional<T> item = get_by(detail::Deadline::never());
-        if (!item) { detail::channel::refuse_closed(); }
-        return std::move(*item);
+        return detail::channel::get_decoded<T>(
+            bytes_.visibility(), [&](auto room) { return bytes_.get(room, detail::Deadline::never()) == Result::done; },
+            []() -> T { detail::channel::refuse_closed(); });
     }
     /// \{
     /// Takes the oldest item, and does not wait, or for a time. Returns: nothing when there was none in time, or the
@@ -76,7 +78,7 @@ public:
     }
     template <class Clock, class Duration>
     [[nodiscard]] std::optional<T> get_until(std::chrono::time_point<Clock, Duration> when) {
-        return get_by(detail::channel::deadline_at(when));
+        return detail::wait_until(when, [&](detail::Deadline deadline) { return get_by(deadline); });
     }
     /// \}
 
@@ -90,8 +92,8 @@ public:
     [[nodiscard]] std::size_t capacity() const noexcept { return bytes_.capacity(); }
 
     /// Reports that an item is done, for join(). Called by: the thread that took the item, after its work: should the
-    /// thread or its process end before, the item counts as lost. Throws: std::logic_error when more are reported than
-    /// were put.
+    /// thread or its process end before, the item counts as lost. Throws: std::logic_error when the thread has taken
+    /// none that it has not reported.
     void task_done() { bytes_.finish_item(); }
     /// Waits until every item that was put has been reported done, or is lost.
     void join() { static_cast<void>(bytes_.join(detail::Deadline::never())); }
@@ -103,7 +105,7 @@ public:
     }
     template <class Clock, class Duration>
     [[nodiscard]] bool join_until(std::chrono::time_point<Clock, Duration> when) {
-        return bytes_.join(detail::channel::deadline_at(when));
+        return detail::wait_until(when, [&](detail::Deadline deadline) { return bytes_.join(deadline); });
     }
     /// \}
     /// The number of items that went with a thread that took them and ended before it called task_done(). For queues
@@ -147,8 +149,9 @@ private:
         return result == Result::done;
     }
     std::optional<T> get_by(detail::Deadline deadline) {
-        return detail::channel::get_decoded<T>(bytes_.visibility(),
-                                               [&](auto room) { return bytes_.get(room, deadline) == Result::done; });
+        return detail::channel::get_decoded<T, std::optional<T>>(
+            bytes_.visibility(), [&](auto room) { return bytes_.get(room, deadline) == Result::done; },
+            [] { return std::nullopt; });
     }
 
     detail::channel::ByteQueue bytes_;

@@ -9,6 +9,7 @@ extern "C" {
 [[gnu::weak]] void __asan_init();
 /// The same of ThreadSanitizer's.
 [[gnu::weak]] void __tsan_init();
+/// Tells ThreadSanitizer of a release at the address; null without it.
 [[gnu::weak]] void __tsan_release(void* address);
 }
 

@@ -177,6 +177,12 @@ private:
     void raise_tail(std::uint64_t position) noexcept;
     [[nodiscard]] bool push_within(std::uint64_t room, Offer in_ring) noexcept;
     void drop_stale_offers() noexcept;
+
+    struct Own {
+        os::Token process;  // a forked child inherits the rest, but is another process
+        sync::Stamp stamp;
+    };
+    static inline constinit thread_local Own own_{};  // to know it costs two system calls
     void release_arguments(Extents& memory, std::uint32_t slot, bool is_dead) noexcept;
     void free(ResultStore& results, std::uint32_t slot, bool is_dead) noexcept;
     bool sweep_one(ResultStore& results, std::uint32_t slot, sync::Stamp own) noexcept;

@@ -28,9 +28,12 @@ inline constexpr sync::Stamp stamp_of_process = sync::Stamp{1} << 63;
 inline constexpr sync::Stamp sweeping = sync::Stamp{1} << 62;
 
 PROCPOOL_DECL sync::Stamp Guests::own_stamp() {
-    return thread_context.in_worker && os::in_first_thread()
-               ? sync::Members::own()
-               : stamp_of_process | static_cast<std::uint32_t>(os::this_process());
+    if (own_.stamp != sync::nobody && os::is_process(own_.process)) [[likely]] { return own_.stamp; }
+    const bool is_worker = thread_context.in_worker && os::in_first_thread();
+    const sync::Stamp stamp =
+        is_worker ? sync::Members::own() : stamp_of_process | static_cast<std::uint32_t>(os::this_process());
+    own_ = {os::process_token(), stamp};
+    return stamp;
 }
 
 PROCPOOL_DECL bool Guests::is_alive(sync::Stamp owner) noexcept {
