@@ -72,7 +72,9 @@ std::size_t judge_each(std::vector<Future<T>>& futures, const T& expected) {
 class OpenPool : public detail::PoolBase {
 public:
     explicit OpenPool(const detail::worker::ActorLives& lives)
-        : PoolBase(ForkEngine::traits(), PoolOptions{.workers = 1, .queue_capacity = 4, .name = "open"}, &lives) {}
+        : PoolBase(ForkEngine::traits(), PoolOptions{.workers = 1, .queue_capacity = 4, .name = "open"}, &lives) {
+        wait_until([this] { return pid() != 0; }, "the process");  // 0 would be this group of processes
+    }
     [[nodiscard]] detail::client::GuestBoard guests() const { return client().guest_board(); }
     [[nodiscard]] std::int32_t pid() const { return guests().board->actor.pid.load(); }
 };
@@ -222,9 +224,11 @@ TEST_CASE("a guest that dies between two steps leaves its slots to others") {
         OpenPool pool{{}};
         *board = pool.guests();
         id->store(1);
-        CHECK_FALSE(has_ended_well(victim));
+        siginfo_t ended{};
+        ::waitid(P_PID, static_cast<id_t>(victim), &ended, WEXITED | WNOWAIT);  // it stays a zombie
         later->store(1);
         CHECK(has_ended_well(survivor));
+        CHECK_FALSE(has_ended_well(victim));
         require_no_guests(*pool.guests().board);
     }
 }
@@ -255,8 +259,12 @@ TEST_CASE("a guest that sleeps is told that the board's process has died - or it
         *board = pool.guests();
         id->store(1);
         const detail::task::Board& of = *pool.guests().board;
-        wait_until([&] { return detail::task::Word{of.all_slots()[of.guests.first()].word.load()}.is_slept_on(); },
-                   "a guest that sleeps");
+        wait_until(
+            [&] {
+                const detail::task::Word word{of.all_slots()[of.guests.first()].word.load()};
+                return word.is_slept_on() && word.phase() == detail::task::Phase::started;
+            },
+            "a guest that sleeps while its task runs");
         switch (death) {
             case Death::while_it_runs: ::kill(pool.pid(), SIGKILL); break;
             case Death::before_it_is_done:
@@ -267,6 +275,32 @@ TEST_CASE("a guest that sleeps is told that the board's process has died - or it
         }
         CHECK(has_ended_well(waits));
     }
+}
+
+TEST_CASE("a guest that finds no room learns that the supervisor has died") {
+    const Shared<std::atomic<std::uint64_t>> id{0};
+    const Shared<detail::client::GuestBoard> board;
+    const Shared<std::atomic<int>> calls{0};
+    const pid_t caller = start_guest(id, board, [&](detail::client::GuestBoard at) {
+        std::vector<Future<std::uint64_t>> futures;
+        try {
+            for (;; ++*calls) { futures.push_back(call(at, 1)); }
+        } catch (const ActorDied&) {}
+        for (auto& future : futures) {
+            try {
+                future.get();
+            } catch (const ActorDied&) { return; }
+        }
+        throw std::runtime_error("not told");
+    });
+    OpenPool pool{{}};
+    ::kill(pool.pid(), SIGSTOP);
+    *board = pool.guests();
+    id->store(1);
+    const auto room = static_cast<int>(pool.guests().board->guests.count());
+    wait_until([&] { return *calls == room; }, "a full board");
+    ::kill(pool.guests().board->control.supervisor_pid.load(), SIGKILL);
+    CHECK(has_ended_well(caller));
 }
 
 TEST_CASE("guests and their worker are killed at random", "[slow]") {

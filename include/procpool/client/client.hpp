@@ -7,7 +7,7 @@
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/client/every_worker.hpp>
-#include <procpool/client/guest.hpp>
+#include <procpool/client/guest_board.hpp>
 #include <procpool/client/heap_boards.hpp>
 #include <procpool/client/holder.hpp>
 #include <procpool/client/observer.hpp>

@@ -4,6 +4,7 @@
 /// \file
 /// GuestTask: a task that a process has submitted to a board whose pool is another process's.
 
+#include <procpool/client/guest_board.hpp>
 #include <procpool/client/holder.hpp>
 #include <procpool/client/parcel.hpp>
 #include <procpool/client/submission.hpp>
@@ -29,18 +30,6 @@ class Loop;
 }
 
 namespace procpool::inline v0::detail::client {
-
-/// A board, for a process that has its memory and is perhaps not its parent. Trivially copyable. The memory of a board
-/// that has gone stays readable, and has another id.
-struct GuestBoard {
-    task::Board* board = nullptr;
-    std::uint64_t id = 0;
-    /// Whether it is still this board.
-    [[nodiscard]] bool is_there() const noexcept;
-};
-
-/// What an address in an argument means to the workers of a pool that this process makes; set by the first one.
-inline constinit codec::VisibilityOf place_for_children = codec::visibility_unknown;
 
 class GuestTask;
 

@@ -98,8 +98,6 @@ inline void run_guest_call(TaskFrame& frame) {
     return os::is_process(board.guests.creator()) ? place_for_children : worker::place_for_parent;
 }
 
-PROCPOOL_DECL bool GuestBoard::is_there() const noexcept { return board != nullptr && board->guests.id() == id; }
-
 PROCPOOL_DECL GuestBoard board_of_this_task() noexcept {
     const worker::Loop* const loop = worker::loop_at_work();
     return loop == nullptr ? GuestBoard{} : GuestBoard{&loop->board(), loop->board().guests.id()};
