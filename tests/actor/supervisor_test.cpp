@@ -3,9 +3,11 @@
 #include "pool/subprocess.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace procpool_test;
@@ -277,6 +279,26 @@ TEST_CASE("SUP-10 random kills under each strategy leave a group that serves") {
         }
         CHECK_FALSE(group.supervisor.wait_for(0s));
     }
+}
+
+TEST_CASE("SUP-11 a first constructor that dies or takes too long is told and leaves no child") {
+    struct Fails {
+        Fails(Counter begun, int how) {
+            begun.add();
+            if (how == 0) { crash(); }
+            if (how == 1) { std::exit(0); }
+            std::this_thread::sleep_for(1h);
+        }
+    };
+    SharedPage page;
+    const Counter begun{page};
+    Supervisor group;
+    for (int how = 0; how < 3; ++how) {
+        CHECK_THROWS_AS(group.add_actor<Fails>(ActorOptions{.start_timeout = how < 2 ? 1h : 20ms}, begun, how),
+                        ActorDied);
+    }
+    CHECK(begun.value() == 3);
+    CHECK(group.children().empty());
 }
 
 }  // namespace

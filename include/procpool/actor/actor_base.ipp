@@ -4,6 +4,7 @@
 #include <procpool/actor/actor_base.hpp>
 
 #include <procpool/client/client.hpp>
+#include <procpool/client/failure.hpp>
 #include <procpool/client/guest.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/os/process.hpp>
@@ -45,6 +46,8 @@ PROCPOOL_DECL ActorBase::ActorBase(const engine::Traits& engine, const ActorOpti
                 actor::make_parts(engine, options, type, std::move(arguments))) {
     const auto has_object = [](TaskFrame&) { static_cast<void>(actor::Life::of_this_worker().object()); };
     Future<void>{submit_call({has_object, true, 0}, nullptr, [](Writer&) {})}.get();
+    task::ActorRecord& record = client().board().actor;
+    if (each_life_allowed && !record.allow_others()) { throw client::actor_died(record.last_death(), options.name); }
 }
 
 PROCPOOL_DECL ActorBase::ActorBase(const engine::Traits& engine, const ActorOptions& options,

@@ -389,7 +389,8 @@ PROCPOOL_DECL void Supervisor::note_death_of_actor(const task::Seat& seat, bool 
         board_.from_workers.forget_reason();
     }
     if (!unasked) { return; }
-    const bool goes_on = setup_.actor->each_allowed ? life() == task::Life::open : restarts_.take(Clock::now());
+    const bool goes_on = setup_.actor->each_allowed ? board_.actor.may_follow() && life() == task::Life::open
+                                                    : restarts_.take(Clock::now());
     if (!goes_on && board_.control.advance(task::Life::broken)) {
         log::report(LogLevel::error, about, "the actor is dead: its process, {}, {}", ended.pid,
                     to_string(ended.status));
