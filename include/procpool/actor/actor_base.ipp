@@ -114,6 +114,13 @@ PROCPOOL_DECL std::int32_t ActorBase::pid() const {
     return process != 0 ? process : os::this_process();
 }
 
+PROCPOOL_DECL PoolStats ActorBase::stats() const {
+    PoolStats stats = PoolBase::stats();
+    --stats.submitted;  // the maker's look at the object was no call
+    --stats.completed;
+    return stats;
+}
+
 PROCPOOL_DECL actor::RefBase ActorBase::ref_base() const {
     static_cast<void>(own());
     return actor::RefBase{*block.get()};
