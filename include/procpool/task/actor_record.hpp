@@ -26,10 +26,16 @@ struct ActorRecord {
     core::Death death;         ///< of the last one that has ended; it stays once no life may follow
 
     /// Returns: how the actor has ended, or is about to: by SIGKILL, if its process has not ended yet. Requires: the
-    /// pool's life is beyond closing. Memory order: acquire: pairs with the release in died().
+    /// pool's life is beyond closing, or no next life is allowed. Memory order: acquire: pairs with the release in
+    /// died(). A life that was about to begin when the pool ended may do so meanwhile and change `death` at its end:
+    /// the fences show its beginning to those who saw anything of that.
     [[nodiscard]] core::Death last_death() const noexcept {
         const std::uint32_t ended = deaths.load(std::memory_order_acquire);
-        if (ended != 0 && ended == lives.load(std::memory_order_relaxed)) { return death; }
+        if (ended != 0 && ended == lives.load(std::memory_order_relaxed)) {
+            const core::Death last = death;
+            std::atomic_thread_fence(std::memory_order_acquire);
+            if (ended == lives.load(std::memory_order_relaxed)) { return last; }
+        }
         constexpr int sigkill = 9;
         return {pid.load(std::memory_order_relaxed), ExitStatus::from_signal(sigkill), {}};
     }
@@ -49,6 +55,7 @@ struct ActorRecord {
     /// Effects: it has not begun.
     void failed_to_begin() noexcept { lives.fetch_sub(1, std::memory_order_relaxed); }
     void died(const core::Death& how) noexcept {
+        std::atomic_thread_fence(std::memory_order_release);  // after begins(): see last_death()
         death = how;
         deaths.fetch_add(1, std::memory_order_release);
     }
