@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "actor/objects.hpp"
+#include "log/records.hpp"
 #include "pool/subprocess.hpp"
 
 #include <csignal>
@@ -223,6 +224,27 @@ TEST_CASE("ACT-29 an object that does not fit is not saved and the last one that
     auto dies = saved.call([](Saved&) { ::raise(SIGKILL); });
     death_in(dies);
     CHECK(get_soon(saved.call(&Saved::n)) == 7);
+}
+
+TEST_CASE("ACT-30 a destructor that throws or crashes is told to the log") {
+    struct Fussy {
+        ~Fussy() noexcept(false) {
+            if (throws) { throw std::runtime_error("no end"); }
+            crash();
+        }
+        bool throws;
+    };
+    const Records records;
+    for (const bool throws : {true, false}) {
+        auto fussy = actor<Fussy>(ActorOptions{.name = "fussy"}, throws);
+        const std::string process = "process " + std::to_string(fussy.pid()) + ",";
+        fussy.stop();
+        wait_until([&] { return !records.with(process).empty(); }, "a record");
+        const Record record = records.with(process)[0];
+        CHECK(record.level == LogLevel::warning);
+        CHECK(record.pool == "fussy");
+        CHECK_THAT(record.text, Catch::ContainsSubstring(throws ? "(SIGABRT) as it left" : "(SIGILL) as it left"));
+    }
 }
 
 }  // namespace
