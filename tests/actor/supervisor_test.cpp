@@ -7,8 +7,11 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include <pthread.h>
 
 using namespace procpool_test;
 
@@ -49,6 +52,28 @@ std::vector<std::size_t> restarts_of(const Supervisor& group) {
 void wait_for_restarts(const Supervisor& group, const std::vector<std::size_t>& expected) {
     wait_until([&] { return restarts_of(group) == expected; }, "restarts");
 }
+
+/// While it lives, no thread can be started: there is no room for its stack.
+class NoThreads {
+public:
+    NoThreads() {
+        ::pthread_getattr_default_np(&before_);
+        pthread_attr_t huge;
+        ::pthread_attr_init(&huge);
+        ::pthread_attr_setstacksize(&huge, std::size_t{1} << 60);
+        REQUIRE(::pthread_setattr_default_np(&huge) == 0);
+        ::pthread_attr_destroy(&huge);
+    }
+    NoThreads(const NoThreads&) = delete;
+    NoThreads& operator=(const NoThreads&) = delete;
+    ~NoThreads() {
+        ::pthread_setattr_default_np(&before_);
+        ::pthread_attr_destroy(&before_);
+    }
+
+private:
+    pthread_attr_t before_;
+};
 
 struct Group {
     explicit Group(SupervisorOptions options) : supervisor(std::move(options)) {
@@ -299,6 +324,21 @@ TEST_CASE("SUP-11 a first constructor that dies or takes too long is told and le
     }
     CHECK(begun.value() == 3);
     CHECK(group.children().empty());
+}
+
+TEST_CASE("SUP-13 a child that no thread can watch is not added") {
+    SharedPage page;
+    const Counter begun{page};
+    Supervisor group;
+    {
+        const NoThreads now;
+        CHECK_THROWS_AS(group.add_process(Waiting{begun}), std::system_error);
+    }
+    CHECK(group.children().empty());
+    group.add_process(Waiting{begun});
+    REQUIRE(group.children().size() == 1);
+    REQUIRE(send_signal(pid_of(group, 0), SIGKILL));
+    wait_for_restarts(group, {1});
 }
 
 }  // namespace
