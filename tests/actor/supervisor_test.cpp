@@ -326,6 +326,21 @@ TEST_CASE("SUP-11 a first constructor that dies or takes too long is told and le
     CHECK(group.children().empty());
 }
 
+TEST_CASE("SUP-12 a temporary actor that ends for another one's sake is dead") {
+    SharedPage page;
+    const Counter begun{page};
+    for (const Strategy strategy : {Strategy::one_for_all, Strategy::rest_for_one}) {
+        Supervisor group{{.strategy = strategy}};
+        const auto stays = group.add_actor<Ordered>(begun);
+        const auto once = group.add_actor<Ordered>(Restart::temporary, ActorOptions{}, begun);
+        kill_by_call(stays);
+        wait_for_restarts(group, {1, 0});
+        CHECK_FALSE(group.children()[1].running);
+        CHECK_FALSE(once.is_alive());
+        CHECK_THROWS_AS(once.call(&Ordered::add, 1), ActorDied);
+    }
+}
+
 TEST_CASE("SUP-13 a child that no thread can watch is not added") {
     SharedPage page;
     const Counter begun{page};
