@@ -61,6 +61,8 @@ ROUND_TRIP = "round trip of an empty task"
 OWNER_DIED = "a killed owner to OwnerDied in a blocked waiter"
 ONE_TO_ONE = "16 B from one process to one"
 THERE_AND_BACK = "16 B there and back"
+CALL, CALLS = "call and get", "calls without waiting"
+SUCCESSOR = "a crash of an actor to its successor's constructor"
 TASK = "a task: a lambda and an int"
 STRINGS = "100,000 strings of 26 characters to a new vector"
 TASKS = "a million tasks with results, submitted, then collected"
@@ -141,6 +143,14 @@ FIGURES = [
 ] + [
     Figure("channels", (), "two queues: 16 B there and back, to `apply`", 1.3, within(THERE_AND_BACK, THERE_AND_BACK + " by apply", "queues")),
 ] + [
+    Figure("channels", (), f"{ours}, to {text}", limit, within(ours, other, "actors", program))
+    for ours, other, text, limit, program in (
+        (f"{CALL}: Actor", f"{CALL}: ProcessPool::apply", "`apply`", 1.25, None),
+        (f"{CALL}: Actor", f"{CALL}: Manager", "a call of `multiprocessing`'s Manager", 0.25, "python_manager"),
+        (f"{CALLS}: ActorRef, two callers", f"{CALLS}: ActorRef, one caller", "one caller", 2, None))
+] + [
+    Figure("channels", (), "a crash of an actor to its successor's constructor, ms", 2,
+           lambda one: one["actors"][SUCCESSOR][0] / 1e6 if SUCCESSOR in one.get("actors", {}) else None),
     Figure("primitives", (), "a killed owner to `OwnerDied` in a blocked waiter, ms", 2,
            lambda one: one["locks"][OWNER_DIED][0] / 1e6 if OWNER_DIED in one.get("locks", {}) else None),
     Figure("wakeup", (), "first task after the pool slept, to a semaphore ping-pong", 1.2, to("first task after 5 ms of idling", "semaphore")),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "actor/objects.hpp"
+#include "log/records.hpp"
 #include "pool/subprocess.hpp"
 
 #include <csignal>
@@ -158,7 +159,8 @@ TEST_CASE("ACT-26 a constructor that fails in a restart is one more death") {
         auto waits = frail.call([](OnceOnly&) {});
         job.may_end.set();
         death_in(dies);
-        death_in(waits);
+        const std::string text = death_in(waits).what();
+        CHECK((text.find("std::runtime_error: only once") == text.npos) == crashes);
         CHECK_THROWS_AS(frail.call(&OnceOnly::die), ActorDied);
     }
 }
@@ -172,7 +174,13 @@ TEST_CASE("ACT-27 a constructor that dies or takes too long is told to the maker
     };
     CHECK_THROWS_AS(actor<Crashes>(), ActorDied);
     CHECK_THROWS_AS(actor<Crashes>(ActorOptions{.restarts = 2}), ActorDied);
-    CHECK_THROWS_AS(actor<Hangs>(ActorOptions{.start_timeout = 20ms}), ActorDied);
+    try {
+        static_cast<void>(actor<Hangs>(ActorOptions{.start_timeout = 20ms}));
+        FAIL("an actor without an object");
+    } catch (const ActorDied& late) {
+        CHECK(late.exit_status().signal() == SIGKILL);
+        CHECK_THAT(late.what(), Catch::Matchers::EndsWith("('actor'): the actor's constructor took longer than 20 ms"));
+    }
 }
 
 TEST_CASE("ACT-28 a new life begins from what was saved last") {
@@ -216,6 +224,27 @@ TEST_CASE("ACT-29 an object that does not fit is not saved and the last one that
     auto dies = saved.call([](Saved&) { ::raise(SIGKILL); });
     death_in(dies);
     CHECK(get_soon(saved.call(&Saved::n)) == 7);
+}
+
+TEST_CASE("ACT-30 a destructor that throws or crashes is told to the log") {
+    struct Fussy {
+        ~Fussy() noexcept(false) {
+            if (throws) { throw std::runtime_error("no end"); }
+            crash();
+        }
+        bool throws;
+    };
+    const Records records;
+    for (const bool throws : {true, false}) {
+        auto fussy = actor<Fussy>(ActorOptions{.name = "fussy"}, throws);
+        const std::string process = "process " + std::to_string(fussy.pid()) + ",";
+        fussy.stop();
+        wait_until([&] { return !records.with(process).empty(); }, "a record");
+        const Record record = records.with(process)[0];
+        CHECK(record.level == LogLevel::warning);
+        CHECK(record.pool == "fussy");
+        CHECK_THAT(record.text, Catch::ContainsSubstring(throws ? "(SIGABRT) as it left" : "(SIGILL) as it left"));
+    }
 }
 
 }  // namespace

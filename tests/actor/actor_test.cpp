@@ -139,6 +139,21 @@ void is_not_called_within_a_call() {
         FAIL("a call waited for a later one");
     } catch (const std::system_error& error) { CHECK(error.code() == std::errc::resource_deadlock_would_occur); }
 }
+template <class P>
+void counts_its_calls_alone() {
+    auto tally = actor_of<P, Tally>(ActorOptions{.trace = true});
+    CHECK(tally.stats().submitted == 0);
+    CHECK(tally.stats().completed == 0);
+    CHECK(tally.timings().empty());
+    tally.call(TaskOptions{.label = "first"}, &Tally::add, 1).get();
+    tally.stop();
+    CHECK(tally.stats().submitted == 1);
+    CHECK(tally.stats().completed == 1);
+    REQUIRE(tally.timings().size() == 1);
+    CHECK(tally.timings()[0].label == "first");
+}
+ON_EVERY_ENGINE("ACT-11 statistics and timings of an actor are those of its calls", counts_its_calls_alone)
+
 TEST_CASE("ACT-06 a call may call its own actor but not wait for that - threads", "[thread]") {
     is_not_called_within_a_call<ThreadPool>();
 }

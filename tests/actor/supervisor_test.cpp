@@ -3,10 +3,15 @@
 #include "pool/subprocess.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
+
+#include <pthread.h>
 
 using namespace procpool_test;
 
@@ -47,6 +52,28 @@ std::vector<std::size_t> restarts_of(const Supervisor& group) {
 void wait_for_restarts(const Supervisor& group, const std::vector<std::size_t>& expected) {
     wait_until([&] { return restarts_of(group) == expected; }, "restarts");
 }
+
+/// While it lives, no thread can be started: there is no room for its stack.
+class NoThreads {
+public:
+    NoThreads() {
+        ::pthread_getattr_default_np(&before_);
+        pthread_attr_t huge;
+        ::pthread_attr_init(&huge);
+        ::pthread_attr_setstacksize(&huge, std::size_t{1} << 60);
+        REQUIRE(::pthread_setattr_default_np(&huge) == 0);
+        ::pthread_attr_destroy(&huge);
+    }
+    NoThreads(const NoThreads&) = delete;
+    NoThreads& operator=(const NoThreads&) = delete;
+    ~NoThreads() {
+        ::pthread_setattr_default_np(&before_);
+        ::pthread_attr_destroy(&before_);
+    }
+
+private:
+    pthread_attr_t before_;
+};
 
 struct Group {
     explicit Group(SupervisorOptions options) : supervisor(std::move(options)) {
@@ -277,6 +304,56 @@ TEST_CASE("SUP-10 random kills under each strategy leave a group that serves") {
         }
         CHECK_FALSE(group.supervisor.wait_for(0s));
     }
+}
+
+TEST_CASE("SUP-11 a first constructor that dies or takes too long is told and leaves no child") {
+    struct Fails {
+        Fails(Counter begun, int how) {
+            begun.add();
+            if (how == 0) { crash(); }
+            if (how == 1) { std::exit(0); }
+            std::this_thread::sleep_for(1h);
+        }
+    };
+    SharedPage page;
+    const Counter begun{page};
+    Supervisor group;
+    for (int how = 0; how < 3; ++how) {
+        CHECK_THROWS_AS(group.add_actor<Fails>(ActorOptions{.start_timeout = how < 2 ? 1h : 20ms}, begun, how),
+                        ActorDied);
+    }
+    CHECK(begun.value() == 3);
+    CHECK(group.children().empty());
+}
+
+TEST_CASE("SUP-12 a temporary actor that ends for another one's sake is dead") {
+    SharedPage page;
+    const Counter begun{page};
+    for (const Strategy strategy : {Strategy::one_for_all, Strategy::rest_for_one}) {
+        Supervisor group{{.strategy = strategy}};
+        const auto stays = group.add_actor<Ordered>(begun);
+        const auto once = group.add_actor<Ordered>(Restart::temporary, ActorOptions{}, begun);
+        kill_by_call(stays);
+        wait_for_restarts(group, {1, 0});
+        CHECK_FALSE(group.children()[1].running);
+        CHECK_FALSE(once.is_alive());
+        CHECK_THROWS_AS(once.call(&Ordered::add, 1), ActorDied);
+    }
+}
+
+TEST_CASE("SUP-13 a child that no thread can watch is not added") {
+    SharedPage page;
+    const Counter begun{page};
+    Supervisor group;
+    {
+        const NoThreads now;
+        CHECK_THROWS_AS(group.add_process(Waiting{begun}), std::system_error);
+    }
+    CHECK(group.children().empty());
+    group.add_process(Waiting{begun});
+    REQUIRE(group.children().size() == 1);
+    REQUIRE(send_signal(pid_of(group, 0), SIGKILL));
+    wait_for_restarts(group, {1});
 }
 
 }  // namespace

@@ -79,7 +79,8 @@ concept ConstructibleObject = std::constructible_from<T, Args...> || requires(Ar
 
 /// Owns a T that lives in a process of its own, or with ThreadEngine in a thread, with InlineEngine in the callers'
 /// threads; actor<T>() makes it. Its functions are called by call(), one at a time, and by ref() in other processes.
-/// The T may be any class: it is constructed there, never copied, and destroyed there when the actor is stopped.
+/// The T may be any class: it is constructed there, never copied, and destroyed there when the actor is stopped; a
+/// destructor that throws or crashes ends that process, which the log is told as a warning, but not stop()'s caller.
 /// Move-only. Called by: any thread of the process that made it. In a forked child of that process, a worker included,
 /// an inherited Actor is inert: its destructor does nothing, its other members throw std::logic_error; use an ActorRef.
 template <class T, class E = ForkEngine>

@@ -53,7 +53,9 @@ public:
     /// a thread, this process.
     [[nodiscard]] std::int32_t pid() const;
 
-    using PoolBase::stats, PoolBase::timings, PoolBase::write_trace;
+    /// Returns: statistics, of calls as of a pool's tasks.
+    [[nodiscard]] PoolStats stats() const;
+    using PoolBase::timings, PoolBase::write_trace;
 
 protected:
     /// Effects: returns when the object has been constructed. each_life_allowed: see worker::ActorLives. Throws: what

@@ -4,6 +4,7 @@
 #include <procpool/actor/actor_base.hpp>
 
 #include <procpool/client/client.hpp>
+#include <procpool/client/failure.hpp>
 #include <procpool/client/guest.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/os/process.hpp>
@@ -45,6 +46,8 @@ PROCPOOL_DECL ActorBase::ActorBase(const engine::Traits& engine, const ActorOpti
                 actor::make_parts(engine, options, type, std::move(arguments))) {
     const auto has_object = [](TaskFrame&) { static_cast<void>(actor::Life::of_this_worker().object()); };
     Future<void>{submit_call({has_object, true, 0}, nullptr, [](Writer&) {})}.get();
+    task::ActorRecord& record = client().board().actor;
+    if (each_life_allowed && !record.allow_others()) { throw client::actor_died(record.last_death(), options.name); }
 }
 
 PROCPOOL_DECL ActorBase::ActorBase(const engine::Traits& engine, const ActorOptions& options,
@@ -109,6 +112,13 @@ PROCPOOL_DECL bool ActorBase::is_alive() const noexcept {
 PROCPOOL_DECL std::int32_t ActorBase::pid() const {
     const std::int32_t process = own().board().actor.pid.load(std::memory_order_relaxed);
     return process != 0 ? process : os::this_process();
+}
+
+PROCPOOL_DECL PoolStats ActorBase::stats() const {
+    PoolStats stats = PoolBase::stats();
+    --stats.submitted;  // the maker's look at the object was no call
+    --stats.completed;
+    return stats;
 }
 
 PROCPOOL_DECL actor::RefBase ActorBase::ref_base() const {

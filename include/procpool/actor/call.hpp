@@ -141,11 +141,14 @@ public:
     /// its T; f may take a std::stop_token before args. Calls run one at a time, those of one thread in its order. What
     /// is said of ProcessPool::apply_async() about f, its arguments, its result and the wait for room in the queue
     /// holds here. Of the options, retries and priority must be 0: a call runs at most once, and in its turn. A call
-    /// that exceeds its timeout costs the actor its process: see ActorOptions::restarts. Returns: the future of f's
-    /// result; get() throws f's exception; ActorDied when the actor's process ends before the call does; TaskTimedOut.
-    /// Throws: ActorDied when the actor is dead; PoolClosed after stop(), and when the Actor is gone; CodecError when f
-    /// or an argument cannot travel; SharedMemoryExhausted; std::invalid_argument for bad options. Nothing is queued
-    /// then.
+    /// that exceeds its timeout costs the actor its process: see ActorOptions::restarts. A call that waits for one of
+    /// its own actor throws std::system_error (resource_deadlock_would_occur), but actors whose calls wait for each
+    /// other in a circle, A for B and B for A, wait for ever, which nothing tells: give such calls a timeout. In a
+    /// worker process the future of an ActorRef's call has no then(), on_done() and co_await. Returns: the future of
+    /// f's result; get() throws f's exception; ActorDied when the actor's process ends before the call does;
+    /// TaskTimedOut. Throws: ActorDied when the actor is dead; PoolClosed after stop(), and when the Actor is gone;
+    /// CodecError when f or an argument cannot travel; SharedMemoryExhausted; std::invalid_argument for bad options.
+    /// Nothing is queued then.
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto call(F f, Args&&... args) const
         -> Future<call_result_t<T, F, Args...>> {

@@ -115,14 +115,16 @@ PROCPOOL_DECL void Supervision::require_open() const {
 }
 
 PROCPOOL_DECL void Supervision::add(std::string name, Restart restart, std::unique_ptr<Child> child) {
+    const std::int32_t pid = child->pid();
+    std::unique_ptr<Entry> entry{new Entry{{std::move(name), pid, true, 0, {}}, restart, std::move(child)}};
     const std::lock_guard guard{mutex_};
     require_open();
-    const std::int32_t pid = child->pid();
-    entries_.emplace_back(new Entry{{std::move(name), pid, true, 0, {}}, restart, std::move(child)});
+    entries_.reserve(entries_.size() + 1);
     if (!thread_.joinable()) {
         const os::AllSignalsBlocked inherited_by_the_thread;
         thread_ = std::thread([this] { watch(); });
     }
+    entries_.push_back(std::move(entry));  // nothing fails any more
     bell_.raise();
 }
 

@@ -97,7 +97,8 @@ public:
     /// \}
 
     /// Ends the children in reverse order: actors as by Actor::stop(), processes by SIGTERM, and SIGKILL after their
-    /// terminate_grace. None is restarted from now on. Calling it again does nothing.
+    /// terminate_grace. None is restarted from now on, but a restart that has begun is waited for: its constructor may
+    /// take its start_timeout. Calling it again does nothing.
     void stop();
 
     /// Blocks until no child runs any more. Throws: RestartsExhausted when it has given up, or what a restart threw,

@@ -40,7 +40,8 @@ PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::optional<
 }
 
 PROCPOOL_DECL ActorDied actor_died(const core::Death& death, std::string label) {
-    return ActorDied{death.status, death.pid, std::move(label), backtrace_text(death.crash)};
+    return ActorDied{death.status, death.pid, std::move(label), backtrace_text(death.crash),
+                     std::string(task::text_within(death.reason))};
 }
 
 PROCPOOL_DECL void throw_ended(const task::Board& board) {

@@ -23,9 +23,10 @@ class Observer {
 public:
     static constexpr std::uint64_t first_tasks = 1024;
 
-    /// Called by: the pool's constructor.
-    void begin(bool traces, bool measures) noexcept {
+    /// first: the number of the first task that is looked at. Called by: the pool's constructor.
+    void begin(bool traces, bool measures, std::uint64_t first) noexcept {
         traces_ = traces;
+        next_measured_ = first;
         if (measures) { rate_.emplace(); }
         next_ = traces || measures ? next_measured_ : 0;
     }
@@ -40,7 +41,7 @@ public:
 
 private:
     std::uint64_t next_ = 0;           // number of the next task that is looked at; 0: none
-    std::uint64_t next_measured_ = 1;  // of the next one that is measured, if any is
+    std::uint64_t next_measured_ = 0;  // of the next one that is measured, if any is
     bool traces_ = false;
     std::optional<os::TickRate> rate_;
 };

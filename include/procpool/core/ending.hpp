@@ -65,7 +65,8 @@ struct Crash {
 struct Death {
     std::int32_t pid = 0;
     ExitStatus status = {};
-    Crash crash = {};  ///< no frames: it did not crash, or nobody knows where any more
+    Crash crash = {};                   ///< no frames: it did not crash, or nobody knows where any more
+    std::array<char, 200> reason = {};  ///< why an actor's process could not begin, cut to fit; empty: it could
 };
 
 /// The facts that a sentence about an ending needs.

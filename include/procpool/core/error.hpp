@@ -143,8 +143,10 @@ private:
 /// The process that owned an actor ended: before the call did, or before it was made.
 class ActorDied : public WorkerDied {
 public:
-    /// The text says how the process ended. label: of the call; where it has none, the actor's name.
-    ActorDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {});
+    /// The text says how the process ended, and the reason, which is that of a constructor that did not succeed. label:
+    /// of the call; where it has none, the actor's name.
+    ActorDied(ExitStatus status, std::int32_t pid, std::string label = {}, std::string backtrace = {},
+              const std::string& reason = {});
 };
 
 /// A Supervisor has given up: its children ended more often than it may restart them.

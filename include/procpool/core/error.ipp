@@ -64,10 +64,12 @@ PROCPOOL_DECL PartLost::PartLost(std::size_t part)
             " of a scattered range is lost: the worker that kept it has died or was replaced"),
       part_(part) {}
 
-PROCPOOL_DECL ActorDied::ActorDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace)
+PROCPOOL_DECL ActorDied::ActorDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace,
+                                   const std::string& reason)
     : WorkerDied(detail::core::text_of_death("the actor's process " + std::to_string(pid) + " " + to_string(status) +
-                                                 (label.empty() ? "" : " ('" + label + "')"),
-                                             status),
+                                                 (label.empty() ? "" : " ('" + label + "')") +
+                                                 (reason.empty() ? "" : ": " + reason),
+                                             reason.empty() ? status : ExitStatus{}),
                  status, pid, std::move(label), std::move(backtrace), {}) {}
 
 PROCPOOL_DECL RestartsExhausted::RestartsExhausted(const std::string& supervisor, std::string child, ExitStatus status)

@@ -25,13 +25,18 @@ PROCPOOL_DECL void Announcer::ended(const task::Seat& seat, task::SeatState stat
                                     const os::EndedChild& child) const noexcept try {
     const std::uint32_t index = seat.index.load(std::memory_order_relaxed);
     const bool leaving = state == task::SeatState::leaving;
-    const bool recycled = leaving && board_.control.life.load(std::memory_order_relaxed) == task::Life::open;
+    const task::Life life = board_.control.life.load(std::memory_order_relaxed);
+    const bool recycled = leaving && life == task::Life::open;
     if (board_.control.trace_id != 0) {
         trace_event(board_, recycled ? TraceKind::recycled : TraceKind::died, index, child.pid,
                     to_string(child.status));
     }
     const LogSubject about = subject(index, child.pid);
-    if (recycled) {
+    if (leaving && life <= task::Life::closing && child.status != ExitStatus::from_code(0)) {
+        report(LogLevel::warning, about,
+               "worker {}, process {}, {} as it left: in its finalizer, an actor's destructor or an exit handler",
+               index, child.pid, to_string(child.status));
+    } else if (recycled) {
         report(LogLevel::info, about, "worker {}, process {}, was recycled after {} items", index, child.pid,
                seat.items_done.load(std::memory_order_relaxed));
     } else if (alone && state != task::SeatState::failed && is_logged(LogLevel::warning)) {

@@ -47,7 +47,8 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     auto threads = std::make_unique<pool::CallThreads>();
     client->tell_unobserved();
     if (options.trace) { control.trace_id = log::begin_trace(options.name); }
-    client->observer().begin(options.trace, options.latencies);
+    client->observer().begin(options.trace, options.latencies,
+                             actor != nullptr ? 2 : 1);  // an actor's first is no call
     if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
     control.spinners = static_cast<std::uint32_t>(pool::spare_cpus());
     client->set_crew(engine.make_crew(

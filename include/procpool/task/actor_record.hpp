@@ -21,16 +21,28 @@ struct ActorRecord {
     std::atomic<std::uint32_t> deaths;    ///< how many have ended; written by the supervisor, after `death`
     std::atomic<std::uint32_t> allowed;   ///< how many may begin, where each must be allowed; written by the parent
     std::atomic<std::uint32_t> unwanted;  ///< the first so many must end, likewise
-    core::Death death;                    ///< of the last one that has ended; it stays once no life may follow
+    enum class First : std::uint32_t { undecided, made, died };
+    std::atomic<First> first;  ///< where each must be allowed: whether the parent has an actor, or its first one died
+    core::Death death;         ///< of the last one that has ended; it stays once no life may follow
 
     /// Returns: how the actor has ended, or is about to: by SIGKILL, if its process has not ended yet. Requires: the
-    /// pool's life is beyond closing. Memory order: acquire: pairs with the release in died().
+    /// pool's life is beyond closing, or no next life is allowed. Memory order: acquire: pairs with the release in
+    /// died(). A life that was about to begin when the pool ended may do so meanwhile and change `death` at its end:
+    /// the fences show its beginning to those who saw anything of that.
     [[nodiscard]] core::Death last_death() const noexcept {
         const std::uint32_t ended = deaths.load(std::memory_order_acquire);
-        if (ended != 0 && ended == lives.load(std::memory_order_relaxed)) { return death; }
+        if (ended != 0 && ended == lives.load(std::memory_order_relaxed)) {
+            const core::Death last = death;
+            std::atomic_thread_fence(std::memory_order_acquire);
+            if (ended == lives.load(std::memory_order_relaxed)) { return last; }
+        }
         constexpr int sigkill = 9;
         return {pid.load(std::memory_order_relaxed), ExitStatus::from_signal(sigkill), {}};
     }
+
+    /// Where each life must be allowed, the parent allows others once it has seen the object of the first one. Returns:
+    /// false when that life has ended before; none follows then. Called by: parent.
+    [[nodiscard]] bool allow_others() noexcept { return decide(First::made) == First::made; }
 
     /// Called by: the process itself, before it runs code of the user's: a process that it has served finds its number
     /// here.
@@ -43,8 +55,18 @@ struct ActorRecord {
     /// Effects: it has not begun.
     void failed_to_begin() noexcept { lives.fetch_sub(1, std::memory_order_relaxed); }
     void died(const core::Death& how) noexcept {
+        std::atomic_thread_fence(std::memory_order_release);  // after begins(): see last_death()
         death = how;
         deaths.fetch_add(1, std::memory_order_release);
+    }
+    /// Returns: whether the parent will allow a life after that which has just died.
+    [[nodiscard]] bool may_follow() noexcept { return decide(First::died) == First::made; }
+
+private:
+    /// Returns: what was decided first. Memory order: release, acquire: the parent sees the death that has made it so.
+    First decide(First what) noexcept {
+        First before = First::undecided;
+        return first.compare_exchange_strong(before, what, std::memory_order_acq_rel) ? what : before;
     }
 };
 

@@ -381,15 +381,18 @@ PROCPOOL_DECL void Supervisor::sweep_guests() noexcept {
 
 PROCPOOL_DECL void Supervisor::note_death_of_actor(const task::Seat& seat, bool unasked,
                                                    const os::EndedChild& ended) noexcept {
-    const core::Crash crash = seat.crash.is_cause_of(ended.pid, ended.status) ? seat.crash : core::Crash{};
-    board_.actor.died({ended.pid, ended.status, crash});
+    core::Death death{ended.pid, ended.status};
+    if (seat.crash.is_cause_of(ended.pid, ended.status)) { death.crash = seat.crash; }
     const log::LogSubject about = announcer_.subject(0, ended.pid);
     if (const std::string_view reason = board_.from_workers.reason(); !reason.empty()) {
         log::report(LogLevel::warning, about, "{}", reason);
+        reason.copy(death.reason.data(), death.reason.size());
         board_.from_workers.forget_reason();
     }
+    board_.actor.died(death);
     if (!unasked) { return; }
-    const bool goes_on = setup_.actor->each_allowed ? life() == task::Life::open : restarts_.take(Clock::now());
+    const bool goes_on = setup_.actor->each_allowed ? board_.actor.may_follow() && life() == task::Life::open
+                                                    : restarts_.take(Clock::now());
     if (!goes_on && board_.control.advance(task::Life::broken)) {
         log::report(LogLevel::error, about, "the actor is dead: its process, {}, {}", ended.pid,
                     to_string(ended.status));
