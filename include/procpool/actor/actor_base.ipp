@@ -66,8 +66,8 @@ PROCPOOL_DECL ActorBase::ActorBase(const engine::Traits& engine, const ActorOpti
 PROCPOOL_DECL ActorBase& ActorBase::operator=(ActorBase&& other) noexcept {
     if (this == &other) { return *this; }
     end();
-    PoolBase::operator=(std::move(other));
-    actor::Parts::operator=(std::move(other));
+    PoolBase::operator=(static_cast<PoolBase&&>(other));
+    actor::Parts::operator=(static_cast<actor::Parts&&>(other));
     return *this;
 }
 

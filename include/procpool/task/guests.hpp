@@ -72,7 +72,7 @@ public:
     static constexpr std::uint64_t number_bit = std::uint64_t{1} << 63;
 
     struct Places {
-        Slot* slots;
+        Slot* first_slot;
         Guest* guests;
         std::byte* windows;  ///< for larger arguments
         std::size_t window_size;
@@ -165,7 +165,7 @@ public:
     [[nodiscard]] static std::atomic<std::uint32_t>& half_of(std::atomic<std::uint64_t>& word) noexcept;
 
 private:
-    [[nodiscard]] Slot& slot(std::uint32_t number) const noexcept { return at_.slots[number]; }
+    [[nodiscard]] Slot& slot(std::uint32_t number) const noexcept { return at_.first_slot[number]; }
     [[nodiscard]] Word word_of(std::uint32_t number) const noexcept {
         return Word{slot(number).word.load(std::memory_order_acquire)};
     }
