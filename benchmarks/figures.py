@@ -124,8 +124,8 @@ FIGURES = [
     for what, ours, other, limit, program in (
         ("lock and unlock", "Mutex", "pthread mutex, not robust", 1.5, None),
         ("lock and unlock", "Mutex", "Boost interprocess_mutex", 1.1, None),
-        ("lock and unlock", "Mutex", "multiprocessing.Lock", 0.3, "python_multiprocessing"),
-        ("increment with a lock", "Guarded", "multiprocessing.Value", 0.05, "python_multiprocessing"),
+        ("lock and unlock", "Mutex", "multiprocessing.Lock", 0.15, "python_multiprocessing"),
+        ("increment with a lock", "Guarded", "multiprocessing.Value", 0.03, "python_multiprocessing"),
         ("a map of 100,000, get", "SharedMap", "Manager dict", 0.005, "python_multiprocessing"),
         ("notify_one when nobody sleeps", "Condition", "pthread_cond_signal", 0.5, None),
         ("look whether a process lives", "Members", "kill", 0.01, None))
@@ -149,7 +149,7 @@ FIGURES = [
         (f"{CALL}: Actor", f"{CALL}: Manager", "a call of `multiprocessing`'s Manager", 0.25, "python_manager"),
         (f"{CALLS}: ActorRef, two callers", f"{CALLS}: ActorRef, one caller", "one caller", 2, None))
 ] + [
-    Figure("channels", (), "a crash of an actor to its successor's constructor, ms", 2,
+    Figure("channels", (), "a crash of an actor to its successor's constructor, ms", 1,
            lambda one: one["actors"][SUCCESSOR][0] / 1e6 if SUCCESSOR in one.get("actors", {}) else None),
     Figure("primitives", (), "a killed owner to `OwnerDied` in a blocked waiter, ms", 2,
            lambda one: one["locks"][OWNER_DIED][0] / 1e6 if OWNER_DIED in one.get("locks", {}) else None),
