@@ -33,7 +33,7 @@ struct ActorRecord {
         const std::uint32_t ended = deaths.load(std::memory_order_acquire);
         if (ended != 0 && ended == lives.load(std::memory_order_relaxed)) {
             const core::Death last = death;
-            std::atomic_thread_fence(std::memory_order_acquire);
+            acquire_fence();
             if (ended == lives.load(std::memory_order_relaxed)) { return last; }
         }
         constexpr int sigkill = 9;
@@ -55,7 +55,7 @@ struct ActorRecord {
     /// Effects: it has not begun.
     void failed_to_begin() noexcept { lives.fetch_sub(1, std::memory_order_relaxed); }
     void died(const core::Death& how) noexcept {
-        std::atomic_thread_fence(std::memory_order_release);  // after begins(): see last_death()
+        release_fence();  // after begins(): see last_death()
         death = how;
         deaths.fetch_add(1, std::memory_order_release);
     }
@@ -63,6 +63,15 @@ struct ActorRecord {
     [[nodiscard]] bool may_follow() noexcept { return decide(First::died) == First::made; }
 
 private:
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wtsan"  // it does not follow fences; the copy is thrown away where they matter
+#endif
+    static void acquire_fence() noexcept { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+    static void release_fence() noexcept { __atomic_thread_fence(__ATOMIC_RELEASE); }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
     /// Returns: what was decided first. Memory order: release, acquire: the parent sees the death that has made it so.
     First decide(First what) noexcept {
         First before = First::undecided;
