@@ -55,7 +55,7 @@ struct Plain : PthreadMutex {
 struct Robust : PthreadMutex {
     Robust() : PthreadMutex(true) {}
 };
-/// What multiprocessing.Lock is.
+/// A lock as multiprocessing.Lock has it.
 class SemaphoreLock {
 public:
     SemaphoreLock() { ::sem_init(&semaphore_, 1, 1); }

@@ -87,7 +87,7 @@ inline constexpr bool enable_shared<Arena> = true;
 template <class T>
 class ArenaAllocator {
 public:
-    using value_type = T;  ///< what it allocates
+    using value_type = T;  ///< the type of the objects
 
     /// \{
     /// Implicit, so that a container is made from an arena.
@@ -103,7 +103,7 @@ public:
     }
     /// As of every allocator.
     void deallocate(T* memory, std::size_t) noexcept { arena_->deallocate(memory); }
-    /// Where it allocates.
+    /// The arena that it allocates in.
     [[nodiscard]] Arena& arena() const noexcept { return *arena_; }
 
     /// Whether one may deallocate what the other has allocated.

@@ -226,7 +226,7 @@ TEST_CASE("a pipe leaves nothing behind whichever end goes first") {
         CHECK_THROWS_AS(peer->recv(), EndOfFile);
         CHECK_THROWS_AS(peer->send(1), BrokenPipe);
     }
-    CHECK(before - heap.free_bytes() < 32768);  // what others may still look at is kept for a while
+    CHECK(before - heap.free_bytes() < 32768);  // memory that others may still look at is kept for a while
     CHECK_THROWS_AS(pipe<int>(0), std::invalid_argument);
 }
 

@@ -56,7 +56,7 @@ struct Ledger {
     std::atomic<std::uint32_t> taken;
 };
 
-/// What one consumer remembers.
+/// The memory of one consumer.
 class Checker {
 public:
     explicit Checker(Ledger& ledger) : ledger_(ledger) {}

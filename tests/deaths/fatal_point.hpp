@@ -20,7 +20,7 @@ namespace procpool_test {
 
 using procpool::detail::FaultPoint;
 
-/// What the process does at a point.
+/// The act of the process at a point.
 struct AtPoint {
     FaultPoint point = FaultPoint::none;
     int left = 0;

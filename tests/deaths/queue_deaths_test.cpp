@@ -25,7 +25,7 @@ namespace {
 
 constexpr QueueOptions small{.capacity = 2, .bytes = 4096};
 
-/// Where an item's bytes lie: in the cell, in the queue's memory, in the memory of large items.
+/// The place of an item's bytes: in the cell, in the queue's memory, in the memory of large items.
 constexpr std::size_t sizes[] = {8, 600, 100'000};
 
 bool was_killed(pid_t child) {

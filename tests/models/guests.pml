@@ -30,7 +30,7 @@
 
 byte word = 32;                  // generation 1, free
 byte owner;
-byte first_half, second_half;    // what the guest has written
+byte first_half, second_half;    // as the guest has written them
 byte writer[6], ran[6];          // by generation
 byte ring[6], head;              // generations
 bool sleeping, token;            // of the worker

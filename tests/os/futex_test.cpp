@@ -93,7 +93,7 @@ int check_wakes(const Words& words) {
     std::array<pid_t, 3> sleepers{};
     for (pid_t& sleeper : sleepers) {
         sleeper = start_child([&] {
-            // Where the kernel refuses to change and wake at once, sleepers return now and then.
+            // Sleepers return, if the kernel refuses to change and wake at once, now and then.
             while (word.load() == 4 && os::futex_wait(word, 4, Deadline::never())) {}
             count.fetch_add(1);
             return 0;

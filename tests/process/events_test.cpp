@@ -25,7 +25,7 @@ struct Station {
     Permits named{1};
 };
 
-/// What each of two workers does, while this thread is the third at the barrier.
+/// Runs in each of two workers, while this thread is the third at the barrier.
 unsigned visit(Station& place) {
     place.open.wait();
     place.permits.acquire();

@@ -326,7 +326,7 @@ TEST_CASE("SYN-11 with a predicate nobody waits for a notification that died wit
         });
         wait_for_sleep(child);
     }
-    // What a killed receiver leaves: the change without the notification.
+    // A killed receiver leaves the change without the notification.
     {
         const std::scoped_lock hold{room->mutex};
         room->state = 2;

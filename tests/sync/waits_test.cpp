@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What holds of every wait: signals do not end it, and neither the dead nor those that gave up take a wake-up along.
+// Every wait: signals do not end it, and neither the dead nor those that gave up take a wake-up along.
 #include <procpool/shm/shared.hpp>
 #include <procpool/sync/barrier.hpp>
 #include <procpool/sync/event.hpp>

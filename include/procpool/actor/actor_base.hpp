@@ -26,7 +26,7 @@ struct ActorLives;
 
 namespace actor {
 
-/// What must be there before the actor's pool, and go after it.
+/// The parts that must be there before the actor's pool, and go after it.
 struct Parts {
     OwnBlock block;
     std::shared_ptr<Life> life;

@@ -38,7 +38,7 @@ PROCPOOL_DECL TaskHandle submit_call(client::Client& client, const CallType& cal
     return TaskHandle{client, *client.submit(submission_of(call, options), encode)};
 }
 
-/// What stands before the bytes of a call from another process: the actor may be gone, and its board another one's, by
+/// Stands before the bytes of a call from another process: the actor may be gone, and its board another one's, by
 /// the time it is run; and the actor may lack code that the caller has.
 struct GuestCallHead {
     std::uint64_t number;

@@ -13,7 +13,7 @@
 
 namespace procpool::inline v0 {
 
-/// Which children a Supervisor restarts when one of them has ended.
+/// The children that a Supervisor restarts when one of them has ended.
 enum class Strategy : std::uint8_t {
     one_for_one,  ///< that one
     one_for_all,  ///< all: the others are ended first, in reverse order
@@ -29,7 +29,7 @@ enum class Restart : std::uint8_t {
 
 /// How a Supervisor is built.
 struct SupervisorOptions {
-    /// Which children are restarted when one has ended.
+    /// The children that are restarted when one has ended.
     Strategy strategy = Strategy::one_for_one;
     /// How many restarts there may be within `period`, of all children together; one that ends then ends all, see
     /// Supervisor::wait(). At most ActorOptions::max_restarts.

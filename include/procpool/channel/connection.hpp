@@ -23,7 +23,7 @@ namespace procpool::inline v0 {
 
 namespace detail::channel {
 
-/// What the ends of all pipes have.
+/// The part that the ends of all pipes have in common.
 class ConnectionBase {
 public:
     explicit ConnectionBase(PipeEnd end) noexcept : end_(std::move(end)) {}

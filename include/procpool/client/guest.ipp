@@ -64,7 +64,7 @@ public:
         return any;
     }
     [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
-    /// Where a free slot may be.
+    /// A slot that may be free.
     [[nodiscard]] std::uint32_t near() const noexcept { return near_.load(std::memory_order_relaxed); }
     void set_near(std::uint32_t slot) noexcept { near_.store(slot, std::memory_order_relaxed); }
 
@@ -74,7 +74,7 @@ private:
     std::atomic<std::uint32_t> near_{0};
 };
 
-/// What a guest's slot holds in the place of arguments: where these are, the code before them. All of it is in memory
+/// Lies in a guest's slot in the place of arguments: where these are, the code before them. All of it is in memory
 /// that tasks may overwrite, and so only looked at by workers.
 struct GuestCall {
     const std::byte* at;

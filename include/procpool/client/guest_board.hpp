@@ -24,7 +24,7 @@ struct GuestBoard {
     [[nodiscard]] bool is_there() const noexcept;
 };
 
-/// What an address in an argument means to the workers of a pool that this process makes; set by the first one.
+/// The meaning of an address in an argument to the workers of a pool that this process makes; set by the first one.
 inline constinit codec::VisibilityOf place_for_children = codec::visibility_unknown;
 
 }  // namespace procpool::detail::client

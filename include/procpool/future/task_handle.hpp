@@ -108,7 +108,7 @@ private:
     [[nodiscard]] client::Ticket ticket() const noexcept { return {serial_, slot_}; }
     /// Whether a client of this process holds it.
     [[nodiscard, gnu::always_inline]] bool is_clients() const noexcept { return has_task() && holder_->is_mine(); }
-    // Where the bodies are:
+    // Used only by the bodies in task_handle.ipp:
     [[nodiscard, gnu::always_inline]] inline client::Client& client() const noexcept;  // Requires: is_clients().
     [[nodiscard]] client::GuestTask& guest() const noexcept;                           // Requires: is_guest().
     [[nodiscard]] client::GuestTask& guest_or_throw() const;

@@ -33,7 +33,7 @@ bool futex_wait_for_either(const std::atomic<std::uint32_t>& word, std::uint32_t
 /// content does not matter.
 std::uint32_t futex_wake(const std::atomic<std::uint32_t>& word, std::uint32_t count = everybody) noexcept;
 
-/// What change_and_wake() does to the word.
+/// The change that change_and_wake() makes to the word.
 enum class Change : std::uint32_t { set, add, set_bits, clear_bits };
 
 /// An operand of change_and_wake(): twelve bits of the system call hold it.

@@ -20,7 +20,7 @@
 
 namespace procpool::inline v0 {
 
-/// What becomes of a lock whose owner dies.
+/// The fate of a lock whose owner dies.
 enum class OnOwnerDeath : std::uint8_t {
     report,  ///< Attempts to lock it throw OwnerDied until recover().
     ignore,  ///< The next owner goes on as if nothing had happened, for locks that protect no data.

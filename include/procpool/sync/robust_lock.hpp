@@ -27,7 +27,7 @@ namespace procpool::inline v0::detail::sync {
 #endif
 }
 
-/// What became of an attempt to lock.
+/// The result of an attempt to lock.
 enum class Locked : std::uint8_t {
     no,          // another thread holds it, and the deadline has passed
     yes,         // this thread holds it

@@ -26,7 +26,7 @@ PROCPOOL_DECL Semaphore::~Semaphore() {
 }
 
 PROCPOOL_DECL void Semaphore::release_to_sleepers(unsigned n) {
-    constexpr unsigned most_at_once = 500;  // what an operand holds
+    constexpr unsigned most_at_once = 500;  // the most that an operand holds
     std::uint32_t seen = word_.load(std::memory_order_relaxed);
     while (n > 0) {
         if (n > most - seen / one) {

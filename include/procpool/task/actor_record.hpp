@@ -12,8 +12,8 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// Where a pool serves an actor, its one worker owns the actor's object. Lies on pages that workers cannot write.
-/// All-zero memory is the valid initial state.
+/// The actor that a pool serves, if it serves one: its one worker owns the actor's object. Lies on pages that workers
+/// cannot write. All-zero memory is the valid initial state.
 struct ActorRecord {
     bool is_one;                          ///< the pool serves an actor; written once
     std::atomic<std::int32_t> pid;        ///< of its process, the last one when that has ended; 0: none yet
@@ -40,7 +40,7 @@ struct ActorRecord {
         return {pid.load(std::memory_order_relaxed), ExitStatus::from_signal(sigkill), {}};
     }
 
-    /// Where each life must be allowed, the parent allows others once it has seen the object of the first one. Returns:
+    /// The parent allows other lives, if each must be allowed, once it has seen the object of the first one. Returns:
     /// false when that life has ended before; none follows then. Called by: parent.
     [[nodiscard]] bool allow_others() noexcept { return decide(First::made) == First::made; }
 

@@ -41,7 +41,7 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     std::byte* const result_pockets = place(all_slots * ResultStore::pocket_bytes, apart);
     auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(all_slots, apart));
     auto* const guests = reinterpret_cast<Guest*>(place(size.guests * sizeof(Guest), apart));
-    // Where tasks keep their order, those that were cancelled stay in the ring until their turn comes.
+    // Tasks of guests that keep their order stay in the ring until their turn comes, also when they were cancelled.
     const std::uint32_t guest_capacity = std::bit_ceil((size.open_to_all ? 64 : 4) * size.guests);
     auto* const guest_entries = words(guest_capacity);
     board.guests.helping.attach(words(SeatSet::words_for(size.seats)), size.seats);

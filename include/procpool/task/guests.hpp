@@ -26,7 +26,7 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// What belongs to a guest's slot, besides the slot. All processes can write it, so that supervisor and parent believe
+/// Belongs to a guest's slot, besides the slot. All processes can write it, so that supervisor and parent believe
 /// none of it. All-zero memory is a free one.
 struct alignas(apart) Guest {
     static constexpr std::size_t pocket_bytes = 160;

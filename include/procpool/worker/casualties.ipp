@@ -15,7 +15,7 @@ PROCPOOL_DECL bool Casualties::settle(std::uint32_t seat, const os::EndedChild& 
         const task::Slot& slot = board_.all_slots()[i];
         const task::Word word{slot.word.load(std::memory_order_acquire)};
         if (word.phase() == task::Phase::started && word.seat() == seat) {
-            // What it counted was the innermost of the tasks that it had begun.
+            // It counted the innermost of the tasks that it had begun.
             const std::uint32_t inner = board_.seats()[seat].inner.load(std::memory_order_relaxed);
             if (inner == 0 || inner == i + 1) { forget_count(board_.seats()[seat], slot.outcome); }
             settle_task(i, ended);

@@ -84,7 +84,7 @@ public:
         return task::thread_context.task == static_cast<const task::TaskContext*>(this);
     }
     [[nodiscard]] task::Board& board() const noexcept { return board_; }
-    /// What the worker sleeps on. Called by: its task.
+    /// The parker that the worker sleeps on. Called by: its task.
     [[nodiscard]] sync::Parker& parker() const noexcept { return seat_.parker; }
     /// How many tasks wait for the one that runs.
     [[nodiscard]] int waiting() const noexcept { return waiting_; }
