@@ -52,8 +52,9 @@ public:
     /// Throws: SharedMemoryExhausted.
     /// open_to_all: any process of the program may be a guest, also one that was forked before; where the workers are
     /// processes.
+    /// companion_seats, indices: see task::BoardSize.
     Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where, bool code_may_differ,
-           bool open_to_all = false);
+           bool open_to_all = false, std::uint32_t companion_seats = 0, std::uint32_t indices = 0);
     [[nodiscard]] GuestBoard guest_board() const noexcept { return {&board_, board_.guests.id()}; }
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
@@ -73,6 +74,8 @@ public:
     [[nodiscard]] bool is_newer_than_workers(const void* address) const {
         return place_of_(address) == codec::Visibility::this_process && memory_.lacks(address);
     }
+    /// As those of Crew.
+    [[nodiscard]] std::vector<NodeInfo> nodes() const { return crew_->nodes(); }
     /// Whether a submission returns when the task has been run.
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
 
@@ -239,7 +242,7 @@ public:
 private:
     friend class client::Taken;
 
-    [[nodiscard]] task::BoardSize size_for_guests(task::BoardSize size, bool open_to_all) const noexcept;
+    [[nodiscard]] task::BoardSize size_of_board(task::BoardSize size, bool has_guests, bool open_to_all) const noexcept;
     static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 

@@ -45,6 +45,7 @@ PROCPOOL_DECL Parcel Client::describe_failure(std::uint32_t index, task::Phase p
     } else if (board_.actor.is_one && is_end_of_actor(failure->ending)) {
         failure->death = board_.actor.last_death();
     }
+    if (failure->ending == Ending::node_lost) { failure->host = crew_->host_of(word_of(index).seat()); }
     failure->of_actor = board_.actor.is_one;
     const task::Issue& issue = board_.issue(index);
     if (issue.is_timed()) { failure->timeout = issue.time_limit(); }

@@ -183,6 +183,11 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     if (life() > task::Life::closing) { board_.lose_pending(index, generation, task::ending_by(life())); }
     if (for_one) {
         board_.wake_for_mail(submission.worker);
+        // seq_cst: published before this look; the supervisor writes this and then looks at the mail.
+        if (submission.worker >= board_.control.workers &&
+            board_.control.companion_ended.load(std::memory_order_seq_cst) != 0) {
+            board_.lose_pending(index, generation, Ending::node_lost);
+        }
     } else {
         board_.wake_for_new_task();
     }

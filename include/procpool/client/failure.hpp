@@ -29,6 +29,7 @@ struct Failure {
     std::chrono::nanoseconds timeout{0};
     std::string label = {};
     std::string reason = {};              ///< why the pool is broken; of a guest's
+    std::string host = {};                ///< the machine that was lost
     std::vector<std::byte> results = {};  ///< of the items that it had finished, once it has left its slot
 };
 

@@ -6,6 +6,7 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/most_workers.hpp>
+#include <procpool/core/mpi_options.hpp>
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/progress.hpp>
 
@@ -45,6 +46,8 @@ struct PoolOptions {
     /// microseconds, and nothing else. Where tasks run in this process, as those of a ThreadPool, it then holds for the
     /// tasks of all such pools.
     bool backtraces = false;
+    /// For an MpiPool. `workers` is then the number on each machine.
+    MpiOptions mpi = {};
 
     /// The most workers a pool may have.
     static constexpr std::size_t max_workers = detail::core::most_workers;

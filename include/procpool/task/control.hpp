@@ -63,8 +63,10 @@ struct Control {
     std::atomic<std::int32_t> start_error;                     // errno of a first-generation fork that failed
     std::atomic<std::uint32_t> ended;                          // no task runs any more, and every task is decided
     std::atomic<std::uint32_t> deaths;  // confirmed and settled; marks may be missing (see Waiters)
+    std::atomic<std::uint32_t> companion_ended;  // its seats take nothing any more; written by the supervisor
     std::atomic<std::uint32_t> audits;  // how often the parent has asked the supervisor for one; see Auditor
-    std::uint32_t workers;              // how many live; written once
+    std::uint32_t workers;              // how many live on this machine; written once
+    std::atomic<std::uint32_t> remote_workers;  // on others; written once, by a companion, before the pool is built
     std::uint32_t spinners;             // how many may spin at once; written once
     std::uint32_t items_per_worker;     // then it is recycled; 0: never; written once
     std::atomic<Refork> refork;         // asked and reset by the parent, done by the supervisor

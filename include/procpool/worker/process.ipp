@@ -22,7 +22,14 @@
 
 namespace procpool::inline v0::detail::worker {
 
+PROCPOOL_DECL codec::Visibility place_elsewhere(const void* address) {
+    if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
+    if (os::in_loaded_module(address)) { return codec::Visibility::named; }
+    return os::is_readable(address) ? codec::Visibility::this_process : codec::Visibility::everywhere;
+}
+
 PROCPOOL_DECL codec::Visibility place_for_parent(const void* address) {
+    if (is_parent_far) { return place_elsewhere(address); }
     if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
     if (shm::is_shared_with_parent(address)) { return codec::Visibility::shared; }
     if (os::reservations.hold(address)) { return codec::Visibility::everywhere; }

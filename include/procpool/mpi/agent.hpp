@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Agent: runs the companion's tasks on the workers of its own machine.
+
+#include <procpool/client/client.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/mpi_options.hpp>
+#include <procpool/mpi/message.hpp>
+#include <procpool/mpi/rest.hpp>
+#include <procpool/mpi/wire.hpp>
+#include <procpool/task/machine.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace procpool::inline v0::detail::mpi {
+
+/// A rank other than 0: the launched process itself, which has forked its pool's supervisor before it initialises MPI.
+/// Tasks come as bytes and answers go as bytes; nothing is decoded here, and no code of the user's runs.
+class Agent {
+public:
+    /// client: with its crew. machine: that of its workers. ranks: as the launcher has said.
+    Agent(client::Client& client, task::Machine& machine, const MpiOptions& options, int ranks) noexcept
+        : client_(client), machine_(machine), options_(options), ranks_(ranks) {}
+
+    /// Effects: serves until the companion ends the pool, or falls silent; then the program ends.
+    [[noreturn]] void serve();
+
+private:
+    using Time = Clock::time_point;
+    using Name = std::pair<std::uint32_t, std::uint32_t>;  ///< of a task: slot and generation
+
+    /// A task that has come, or is coming.
+    struct Arrival {
+        Received message;
+        std::optional<LargeBytes> bytes;
+    };
+    struct Task {
+        client::Ticket ticket;
+        Time came;
+        std::size_t before;  ///< tasks that were here when it came
+    };
+
+    void say_hello();
+    bool receive();
+    bool submit_arrivals();
+    void submit(const Received& message, std::span<const std::byte> arguments);
+    bool answer();
+    void answer(Name name, const Task& task, client::Taken taken);
+    void obey(const Received& message);
+    void look_around(Time now);
+    void end_with_root() noexcept;
+    void leave();
+
+    client::Client& client_;
+    task::Machine& machine_;
+    const MpiOptions options_;
+    const int ranks_;
+    std::optional<Wire> wire_;
+    std::deque<Arrival> arrivals_;
+    std::map<Name, Task> tasks_;
+    Rest rest_;
+    Time heard_{};
+    Time looked_{};
+    Time beaten_{};
+    std::optional<task::Life> told_;  // how the pool ends
+    bool is_out_ = false;             // it takes no part any more
+};
+
+}  // namespace procpool::detail::mpi
+
+#include <procpool/mpi/agent.ipp>

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/mpi/agent.hpp>
+
+#include <procpool/core/error.hpp>
+#include <procpool/core/fault_point.hpp>
+#include <procpool/log/report.hpp>
+#include <procpool/mpi/finalize.hpp>
+#include <procpool/os/code_name.hpp>
+#include <procpool/os/process.hpp>
+#include <procpool/os/streams.hpp>
+#include <procpool/os/yield.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <string>
+
+namespace procpool::inline v0::detail::mpi {
+
+[[noreturn]] inline void Agent::serve() {
+    os::sleep_exactly();
+    wire_.emplace();
+    if (wire_->size() != ranks_) {  // rank 0 says why
+        client_.stop(task::Life::killed);
+        static_cast<void>(client_.join(Deadline::never()));
+        finalize(std::chrono::seconds{1});
+        std::exit(EXIT_FAILURE);
+    }
+    heard_ = looked_ = beaten_ = Clock::now();
+    say_hello();
+    constexpr Rest::microseconds busy{50};
+    constexpr Rest::microseconds idle{1000};
+    constexpr Rest::microseconds long_idle{10000};
+    constexpr std::chrono::seconds long_time{10};
+    while (!told_) {
+        bool worked = receive();
+        worked = submit_arrivals() || worked;
+        worked = answer() || worked;
+        wire_->tidy();
+        look_around(Clock::now());
+        if (worked) {
+            rest_.worked();
+        } else {
+            const bool has_work = !tasks_.empty() || !arrivals_.empty() || !wire_->is_idle();
+            rest_.wait(has_work ? busy : rest_.is_longer_than(long_time) ? long_idle : idle);
+        }
+    }
+    leave();
+    std::exit(EXIT_SUCCESS);
+}
+
+inline void Agent::say_hello() {
+    const std::string modules = os::describe_modules();
+    const task::Board& board = client_.board();
+    wire_->send(0,
+                {.kind = Kind::hello,
+                 .worker = static_cast<std::uint32_t>(board.parents_slots().size()),
+                 .count = board.control.workers},
+                machine_.host.data(), std::as_bytes(std::span{modules}));
+}
+
+inline bool Agent::receive() {
+    bool any = false;
+    Received message;
+    while (wire_->receive(message)) {
+        any = true;
+        heard_ = Clock::now();
+        if (message.head.kind != Kind::task) {
+            obey(message);
+            continue;
+        }
+        Arrival arrival{std::move(message), std::nullopt};
+        message = {};
+        if (arrival.message.head.is_large()) {
+            wire_->begin(arrival.bytes.emplace(arrival.message.head.bytes), 0);
+        }
+        arrivals_.push_back(std::move(arrival));
+    }
+    return any;
+}
+
+/// In the order in which they came: those for one worker start in that order.
+inline bool Agent::submit_arrivals() {
+    bool any = false;
+    while (!arrivals_.empty()) {
+        Arrival& first = arrivals_.front();
+        if (first.bytes && !wire_->have_come(*first.bytes)) { break; }
+        reach(FaultPoint::task_received);
+        submit(first.message, first.bytes ? first.bytes->bytes() : first.message.bytes());
+        arrivals_.pop_front();
+        any = true;
+    }
+    return any;
+}
+
+inline void Agent::submit(const Received& message, std::span<const std::byte> arguments) {
+    const Message& head = message.head;
+    const Name name{head.slot, head.generation};
+    const auto refuse = [&](Ending ending) {
+        wire_->send(0, {.kind = Kind::done,
+                        .phase = task::Phase::lost,
+                        .ending = ending,
+                        .slot = head.slot,
+                        .generation = head.generation});
+    };
+    const std::uintptr_t code = os::code_of(head.code);
+    client::Submission submission{.code = reinterpret_cast<TaskCode>(code),
+                                  .timeout = std::chrono::nanoseconds{head.timeout},
+                                  .attempt = head.attempt,
+                                  .label = message.text(),
+                                  .plain = true};
+    if (head.worker != client::Submission::any_worker) { submission.worker = head.worker; }
+    const std::size_t before = tasks_.size();
+    try {
+        if (code == 0) {
+            throw CodecError("procpool: machine " + std::string(machine_.host.data()) + " has not the code of a task: " +
+                             os::explain_name(head.code));
+        }
+        client_.check_code(code);
+        const std::optional<client::Ticket> ticket = client_.submit(
+            submission, [&](Writer& out) { out.write(arguments.data(), arguments.size()); });
+        tasks_.emplace(name, Task{*ticket, Clock::now(), before});
+    } catch (const PoolClosed&) {
+        refuse(Ending::terminated);
+    } catch (const PoolBroken&) {
+        refuse(Ending::broken);
+    } catch (const std::exception&) {
+        std::array<std::byte, Message::most_inline> bytes;
+        Writer out{bytes, [](void*, std::span<std::byte> all, std::size_t, std::size_t) -> std::span<std::byte> {
+                       throw SharedMemoryExhausted{all.size()};
+                   },
+                   nullptr, codec::visibility_in_this_process};
+        codec::encode_exception(out, std::current_exception());
+        wire_->send(0,
+                    {.kind = Kind::done,
+                     .phase = task::Phase::done,
+                     .ending = Ending::exception,
+                     .slot = head.slot,
+                     .generation = head.generation},
+                    {}, std::span{bytes}.first(out.size()));
+    }
+}
+
+inline bool Agent::answer() {
+    bool any = false;
+    for (auto task = tasks_.begin(); task != tasks_.end();) {
+        if (!client_.poll(task->second.ticket)) {
+            ++task;
+            continue;
+        }
+        any = true;
+        reach(FaultPoint::answer_ready);
+        answer(task->first, task->second, client_.take(task->second.ticket));
+        task = tasks_.erase(task);
+    }
+    return any;
+}
+
+inline void Agent::answer(Name name, const Task& task, client::Taken taken) {
+    const auto residence = Clock::now() - task.came;
+    // A task that came when all workers had one has waited for some of those.
+    const std::uint64_t rounds = 1 + task.before / std::max<std::uint32_t>(1, client_.board().control.workers);
+    Message head{.kind = Kind::done,
+                 .phase = taken.phase(),
+                 .ending = taken.ending(),
+                 .slot = name.first,
+                 .generation = name.second,
+                 .residence = residence.count(),
+                 .count = static_cast<std::uint64_t>(residence.count()) / rounds};
+    std::array<std::uint64_t, core::Crash::most_frames> frames{};
+    std::size_t frame_count = 0;
+    if (const client::Failure* const failure = taken.failure()) {
+        head.pid = failure->death.pid;
+        head.status = failure->death.status;
+        head.signal = failure->death.crash.signal;
+        frame_count = std::min<std::size_t>(failure->death.crash.count, frames.size());
+        std::transform(failure->death.crash.frames.begin(), failure->death.crash.frames.begin() + frame_count,
+                       frames.begin(), [](std::uintptr_t frame) { return os::name_of(frame); });
+    }
+    const std::span<const std::byte> bytes = taken.bytes();
+    if (bytes.size() <= Message::most_inline) {
+        wire_->send(0, head, {}, bytes, {}, std::span{frames}.first(frame_count));
+        return;
+    }
+    const auto kept = std::make_shared<client::Taken>(std::move(taken));
+    wire_->send(0, head, {}, kept->bytes(), kept, std::span{frames}.first(frame_count));
+}
+
+inline void Agent::obey(const Received& message) {
+    const auto task = tasks_.find({message.head.slot, message.head.generation});
+    switch (message.head.kind) {
+        case Kind::welcome:
+            machine_.first_index.store(static_cast<std::uint32_t>(message.head.count), std::memory_order_relaxed);
+            break;
+        case Kind::refused:
+            is_out_ = true;
+            client_.stop(task::Life::killed);
+            break;
+        case Kind::stop:
+            told_ = static_cast<task::Life>(std::min<std::uint64_t>(
+                message.head.count, static_cast<std::uint64_t>(task::Life::broken)));
+            break;
+        case Kind::recall:
+            if (task == tasks_.end() || !client_.withdraw(task->second.ticket)) { break; }
+            static_cast<void>(client_.take(task->second.ticket));
+            tasks_.erase(task);
+            wire_->send(0, {.kind = Kind::given_back,
+                            .slot = message.head.slot,
+                            .generation = message.head.generation});
+            break;
+        case Kind::cancel:
+            if (task != tasks_.end() && !client_.withdraw(task->second.ticket)) {
+                client_.request_stop(task->second.ticket);
+            }
+            break;
+        case Kind::kill:
+            if (task != tasks_.end()) { static_cast<void>(client_.kill(task->second.ticket)); }
+            break;
+        default: break;
+    }
+}
+
+inline void Agent::look_around(Time now) {
+    constexpr std::chrono::milliseconds long_gap{100};
+    constexpr std::chrono::milliseconds beat_every{200};
+    if (const auto gap = now - looked_; gap > long_gap) { heard_ += gap; }  // it did not run meanwhile
+    looked_ = now;
+    if (now - beaten_ >= std::min<std::chrono::nanoseconds>(beat_every, options_.node_timeout / 4)) {
+        beaten_ = now;
+        wire_->send(0, {.kind = Kind::beat});
+        client_.check_crew();
+    }
+    if (now - heard_ > options_.node_timeout) { end_with_root(); }
+    if (!is_out_ && !told_ && client_.life() > task::Life::closing) {
+        is_out_ = true;
+        wire_->send(0, {.kind = Kind::leaving}, "cannot go on: " + std::string(client_.board().from_workers.reason()));
+    }
+}
+
+/// The companion is gone, or cannot be reached: nobody wants what runs here.
+[[gnu::cold]] inline void Agent::end_with_root() noexcept {
+    constexpr std::chrono::seconds longest{2};
+    log::report(LogLevel::error, {.pool = client_.board().control.name.data()},
+                "machine {} has not heard from that of rank 0 for {} ms: its workers end", machine_.host.data(),
+                options_.node_timeout.count());
+    client_.stop(task::Life::killed);
+    static_cast<void>(client_.join(Deadline::after(longest)));
+    os::leave(EXIT_FAILURE);
+}
+
+inline void Agent::leave() {
+    constexpr std::chrono::milliseconds slice{20};
+    client_.stop(std::max(*told_, task::Life::closing));
+    for (bool has_ended = false; !has_ended;) {
+        has_ended = client_.join(Deadline::after(slice));
+        static_cast<void>(receive());  // the companion may be in more of a hurry now
+        client_.stop(std::max(*told_, task::Life::closing));
+        static_cast<void>(answer());
+        wire_->tidy();
+        look_around(Clock::now());
+    }
+    wire_->send(0, {.kind = Kind::bye});
+    for (const Deadline end = Deadline::after(options_.node_timeout); !wire_->is_idle() && !end.passed();
+         wire_->tidy()) {
+        os::yield();
+    }
+    finalize(std::chrono::duration_cast<std::chrono::seconds>(options_.node_timeout) + std::chrono::seconds{1});
+}
+
+}  // namespace procpool::detail::mpi

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/mpi/crew.hpp>
+
+#include <procpool/log/report.hpp>
+#include <procpool/mpi/agent.hpp>
+#include <procpool/os/affinity.hpp>
+#include <procpool/os/memory.hpp>
+#include <procpool/os/process.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+namespace procpool::inline v0::detail::mpi {
+
+/// Whether this program has, or had, a pool on MPI; inherited by its workers.
+inline constinit std::atomic<bool> is_used{false};
+
+inline void prepare() {
+    if (is_used.exchange(true, std::memory_order_relaxed)) {
+        throw std::logic_error(
+            "procpool: a program has one MpiPool: MPI can be initialised once, and the other ranks have left main()");
+    }
+    engine::prepare_to_fork();
+}
+
+inline engine::Layout lay_out(std::uint32_t workers, const MpiOptions& options) noexcept {
+    const Launch launch = Launch::of_this_process();
+    if (launch.size <= 1 || launch.rank != 0) { return {workers, 0, 0}; }
+    const std::uint32_t here = options.use_root ? workers : 0;
+    const auto others = static_cast<std::uint32_t>(launch.size - 1);
+    return {here, others + 1, 2 * here + 2 + others * std::max(workers, most_workers_of_node)};
+}
+
+/// Returns: what the processes of this machine know of it, in memory that stays.
+[[nodiscard]] inline task::Machine& describe_machine(int rank) {
+    os::Mapping memory{sizeof(task::Machine)};
+    auto* const machine = new (memory.data()) task::Machine;
+    memory.leave();
+    machine->node = rank;
+    os::host_name(machine->host);
+    task::this_machine = machine;
+    return *machine;
+}
+
+inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
+    : client_(client), table_(Launch::of_this_process().size) {
+    const Launch launch = Launch::of_this_process();
+    task::Machine& machine = describe_machine(launch.rank);
+    const MpiOptions options = setup.mpi;
+    NodeRecord& own = table_.nodes()[0];
+    own.host = machine.host;
+    own.workers = setup.workers;
+    own.state = NodeState::serves;
+    if (launch.rank != 0) {
+        setup.is_far = true;
+        client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));
+        Agent{client, machine, options, launch.size}.serve();
+    }
+    if (launch.size > 1) {
+        const auto others = static_cast<std::uint32_t>(launch.size - 1);
+        const std::uint32_t most = others * std::max(setup.workers, most_workers_of_node);
+        companion_.emplace(table_, options, launch.size, most);
+        setup.companion = &*companion_;
+    }
+    fork_ = std::make_unique<engine::ForkCrew>(client, std::move(setup));
+    if (companion_) { wait_for_machines(); }
+}
+
+inline void MpiCrew::wait_for_machines() {
+    constexpr std::chrono::milliseconds now_and_then{100};
+    Table::Start start = Table::Start::waits;
+    while (start == Table::Start::waits) {
+        start = table_.wait(Deadline::after(now_and_then));
+        if (start == Table::Start::waits && fork_->has_ended()) {
+            throw std::runtime_error("procpool: the supervisor has ended while other machines were waited for");
+        }
+    }
+    if (start == Table::Start::failed) {
+        throw std::runtime_error("procpool: this pool has no other machines: " + std::string(table_.why()));
+    }
+}
+
+inline std::vector<NodeInfo> MpiCrew::nodes() const {
+    std::vector<NodeInfo> all;
+    for (const NodeRecord& node : table_.nodes()) {
+        NodeInfo& info = all.emplace_back();
+        const NodeState state = node.state.load(std::memory_order_acquire);
+        info.host = task::text_within(node.host);
+        info.rank = static_cast<int>(all.size()) - 1;
+        info.workers = node.workers.load(std::memory_order_relaxed);
+        info.alive = state == NodeState::serves || state == NodeState::ended;
+        info.done = node.done.load(std::memory_order_relaxed);
+        info.round_trip = std::chrono::nanoseconds{node.round_trip.load(std::memory_order_relaxed)};
+    }
+    const task::Board& board = client_.board();
+    for (const task::Seat& seat : board.seats().first(board.workers_seats())) {
+        all.front().done +=
+            seat.completed.load(std::memory_order_relaxed) + seat.failed.load(std::memory_order_relaxed);
+    }
+    return all;
+}
+
+inline std::string MpiCrew::host_of(std::uint32_t seat) const {
+    const std::uint32_t node = seat - client_.board().workers_seats();
+    return node < table_.nodes().size() ? std::string(task::text_within(table_.nodes()[node].host)) : std::string{};
+}
+
+}  // namespace procpool::detail::mpi
