@@ -146,7 +146,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     if (limited) {  // most tasks do without the second line
         issue.timeout.store(std::max<std::int64_t>(0, submission.timeout.count()), std::memory_order_relaxed);
         issue.retries = static_cast<std::uint16_t>(std::min<std::uint32_t>(submission.retries, UINT16_MAX));
-        task.attempt = 0;
+        task.attempt = submission.attempt;
     }
     const bool labelled = !submission.label.empty();
     int traits = (limited ? task::Slot::limited : 0) | (labelled ? task::Slot::labelled : 0) |

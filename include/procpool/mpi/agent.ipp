@@ -6,8 +6,8 @@
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/log/report.hpp>
-#include <procpool/mpi/finalize.hpp>
 #include <procpool/os/code_name.hpp>
+#include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/streams.hpp>
 #include <procpool/os/yield.hpp>
@@ -22,12 +22,13 @@
 namespace procpool::inline v0::detail::mpi {
 
 [[noreturn]] inline void Agent::serve() {
+    os::stay_when_memory_runs_out();
     os::sleep_exactly();
     wire_.emplace();
     if (wire_->size() != ranks_) {  // rank 0 says why
         client_.stop(task::Life::killed);
         static_cast<void>(client_.join(Deadline::never()));
-        finalize(std::chrono::seconds{1});
+        wire_->finalize(std::chrono::seconds{1});
         std::exit(EXIT_FAILURE);
     }
     heard_ = looked_ = beaten_ = Clock::now();
@@ -268,7 +269,7 @@ inline void Agent::leave() {
          wire_->tidy()) {
         os::yield();
     }
-    finalize(std::chrono::duration_cast<std::chrono::seconds>(options_.node_timeout) + std::chrono::seconds{1});
+    wire_->finalize(std::chrono::duration_cast<std::chrono::seconds>(options_.node_timeout) + std::chrono::seconds{1});
 }
 
 }  // namespace procpool::detail::mpi

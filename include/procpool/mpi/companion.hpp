@@ -102,6 +102,7 @@ private:
     // ---- answers
     bool receive();
     bool finish_incoming();
+    void hear_again(int rank);
     void take(Received& message);
     void finish(const Received& message, std::span<const std::byte> bytes);
     void give_back(std::uint32_t slot) noexcept;

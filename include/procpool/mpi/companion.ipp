@@ -6,14 +6,15 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
-#include <procpool/mpi/finalize.hpp>
 #include <procpool/os/code_name.hpp>
+#include <procpool/os/children.hpp>
+#include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/signals.hpp>
 #include <procpool/worker/break_pool.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -27,13 +28,14 @@ inline void Companion::run(task::Board& board) {
     announcer_.emplace(board);
     casualties_.emplace(board, *announcer_);
     flights_.resize(board.parents_slots().size());
+    os::stay_when_memory_runs_out();
     os::sleep_exactly();
     wire_.emplace();
     if (wire_->size() != ranks_) {
         table_.set_start(Table::Start::failed, "the launcher has started " + std::to_string(ranks_) +
                                                    " processes, but MPI knows of " + std::to_string(wire_->size()) +
                                                    ": the program was built with another MPI than the launcher's");
-        return finalize(std::chrono::seconds{1});
+        return wire_->finalize(std::chrono::seconds{1});
     }
     nodes_.resize(static_cast<std::size_t>(ranks_));
     begun_ = looked_ = beaten_ = Clock::now();
@@ -72,6 +74,16 @@ inline void Companion::greet(Received& hello) {
     std::uint64_t total = hello.head.count;
     for (const Node& other : nodes_) { total += other.workers; }
     if (total > most_workers_) { return refuse(hello.from, "there are too many workers"); }
+    for (int other = 0; other < ranks_; ++other) {
+        const bool counts = other == 0 ? board().control.workers != 0 : serves(other);
+        if (counts && task::text_within(record(other).host) == task::text_within(record(hello.from).host)) {
+            log::report(LogLevel::warning, subject(),
+                        "ranks {} and {} are both on machine {}, each with its own {} workers: start one rank on each "
+                        "machine, as by mpirun --map-by ppr:1:node or srun --ntasks-per-node=1",
+                        other, hello.from, record(other).host.data(), hello.head.count);
+            break;
+        }
+    }
     os::remember_modules(modules);
     node.workers = static_cast<std::uint32_t>(hello.head.count);
     node.capacity = hello.head.worker;
@@ -108,7 +120,7 @@ inline void Companion::end_start() {
 inline std::uint32_t Companion::window_of(const Node& node) const noexcept {
     double prefetch = static_cast<double>(options_.prefetch);
     if (options_.prefetch == 0 && node.task_time > 0) {
-        const double most = 4.0 * node.workers;
+        const double most = 32.0 * node.workers;
         prefetch = std::clamp(std::floor(node.round_trip / node.task_time * node.workers), 0.0, most);
         if (20 * node.round_trip < node.task_time) { prefetch = 0; }
     }
@@ -222,14 +234,19 @@ inline bool Companion::receive() {
         any = true;
         Node& node = nodes_[static_cast<std::size_t>(message.from)];
         node.heard = Clock::now();
-        if (node.state == NodeState::lost) { continue; }
+        if (node.state == NodeState::lost) { hear_again(message.from); }
         switch (message.head.kind) {
             case Kind::hello: greet(message); break;
-            case Kind::done: take(message); break;
+            case Kind::done:
+                if (node.state == NodeState::serves) { take(message); }
+                break;
             case Kind::given_back:
                 if (flight_of(message) != nullptr) { give_back(message.head.slot); }
                 break;
-            case Kind::leaving: lose(message.from, message.text()); break;
+            case Kind::leaving:
+                lose(message.from, message.text());
+                node.state = NodeState::refused;  // it waits for the end
+                break;
             case Kind::bye:
                 node.state = NodeState::ended;
                 record(message.from).state.store(NodeState::ended, std::memory_order_release);
@@ -238,6 +255,14 @@ inline bool Companion::receive() {
         }
     }
     return any;
+}
+
+/// A machine that was frozen, or whose cable is in again, takes no part any more: it waits for the end of the pool, so that
+/// the launcher does not take it for one that has failed.
+inline void Companion::hear_again(int rank) {
+    nodes_[static_cast<std::size_t>(rank)].state = NodeState::refused;
+    wire_->send(rank, {.kind = Kind::refused}, "it had fallen silent");
+    if (told_) { wire_->send(rank, {.kind = Kind::stop, .count = static_cast<std::uint64_t>(*told_)}); }
 }
 
 /// Large bytes of a machine come in the order of its messages, whether or not they are of use.
@@ -363,7 +388,9 @@ inline void Companion::look_around(Time now) {
         if (node.state == NodeState::expected) { all_known = false; }
         if (node.state != NodeState::serves && node.state != NodeState::refused) { continue; }
         if (beats) { wire_->send(rank, {.kind = Kind::beat}); }
-        if (now - node.heard > options_.node_timeout) { lose(rank, "has fallen silent"); }
+        if (now - node.heard <= options_.node_timeout) { continue; }
+        if (node.state == NodeState::serves) { lose(rank, "has fallen silent"); }
+        node.state = NodeState::lost;
     }
     if (!has_started_ && !told_ && (all_known || now - begun_ > options_.node_timeout)) { end_start(); }
     if (flying_ != 0) {
@@ -451,7 +478,7 @@ inline void Companion::lose(int rank, std::string_view why) {
     });
     if (!any && board().control.workers == 0) {
         worker::break_pool(board(), "no machine is left", subject());
-        ::kill(board().control.supervisor_pid.load(std::memory_order_relaxed), SIGCHLD);  // its bell is the program's
+        os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed), SIGCHLD);  // its bell is the program's
     }
 }
 
@@ -512,7 +539,7 @@ inline void Companion::leave() {
     for (const Deadline end = Deadline::after(longest); !wire_->is_idle() && !end.passed(); wire_->tidy()) {
         os::yield();
     }
-    finalize(has_lost_ ? std::chrono::seconds{1} : std::chrono::seconds{10});
+    wire_->finalize(has_lost_ ? std::chrono::seconds{1} : std::chrono::seconds{10});
 }
 
 }  // namespace procpool::detail::mpi

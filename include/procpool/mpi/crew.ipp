@@ -43,9 +43,20 @@ inline engine::Layout lay_out(std::uint32_t workers, const MpiOptions& options) 
     auto* const machine = new (memory.data()) task::Machine;
     memory.leave();
     machine->node = rank;
-    os::host_name(machine->host);
+    machine->host = os::host_name();
     task::this_machine = machine;
     return *machine;
+}
+
+/// Launchers bind each rank to one core unless they are told otherwise, and workers inherit that.
+inline void warn_if_pinned(const worker::Setup& setup, const task::Machine& machine) noexcept {
+    const std::size_t cpus = os::affinity_cpus();
+    const std::size_t all = os::online_cpus();
+    if (cpus >= all || (cpus > 1 && setup.workers <= cpus)) { return; }
+    log::report(LogLevel::warning, {.pool = setup.name},
+                "rank {} on machine {} may use {} of {} processors for its {} workers: start it with mpirun --bind-to "
+                "none, or srun -c {}",
+                machine.node, machine.host.data(), cpus, all, setup.workers, all);
 }
 
 inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
@@ -57,6 +68,7 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     own.host = machine.host;
     own.workers = setup.workers;
     own.state = NodeState::serves;
+    if (launch.size > 1) { warn_if_pinned(setup, machine); }
     if (launch.rank != 0) {
         setup.is_far = true;
         client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));

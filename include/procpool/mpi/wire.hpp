@@ -7,10 +7,13 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/mpi/message.hpp>
+#include <procpool/os/alarm.hpp>
+#include <procpool/os/streams.hpp>
 
 #include <mpi.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -50,6 +53,14 @@ public:
     }
     Wire(const Wire&) = delete;
     Wire& operator=(const Wire&) = delete;
+
+    /// Effects: ends this process's part in MPI, which waits for the other ranks: when that takes longer, the process
+    /// ends there, successfully.
+    void finalize(std::chrono::seconds longest) {
+        os::flush_standard_streams();
+        const os::Alarm alarm{longest};
+        MPI_Finalize();
+    }
 
     [[nodiscard]] int rank() const noexcept { return rank_; }
     [[nodiscard]] int size() const noexcept { return size_; }

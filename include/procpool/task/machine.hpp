@@ -5,8 +5,8 @@
 /// Machine: what a process knows of the machine that it runs on.
 
 #include <procpool/core/config.hpp>
+#include <procpool/os/host.hpp>
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -16,7 +16,7 @@ namespace procpool::inline v0::detail::task {
 struct Machine {
     std::int32_t node = 0;                      ///< its rank
     std::atomic<std::uint32_t> first_index{0};  ///< of its workers, once rank 0 has said so
-    std::array<char, 64> host{};                ///< its name, cut to fit
+    os::HostName host{};                        ///< its name
 };
 
 /// Null where the pool runs on this machine alone.

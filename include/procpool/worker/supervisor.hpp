@@ -119,6 +119,8 @@ private:
 
     [[nodiscard]] bool is_ending() const noexcept { return reforking() || life() == task::Life::closing; }
 
+    void end_companion() noexcept;
+
     // ---- deadlines of tasks
 
     [[nodiscard]] Clock::time_point next_deadline() noexcept;

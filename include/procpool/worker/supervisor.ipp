@@ -213,11 +213,28 @@ PROCPOOL_DECL void Supervisor::sleep() noexcept {
                                  Deadline{deadlines_.arm([this] { return std::min(next_time(), next_deadline()); })});
     if ((readable[2] || readable[3] || watch_.must_ask()) && watch_.is_gone()) {
         kill_all(SIGKILL);
-        companion_.signal(SIGKILL);
+        end_companion();
         os::leave(EXIT_FAILURE);
     }
     bell_.lower();
     os::drain_signals(children_);
+}
+
+/// The other machines should not have to wait for a silence.
+PROCPOOL_DECL void Supervisor::end_companion() noexcept {
+    constexpr std::chrono::milliseconds longest{800};
+    const Deadline deadline = Deadline::after(longest);
+    board_.control.advance(task::Life::killed);
+    companion_.notify();
+    while (companion_.runs() && !deadline.passed()) {
+        static_cast<void>(os::wait_any_readable<1>({children_.number()}, deadline));
+        os::drain_signals(children_);
+        while (const std::optional<os::EndedChild> ended = os::ended_child()) {
+            if (ended->pid == companion_.pid()) { return; }
+            os::reap(ended->pid);
+        }
+    }
+    companion_.signal(SIGKILL);
 }
 
 PROCPOOL_DECL Clock::time_point Supervisor::next_time() const noexcept {
