@@ -6,10 +6,10 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 hosts() { bash "$here/hosts.sh" "$@"; }
 
-[ $# -ge 2 ] && [ "$1" = with ] && [ -n "${PROCPOOL_HOSTS:-}" ] || {
+if [ $# -lt 2 ] || [ "$1" != with ] || [ -z "${PROCPOOL_HOSTS:-}" ]; then
     echo "usage: hosts.sh with N bash slurm.sh with COMMAND..." >&2
     exit 2
-}
+fi
 shift
 for tool in munged slurmctld slurmd srun; do
     command -v $tool >/dev/null || {
@@ -26,16 +26,17 @@ down() {
         pid=$(cat "$file" 2>/dev/null) || continue
         kill "$pid" 2>/dev/null
         for ((tries = 0; tries < 50; tries++)); do
-            kill -0 "$pid" 2>/dev/null || break
-            [ $tries -lt 49 ] && sleep 0.1 || kill -KILL "$pid"
+            kill -0 "$pid" 2>/dev/null || continue 2
+            sleep 0.1
         done
+        kill -KILL "$pid"
     done
     rm -rf "$folder"
 }
 trap down EXIT
 trap 'exit 1' INT TERM HUP
 
-names=$(printf '%s\n' $PROCPOOL_HOSTS | sed -n 's/^\(node[0-9]*\)=.*/\1/p')
+names=$(tr ' ' '\n' <<<"$PROCPOOL_HOSTS" | sed -n 's/^\(node[0-9]*\)=.*/\1/p')
 cat >"$folder/slurm.conf" <<END
 ClusterName=emulated
 SlurmctldHost=node1
@@ -59,7 +60,7 @@ ReturnToService=2
 SlurmdTimeout=${SLURMD_TIMEOUT:-20}
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
-NodeName=$(echo $names | tr ' ' ,) CPUs=$(nproc) State=UNKNOWN
+NodeName=${names//$'\n'/,} CPUs=$(nproc) State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES OverSubscribe=FORCE:4 State=UP
 END
 echo CgroupPlugin=cgroup/v1 >"$folder/cgroup.conf"
