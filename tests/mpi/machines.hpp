@@ -5,23 +5,31 @@
 /// What the tests of several machines share. Each test case is a job of its own: on ranks other than 0 the pool's
 /// constructor does not return.
 
-#include <support/catch.hpp>
+#include "support/catch.hpp"
 
 #include <procpool/mpi.hpp>
 #include <procpool/procpool.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <set>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <numeric>
+#include <sstream>
+#include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace machines {
 
-/// Tasks run on the other machines only.
-inline procpool::PoolOptions remote(std::size_t workers = 2) { return {.workers = workers, .mpi = {.use_root = false}}; }
+using namespace procpool;
 
-/// The process of the rank that runs the caller's worker.
-[[nodiscard]] int agent_of_this_task();
+/// Tasks run on the other machines only.
+inline PoolOptions remote(std::size_t workers) { return {.workers = workers, .mpi = {.use_root = false}}; }
 
 }  // namespace machines

@@ -14,6 +14,11 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
+
+#if defined(PROCPOOL_TEST_MACHINES)
+#include <procpool/mpi.hpp>
+#endif
 
 /// Define test cases of a function template whose parameter is the type of the pool: one for every engine, or for those
 /// whose tasks run beside their caller. Each sanitizer gets those that it can check, since it makes them slow to
@@ -24,7 +29,13 @@
     TEST_CASE(name " - threads", "[thread]") { test<procpool::ThreadPool>(); }
 #define ON_INLINE(name, test) \
     TEST_CASE(name " - inline") { test<procpool::InlinePool>(); }
-#if defined(__SANITIZE_THREAD__)
+#if defined(PROCPOOL_TEST_MACHINES)
+#undef ON_PROCESSES
+#define ON_PROCESSES(name, test) \
+    TEST_CASE(name " - machines") { test<procpool_test::RemotePool>(); }
+#define ON_ENGINES_WITH_WORKERS(name, test) ON_PROCESSES(name, test)
+#define ON_EVERY_ENGINE(name, test) ON_PROCESSES(name, test)
+#elif defined(__SANITIZE_THREAD__)
 #define ON_ENGINES_WITH_WORKERS(name, test) ON_THREADS(name, test)
 #define ON_EVERY_ENGINE(name, test) ON_THREADS(name, test)
 #elif defined(__SANITIZE_ADDRESS__)
@@ -40,8 +51,24 @@ namespace procpool_test {
 using namespace procpool;
 using namespace std::chrono_literals;
 
+#if defined(PROCPOOL_TEST_MACHINES)
+/// Its tasks run on other machines only.
+struct RemotePool : MpiPool {
+    explicit RemotePool(std::size_t workers = 0) : RemotePool(PoolOptions{.workers = workers}) {}
+    explicit RemotePool(PoolOptions options) : MpiPool(elsewhere(std::move(options))) {}
+
+private:
+    static PoolOptions elsewhere(PoolOptions options) {
+        options.mpi.use_root = false;
+        return options;
+    }
+};
+template <class P>
+inline constexpr bool has_processes = std::is_same_v<P, Pool> || std::is_same_v<P, RemotePool>;
+#else
 template <class P>
 inline constexpr bool has_processes = std::is_same_v<P, Pool>;
+#endif
 template <class P>
 inline constexpr bool has_workers = !std::is_same_v<P, InlinePool>;
 

@@ -66,6 +66,8 @@ public:
     /// Effects: errors that nobody takes will be told, with the pool's name. Called by: the pool's constructor, before
     /// it makes the crew. Throws: std::bad_alloc.
     void tell_unobserved();
+    /// Effects: tasks are numbered from there on. Called by: the crew, before there is any.
+    void number_from(std::int64_t first) noexcept { issued_ = released_ = first; }
     /// Called by: the pool's constructor, as its last step that may fail. Throws: std::bad_alloc.
     void set_crew(std::unique_ptr<Crew> crew);
     /// The meaning of an address in an argument for the workers.

@@ -8,6 +8,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/mpi_options.hpp>
+#include <procpool/mpi/log_forward.hpp>
 #include <procpool/mpi/message.hpp>
 #include <procpool/mpi/rest.hpp>
 #include <procpool/mpi/wire.hpp>
@@ -30,7 +31,10 @@ class Agent {
 public:
     /// client: with its crew. machine: that of its workers. ranks: as the launcher has said.
     Agent(client::Client& client, task::Machine& machine, const MpiOptions& options, int ranks) noexcept
-        : client_(client), machine_(machine), options_(options), ranks_(ranks) {}
+        : client_(client),
+          machine_(machine),
+          options_(options),
+          ranks_(ranks) {}
 
     /// Effects: serves until the companion ends the pool, or falls silent; then the program ends.
     [[noreturn]] void serve();
@@ -57,6 +61,7 @@ private:
     bool answer();
     void answer(Name name, const Task& task, client::Taken taken);
     void obey(const Received& message);
+    void send_log();
     void look_around(Time now);
     void end_with_root() noexcept;
     void leave();
@@ -68,6 +73,7 @@ private:
     std::optional<Wire> wire_;
     std::deque<Arrival> arrivals_;
     std::map<Name, Task> tasks_;
+    LogForward log_;
     Rest rest_;
     Time heard_{};
     Time looked_{};

@@ -76,9 +76,7 @@ inline bool Agent::receive() {
         }
         Arrival arrival{std::move(message), std::nullopt};
         message = {};
-        if (arrival.message.head.is_large()) {
-            wire_->begin(arrival.bytes.emplace(arrival.message.head.bytes), 0);
-        }
+        if (arrival.message.head.is_large()) { wire_->begin(arrival.bytes.emplace(arrival.message.head.bytes), 0); }
         arrivals_.push_back(std::move(arrival));
     }
     return any;
@@ -118,20 +116,19 @@ inline void Agent::submit(const Received& message, std::span<const std::byte> ar
     const std::size_t before = tasks_.size();
     try {
         if (code == 0) {
-            throw CodecError("procpool: machine " + std::string(machine_.host.data()) + " has not the code of a task: " +
-                             os::explain_name(head.code));
+            throw CodecError("procpool: machine " + std::string(machine_.host.data()) +
+                             " has not the code of a task: " + os::explain_name(head.code));
         }
         client_.check_code(code);
-        const std::optional<client::Ticket> ticket = client_.submit(
-            submission, [&](Writer& out) { out.write(arguments.data(), arguments.size()); });
+        const std::optional<client::Ticket> ticket =
+            client_.submit(submission, [&](Writer& out) { out.write(arguments.data(), arguments.size()); });
         tasks_.emplace(name, Task{*ticket, Clock::now(), before});
-    } catch (const PoolClosed&) {
-        refuse(Ending::terminated);
-    } catch (const PoolBroken&) {
+    } catch (const PoolClosed&) { refuse(Ending::terminated); } catch (const PoolBroken&) {
         refuse(Ending::broken);
     } catch (const std::exception&) {
         std::array<std::byte, Message::most_inline> bytes;
-        Writer out{bytes, [](void*, std::span<std::byte> all, std::size_t, std::size_t) -> std::span<std::byte> {
+        Writer out{bytes,
+                   [](void*, std::span<std::byte> all, std::size_t, std::size_t) -> std::span<std::byte> {
                        throw SharedMemoryExhausted{all.size()};
                    },
                    nullptr, codec::visibility_in_this_process};
@@ -197,21 +194,24 @@ inline void Agent::obey(const Received& message) {
         case Kind::welcome:
             machine_.first_index.store(static_cast<std::uint32_t>(message.head.count), std::memory_order_relaxed);
             break;
+        case Kind::beat:
+            log_.want(static_cast<LogLevel>(
+                std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(LogLevel::off))));
+            break;
         case Kind::refused:
             is_out_ = true;
             client_.stop(task::Life::killed);
             break;
         case Kind::stop:
-            told_ = static_cast<task::Life>(std::min<std::uint64_t>(
-                message.head.count, static_cast<std::uint64_t>(task::Life::broken)));
+            told_ = static_cast<task::Life>(
+                std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(task::Life::broken)));
             break;
         case Kind::recall:
             if (task == tasks_.end() || !client_.withdraw(task->second.ticket)) { break; }
             static_cast<void>(client_.take(task->second.ticket));
             tasks_.erase(task);
-            wire_->send(0, {.kind = Kind::given_back,
-                            .slot = message.head.slot,
-                            .generation = message.head.generation});
+            wire_->send(0,
+                        {.kind = Kind::given_back, .slot = message.head.slot, .generation = message.head.generation});
             break;
         case Kind::cancel:
             if (task != tasks_.end() && !client_.withdraw(task->second.ticket)) {
@@ -225,11 +225,17 @@ inline void Agent::obey(const Received& message) {
     }
 }
 
+inline void Agent::send_log() {
+    for (const log::JournalEntry& entry : log_.take()) {
+        wire_->send(0, {.kind = Kind::log}, {}, std::as_bytes(std::span{&entry, 1}));
+    }
+}
+
 inline void Agent::look_around(Time now) {
     constexpr std::chrono::milliseconds long_gap{100};
-    constexpr std::chrono::milliseconds beat_every{200};
     if (const auto gap = now - looked_; gap > long_gap) { heard_ += gap; }  // it did not run meanwhile
     looked_ = now;
+    send_log();
     if (now - beaten_ >= std::min<std::chrono::nanoseconds>(beat_every, options_.node_timeout / 4)) {
         beaten_ = now;
         wire_->send(0, {.kind = Kind::beat});
@@ -264,6 +270,8 @@ inline void Agent::leave() {
         wire_->tidy();
         look_around(Clock::now());
     }
+    flush_log();
+    send_log();
     wire_->send(0, {.kind = Kind::bye});
     for (const Deadline end = Deadline::after(options_.node_timeout); !wire_->is_idle() && !end.passed();
          wire_->tidy()) {

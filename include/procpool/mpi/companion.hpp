@@ -37,7 +37,10 @@ class Companion final : public worker::Companion {
 public:
     /// ranks: as the launcher has said. most_workers: on other machines, all together.
     Companion(Table& table, const MpiOptions& options, int ranks, std::uint32_t most_workers) noexcept
-        : table_(table), options_(options), ranks_(ranks), most_workers_(most_workers) {}
+        : table_(table),
+          options_(options),
+          ranks_(ranks),
+          most_workers_(most_workers) {}
 
     void run(task::Board& board) override;
     void ended() noexcept override;
@@ -78,7 +81,9 @@ private:
     [[nodiscard]] std::uint32_t seat_of(int node) const noexcept {
         return board_->workers_seats() + static_cast<std::uint32_t>(node);
     }
-    [[nodiscard]] bool serves(int node) const noexcept { return nodes_[static_cast<std::size_t>(node)].state == NodeState::serves; }
+    [[nodiscard]] bool serves(int node) const noexcept {
+        return nodes_[static_cast<std::size_t>(node)].state == NodeState::serves;
+    }
     [[nodiscard]] NodeRecord& record(int node) noexcept { return table_.nodes()[static_cast<std::size_t>(node)]; }
     [[nodiscard]] log::LogSubject subject() const noexcept { return {.pool = board_->control.name.data()}; }
 
@@ -111,6 +116,7 @@ private:
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
 
     // ---- what comes by the clock
+    [[nodiscard]] static Message beat() noexcept;
     void look_around(Time now);
     void tell_wishes();
     void recall();

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <procpool/mpi/companion.hpp>
+#include <procpool/mpi/log_forward.hpp>
 
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
-#include <procpool/os/code_name.hpp>
 #include <procpool/os/children.hpp>
+#include <procpool/os/code_name.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
@@ -20,7 +21,6 @@
 
 namespace procpool::inline v0::detail::mpi {
 
-inline constexpr std::chrono::milliseconds beat_every{200};
 inline constexpr std::chrono::milliseconds look_every{1};
 
 inline void Companion::run(task::Board& board) {
@@ -96,7 +96,8 @@ inline void Companion::greet(Received& hello) {
 inline void Companion::refuse(int node, const std::string& why) {
     nodes_[static_cast<std::size_t>(node)].state = NodeState::refused;
     record(node).state.store(NodeState::refused, std::memory_order_release);
-    log::report(LogLevel::error, subject(), "machine {} (rank {}) takes no part: {}", record(node).host.data(), node, why);
+    log::report(LogLevel::error, subject(), "machine {} (rank {}) takes no part: {}", record(node).host.data(), node,
+                why);
     wire_->send(node, {.kind = Kind::refused}, why);
 }
 
@@ -109,10 +110,17 @@ inline void Companion::end_start() {
         node.first_index = index;
         index += node.workers;
         wire_->send(rank, {.kind = Kind::welcome, .count = node.first_index});
+        wire_->send(rank, beat());
     }
     has_started_ = true;
     board().control.remote_workers.store(index - board().control.workers, std::memory_order_release);
     table_.set_start(Table::Start::done);
+}
+
+inline Message Companion::beat() noexcept {
+    const log::SharedRecords* const records = log::SharedRecords::current();
+    const LogLevel level = records != nullptr ? records->journal.level() : LogLevel::off;
+    return {.kind = Kind::beat, .count = static_cast<std::uint64_t>(level)};
 }
 
 // ---- tasks
@@ -183,7 +191,8 @@ inline void Companion::send(task::Claim claim, int node) {
     const task::Issue& issue = board().issue(claim.slot);
     const std::uint32_t place = issue.place.load(std::memory_order_relaxed);
     Node& to = nodes_[static_cast<std::size_t>(node)];
-    Message head{.kind = Kind::task, .slot = claim.slot, .generation = claim.generation, .code = os::name_of(slot.code)};
+    Message head{
+        .kind = Kind::task, .slot = claim.slot, .generation = claim.generation, .code = os::name_of(slot.code)};
     if (head.code == 0) {
         return end_in_exception(claim, node,
                                 std::make_exception_ptr(CodecError(
@@ -243,6 +252,9 @@ inline bool Companion::receive() {
             case Kind::given_back:
                 if (flight_of(message) != nullptr) { give_back(message.head.slot); }
                 break;
+            case Kind::log:
+                show(message.bytes(), task::text_within(record(message.from).host), node.first_index);
+                break;
             case Kind::leaving:
                 lose(message.from, message.text());
                 node.state = NodeState::refused;  // it waits for the end
@@ -257,8 +269,8 @@ inline bool Companion::receive() {
     return any;
 }
 
-/// A machine that was frozen, or whose cable is in again, takes no part any more: it waits for the end of the pool, so that
-/// the launcher does not take it for one that has failed.
+/// A machine that was frozen, or whose cable is in again, takes no part any more: it waits for the end of the pool, so
+/// that the launcher does not take it for one that has failed.
 inline void Companion::hear_again(int rank) {
     nodes_[static_cast<std::size_t>(rank)].state = NodeState::refused;
     wire_->send(rank, {.kind = Kind::refused}, "it had fallen silent");
@@ -306,7 +318,10 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     }
     task::Slot& slot = board().all_slots()[claim.slot];
     if (message.head.phase != task::Phase::done) {
-        core::Crash crash{.count = message.head.frames, .signal = message.head.signal, .pid = message.head.pid};
+        core::Crash crash{};
+        crash.count = message.head.frames;
+        crash.signal = message.head.signal;
+        crash.pid = message.head.pid;
         for (std::uint32_t i = 0; i < crash.count; ++i) { crash.frames[i] = os::address_of(message.frame(i)); }
         const Ending ending = message.head.ending;
         const bool is_its_own = ending == Ending::died || ending == Ending::timed_out || ending == Ending::cancelled;
@@ -329,9 +344,7 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
 inline void Companion::store(task::Claim claim, std::span<const std::byte> bytes) {
     task::ResultStore& results = board().results;
     std::span<std::byte> buffer = results.first_buffer(claim.slot);
-    if (bytes.size() > buffer.size()) {
-        buffer = results.grow(claim.slot, claim.generation, buffer, 0, bytes.size());
-    }
+    if (bytes.size() > buffer.size()) { buffer = results.grow(claim.slot, claim.generation, buffer, 0, bytes.size()); }
     std::memcpy(buffer.data(), bytes.data(), bytes.size());
     results.seal(claim.slot, buffer, bytes.size());
 }
@@ -387,7 +400,7 @@ inline void Companion::look_around(Time now) {
         Node& node = nodes_[static_cast<std::size_t>(rank)];
         if (node.state == NodeState::expected) { all_known = false; }
         if (node.state != NodeState::serves && node.state != NodeState::refused) { continue; }
-        if (beats) { wire_->send(rank, {.kind = Kind::beat}); }
+        if (beats) { wire_->send(rank, beat()); }
         if (now - node.heard <= options_.node_timeout) { continue; }
         if (node.state == NodeState::serves) { lose(rank, "has fallen silent"); }
         node.state = NodeState::lost;
@@ -470,15 +483,15 @@ inline void Companion::lose(int rank, std::string_view why) {
     while (!node.slots.empty()) {
         const std::uint32_t slot = node.slots.back();
         land(slot);
-        casualties_->settle_task(
-            slot, {.worker = {}, .ending = Ending::node_lost, .level = task::Queue::given_back});
+        casualties_->settle_task(slot, {.worker = {}, .ending = Ending::node_lost, .level = task::Queue::given_back});
     }
     const bool any = std::any_of(nodes_.begin(), nodes_.end(), [](const Node& other) {
         return other.state == NodeState::serves || other.state == NodeState::expected;
     });
     if (!any && board().control.workers == 0) {
         worker::break_pool(board(), "no machine is left", subject());
-        os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed), SIGCHLD);  // its bell is the program's
+        os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed),
+                         SIGCHLD);  // its bell is the program's
     }
 }
 

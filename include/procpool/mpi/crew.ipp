@@ -60,7 +60,8 @@ inline void warn_if_pinned(const worker::Setup& setup, const task::Machine& mach
 }
 
 inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
-    : client_(client), table_(Launch::of_this_process().size) {
+    : client_(client),
+      table_(Launch::of_this_process().size) {
     const Launch launch = Launch::of_this_process();
     task::Machine& machine = describe_machine(launch.rank);
     const MpiOptions options = setup.mpi;
@@ -71,6 +72,7 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     if (launch.size > 1) { warn_if_pinned(setup, machine); }
     if (launch.rank != 0) {
         setup.is_far = true;
+        client.number_from(std::int64_t{launch.rank} << 40);  // no two tasks have one number
         client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));
         Agent{client, machine, options, launch.size}.serve();
     }

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,11 +22,15 @@
 
 namespace procpool::inline v0::detail::mpi {
 
+/// Each rank lets the others hear from it that often, at least.
+inline constexpr std::chrono::milliseconds beat_every{200};
+
 enum class Kind : std::uint8_t {
     // of an agent
     hello,       ///< its machine is ready; text: host; bytes: the modules of its program
     done,        ///< a task is decided; bytes: what it left
     given_back,  ///< a recalled task has not started, and will not
+    log,         ///< bytes: a record of its program's
     leaving,     ///< its pool cannot go on; text: why
     bye,         ///< its workers have ended, as they were told
     // of the companion
@@ -37,7 +42,7 @@ enum class Kind : std::uint8_t {
     kill,     ///< a task is to end at once
     stop,     ///< the pool ends; count: its life
     // of both
-    beat,  ///< nothing but that the sender is alive
+    beat,  ///< the sender is alive; count: the least level of records that the companion's program wants
 };
 
 /// Begins each message; the text, the frames of a crash and the bytes follow, these unless they are large.

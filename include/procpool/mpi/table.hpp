@@ -37,7 +37,8 @@ struct alignas(apart) NodeRecord {
 class Table {
 public:
     explicit Table(int size)
-        : memory_(sizeof(Head) + sizeof(NodeRecord) * static_cast<std::size_t>(size)), size_(size) {}
+        : memory_(sizeof(Head) + sizeof(NodeRecord) * static_cast<std::size_t>(size)),
+          size_(size) {}
 
     [[nodiscard]] std::span<NodeRecord> nodes() const noexcept {
         return {reinterpret_cast<NodeRecord*>(memory_.data() + sizeof(Head)), static_cast<std::size_t>(size_)};
