@@ -7,6 +7,7 @@
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/core/config.hpp>
+#include <procpool/os/code_name.hpp>
 
 #include <cstddef>
 #include <cstdint>
