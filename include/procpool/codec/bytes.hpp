@@ -21,7 +21,9 @@ enum class Visibility : std::uint8_t {
     everywhere,    ///< the same there: code, constants and statics of the program, null; or no address at all
     shared,        ///< in shared memory: the same bytes there
     this_process,  ///< a stack or heap address of this process: means nothing there
-    named          ///< the program's code and statics, which lie at another address there: see os::CodeName
+    /// The program's code, constants and statics, which lie at another address there: see os::CodeName. Those of a
+    /// program that is not position-independent are `everywhere`: see os::is_where_linked().
+    named
 };
 
 /// Whether an address means something else there, so that bytes which hold it may not be copied as they are.
