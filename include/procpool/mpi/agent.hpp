@@ -47,6 +47,7 @@ private:
     struct Arrival {
         Received message;
         std::optional<LargeBytes> bytes;
+        std::optional<Kind> wish;  ///< that it be recalled, cancelled or killed
     };
     struct Task {
         client::Ticket ticket;
@@ -57,10 +58,12 @@ private:
     void say_hello();
     bool receive();
     bool submit_arrivals();
-    void submit(const Received& message, std::span<const std::byte> arguments);
+    [[nodiscard]] bool submit(const Received& message, std::span<const std::byte> arguments);
     bool answer();
     void answer(Name name, const Task& task, client::Taken taken);
+    void say(Kind kind, const Received& about, Ending ending);
     void obey(const Received& message);
+    void fulfil(const Received& wish);
     void send_log();
     void look_around(Time now);
     void end_with_root() noexcept;

@@ -74,7 +74,7 @@ inline bool Agent::receive() {
             obey(message);
             continue;
         }
-        Arrival arrival{std::move(message), std::nullopt};
+        Arrival arrival{std::move(message), std::nullopt, std::nullopt};
         message = {};
         if (arrival.message.head.is_large()) { wire_->begin(arrival.bytes.emplace(arrival.message.head.bytes), 0); }
         arrivals_.push_back(std::move(arrival));
@@ -89,25 +89,34 @@ inline bool Agent::submit_arrivals() {
         Arrival& first = arrivals_.front();
         if (first.bytes && !wire_->have_come(*first.bytes)) { break; }
         reach(FaultPoint::task_received);
-        submit(first.message, first.bytes ? first.bytes->bytes() : first.message.bytes());
+        const std::span<const std::byte> arguments = first.bytes ? first.bytes->bytes() : first.message.bytes();
+        if (first.wish) {
+            say(*first.wish == Kind::recall ? Kind::given_back : Kind::done, first.message, Ending::cancelled);
+        } else if (!submit(first.message, arguments)) {
+            break;
+        }
         arrivals_.pop_front();
         any = true;
     }
     return any;
 }
 
-inline void Agent::submit(const Received& message, std::span<const std::byte> arguments) {
+/// Effects: tells of a task that it will not run here.
+inline void Agent::say(Kind kind, const Received& about, Ending ending) {
+    wire_->send(0, {.kind = kind,
+                    .phase = task::Phase::lost,
+                    .ending = ending,
+                    .slot = about.head.slot,
+                    .generation = about.head.generation});
+}
+
+/// Returns: false when there is no slot for it now.
+inline bool Agent::submit(const Received& message, std::span<const std::byte> arguments) {
     const Message& head = message.head;
     const Name name{head.slot, head.generation};
-    const auto refuse = [&](Ending ending) {
-        wire_->send(0, {.kind = Kind::done,
-                        .phase = task::Phase::lost,
-                        .ending = ending,
-                        .slot = head.slot,
-                        .generation = head.generation});
-    };
     const std::uintptr_t code = os::code_of(head.code);
     client::Submission submission{.code = reinterpret_cast<TaskCode>(code),
+                                  .patience = client::Patience::try_once,
                                   .timeout = std::chrono::nanoseconds{head.timeout},
                                   .attempt = head.attempt,
                                   .label = message.text(),
@@ -122,9 +131,10 @@ inline void Agent::submit(const Received& message, std::span<const std::byte> ar
         client_.check_code(code);
         const std::optional<client::Ticket> ticket =
             client_.submit(submission, [&](Writer& out) { out.write(arguments.data(), arguments.size()); });
+        if (!ticket) { return false; }
         tasks_.emplace(name, Task{*ticket, Clock::now(), before});
-    } catch (const PoolClosed&) { refuse(Ending::terminated); } catch (const PoolBroken&) {
-        refuse(Ending::broken);
+    } catch (const PoolClosed&) { say(Kind::done, message, Ending::terminated); } catch (const PoolBroken&) {
+        say(Kind::done, message, Ending::broken);
     } catch (const std::exception&) {
         std::array<std::byte, Message::most_inline> bytes;
         Writer out{bytes,
@@ -141,6 +151,7 @@ inline void Agent::submit(const Received& message, std::span<const std::byte> ar
                      .generation = head.generation},
                     {}, std::span{bytes}.first(out.size()));
     }
+    return true;
 }
 
 inline bool Agent::answer() {
@@ -189,7 +200,6 @@ inline void Agent::answer(Name name, const Task& task, client::Taken taken) {
 }
 
 inline void Agent::obey(const Received& message) {
-    const auto task = tasks_.find({message.head.slot, message.head.generation});
     switch (message.head.kind) {
         case Kind::welcome:
             machine_.first_index.store(static_cast<std::uint32_t>(message.head.count), std::memory_order_relaxed);
@@ -207,21 +217,33 @@ inline void Agent::obey(const Received& message) {
                 std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(task::Life::broken)));
             break;
         case Kind::recall:
-            if (task == tasks_.end() || !client_.withdraw(task->second.ticket)) { break; }
-            static_cast<void>(client_.take(task->second.ticket));
-            tasks_.erase(task);
-            wire_->send(0,
-                        {.kind = Kind::given_back, .slot = message.head.slot, .generation = message.head.generation});
-            break;
         case Kind::cancel:
-            if (task != tasks_.end() && !client_.withdraw(task->second.ticket)) {
-                client_.request_stop(task->second.ticket);
-            }
-            break;
-        case Kind::kill:
-            if (task != tasks_.end()) { static_cast<void>(client_.kill(task->second.ticket)); }
-            break;
+        case Kind::kill: fulfil(message); break;
         default: break;
+    }
+}
+
+/// Effects: recalls, cancels or kills a task.
+inline void Agent::fulfil(const Received& wish) {
+    const Name name{wish.head.slot, wish.head.generation};
+    const auto task = tasks_.find(name);
+    if (task == tasks_.end()) {
+        for (Arrival& arrival : arrivals_) {
+            if (Name{arrival.message.head.slot, arrival.message.head.generation} == name) {
+                arrival.wish = wish.head.kind;
+            }
+        }
+        return;
+    }
+    const client::Ticket ticket = task->second.ticket;
+    if (wish.head.kind == Kind::kill) {
+        static_cast<void>(client_.kill(ticket));
+    } else if (!client_.withdraw(ticket)) {
+        if (wish.head.kind == Kind::cancel) { client_.request_stop(ticket); }
+    } else if (wish.head.kind == Kind::recall) {
+        static_cast<void>(client_.take(ticket));
+        tasks_.erase(task);
+        say(Kind::given_back, wish, Ending::cancelled);
     }
 }
 

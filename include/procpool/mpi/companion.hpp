@@ -147,6 +147,7 @@ private:
     Time begun_{};
     std::optional<task::Life> told_;  // how the pool ends
     bool has_started_ = false;
+    bool has_mail_ = true;  // maybe
     bool has_lost_ = false;
 };
 

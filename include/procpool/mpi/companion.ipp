@@ -151,7 +151,7 @@ inline int Companion::least_loaded() const noexcept {
 }
 
 inline bool Companion::ship() {
-    bool any = ship_mail();
+    bool any = (has_mail_ || board().seats()[board().workers_seats()].stopper.take()) && ship_mail();
     while (const int node = least_loaded()) {
         const std::optional<task::Claim> claim = board().claim_for_companion(seat_of(node));
         if (!claim) { break; }
@@ -167,6 +167,7 @@ inline bool Companion::ship() {
 
 /// Tasks for one worker go there at once, in their order; those for a machine that is lost are lost.
 inline bool Companion::ship_mail() {
+    has_mail_ = false;
     bool any = false;
     for (int rank = 1; rank < ranks_; ++rank) {
         const Node& node = nodes_[static_cast<std::size_t>(rank)];
@@ -303,10 +304,12 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     const auto average = [](double& mean, double sample) {
         mean = mean == 0 ? std::max(sample, 1.0) : mean + (std::max(sample, 1.0) - mean) / 8;
     };
-    const auto residence = static_cast<double>(message.head.residence);
-    average(node.task_time, static_cast<double>(message.head.count));
-    average(node.round_trip, static_cast<double>(nanoseconds{Clock::now() - flight->sent}.count()) - residence);
-    record(message.from).round_trip.store(static_cast<std::int64_t>(node.round_trip), std::memory_order_relaxed);
+    if (message.head.residence != 0) {
+        average(node.task_time, static_cast<double>(message.head.count));
+        average(node.round_trip,
+                static_cast<double>(nanoseconds{Clock::now() - flight->sent}.count() - message.head.residence));
+        record(message.from).round_trip.store(static_cast<std::int64_t>(node.round_trip), std::memory_order_relaxed);
+    }
     const task::Claim claim{message.head.slot, message.head.generation};
     const std::uint32_t seat = seat_of(message.from);
     land(claim.slot);
@@ -394,7 +397,10 @@ inline void Companion::look_around(Time now) {
     }
     looked_ = now;
     const bool beats = now - beaten_ >= std::min<nanoseconds>(beat_every, options_.node_timeout / 4);
-    if (beats) { beaten_ = now; }
+    if (beats) {
+        beaten_ = now;
+        has_mail_ = true;  // a look now and then: its sender may have been stopped before it said so
+    }
     bool all_known = true;
     for (int rank = 1; rank < ranks_; ++rank) {
         Node& node = nodes_[static_cast<std::size_t>(rank)];
@@ -417,7 +423,7 @@ inline void Companion::look_around(Time now) {
 /// Effects: machines learn which of their tasks are to be stopped or killed.
 inline void Companion::tell_wishes() {
     for (int rank = 1; rank < ranks_; ++rank) {
-        if (!serves(rank)) { continue; }
+        if (!serves(rank) || !board().seats()[seat_of(rank)].stopper.take()) { continue; }
         for (const std::uint32_t index : nodes_[static_cast<std::size_t>(rank)].slots) {
             Flight& flight = flights_[index];
             const task::Slot& slot = board().all_slots()[index];
@@ -509,6 +515,7 @@ inline void Companion::pause() {
     bool is_idle = board().queue.was_empty() && board().control.goes_on();
     for (std::uint32_t index = board().control.workers; is_idle && index < board().all_workers(); ++index) {
         is_idle = !board().has_mail(index);
+        has_mail_ = !is_idle;
     }
     if (is_idle) {
         board().seats()[own].parker.park(Deadline::after(beat_every / 4));

@@ -44,8 +44,7 @@ private:
     public:
         void add(const LogRecord& record) {
             log::JournalEntry entry{};
-            entry.time =
-                std::chrono::duration_cast<std::chrono::nanoseconds>(record.time.time_since_epoch()).count();
+            entry.time = std::chrono::duration_cast<std::chrono::nanoseconds>(record.time.time_since_epoch()).count();
             entry.task = record.task;
             entry.pid = record.pid;
             entry.worker = record.worker;

@@ -110,6 +110,7 @@ PROCPOOL_DECL void Board::mark_all_mail() noexcept {
 
 PROCPOOL_DECL void Board::wake_for_mail(std::uint32_t index) noexcept {
     if (index >= control.workers && size_.companion_seats != 0) {
+        seats_[workers_seats()].stopper.notify();  // says which reason there is
         seats_[workers_seats()].parker.notify();
         return;
     }
@@ -263,7 +264,9 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
 }
 
 PROCPOOL_DECL std::optional<Claim> Board::claim_for_companion(std::uint32_t seat) noexcept {
+    const std::uint32_t in_use = queue.was_in_use();
     for (std::uint32_t level = 0; level < Queue::levels; ++level) {
+        if (level != Queue::usual && (in_use & Queue::bit(level)) == 0) { continue; }
         if (const std::optional<Claim> claimed = claim_from(queue.ring(level), seat)) { return claimed; }
     }
     return std::nullopt;

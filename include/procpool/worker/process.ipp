@@ -5,6 +5,7 @@
 #include <procpool/core/fault_point.hpp>
 #include <procpool/log/log.hpp>
 #include <procpool/os/backtrace.hpp>
+#include <procpool/os/code_name.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
@@ -24,7 +25,10 @@ namespace procpool::inline v0::detail::worker {
 
 PROCPOOL_DECL codec::Visibility place_elsewhere(const void* address) {
     if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
-    if (os::in_loaded_module(address)) { return codec::Visibility::named; }
+    if (os::in_loaded_module(address)) {
+        const bool is_there_too = os::is_where_linked(reinterpret_cast<std::uintptr_t>(address));
+        return is_there_too ? codec::Visibility::everywhere : codec::Visibility::named;
+    }
     return os::is_readable(address) ? codec::Visibility::this_process : codec::Visibility::everywhere;
 }
 

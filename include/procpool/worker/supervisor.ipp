@@ -285,7 +285,10 @@ PROCPOOL_DECL Clock::time_point Supervisor::next_deadline() noexcept {
 }
 
 PROCPOOL_DECL void Supervisor::kill_worker_on(std::uint32_t seat) noexcept {
-    if (board_.is_companions(seat)) { return companion_.notify(); }
+    if (board_.is_companions(seat)) {
+        board_.seats()[seat].stopper.notify();  // as a request to stop
+        return companion_.notify();
+    }
     for (const Worker& worker : workers_) {
         if (worker.pid != 0 && worker.seat == seat) { os::signal_group(worker.pid, SIGKILL); }
     }
