@@ -221,6 +221,14 @@ template <class F, class Is>
     return false;
 }
 
+/// Throws: CodecError. Requires: an address that differs_there() may have been captured.
+template <class F, class Where>
+[[noreturn, gnu::cold, gnu::noinline]] void refuse_captures_of(const F& f, const Where& visibility_of) {
+    const auto is_named = [&](const void* word) { return visibility_of(word) == Visibility::named; };
+    if (may_have_captured(f, is_named)) { refuse_named_captures(typeid(F)); }
+    refuse_captures(typeid(F));
+}
+
 /// Throws: CodecError when a word within `f` is an address that differs_there(): on this process's stack or heap, as
 /// of something captured by reference, or `this`; or of something static, or a function, where the receiver has those
 /// elsewhere, for bytes cannot be rewritten. (A program that is not position-independent is at one address everywhere.)
@@ -230,10 +238,7 @@ template <class F, class Where>
 void check_captures([[maybe_unused]] const F& f, [[maybe_unused]] const Where& visibility_of) {
     if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F> && !NamesStatic<F>) {
         if (may_have_captured(f, [&](const void* word) { return differs_there(visibility_of(word)); })) {
-            if (may_have_captured(f, [&](const void* word) { return visibility_of(word) == Visibility::named; })) {
-                refuse_named_captures(typeid(F));
-            }
-            refuse_captures(typeid(F));
+            refuse_captures_of(f, visibility_of);
         }
     }
 }

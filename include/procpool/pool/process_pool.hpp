@@ -407,7 +407,7 @@ private:
         detail::require_task<F, Args...>();
         if constexpr (detail::codec::TaskCall<F, Args...>) {
             return detail::PoolBase::submit_on(worker, traits_of_call<F, Args...>(f), options, [&](Writer& out) {
-                detail::codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...);
+                detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
             });
         } else {
             return {};
@@ -427,7 +427,7 @@ private:
         detail::require_task<F, Args...>();
         if constexpr (detail::codec::TaskCall<F, Args...>) {
             return detail::PoolBase::submit(traits_of_call<F, Args...>(f), options, patience, [&](Writer& out) {
-                detail::codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...);
+                detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
             });
         } else {
             return {};
