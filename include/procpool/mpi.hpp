@@ -44,6 +44,8 @@ inline const engine::Traits traits{
 struct MpiEngine {
     /// Tasks may run on other machines.
     static constexpr bool is_far = true;
+    /// Code travels by its name: see os::CodeName.
+    static constexpr bool names_code = true;
     /// The traits that a pool reads.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept { return detail::mpi::traits; }
 };

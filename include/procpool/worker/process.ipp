@@ -25,8 +25,8 @@ namespace procpool::inline v0::detail::worker {
 
 PROCPOOL_DECL codec::Visibility place_elsewhere(const void* address) {
     if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
-    if (os::in_loaded_module(address)) {
-        const bool is_there_too = os::is_where_linked(reinterpret_cast<std::uintptr_t>(address));
+    if (const auto at = reinterpret_cast<std::uintptr_t>(address); os::name_of(at) != 0) {
+        const bool is_there_too = os::is_where_linked(at);
         return is_there_too ? codec::Visibility::everywhere : codec::Visibility::named;
     }
     return os::is_readable(address) ? codec::Visibility::this_process : codec::Visibility::everywhere;
