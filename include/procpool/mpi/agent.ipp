@@ -115,9 +115,12 @@ inline bool Agent::submit(const Received& message, std::span<const std::byte> ar
     const Message& head = message.head;
     const Name name{head.slot, head.generation};
     const std::uintptr_t code = os::code_of(head.code);
+    // A task without limits has no attempts.
+    constexpr std::chrono::hours hundred_years{24 * 365 * 100};
+    const std::int64_t no_limit = head.attempt != 0 ? std::chrono::nanoseconds{hundred_years}.count() : 0;
     client::Submission submission{.code = reinterpret_cast<TaskCode>(code),
                                   .patience = client::Patience::try_once,
-                                  .timeout = std::chrono::nanoseconds{head.timeout},
+                                  .timeout = std::chrono::nanoseconds{head.timeout != 0 ? head.timeout : no_limit},
                                   .attempt = head.attempt,
                                   .label = message.text(),
                                   .plain = true};

@@ -14,6 +14,7 @@
 #include <procpool/mpi/companion.hpp>
 #include <procpool/mpi/launch.hpp>
 #include <procpool/mpi/table.hpp>
+#include <procpool/os/memory.hpp>
 #include <procpool/task/machine.hpp>
 #include <procpool/worker/setup.hpp>
 
@@ -38,6 +39,7 @@ public:
     /// Returns on rank 0, when all machines are there or have had their time. On the others it serves, and the program
     /// ends there. Throws: std::system_error, as ForkCrew; std::runtime_error when MPI does not see the other ranks.
     MpiCrew(client::Client& client, worker::Setup setup);
+    ~MpiCrew() override;
 
     void ring() noexcept override { fork_->ring(); }
     [[nodiscard]] bool can_kill() const noexcept override { return true; }
@@ -50,7 +52,8 @@ private:
     void wait_for_machines();
 
     client::Client& client_;
-    Table table_;  // outlives the companion, which the supervisor forks
+    os::Mapping machine_;  // has this machine's description
+    Table table_;          // outlives the companion, which the supervisor forks
     std::optional<Companion> companion_;
     std::unique_ptr<engine::ForkCrew> fork_;
 };

@@ -37,17 +37,6 @@ inline engine::Layout lay_out(std::uint32_t workers, const MpiOptions& options) 
     return {here, others + 1, 2 * here + 2 + others * std::max(workers, most_workers_of_node)};
 }
 
-/// Returns: what the processes of this machine know of it, in memory that stays.
-[[nodiscard]] inline task::Machine& describe_machine(int rank) {
-    os::Mapping memory{sizeof(task::Machine)};
-    auto* const machine = new (memory.data()) task::Machine;
-    memory.leave();
-    machine->node = rank;
-    machine->host = os::host_name();
-    task::this_machine = machine;
-    return *machine;
-}
-
 /// Launchers bind each rank to one core unless they are told otherwise, and workers inherit that.
 inline void warn_if_pinned(const worker::Setup& setup, const task::Machine& machine) noexcept {
     const std::size_t cpus = os::affinity_cpus();
@@ -61,9 +50,13 @@ inline void warn_if_pinned(const worker::Setup& setup, const task::Machine& mach
 
 inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     : client_(client),
+      machine_(sizeof(task::Machine)),
       table_(Launch::of_this_process().size) {
     const Launch launch = Launch::of_this_process();
-    task::Machine& machine = describe_machine(launch.rank);
+    auto& machine = *new (machine_.data()) task::Machine;
+    machine.node = launch.rank;
+    machine.host = os::host_name();
+    task::this_machine = &machine;
     const MpiOptions options = setup.mpi;
     NodeRecord& own = table_.nodes()[0];
     own.host = machine.host;
@@ -85,6 +78,8 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     fork_ = std::make_unique<engine::ForkCrew>(client, std::move(setup));
     if (companion_) { wait_for_machines(); }
 }
+
+inline MpiCrew::~MpiCrew() { task::this_machine = nullptr; }
 
 inline void MpiCrew::wait_for_machines() {
     constexpr std::chrono::milliseconds now_and_then{100};
