@@ -19,29 +19,7 @@ struct Chain {
     pid_t supervisor;
     pid_t agent;
 };
-pid_t parent_of(pid_t pid) {
-    std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
-    std::string text((std::istreambuf_iterator<char>(in)), {});
-    std::istringstream rest(text.substr(text.rfind(')') + 2));
-    char state = 0;
-    pid_t parent = 0;
-    rest >> state >> parent;
-    return parent;
-}
 Chain chain_here() { return {::getpid(), ::getppid(), parent_of(::getppid())}; }
-
-/// The companion: the child of rank 0's supervisor that is no worker.
-pid_t companion() {
-    const pid_t self = ::getpid();
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-        const pid_t pid = std::atoi(entry.path().filename().c_str());
-        std::ifstream in(entry.path() / "comm");
-        std::string name;
-        std::getline(in, name);
-        if (pid > 0 && name.find("*:") != std::string::npos && parent_of(parent_of(pid)) == self) { return pid; }
-    }
-    return 0;
-}
 
 }  // namespace
 
@@ -167,18 +145,4 @@ TEST_CASE("MPI-14 a pool whose workers cannot start on a machine goes on without
         tasks.push_back(pool.apply_async(TaskOptions{.retries = 2}, [] { return this_worker::node(); }));
     }
     for (auto& task : tasks) { CHECK(task.get() == 0); }
-}
-
-TEST_CASE("MPI-15 without its companion the pool goes on with the workers of this machine [aborts]") {
-    MpiPool pool{1};
-    auto far = pool.apply_on_async(1, [] { ::pause(); });
-    while (!far.running()) { std::this_thread::yield(); }
-    const pid_t other = companion();
-    REQUIRE(other != 0);
-    REQUIRE(::kill(other, SIGKILL) == 0);
-    CHECK_THROWS_AS(far.get(), NodeLost);
-    for (int i = 0; i < 100; ++i) {
-        CHECK(pool.apply([](int n) { return n; }, i) == i);
-    }
-    CHECK_THROWS_AS(pool.apply_on(1, [] {}), NodeLost);
 }

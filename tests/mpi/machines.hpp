@@ -25,11 +25,24 @@
 #include <utility>
 #include <vector>
 
+#include <sys/types.h>
+
 namespace machines {
 
 using namespace procpool;
 
 /// Tasks run on the other machines only.
 inline PoolOptions remote(std::size_t workers) { return {.workers = workers, .mpi = {.use_root = false}}; }
+
+/// The process that has started another.
+inline pid_t parent_of(pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+    std::string text((std::istreambuf_iterator<char>(in)), {});
+    std::istringstream rest(text.substr(text.rfind(')') + 2));
+    char state = 0;
+    pid_t parent = 0;
+    rest >> state >> parent;
+    return parent;
+}
 
 }  // namespace machines

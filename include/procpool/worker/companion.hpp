@@ -42,6 +42,7 @@ public:
 
     [[nodiscard]] bool is_wanted() const noexcept { return companion_ != nullptr; }
     [[nodiscard]] bool runs() const noexcept { return pid_ != 0; }
+    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
     /// Effects: takes the seats for the child that is about to be forked; then, whether that succeeded.
@@ -70,6 +71,7 @@ private:
     task::Board& board_;
     Companion* companion_;
     pid_t pid_ = 0;
+    bool has_ended_ = false;
     Clock::time_point kill_at_ = Clock::time_point::max();
 };
 

@@ -53,6 +53,7 @@ PROCPOOL_DECL void CompanionProcess::signal(int signal) const noexcept {
 
 PROCPOOL_DECL void CompanionProcess::settle(Casualties& casualties, const os::EndedChild& ended) noexcept {
     pid_ = 0;
+    has_ended_ = true;
     for (std::uint32_t number = board_.workers_seats(); number < board_.seats().size(); ++number) {
         board_.seats()[number].state.store(task::SeatState::vacant, std::memory_order_release);
         board_.sitter(number).store(task::Board::nobody, std::memory_order_relaxed);

@@ -54,6 +54,7 @@ namespace procpool::inline v0::detail::worker {
         apply_life();
         sleep();
         reap_all();
+        if (companion_.has_ended()) { companion_.lose_mail(); }
         bypass_stopped_workers();
         check_start_times();
         auditor_.audit(
