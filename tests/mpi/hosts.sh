@@ -8,6 +8,7 @@
 #   hosts.sh crash HOST            kills everything there: connections to it are reset. After `cut` it is a power failure
 #   hosts.sh cut HOST, mend HOST   takes its cable out, which nobody is told, and puts it in again
 #   hosts.sh freeze HOST, thaw HOST    stops everything there, and lets it go on
+#   hosts.sh kill HOST NAME        kills what runs there under a name that begins so, such as the workers of a pool
 #   hosts.sh pids HOST             what runs there
 #   hosts.sh rank HOST             what a launcher of MPI jobs has started there
 # `with` ends with the command's status; 77 where there cannot be any hosts; 125 when something was left on one of them.
@@ -160,6 +161,11 @@ freeze) send STOP "$2" ;;
 thaw) send CONT "$2" ;;
 cut) wire link set "$2" down ;;
 mend) wire link set "$2" up ;;
+kill)
+    for pid in $(pids_on "$2"); do
+        case $(cat "/proc/$pid/comm" 2>/dev/null) in "$3"*) kill -KILL "$pid" ;; esac
+    done
+    ;;
 pids) pids_on "$2" ;;
 rank)
     pids=$(pids_on "$2")
