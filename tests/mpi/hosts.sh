@@ -102,7 +102,8 @@ up() {
         wire link add $host type veth peer name eth0 netns "$holder" && wire link set $host master bridge up || exit 77
         nsenter -t "$holder" --net sh -c "ip addr add 10.77.0.$number/24 dev eth0 && ip link set eth0 up && ip link set lo up" || exit 77
     done
-    export PROCPOOL_HOSTS
+    PROCPOOL_HOSTS_SH=$here/hosts.sh
+    export PROCPOOL_HOSTS PROCPOOL_HOSTS_SH
 }
 
 # What was left on the hosts is printed. What an MPI library leaves in /dev/shm and /tmp when it is killed is not ours.
