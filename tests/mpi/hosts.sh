@@ -135,6 +135,7 @@ down() {
 
 [ $# -ge 2 ] || die "see the beginning of this script"
 what=$1
+[ "$what" = with ] || pid_of "$2" >/dev/null || exit 2
 case $what in
 with)
     trap down EXIT
