@@ -26,7 +26,7 @@ until_true() {
     done
     return 1
 }
-has_state() { [ "$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$2/status")" = "$1" ]; }
+has_state() { [ "$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$2/status" 2>/dev/null)" = "$1" ]; }
 runs_on() { [ "$(hosts pids "$1")" = "$2" ]; }
 is_gone() { ! kill -0 "$1" 2>/dev/null || has_state Z "$1"; }
 
@@ -73,7 +73,7 @@ said=$(hosts with 2 bash -c 'setsid bash "$0/hosts.sh" sh node2 sleep 1001 >/dev
 status=$?
 check "the process left behind, and not: $said" [ "$status:${said##*: }" = "125:sleep 1001 " ]
 pid=${said##*node2: process }
-check "that it is killed then" is_gone "${pid%%:*}"
+check "that it is killed then" until_true is_gone "${pid%%:*}"
 said=$(hosts with 2 bash "$here/hosts.sh" sh node2 touch /dev/shm/mine 2>&1)
 check "the file left behind, and not: $said" grep -q 'node2: file /dev/shm/mine$' <<<"$said"
 said=$(hosts with 1 bash "$here/hosts.sh" sh node1 touch /dev/shm/vader_segment.node1 2>&1)
