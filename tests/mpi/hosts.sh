@@ -55,11 +55,12 @@ wire() {
     nsenter -t "$holder" --net ip "$@"
 }
 
-# start NAME COMMAND...: runs it in namespaces of its own, which end with this process. It prints a line when it has set them up.
+# start NAME COMMAND...: runs it in namespaces of its own, which end with this process; signals to its group do not reach them. It prints a
+# line when it has set them up.
 start() {
     local name=$1 from line
     shift
-    exec {from}< <(exec setpriv --pdeathsig KILL unshare --net --uts --ipc --mount "$@" 2>&1)
+    exec {from}< <(exec setsid setpriv --pdeathsig KILL unshare --net --uts --ipc --mount "$@" 2>&1)
     PROCPOOL_HOSTS+=" $name=$!"
     read -r line <&"$from"
     exec {from}<&-
