@@ -224,7 +224,12 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
 }
 
 PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {
-    return log::timings_of(client().board().control.trace_id);
+    std::vector<TaskTiming> all = log::timings_of(client().board().control.trace_id);
+    const std::vector<NodeInfo> nodes = client().nodes();
+    for (TaskTiming& one : all) {
+        if (const auto node = static_cast<std::size_t>(one.node); node < nodes.size()) { one.host = nodes[node].host; }
+    }
+    return all;
 }
 
 PROCPOOL_DECL void PoolBase::write_trace(const log::FileName& path) const {

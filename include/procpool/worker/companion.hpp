@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include <sys/types.h>
 
@@ -33,6 +34,9 @@ public:
     virtual void run(task::Board& board) = 0;
     /// Effects: nobody will decide what its seats have but the supervisor. Called by: supervisor, when it has ended.
     virtual void ended() noexcept = 0;
+    /// The machine that one of its seats stands for; they count from 0. Called by: supervisor. Lifetime: the
+    /// companion's.
+    [[nodiscard]] virtual std::string_view host_of(std::uint32_t node) const noexcept = 0;
 };
 
 /// The companion's process, as its supervisor sees it. It is forked once: its death leaves the pool to the workers.
@@ -57,9 +61,7 @@ public:
     /// Effects: it is told that the pool ends, and killed when it has not ended a while after that. Called by: the
     /// supervisor's loop, when life is beyond closing.
     void end(std::chrono::milliseconds grace) noexcept;
-    [[nodiscard]] Clock::time_point next_time() const noexcept {
-        return runs() ? kill_at_ : Clock::time_point::max();
-    }
+    [[nodiscard]] Clock::time_point next_time() const noexcept { return runs() ? kill_at_ : Clock::time_point::max(); }
     void signal(int signal) const noexcept;
 
     /// Effects: settles what its seats have; from now on tasks for the workers that it spoke for are lost.
