@@ -177,8 +177,6 @@ inline bool Agent::answer() {
 }
 
 inline void Agent::answer(Name name, const Task& task) {
-    const task::Board& board = client_.board();
-    const task::Word word{board.all_slots()[task.ticket.slot].word.load(std::memory_order_acquire)};
     client::Taken taken = client_.take(task.ticket);
     const Time now = Clock::now();
     const auto residence = now - task.came;
@@ -194,12 +192,9 @@ inline void Agent::answer(Name name, const Task& task) {
                  .count = static_cast<std::uint64_t>(residence.count()) / rounds};
     std::array<std::uint64_t, core::Crash::most_frames> frames{};
     std::size_t frame_count = 0;
-    if (const task::Seat* const seat = board.seat_of(word.seat());
-        taken.phase() == task::Phase::lost && seat != nullptr) {
-        head.worker = seat->index.load(std::memory_order_relaxed);  // it keeps that for some lives more
-    }
     if (const client::Failure* const failure = taken.failure()) {
         head.pid = failure->death.pid;
+        head.worker = failure->death.worker;
         head.status = failure->death.status;
         head.signal = failure->death.crash.signal;
         frame_count = std::min<std::size_t>(failure->death.crash.count, frames.size());
