@@ -119,6 +119,36 @@ TEST_CASE("the continuation of a guest's call runs when the call ends") {
     CHECK(wait_for_child(guest) == 0);
 }
 
+TEST_CASE("a callback that waits for a guest's call runs other callbacks meanwhile") {
+    SharedPage page;
+    const auto box = actor<Box>();
+    const ActorRef<Box> ref = box.ref();
+    const Gate waits{page};
+    const Gate may_go_on{page};
+    const Gate may_end{page};
+    const pid_t guest = start_child([&] {
+        auto [first, begins] = make_deferred<int>();
+        auto [second, follows] = make_deferred<int>();
+        auto outer = begins.then([&](int) {  // nothing on this thread has been a guest's before
+            auto call = ref.call(&Box::hold, may_end);
+            waits.set();
+            return call.get();
+        });
+        auto inner = follows.then([&](int n) {
+            may_end.set();
+            return n;
+        });
+        first.set_value(1);
+        may_go_on.wait();
+        second.set_value(2);
+        return outer.get() == 1 && inner.get() == 2 ? 0 : 1;
+    });
+    waits.wait();
+    wait_for_sleep_of_all(guest, 1);  // the other thread looks at its gate
+    may_go_on.set();
+    CHECK(wait_for_child(guest) == 0);
+}
+
 TEST_CASE("guests that find no room are woken when there is some") {
     SharedPage page;
     const auto box = actor<Box>();

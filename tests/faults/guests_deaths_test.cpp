@@ -463,7 +463,7 @@ TEST_CASE("a guest whose slot has another task does not take its result for its 
         second.wait();
         try {
             first.get();
-        } catch (const WorkerDied&) {
+        } catch (const Error&) {
             if (second.get() == 6) { return; }
         }
         throw std::runtime_error("another's result");
