@@ -31,6 +31,7 @@ enum class FaultPoint : std::uint32_t {
     marked,         // the task is done and marked for a thread that waits for many, which is not notified yet
     before_exit,    // leaves gracefully
     // guests
+    guest_taking,      // a free slot is found, not the guest's own yet
     guest_taken,       // a guest's slot is its own, nothing is written there yet
     guest_filled,      // the task is written, not pending yet
     guest_pending,     // the task is pending, not in the ring yet
@@ -39,6 +40,7 @@ enum class FaultPoint : std::uint32_t {
     guest_finishing,   // the result of a task whose guest sleeps is sealed, the task not done yet
     guest_done,        // the task is done, its guest not notified yet
     guest_read,        // the guest has the result, its slot is not free yet
+    guest_found,       // a slot is found that nobody will read, not taken over yet
     guest_taken_over,  // a dead guest's slot is another's, who will free it
     // locks, in any process
     poisoned_not_consistent,  // an owner's death is noted, the next owner would still be told by the kernel

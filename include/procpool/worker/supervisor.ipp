@@ -373,10 +373,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
 
 PROCPOOL_DECL void Supervisor::sweep_guests() noexcept {
     if (board_.guests.was_in_use() == 0) { return; }
-    try {
-        static_cast<void>(board_.guests.sweep(board_.results, sync::Members::own()));
-    } catch (const std::exception&) {  // a guest that finds no free slot does it
-    }
+    static_cast<void>(board_.guests.sweep(board_.results, task::Guests::own_stamp()));
 }
 
 PROCPOOL_DECL void Supervisor::note_death_of_actor(const task::Seat& seat, bool unasked,
