@@ -2,6 +2,10 @@
 #include "actor/objects.hpp"
 #include "pool/subprocess.hpp"
 
+#include <procpool/task/slot.hpp>
+
+#include <array>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -153,6 +157,43 @@ void counts_its_calls_alone() {
     CHECK(tally.timings()[0].label == "first");
 }
 ON_EVERY_ENGINE("ACT-11 statistics and timings of an actor are those of its calls", counts_its_calls_alone)
+
+struct Base {
+    virtual ~Base() = default;
+    [[nodiscard]] virtual int tell() const { return 1; }
+    int first = 10;
+};
+struct OtherBase {
+    virtual ~OtherBase() = default;
+    [[nodiscard]] virtual int say(const std::string& text) const { return static_cast<int>(text.size()); }
+    [[nodiscard]] int get(int more) const { return second + more; }
+    int second = 20;
+};
+struct Derived : Base, OtherBase {
+    [[nodiscard]] int tell() const override { return 2; }
+    [[nodiscard]] int say(const std::string& text) const override { return 100 + OtherBase::say(text); }
+};
+
+template <class P>
+void members_of_bases() {
+    auto derived = actor_of<P, Derived>();
+    CHECK(derived.call(&Base::tell).get() == 2);
+    CHECK(derived.call(&OtherBase::say, "four").get() == 104);
+    CHECK(derived.call(&OtherBase::second).get() == 20);
+    using Get = int (Derived::*)(int) const;
+    using Say = int (Derived::*)(const std::string&) const;
+    CHECK(derived.call(static_cast<Get>(&OtherBase::get), 5).get() == 25);  // of another this
+    CHECK(derived.call(static_cast<Say>(&OtherBase::say), "four").get() == 104);
+    CHECK(derived.call(static_cast<int Derived::*>(&OtherBase::second)).get() == 20);
+}
+ON_EVERY_ENGINE("ACT-12 an actor is called by members of its bases and virtual ones", members_of_bases)
+
+TEST_CASE("ACT-13 a call of a member with a small argument fits into the first line of its slot") {
+    std::array<std::byte, 64> bytes{};
+    Writer out{bytes, nullptr, nullptr};
+    detail::actor::encode_call(out, &Tally::add, 1);
+    CHECK(out.size() <= detail::task::Slot::inline_bytes);
+}
 
 TEST_CASE("ACT-06 a call may call its own actor but not wait for that - threads", "[thread]") {
     is_not_called_within_a_call<ThreadPool>();
