@@ -35,6 +35,24 @@ struct Waiting {
     }
 };
 
+/// A process that is asked to end and does so when it may.
+struct Reluctant {
+    Counter begun;
+    Gate asked;
+    Gate may_end;
+    void operator()() const {
+        sigset_t asks;
+        ::sigemptyset(&asks);
+        ::sigaddset(&asks, SIGTERM);
+        ::pthread_sigmask(SIG_BLOCK, &asks, nullptr);
+        begun.add();
+        int signal = 0;
+        ::sigwait(&asks, &signal);
+        asked.set();
+        may_end.wait();
+    }
+};
+
 template <class T>
 void kill_by_call(const ActorRef<T>& on) {
     auto dies = on.call(&T::die);
@@ -354,6 +372,36 @@ TEST_CASE("SUP-13 a child that no thread can watch is not added") {
     REQUIRE(group.children().size() == 1);
     REQUIRE(send_signal(pid_of(group, 0), SIGKILL));
     wait_for_restarts(group, {1});
+}
+
+TEST_CASE("SUP-14 callers learn of a death when no old sibling answers any more") {
+    Pool guests{1};
+    ThreadPool threads{1};
+    for (const Strategy strategy : {Strategy::one_for_all, Strategy::rest_for_one}) {
+        for (const bool is_guest : {false, true}) {
+            SharedPage page;
+            const Counter begun{page};
+            const Reluctant last{Counter{page}, Gate{page}, Gate{page}};
+            Supervisor group{{.strategy = strategy}};
+            const auto first = group.add_actor<Ordered>(begun);
+            const auto second = group.add_actor<Ordered>(begun);
+            group.add_process({.terminate_grace = 1h}, last);
+            last.begun.wait_for(1);
+            const auto outlives = [first, second] {
+                try {
+                    get_soon(first.call(&Ordered::add, 1));
+                    first.call(&Ordered::die).get();
+                } catch (const ActorDied&) { return get_soon(second.call(&Ordered::begun)); }
+                return std::int64_t{0};
+            };
+            auto answered = is_guest ? guests.apply_async(outlives) : threads.apply_async(outlives);
+            last.asked.wait();
+            CHECK(get_soon(second.call(&Ordered::begun)) == 2);
+            CHECK_FALSE(answered.ready());
+            last.may_end.set();
+            CHECK(get_soon(answered) == 4);
+        }
+    }
 }
 
 }  // namespace

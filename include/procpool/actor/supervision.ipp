@@ -65,6 +65,14 @@ PROCPOOL_DECL void ActorChild::end() noexcept {
     process_ = {};
 }
 
+PROCPOOL_DECL void ActorChild::tell() noexcept {
+    client::Client& client = actor_->client();
+    task::ActorRecord& record = client.board().actor;
+    // release: the others have ended.
+    record.told.store(record.lives.load(std::memory_order_relaxed), std::memory_order_release);
+    client.ring();
+}
+
 PROCPOOL_DECL void ActorChild::stop() noexcept { actor_->stop(); }
 PROCPOOL_DECL void ActorChild::kill() noexcept { actor_->kill(); }
 PROCPOOL_DECL std::int32_t ActorChild::pid() const noexcept { return actor_->pid(); }
@@ -193,6 +201,7 @@ PROCPOOL_DECL bool Supervision::restart_after(const std::vector<Entry*>& all, st
             again.push_back(&one);
         }
     }
+    for (Entry* const one : again) { one->child->tell(); }  // from now on none of the old lives answers
     for (auto one = again.rbegin(); one != again.rend(); ++one) {
         try {
             (*one)->child->start();

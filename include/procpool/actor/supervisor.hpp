@@ -37,6 +37,7 @@ class Supervision;
 /// copy of this process as it was when the actor was added, a process from one as it is at the restart. A thread of the
 /// supervisor's own restarts them; it starts with the first child. Children that are ended for the sake of another, and
 /// all when it gives up, end at once: actors by SIGKILL, processes by SIGTERM, and SIGKILL after their terminate_grace.
+/// Callers learn of a death when all that are restarted for it have ended: after that no old object answers a call.
 /// Move-only. Called by: any thread of the process that made it. In a forked child of that process it is inert: its
 /// destructor does nothing, its other members throw std::logic_error.
 class Supervisor {
