@@ -32,6 +32,14 @@ int code_of_fork(F f) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+template <class F>
+std::string refusal_of(F f) {
+    try {
+        f();
+    } catch (const CodecError& error) { return error.what(); }
+    return {};
+}
+
 struct Relay {
     ActorRef<Tally> to;
     int pass(int by) { return add_by(to, by); }
@@ -242,7 +250,17 @@ TEST_CASE("ACT-57 references to actors that have ended or cannot be reached are 
     auto others = actor<Tally>();  // has its place
     CHECK_THROWS_AS(pool.apply(add_by, ref, 1), PoolClosed);
     CHECK_FALSE(pool.apply([ref] { return ref.is_alive(); }));
-    CHECK_THROWS_AS(pool.apply([] { return actor<Tally>().ref(); }), CodecError);
+    const auto up = [] { return actor<Tally>().ref(); };
+    const auto sideways = [to = others.ref()] {
+        const auto own = actor<Tally>();
+        static_cast<void>(to.call([](Tally&, ActorRef<Tally> from) { return from.is_alive(); }, own.ref()));
+    };
+    for (const std::string& refusal :
+         {refusal_of([&] { static_cast<void>(pool.apply(up)); }), refusal_of([&] { pool.apply(sideways); })}) {
+        CHECK_THAT(refusal, Catch::ContainsSubstring("ActorRef<procpool_test::Tally> names an actor that the receiver "
+                                                     "cannot reach") &&
+                                Catch::ContainsSubstring("make the actor in the program itself"));
+    }
     auto in_thread = actor<Tally, ThreadEngine>();
     CHECK_THROWS_AS(pool.apply(add_by, in_thread.ref(), 1), std::logic_error);
     CHECK(add_by(in_thread.ref(), 1) == 1);
