@@ -49,6 +49,7 @@ void calls_of_every_form() {
     CHECK(tally.call([](Tally&, const std::string& text) { return text + "!"; }, "text").get() == "text!");
     CHECK(tally.call([](Tally& self, std::stop_token stop) { return stop.stop_requested() ? -1 : self.n; }).get() == 1);
     CHECK(tally.call(TaskOptions{.label = "named"}, &Tally::value).get() == 1);
+    CHECK(tally.call({.timeout = 1h, .label = "named"}, &Tally::add, 1).get() == 2);
 }
 ON_EVERY_ENGINE("ACT-01 an actor is called by members and functions of every form", calls_of_every_form)
 

@@ -233,7 +233,7 @@ TEST_CASE("SUP-06 permanent and transient and temporary children") {
         CHECK_THROWS_AS(group.wait(), RestartsExhausted);
         CHECK(runs[0].value() == 4);
         Supervisor second{{.intensity = 1}};
-        second.add_process(Restart::transient, {.name = "again"}, leave(1, 3));
+        second.add_process(Restart::transient, leave(1, 3));
         CHECK_THROWS_AS(second.wait(), RestartsExhausted);
         CHECK(runs[1].value() == 2);
     }

@@ -195,6 +195,15 @@ public:
         return Future<call_result_t<T, F, Args...>>{submit<F, Args...>(&options, f, args...)};
     }
     /// \}
+    /// Chosen for braces that are no TaskOptions; does not compile.
+    template <class Nothing = void, class... Args>
+    auto call(const codec::MistakenOptions&, const codec::AnyValue&, Args&&...) const {
+        static_assert(codec::never<Nothing>,
+                      "procpool: these braces are no options of an actor's call, which has timeout and label, as in "
+                      "call({.timeout = 5s, .label = name}, f, args...); a time has a unit; its priority and retries "
+                      "are 0, and its process is restarted by ActorOptions::restarts");
+        return codec::this_call_is_refused{};
+    }
     /// Chosen for what has no type, such as the name of an overloaded member; does not compile.
     template <
         class Mistake = codec::
