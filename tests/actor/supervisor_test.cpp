@@ -299,28 +299,56 @@ TEST_CASE("SUP-09 misuse is told; a moved supervisor goes on; a forked child's i
     CHECK(get_soon(ref.call(&Ordered::n)) == 0);
 }
 
-TEST_CASE("SUP-10 random kills under each strategy leave a group that serves") {
+/// Calls until it is told that the group has been stopped. Returns: how many calls were answered; they and those that
+/// ended in ActorDied are all.
+std::int64_t call_until_stopped(const ActorRef<Ordered>& first, const ActorRef<Ordered>& second, Counter answers) {
+    std::int64_t answered = 0;
+    try {
+        for (;;) {
+            std::vector<Future<int>> together;
+            for (int i = 0; i < 3; ++i) {
+                for (const ActorRef<Ordered>& ref : {first, second}) { together.push_back(ref.call(&Ordered::add, 0)); }
+            }
+            for (Future<int>& one : together) {
+                try {
+                    if (get_soon(one) <= 0) { throw std::logic_error("a wrong answer"); }
+                    answers.add();
+                    ++answered;
+                } catch (const ActorDied&) {}
+            }
+        }
+    } catch (const PoolClosed&) { return answered; }
+}
+
+TEST_CASE("SUP-10 random kills under each strategy leave a group that serves callers of three processes", "[slow]") {
     const unsigned seed = std::random_device{}();
     INFO("seed " << seed);
     std::mt19937 random{seed};
+    SharedPage answers;
+    Pool others{2};
+    ThreadPool own{1};
     for (const Strategy strategy : {Strategy::one_for_one, Strategy::one_for_all, Strategy::rest_for_one}) {
+        const Counter of[] = {Counter{answers}, Counter{answers}, Counter{answers}};
         Group group{{.strategy = strategy, .intensity = ActorOptions::max_restarts}};
-        for (std::size_t kills = times(30); kills-- != 0;) {
+        std::vector<Future<std::int64_t>> callers;
+        callers.push_back(own.apply_async(call_until_stopped, group.first, group.second, of[0]));
+        callers.push_back(others.apply_async(call_until_stopped, group.first, group.second, of[1]));
+        callers.push_back(others.apply_async(call_until_stopped, group.first, group.second, of[2]));
+        for (std::size_t kills = times(300); kills-- != 0;) {
             const std::vector<ChildInfo> children = group.supervisor.children();
-            const ChildInfo& victim = children[random() % children.size()];
-            send_signal(victim.pid, SIGKILL);
+            send_signal(children[random() % children.size()].pid, SIGKILL);
             if (random() % 4 == 0) { send_signal(children[random() % children.size()].pid, SIGKILL); }
-            for (const ActorRef<Ordered>& ref : {group.first, group.second}) {
-                wait_until(
-                    [&] {
-                        try {
-                            return get_soon(ref.call(&Ordered::add, 0)) > 0;
-                        } catch (const ActorDied&) { return false; }
-                    },
-                    "an actor to serve");
-            }
+            std::this_thread::sleep_for(std::chrono::microseconds{random() % 2000});
         }
+        for (const Counter& answered : of) { answered.wait_for(answered.value() + 100); }
         CHECK_FALSE(group.supervisor.wait_for(0s));
+        group.supervisor.stop();
+        for (std::size_t i = 0; i < callers.size(); ++i) {
+            const std::int64_t answered = get_soon(callers[i]);
+            CHECK(answered == of[i].value());
+        }
+        CHECK(group.supervisor.children().size() == 3);
+        for (const ChildInfo& child : group.supervisor.children()) { CHECK_FALSE(is_alive(child.pid)); }
     }
 }
 
