@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <pthread.h>
+#include <unistd.h>
 
 using namespace procpool_test;
 
@@ -430,6 +431,19 @@ TEST_CASE("SUP-14 callers learn of a death when no old sibling answers any more"
             CHECK(get_soon(answered) == 4);
         }
     }
+}
+
+TEST_CASE("SUP-15 an actor whose restarting process is killed ends the group and is named") {
+    Group group{{.strategy = Strategy::one_for_all, .intensity = 1}};
+    REQUIRE(send_signal(group.second.call([](Ordered&) { return ::getppid(); }).get(), SIGKILL));
+    try {
+        group.supervisor.wait();
+        FAIL("it went on");
+    } catch (const PoolBroken& error) {
+        CHECK_THAT(error.what(), Catch::ContainsSubstring("'second' cannot be restarted"));
+    }
+    for (const ChildInfo& child : group.supervisor.children()) { CHECK_FALSE(is_alive(child.pid)); }
+    CHECK_THROWS_AS(group.second.call(&Ordered::n), ActorDied);
 }
 
 }  // namespace

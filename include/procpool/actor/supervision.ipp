@@ -33,6 +33,10 @@ PROCPOOL_DECL void ActorChild::watch() noexcept {
 PROCPOOL_DECL void ActorChild::start() {
     client::Client& client = actor_->client();
     task::Board& board = client.board();
+    if (client.life() > task::Life::closing) {
+        throw PoolBroken("procpool: '" + std::string(task::text_within(board.control.name)) +
+                         "' cannot be restarted: the process that would begin its next life was killed");
+    }
     const std::uint32_t ready = board.from_workers.ready_count.load(std::memory_order_relaxed);
     const std::uint32_t next = board.actor.lives.load(std::memory_order_relaxed) + 1;
     board.actor.allowed.store(next, std::memory_order_release);

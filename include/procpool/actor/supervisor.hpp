@@ -137,7 +137,7 @@ public:
     void stop();
 
     /// Blocks until no child runs any more. Throws: RestartsExhausted when it has given up, or what a restart threw,
-    /// such as std::system_error.
+    /// such as std::system_error, or PoolBroken when the process was killed that restarts an actor's.
     void wait() { static_cast<void>(wait_until(detail::Deadline::never())); }
     /// As wait(), for a time, which has a unit: 5s. Returns: false when children still run.
     template <class Rep, class Period>

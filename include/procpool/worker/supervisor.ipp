@@ -242,6 +242,8 @@ PROCPOOL_DECL void Supervisor::check_start_times() noexcept {
 }
 
 PROCPOOL_DECL Clock::time_point Supervisor::next_deadline() noexcept {
+    // A call that has died with its process and is held back is not late too.
+    if (setup_.actor && board_.actor.has_died()) { return Clock::time_point::max(); }
     return deadlines_.look(
         [&](std::uint32_t slot, task::Word word) {
             if (board_.condemn(slot, word.generation(), Ending::timed_out)) { kill_worker_on(word.seat()); }
