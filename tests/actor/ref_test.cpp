@@ -266,6 +266,18 @@ TEST_CASE("ACT-57 references to actors that have ended or cannot be reached are 
     CHECK(add_by(in_thread.ref(), 1) == 1);
 }
 
+TEST_CASE("ACT-59 references to an actor that another one has replaced are told so in other processes") {
+    Pool pool{1};
+    auto first = actor<Tally>(1);
+    auto second = actor<Tally>(2);
+    const ActorRef<Tally> ref = first.ref();
+    const ActorRef<Tally> other = second.ref();
+    first = std::move(second);  // which keeps the place of the first one
+    CHECK_THROWS_AS(pool.apply(add_by, ref, 1), PoolClosed);
+    CHECK_FALSE(pool.apply([ref] { return ref.is_alive(); }));
+    CHECK(pool.apply(add_by, other, 1) == 3);
+}
+
 TEST_CASE("ACT-58 a worker has actors of its own which its children call") {
     Pool pool{1};
     CHECK(pool.apply([] {
