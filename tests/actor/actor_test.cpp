@@ -126,25 +126,6 @@ void moves() {
 ON_EVERY_ENGINE("ACT-05 an actor is moved; references stay with the actor that they name", moves)
 
 template <class P>
-void is_not_called_within_a_call() {
-    auto tally = actor_of<P, Tally>();
-    const ActorRef<Tally> self = tally.ref();
-    // One that does not wait runs afterwards.
-    tally
-        .call([self](Tally& now) {
-            now.note(1);
-            static_cast<void>(self.call(&Tally::note, 3));
-            now.note(2);
-        })
-        .get();
-    CHECK(tally.call(&Tally::all_notes).get() == std::vector{1, 2, 3});
-    auto waits = tally.call([self](Tally&) { return self.call(&Tally::value).get(); });
-    try {
-        get_soon(waits);
-        FAIL("a call waited for a later one");
-    } catch (const std::system_error& error) { CHECK(error.code() == std::errc::resource_deadlock_would_occur); }
-}
-template <class P>
 void counts_its_calls_alone() {
     auto tally = actor_of<P, Tally>(ActorOptions{.trace = true});
     CHECK(tally.stats().submitted == 0);
@@ -197,10 +178,10 @@ TEST_CASE("ACT-13 a call of a member with a small argument fits into the first l
 }
 
 TEST_CASE("ACT-06 a call may call its own actor but not wait for that - threads", "[thread]") {
-    is_not_called_within_a_call<ThreadPool>();
+    is_not_called_within_a_call<ThreadEngine>();
 }
 TEST_CASE("ACT-06 a call may call its own actor but not wait for that - inline") {
-    is_not_called_within_a_call<InlinePool>();
+    is_not_called_within_a_call<InlineEngine>();
 }
 
 TEST_CASE("ACT-07 the object is in a process of its own made from arguments that need not travel") {

@@ -220,21 +220,7 @@ TEST_CASE("ACT-55 actors that are killed at random while they are called leave n
 }
 
 TEST_CASE("ACT-56 a call may call its own actor but not wait for that - processes") {
-    auto tally = actor<Tally>();
-    const ActorRef<Tally> self = tally.ref();
-    tally
-        .call([self](Tally& now) {
-            now.note(1);
-            static_cast<void>(self.call(&Tally::note, 3));
-            now.note(2);
-        })
-        .get();
-    CHECK(tally.call(&Tally::all_notes).get() == std::vector{1, 2, 3});
-    auto waits = tally.call([self](Tally&) { return self.call(&Tally::value).get(); });
-    try {
-        get_soon(waits);
-        FAIL("a call waited for a later one");
-    } catch (const std::system_error& error) { CHECK(error.code() == std::errc::resource_deadlock_would_occur); }
+    is_not_called_within_a_call<ForkEngine>();
 }
 
 TEST_CASE("ACT-57 references to actors that have ended or cannot be reached are refused") {
