@@ -37,6 +37,14 @@ int code_of_fork(F f) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+template <class F>
+std::string refusal_of(F f) {
+    try {
+        f();
+    } catch (const CodecError& error) { return error.what(); }
+    return {};
+}
+
 struct Relay {
     ActorRef<Tally> to;
     int pass(int by) { return add_by(to, by); }
@@ -217,21 +225,7 @@ TEST_CASE("ACT-55 actors that are killed at random while they are called leave n
 }
 
 TEST_CASE("ACT-56 a call may call its own actor but not wait for that - processes") {
-    auto tally = actor<Tally>();
-    const ActorRef<Tally> self = tally.ref();
-    tally
-        .call([self](Tally& now) {
-            now.note(1);
-            static_cast<void>(self.call(&Tally::note, 3));
-            now.note(2);
-        })
-        .get();
-    CHECK(tally.call(&Tally::all_notes).get() == std::vector{1, 2, 3});
-    auto waits = tally.call([self](Tally&) { return self.call(&Tally::value).get(); });
-    try {
-        get_soon(waits);
-        FAIL("a call waited for a later one");
-    } catch (const std::system_error& error) { CHECK(error.code() == std::errc::resource_deadlock_would_occur); }
+    is_not_called_within_a_call<ForkEngine>();
 }
 
 TEST_CASE("ACT-57 references to actors that have ended or cannot be reached are refused") {
@@ -247,7 +241,17 @@ TEST_CASE("ACT-57 references to actors that have ended or cannot be reached are 
     auto others = actor<Tally>();  // has its place
     CHECK_THROWS_AS(pool.apply(add_by, ref, 1), PoolClosed);
     CHECK_FALSE(pool.apply([ref] { return ref.is_alive(); }));
-    CHECK_THROWS_AS(pool.apply([] { return actor<Tally>().ref(); }), CodecError);
+    const auto up = [] { return actor<Tally>().ref(); };
+    const auto sideways = [to = others.ref()] {
+        const auto own = actor<Tally>();
+        static_cast<void>(to.call([](Tally&, ActorRef<Tally> from) { return from.is_alive(); }, own.ref()));
+    };
+    for (const std::string& refusal :
+         {refusal_of([&] { static_cast<void>(pool.apply(up)); }), refusal_of([&] { pool.apply(sideways); })}) {
+        CHECK_THAT(refusal, Catch::ContainsSubstring("ActorRef<procpool_test::Tally> names an actor that the receiver "
+                                                     "cannot reach") &&
+                                Catch::ContainsSubstring("make the actor in the program itself"));
+    }
     auto in_thread = actor<Tally, ThreadEngine>();
     CHECK_THROWS_AS(pool.apply(add_by, in_thread.ref(), 1), std::logic_error);
     CHECK(add_by(in_thread.ref(), 1) == 1);
@@ -331,6 +335,16 @@ TEST_CASE("ACT-60 any number of cancelled calls behind a long one keep no other 
     caller.join();
     CHECK(caller.exit_status().code() == 0);
     CHECK(tally.call(&Tally::all_notes).get() == std::vector{1, 2, 3});
+TEST_CASE("ACT-61 references to an actor that another one has replaced are told so in other processes") {
+    Pool pool{1};
+    auto first = actor<Tally>(1);
+    auto second = actor<Tally>(2);
+    const ActorRef<Tally> ref = first.ref();
+    const ActorRef<Tally> other = second.ref();
+    first = std::move(second);  // which keeps the place of the first one
+    CHECK_THROWS_AS(pool.apply(add_by, ref, 1), PoolClosed);
+    CHECK_FALSE(pool.apply([ref] { return ref.is_alive(); }));
+    CHECK(pool.apply(add_by, other, 1) == 3);
 }
 
 TEST_CASE("ACT-58 a worker has actors of its own which its children call") {
