@@ -2,6 +2,7 @@
 // Every wait: signals do not end it, and neither the dead nor those that gave up take a wake-up along.
 #include <procpool/shm/shared.hpp>
 #include <procpool/sync/barrier.hpp>
+#include <procpool/sync/bounded_semaphore.hpp>
 #include <procpool/sync/event.hpp>
 #include <procpool/sync/latch.hpp>
 #include <procpool/sync/permits.hpp>
@@ -12,8 +13,10 @@
 
 #include <array>
 #include <atomic>
+#include <cstring>
 #include <functional>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include <sys/time.h>
@@ -76,6 +79,40 @@ TEST_CASE("signals at 1 kHz neither end a wait nor keep it from ending") {
         }
     }
     CHECK(crowd.count_good() == 1);
+}
+
+TEST_CASE("what waits by a lock whose bytes have been overwritten throws") {
+    const auto refuses = [](auto f) {
+        try {
+            f();
+        } catch (const std::system_error& error) { return error.code() == std::errc::state_not_recoverable; }
+        return false;
+    };
+    const auto overwrite = [](auto& object, std::size_t offset, std::size_t size) {
+        std::memset(reinterpret_cast<std::byte*>(&object) + offset, 0xff, size);
+    };
+    constexpr std::size_t size = sizeof(detail::sync::RobustLock);
+    const Shared<Semaphore> semaphore{0};
+    overwrite(*semaphore, detail::apart, size);
+    CHECK(refuses([&] { semaphore->acquire(); }));
+    CHECK(refuses([&] { static_cast<void>(semaphore->try_acquire_for(1min)); }));
+    const Shared<BoundedSemaphore> bounded{1};
+    bounded->acquire();
+    overwrite(*bounded, sizeof *semaphore, sizeof *bounded - sizeof *semaphore);
+    CHECK(refuses([&] { bounded->release(); }));
+    const Shared<Permits> permits{1};
+    const Permits::Permit mine = permits->acquire();
+    overwrite(*permits, detail::apart, size);
+    CHECK(refuses([&] { static_cast<void>(permits->acquire()); }));
+    const Shared<Barrier> barrier{1};
+    overwrite(*barrier, detail::apart, size);
+    CHECK(refuses([&] { barrier->arrive_and_wait(); }));
+    CHECK(refuses([&] { barrier->reset(); }));
+    const Shared<Latch> latch{1};
+    CHECK_FALSE(latch->wait_for(1us));
+    word_of(*latch).fetch_or(asleep_bit);
+    overwrite(*latch, sizeof *latch - size, size);
+    CHECK(refuses([&] { latch->count_down(); }));
 }
 
 TEST_CASE("SYN-11 one of three that wait for an event is killed at any time: the others go on and it is as new") {
