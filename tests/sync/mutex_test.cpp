@@ -9,10 +9,10 @@
 #include "support/asleep.hpp"
 #include "support/catch.hpp"
 #include "support/held.hpp"
+#include "support/interrupted.hpp"
 
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -348,19 +348,23 @@ TEMPLATE_TEST_CASE("a lock whose bytes have been overwritten says so to everybod
     }
 }
 
-TEST_CASE("a thread that waits for a lock whose bytes are overwritten is told when it looks again") {
-    struct Bytes {
-        alignas(Mutex) std::byte bytes[sizeof(Mutex)];
-    };
-    const Shared<Bytes> memory;
-    auto& mutex = *::new (memory->bytes) Mutex;
-    const pid_t owner = start_owner(mutex);
-    const pid_t waiter =
-        start_child([&] { return error_of([&] { mutex.lock(); }) == std::errc::state_not_recoverable ? 0 : 1; });
-    wait_for_sleep(waiter);
-    std::memset(memory->bytes, 0, sizeof memory->bytes);
-    CHECK(wait_for_child(waiter) == 0);
-    kill_and_reap(owner);
+TEST_CASE("a thread that waits for a lock whose bytes are overwritten is told when it is woken or looks again") {
+    for (const bool is_woken : {false, true}) {
+        CAPTURE(is_woken);
+        struct Bytes {
+            alignas(Mutex) std::byte bytes[sizeof(Mutex)];
+        };
+        const Shared<Bytes> memory;
+        auto& mutex = *::new (memory->bytes) Mutex;
+        const pid_t owner = start_owner(mutex);
+        const pid_t waiter =
+            start_child([&] { return error_of([&] { mutex.lock(); }) == std::errc::state_not_recoverable ? 0 : 1; });
+        wait_for_sleep(waiter);
+        std::memset(memory->bytes, 0, sizeof memory->bytes);
+        if (is_woken) { detail::os::futex_wake(reinterpret_cast<std::atomic<std::uint32_t>&>(mutex)); }
+        CHECK(wait_for_child(waiter) == 0);
+        kill_and_reap(owner);
+    }
 }
 
 TEMPLATE_TEST_CASE("guards of the standard library take the Shared of a lock", "", Mutex, RecursiveMutex) {
@@ -523,9 +527,7 @@ TEST_CASE("SIG-02 signals every millisecond change nothing about waiting for a l
     const Gate timed_out{page};
     const pid_t owner = start_owner(*mutex);
     const pid_t waiter = start_child([&] {
-        ::signal(SIGALRM, [](int) {});
-        const itimerval each_millisecond{{0, 1000}, {0, 1000}};
-        ::setitimer(ITIMER_REAL, &each_millisecond, nullptr);
+        interrupt_every_millisecond();
         const auto start = detail::Clock::now();
         if (mutex->try_lock_for(50ms)) { return 1; }
         if (detail::Clock::now() - start < 50ms) { return 2; }
