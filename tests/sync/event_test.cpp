@@ -285,3 +285,31 @@ TEST_CASE("a latch has limits") {
     high->count_down();
     CHECK(crowd.count_good() == 1);
 }
+
+TEST_CASE("of many that count a latch down at a time as many are told as there are too many") {
+    constexpr int count = 2000;
+    for (const bool sleeper : {false, true}) {
+        CAPTURE(sleeper);
+        const Shared<Latch> latch{count};
+        const Shared<std::atomic<int>> counted{0};
+        Crowd crowd;
+        if (sleeper) {
+            crowd.add_asleep(2, [&] {
+                latch->wait();
+                return 0;
+            });
+        }
+        for (int i = 0; i < 4; ++i) {
+            crowd.add([&] {
+                return refused([&] {
+                    for (;;) {
+                        latch->count_down();
+                        ++*counted;
+                    }
+                });
+            });
+        }
+        CHECK(crowd.count_good() == (sleeper ? 6 : 4));
+        CHECK(counted->load() == count);
+    }
+}

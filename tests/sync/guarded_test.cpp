@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <random>
 #include <system_error>
 #include <thread>
 
@@ -260,4 +261,47 @@ TEST_CASE("a death with several guarded values is told of each of them") {
     second->recover([](Point& p) { p = Point{}; });
     with_all(*second, *first, [](Point& p, int& n) { p.x += n; });
     CHECK(second->load().x == 6);
+}
+
+TEST_CASE("random kills of processes that use several guarded values: what is whole stays so and the others go on") {
+    struct Part {
+        std::array<std::atomic<long>, 500> same{};  // atomic, so that the compiler changes one after the other
+    };
+    const auto seed = std::random_device{}();
+    INFO("seed " << seed);
+    std::minstd_rand random{seed};
+    const Shared<std::array<Guarded<Part>, 3>> all;
+    SharedPage page;
+    const Counter torn{page};
+    const Counter steps{page};
+    const auto mend = [](Part& part) {
+        for (auto& number : part.same) { number = part.same[0].load(); }
+    };
+    const auto work = [&](std::size_t number) {
+        for (std::size_t n = number;; ++n) {
+            try {
+                with_all((*all)[n % 3], (*all)[(n + 1 + number % 2) % 3], [&](auto&... parts) {
+                    for (Part* const part : {&parts...}) {
+                        if (part->same.front() != part->same.back()) { torn.add(); }
+                        for (auto& number : part->same) { number = number + 1; }
+                    }
+                });
+                steps.add();
+            } catch (const OwnerDied&) {
+                for (Guarded<Part>& part : *all) { part.recover(mend); }
+            }
+        }
+        return 0;
+    };
+    const auto start = [&](std::size_t number) { return start_child([&, number] { return work(number); }); };
+    std::array workers{start(0), start(1), start(2)};
+    for (int kills = 0; kills < 100; ++kills) {
+        ::usleep(static_cast<useconds_t>(random() % 2000));
+        const std::size_t victim = random() % workers.size();
+        kill_and_reap(workers[victim]);
+        steps.wait_for(steps.value() + 1);
+        workers[victim] = start(victim);
+    }
+    for (const pid_t worker : workers) { kill_and_reap(worker); }
+    CHECK(torn.value() == 0);
 }
