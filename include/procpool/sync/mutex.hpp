@@ -165,7 +165,9 @@ public:
 /// `Shared<Mutex>`, or a member of what is Shared; its address may be captured by and passed to tasks. When its owner
 /// dies, a task that a timeout kills included, the kernel releases it; lock() then throws OwnerDied, since what it
 /// protects may be half changed, until somebody has called recover(). The thread that ends with it counts as dead.
-/// No order among those that wait.
+/// No order among those that wait. Limits of the kernel's: of a thread that ends with more than 2,048 locks the rest
+/// stay locked; processes of different PID namespaces do not share a lock, since threads are told apart by their
+/// numbers.
 class Mutex : public detail::sync::MutexBase {
 public:
     /// \{
