@@ -275,7 +275,7 @@ TEST_CASE("random kills of processes that use several guarded values: what is wh
     const Counter torn{page};
     const Counter steps{page};
     const auto mend = [](Part& part) {
-        for (auto& number : part.same) { number = part.same[0].load(); }
+        for (auto& each : part.same) { each = part.same[0].load(); }
     };
     const auto work = [&](std::size_t number) {
         for (std::size_t n = number;; ++n) {
@@ -283,7 +283,7 @@ TEST_CASE("random kills of processes that use several guarded values: what is wh
                 with_all((*all)[n % 3], (*all)[(n + 1 + number % 2) % 3], [&](auto&... parts) {
                     for (Part* const part : {&parts...}) {
                         if (part->same.front() != part->same.back()) { torn.add(); }
-                        for (auto& number : part->same) { number = number + 1; }
+                        for (auto& each : part->same) { each = each + 1; }
                     }
                 });
                 steps.add();
