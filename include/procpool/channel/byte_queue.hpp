@@ -135,9 +135,9 @@ private:
     [[nodiscard]] Result result_of_closed() const;
     void settle_taking() noexcept;
     void settle_finishing() noexcept;
-    void lock_finishing() noexcept;
+    void lock_finishing();
     /// Effects: leaves finish_lock_ held, and nothing to settle.
-    void settle_both() noexcept;
+    void settle_both();
     void count_finished(bool is_last) noexcept;
     [[nodiscard]] static bool is_deserted(const Binder* peer) noexcept {
         return peer != nullptr && !peer->look().is_alive();

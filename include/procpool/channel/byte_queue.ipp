@@ -325,7 +325,7 @@ PROCPOOL_DECL void ByteQueue::settle_finishing() noexcept {
     hands_.end_finishing(finisher_, position_of(finished_.load(std::memory_order_relaxed)) != finishing_);
 }
 
-PROCPOOL_DECL void ByteQueue::lock_finishing() noexcept {
+PROCPOOL_DECL void ByteQueue::lock_finishing() {
     if (finish_lock_.lock() == sync::Locked::owner_died) {
         settle_finishing();
         finish_lock_.heal();
@@ -362,7 +362,7 @@ PROCPOOL_DECL void ByteQueue::finish_item() {
     hands_.end_finishing(own, true);
 }
 
-PROCPOOL_DECL void ByteQueue::settle_both() noexcept {
+PROCPOOL_DECL void ByteQueue::settle_both() {
     // With the lock of either side, what a dead owner was at is completed. A living owner has done that.
     const sync::Locked locked = get_lock_.try_lock();
     if (locked == sync::Locked::owner_died) {

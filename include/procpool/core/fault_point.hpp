@@ -63,6 +63,7 @@ enum class FaultPoint : std::uint32_t {
     sleeper_woken,        // has slept, has not looked yet
     semaphore_front,      // the first of those that wait, has not looked yet
     semaphore_taken,      // has a permit, is still the first
+    permits_taken,        // no permit was free, does not sleep yet
     permit_freed,         // a permit is free, sleepers are not woken yet
     barrier_stamped,      // among those that have come, not counted yet
     barrier_counted,      // counted
