@@ -145,9 +145,18 @@ private:
     [[nodiscard]] Cell& cell(std::uint32_t position) const noexcept { return cells_[position & mask_]; }
 
     void allocate(std::size_t cells, std::uint32_t small, std::uint32_t large);
-    void require_room_for(std::size_t size) const;
+    void require_room_for(std::size_t size) const {
+        if (size > areas_[large_area].size()) [[unlikely]] { refuse_size(size); }
+    }
+    [[noreturn]] void refuse_size(std::size_t size) const;
     void write(std::uint32_t position, std::span<const std::byte> item, const std::uint32_t* ends);
-    [[nodiscard]] bool enter(sync::RobustLock& lock, Deadline deadline);
+    /// Effects: takes the lock of a side, and completes what its last owner was at when it died.
+    /// Returns: false when the deadline has passed. One that passes through it is waited for even then.
+    [[nodiscard]] bool enter(sync::RobustLock& lock, Deadline deadline) {
+        const sync::Locked locked = lock.try_lock();
+        return locked == sync::Locked::yes || enter(lock, locked, deadline);
+    }
+    [[nodiscard]] bool enter(sync::RobustLock& lock, sync::Locked locked, Deadline deadline);
     [[nodiscard]] bool seems_stuck(const sync::RobustLock& lock, int look) const noexcept;
     [[nodiscard]] bool find_room(std::uint32_t position, std::uint32_t size, std::uint32_t* ends) const noexcept;
     [[nodiscard]] Result wait_for_room(std::uint32_t position, std::uint32_t size, std::uint32_t* ends,

@@ -145,11 +145,10 @@ PROCPOOL_DECL bool ByteQueue::seems_stuck(const sync::RobustLock& lock, int look
     return was_size() >= capacity_ || (look > enough && (head_.load(std::memory_order_relaxed) & asleep) != 0);
 }
 
-/// Effects: takes the lock of a side, and completes what its last owner was at when it died.
-/// Returns: false when the deadline has passed. One that passes through it is waited for even then.
-PROCPOOL_DECL bool ByteQueue::enter(sync::RobustLock& lock, Deadline deadline) {
+/// As in the header, after the first try.
+PROCPOOL_DECL bool ByteQueue::enter(sync::RobustLock& lock, sync::Locked locked, Deadline deadline) {
     const bool waits = deadline.when() != Deadline::immediately().when();
-    sync::Locked locked = waits ? lock.lock(deadline) : lock.try_lock();
+    if (locked == sync::Locked::no && waits) { locked = lock.lock(deadline); }
     constexpr int most_looks = 1000;
     for (int look = 0; locked == sync::Locked::no; ++look) {
         if (look == most_looks || seems_stuck(lock, look)) { return false; }
@@ -200,11 +199,9 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_for_room(std::uint32_t position,
     }
 }
 
-PROCPOOL_DECL void ByteQueue::require_room_for(std::size_t size) const {
-    const std::size_t most = areas_[large_area].size();
-    if (size <= most) [[likely]] { return; }
+[[gnu::cold]] PROCPOOL_DECL void ByteQueue::refuse_size(std::size_t size) const {
     throw std::length_error("procpool: an item of " + std::to_string(size) +
-                            " bytes is too large for a queue that has " + std::to_string(most) +
+                            " bytes is too large for a queue that has " + std::to_string(areas_[large_area].size()) +
                             " for its largest items: give it more by QueueOptions::bytes");
 }
 
@@ -236,8 +233,10 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::put(std::span<const std::byte> item, 
 }
 
 PROCPOOL_DECL ByteQueue::Progress ByteQueue::put_all(std::size_t count, Items items, Deadline deadline) {
-    for (std::size_t i = 0; i < count; ++i) { require_room_for(items(i).size()); }
     if (count == 0) { return {was_closed() ? result_of_closed() : Result::done, 0}; }
+    std::span<const std::byte> item = items(0);
+    require_room_for(item.size());
+    for (std::size_t i = 1; i < count; ++i) { require_room_for(items(i).size()); }
     if (!enter(put_lock_, deadline)) { return {was_closed() ? result_of_closed() : Result::late, 0}; }
     const sync::HeldLock held{put_lock_};
     const std::uint32_t word = tail_.load(std::memory_order_relaxed);  // written by owners of the lock
@@ -247,7 +246,6 @@ PROCPOOL_DECL ByteQueue::Progress ByteQueue::put_all(std::size_t count, Items it
     std::size_t put = 0;
     std::uint32_t written = 0;  // cells behind the tail
     for (;;) {
-        const std::span<const std::byte> item = items(put + written);
         const auto size = static_cast<std::uint32_t>(item.size());
         std::uint32_t ends[2];
         bool has_room = find_room(position, size, ends);
@@ -261,7 +259,9 @@ PROCPOOL_DECL ByteQueue::Progress ByteQueue::put_all(std::size_t count, Items it
             position = (position + 1) & (UINT32_MAX / one);
             ++written;
         }
-        if (has_room && put + written < count && written < most_in_step) { continue; }
+        const bool is_full = !has_room || written == most_in_step;
+        if (has_room && put + written < count) { item = items(put + written); }
+        if (!is_full && put + written < count) { continue; }
         advance(tail_, written, counts_hands_ ? 1 : os::everybody);  // of a pipe: see watch()
         reach(FaultPoint::queue_stepped);
         put += std::exchange(written, 0);
