@@ -56,6 +56,7 @@ enum class FaultPoint : std::uint32_t {
     queue_copied_out,     // an item's bytes are copied, the queue's head is not moved on yet
     queue_taken,          // the head is moved on, the lock of the consumers still held
     queue_half_closed,    // producers are told that the queue is closed, those that sleep are not
+    end_given,            // a process that gets an end of a pipe as an argument has not bound it yet
     queue_item_done,      // an item counts as done, but still as its consumer's
     // events
     before_change,        // somebody sleeps on a word that is about to change

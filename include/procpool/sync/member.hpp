@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 namespace procpool::inline v0::detail::sync {
 
@@ -57,6 +58,10 @@ public:
     /// waited for that) or executed another program. A stamp that no thread can have is dead.
     /// Memory order: acquire: what the thread did before its death is visible, as far as it came.
     [[nodiscard]] static bool is_alive(Stamp stamp) noexcept;
+
+    /// Returns: a word, and what it is while the thread of that stamp lives; nothing when it is dead. At its death the
+    /// kernel wakes one of those that sleep on the word, which wakes the others.
+    [[nodiscard]] static std::optional<os::FutexLook> watch(Stamp stamp) noexcept;
 
     /// Effects: sleeps while the word is as expected and the thread of that stamp lives, until the deadline; may return
     /// early. Returns: false when the deadline came first.
