@@ -12,10 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <string_view>
-
-#include <sys/types.h>
 
 namespace procpool::inline v0::detail::worker {
 
