@@ -429,6 +429,20 @@ TEST_CASE("MPI-37 a sink that is set or changed at any time gets what later far 
         CHECK(all() == records.with(".").size());
     }
     CHECK(pool.apply(talk, 9) == LogLevel::off);
+    // One that is set meanwhile gets nothing that it does not want, though the task may log it before it is told.
+    const Records chatter;
+    auto chat = pool.apply_async([] {
+        while (log_level() == LogLevel::info) {
+            log(LogLevel::info, "chatter");
+            ::usleep(200);
+        }
+    });
+    while (chatter.with("chatter").empty()) { std::this_thread::yield(); }
+    const Records quiet{LogLevel::error};
+    chat.get();
+    pool.close();
+    pool.join();
+    CHECK(quiet.with("chatter").empty());
 }
 
 TEST_CASE("MPI-38 nothing that was logged far away is lost at the end of a pool") {

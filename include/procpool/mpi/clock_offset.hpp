@@ -16,8 +16,8 @@ namespace procpool::inline v0::detail::mpi {
 /// Estimated from messages that say when they were sent. What is added to the other clock's time to get this one's is
 /// received - sent, less the time on the way, which is not known: so the least difference of all counts, less half of
 /// the least round trip. Neither way took less than nothing, nor the fastest one longer than that round trip: so the
-/// estimate is wrong by at most half of it. The clocks may drift, some 10 us a second, so only messages of the last 10
-/// to 20 s count.
+/// estimate is wrong by at most half of it. Clocks drift by some 10 us a second, so only messages of the last 10 to
+/// 20 s count.
 class ClockOffset {
 public:
     using nanoseconds = std::chrono::nanoseconds;
