@@ -379,7 +379,7 @@ TEST_CASE("MPI-35 items of a chunk that runs far away count before it ends") {
 TEST_CASE("MPI-36 what far tasks log comes to the sink with all that belongs to it") {
     MpiPool pool{{.workers = 2, .name = "talkers"}};
     const Records records;
-    for (const std::size_t worker : {0, 3}) {
+    for (const std::size_t worker : {std::size_t{0}, std::size_t{3}}) {
         const Said said = pool.apply_on(TaskOptions{.label = "talk"}, worker, [] {
             log(LogLevel::warning, "from {}", this_worker::index());
             log(LogLevel::info, "also from {}", this_worker::index());
