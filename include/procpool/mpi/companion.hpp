@@ -8,11 +8,15 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/mpi_options.hpp>
 #include <procpool/log/announcer.hpp>
+#include <procpool/log/log_record.hpp>
 #include <procpool/log/report.hpp>
+#include <procpool/log/trace.hpp>
+#include <procpool/mpi/clock_offset.hpp>
 #include <procpool/mpi/message.hpp>
 #include <procpool/mpi/rest.hpp>
 #include <procpool/mpi/table.hpp>
 #include <procpool/mpi/wire.hpp>
+#include <procpool/os/ticks.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/companion.hpp>
@@ -44,6 +48,9 @@ public:
 
     void run(task::Board& board) override;
     void ended() noexcept override;
+    [[nodiscard]] std::string_view host_of(std::uint32_t node) const noexcept override {
+        return node < table_.nodes().size() ? task::text_within(table_.nodes()[node].host) : std::string_view{};
+    }
 
 private:
     using Time = Clock::time_point;
@@ -67,8 +74,10 @@ private:
         std::vector<std::uint32_t> slots{};  ///< of the tasks that it has
         std::uint32_t recalled = 0;          ///< of them
         Time heard{};
-        double round_trip = 0;  ///< nanoseconds, the mean of late; 0: not known
-        double task_time = 0;   ///< likewise, of a task
+        ClockOffset clock{};
+        LogLevel told_level = LogLevel::off;  ///< that records are wanted from
+        double round_trip = 0;                ///< nanoseconds, the mean of late; 0: not known
+        double task_time = 0;                 ///< likewise, of a task
     };
     /// An answer whose bytes are on their way.
     struct Incoming {
@@ -111,12 +120,19 @@ private:
     void take(Received& message);
     void finish(const Received& message, std::span<const std::byte> bytes);
     void give_back(std::uint32_t slot) noexcept;
+    void learn_clock(const Received& message);
+    /// Effects: the run that an answer tells of is in trace and latencies.
+    void note_run(const Received& message) noexcept;
+    void note_event(const Received& message) noexcept;
+    /// Returns: whether the bytes are a record of another machine; then it is as if it had been written here.
+    [[nodiscard]] bool convert(log::TraceRecord& record, std::span<const std::byte> bytes, int rank) const noexcept;
     /// Effects: the bytes are the task's result. Throws: SharedMemoryExhausted.
     void store(task::Claim claim, std::span<const std::byte> bytes);
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
 
     // ---- what comes by the clock
-    [[nodiscard]] static Message beat() noexcept;
+    [[nodiscard]] static LogLevel wanted_level() noexcept;
+    void send_beat(int rank);
     void look_around(Time now);
     void tell_wishes();
     void recall();
@@ -141,6 +157,7 @@ private:
     std::deque<Incoming> incoming_;
     std::vector<std::uint32_t> returned_;  // slots of tasks that wait for a place in the queue
     std::size_t flying_ = 0;
+    std::optional<os::TickRate> ticks_;
     Rest rest_;
     Time looked_{};
     Time beaten_{};

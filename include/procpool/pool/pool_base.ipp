@@ -171,6 +171,8 @@ PROCPOOL_DECL void PoolBase::kill() { client().stop(task::Life::killed); }
 
 PROCPOOL_DECL std::size_t PoolBase::size() const { return client().board().all_workers(); }
 
+PROCPOOL_DECL std::vector<NodeInfo> PoolBase::machines() const { return client().nodes(); }
+
 PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
     std::vector<WorkerInfo> all;
     const task::Board& board = client().board();
@@ -225,7 +227,12 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
 }
 
 PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {
-    return log::timings_of(client().board().control.trace_id);
+    std::vector<TaskTiming> all = log::timings_of(client().board().control.trace_id);
+    const std::vector<NodeInfo> nodes = machines();
+    for (TaskTiming& one : all) {
+        if (const auto node = static_cast<std::size_t>(one.node); node < nodes.size()) { one.host = nodes[node].host; }
+    }
+    return all;
 }
 
 PROCPOOL_DECL void PoolBase::write_trace(const log::FileName& path) const {
