@@ -119,13 +119,16 @@ private:
     void hear_again(int rank);
     void take(Received& message);
     void finish(const Received& message, std::span<const std::byte> bytes);
-    void give_back(std::uint32_t slot) noexcept;
     void learn_clock(const Received& message);
     /// Effects: the run that an answer tells of is in trace and latencies.
     void note_run(const Received& message) noexcept;
     void note_event(const Received& message) noexcept;
     /// Returns: whether the bytes are a record of another machine; then it is as if it had been written here.
     [[nodiscard]] bool convert(log::TraceRecord& record, std::span<const std::byte> bytes, int rank) const noexcept;
+    void give_back(std::uint32_t slot);
+    [[nodiscard]] bool offer_again(std::uint32_t slot) noexcept;
+    void withdraw(std::uint32_t slot) noexcept;
+    [[nodiscard]] bool is_asked_to_stop(std::uint32_t slot) noexcept;
     /// Effects: the bytes are the task's result. Throws: SharedMemoryExhausted.
     void store(task::Claim claim, std::span<const std::byte> bytes);
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
@@ -137,6 +140,7 @@ private:
     void tell_wishes();
     void recall();
     void lose(int node, std::string_view why);
+    void break_if_none_is_left() noexcept;
     void pause();
 
     // ---- end
@@ -162,9 +166,11 @@ private:
     Time looked_{};
     Time beaten_{};
     Time begun_{};
+    Time for_others_until_{};         // no machine gets more than its workers can run
     std::optional<task::Life> told_;  // how the pool ends
     bool has_started_ = false;
-    bool has_mail_ = true;  // maybe
+    bool has_mail_ = true;       // maybe
+    bool is_relied_on_ = false;  // a submitter may have woken it, and none of the workers
     bool has_lost_ = false;
 };
 
