@@ -140,7 +140,7 @@ inline int Companion::least_loaded() const noexcept {
     double least = 0;
     for (int rank = 1; rank < ranks_; ++rank) {
         const Node& node = nodes_[static_cast<std::size_t>(rank)];
-        if (node.state != NodeState::serves || node.slots.size() >= window_of(node)) { continue; }
+        if (node.state != NodeState::serves || node.slots.size() - node.mailed >= window_of(node)) { continue; }
         const double load = static_cast<double>(node.slots.size()) / node.workers;
         if (best == 0 || load < least) {
             best = rank;
@@ -208,8 +208,10 @@ inline void Companion::send(task::Claim claim, int node) {
     flight = {.generation = claim.generation,
               .node = node,
               .place = static_cast<std::uint32_t>(to.slots.size()),
-              .sent = Clock::now()};
+              .sent = Clock::now(),
+              .is_mailed = (place & task::Issue::mailed) != 0};
     to.slots.push_back(claim.slot);
+    if (flight.is_mailed) { ++to.mailed; }
     ++flying_;
     reach(FaultPoint::task_claimed_for_node);
     // Large arguments stay where they are until the task is decided, which is after they have come.
@@ -228,6 +230,7 @@ inline void Companion::land(std::uint32_t slot) noexcept {
     Flight& flight = flights_[slot];
     Node& node = nodes_[static_cast<std::size_t>(flight.node)];
     if (flight.is_recalled) { --node.recalled; }
+    if (flight.is_mailed) { --node.mailed; }
     node.slots[flight.place] = node.slots.back();
     flights_[node.slots[flight.place]].place = flight.place;
     node.slots.pop_back();
@@ -460,8 +463,7 @@ inline void Companion::recall() {
             if (node.slots.size() <= std::size_t{node.workers} + node.recalled) { break; }
             const std::uint32_t index = node.slots[i];
             Flight& flight = flights_[index];
-            const bool is_mailed = board().all_slots()[index].is_mailed();
-            if (is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
+            if (flight.is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
             ++node.recalled;
             --idle;
             wire_->send(rank, {.kind = Kind::recall, .slot = index, .generation = flight.generation});

@@ -170,6 +170,8 @@ PROCPOOL_DECL void PoolBase::kill() { client().stop(task::Life::killed); }
 
 PROCPOOL_DECL std::size_t PoolBase::size() const { return client().board().all_workers(); }
 
+PROCPOOL_DECL std::vector<NodeInfo> PoolBase::machines() const { return client().nodes(); }
+
 PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
     std::vector<WorkerInfo> all;
     const task::Board& board = client().board();
@@ -201,7 +203,8 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     }
     const task::Control::Losses losses = board.control.losses();
     stats.failed += losses.casualties;
-    stats.cancelled = client().cancelled() + board.guests.cancelled();
+    stats.cancelled = client().cancelled() + board.guests.cancelled() +
+                      board.control.withdrawn.load(std::memory_order_relaxed);
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);

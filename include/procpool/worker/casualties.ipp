@@ -67,8 +67,11 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const Loss& loss
             board_.crashes.add(board_.number_of(index).load(std::memory_order_relaxed), *loss.crash);
         }
         // Counted first: a thread that learns of it from the word finds it counted.
-        auto& count = ending == Ending::timed_out ? board_.control.timed_out : board_.control.casualties;
-        const std::uint64_t counted = ending == Ending::cancelled ? 0 : 1;  // the parent counts what it kills
+        auto& count = ending == Ending::timed_out   ? board_.control.timed_out
+                      : ending == Ending::cancelled ? board_.control.withdrawn
+                                                    : board_.control.casualties;
+        const bool is_killed = ending == Ending::cancelled && word.is_condemned();
+        const std::uint64_t counted = is_killed ? 0 : 1;  // the parent counts what it kills
         count.fetch_add(counted, std::memory_order_relaxed);
         if (board_.lose_started(index, word, ending)) { return; }
         count.fetch_sub(counted, std::memory_order_relaxed);
