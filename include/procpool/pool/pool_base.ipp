@@ -203,8 +203,8 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     }
     const task::Control::Losses losses = board.control.losses();
     stats.failed += losses.casualties;
-    stats.cancelled = client().cancelled() + board.guests.cancelled() +
-                      board.control.withdrawn.load(std::memory_order_relaxed);
+    stats.cancelled =
+        client().cancelled() + board.guests.cancelled() + board.control.withdrawn.load(std::memory_order_relaxed);
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);
