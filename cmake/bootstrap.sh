@@ -49,7 +49,9 @@ useful_packages() {
     for tool in doxygen gdb pkg-config python3 spin strace valgrind; do
         command -v $tool >/dev/null 2>&1 || echo $tool
     done
-    [ -f /usr/include/boost/version.hpp ] || echo libboost-dev
+    if [ ! -f /usr/include/boost/version.hpp ]; then  # Asio is of use from 1.77 on
+        if can_be_installed libboost1.81-dev; then echo libboost1.81-dev; else echo libboost-dev; fi
+    fi
     for library in libcereal-dev libeigen3-dev libprotobuf-dev libsqlite3-dev nlohmann-json3-dev protobuf-compiler; do
         is_installed $library || echo $library
     done

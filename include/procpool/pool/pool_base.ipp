@@ -52,6 +52,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     auto threads = std::make_unique<pool::CallThreads>();
     client->tell_unobserved();
     if (options.trace) { control.trace_id = log::begin_trace(options.name); }
+    control.measures = options.latencies;
     client->observer().begin(options.trace, options.latencies,
                              actor != nullptr ? 2 : 1);  // an actor's first is no call
     if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
@@ -208,7 +209,7 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);
-    stats.unobserved = client().unobserved()->count();
+    stats.unobserved = client().unobserved()->count() + board.guests.unobserved();
     stats.workers_recycled = board.control.workers_recycled.load(std::memory_order_relaxed);
     stats.workers_started = board.control.workers_started.load(std::memory_order_relaxed);
     stats.workers_died = board.control.workers_died.load(std::memory_order_relaxed);

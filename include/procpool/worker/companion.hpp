@@ -12,9 +12,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
-
-#include <sys/types.h>
 
 namespace procpool::inline v0::detail::worker {
 
@@ -57,9 +54,7 @@ public:
     /// Effects: it is told that the pool ends, and killed when it has not ended a while after that. Called by: the
     /// supervisor's loop, when life is beyond closing.
     void end(std::chrono::milliseconds grace) noexcept;
-    [[nodiscard]] Clock::time_point next_time() const noexcept {
-        return runs() ? kill_at_ : Clock::time_point::max();
-    }
+    [[nodiscard]] Clock::time_point next_time() const noexcept { return runs() ? kill_at_ : Clock::time_point::max(); }
     void signal(int signal) const noexcept;
 
     /// Effects: settles what its seats have; from now on tasks for the workers that it spoke for are lost.

@@ -5,7 +5,6 @@
 #include <procpool/os/signals.hpp>
 #include <procpool/worker/companion.hpp>
 
-#include <csignal>
 #include <cstdlib>
 #include <optional>
 

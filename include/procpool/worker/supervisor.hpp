@@ -163,6 +163,11 @@ private:
     /// learns of the death from its call.
     void note_death_of_actor(const task::Seat& seat, bool unasked, const os::EndedChild& ended) noexcept;
 
+    /// Effects: as note_death_of_actor(), once. Returns: whether the dead process stays a zombie, and its tasks as they
+    /// are, since the parent has to end others before a caller learns of the death. Requires: an actor's, whose lives
+    /// must each be allowed.
+    [[nodiscard]] bool holds_death_back(const Worker& dead, const os::EndedChild& ended) noexcept;
+
     /// Effects: swaps the two if a retiring worker has given its index to the spare one: the spare is due again, not
     /// the index.
     void seat_spare(Worker& dead) noexcept;
