@@ -162,4 +162,21 @@ STRIKE_AT(FaultPoint::task_received, "a task is received and not submitted")
 STRIKE_AT(FaultPoint::answer_ready, "a task is decided and not answered")
 STRIKE_AT(FaultPoint::answer_received, "an answer is received and not taken")
 
+TEST_CASE("MPI-36 a machine that was frozen does not run tasks that were on their way to it when it was lost") {
+    SharedPage page;
+    const Counter ran{page};
+    MpiPool pool{{.workers = 1, .mpi = {.node_timeout = 1s}}};
+    const auto [worker, agent] = pool.apply_on(1, [] { return std::pair{::getpid(), parent_of(::getppid())}; });
+    REQUIRE(::kill(agent, SIGSTOP) == 0);
+    std::vector<Future<void>> tasks;
+    for (const std::size_t size : {std::size_t{1}, std::size_t{1000}, std::size_t{1} << 20}) {
+        tasks.push_back(pool.apply_on_async(
+            1, [](Counter counter, const std::string&) { counter.add(); }, ran, std::string(size, 'x')));
+    }
+    for (auto& task : tasks) { CHECK_THROWS_AS(task.get(), NodeLost); }
+    REQUIRE(::kill(agent, SIGCONT) == 0);
+    while (::kill(worker, 0) == 0) { std::this_thread::yield(); }
+    CHECK(ran.value() == 0);
+}
+
 }  // namespace

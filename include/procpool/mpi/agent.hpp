@@ -58,6 +58,7 @@ private:
     void say_hello();
     bool receive();
     bool submit_arrivals();
+    [[nodiscard]] bool is_in_doubt();
     [[nodiscard]] bool submit(const Received& message, std::span<const std::byte> arguments);
     bool answer();
     void answer(Name name, const Task& task, client::Taken taken);
@@ -83,6 +84,8 @@ private:
     Time beaten_{};
     std::optional<task::Life> told_;  // how the pool ends
     bool is_out_ = false;             // it takes no part any more
+    std::uint32_t gaps_ = 0;          // times in which this process did not run for long
+    bool is_in_doubt_ = false;        // the companion has not answered since the last one
 };
 
 }  // namespace procpool::detail::mpi

@@ -88,6 +88,7 @@ inline bool Agent::submit_arrivals() {
     while (!arrivals_.empty()) {
         Arrival& first = arrivals_.front();
         if (first.bytes && !wire_->have_come(*first.bytes)) { break; }
+        if (is_in_doubt()) { break; }
         reach(FaultPoint::task_received);
         const std::span<const std::byte> arguments = first.bytes ? first.bytes->bytes() : first.message.bytes();
         if (first.wish) {
@@ -99,6 +100,14 @@ inline bool Agent::submit_arrivals() {
         any = true;
     }
     return any;
+}
+
+/// After this process has not run for a while its machine may have been lost: others have the tasks that were on their
+/// way here, and large arguments may have been overwritten since. Returns: whether no task may be submitted, until the
+/// companion has answered a beat of afterwards.
+inline bool Agent::is_in_doubt() {
+    if (const Time now = Clock::now(); now - looked_ > options_.node_timeout / 2) { look_around(now); }
+    return is_in_doubt_;
 }
 
 /// Effects: tells of a task that it will not run here.
@@ -208,6 +217,7 @@ inline void Agent::obey(const Received& message) {
             machine_.first_index.store(static_cast<std::uint32_t>(message.head.count), std::memory_order_relaxed);
             break;
         case Kind::beat:
+            if (message.head.generation == gaps_) { is_in_doubt_ = false; }
             log_.want(static_cast<LogLevel>(
                 std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(LogLevel::off))));
             break;
@@ -258,12 +268,18 @@ inline void Agent::send_log() {
 
 inline void Agent::look_around(Time now) {
     constexpr std::chrono::milliseconds long_gap{100};
-    if (const auto gap = now - looked_; gap > long_gap) { heard_ += gap; }  // it did not run meanwhile
+    const auto gap = now - looked_;
+    if (gap > long_gap) { heard_ += gap; }  // it did not run meanwhile
+    if (gap > options_.node_timeout / 2) {
+        ++gaps_;
+        is_in_doubt_ = true;
+        beaten_ = {};
+    }
     looked_ = now;
     send_log();
     if (now - beaten_ >= std::min<std::chrono::nanoseconds>(beat_every, options_.node_timeout / 4)) {
         beaten_ = now;
-        wire_->send(0, {.kind = Kind::beat});
+        wire_->send(0, {.kind = Kind::beat, .generation = gaps_});
         client_.check_crew();
     }
     if (now - heard_ > options_.node_timeout) { end_with_root(); }

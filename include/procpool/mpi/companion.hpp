@@ -69,8 +69,9 @@ private:
         std::uint32_t recalled = 0;          ///< of them
         std::uint32_t mailed = 0;            ///< of them, those for one worker, which are sent whatever there is
         Time heard{};
-        double round_trip = 0;  ///< nanoseconds, the mean of late; 0: not known
-        double task_time = 0;   ///< likewise, of a task
+        std::uint32_t gaps = 0;  ///< as its beats say
+        double round_trip = 0;   ///< nanoseconds, the mean of late; 0: not known
+        double task_time = 0;    ///< likewise, of a task
     };
     /// An answer whose bytes are on their way.
     struct Incoming {
@@ -118,7 +119,7 @@ private:
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
 
     // ---- what comes by the clock
-    [[nodiscard]] static Message beat() noexcept;
+    void send_beat(int rank);
     void look_around(Time now);
     void tell_wishes();
     void recall();

@@ -110,17 +110,19 @@ inline void Companion::end_start() {
         node.first_index = index;
         index += node.workers;
         wire_->send(rank, {.kind = Kind::welcome, .count = node.first_index});
-        wire_->send(rank, beat());
+        send_beat(rank);
     }
     has_started_ = true;
     board().control.remote_workers.store(index - board().control.workers, std::memory_order_release);
     table_.set_start(Table::Start::done);
 }
 
-inline Message Companion::beat() noexcept {
+inline void Companion::send_beat(int rank) {
     const log::SharedRecords* const records = log::SharedRecords::current();
     const LogLevel level = records != nullptr ? records->journal.level() : LogLevel::off;
-    return {.kind = Kind::beat, .count = static_cast<std::uint64_t>(level)};
+    wire_->send(rank, {.kind = Kind::beat,
+                       .generation = nodes_[static_cast<std::size_t>(rank)].gaps,
+                       .count = static_cast<std::uint64_t>(level)});
 }
 
 // ---- tasks
@@ -262,6 +264,12 @@ inline bool Companion::receive() {
             case Kind::leaving:
                 lose(message.from, message.text());
                 node.state = NodeState::refused;  // it waits for the end
+                break;
+            case Kind::beat:
+                if (std::exchange(node.gaps, message.head.generation) != message.head.generation &&
+                    node.state == NodeState::serves) {
+                    send_beat(message.from);
+                }
                 break;
             case Kind::bye:
                 node.state = NodeState::ended;
@@ -409,7 +417,7 @@ inline void Companion::look_around(Time now) {
         Node& node = nodes_[static_cast<std::size_t>(rank)];
         if (node.state == NodeState::expected) { all_known = false; }
         if (node.state != NodeState::serves && node.state != NodeState::refused) { continue; }
-        if (beats) { wire_->send(rank, beat()); }
+        if (beats) { send_beat(rank); }
         if (now - node.heard <= options_.node_timeout) { continue; }
         if (node.state == NodeState::serves) { lose(rank, "has fallen silent"); }
         node.state = NodeState::lost;

@@ -42,7 +42,8 @@ enum class Kind : std::uint8_t {
     kill,     ///< a task is to end at once
     stop,     ///< the pool ends; count: its life
     // of both
-    beat,  ///< the sender is alive; count: the least level of records that the companion's program wants
+    beat,  ///< the sender is alive; count: the least level of records that the companion's program wants; generation:
+           ///< how often the agent did not run for long, as it says, and as the companion has heard it
 };
 
 /// Begins each message; the text, the frames of a crash and the bytes follow, these unless they are large.
