@@ -94,6 +94,7 @@ inline bool Agent::submit_arrivals() {
     while (!arrivals_.empty()) {
         Arrival& first = arrivals_.front();
         if (first.bytes && !(first.is_right && wire_->have_come(*first.bytes))) { break; }
+        if (is_in_doubt()) { break; }
         reach(FaultPoint::task_received);
         const std::span<const std::byte> arguments = first.bytes ? first.bytes->bytes() : first.message.bytes();
         if (first.wish) {
@@ -113,6 +114,14 @@ inline void Agent::drop_arrivals() {
         if (arrival.bytes) { wire_->abandon(std::move(*arrival.bytes)); }
     }
     arrivals_.clear();
+}
+
+/// After this process has not run for a while its machine may have been lost: others have the tasks that were on their
+/// way here, and large arguments may have been overwritten since. Returns: whether no task may be submitted, until the
+/// companion has answered a beat of afterwards.
+inline bool Agent::is_in_doubt() {
+    if (const Time now = Clock::now(); now - looked_ > options_.node_timeout / 2) { look_around(now); }
+    return is_in_doubt_;
 }
 
 /// Effects: tells of a task that it will not run here.
@@ -180,7 +189,7 @@ inline bool Agent::answer() {
         }
         any = true;
         reach(FaultPoint::answer_ready);
-        read_trace();  // its run was added before it was decided
+        read_trace();   // its run was added before it was decided
         if (is_out_) {  // another machine has it by now
             static_cast<void>(client_.take(task->second.ticket));
         } else {
@@ -239,6 +248,7 @@ inline void Agent::obey(const Received& message) {
             if (last_beat_ == 0) { beaten_ = {}; }  // the companion wants to know the clock before it gets times
             last_beat_ = message.head.sent;
             last_beat_came_ = heard_;
+            if (message.head.generation == gaps_) { is_in_doubt_ = false; }
             log_.want(static_cast<LogLevel>(
                 std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(LogLevel::off))));
             break;
@@ -298,6 +308,7 @@ inline void Agent::send_log() {
 
 inline void Agent::send_beat(Time now) {
     wire_->send(0, {.kind = Kind::beat,
+                    .generation = gaps_,
                     .residence = std::chrono::nanoseconds{now - last_beat_came_}.count(),
                     .sent = std::chrono::nanoseconds{now.time_since_epoch()}.count(),
                     .echo = last_beat_});
@@ -329,7 +340,13 @@ inline void Agent::read_trace() {
 
 inline void Agent::look_around(Time now) {
     constexpr std::chrono::milliseconds long_gap{100};
-    if (const auto gap = now - looked_; gap > long_gap) { heard_ = std::min(heard_ + gap, now); }  // it did not run
+    const auto gap = now - looked_;
+    if (gap > long_gap) { heard_ = std::min(heard_ + gap, now); }  // it did not run meanwhile
+    if (gap > options_.node_timeout / 2) {
+        ++gaps_;
+        is_in_doubt_ = true;
+        beaten_ = {};
+    }
     looked_ = now;
     send_log();
     if (now - beaten_ >= std::min<std::chrono::nanoseconds>(beat_every, options_.node_timeout / 4)) {

@@ -65,6 +65,7 @@ private:
         bool is_cancelled = false;  ///< these three: its machine has been told
         bool is_killed = false;
         bool is_recalled = false;
+        bool is_mailed = false;
     };
     struct Node {
         NodeState state = NodeState::expected;
@@ -73,9 +74,11 @@ private:
         std::uint32_t first_index = 0;
         std::vector<std::uint32_t> slots{};  ///< of the tasks that it has
         std::uint32_t recalled = 0;          ///< of them
+        std::uint32_t mailed = 0;            ///< of them, those for one worker, which are sent whatever there is
         Time heard{};
         ClockOffset clock{};
         LogLevel told_level = LogLevel::off;  ///< that records are wanted from
+        std::uint32_t gaps = 0;               ///< as its beats say
         double round_trip = 0;                ///< nanoseconds, the mean of late; 0: not known
         double task_time = 0;                 ///< likewise, of a task
     };

@@ -133,7 +133,10 @@ inline LogLevel Companion::wanted_level() noexcept {
 inline void Companion::send_beat(int rank) {
     LogLevel& told = nodes_[static_cast<std::size_t>(rank)].told_level;
     told = wanted_level();
-    wire_->send(rank, {.kind = Kind::beat, .sent = log::trace_time(), .count = static_cast<std::uint64_t>(told)});
+    wire_->send(rank, {.kind = Kind::beat,
+                       .generation = nodes_[static_cast<std::size_t>(rank)].gaps,
+                       .sent = log::trace_time(),
+                       .count = static_cast<std::uint64_t>(told)});
 }
 
 // ---- tasks
@@ -155,7 +158,7 @@ inline int Companion::least_loaded() const noexcept {
     double least = 0;
     for (int rank = 1; rank < ranks_; ++rank) {
         const Node& node = nodes_[static_cast<std::size_t>(rank)];
-        if (node.state != NodeState::serves || node.slots.size() >= window_of(node)) { continue; }
+        if (node.state != NodeState::serves || node.slots.size() - node.mailed >= window_of(node)) { continue; }
         const double load = static_cast<double>(node.slots.size()) / node.workers;
         if (best == 0 || load < least) {
             best = rank;
@@ -222,8 +225,10 @@ inline void Companion::send(task::Claim claim, int node) {
     flight = {.generation = claim.generation,
               .node = node,
               .place = static_cast<std::uint32_t>(to.slots.size()),
-              .sent = Clock::now()};
+              .sent = Clock::now(),
+              .is_mailed = (place & task::Issue::mailed) != 0};
     to.slots.push_back(claim.slot);
+    if (flight.is_mailed) { ++to.mailed; }
     ++flying_;
     if (slot.is_traced()) {  // where the machine does not tell when it ran, as when it is lost
         board().label(claim.slot).started.store(log::trace_time(), std::memory_order_relaxed);
@@ -249,6 +254,7 @@ inline void Companion::land(std::uint32_t slot) noexcept {
     Flight& flight = flights_[slot];
     Node& node = nodes_[static_cast<std::size_t>(flight.node)];
     if (flight.is_recalled) { --node.recalled; }
+    if (flight.is_mailed) { --node.mailed; }
     node.slots[flight.place] = node.slots.back();
     flights_[node.slots[flight.place]].place = flight.place;
     node.slots.pop_back();
@@ -289,6 +295,12 @@ inline bool Companion::receive() {
             case Kind::leaving:
                 lose(message.from, message.text());
                 node.state = NodeState::refused;  // it waits for the end
+                break;
+            case Kind::beat:
+                if (std::exchange(node.gaps, message.head.generation) != message.head.generation &&
+                    node.state == NodeState::serves) {
+                    send_beat(message.from);
+                }
                 break;
             case Kind::bye:
                 if (node.state == NodeState::serves) {
@@ -364,13 +376,13 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
         const Ending ending = message.head.ending;
         const bool is_its_own = ending == Ending::died || ending == Ending::timed_out || ending == Ending::cancelled;
         const bool has_worker = message.head.worker < node.workers;
-        casualties_->settle_task(
-            claim.slot, {.worker = {message.head.pid, message.head.status},
-                         .ending = is_its_own ? ending : Ending::node_lost,
-                         .crash = crash.count != 0 ? &crash : nullptr,
-                         .level = task::Queue::given_back,
-                         .index = has_worker ? node.first_index + message.head.worker : LogRecord::no_worker,
-                         .host = host_of(static_cast<std::uint32_t>(message.from))});
+        casualties_->settle_task(claim.slot,
+                                 {.worker = {message.head.pid, message.head.status},
+                                  .ending = is_its_own ? ending : Ending::node_lost,
+                                  .crash = crash.count != 0 ? &crash : nullptr,
+                                  .level = task::Queue::given_back,
+                                  .index = has_worker ? node.first_index + message.head.worker : LogRecord::no_worker,
+                                  .host = host_of(static_cast<std::uint32_t>(message.from))});
         // A mailbox keeps one task that runs again: the next such loss must find it gone.
         if (is_mailed) { static_cast<void>(ship_mail()); }
         return;
@@ -593,8 +605,7 @@ inline void Companion::recall() {
             if (node.slots.size() <= std::size_t{node.workers} + node.recalled) { break; }
             const std::uint32_t index = node.slots[i];
             Flight& flight = flights_[index];
-            const bool is_mailed = board().all_slots()[index].is_mailed();
-            if (is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
+            if (flight.is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
             ++node.recalled;
             --idle;
             wire_->send(rank, {.kind = Kind::recall, .slot = index, .generation = flight.generation});

@@ -45,7 +45,8 @@ enum class Kind : std::uint8_t {
     stop,     ///< the pool ends; count: its life
     // of both
     bye,   ///< of an agent: its workers have ended, as they were told; of the companion: so have all others'
-    beat,  ///< the sender is alive; count: the least level of records that the companion's program wants
+    beat,  ///< the sender is alive; count: the least level of records that the companion's program wants; generation:
+           ///< how often the agent did not run for long, as it says, and as the companion has heard it
 };
 
 /// Begins each message; the text, the frames of a crash and the bytes follow, these unless they are large.
