@@ -80,7 +80,7 @@ struct Control {
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
 
-    // Each loss and each retry is counted once, by the process that decides it: see losses(). The first four are
+    // Each loss and each retry is counted once, by the process that decides it: see losses(). The first three are
     // written by the supervisor and the companion, or by an engine's threads where there is none, the others by the
     // parent; all in single steps, and never by worker processes, which have this page read-only.
     std::atomic<std::uint64_t> casualties;          // tasks lost with their worker
