@@ -33,7 +33,7 @@ std::chrono::milliseconds processor_time(pid_t pid) {
 
 }  // namespace
 
-TEST_CASE("MPI-30 a machine that takes no part from the start leaves the mail of others alone") {
+TEST_CASE("MPI-20 a machine that takes no part from the start leaves the mail of others alone") {
     PoolOptions options{.workers = 1};
     if (!is_root()) {
         options.initializer = [] { throw std::runtime_error("no licence here"); };
@@ -46,7 +46,7 @@ TEST_CASE("MPI-30 a machine that takes no part from the start leaves the mail of
     CHECK(second.get() == 5);
 }
 
-TEST_CASE("MPI-31 a task that was sent ahead and is cancelled never runs") {
+TEST_CASE("MPI-21 a task that was sent ahead and is cancelled never runs") {
     MpiPool pool{{.workers = 1, .mpi = {.use_root = false, .prefetch = 4}}};
     auto first = pool.apply_async([] { ::pause(); });
     while (!first.running()) { std::this_thread::yield(); }
@@ -61,7 +61,7 @@ TEST_CASE("MPI-31 a task that was sent ahead and is cancelled never runs") {
     CHECK(pool.stats().cancelled == 2);
 }
 
-TEST_CASE("MPI-32 the companion rests while workers of this machine end what a closed pool has") {
+TEST_CASE("MPI-22 the companion rests while workers of this machine end what a closed pool has") {
     constexpr auto time = 600ms;
     MpiPool pool{1};
     pool.apply_on(1, [] {});
@@ -76,7 +76,7 @@ TEST_CASE("MPI-32 the companion rests while workers of this machine end what a c
     last.get();
 }
 
-TEST_CASE("MPI-33 tasks for a worker that died over several of them all run again") {
+TEST_CASE("MPI-23 tasks for a worker that died over several of them all run again") {
     MpiPool pool{remote(1)};
     const pid_t other = companion();
     REQUIRE(other != 0);
@@ -96,7 +96,7 @@ TEST_CASE("MPI-33 tasks for a worker that died over several of them all run agai
     CHECK(pool.stats().retried == 4);
 }
 
-TEST_CASE("MPI-34 tasks for a worker of a machine that falls silent do not run again") {
+TEST_CASE("MPI-24 tasks for a worker of a machine that falls silent do not run again") {
     MpiPool pool{{.workers = 1, .mpi = {.node_timeout = 1s}}};
     const pid_t agent = pool.apply_on(1, agent_here);
     const pid_t worker = pool.apply_on(1, ::getpid);
@@ -112,7 +112,7 @@ TEST_CASE("MPI-34 tasks for a worker of a machine that falls silent do not run a
     while (::kill(worker, 0) == 0) { std::this_thread::yield(); }
 }
 
-TEST_CASE("MPI-35 what was sent ahead comes back to a worker that has slept") {
+TEST_CASE("MPI-25 what was sent ahead comes back to a worker that has slept") {
     MpiPool pool{{.workers = 1, .mpi = {.prefetch = 8}}};
     auto far = pool.apply_on_async(1, [] { ::pause(); });
     while (!far.running()) { std::this_thread::yield(); }
@@ -129,7 +129,7 @@ TEST_CASE("MPI-35 what was sent ahead comes back to a worker that has slept") {
     far.kill();
 }
 
-TEST_CASE("MPI-36 a machine that comes back does not run what it was sent with the bytes of another task") {
+TEST_CASE("MPI-26 a machine that comes back does not run what it was sent with the bytes of another task") {
     constexpr std::size_t large = 4 << 20;
     const std::string name = (std::filesystem::temp_directory_path() / "procpool_mpi_36").string();
     const auto check = [](const std::string& text, char letter, const std::string& file) {
@@ -157,7 +157,7 @@ TEST_CASE("MPI-36 a machine that comes back does not run what it was sent with t
     CHECK_FALSE(std::filesystem::remove(name));
 }
 
-TEST_CASE("MPI-37 only messages with the bytes of tasks leave bytes for later") {
+TEST_CASE("MPI-27 only messages with the bytes of tasks leave bytes for later") {
     using namespace detail::mpi;
     constexpr std::size_t many = std::size_t{1} << 20;
     CHECK(Message{.kind = Kind::task, .bytes = many}.is_large());
