@@ -3,11 +3,11 @@
 
 /// \file
 /// async_get(): futures as asynchronous operations of Boost.Asio, or of standalone Asio, where ASIO_STANDALONE is
-/// defined or Boost.Asio is not installed. Not part of <procpool/procpool.hpp>.
+/// defined or there is no Boost.Asio of 1.77 or later. Not part of <procpool/procpool.hpp>.
 
 #include <procpool/future/future.hpp>
 
-#if defined(ASIO_STANDALONE) || !__has_include(<boost/asio/version.hpp>)
+#if defined(ASIO_STANDALONE) || !__has_include(<boost/asio/associated_cancellation_slot.hpp>)
 #include <asio/associated_allocator.hpp>
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>

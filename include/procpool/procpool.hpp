@@ -12,6 +12,7 @@
 #include <procpool/actor/supervisor.hpp>
 #include <procpool/channel/connection.hpp>
 #include <procpool/channel/queue.hpp>
+#include <procpool/channel/wait_any.hpp>
 #include <procpool/codec/bind_front.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/codec.hpp>

@@ -2,6 +2,10 @@
 #include "actor/objects.hpp"
 #include "pool/subprocess.hpp"
 
+#include <procpool/task/slot.hpp>
+
+#include <array>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -45,6 +49,7 @@ void calls_of_every_form() {
     CHECK(tally.call([](Tally&, const std::string& text) { return text + "!"; }, "text").get() == "text!");
     CHECK(tally.call([](Tally& self, std::stop_token stop) { return stop.stop_requested() ? -1 : self.n; }).get() == 1);
     CHECK(tally.call(TaskOptions{.label = "named"}, &Tally::value).get() == 1);
+    CHECK(tally.call({.timeout = 1h, .label = "named"}, &Tally::add, 1).get() == 2);
 }
 ON_EVERY_ENGINE("ACT-01 an actor is called by members and functions of every form", calls_of_every_form)
 
@@ -121,25 +126,6 @@ void moves() {
 ON_EVERY_ENGINE("ACT-05 an actor is moved; references stay with the actor that they name", moves)
 
 template <class P>
-void is_not_called_within_a_call() {
-    auto tally = actor_of<P, Tally>();
-    const ActorRef<Tally> self = tally.ref();
-    // One that does not wait runs afterwards.
-    tally
-        .call([self](Tally& now) {
-            now.note(1);
-            static_cast<void>(self.call(&Tally::note, 3));
-            now.note(2);
-        })
-        .get();
-    CHECK(tally.call(&Tally::all_notes).get() == std::vector{1, 2, 3});
-    auto waits = tally.call([self](Tally&) { return self.call(&Tally::value).get(); });
-    try {
-        get_soon(waits);
-        FAIL("a call waited for a later one");
-    } catch (const std::system_error& error) { CHECK(error.code() == std::errc::resource_deadlock_would_occur); }
-}
-template <class P>
 void counts_its_calls_alone() {
     auto tally = actor_of<P, Tally>(ActorOptions{.trace = true});
     CHECK(tally.stats().submitted == 0);
@@ -154,11 +140,48 @@ void counts_its_calls_alone() {
 }
 ON_EVERY_ENGINE("ACT-11 statistics and timings of an actor are those of its calls", counts_its_calls_alone)
 
+struct Base {
+    virtual ~Base() = default;
+    [[nodiscard]] virtual int tell() const { return 1; }
+    int first = 10;
+};
+struct OtherBase {
+    virtual ~OtherBase() = default;
+    [[nodiscard]] virtual int say(const std::string& text) const { return static_cast<int>(text.size()); }
+    [[nodiscard]] int get(int more) const { return second + more; }
+    int second = 20;
+};
+struct Derived : Base, OtherBase {
+    [[nodiscard]] int tell() const override { return 2; }
+    [[nodiscard]] int say(const std::string& text) const override { return 100 + OtherBase::say(text); }
+};
+
+template <class P>
+void members_of_bases() {
+    auto derived = actor_of<P, Derived>();
+    CHECK(derived.call(&Base::tell).get() == 2);
+    CHECK(derived.call(&OtherBase::say, "four").get() == 104);
+    CHECK(derived.call(&OtherBase::second).get() == 20);
+    using Get = int (Derived::*)(int) const;
+    using Say = int (Derived::*)(const std::string&) const;
+    CHECK(derived.call(static_cast<Get>(&OtherBase::get), 5).get() == 25);  // of another this
+    CHECK(derived.call(static_cast<Say>(&OtherBase::say), "four").get() == 104);
+    CHECK(derived.call(static_cast<int Derived::*>(&OtherBase::second)).get() == 20);
+}
+ON_EVERY_ENGINE("ACT-12 an actor is called by members of its bases and virtual ones", members_of_bases)
+
+TEST_CASE("ACT-13 a call of a member with a small argument fits into the first line of its slot") {
+    std::array<std::byte, 64> bytes{};
+    Writer out{bytes, nullptr, nullptr};
+    detail::actor::encode_call(out, &Tally::add, 1);
+    CHECK(out.size() <= detail::task::Slot::inline_bytes);
+}
+
 TEST_CASE("ACT-06 a call may call its own actor but not wait for that - threads", "[thread]") {
-    is_not_called_within_a_call<ThreadPool>();
+    is_not_called_within_a_call<ThreadEngine>();
 }
 TEST_CASE("ACT-06 a call may call its own actor but not wait for that - inline") {
-    is_not_called_within_a_call<InlinePool>();
+    is_not_called_within_a_call<InlineEngine>();
 }
 
 TEST_CASE("ACT-07 the object is in a process of its own made from arguments that need not travel") {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -62,6 +63,27 @@ struct Job {
     Gate may_end{page};
     std::int64_t begun = 0;
 };
+
+/// A call of an actor makes another one of it, and then waits for one.
+template <class E>
+void is_not_called_within_a_call() {
+    auto tally = actor<Tally, E>();
+    const ActorRef<Tally> self = tally.ref();
+    // One that does not wait runs afterwards.
+    tally
+        .call([self](Tally& now) {
+            now.note(1);
+            static_cast<void>(self.call(&Tally::note, 3));
+            now.note(2);
+        })
+        .get();
+    CHECK(tally.call(&Tally::all_notes).get() == std::vector{1, 2, 3});
+    auto waits = tally.call([self](Tally&) { return self.call(&Tally::value).get(); });
+    try {
+        get_soon(waits);
+        FAIL("a call waited for a later one");
+    } catch (const std::system_error& error) { CHECK(error.code() == std::errc::resource_deadlock_would_occur); }
+}
 
 inline void crash() { __builtin_trap(); }
 

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "actor/objects.hpp"
 #include "pool/subprocess.hpp"
+#include "support/asleep.hpp"
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -30,6 +35,14 @@ int code_of_fork(F f) {
     int status = 0;
     ::waitpid(child, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+template <class F>
+std::string refusal_of(F f) {
+    try {
+        f();
+    } catch (const CodecError& error) { return error.what(); }
+    return {};
 }
 
 struct Relay {
@@ -212,21 +225,7 @@ TEST_CASE("ACT-55 actors that are killed at random while they are called leave n
 }
 
 TEST_CASE("ACT-56 a call may call its own actor but not wait for that - processes") {
-    auto tally = actor<Tally>();
-    const ActorRef<Tally> self = tally.ref();
-    tally
-        .call([self](Tally& now) {
-            now.note(1);
-            static_cast<void>(self.call(&Tally::note, 3));
-            now.note(2);
-        })
-        .get();
-    CHECK(tally.call(&Tally::all_notes).get() == std::vector{1, 2, 3});
-    auto waits = tally.call([self](Tally&) { return self.call(&Tally::value).get(); });
-    try {
-        get_soon(waits);
-        FAIL("a call waited for a later one");
-    } catch (const std::system_error& error) { CHECK(error.code() == std::errc::resource_deadlock_would_occur); }
+    is_not_called_within_a_call<ForkEngine>();
 }
 
 TEST_CASE("ACT-57 references to actors that have ended or cannot be reached are refused") {
@@ -242,10 +241,112 @@ TEST_CASE("ACT-57 references to actors that have ended or cannot be reached are 
     auto others = actor<Tally>();  // has its place
     CHECK_THROWS_AS(pool.apply(add_by, ref, 1), PoolClosed);
     CHECK_FALSE(pool.apply([ref] { return ref.is_alive(); }));
-    CHECK_THROWS_AS(pool.apply([] { return actor<Tally>().ref(); }), CodecError);
+    const auto up = [] { return actor<Tally>().ref(); };
+    const auto sideways = [to = others.ref()] {
+        const auto own = actor<Tally>();
+        static_cast<void>(to.call([](Tally&, ActorRef<Tally> from) { return from.is_alive(); }, own.ref()));
+    };
+    for (const std::string& refusal :
+         {refusal_of([&] { static_cast<void>(pool.apply(up)); }), refusal_of([&] { pool.apply(sideways); })}) {
+        CHECK_THAT(refusal, Catch::ContainsSubstring("ActorRef<procpool_test::Tally> names an actor that the receiver "
+                                                     "cannot reach") &&
+                                Catch::ContainsSubstring("make the actor in the program itself"));
+    }
     auto in_thread = actor<Tally, ThreadEngine>();
     CHECK_THROWS_AS(pool.apply(add_by, in_thread.ref(), 1), std::logic_error);
     CHECK(add_by(in_thread.ref(), 1) == 1);
+}
+
+/// How often the threads of a process have given the processor away.
+long switches_of(pid_t process) {
+    long sum = 0;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task"}) {
+        std::ifstream status{entry.path() / "status"};
+        for (std::string line; std::getline(status, line);) {
+            constexpr std::string_view name = "voluntary_ctxt_switches:";
+            if (line.starts_with(name)) { sum += std::stol(line.substr(name.size())); }
+        }
+    }
+    return sum;
+}
+
+TEST_CASE("ACT-59 a process that waits for calls sleeps") {
+    Job job;
+    auto tally = actor<Tally>();
+    const ActorRef<Tally> ref = tally.ref();
+    auto holds = job.begin(tally);
+    const Counter at_it{job.page};
+    const auto wait_for_any = [&] {
+        std::vector<Future<int>> futures;
+        for (int i = 0; i < 2; ++i) { futures.push_back(ref.call(&Tally::add, 1)); }
+        at_it.add();
+        static_cast<void>(wait_any(futures));
+    };
+    const auto continues = [&] {
+        auto future = ref.call(&Tally::add, 1).then([](int n) { return n; });
+        at_it.add();
+        future.get();
+    };
+    const auto finds_no_room = [&] {
+        std::vector<Future<int>> futures;
+        at_it.add();
+        for (int i = 0; i < 1000; ++i) { futures.push_back(ref.call(&Tally::add, 1)); }
+    };
+    std::vector<std::unique_ptr<Process>> callers;
+    callers.push_back(std::make_unique<Process>(wait_for_any));
+    at_it.wait_for(1);
+    callers.push_back(std::make_unique<Process>(continues));
+    at_it.wait_for(2);
+    callers.push_back(std::make_unique<Process>(finds_no_room));
+    at_it.wait_for(3);
+    for (const auto& caller : callers) {
+        wait_until([&] { return is_asleep_on_futex(caller->pid()); }, "a sleeper");
+        const long before = switches_of(caller->pid());
+        std::this_thread::sleep_for(500ms);
+        CHECK(switches_of(caller->pid()) - before < 50);  // a look at most in 100 ms, by each of two threads
+    }
+    job.may_end.set();
+    get_soon(holds);
+    for (const auto& caller : callers) {
+        caller->join();
+        CHECK(caller->exit_status().code() == 0);
+    }
+}
+
+TEST_CASE("ACT-60 any number of cancelled calls behind a long one keep no other call waiting") {
+    Job job;
+    auto tally = actor<Tally>();
+    auto holds = job.begin(tally);
+    const Counter submitted{job.page};
+    Process caller{[ref = tally.ref(), submitted] {
+        std::vector<Future<void>> notes;
+        int cancelled = 0;
+        for (int note = 1; note <= 3; ++note) {
+            notes.push_back(ref.call(&Tally::note, note));
+            for (int i = 0; i < 20'000; ++i) { cancelled += ref.call(&Tally::note, 0).cancel() ? 1 : 0; }
+        }
+        submitted.add();
+        for (Future<void>& one : notes) { get_soon(one); }
+        return cancelled == 60'000 ? 0 : 1;
+    }};
+    submitted.wait_for(1);
+    job.may_end.set();
+    get_soon(holds);
+    caller.join();
+    CHECK(caller.exit_status().code() == 0);
+    CHECK(tally.call(&Tally::all_notes).get() == std::vector{1, 2, 3});
+}
+
+TEST_CASE("ACT-61 references to an actor that another one has replaced are told so in other processes") {
+    Pool pool{1};
+    auto first = actor<Tally>(1);
+    auto second = actor<Tally>(2);
+    const ActorRef<Tally> ref = first.ref();
+    const ActorRef<Tally> other = second.ref();
+    first = std::move(second);  // which keeps the place of the first one
+    CHECK_THROWS_AS(pool.apply(add_by, ref, 1), PoolClosed);
+    CHECK_FALSE(pool.apply([ref] { return ref.is_alive(); }));
+    CHECK(pool.apply(add_by, other, 1) == 3);
 }
 
 TEST_CASE("ACT-58 a worker has actors of its own which its children call") {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <pthread.h>
+#include <unistd.h>
 
 using namespace procpool_test;
 
@@ -32,6 +33,24 @@ struct Waiting {
     void operator()() const {
         begun.add();
         for (;;) { ::pause(); }
+    }
+};
+
+/// A process that is asked to end and does so when it may.
+struct Reluctant {
+    Counter begun;
+    Gate asked;
+    Gate may_end;
+    void operator()() const {
+        sigset_t asks;
+        ::sigemptyset(&asks);
+        ::sigaddset(&asks, SIGTERM);
+        ::pthread_sigmask(SIG_BLOCK, &asks, nullptr);
+        begun.add();
+        int signal = 0;
+        ::sigwait(&asks, &signal);
+        asked.set();
+        may_end.wait();
     }
 };
 
@@ -215,7 +234,7 @@ TEST_CASE("SUP-06 permanent and transient and temporary children") {
         CHECK_THROWS_AS(group.wait(), RestartsExhausted);
         CHECK(runs[0].value() == 4);
         Supervisor second{{.intensity = 1}};
-        second.add_process(Restart::transient, {.name = "again"}, leave(1, 3));
+        second.add_process(Restart::transient, leave(1, 3));
         CHECK_THROWS_AS(second.wait(), RestartsExhausted);
         CHECK(runs[1].value() == 2);
     }
@@ -281,28 +300,56 @@ TEST_CASE("SUP-09 misuse is told; a moved supervisor goes on; a forked child's i
     CHECK(get_soon(ref.call(&Ordered::n)) == 0);
 }
 
-TEST_CASE("SUP-10 random kills under each strategy leave a group that serves") {
+/// Calls until it is told that the group has been stopped. Returns: how many calls were answered; they and those that
+/// ended in ActorDied are all.
+std::int64_t call_until_stopped(const ActorRef<Ordered>& first, const ActorRef<Ordered>& second, Counter answers) {
+    std::int64_t answered = 0;
+    try {
+        for (;;) {
+            std::vector<Future<int>> together;
+            for (int i = 0; i < 3; ++i) {
+                for (const ActorRef<Ordered>& ref : {first, second}) { together.push_back(ref.call(&Ordered::add, 0)); }
+            }
+            for (Future<int>& one : together) {
+                try {
+                    if (get_soon(one) <= 0) { throw std::logic_error("a wrong answer"); }
+                    answers.add();
+                    ++answered;
+                } catch (const ActorDied&) {}
+            }
+        }
+    } catch (const PoolClosed&) { return answered; }
+}
+
+TEST_CASE("SUP-10 random kills under each strategy leave a group that serves callers of three processes", "[slow]") {
     const unsigned seed = std::random_device{}();
     INFO("seed " << seed);
     std::mt19937 random{seed};
+    SharedPage answers;
+    Pool others{2};
+    ThreadPool own{1};
     for (const Strategy strategy : {Strategy::one_for_one, Strategy::one_for_all, Strategy::rest_for_one}) {
+        const Counter of[] = {Counter{answers}, Counter{answers}, Counter{answers}};
         Group group{{.strategy = strategy, .intensity = ActorOptions::max_restarts}};
-        for (std::size_t kills = times(30); kills-- != 0;) {
+        std::vector<Future<std::int64_t>> callers;
+        callers.push_back(own.apply_async(call_until_stopped, group.first, group.second, of[0]));
+        callers.push_back(others.apply_async(call_until_stopped, group.first, group.second, of[1]));
+        callers.push_back(others.apply_async(call_until_stopped, group.first, group.second, of[2]));
+        for (std::size_t kills = times(300); kills-- != 0;) {
             const std::vector<ChildInfo> children = group.supervisor.children();
-            const ChildInfo& victim = children[random() % children.size()];
-            send_signal(victim.pid, SIGKILL);
+            send_signal(children[random() % children.size()].pid, SIGKILL);
             if (random() % 4 == 0) { send_signal(children[random() % children.size()].pid, SIGKILL); }
-            for (const ActorRef<Ordered>& ref : {group.first, group.second}) {
-                wait_until(
-                    [&] {
-                        try {
-                            return get_soon(ref.call(&Ordered::add, 0)) > 0;
-                        } catch (const ActorDied&) { return false; }
-                    },
-                    "an actor to serve");
-            }
+            std::this_thread::sleep_for(std::chrono::microseconds{random() % 2000});
         }
+        for (const Counter& answered : of) { answered.wait_for(answered.value() + 100); }
         CHECK_FALSE(group.supervisor.wait_for(0s));
+        group.supervisor.stop();
+        for (std::size_t i = 0; i < callers.size(); ++i) {
+            const std::int64_t answered = get_soon(callers[i]);
+            CHECK(answered == of[i].value());
+        }
+        CHECK(group.supervisor.children().size() == 3);
+        for (const ChildInfo& child : group.supervisor.children()) { CHECK_FALSE(is_alive(child.pid)); }
     }
 }
 
@@ -354,6 +401,49 @@ TEST_CASE("SUP-13 a child that no thread can watch is not added") {
     REQUIRE(group.children().size() == 1);
     REQUIRE(send_signal(pid_of(group, 0), SIGKILL));
     wait_for_restarts(group, {1});
+}
+
+TEST_CASE("SUP-14 callers learn of a death when no old sibling answers any more") {
+    Pool guests{1};
+    ThreadPool threads{1};
+    for (const Strategy strategy : {Strategy::one_for_all, Strategy::rest_for_one}) {
+        for (const bool is_guest : {false, true}) {
+            SharedPage page;
+            const Counter begun{page};
+            const Reluctant last{Counter{page}, Gate{page}, Gate{page}};
+            Supervisor group{{.strategy = strategy}};
+            const auto first = group.add_actor<Ordered>(begun);
+            const auto second = group.add_actor<Ordered>(begun);
+            group.add_process({.terminate_grace = 1h}, last);
+            last.begun.wait_for(1);
+            const auto outlives = [first, second] {
+                try {
+                    get_soon(first.call(&Ordered::add, 1));
+                    first.call(&Ordered::die).get();
+                } catch (const ActorDied&) { return get_soon(second.call(&Ordered::begun)); }
+                return std::int64_t{0};
+            };
+            auto answered = is_guest ? guests.apply_async(outlives) : threads.apply_async(outlives);
+            last.asked.wait();
+            CHECK(get_soon(second.call(&Ordered::begun)) == 2);
+            CHECK_FALSE(answered.ready());
+            last.may_end.set();
+            CHECK(get_soon(answered) == 4);
+        }
+    }
+}
+
+TEST_CASE("SUP-15 an actor whose restarting process is killed ends the group and is named") {
+    Group group{{.strategy = Strategy::one_for_all, .intensity = 1}};
+    REQUIRE(send_signal(group.second.call([](Ordered&) { return ::getppid(); }).get(), SIGKILL));
+    try {
+        group.supervisor.wait();
+        FAIL("it went on");
+    } catch (const PoolBroken& error) {
+        CHECK_THAT(error.what(), Catch::ContainsSubstring("'second' cannot be restarted"));
+    }
+    for (const ChildInfo& child : group.supervisor.children()) { CHECK_FALSE(is_alive(child.pid)); }
+    CHECK_THROWS_AS(group.second.call(&Ordered::n), ActorDied);
 }
 
 }  // namespace

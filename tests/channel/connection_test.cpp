@@ -97,7 +97,9 @@ TEST_CASE("poll and the timed calls wait as long as they say") {
     CHECK_FALSE(first->send_for(2, 1ms));
     CHECK_FALSE(first->send_until(2, start));
     CHECK(second->poll(20s));
+    CHECK(second->poll_for(20s));
     CHECK(second->recv() == 1);
+    CHECK_FALSE(second->poll_for(1ms));
 }
 
 TEST_CASE("a closed end is the end of file behind what was sent and nobody receives from it") {
@@ -116,6 +118,63 @@ TEST_CASE("a closed end is the end of file behind what was sent and nobody recei
     CHECK_THROWS_AS(second->recv(), EndOfFile);
     CHECK_THROWS_AS(second->try_recv(), EndOfFile);
     CHECK_THROWS_AS(second->recv_for(20s), EndOfFile);
+}
+
+TEST_CASE("an error of a pipe says which end was closed and by whom") {
+    const auto [first, second] = pipe<int>();
+    const pid_t child = start_child([end = second.get()] {
+        end->close();
+        return 0;
+    });
+    CHECK(wait_for_child(child) == 0);
+    const std::string closer = "by process " + std::to_string(child);
+    CHECK_THROWS_WITH(first->recv(), "procpool: end of file: the other end of the pipe was closed " + closer);
+    CHECK_THROWS_WITH(first->send(1), "procpool: nobody will receive: the other end of the pipe was closed " + closer);
+    CHECK_THROWS_WITH(second->recv(), "procpool: end of file: this end of the pipe was closed " + closer);
+    first->close();
+    CHECK_THROWS_WITH(first->send(1), "procpool: nobody will receive: this end of the pipe was closed by this process");
+
+    const auto [here, there] = pipe<int>();
+    std::thread{[end = there.get()] { end->bind(); }}.join();
+    CHECK_THROWS_WITH(here->recv(), Catch::ContainsSubstring("the thread that the other end of the pipe belonged to"));
+    const pid_t other = start_child([end = there.get()] {
+        end->bind();
+        return 0;
+    });
+    CHECK(wait_for_child(other) == 0);
+    CHECK_THROWS_WITH(here->recv(), Catch::ContainsSubstring("process " + std::to_string(other) + ", which"));
+}
+
+TEST_CASE("an end that is given to a process belongs to the first of its threads that uses it") {
+    struct Child {
+        pid_t number;
+        bool lives;
+        [[nodiscard]] std::int32_t pid() const { return number; }
+        [[nodiscard]] bool is_alive() const { return lives; }
+    };
+    const auto [first, second] = pipe<int>();
+    SharedPage page;
+    const Gate may_use{page};
+    const pid_t child = start_child([&, end = second.get()] {
+        may_use.wait();
+        std::thread{[&] { end->send(1); }}.join();  // its end is the end of file
+        wait_until([] { return false; }, "a kill");
+        return 0;
+    });
+    second->bind(Child{child, true});
+    second->send(0);  // and not to the maker, who uses it all the same
+    CHECK(first->recv() == 0);
+    const pid_t receiver = start_child([end = first.get()] {
+        return end->recv() == 1 ? throws<EndOfFile>([&] { static_cast<void>(end->recv()); }) : 1;
+    });
+    wait_for_sleep(receiver);
+    may_use.set();
+    CHECK(wait_for_child(receiver) == 0);
+    second->bind(Child{child, true});
+    CHECK_FALSE(first->poll());
+    second->bind(Child{child, false});  // whose number may be another's by now
+    CHECK_THROWS_AS(first->recv(), EndOfFile);
+    kill_and_reap(child);
 }
 
 TEST_CASE("closing an end wakes the one that waits at the other") {
@@ -228,6 +287,7 @@ TEST_CASE("a pipe leaves nothing behind whichever end goes first") {
     }
     CHECK(before - heap.free_bytes() < 32768);  // memory that others may still look at is kept for a while
     CHECK_THROWS_AS(pipe<int>(0), std::invalid_argument);
+    CHECK_THROWS_WITH(pipe<int>(-1), Catch::ContainsSubstring("1 to 268435456 items, not -1"));
 }
 
 TEST_CASE("threads talk through a pipe", "[thread]") {

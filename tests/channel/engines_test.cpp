@@ -3,6 +3,7 @@
 
 #include "channel/items.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include <sys/time.h>
+#include <unistd.h>
 
 using namespace procpool_test;
 
@@ -70,7 +72,41 @@ void pipe_to_task() {
 }
 ON_ENGINES_WITH_WORKERS("a task talks through a pipe that is newer than its worker", pipe_to_task)
 
+/// Runs the work while a signal comes every millisecond, whose handler interrupts system calls.
+template <class Work>
+void with_signals(const Work& work) {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    ::sigaction(SIGALRM, &action, nullptr);
+    const itimerval every_millisecond{{0, 1000}, {0, 1000}};
+    ::setitimer(ITIMER_REAL, &every_millisecond, nullptr);
+    work();
+}
+
 }  // namespace
+
+TEST_CASE("a task that gets an end as an argument has it before it has used it") {
+    Pool pool{1};
+    const auto [first, second] = pipe<int>();
+    for (const bool by_reference : {false, true}) {
+        const Shared<std::atomic<pid_t>> worker{0};
+        const auto by_pointer = [](Connection<int>* /*end*/, std::atomic<pid_t>* number) {
+            *number = ::getpid();
+            wait_until([] { return false; }, "a kill");
+        };
+        const auto by_ref = [](Connection<int>& /*end*/, std::atomic<pid_t>* number) {
+            *number = ::getpid();
+            wait_until([] { return false; }, "a kill");
+        };
+        Future<void> task = by_reference ? pool.apply_async(by_ref, std::ref(*second), worker.get())
+                                         : pool.apply_async(by_pointer, second.get(), worker.get());
+        wait_until([&] { return *worker != 0; }, "a task");
+        CHECK_FALSE(first->poll());
+        ::kill(*worker, SIGKILL);
+        CHECK_THROWS_AS(first->recv(), EndOfFile);
+        CHECK_THROWS_AS(get_soon(task), WorkerDied);
+    }
+}
 
 TEST_CASE("workers of two pools and processes share a queue that was made before or after them") {
     Pool before{2};
@@ -118,14 +154,6 @@ TEST_CASE("a worker that is killed in the middle loses no item but its own") {
 
 TEST_CASE("a thousand signals a second neither lose nor tear an item") {
     const Shared<Queue<Item>> queue{QueueOptions{.capacity = 3, .bytes = 4096}};
-    const auto with_signals = [](const auto& work) {
-        struct sigaction action {};
-        action.sa_handler = [](int) {};
-        ::sigaction(SIGALRM, &action, nullptr);
-        const itimerval every_millisecond{{0, 1000}, {0, 1000}};
-        ::setitimer(ITIMER_REAL, &every_millisecond, nullptr);
-        work();
-    };
     Process producer{[&] {
         with_signals([&] {
             std::mt19937 random{3};
@@ -140,6 +168,55 @@ TEST_CASE("a thousand signals a second neither lose nor tear an item") {
             }
         });
     }};
+    producer.join();
+    consumer.join();
+    CHECK(producer.exit_status().code() == 0);
+    CHECK(consumer.exit_status().code() == 0);
+}
+
+TEST_CASE("a thousand signals a second disturb neither a pipe nor many items at a time nor a wait for any") {
+    const Shared<Queue<Item>> queue{QueueOptions{.capacity = 5, .bytes = 4096}};
+    const auto [here, there] = pipe<Item>(2);
+    const auto [idle, never] = pipe<int>();
+    constexpr std::uint32_t count = 200;
+    Process producer{[&](Connection<Item>* end) {
+                         with_signals([&] {
+                             std::mt19937 random{4};
+                             std::vector<Item> items;
+                             for (std::uint32_t i = 0; i < count; ++i) {
+                                 items.push_back(make_item(0, i, random_size(random) / 8));
+                             }
+                             queue->put_all(items);
+                             for (const Item& item : items) {
+                                 end->send(item);
+                                 if (end->recv().number != item.number + 1) {
+                                     throw std::runtime_error("wrong answer");
+                                 }
+                             }
+                         });
+                     },
+                     there.get()};
+    Process consumer{[&, idle = idle.get()](Connection<Item>* end) {
+                         with_signals([&] {
+                             for (std::uint32_t next = 0; next < count;) {
+                                 for (const Item& item : queue->get_some(3)) {
+                                     if (!is_sound(item) || item.number != next++) {
+                                         throw std::runtime_error("torn or out of order");
+                                     }
+                                 }
+                             }
+                             for (std::uint32_t i = 0; i < count; ++i) {
+                                 if (wait_any({*idle, *end}) != std::vector<std::size_t>{1}) {
+                                     throw std::runtime_error("nothing was there");
+                                 }
+                                 Item item = end->recv();
+                                 if (!is_sound(item) || item.number != i) { throw std::runtime_error("torn"); }
+                                 ++item.number;
+                                 end->send(item);
+                             }
+                         });
+                     },
+                     here.get()};
     producer.join();
     consumer.join();
     CHECK(producer.exit_status().code() == 0);

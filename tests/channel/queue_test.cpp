@@ -400,7 +400,7 @@ TEST_CASE("a queue that no other process could see is refused") {
 
 TEST_CASE("sizes that make no sense are refused") {
     CHECK_THROWS_AS(Shared<Queue<int>>{0}, std::invalid_argument);
-    CHECK_THROWS_AS(Shared<Queue<int>>{-1}, std::invalid_argument);
+    CHECK_THROWS_WITH(Shared<Queue<int>>{-1}, Catch::ContainsSubstring("1 to 268435456 items, not -1"));
     CHECK_THROWS_AS(Shared<Queue<int>>{std::size_t{1} << 40}, std::invalid_argument);
     CHECK_THROWS_AS((Shared<Queue<int>>{QueueOptions{.capacity = 1, .bytes = std::size_t{2} << 30}}),
                     std::invalid_argument);

@@ -14,6 +14,15 @@ struct Shelf {
     void lock(std::mutex&) {}
 };
 
+void call_with_options(const Actor<Shelf>& shelf, const ActorRef<Shelf>& ref) {
+    // expect-error: these braces are no options of an actor.s call, which has timeout and label
+    const int first = shelf.call({.timeout = 5}, &Shelf::put, 1).get();
+    // expect-error: these braces are no options of an actor.s call, which has timeout and label
+    const int second = ref.call({.chunk_size = 5}, &Shelf::put, 1).get();
+    // expect-error: (these_braces_have_no_type_or_a_misspelt_option|misspelt option|deleted)
+    ref.call({.timout = 5}, &Shelf::put, 1);
+}
+
 void use(Actor<Shelf>& shelf, const ActorRef<Shelf>& ref) {
     // expect-error: (this_name_stands_for_several_functions|deleted)
     shelf.call(&Shelf::take, 1);

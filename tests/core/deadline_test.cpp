@@ -19,6 +19,7 @@ TEST_CASE("a timeout of nothing or less has passed") {
     CHECK(Deadline::after(-1h).passed());
     CHECK(Deadline::after(std::chrono::hours::min()).passed());
     CHECK(Deadline::after(std::chrono::duration<double>{-std::numeric_limits<double>::infinity()}).passed());
+    CHECK(Deadline::after(std::chrono::duration<double>{std::numeric_limits<double>::quiet_NaN()}).passed());
 }
 
 TEST_CASE("a timeout too long for the clock is never") {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/channel/connection.hpp>
 
+#include <procpool/channel/wait_any.hpp>
+#include <procpool/process/process.hpp>
+
 #include "deaths/fatal_point.hpp"
 #include "os/in_child.hpp"
 #include "support/asleep.hpp"
@@ -8,6 +11,7 @@
 #include "support/events.hpp"
 
 #include <chrono>
+#include <functional>
 #include <vector>
 
 using namespace procpool;
@@ -95,4 +99,88 @@ TEST_CASE("the one that waits for a pipe is killed and the next one takes its pl
     kill_and_reap(front);
     second->send(5);
     CHECK(WEXITSTATUS(wait_for_child(next)) == 5);
+}
+
+TEST_CASE("a process that an end was given to is killed before it has used it") {
+    for (const bool waits : {true, false}) {
+        CAPTURE(waits);
+        const auto [first, second] = pipe<int>(1);
+        first->send(1);
+        Process peer{[] { wait_until([] { return false; }, "a kill"); }};
+        second->bind(peer);
+        CHECK_FALSE(first->poll());
+        std::vector<pid_t> waiters;
+        if (waits) {
+            waiters = {start_child([&] { return receive_to_the_end(*first, 0); }),
+                       start_child([&] { return send_to_the_end(*first); }),
+                       start_child([&] { return wait_any({*first}).size() == 1 ? 0 : 1; })};
+            for (const pid_t waiter : waiters) { wait_for_sleep(waiter); }
+        }
+        peer.kill();
+        peer.join();
+        for (const pid_t waiter : waiters) { CHECK(wait_for_child(waiter) == 0); }
+        CHECK(receive_to_the_end(*first, 0) == 0);
+        CHECK_THROWS_WITH(first->send(2), Catch::ContainsSubstring("process " + std::to_string(peer.pid())));
+    }
+}
+
+TEST_CASE("a process that gets an end as an argument dies before it has bound it") {
+    const auto [first, second] = pipe<int>(1);
+    const auto require_end_of_file = [first = first.get(), second = second.get()](auto&& argument) {
+        second->send(7);  // the maker has used it
+        die_at(FaultPoint::end_given);
+        Process process{[](auto&&) {}, argument};
+        detail::fault_hook = nullptr;
+        CHECK(receive_to_the_end(*first, 1) == 0);
+        process.join();
+        CHECK(process.exit_status().signal() == SIGKILL);
+        second->send(8);  // who uses it next has it
+        CHECK(first->recv() == 8);
+        CHECK_FALSE(first->try_recv());
+    };
+    require_end_of_file(second.get());
+    require_end_of_file(std::ref(*second));
+    require_end_of_file(*second);
+    require_end_of_file(second);
+}
+
+TEST_CASE("a process that gets an end as an argument is killed before it has used it") {
+    const auto [first, second] = pipe<int>(1);
+    for (int round = 0; round < 2; ++round) {
+        SharedPage page;
+        const Gate runs{page};
+        Process peer{[runs](Connection<int>* /*end*/) {
+                         runs.set();
+                         wait_until([] { return false; }, "a kill");
+                     },
+                     second.get()};
+        runs.wait();
+        const pid_t receiver = start_child([&] { return receive_to_the_end(*first, 0); });
+        wait_for_sleep(receiver);
+        peer.kill();
+        CHECK(wait_for_child(receiver) == 0);
+    }
+}
+
+TEST_CASE("the death of one of many ends the wait for any of them") {
+    const auto [here, there] = pipe<int>(1);
+    const auto [other, others_peer] = pipe<int>(1);
+    others_peer->bind();
+    const pid_t peer = start_child([end = there.get()] {
+        end->bind();
+        end->send(1);
+        wait_until([] { return false; }, "a kill");
+        return 0;
+    });
+    CHECK(here->recv() == 1);
+    std::vector<pid_t> waiters;
+    for (int i = 0; i < 3; ++i) {
+        waiters.push_back(start_child([&] {
+            const std::vector<std::size_t> ready = wait_any({*other, *here});
+            return ready == std::vector<std::size_t>{1} ? 0 : 1;
+        }));
+    }
+    for (const pid_t waiter : waiters) { wait_for_sleep(waiter); }
+    kill_and_reap(peer);
+    for (const pid_t waiter : waiters) { CHECK(wait_for_child(waiter) == 0); }
 }

@@ -253,6 +253,81 @@ TEST_CASE("a consumer that dies while it reports an item done is counted right")
     }
 }
 
+TEST_CASE("a producer that dies in the middle of many items has put whole steps of them") {
+    struct Death {
+        FaultPoint point;
+        int nth;
+        std::size_t put;
+    };
+    for (const auto& [point, nth, put] : {Death{FaultPoint::queue_cell_written, 1, 0},
+                                          {FaultPoint::queue_bytes_half, 200, 0},
+                                          {FaultPoint::queue_bytes_written, 256, 0},
+                                          {FaultPoint::queue_stepped, 1, 256},
+                                          {FaultPoint::queue_bytes_written, 300, 256},
+                                          {FaultPoint::queue_stepped, 2, 300}}) {
+        CAPTURE(static_cast<int>(point), nth);
+        const Shared<Queue<Item>> queue{QueueOptions{.capacity = 1000, .bytes = 1 << 20}};
+        CHECK(was_killed(start_child([&, point = point, nth = nth] {
+            std::vector<Item> items;
+            for (std::uint32_t i = 0; i < 300; ++i) { items.push_back(make_item(1, i, 600)); }
+            die_at(point, nth);
+            queue->put_all(items);
+            return 0;
+        })));
+        CHECK(queue->was_size() == put);
+        std::vector<std::uint32_t> left(put);
+        for (std::uint32_t i = 0; i < put; ++i) { left[i] = i; }
+        require_works(*queue, left, 600);
+    }
+}
+
+TEST_CASE("a consumer that dies in the middle of many items has taken whole steps of them") {
+    struct Death {
+        FaultPoint point;
+        int nth;
+        std::uint32_t taken;
+    };
+    for (const auto& [point, nth, taken] : {Death{FaultPoint::queue_copied_out, 1, 0},
+                                            {FaultPoint::queue_taken, 1, 256},
+                                            {FaultPoint::queue_taken, 2, 300}}) {
+        CAPTURE(static_cast<int>(point), nth);
+        const Shared<Queue<Item>> queue{QueueOptions{.capacity = 400, .bytes = 1 << 20}};
+        for (std::uint32_t i = 0; i < 300; ++i) { queue->put(make_item(1, i, 8)); }
+        CHECK(was_killed(start_child([&, point = point, nth = nth] {
+            die_at(point, nth);
+            static_cast<void>(queue->get_some(300));
+            return 0;
+        })));
+        CHECK(queue->was_size() == 300 - taken);
+        CHECK(queue->lost() == taken);
+        std::vector<std::uint32_t> left;
+        for (std::uint32_t i = taken; i < 300; ++i) { left.push_back(i); }
+        require_works(*queue, left, 8);
+        CHECK(queue->join_for(0s));
+    }
+}
+
+TEST_CASE("many items at a time wake one that sleeps and one that waits for room") {
+    const Shared<Queue<Item>> queue{small};
+    const pid_t consumer = start_child([&] {
+        for (std::uint32_t next = 0; next < 50;) {
+            for (const Item& item : queue->get_some(7)) {
+                if (!is_sound(item) || item.number != next++) { return 1; }
+            }
+        }
+        return 0;
+    });
+    wait_for_sleep(consumer);
+    std::vector<Item> items;
+    for (std::uint32_t i = 0; i < 50; ++i) { items.push_back(make_item(1, i, i * 20)); }
+    const pid_t producer = start_child([&] {
+        queue->put_all(items);
+        return 0;
+    });
+    CHECK(wait_for_child(producer) == 0);
+    CHECK(wait_for_child(consumer) == 0);
+}
+
 TEST_CASE("a queue that is closed while an item is put is not drained before that has an end") {
     for (const bool dies : {false, true}) {
         CAPTURE(dies);

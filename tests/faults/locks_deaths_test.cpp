@@ -9,6 +9,7 @@
 #include "os/in_child.hpp"
 #include "support/asleep.hpp"
 #include "support/catch.hpp"
+#include "support/held.hpp"
 
 #include <array>
 #include <functional>
@@ -85,14 +86,7 @@ TEMPLATE_TEST_CASE("an owner that dies while it takes notice of a death leaves t
 
 TEST_CASE("with others asleep for the lock: each that dies while it takes notice wakes the next - who is told") {
     const Shared<Mutex> mutex;
-    SharedPage page;
-    const Gate held{page};
-    const pid_t owner = start_child([&] {
-        mutex->lock();
-        held.set();
-        return ::pause();
-    });
-    held.wait();
+    const pid_t owner = start_holder([&] { return std::unique_lock{*mutex}; });
     std::array<pid_t, 3> victims{};
     for (pid_t& victim : victims) {
         victim = start_victim(FaultPoint::poisoned_not_consistent, [&] { mutex->lock(); });

@@ -5,7 +5,7 @@
 //           task/board         push_guest(), wake_for_guest(), claim_guest(), finish_for_guest(), wake_guest(), lose_started()
 //           client/guest       take_slot(), GuestTask::sleep();  worker/loop run(), search_or_sleep();  worker/supervisor settle()
 // Left out  laps of the ring (see ring.pml), the mark of its level (see levels.pml), spinning (see sleepers.pml), the parker's word (see
-//           parker.pml), guests that help and park (their word changes as a parent's does, and settle() notifies them), retries.
+//           parker.pml), guests that help and park (see helpers.pml), those that drop their future, retries.
 // Two guests and one slot, which both need; one worker, which sleeps when there is nothing, and a supervisor that replaces it. The first guest
 // and the worker may be killed at any step. Nobody looks again after a while.
 // Claims    The second guest, and the first if it lives, learn how their tasks ended; a task runs once, with what its guest wrote; nobody frees

@@ -8,6 +8,7 @@
 #   hosts.sh crash HOST            kills everything there: connections to it are reset. After `cut` it is a power failure
 #   hosts.sh cut HOST, mend HOST   takes its cable out, which nobody is told, and puts it in again
 #   hosts.sh freeze HOST, thaw HOST    stops everything there, and lets it go on
+#   hosts.sh kill HOST NAME        kills what runs there under a name that begins so, such as the workers of a pool
 #   hosts.sh pids HOST             what runs there
 #   hosts.sh rank HOST             what a launcher of MPI jobs has started there
 # `with` ends with the command's status; 77 where there cannot be any hosts; 125 when something was left on one of them.
@@ -54,11 +55,12 @@ wire() {
     nsenter -t "$holder" --net ip "$@"
 }
 
-# start NAME COMMAND...: runs it in namespaces of its own, which end with this process. It prints a line when it has set them up.
+# start NAME COMMAND...: runs it in namespaces of its own, which end with this process; signals to its group do not reach them. It prints a
+# line when it has set them up.
 start() {
     local name=$1 from line
     shift
-    exec {from}< <(exec setpriv --pdeathsig KILL unshare --net --uts --ipc --mount "$@" 2>&1)
+    exec {from}< <(exec setsid setpriv --pdeathsig KILL unshare --net --uts --ipc --mount "$@" 2>&1)
     PROCPOOL_HOSTS+=" $name=$!"
     read -r line <&"$from"
     exec {from}<&-
@@ -101,7 +103,8 @@ up() {
         wire link add $host type veth peer name eth0 netns "$holder" && wire link set $host master bridge up || exit 77
         nsenter -t "$holder" --net sh -c "ip addr add 10.77.0.$number/24 dev eth0 && ip link set eth0 up && ip link set lo up" || exit 77
     done
-    export PROCPOOL_HOSTS
+    PROCPOOL_HOSTS_SH=$here/hosts.sh
+    export PROCPOOL_HOSTS PROCPOOL_HOSTS_SH
 }
 
 # What was left on the hosts is printed. What an MPI library leaves in /dev/shm and /tmp when it is killed is not ours.
@@ -133,6 +136,7 @@ down() {
 
 [ $# -ge 2 ] || die "see the beginning of this script"
 what=$1
+[ "$what" = with ] || pid_of "$2" >/dev/null || exit 2
 case $what in
 with)
     trap down EXIT
@@ -160,13 +164,18 @@ freeze) send STOP "$2" ;;
 thaw) send CONT "$2" ;;
 cut) wire link set "$2" down ;;
 mend) wire link set "$2" up ;;
+kill)
+    for pid in $(pids_on "$2"); do
+        case $(cat "/proc/$pid/comm" 2>/dev/null) in "$3"*) kill -KILL "$pid" ;; esac
+    done
+    ;;
 pids) pids_on "$2" ;;
 rank)
     pids=$(pids_on "$2")
     for pid in $pids; do
         parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
         case $pids in *"$parent"*) ;; *) continue ;; esac  # a daemon, started from another host
-        case $(cat "/proc/$parent/comm" 2>/dev/null) in orted | mpirun* | hydra_pmi_proxy | slurmstepd) echo "$pid" ;; esac
+        case $(cat "/proc/$parent/comm" 2>/dev/null) in orted | mpirun* | mpiexec* | hydra_pmi_proxy | slurmstepd) echo "$pid" ;; esac
     done
     ;;
 *) die "unknown command '$what'" ;;

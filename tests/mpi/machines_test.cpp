@@ -6,6 +6,7 @@
 #include <future>
 #include <map>
 #include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -137,4 +138,15 @@ TEST_CASE("MPI-08 a second pool of the program is refused") {
         Pool nested{1};
         return nested.apply(twice, 21);
     }) == 42);
+}
+
+TEST_CASE("MPI-09 what lies in shared memory travels as its elements") {
+    MpiPool pool{remote(1)};
+    SharedArray<int> numbers{1000};
+    std::iota(numbers.begin(), numbers.end(), 0);
+    CHECK(pool.apply([](std::span<int> all) { return std::accumulate(all.begin(), all.end(), 0); }, numbers) == 499500);
+    const auto doubled = pool.map([](int n) { return 2 * n; }, numbers);
+    CHECK(doubled[999] == 1998);
+    CHECK_THROWS_AS(pool.for_each([](int& n) { n = 0; }, numbers), CodecError);  // which is in place
+    CHECK(numbers[999] == 999);
 }

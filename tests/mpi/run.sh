@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSL-1.0
 # run.sh MPIEXEC RANKS PROGRAM [ARGUMENT...]: an MPI job on this machine, whatever it is and whoever runs it: as root, with more ranks
 # than processors, and bound to none.
-# run.sh MPIEXEC HOST,HOST,... PROGRAM [ARGUMENT...]: the same with a rank on each of these hosts of hosts.sh.
+# run.sh MPIEXEC HOST,HOST,... PROGRAM [ARGUMENT...]: the same with a rank, or RANKS_PER_HOST, on each of these hosts of hosts.sh.
 # RUN_OPTIONS has more options for MPIEXEC. Ends with its status, or with 125 when a file was left in /dev/shm or in the folder for
 # temporary files. Time limit, stacks and processes left behind are the business of `watch` (tests/support), which runs this.
 set -u
@@ -27,9 +27,9 @@ case $where in
     unset TMPDIR
     first=${where%%,*}
     if [ -n "$is_mpich" ]; then
-        set -- -launcher ssh -launcher-exec "$here/agent.sh" -hosts "$where" -ppn 1 "$@"
+        set -- -launcher ssh -launcher-exec "$here/agent.sh" -hosts "$where" -ppn "${RANKS_PER_HOST:-1}" "$@"
     else
-        set -- --host "$where" --map-by ppr:1:node "$@"
+        set -- --host "$where" --map-by "ppr:${RANKS_PER_HOST:-1}:node" "$@"
     fi
     # shellcheck disable=SC2086
     exec bash "$here/hosts.sh" sh "$first" "$mpiexec" ${RUN_OPTIONS:-} "$@"

@@ -376,6 +376,56 @@ TEST_CASE("tasks that submit go on while workers are recycled and reforked") {
     for (auto& tree : trees) { CHECK(get_soon(tree) == 55); }
 }
 
+TEST_CASE("what tasks submit is measured as other tasks are") {
+    Pool pool{PoolOptions{.workers = 2, .latencies = true}};
+    const auto many = [](int count) {
+        for (int i = 0; i < count; ++i) { submit(same, i).get(); }
+    };
+    pool.apply(many, 100);
+    CHECK(pool.stats().waiting.count == 101);
+    CHECK(pool.stats().running.count == 101);
+    pool.apply(many, 20'000);
+    // Later ones stand for each other at random.
+    CHECK(pool.stats().running.count > 10'000);
+    CHECK(pool.stats().running.count < 40'000);
+}
+
+TEST_CASE("errors of what tasks submit and drop are counted as those that nobody took") {
+    SharedPage page;
+    Pool pool{2};
+    // Decided before it is dropped; while it is pending, or runs; and killed.
+    const auto drops = [](Gate runs, Gate goes_on) {
+        submit(fail, 1).wait();
+        static_cast<void>(submit(fail, 2));
+        auto running = submit(
+            [](Gate here, Gate until) {
+                here.set();
+                until.wait();
+                fail(3);
+            },
+            runs, goes_on);
+        runs.wait();
+        { const auto dropped = std::move(running); }
+        goes_on.set();
+    };
+    pool.apply(drops, Gate{page}, Gate{page});
+    wait_until([&] { return pool.stats().failed == 3; }, "the last one");
+    wait_until([&] { return pool.stats().unobserved == 3; }, "its end");
+    const auto takes = [] {
+        auto taken = submit(fail, 4);
+        auto cancelled = submit(same, 1);
+        static_cast<void>(cancelled.cancel());
+        static_cast<void>(submit(same, 2));
+        try {
+            taken.get();
+        } catch (const std::out_of_range&) {}
+    };
+    pool.apply(takes);
+    pool.close();
+    pool.join();
+    CHECK(pool.stats().unobserved == 3);
+}
+
 TEST_CASE("terminating a pool ends tasks that wait for tasks") {
     for (const bool kills : {false, true}) {
         SharedPage page;

@@ -134,6 +134,7 @@ TEST_CASE("DTH-02 a task that is killed with a lock is told of to the next and t
         FAIL("not told");
     } catch (const OwnerDied& death) {
         CHECK(death.pid() == dead);
+        CHECK(death.thread() == dead);
         CHECK(std::string{death.what()}.find("in recover()") != std::string::npos);
     }
     pool.apply([n = number.get()] { n->recover([](int& value) { value = 5; }); });

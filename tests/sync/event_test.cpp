@@ -121,6 +121,23 @@ TEST_CASE("what a thread did before set() is visible to one that takes the flag 
     CHECK(sum == 2 * each);
 }
 
+TEST_CASE("a set() of an event that is set already publishes what came before to the one that clears it", "[thread]") {
+    // The order that the processors of this machine keep anyway, so it is ThreadSanitizer that looks at it.
+    const Shared<Event> event;
+    std::atomic<bool> is_set_again{false};
+    int told = 0;
+    std::thread setter{[&] {
+        event->set();
+        told = 1;
+        event->set();
+        is_set_again.store(true, std::memory_order_relaxed);  // orders nothing
+    }};
+    wait_until([&] { return is_set_again.load(std::memory_order_relaxed); }, "the second set()");
+    event->clear();
+    CHECK(told == 1);
+    setter.join();
+}
+
 TEST_CASE("what came before an event or a latch is visible to those that slept", "[thread]") {
     const Shared<Event> event;
     const Shared<Latch> latch{2};
@@ -267,4 +284,32 @@ TEST_CASE("a latch has limits") {
     CHECK_FALSE(high->try_wait());
     high->count_down();
     CHECK(crowd.count_good() == 1);
+}
+
+TEST_CASE("of many that count a latch down at a time as many are told as there are too many") {
+    constexpr int count = 2000;
+    for (const bool sleeper : {false, true}) {
+        CAPTURE(sleeper);
+        const Shared<Latch> latch{count};
+        const Shared<std::atomic<int>> counted{0};
+        Crowd crowd;
+        if (sleeper) {
+            crowd.add_asleep(2, [&] {
+                latch->wait();
+                return 0;
+            });
+        }
+        for (int i = 0; i < 4; ++i) {
+            crowd.add([&] {
+                return refused([&] {
+                    for (;;) {
+                        latch->count_down();
+                        ++*counted;
+                    }
+                });
+            });
+        }
+        CHECK(crowd.count_good() == (sleeper ? 6 : 4));
+        CHECK(counted->load() == count);
+    }
 }

@@ -8,11 +8,14 @@
 #include "os/in_child.hpp"
 #include "support/asleep.hpp"
 #include "support/catch.hpp"
+#include "support/held.hpp"
+#include "support/interrupted.hpp"
 
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <array>
+#include <cstddef>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -24,29 +27,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A child that locks, calls f(), and lives until it is killed.
-template <class M, class F>
-pid_t start_holder(M& mutex, F f) {
-    SharedPage page;
-    const Gate held{page};
-    const pid_t child = start_child([&] {
-        mutex.lock();
-        f();
-        held.set();
-        for (;;) { ::pause(); }
-        return 0;
-    });
-    held.wait();
-    return child;
-}
 template <class M>
-pid_t start_holder(M& mutex) {
-    return start_holder(mutex, [] {});
+pid_t start_owner(M& mutex) {
+    return start_holder([&] { return std::unique_lock{mutex}; });
 }
 /// The mutex's owner has died. Returns: its process number.
 template <class M>
 pid_t poison(M& mutex) {
-    const pid_t owner = start_holder(mutex);
+    const pid_t owner = start_owner(mutex);
     kill_and_reap(owner);
     return owner;
 }
@@ -140,7 +128,7 @@ TEST_CASE("threads that change a number under locks lose nothing", "[thread]") {
 TEST_CASE("SYN-02 another process sees that a lock is held and by which process - and cannot unlock it") {
     const Shared<Mutex> mutex;
     CHECK(mutex->was_owner() == 0);
-    const pid_t child = start_holder(*mutex);
+    const pid_t child = start_owner(*mutex);
     CHECK(mutex->was_locked());
     CHECK(mutex->was_owner() == child);
     CHECK(error_of([&] { mutex->unlock(); }) == std::errc::operation_not_permitted);
@@ -313,12 +301,98 @@ TEST_CASE("the text of OwnerDied names the process") {
                                          "changed: look at it in recover()");
 }
 
+TEST_CASE("a thread that ends with a lock is named - with its process that lives on") {
+    const Shared<Mutex> mutex;
+    pid_t thread = 0;
+    std::thread{[&] {
+        thread = this_thread();
+        mutex->lock();
+    }}.join();
+    const auto told = [&](pid_t process) {
+        try {
+            mutex->lock();
+        } catch (const OwnerDied& death) {
+            CHECK(death.pid() == process);
+            CHECK(death.thread() == thread);
+            return std::string{death.what()};
+        }
+        return std::string{};
+    };
+    CHECK(told(::getpid()) == "procpool: thread " + std::to_string(thread) + " of process " +
+                                  std::to_string(::getpid()) +
+                                  " ended while it held a lock, and what the lock protects may be half changed: look "
+                                  "at it in recover()");
+    CHECK_THROWS_AS(mutex->recover([] { throw 1; }), int);
+    static_cast<void>(told(::getpid()));
+    mutex->recover([] {});
+    thread = poison(*mutex);
+    CHECK_THAT(told(thread), Catch::StartsWith("procpool: process " + std::to_string(thread) + " died while"));
+}
+
+TEMPLATE_TEST_CASE("a lock whose bytes have been overwritten says so to everybody that wants it", "", Mutex,
+                   RecursiveMutex) {
+    for (const int byte : {0, 0xff, 0x55, 1}) {
+        CAPTURE(byte);
+        struct Bytes {
+            alignas(TestType) std::byte bytes[sizeof(TestType)];
+        };
+        const Shared<Bytes> memory;
+        auto& mutex = *::new (memory->bytes) TestType;
+        std::memset(memory->bytes, byte, sizeof memory->bytes);
+        const auto overwritten = std::errc::state_not_recoverable;
+        CHECK(error_of([&] { mutex.lock(); }) == overwritten);
+        CHECK(error_of([&] { static_cast<void>(mutex.try_lock()); }) == overwritten);
+        CHECK(error_of([&] { static_cast<void>(mutex.try_lock_for(1h)); }) == overwritten);
+        CHECK(error_of([&] { mutex.recover([] {}); }) == overwritten);
+        CHECK(error_of([&] { mutex.unlock(); }) == overwritten);
+    }
+}
+
+TEST_CASE("a thread that waits for a lock whose bytes are overwritten is told when it is woken or looks again") {
+    for (const bool is_woken : {false, true}) {
+        CAPTURE(is_woken);
+        struct Bytes {
+            alignas(Mutex) std::byte bytes[sizeof(Mutex)];
+        };
+        const Shared<Bytes> memory;
+        auto& mutex = *::new (memory->bytes) Mutex;
+        const pid_t owner = start_owner(mutex);
+        const pid_t waiter =
+            start_child([&] { return error_of([&] { mutex.lock(); }) == std::errc::state_not_recoverable ? 0 : 1; });
+        wait_for_sleep(waiter);
+        std::memset(memory->bytes, 0, sizeof memory->bytes);
+        if (is_woken) { detail::os::futex_wake(reinterpret_cast<std::atomic<std::uint32_t>&>(mutex)); }
+        CHECK(wait_for_child(waiter) == 0);
+        kill_and_reap(owner);
+    }
+}
+
+TEMPLATE_TEST_CASE("guards of the standard library take the Shared of a lock", "", Mutex, RecursiveMutex) {
+    const Shared<TestType> mutex;
+    const Shared<TestType> other;
+    {
+        const std::lock_guard guard{mutex};
+        CHECK_FALSE(is_free(*mutex));
+    }
+    {
+        const std::scoped_lock both{mutex, other};
+        CHECK_FALSE(is_free(*mutex));
+        CHECK_FALSE(is_free(*other));
+    }
+    {
+        const std::unique_lock soon{mutex, 1s};
+        const std::unique_lock at_once{other, std::try_to_lock};
+        CHECK((soon.owns_lock() && at_once.owns_lock()));
+    }
+    const std::unique_lock until{mutex, detail::Clock::now() + 1h};
+    CHECK(until.owns_lock());
+    CHECK(is_free(*other));
+    static_assert(!detail::shm::LockOfGuards<int>);
+}
+
 TEST_CASE("an owner that dies deep in a recursive lock is one death") {
     const Shared<RecursiveMutex> mutex;
-    kill_and_reap(start_holder(*mutex, [&] {
-        mutex->lock();
-        mutex->lock();
-    }));
+    kill_and_reap(start_holder([&] { return std::array{std::unique_lock{*mutex}, std::unique_lock{*mutex}}; }));
     CHECK_THROWS_AS(mutex->lock(), OwnerDied);
     mutex->recover([] {});
     mutex->lock();
@@ -342,7 +416,7 @@ TEST_CASE("a lock that ignores deaths goes on to the next owner") {
 
 TEST_CASE("SYN-11 threads that sleep for a lock are told of the death of its owner") {
     const Shared<Mutex> mutex;
-    const pid_t owner = start_holder(*mutex);
+    const pid_t owner = start_owner(*mutex);
     std::array<pid_t, 3> waiters{};
     for (std::size_t i = 0; i < waiters.size(); ++i) {
         waiters[i] = start_child([&, i] {
@@ -451,11 +525,9 @@ TEST_CASE("SIG-02 signals every millisecond change nothing about waiting for a l
     const Shared<Mutex> mutex;
     SharedPage page;
     const Gate timed_out{page};
-    const pid_t owner = start_holder(*mutex);
+    const pid_t owner = start_owner(*mutex);
     const pid_t waiter = start_child([&] {
-        ::signal(SIGALRM, [](int) {});
-        const itimerval each_millisecond{{0, 1000}, {0, 1000}};
-        ::setitimer(ITIMER_REAL, &each_millisecond, nullptr);
+        interrupt_every_millisecond();
         const auto start = detail::Clock::now();
         if (mutex->try_lock_for(50ms)) { return 1; }
         if (detail::Clock::now() - start < 50ms) { return 2; }

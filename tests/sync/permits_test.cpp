@@ -2,7 +2,9 @@
 #include <procpool/shm/shared.hpp>
 #include <procpool/sync/permits.hpp>
 
+#include "support/asleep.hpp"
 #include "support/catch.hpp"
+#include "support/held.hpp"
 #include "sync/crowd.hpp"
 
 #include <atomic>
@@ -69,24 +71,16 @@ TEST_CASE("a permit that is given back wakes one that waits") {
 
 TEST_CASE("the permit of a dead process or of a thread that has ended comes back") {
     const Shared<Permits> permits{1};
-    const Shared<std::atomic<int>> holds{0};
     for (int round = 0; round < 2; ++round) {
         Crowd crowd;
-        const pid_t holder = crowd.add([&] {
-            const Permits::Permit permit = permits->acquire();
-            holds->store(1);
-            for (;;) { ::pause(); }
-            return 0;
-        });
-        wait_until([&] { return holds->load() == 1; }, "the holder");
+        const pid_t holder = start_holder([&] { return permits->acquire(); });
         crowd.add_asleep(2, [&] {
             const Permits::Permit permit = permits->acquire();
             return 0;
         });
-        crowd.kill(holder);
+        kill_and_reap(holder);
         if (round == 1) { CHECK(permits->was_free() == 1); }
         CHECK(crowd.count_good() == 2);
-        holds->store(0);
     }
     std::optional<Permits::Permit> left;
     std::thread{[&] { left = permits->acquire(); }}.join();

@@ -9,6 +9,7 @@
 #include <procpool/actor/options.hpp>
 #include <procpool/actor/ref.hpp>
 #include <procpool/codec/codec.hpp>
+#include <procpool/codec/mistake.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/engine/engine.hpp>
@@ -75,6 +76,14 @@ concept ConstructibleObject = std::constructible_from<T, Args...> || requires(Ar
     T{std::move(args)...};
 };
 
+template <class T, class... Args>
+struct not_constructible {
+    static_assert(codec::never<T>,
+                  "procpool: the actor's object cannot be constructed from these arguments, as T(args...) or "
+                  "T{args...}: each is copied or moved, and arrives as an rvalue; pass std::ref(x) for a T that keeps "
+                  "a reference, and ActorOptions before all of them");
+};
+
 }  // namespace detail::actor
 
 /// Owns a T that lives in a process of its own, or with ThreadEngine in a thread, with InlineEngine in the callers'
@@ -130,6 +139,21 @@ template <class T, class E = ForkEngine, class... Args>
 requires(!detail::actor::begins_with_v<ActorOptions, Args...> &&
          detail::actor::ConstructibleObject<T, std::decay_t<Args>...>) [[nodiscard]] Actor<T, E> actor(Args&&... args) {
     return actor<T, E>(ActorOptions{}, std::forward<Args>(args)...);
+}
+/// \}
+
+/// \{
+/// Chosen for arguments that a T cannot be made from; does not compile.
+template <class T, class E = ForkEngine, class... Args>
+requires(!detail::actor::ConstructibleObject<T, std::decay_t<Args>...>) auto actor(const ActorOptions&, Args&&...) {
+    static_cast<void>(sizeof(detail::actor::not_constructible<T, Args...>));
+    return detail::codec::this_call_is_refused{};
+}
+template <class T, class E = ForkEngine, class... Args>
+requires(!detail::actor::begins_with_v<ActorOptions, Args...> &&
+         !detail::actor::ConstructibleObject<T, std::decay_t<Args>...>) auto actor(Args&&...) {
+    static_cast<void>(sizeof(detail::actor::not_constructible<T, Args...>));
+    return detail::codec::this_call_is_refused{};
 }
 /// \}
 

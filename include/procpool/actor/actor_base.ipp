@@ -78,7 +78,6 @@ PROCPOOL_DECL void ActorBase::end() noexcept {
     static_cast<void>(to->join(Deadline::never()));
     actor::Block& own = *block.get();
     own.client.store(nullptr, std::memory_order_seq_cst);  // see RefBase::Use
-    own.board.store(nullptr, std::memory_order_relaxed);
     while (own.users.load(std::memory_order_seq_cst) != 0) { os::yield(); }
 }
 

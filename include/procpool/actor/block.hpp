@@ -33,9 +33,9 @@ namespace actor {
 struct alignas(cache_line) Block {
     std::atomic<std::uint64_t> number;    ///< odd: of the actor that has it; even: it has none
     std::atomic<client::Client*> client;  ///< of the actor, in its maker's memory; null: there is none yet, or no more
-    os::Token maker;                      ///< of the process that made the actor
+    os::Token maker;                      ///< of the process that makes its actors; written once
     std::atomic<std::uint32_t> users;     ///< threads of the maker that use the client by a reference
-    std::atomic<task::Board*> board;      ///< for calls of other processes; null: they cannot call
+    std::atomic<task::Board*> board;      ///< for calls of other processes, as long as it is there; null: they cannot
     std::atomic<std::uint64_t> board_id;  ///< see client::GuestBoard
     std::atomic<std::uint32_t> constructed;  ///< an object of the actor has been: later failures are deaths
 };

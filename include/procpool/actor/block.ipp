@@ -15,11 +15,12 @@ PROCPOOL_DECL Block& Blocks::take() {
     if (free_.empty()) {
         free_.reserve(made_ + 1);
         free_.push_back(static_cast<Block*>(shm::Heap::of_this_process().allocate(sizeof(Block), alignof(Block))));
+        free_.back()->maker = os::process_token();
         ++made_;
     }
     Block& block = *free_.back();
     free_.pop_back();
-    block.maker = os::process_token();
+    block.board.store(nullptr, std::memory_order_release);  // who reads it finds that the last number was given back
     block.constructed.store(0, std::memory_order_relaxed);
     block.number.fetch_add(1, std::memory_order_release);
     return block;

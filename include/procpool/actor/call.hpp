@@ -15,6 +15,8 @@
 #include <procpool/pool/options.hpp>
 #include <procpool/worker/task_frame.hpp>
 
+#include <array>
+#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -91,6 +93,38 @@ constexpr auto require_actor_call() {
     }
 }
 
+/// How a pointer to a member function travels: as its first word, where its second is 0, as it is but for functions of
+/// some base classes. Then it and a small argument fit into the first line of a slot.
+template <class F>
+struct MethodPointer {
+    static_assert(sizeof(F) == 2 * sizeof(std::uintptr_t));
+    using Words = std::array<std::uintptr_t, 2>;
+    static constexpr std::uintptr_t both = ~(~std::uintptr_t{0} >> 1);  ///< written before two words
+
+    static void encode(Writer& out, const F& function) {
+        const auto words = std::bit_cast<Words>(function);
+        if (words[1] == 0 && words[0] < both) [[likely]] {
+            codec::encode_plain(out, words[0]);
+        } else {
+            codec::encode_plain(out, both);
+            codec::encode_plain(out, words);
+        }
+    }
+    static F decode(Reader& in) {
+        const auto first = codec::decode_plain<std::uintptr_t>(in);
+        return std::bit_cast<F>(first < both ? Words{first, 0} : codec::decode_plain<Words>(in));
+    }
+};
+
+template <class F>
+[[nodiscard]] F decode_function(Reader& in) {
+    if constexpr (std::is_member_function_pointer_v<F>) {
+        return MethodPointer<F>::decode(in);
+    } else {
+        return codec::decode_callable<F>(in);
+    }
+}
+
 /// The code of a call: decodes it, makes it on this worker's object, encodes what it returns.
 template <class T, class F, class... Args>
 void call_code(TaskFrame& frame) {
@@ -101,7 +135,7 @@ void call_code(TaskFrame& frame) {
     T& object = *static_cast<T*>(life.object());
     const Life::Call ends_with_result{life};
     Reader in{frame.arguments};
-    auto function = codec::decode_callable<Function>(in);
+    auto function = decode_function<Function>(in);
     auto arguments = codec::decode_arguments<Bound, Args...>(in);
     const std::stop_token stop =
         codec::takes_stop_token_v<Bound, Args...> ? frame.host.stop_token() : std::stop_token{};
@@ -126,6 +160,8 @@ void encode_call(Writer& out, const F& f, const Args&... args) {
     using Function = std::decay_t<const F>;
     if constexpr (std::is_function_v<std::remove_pointer_t<Function>>) {
         codec::encode_plain(out, Function{f});  // it is looked at before: see CallType
+    } else if constexpr (std::is_member_function_pointer_v<Function>) {
+        MethodPointer<Function>::encode(out, f);
     } else {
         codec::encode_callable<Function>(out, f);
     }
@@ -159,6 +195,15 @@ public:
         return Future<call_result_t<T, F, Args...>>{submit<F, Args...>(&options, f, args...)};
     }
     /// \}
+    /// Chosen for braces that are no TaskOptions; does not compile.
+    template <class Nothing = void, class... Args>
+    auto call(const codec::MistakenOptions&, const codec::AnyValue&, Args&&...) const {
+        static_assert(codec::never<Nothing>,
+                      "procpool: these braces are no options of an actor's call, which has timeout and label, as in "
+                      "call({.timeout = 5s, .label = name}, f, args...); a time has a unit; its priority and retries "
+                      "are 0, and its process is restarted by ActorOptions::restarts");
+        return codec::this_call_is_refused{};
+    }
     /// Chosen for what has no type, such as the name of an overloaded member; does not compile.
     template <
         class Mistake = codec::

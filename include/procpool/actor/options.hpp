@@ -29,7 +29,7 @@ struct ActorOptions {
     std::chrono::milliseconds start_timeout{60000};
     /// The object is saved, by its Codec, after so many calls, before the last of them ends, and a restart constructs
     /// the object from what was saved last, not from the arguments. With 1, what a call that has ended did is never
-    /// lost. 0: not by calls.
+    /// lost. 0: not by calls. An object that has no Codec is not saved: actor() throws std::invalid_argument then.
     unsigned snapshot_every = 0;
     /// The object is saved after a call if it was not in this time. 0: not by time.
     std::chrono::milliseconds snapshot_interval{0};

@@ -6,6 +6,7 @@
 #include <procpool/client/client.hpp>
 #include <procpool/client/guest.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/core/type_name.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/modules.hpp>
 #include <procpool/pool/each_worker.hpp>
@@ -130,7 +131,13 @@ PROCPOOL_DECL bool RefBase::is_alive() const noexcept {
 }
 
 PROCPOOL_DECL void RefBase::encode(Writer& out, const std::type_info& holder) const {
-    codec::encode_address(out, block_, holder);
+    if (block_ != nullptr && out.visibility_of(block_) != codec::Visibility::shared) {
+        throw CodecError("procpool: " + type_name(holder) +
+                         " names an actor that the receiver cannot reach: one that was made in a task or a child "
+                         "process is called by that process and those that it forks later; make the actor in the "
+                         "program itself, before or after the pool, and let tasks have its ref()");
+    }
+    codec::encode_plain(out, block_);
     codec::encode_plain(out, number_);
 }
 

@@ -52,6 +52,8 @@ public:
     [[nodiscard]] virtual int descriptor() const noexcept = 0;
     /// Effects: ends its life; another may follow.
     virtual void end() noexcept = 0;
+    /// Effects: callers learn that its life has ended. Requires: it has.
+    virtual void tell() noexcept = 0;
     /// Effects: ends it for ever; one that accepts calls finishes them.
     virtual void stop() noexcept = 0;
     /// Effects: ends it for ever, now.
@@ -67,6 +69,7 @@ public:
     [[nodiscard]] PROCPOOL_DECL std::optional<ExitStatus> ended() noexcept override;
     [[nodiscard]] int descriptor() const noexcept override { return process_.number(); }
     PROCPOOL_DECL void end() noexcept override;
+    PROCPOOL_DECL void tell() noexcept override;
     PROCPOOL_DECL void stop() noexcept override;
     PROCPOOL_DECL void kill() noexcept override;
     [[nodiscard]] PROCPOOL_DECL std::int32_t pid() const noexcept override;
@@ -88,6 +91,7 @@ public:
     [[nodiscard]] PROCPOOL_DECL std::optional<ExitStatus> ended() noexcept override;
     [[nodiscard]] PROCPOOL_DECL int descriptor() const noexcept override;
     PROCPOOL_DECL void end() noexcept override;
+    void tell() noexcept override {}
     void stop() noexcept override { end(); }
     PROCPOOL_DECL void kill() noexcept override;
     [[nodiscard]] PROCPOOL_DECL std::int32_t pid() const noexcept override;

@@ -33,6 +33,10 @@ PROCPOOL_DECL void ActorChild::watch() noexcept {
 PROCPOOL_DECL void ActorChild::start() {
     client::Client& client = actor_->client();
     task::Board& board = client.board();
+    if (client.life() > task::Life::closing) {
+        throw PoolBroken("procpool: '" + std::string(task::text_within(board.control.name)) +
+                         "' cannot be restarted: the process that would begin its next life was killed");
+    }
     const std::uint32_t ready = board.from_workers.ready_count.load(std::memory_order_relaxed);
     const std::uint32_t next = board.actor.lives.load(std::memory_order_relaxed) + 1;
     board.actor.allowed.store(next, std::memory_order_release);
@@ -63,6 +67,14 @@ PROCPOOL_DECL void ActorChild::end() noexcept {
     client.ring();
     while (!ended()) { lease.park(Deadline::after(std::chrono::milliseconds{100})); }
     process_ = {};
+}
+
+PROCPOOL_DECL void ActorChild::tell() noexcept {
+    client::Client& client = actor_->client();
+    task::ActorRecord& record = client.board().actor;
+    // release: the others have ended.
+    record.told.store(record.lives.load(std::memory_order_relaxed), std::memory_order_release);
+    client.ring();
 }
 
 PROCPOOL_DECL void ActorChild::stop() noexcept { actor_->stop(); }
@@ -193,6 +205,7 @@ PROCPOOL_DECL bool Supervision::restart_after(const std::vector<Entry*>& all, st
             again.push_back(&one);
         }
     }
+    for (Entry* const one : again) { one->child->tell(); }  // from now on none of the old lives answers
     for (auto one = again.rbegin(); one != again.rend(); ++one) {
         try {
             (*one)->child->start();

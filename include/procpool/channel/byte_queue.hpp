@@ -13,13 +13,18 @@
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/function_ref.hpp>
 #include <procpool/core/platform.hpp>
+#include <procpool/os/futex.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/sync/robust_lock.hpp>
 
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
 
 namespace procpool::inline v0 {
 
@@ -57,8 +62,15 @@ public:
         closed,    // and, for get(), drained
         deserted,  // the peer is dead, and, for get(), the queue is drained
     };
-    /// Gives memory for so many bytes.
+    /// Gives memory for so many bytes, for the next item.
     using Room = core::FunctionRef<std::span<std::byte>(std::size_t size)>;
+    /// Gives the bytes of an item, by its number.
+    using Items = core::FunctionRef<std::span<const std::byte>(std::size_t number)>;
+    /// Of put_all(): what became of it, and how many items were put.
+    struct Progress {
+        Result result;
+        std::size_t count;
+    };
 
     /// what: the name of the type, for errors. Throws: std::logic_error where the object is not in shared memory,
     /// std::invalid_argument, SharedMemoryExhausted.
@@ -71,11 +83,19 @@ public:
     /// Throws: std::length_error when the item is too large for the queue; SharedMemoryExhausted; std::logic_error once
     /// the queue is destroyed. Nothing has changed then. Deadline::immediately(): does not wait.
     [[nodiscard]] Result put(std::span<const std::byte> item, Deadline deadline);
-    /// Effects: calls room(size), and copies the item there. When room() throws, the item stays. Throws: as put(); as
-    /// room().
-    [[nodiscard]] Result get(Room room, Deadline deadline);
+    /// Effects: puts so many items, next to each other; waits while there is no room for the next one. Throws: as
+    /// put(); the first ones may have been put when the memory was exhausted or the queue destroyed.
+    [[nodiscard]] Progress put_all(std::size_t count, Items items, Deadline deadline);
+    /// Effects: takes the oldest item, and after it what else is there, up to `most`: calls room(size) for each, copies
+    /// it there, and takes all together. When room() throws, they stay. Throws: as put(); as room().
+    [[nodiscard]] Result get(Room room, Deadline deadline, std::size_t most = 1);
     /// Effects: waits until there is an item, or for get()'s other results. Takes nothing.
     [[nodiscard]] Result wait_for_item(Deadline deadline);
+    /// Whether get() would return at once, and the peer's death counts. Throws: std::logic_error once it is destroyed.
+    [[nodiscard]] bool is_ready() const;
+    /// Effects: adds the words that change when is_ready() does: that of the queue, then that of the peer's life. Only
+    /// for the queues of a pipe: those wake all that sleep, not their front alone. Returns: false when it may be ready.
+    [[nodiscard]] bool watch(std::vector<os::FutexLook>& words);
     /// Effects: nothing can be put any more. A second time is harmless.
     void close() noexcept;
 
@@ -108,6 +128,8 @@ private:
     static constexpr std::uint32_t closed = 2;
     static constexpr std::uint32_t one = 4;
     static constexpr std::uint32_t most_capacity = std::uint32_t{1} << 28;
+    /// Items that one step puts or takes: what the operand of a system call has room for.
+    static constexpr std::uint32_t most_in_step = 256;
     [[nodiscard]] static std::uint32_t position_of(std::uint32_t word) noexcept { return word / one; }
     [[nodiscard]] static std::uint32_t distance(std::uint32_t from, std::uint32_t to) noexcept {
         return (to - from) & (UINT32_MAX / one);
@@ -123,7 +145,18 @@ private:
     [[nodiscard]] Cell& cell(std::uint32_t position) const noexcept { return cells_[position & mask_]; }
 
     void allocate(std::size_t cells, std::uint32_t small, std::uint32_t large);
-    [[nodiscard]] bool enter(sync::RobustLock& lock, Deadline deadline);
+    void require_room_for(std::size_t size) const {
+        if (size > areas_[large_area].size()) [[unlikely]] { refuse_size(size); }
+    }
+    [[noreturn]] void refuse_size(std::size_t size) const;
+    void write(std::uint32_t position, std::span<const std::byte> item, const std::uint32_t* ends);
+    /// Effects: takes the lock of a side, and completes what its last owner was at when it died.
+    /// Returns: false when the deadline has passed. One that passes through it is waited for even then.
+    [[nodiscard]] bool enter(sync::RobustLock& lock, Deadline deadline) {
+        const sync::Locked locked = lock.try_lock();
+        return locked == sync::Locked::yes || enter(lock, locked, deadline);
+    }
+    [[nodiscard]] bool enter(sync::RobustLock& lock, sync::Locked locked, Deadline deadline);
     [[nodiscard]] bool seems_stuck(const sync::RobustLock& lock, int look) const noexcept;
     [[nodiscard]] bool find_room(std::uint32_t position, std::uint32_t size, std::uint32_t* ends) const noexcept;
     [[nodiscard]] Result wait_for_room(std::uint32_t position, std::uint32_t size, std::uint32_t* ends,
@@ -131,13 +164,14 @@ private:
     [[nodiscard]] Result wait_until_filled(std::uint32_t position, Deadline deadline);
     [[nodiscard]] static bool wait(std::atomic<std::uint32_t>& word, std::uint32_t seen, const Binder* peer,
                                    Deadline deadline, FaultPoint point);
-    static void advance(std::atomic<std::uint32_t>& word) noexcept;
+    void take(std::uint32_t position, std::uint32_t count);
+    static void advance(std::atomic<std::uint32_t>& word, std::uint32_t count, std::uint32_t sleepers) noexcept;
     [[nodiscard]] Result result_of_closed() const;
     void settle_taking() noexcept;
     void settle_finishing() noexcept;
-    void lock_finishing() noexcept;
+    void lock_finishing();
     /// Effects: leaves finish_lock_ held, and nothing to settle.
-    void settle_both() noexcept;
+    void settle_both();
     void count_finished(bool is_last) noexcept;
     [[nodiscard]] static bool is_deserted(const Binder* peer) noexcept {
         return peer != nullptr && !peer->look().is_alive();
@@ -162,7 +196,8 @@ private:
     alignas(apart) sync::RobustLock get_lock_;
     std::uint32_t known_tail_ = 0;
     std::uint32_t taker_ = 0;   // its place in the table of hands
-    std::uint32_t taking_ = 0;  // the position that it takes, or took last
+    std::uint32_t taking_ = 0;  // the position that it takes from, or took from last
+    std::uint32_t taken_ = 0;   // how many
     alignas(apart) std::atomic<std::uint32_t> head_{0};
     // Of those that report items done
     alignas(apart) sync::RobustLock finish_lock_;
@@ -174,6 +209,17 @@ private:
 
 /// Throws: QueueClosed.
 [[noreturn]] void refuse_closed();
+/// Throws: std::invalid_argument that says that there is no queue of that capacity.
+[[noreturn]] void refuse_capacity(const std::string& capacity);
+
+/// Returns: the number as a capacity. Throws: std::invalid_argument when it is negative.
+template <std::integral Integer>
+[[nodiscard]] std::size_t capacity_of(Integer number) {
+    if constexpr (std::is_signed_v<Integer>) {
+        if (number < 0) { refuse_capacity(std::to_string(static_cast<long long>(number))); }
+    }
+    return static_cast<std::size_t>(number);
+}
 
 }  // namespace detail::channel
 

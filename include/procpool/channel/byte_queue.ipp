@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace procpool::inline v0::detail::channel {
 
@@ -31,13 +32,16 @@ inline constexpr std::chrono::milliseconds look_for_lost{100};
 
 [[gnu::cold]] PROCPOOL_DECL void refuse_closed() { throw QueueClosed{}; }
 
+[[gnu::cold]] PROCPOOL_DECL void refuse_capacity(const std::string& capacity) {
+    throw std::invalid_argument("procpool: a queue or pipe holds 1 to 268435456 items, not " + capacity);
+}
+
 PROCPOOL_DECL ByteQueue::ByteQueue(const QueueOptions& options, const char* what, bool counts_hands, Peers peers)
     : peers_(peers),
       counts_hands_(counts_hands) {
     sync::require_program_heap(this, what);
     if (options.capacity == 0 || options.capacity > most_capacity) {
-        throw std::invalid_argument("procpool: the capacity of a queue is 1 to 268435456 items, not " +
-                                    std::to_string(options.capacity));
+        refuse_capacity(std::to_string(options.capacity));
     }
     constexpr std::size_t most_bytes = std::size_t{1} << 30;
     if (options.bytes > most_bytes) {
@@ -90,16 +94,19 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::result_of_closed() const {
     return Result::closed;
 }
 
-/// Effects: moves the word on by one and wakes the one that sleeps on it, in one step.
+/// Effects: moves the word on by so many, and wakes those that sleep on it, in one step.
 /// Memory order: release: with the acquire of the other side's look, what was written before is visible.
-PROCPOOL_DECL void ByteQueue::advance(std::atomic<std::uint32_t>& word) noexcept {
+PROCPOOL_DECL void ByteQueue::advance(std::atomic<std::uint32_t>& word, std::uint32_t count,
+                                      std::uint32_t sleepers) noexcept {
+    static_assert(one * most_in_step < 2048, "so that it is an operand");
     std::uint32_t seen = word.load(std::memory_order_relaxed);
     while ((seen & asleep) == 0) {
-        if (word.compare_exchange_weak(seen, seen + one, std::memory_order_release, std::memory_order_relaxed)) {
+        if (word.compare_exchange_weak(seen, seen + one * count, std::memory_order_release,
+                                       std::memory_order_relaxed)) {
             return;
         }
     }
-    os::change_and_wake(word, os::Change::add, os::Operand{one - asleep}, 1);
+    os::change_and_wake(word, os::Change::add, os::Operand{static_cast<std::int32_t>(one * count - asleep)}, sleepers);
 }
 
 /// Effects: sleeps while the word is as seen and the peer, if there is one, lives; may return early. Returns: false
@@ -138,11 +145,10 @@ PROCPOOL_DECL bool ByteQueue::seems_stuck(const sync::RobustLock& lock, int look
     return was_size() >= capacity_ || (look > enough && (head_.load(std::memory_order_relaxed) & asleep) != 0);
 }
 
-/// Effects: takes the lock of a side, and completes what its last owner was at when it died.
-/// Returns: false when the deadline has passed. One that passes through it is waited for even then.
-PROCPOOL_DECL bool ByteQueue::enter(sync::RobustLock& lock, Deadline deadline) {
+/// As in the header, after the first try.
+PROCPOOL_DECL bool ByteQueue::enter(sync::RobustLock& lock, sync::Locked locked, Deadline deadline) {
     const bool waits = deadline.when() != Deadline::immediately().when();
-    sync::Locked locked = waits ? lock.lock(deadline) : lock.try_lock();
+    if (locked == sync::Locked::no && waits) { locked = lock.lock(deadline); }
     constexpr int most_looks = 1000;
     for (int look = 0; locked == sync::Locked::no; ++look) {
         if (look == most_looks || seems_stuck(lock, look)) { return false; }
@@ -193,29 +199,21 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_for_room(std::uint32_t position,
     }
 }
 
-PROCPOOL_DECL ByteQueue::Result ByteQueue::put(std::span<const std::byte> item, Deadline deadline) {
-    const std::uint32_t area = area_of(item.size());
-    if (area == large_area && item.size() > areas_[large_area].size()) {
-        throw std::length_error(
-            "procpool: an item of " + std::to_string(item.size()) + " bytes is too large for a queue that has " +
-            std::to_string(areas_[large_area].size()) + " for its largest items: give it more by QueueOptions::bytes");
-    }
+[[gnu::cold]] PROCPOOL_DECL void ByteQueue::refuse_size(std::size_t size) const {
+    throw std::length_error("procpool: an item of " + std::to_string(size) +
+                            " bytes is too large for a queue that has " + std::to_string(areas_[large_area].size()) +
+                            " for its largest items: give it more by QueueOptions::bytes");
+}
+
+/// Effects: writes the item to its cell and its area, where both areas end as find_room() says.
+PROCPOOL_DECL void ByteQueue::write(std::uint32_t position, std::span<const std::byte> item,
+                                    const std::uint32_t* ends) {
     const auto size = static_cast<std::uint32_t>(item.size());
-    if (!enter(put_lock_, deadline)) { return was_closed() ? result_of_closed() : Result::late; }
-    const sync::HeldLock held{put_lock_};
-    const std::uint32_t word = tail_.load(std::memory_order_relaxed);  // written by owners of the lock
-    if ((word & closed) != 0) { return result_of_closed(); }
-    if (is_deserted(peers_.of_putters)) { return Result::deserted; }
-    const std::uint32_t position = position_of(word);
-    std::uint32_t ends[2];
-    if (!find_room(position, size, ends)) {
-        const Result result = wait_for_room(position, size, ends, deadline);
-        if (result != Result::done) { return result; }
-    }
+    const std::uint32_t area = area_of(size);
     if (area != in_cell) { areas_[area].prepare(ends[area] - size, size); }
     Cell& place = cell(position);
     place.size = size;
-    std::memcpy(place.ends, ends, sizeof ends);
+    std::memcpy(place.ends, ends, sizeof place.ends);
     reach(FaultPoint::queue_cell_written);
     if (area == in_cell) {
         if (size != 0) { std::memcpy(place.bytes, item.data(), size); }
@@ -226,9 +224,49 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::put(std::span<const std::byte> item, 
         areas_[area].write(ends[area] - size + half, item.subspan(half));
     }
     reach(FaultPoint::queue_bytes_written);
-    advance(tail_);
-    reach(FaultPoint::queue_stepped);
-    return Result::done;
+}
+
+PROCPOOL_DECL ByteQueue::Result ByteQueue::put(std::span<const std::byte> item, Deadline deadline) {
+    return put_all(
+               1, [&](std::size_t) { return item; }, deadline)
+        .result;
+}
+
+PROCPOOL_DECL ByteQueue::Progress ByteQueue::put_all(std::size_t count, Items items, Deadline deadline) {
+    if (count == 0) { return {was_closed() ? result_of_closed() : Result::done, 0}; }
+    std::span<const std::byte> item = items(0);
+    require_room_for(item.size());
+    for (std::size_t i = 1; i < count; ++i) { require_room_for(items(i).size()); }
+    if (!enter(put_lock_, deadline)) { return {was_closed() ? result_of_closed() : Result::late, 0}; }
+    const sync::HeldLock held{put_lock_};
+    const std::uint32_t word = tail_.load(std::memory_order_relaxed);  // written by owners of the lock
+    if ((word & closed) != 0) { return {result_of_closed(), 0}; }
+    if (is_deserted(peers_.of_putters)) { return {Result::deserted, 0}; }
+    std::uint32_t position = position_of(word);
+    std::size_t put = 0;
+    std::uint32_t written = 0;  // cells behind the tail
+    for (;;) {
+        const auto size = static_cast<std::uint32_t>(item.size());
+        std::uint32_t ends[2];
+        bool has_room = find_room(position, size, ends);
+        if (!has_room && written == 0) {
+            const Result result = wait_for_room(position, size, ends, deadline);
+            if (result != Result::done) { return {result, put}; }
+            has_room = true;
+        }
+        if (has_room) {
+            write(position, item, ends);
+            position = (position + 1) & (UINT32_MAX / one);
+            ++written;
+        }
+        const bool is_full = !has_room || written == most_in_step;
+        if (has_room && put + written < count) { item = items(put + written); }
+        if (!is_full && put + written < count) { continue; }
+        advance(tail_, written, counts_hands_ ? 1 : os::everybody);  // of a pipe: see watch()
+        reach(FaultPoint::queue_stepped);
+        put += std::exchange(written, 0);
+        if (put == count) { return {Result::done, put}; }
+    }
 }
 
 PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_until_filled(std::uint32_t position, Deadline deadline) {
@@ -254,7 +292,7 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_until_filled(std::uint32_t posit
     }
 }
 
-PROCPOOL_DECL ByteQueue::Result ByteQueue::get(Room room, Deadline deadline) {
+PROCPOOL_DECL ByteQueue::Result ByteQueue::get(Room room, Deadline deadline, std::size_t most) {
     if (!enter(get_lock_, deadline)) { return Result::late; }
     const sync::HeldLock held{get_lock_};
     const std::uint32_t position = position_of(head_.load(std::memory_order_relaxed));
@@ -262,36 +300,58 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::get(Room room, Deadline deadline) {
         const Result result = wait_until_filled(position, deadline);
         if (result != Result::done) { return result; }
     }
-    // Read once: a task may write there wildly, and what it has written is refused.
-    const Cell& place = cell(position);
-    const std::uint32_t size = std::atomic_ref{cell(position).size}.load(std::memory_order_relaxed);
-    const std::uint32_t area = area_of(size);
-    const bool is_damaged = area == large_area && size > areas_[large_area].size();
-    if (!is_damaged) {
-        const std::span<std::byte> to = room(size);
-        if (area != in_cell) {
-            areas_[area].read(place.ends[area] - size, to);
-        } else if (size != 0) {
-            std::memcpy(to.data(), place.bytes, size);
+    if (most != 1) { known_tail_ = position_of(tail_.load(std::memory_order_acquire)); }
+    const std::size_t there = std::min<std::size_t>(most, distance(position, known_tail_));
+    std::uint32_t count = 0;
+    bool is_damaged = false;
+    while (count < there && !is_damaged) {
+        // Read once: a task may write there wildly, and what it has written is refused.
+        const Cell& place = cell(position + count);
+        const std::uint32_t size = std::atomic_ref{cell(position + count).size}.load(std::memory_order_relaxed);
+        const std::uint32_t area = area_of(size);
+        is_damaged = area == large_area && size > areas_[large_area].size();
+        if (is_damaged && count != 0) {  // the next caller is told
+            is_damaged = false;
+            break;
         }
+        if (!is_damaged) {
+            const std::span<std::byte> to = room(size);
+            if (area != in_cell) {
+                areas_[area].read(place.ends[area] - size, to);
+            } else if (size != 0) {
+                std::memcpy(to.data(), place.bytes, size);
+            }
+        }
+        ++count;
     }
     reach(FaultPoint::queue_copied_out);
-    const std::uint32_t own = counts_hands_ ? Hands::own_place() : 0;
-    if (counts_hands_) {
-        if (!hands_.is_own(own)) [[unlikely]] {
-            lock_finishing();
-            const sync::HeldLock held_too{finish_lock_};
-            hands_.adopt(own);
-        }
-        taker_ = own;
-        taking_ = position;
-        hands_.start_taking(own);
-    }
-    advance(head_);
-    reach(FaultPoint::queue_taken);
-    if (counts_hands_) { hands_.end_taking(own, true); }
+    take(position, count);
     if (is_damaged) { refuse_damaged(); }
     return Result::done;
+}
+
+/// Effects: takes so many items, and notes them in the hand of the calling thread.
+PROCPOOL_DECL void ByteQueue::take(std::uint32_t position, std::uint32_t count) {
+    const std::uint32_t own = counts_hands_ ? Hands::own_place() : 0;
+    if (counts_hands_ && !hands_.is_own(own)) [[unlikely]] {
+        lock_finishing();
+        const sync::HeldLock held_too{finish_lock_};
+        hands_.adopt(own);
+    }
+    while (count != 0) {
+        const std::uint32_t step = std::min(count, most_in_step);
+        if (counts_hands_) {
+            taker_ = own;
+            taking_ = position;
+            taken_ = step;
+            hands_.start_taking(own);
+        }
+        advance(head_, step, 1);
+        reach(FaultPoint::queue_taken);
+        if (counts_hands_) { hands_.end_taking(own, step); }
+        position = (position + step) & (UINT32_MAX / one);
+        count -= step;
+    }
 }
 
 PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_for_item(Deadline deadline) {
@@ -300,6 +360,29 @@ PROCPOOL_DECL ByteQueue::Result ByteQueue::wait_for_item(Deadline deadline) {
     const sync::HeldLock held{get_lock_};
     const std::uint32_t position = position_of(head_.load(std::memory_order_relaxed));
     return known_tail_ != position ? Result::done : wait_until_filled(position, deadline);
+}
+
+PROCPOOL_DECL bool ByteQueue::is_ready() const {
+    if (was_size() != 0) { return true; }
+    if (was_closed()) {
+        static_cast<void>(result_of_closed());
+        return true;
+    }
+    return is_deserted(peers_.of_getters);
+}
+
+PROCPOOL_DECL bool ByteQueue::watch(std::vector<os::FutexLook>& words) {
+    std::uint32_t seen = tail_.load(std::memory_order_relaxed);
+    if (is_ready()) { return false; }
+    // relaxed: see wait()
+    if ((seen & asleep) == 0 && !tail_.compare_exchange_strong(seen, seen | asleep, std::memory_order_relaxed)) {
+        return false;
+    }
+    const std::optional<os::FutexLook> peer = peers_.of_getters->watch();
+    if (!peer) { return false; }
+    words.push_back({&tail_, seen | asleep});
+    words.push_back(*peer);
+    return true;
 }
 
 PROCPOOL_DECL void ByteQueue::close() noexcept {
@@ -318,14 +401,15 @@ PROCPOOL_DECL std::size_t ByteQueue::was_size() const noexcept {
 PROCPOOL_DECL void ByteQueue::settle_taking() noexcept {
     if (!counts_hands_) { return; }
     // Since the lock's last owner died nobody has moved the head.
-    hands_.end_taking(taker_, position_of(head_.load(std::memory_order_relaxed)) != taking_);
+    const bool has_taken = position_of(head_.load(std::memory_order_relaxed)) != taking_;
+    hands_.end_taking(taker_, has_taken ? taken_ : 0);
 }
 
 PROCPOOL_DECL void ByteQueue::settle_finishing() noexcept {
     hands_.end_finishing(finisher_, position_of(finished_.load(std::memory_order_relaxed)) != finishing_);
 }
 
-PROCPOOL_DECL void ByteQueue::lock_finishing() noexcept {
+PROCPOOL_DECL void ByteQueue::lock_finishing() {
     if (finish_lock_.lock() == sync::Locked::owner_died) {
         settle_finishing();
         finish_lock_.heal();
@@ -362,7 +446,7 @@ PROCPOOL_DECL void ByteQueue::finish_item() {
     hands_.end_finishing(own, true);
 }
 
-PROCPOOL_DECL void ByteQueue::settle_both() noexcept {
+PROCPOOL_DECL void ByteQueue::settle_both() {
     // With the lock of either side, what a dead owner was at is completed. A living owner has done that.
     const sync::Locked locked = get_lock_.try_lock();
     if (locked == sync::Locked::owner_died) {

@@ -6,16 +6,24 @@
 
 #include <procpool/channel/item.hpp>
 #include <procpool/channel/pipe_end.hpp>
+#include <procpool/channel/timed.hpp>
+#include <procpool/codec/address.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/core/fault_point.hpp>
+#include <procpool/core/given.hpp>
+#include <procpool/os/process_start.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/shm/shared.hpp>
 
-#include <chrono>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -29,9 +37,24 @@ public:
     explicit ConnectionBase(PipeEnd end) noexcept : end_(std::move(end)) {}
 
     /// Binds the end to the calling thread: when that ends, or its process dies, the other end has come to the end of
-    /// file. Without it, the first thread that uses the end has it, and until then the maker of the pipe: a child that
-    /// may die before its first use calls bind() first. May be called again, by another.
+    /// file. Without it, the first thread that uses the end has it, and until then the maker of the pipe. May be called
+    /// again, by another.
     void bind() { end_.bind(); }
+    /// Gives the end to a process, a Process or an Actor, say: its death is the end of file for the other end, also
+    /// when it dies before it has used the end, which those that wait see within 100 ms then. The first of its threads
+    /// that uses the end binds it. Called by: the one that started the process. A Process is given the ends that are
+    /// among its arguments (by pointer, std::ref or Shared), which is as if it had called bind() itself before
+    /// anything else; a task that gets one so uses it first. A closure's captures tell nobody: use this function.
+    template <class Process>
+    requires requires(const Process& process) {
+        { process.pid() } -> std::convertible_to<std::int32_t>;
+        { process.is_alive() } -> std::convertible_to<bool>;
+    }
+    void bind(const Process& process) {
+        // When it lives after that, the number has been its own.
+        const std::uint64_t start = os::start_of_process(process.pid());
+        end_.give(process.pid(), process.is_alive() ? start : 0, false);
+    }
     /// Ends the connection: the other end gets what has been sent, and EndOfFile then, or BrokenPipe. Twice is
     /// harmless.
     void close() noexcept { end_.close(); }
@@ -39,20 +62,34 @@ public:
     /// Whether recv() would return or throw at once, by a message or the end of file; waits for that as long as it
     /// says. Takes nothing.
     [[nodiscard]] bool poll() const { return end_.poll(Deadline::immediately()); }
+    /// \{
     /// As above.
-    template <class Rep, class Period>
-    [[nodiscard]] bool poll(std::chrono::duration<Rep, Period> timeout) const {
-        return end_.poll(Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] bool poll(const Duration& timeout) const {
+        return end_.poll(channel::after(timeout));
     }
-
-    /// As above.
-    template <class Clock, class Duration>
-    [[nodiscard]] bool poll_until(std::chrono::time_point<Clock, Duration> when) const {
-        return wait_until(when, [&](Deadline deadline) { return end_.poll(deadline); });
+    template <class Duration>
+    [[nodiscard]] bool poll_for(const Duration& timeout) const {
+        return end_.poll(channel::after(timeout));
     }
+    template <class TimePoint>
+    [[nodiscard]] bool poll_until(const TimePoint& when) const {
+        return channel::until(when, [&](Deadline deadline) { return end_.poll(deadline); });
+    }
+    /// \}
 
 protected:
+    friend struct EndOf;
     PipeEnd end_;  ///< its queues
+};
+
+/// What the library does with the end of a connection.
+struct EndOf {
+    [[nodiscard]] static PipeEnd& in(ConnectionBase& connection) noexcept { return connection.end_; }
+    template <class Any>
+    [[nodiscard]] static PipeEnd* of(const Any& connection) noexcept {
+        return connection.end_;
+    }
 };
 
 }  // namespace detail::channel
@@ -73,13 +110,13 @@ public:
     /// its thread has ended; the exceptions of the value's Codec, CodecError; std::length_error when it is too large.
     void send(const T& value) { static_cast<void>(send_by(value, detail::Deadline::never())); }
     [[nodiscard]] bool try_send(const T& value) { return send_by(value, detail::Deadline::immediately()); }
-    template <class Rep, class Period>
-    [[nodiscard]] bool send_for(const T& value, std::chrono::duration<Rep, Period> timeout) {
-        return send_by(value, detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] bool send_for(const T& value, const Duration& timeout) {
+        return send_by(value, detail::channel::after(timeout));
     }
-    template <class Clock, class Duration>
-    [[nodiscard]] bool send_until(const T& value, std::chrono::time_point<Clock, Duration> when) {
-        return detail::wait_until(when, [&](detail::Deadline deadline) { return send_by(value, deadline); });
+    template <class TimePoint>
+    [[nodiscard]] bool send_until(const T& value, const TimePoint& when) {
+        return detail::channel::until(when, [&](detail::Deadline deadline) { return send_by(value, deadline); });
     }
     /// \}
     /// \{
@@ -88,13 +125,13 @@ public:
     /// closed or its thread has ended; the exceptions of the message's Codec, with which it is gone.
     [[nodiscard]] T recv() { return std::move(*recv_by(detail::Deadline::never())); }
     [[nodiscard]] std::optional<T> try_recv() { return recv_by(detail::Deadline::immediately()); }
-    template <class Rep, class Period>
-    [[nodiscard]] std::optional<T> recv_for(std::chrono::duration<Rep, Period> timeout) {
-        return recv_by(detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] std::optional<T> recv_for(const Duration& timeout) {
+        return recv_by(detail::channel::after(timeout));
     }
-    template <class Clock, class Duration>
-    [[nodiscard]] std::optional<T> recv_until(std::chrono::time_point<Clock, Duration> when) {
-        return detail::wait_until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
+    template <class TimePoint>
+    [[nodiscard]] std::optional<T> recv_until(const TimePoint& when) {
+        return detail::channel::until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
     }
     /// \}
 
@@ -122,23 +159,23 @@ public:
     [[nodiscard]] bool try_send(std::span<const std::byte> message) {
         return end_.send(message, detail::Deadline::immediately());
     }
-    template <class Rep, class Period>
-    [[nodiscard]] bool send_for(std::span<const std::byte> message, std::chrono::duration<Rep, Period> timeout) {
-        return end_.send(message, detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] bool send_for(std::span<const std::byte> message, const Duration& timeout) {
+        return end_.send(message, detail::channel::after(timeout));
     }
-    template <class Clock, class Duration>
-    [[nodiscard]] bool send_until(std::span<const std::byte> message, std::chrono::time_point<Clock, Duration> when) {
-        return detail::wait_until(when, [&](detail::Deadline deadline) { return end_.send(message, deadline); });
+    template <class TimePoint>
+    [[nodiscard]] bool send_until(std::span<const std::byte> message, const TimePoint& when) {
+        return detail::channel::until(when, [&](detail::Deadline deadline) { return end_.send(message, deadline); });
     }
     [[nodiscard]] std::vector<std::byte> recv() { return std::move(*recv_by(detail::Deadline::never())); }
     [[nodiscard]] std::optional<std::vector<std::byte>> try_recv() { return recv_by(detail::Deadline::immediately()); }
-    template <class Rep, class Period>
-    [[nodiscard]] std::optional<std::vector<std::byte>> recv_for(std::chrono::duration<Rep, Period> timeout) {
-        return recv_by(detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] std::optional<std::vector<std::byte>> recv_for(const Duration& timeout) {
+        return recv_by(detail::channel::after(timeout));
     }
-    template <class Clock, class Duration>
-    [[nodiscard]] std::optional<std::vector<std::byte>> recv_until(std::chrono::time_point<Clock, Duration> when) {
-        return detail::wait_until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
+    template <class TimePoint>
+    [[nodiscard]] std::optional<std::vector<std::byte>> recv_until(const TimePoint& when) {
+        return detail::channel::until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
     }
     /// \}
     /// \{
@@ -148,15 +185,13 @@ public:
     [[nodiscard]] std::size_t recv_into(std::span<std::byte> to) {
         return *recv_into_by(to, detail::Deadline::never());
     }
-    template <class Rep, class Period>
-    [[nodiscard]] std::optional<std::size_t> recv_into_for(std::span<std::byte> to,
-                                                           std::chrono::duration<Rep, Period> timeout) {
-        return recv_into_by(to, detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] std::optional<std::size_t> recv_into_for(std::span<std::byte> to, const Duration& timeout) {
+        return recv_into_by(to, detail::channel::after(timeout));
     }
-    template <class Clock, class Duration>
-    [[nodiscard]] std::optional<std::size_t> recv_into_until(std::span<std::byte> to,
-                                                             std::chrono::time_point<Clock, Duration> when) {
-        return detail::wait_until(when, [&](detail::Deadline deadline) { return recv_into_by(to, deadline); });
+    template <class TimePoint>
+    [[nodiscard]] std::optional<std::size_t> recv_into_until(std::span<std::byte> to, const TimePoint& when) {
+        return detail::channel::until(when, [&](detail::Deadline deadline) { return recv_into_by(to, deadline); });
     }
     /// \}
 
@@ -196,9 +231,49 @@ template <class T>
     return {Shared<Connection<T>>{std::move(ends.first)}, Shared<Connection<T>>{std::move(ends.second)}};
 }
 /// As above, for so many messages each way.
-template <class T>
-[[nodiscard]] std::pair<Shared<Connection<T>>, Shared<Connection<T>>> pipe(std::size_t capacity = 64) {
-    return pipe<T>(QueueOptions{capacity, 0});
+template <class T, std::integral Integer = std::size_t>
+[[nodiscard]] std::pair<Shared<Connection<T>>, Shared<Connection<T>>> pipe(Integer capacity = 64) {
+    return pipe<T>(QueueOptions{detail::channel::capacity_of(capacity), 0});
 }
+
+/// A Process that gets an end as an argument has bound it before its function runs.
+template <class T>
+struct detail::core::Given<Connection<T>> {
+    static void give(Connection<T>& end, std::int32_t pid, std::uint64_t start) {
+        channel::EndOf::in(end).give(pid, start, true);
+    }
+    static void take(Connection<T>& end) {
+        reach(FaultPoint::end_given);
+        end.bind();
+    }
+};
+
+/// \{
+/// Addresses of ends travel as others do; that one arrives is its first use there.
+template <class T>
+struct detail::codec::BuiltInCodec<Connection<T>*, detail::codec::StandardKind::other> {
+    using parts = TypeList<>;
+
+    static void encode(Writer& out, Connection<T>* const& end) { encode_address(out, end, typeid(Connection<T>*)); }
+    static Connection<T>* decode(Reader& in) {
+        auto* const end = decode_address<Connection<T>>(in, 1);
+        if (end != nullptr) { channel::EndOf::in(*end).use(); }
+        return end;
+    }
+};
+template <class T>
+struct detail::codec::BuiltInCodec<std::reference_wrapper<Connection<T>>, detail::codec::StandardKind::other> {
+    using parts = TypeList<>;
+
+    static void encode(Writer& out, const std::reference_wrapper<Connection<T>>& end) {
+        encode_address(out, &end.get(), typeid(std::reference_wrapper<Connection<T>>));
+    }
+    static std::reference_wrapper<Connection<T>> decode(Reader& in) {
+        auto* const end = BuiltInCodec<Connection<T>*, StandardKind::other>::decode(in);
+        if (end == nullptr) { refuse_null_reference(); }
+        return *end;
+    }
+};
+/// \}
 
 }  // namespace procpool

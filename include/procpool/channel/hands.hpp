@@ -49,8 +49,8 @@ public:
     void adopt(std::uint32_t place);
 
     void start_taking(std::uint32_t place) noexcept { mark(place, Hand::taking); }
-    /// Effects: completes start_taking(); more than once is harmless. taken: whether the item became its.
-    void end_taking(std::uint32_t place, bool taken) noexcept;
+    /// Effects: completes start_taking(); more than once is harmless. taken: so many items became its.
+    void end_taking(std::uint32_t place, std::uint32_t taken) noexcept;
     void start_finishing(std::uint32_t place) noexcept { mark(place, Hand::finishing); }
     /// Whether the calling thread, whose place it is, has taken items that it has not reported done.
     [[nodiscard]] bool holds_any(std::uint32_t place) const noexcept {

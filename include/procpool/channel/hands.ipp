@@ -19,14 +19,14 @@ PROCPOOL_DECL void Hands::adopt(std::uint32_t place) {
     while (used < place + 1 && !used_.compare_exchange_weak(used, place + 1, std::memory_order_release)) {}
 }
 
-PROCPOOL_DECL void Hands::end_taking(std::uint32_t place, bool taken) noexcept {
+PROCPOOL_DECL void Hands::end_taking(std::uint32_t place, std::uint32_t taken) noexcept {
     if (place >= sync::Members::most) { return; }  // a wild write
     Hand& hand = hands_[place];
     const std::uint64_t content = hand.content.load(std::memory_order_relaxed);
     if ((content & Hand::taking) == 0) { return; }
     // A consumer that never reports takes any number; they stop counting at the most that there is room for.
-    const bool counts = taken && (content & Hand::held) != Hand::held;
-    hand.content.store((content & ~Hand::taking) + (counts ? 1 : 0), std::memory_order_release);
+    const std::uint64_t room = Hand::held - (content & Hand::held);
+    hand.content.store((content & ~Hand::taking) + std::min<std::uint64_t>(taken, room), std::memory_order_release);
 }
 
 PROCPOOL_DECL void Hands::end_finishing(std::uint32_t place, bool finished) noexcept {

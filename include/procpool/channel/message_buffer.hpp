@@ -24,9 +24,9 @@ public:
         if (large_ != nullptr) { give_back(); }
     }
 
-    /// Returns: `size` bytes, whose contents are of no interest. Throws: std::bad_alloc.
-    [[nodiscard]] std::span<std::byte> make_room(std::size_t size) {
-        if (size > room_.size()) [[unlikely]] { grow(size, 0); }
+    /// Returns: `size` bytes, of which the first `kept` are as they were. Throws: std::bad_alloc.
+    [[nodiscard]] std::span<std::byte> make_room(std::size_t size, std::size_t kept = 0) {
+        if (size > room_.size()) [[unlikely]] { grow(size, kept); }
         return room_.first(size);
     }
     [[nodiscard]] std::span<std::byte> room() const noexcept { return room_; }

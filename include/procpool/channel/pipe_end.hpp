@@ -11,15 +11,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace procpool::inline v0::detail::channel {
 
 /// The state of a pipe, in shared memory; freed with the last of its ends.
 struct Pipe;
 
-/// An end belongs to the first thread that uses it, or to the one that calls bind(); until then to the maker of the
-/// pipe. A use by another thread when that is dead binds it anew.
+/// An end belongs to the first thread that uses it, or to the one that calls bind(), or to the process that it is given
+/// to; until then to the maker of the pipe. A use by another thread when that is dead binds it anew.
 /// Called by: any thread of any process, but for the constructor and the destructor: the process that made the pipe.
 class PipeEnd {
 public:
@@ -40,15 +42,22 @@ public:
     /// Effects: waits until receive() would not. Returns: false when the deadline came first.
     [[nodiscard]] bool poll(Deadline deadline) const;
     void bind();
+    /// See Binder.
+    void use() const;
+    void give(std::int32_t pid, std::uint64_t start, bool only_own) noexcept;
     void close() noexcept;
+    /// See ByteQueue.
+    [[nodiscard]] bool is_ready() const;
+    [[nodiscard]] bool peer_is_given() const noexcept;
+    [[nodiscard]] bool watch(std::vector<os::FutexLook>& words) const;
 
     /// See ByteQueue.
     [[nodiscard]] codec::VisibilityOf visibility() const noexcept;
 
 private:
     PipeEnd(Pipe* pipe, unsigned side) noexcept : pipe_(pipe), side_(side) {}
-    /// See Binder.
-    void use() const;
+    /// Returns: why nothing goes through the pipe any more.
+    [[nodiscard]] std::string reason() const;
 
     Pipe* pipe_;
     unsigned side_;

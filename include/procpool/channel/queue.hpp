@@ -6,18 +6,22 @@
 
 #include <procpool/channel/byte_queue.hpp>
 #include <procpool/channel/item.hpp>
+#include <procpool/channel/items.hpp>
+#include <procpool/channel/timed.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <iterator>
 #include <optional>
+#include <ranges>
 #include <span>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace procpool::inline v0 {
 
@@ -32,10 +36,10 @@ class Queue {
 public:
     using value_type = T;  ///< the type of the items
 
-    /// Holds up to `capacity` items. Throws: std::invalid_argument when that is 0; std::logic_error where the queue is
-    /// not in shared memory; SharedMemoryExhausted.
+    /// Holds up to `capacity` items. Throws: std::invalid_argument unless that is 1 to 2^28; std::logic_error where the
+    /// queue is not in shared memory; SharedMemoryExhausted.
     template <std::integral Integer>
-    explicit Queue(Integer capacity) : Queue(QueueOptions{static_cast<std::size_t>(capacity), 0}) {}
+    explicit Queue(Integer capacity) : Queue(QueueOptions{detail::channel::capacity_of(capacity), 0}) {}
     /// As above.
     explicit Queue(const QueueOptions& options = {}) : bytes_(options, "Queue") { detail::channel::require_item<T>(); }
     PROCPOOL_UNCOPIED(Queue, it_is_not_copied__capture_or_pass_its_address,
@@ -51,13 +55,13 @@ public:
     /// as before then.
     void put(const T& value) { static_cast<void>(put_by(value, detail::Deadline::never())); }
     [[nodiscard]] bool try_put(const T& value) { return put_by(value, detail::Deadline::immediately()); }
-    template <class Rep, class Period>
-    [[nodiscard]] bool put_for(const T& value, std::chrono::duration<Rep, Period> timeout) {
-        return put_by(value, detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] bool put_for(const T& value, const Duration& timeout) {
+        return put_by(value, detail::channel::after(timeout));
     }
-    template <class Clock, class Duration>
-    [[nodiscard]] bool put_until(const T& value, std::chrono::time_point<Clock, Duration> when) {
-        return detail::wait_until(when, [&](detail::Deadline deadline) { return put_by(value, deadline); });
+    template <class TimePoint>
+    [[nodiscard]] bool put_until(const T& value, const TimePoint& when) {
+        return detail::channel::until(when, [&](detail::Deadline deadline) { return put_by(value, deadline); });
     }
     /// \}
 
@@ -72,13 +76,74 @@ public:
     /// Takes the oldest item, and does not wait, or for a time. Returns: nothing when there was none in time, or the
     /// queue is closed and drained. Throws: the exceptions of the item's Codec, with which it is gone.
     [[nodiscard]] std::optional<T> try_get() { return get_by(detail::Deadline::immediately()); }
-    template <class Rep, class Period>
-    [[nodiscard]] std::optional<T> get_for(std::chrono::duration<Rep, Period> timeout) {
-        return get_by(detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] std::optional<T> get_for(const Duration& timeout) {
+        return get_by(detail::channel::after(timeout));
     }
-    template <class Clock, class Duration>
-    [[nodiscard]] std::optional<T> get_until(std::chrono::time_point<Clock, Duration> when) {
-        return detail::wait_until(when, [&](detail::Deadline deadline) { return get_by(deadline); });
+    template <class TimePoint>
+    [[nodiscard]] std::optional<T> get_until(const TimePoint& when) {
+        return detail::channel::until(when, [&](detail::Deadline deadline) { return get_by(deadline); });
+    }
+    /// \}
+
+    /// \{
+    /// Puts copies of the values of a range into the queue, next to each other: one lock and one wake-up for many. They
+    /// are encoded before the first is put. put_all() waits while there is no room, the others not at all, or for a
+    /// time. Returns: how many were put; fewer than all when there was no room in time or, some being in, the queue was
+    /// closed. Throws: as put(), with none put; put_all() throws QueueClosed unless all were put.
+    template <std::ranges::input_range Range>
+    requires std::convertible_to < std::ranges::range_reference_t<Range>,
+    const T& > void put_all(Range&& values) {
+        detail::channel::EncodedItems items{values, bytes_.visibility(), std::type_identity<T>{}};
+        if (put_by(items, detail::Deadline::never()) != items.count()) { detail::channel::refuse_closed(); }
+    }
+    template <std::ranges::input_range Range>
+    requires std::convertible_to < std::ranges::range_reference_t<Range>,
+    const T& > [[nodiscard]] std::size_t try_put_all(Range&& values) {
+        return put_by({values, bytes_.visibility(), std::type_identity<T>{}}, detail::Deadline::immediately());
+    }
+    template <std::ranges::input_range Range, class Duration>
+    requires std::convertible_to < std::ranges::range_reference_t<Range>,
+    const T& > [[nodiscard]] std::size_t put_all_for(Range&& values, const Duration& timeout) {
+        return put_by({values, bytes_.visibility(), std::type_identity<T>{}}, detail::channel::after(timeout));
+    }
+    template <std::ranges::input_range Range, class TimePoint>
+    requires std::convertible_to < std::ranges::range_reference_t<Range>,
+    const T& > [[nodiscard]] std::size_t put_all_until(Range&& values, const TimePoint& when) {
+        const detail::channel::EncodedItems items{values, bytes_.visibility(), std::type_identity<T>{}};
+        std::size_t count = 0;
+        static_cast<void>(detail::channel::until(when, [&](detail::Deadline deadline) {
+            count += put_by(items, deadline, count);
+            return count == items.count() || (count != 0 && was_closed());
+        }));
+        return count;
+    }
+    /// \}
+    /// \{
+    /// Takes the oldest items, up to `most`, by one lock: waits for the first, try_get_some() not at all,
+    /// get_some_for() and get_some_until() for a time, and takes what else is there. Returns: the items; none when
+    /// there was none in time, or the queue is closed and drained. Throws: the exceptions of an item's Codec, with
+    /// which all of these are gone; get_some() QueueClosed, as get().
+    [[nodiscard]] std::vector<T> get_some(std::size_t most) {
+        std::vector<T> items = get_by(most, detail::Deadline::never());
+        if (items.empty() && most != 0) { detail::channel::refuse_closed(); }
+        return items;
+    }
+    [[nodiscard]] std::vector<T> try_get_some(std::size_t most) {
+        return get_by(most, detail::Deadline::immediately());
+    }
+    template <class Duration>
+    [[nodiscard]] std::vector<T> get_some_for(std::size_t most, const Duration& timeout) {
+        return get_by(most, detail::channel::after(timeout));
+    }
+    template <class TimePoint>
+    [[nodiscard]] std::vector<T> get_some_until(std::size_t most, const TimePoint& when) {
+        std::vector<T> items;
+        static_cast<void>(detail::channel::until(when, [&](detail::Deadline deadline) {
+            items = get_by(most, deadline);
+            return !items.empty();
+        }));
+        return items;
     }
     /// \}
 
@@ -99,13 +164,13 @@ public:
     void join() { static_cast<void>(bytes_.join(detail::Deadline::never())); }
     /// \{
     /// As join(), for a time. Returns: false when that was over first.
-    template <class Rep, class Period>
-    [[nodiscard]] bool join_for(std::chrono::duration<Rep, Period> timeout) {
-        return bytes_.join(detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] bool join_for(const Duration& timeout) {
+        return bytes_.join(detail::channel::after(timeout));
     }
-    template <class Clock, class Duration>
-    [[nodiscard]] bool join_until(std::chrono::time_point<Clock, Duration> when) {
-        return detail::wait_until(when, [&](detail::Deadline deadline) { return bytes_.join(deadline); });
+    template <class TimePoint>
+    [[nodiscard]] bool join_until(const TimePoint& when) {
+        return detail::channel::until(when, [&](detail::Deadline deadline) { return bytes_.join(deadline); });
     }
     /// \}
     /// The number of items that went with a thread that took them and ended before it called task_done(). For queues
@@ -152,6 +217,23 @@ private:
         return detail::channel::get_decoded<T, std::optional<T>>(
             bytes_.visibility(), [&](auto room) { return bytes_.get(room, deadline) == Result::done; },
             [] { return std::nullopt; });
+    }
+
+    std::size_t put_by(const detail::channel::EncodedItems& items, detail::Deadline deadline, std::size_t from = 0) {
+        const auto [result, count] = bytes_.put_all(
+            items.count() - from, [&](std::size_t number) { return items.item(from + number); }, deadline);
+        if (result == Result::closed && count + from == 0) { detail::channel::refuse_closed(); }
+        return count;
+    }
+    std::vector<T> get_by(std::size_t most, detail::Deadline deadline) {
+        detail::channel::TakenItems items;
+        std::vector<T> values;
+        if (most == 0 ||
+            bytes_.get([&](std::size_t size) { return items.add(size); }, deadline, most) != Result::done) {
+            return values;
+        }
+        items.decode(values, bytes_.visibility());
+        return values;
     }
 
     detail::channel::ByteQueue bytes_;

@@ -7,6 +7,7 @@
 #include <procpool/client/parkers.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/os/per_process.hpp>
+#include <procpool/sync/parker.hpp>
 
 namespace procpool::inline v0::detail::future {
 class Completion;
@@ -35,8 +36,11 @@ public:
     /// Effects: as Client::check_crew() for the pools whose tasks are waited for: decides their tasks if their
     /// supervisor has been killed. Called by: a thread that has slept for a while.
     virtual void check_crews() noexcept = 0;
-    /// Returns: the parker that the thread sleeps on when run_one() returned false.
+    /// Returns: the parker that the thread sleeps on when run_one() returned false, unless it sleeps on its own among
+    /// sync::Members.
     [[nodiscard]] virtual const Parkers::Lease& sleeper() const noexcept = 0;
+    /// Whether that parker is notified when there is something to run. Effects: it will be.
+    [[nodiscard]] virtual bool listens_at(sync::Parker* parker) noexcept = 0;
 
 protected:
     ~CallbackLoop() = default;

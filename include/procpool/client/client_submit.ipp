@@ -212,9 +212,7 @@ PROCPOOL_DECL void Client::wait_for_capacity(const Submission& submission) {
     if (crew_->make_room()) { return; }
     const std::lock_guard guard{capacity_mutex_};
     const Parkers::Lease lease = parkers_.lease();
-    // seq_cst: registered before the look at the words; a worker makes its word done before it looks for a
-    // registration.
-    if (lease) { board_.from_workers.capacity_waiter.store(lease.index() + 1, std::memory_order_seq_cst); }
+    if (lease) { board_.from_workers.set_capacity_waiter(lease.index() + 1); }
     const auto something_to_do = [&] {
         const std::lock_guard look{mutex_};
         if (!accepts(submission) || free_ != no_slot || returned_.load(std::memory_order_seq_cst) != no_slot) {
@@ -231,7 +229,7 @@ PROCPOOL_DECL void Client::wait_for_capacity(const Submission& submission) {
         lease.park(Deadline::after(std::chrono::milliseconds{100}));
         after_long_sleep();
     }
-    board_.from_workers.capacity_waiter.store(0, std::memory_order_relaxed);
+    board_.from_workers.set_capacity_waiter(0);
 }
 
 /// Effects: frees slots whose tasks are decided; results that may still be collected are kept elsewhere. Returns:

@@ -38,12 +38,28 @@ class GuestTask;
 
 /// Effects: submits a task, with `encode`'s payload; waits while all slots are taken. The priority, waiter and worker
 /// of the submission are ignored. Returns: the task, which the caller owns: see GuestTask::release(). Throws:
-/// PoolClosed; PoolBroken; CodecError; SharedMemoryExhausted; as sync::Members::own(); any exception of `encode`.
+/// PoolClosed; PoolBroken; CodecError; SharedMemoryExhausted; any exception of `encode`.
 /// Called by: any thread.
 [[nodiscard]] GuestTask* submit_as_guest(GuestBoard to, const Submission& submission, Encode encode);
 
 /// Throws: CodecError when the caller is a worker whose parent has not the code at that address.
 void check_code_of_parent(std::uintptr_t address);
+
+/// While it lives, the calling thread is among the workers that are woken for pending tasks of guests. It may sleep
+/// when it has looked afterwards for what it waits for, and found may_help() false.
+class Helping {
+public:
+    /// loop: null: it is no worker, and nothing happens. place: among sync::Members, whose parker the thread will sleep
+    /// on; 0: the worker's own parker.
+    Helping(worker::Loop* loop, std::uint32_t place) noexcept;
+    Helping(const Helping&) = delete;
+    Helping& operator=(const Helping&) = delete;
+    ~Helping();
+    [[nodiscard]] bool may_help() const noexcept;
+
+private:
+    worker::Loop* const loop_;
+};
 
 /// One task of a guest, as long as its result may be asked for. Belongs to the process that submitted it; in a child
 /// that was forked since, all but is_mine() is forbidden. Called by: all but take() and release() concurrently with
@@ -61,6 +77,14 @@ public:
     /// Blocks until the task is decided. A task of a worker runs this task meanwhile, and others of guests. Returns:
     /// false when the deadline came first.
     bool wait(Deadline deadline);
+    /// Effects: the parker of that place among sync::Members is notified when the task is decided; of several such
+    /// calls, the last one counts. Returns: false when the task is decided, or will be at any moment.
+    [[nodiscard]] bool call_when_decided(std::uint32_t place) noexcept;
+    /// Effects: decides the task if no process is left that would. Called by: a thread that has waited for a while.
+    void check_pool() noexcept;
+    /// Returns: the loop of the caller, if that is a worker which may run tasks of this board's guests while it waits;
+    /// null.
+    [[nodiscard]] worker::Loop* helper() const noexcept;
     /// Throws: std::system_error (resource_deadlock_would_occur) in the call of an actor that would wait for another
     /// one of it without end.
     void require_other_actor() const;
@@ -76,6 +100,8 @@ public:
     /// Returns: what the task left. Requires: is_decided().
     [[nodiscard]] Taken take();
     void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    /// Effects: an error of the task will not count as unobserved.
+    void set_observed() noexcept { is_observed_.store(true, std::memory_order_relaxed); }
     /// Gives the task up, with the last reference: one that has not been taken runs on.
     void release() noexcept {
         if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) { give_up(); }
@@ -97,8 +123,6 @@ private:
     void run_here(worker::Loop& loop, const Submission& submission, Encode encode);
     void fill(const Submission& submission);
     void publish(const Submission& submission);
-    /// Effects: decides the task if no process is left that would. Called by: a thread that has waited for a while.
-    void check_pool() noexcept;
     bool wait_and_help(worker::Loop& loop, Deadline deadline);
     void park(worker::Loop& loop, Deadline deadline);
     bool sleep(Deadline deadline);
@@ -119,10 +143,12 @@ private:
     const std::chrono::nanoseconds timeout_;
     const std::string label_;
     std::atomic<bool> has_left_{false};  // kept_ has the result, or it is taken; written with the list locked
+    std::atomic<bool> is_observed_{false};
     std::atomic<std::uint32_t> references_{1};
     std::atomic<std::uint32_t> polls_{0};
     Parcel kept_;
-    GuestTask* next_ = nullptr;  // of the list
+    bool is_listed_ = false;  // these are of the process's list
+    GuestTask* next_ = nullptr;
     GuestTask* before_ = nullptr;
 };
 

@@ -3,6 +3,7 @@
 
 #include <procpool/client/guest.hpp>
 
+#include <procpool/client/observer.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/ending.hpp>
@@ -14,6 +15,7 @@
 #include <procpool/os/per_process.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/throw_place.hpp>
+#include <procpool/os/ticks.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/sync/member.hpp>
 #include <procpool/task/board.hpp>
@@ -32,7 +34,7 @@
 
 namespace procpool::inline v0::detail::client {
 
-/// The tasks of this process as a guest whose results have not been taken.
+/// The tasks of this process as a guest whose results may be in their slots.
 class GuestTasks : public os::OfOneProcess {
 public:
     [[nodiscard]] static GuestTasks& of_this_process() {
@@ -42,11 +44,13 @@ public:
 
     void add(GuestTask& task) noexcept {
         const std::lock_guard guard{mutex_};
+        task.is_listed_ = true;
         task.next_ = std::exchange(first_, &task);
         if (task.next_ != nullptr) { task.next_->before_ = &task; }
     }
     /// Requires: mutex() is locked.
     void remove(GuestTask& task) noexcept {
+        if (!std::exchange(task.is_listed_, false)) { return; }
         if (task.next_ != nullptr) { task.next_->before_ = task.before_; }
         (task.before_ != nullptr ? task.before_->next_ : first_) = task.next_;
     }
@@ -54,12 +58,14 @@ public:
     bool take_over(const task::Board& board) {
         const std::lock_guard guard{mutex_};
         bool any = false;
-        for (GuestTask* task = first_; task != nullptr; task = task->next_) {
-            if (&task->board() != &board || task->has_left_.load(std::memory_order_relaxed) || !task->is_decided()) {
-                continue;
+        for (GuestTask* task = first_; task != nullptr;) {
+            GuestTask& one = *std::exchange(task, task->next_);
+            if (&one.board() != &board || !one.is_decided()) { continue; }
+            if (!one.has_left_.load(std::memory_order_relaxed)) {
+                one.take_over();
+                any = true;
             }
-            task->take_over();
-            any = true;
+            remove(one);
         }
         return any;
     }
@@ -148,20 +154,48 @@ inline void require_open(GuestBoard at) {
 /// Tasks that wait within others take their part of the stack: beyond this many, a worker runs only what they wait for.
 inline constexpr int deepest_helper = 32;
 
+/// The longest that a wait lasts before it looks again whether those it waits for live.
+inline constexpr std::chrono::milliseconds guest_looks_again{100};
+
+/// Waits for room on a board, by turns: wait() registers, so the caller looks once more; then it sleeps until there
+/// may be room, or for a while.
+class RoomWait {
+public:
+    explicit RoomWait(task::Board& board) noexcept : board_(board) {}
+    void wait() noexcept {
+        if (std::exchange(is_registered_, !is_registered_)) {
+            os::futex_wait(board_.guests.room(), seen_, sync::slice(Deadline::never(), guest_looks_again));
+        } else {
+            seen_ = board_.await_room();
+        }
+    }
+
+private:
+    task::Board& board_;
+    bool is_registered_ = false;
+    std::uint32_t seen_ = 0;
+};
+
 /// Returns: a slot that is the caller's; nothing where the caller is a task of the pool and all slots are tasks' that
 /// run, or wait for such. Throws: as require_open(); as GuestTasks::take_over().
 [[nodiscard]] inline std::optional<std::uint32_t> take_slot(GuestBoard at, GuestTasks& tasks, sync::Stamp own) {
-    constexpr int looks_before_nap = 100;
+    constexpr int looks_before_sleep = 100;
+    RoomWait room{*at.board};
     task::Guests& guests = at.board->guests;
+    const auto is_open = [&] {  // the life first: that of another board comes with another id
+        const task::Life life = at.board->control.life.load(std::memory_order_seq_cst);
+        return (life == task::Life::open || (life == task::Life::closing && loop_of(*at.board) != nullptr)) &&
+               at.is_there();
+    };
     for (int attempt = 0;; ++attempt) {
-        if (const std::optional<std::uint32_t> slot = guests.take(own, tasks.near())) { return slot; }
-        if (tasks.take_over(*at.board) || guests.sweep(at.board->results, own)) { continue; }
+        if (const std::optional<std::uint32_t> slot = guests.take(own, tasks.near(), at.id, is_open)) { return slot; }
         require_open(at);
+        if (tasks.take_over(*at.board) || guests.sweep(at.board->results, own)) { continue; }
         if (worker::Loop* const loop = loop_of(*at.board)) {
             if (!loop->run_guests_within(own, deepest_helper)) { return std::nullopt; }
             continue;
         }
-        attempt < looks_before_nap ? os::yield() : os::nap();
+        attempt < looks_before_sleep ? os::yield() : room.wait();
     }
 }
 
@@ -288,6 +322,13 @@ PROCPOOL_DECL void GuestTask::fill(const Submission& submission) {
         board().label(slot_).started.store(0, std::memory_order_relaxed);
         traits |= task::Slot::traced;
     }
+    if (board().control.measures) {
+        if (const std::uint16_t stands_for = Observer::share_of(number_)) {
+            slot.stands_for = stands_for;
+            slot.submitted = os::ticks();
+            traits |= task::Slot::measured;
+        }
+    }
     own.issue.timeout.store(timeout_.count(), std::memory_order_relaxed);
     own.issue.retries = static_cast<std::uint16_t>(std::min<std::uint32_t>(submission.retries, UINT16_MAX));
     own.issue.traits.store(static_cast<std::uint8_t>(traits), std::memory_order_relaxed);
@@ -302,9 +343,10 @@ PROCPOOL_DECL void GuestTask::publish(const Submission& submission) {
     // The deadline comes before the publication: the task may start at once.
     const Deadline expires = submission.timeout.count() > 0 ? Deadline::after(submission.timeout) : Deadline::never();
     const task::Offer published = board.guests.publish(slot_);
+    RoomWait room{board};
     while (!board.push_guest(published) && word().phase() == task::Phase::pending) {
         if (worker::Loop* const loop = loop_of(board); loop != nullptr && loop->run_within(published)) { break; }
-        os::nap();
+        room.wait();
         if (board.control.life.load(std::memory_order_seq_cst) > task::Life::closing || is_abandoned(board)) { break; }
     }
     // The pool may have been ended since life was looked at; seq_cst: as Client::publish().
@@ -377,7 +419,29 @@ PROCPOOL_DECL bool GuestTask::set_flag(std::uint64_t flag) noexcept {
     }
 }
 
-inline constexpr std::chrono::milliseconds guest_looks_again{100};
+PROCPOOL_DECL bool GuestTask::call_when_decided(std::uint32_t place) noexcept {
+    if (is_decided()) { return false; }
+    board().guests.guest(slot_).sleeper.store(task::Guest::member | place, std::memory_order_relaxed);
+    return set_flag(task::Word::parked_bit);  // releases it
+}
+
+PROCPOOL_DECL worker::Loop* GuestTask::helper() const noexcept { return loop_of(board()); }
+
+PROCPOOL_DECL Helping::Helping(worker::Loop* loop, std::uint32_t place) noexcept
+    : loop_(loop != nullptr && loop->waiting() < deepest_helper ? loop : nullptr) {
+    if (loop_ == nullptr) { return; }
+    // Before the look for what is pending, and before the set says so: seq_cst, see SeatSet.
+    loop_->sleep_as_helper_at(place);
+    loop_->board().guests.helping.add(loop_->number());
+}
+
+PROCPOOL_DECL Helping::~Helping() {
+    if (loop_ != nullptr) { loop_->board().guests.helping.remove(loop_->number()); }
+}
+
+PROCPOOL_DECL bool Helping::may_help() const noexcept {
+    return loop_ != nullptr && loop_->board().guests.first_pending();
+}
 
 PROCPOOL_DECL bool GuestTask::wait_and_help(worker::Loop& loop, Deadline deadline) {
     for (int round = 0; !is_decided();) {
@@ -401,12 +465,9 @@ PROCPOOL_DECL void GuestTask::park(worker::Loop& loop, Deadline deadline) {
     task::Board& board = this->board();
     board.guests.guest(slot_).sleeper.store(loop.number() + 1, std::memory_order_relaxed);  // released by the flag
     if (!set_flag(task::Word::parked_bit)) { return; }
-    board.guests.helping.add(loop.number());
+    const Helping helping{&loop, 0};
     reach(FaultPoint::guest_parked);
-    if (!is_decided() && !board.guests.first_pending()) {
-        loop.parker().park(sync::slice(deadline, guest_looks_again));
-    }
-    board.guests.helping.remove(loop.number());
+    if (!is_decided() && !helping.may_help()) { loop.parker().park(sync::slice(deadline, guest_looks_again)); }
 }
 
 PROCPOOL_DECL bool GuestTask::sleep(Deadline deadline) {
@@ -514,12 +575,22 @@ PROCPOOL_DECL Taken GuestTask::take() {
     return Taken{place_for(board()), std::move(kept_)};
 }
 
+/// Whether the task failed whose result that is.
+[[nodiscard]] inline bool has_failed(const Parcel& result) noexcept {
+    return result.phase() == task::Phase::done ? result.ending() == Ending::exception
+                                               : core::is_failure(result.ending());
+}
+
 PROCPOOL_DECL void GuestTask::give_up() noexcept {
     GuestTasks& tasks = GuestTasks::of_this_process();
     {
         const std::lock_guard guard{tasks.mutex()};
         tasks.remove(*this);
-        if (!has_left()) { board().guests.detach(board().results, slot_); }
+        if (!has_left()) {
+            board().guests.detach(board().results, slot_, is_observed_.load(std::memory_order_relaxed));
+        } else if (at_.is_there() && kept_ && !is_observed_.load(std::memory_order_relaxed) && has_failed(kept_)) {
+            board().guests.count_unobserved();
+        }
     }
     delete this;
 }

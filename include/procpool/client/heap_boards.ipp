@@ -35,7 +35,7 @@ PROCPOOL_DECL std::span<std::byte> HeapBoards::take_ended() {
     for (auto at = ended_.begin(); ended_.end() - at > static_cast<std::ptrdiff_t>(kept); ++at) {
         auto& board = *reinterpret_cast<task::Board*>(at->data());
         if (board.guests.was_in_use() != 0) {
-            static_cast<void>(board.guests.sweep(board.results, sync::Members::own()));
+            static_cast<void>(board.guests.sweep(board.results, task::Guests::own_stamp()));
         }
         if (board.guests.was_in_use() != 0 || !os::give_back(at->data(), at->size())) { continue; }
         const std::span<std::byte> region = *at;

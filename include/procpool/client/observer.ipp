@@ -17,8 +17,6 @@ namespace procpool::inline v0::detail::client {
         traits |= task::Slot::traced;
     }
     if (rate_ && number == next_measured_) {
-        // The highest bits of such a product are as good as random: D. E. Knuth, The Art of Computer Programming, 6.4.
-        constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;
         const std::uint64_t stands_for = number < first_tasks ? 1 : 1 + (number * golden >> 59);
         next_measured_ = number + stands_for;
         task::Slot& task = board.all_slots()[slot];

@@ -250,10 +250,12 @@ template <>
 struct ExceptionCodec<OwnerDied> {
     static void encode(Writer& out, const OwnerDied& e) {
         Codec<std::int32_t>::encode(out, e.pid());
+        Codec<std::int32_t>::encode(out, e.thread());
         Codec<std::string>::encode(out, e.what());
     }
     static OwnerDied decode(Reader& in) {
-        OwnerDied e(Codec<std::int32_t>::decode(in));
+        const auto pid = Codec<std::int32_t>::decode(in);
+        OwnerDied e(pid, Codec<std::int32_t>::decode(in));
         set_what(e, Codec<std::string>::decode(in));
         return e;
     }

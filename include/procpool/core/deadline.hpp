@@ -17,7 +17,8 @@ public:
     /// Has passed: only look, do not wait.
     [[nodiscard]] static constexpr Deadline immediately() noexcept { return Deadline{Clock::time_point{}}; }
 
-    /// Saturates: a timeout too long for the clock is never, a negative one has passed.
+    /// Saturates: a timeout too long for the clock is never, a negative one has passed, and so has one that is no
+    /// number.
     template <class Rep, class Period>
     [[nodiscard]] static Deadline after(std::chrono::duration<Rep, Period> timeout) {
         const Clock::time_point now = Clock::now();
@@ -26,7 +27,7 @@ public:
             std::chrono::duration_cast<Wide>(Clock::time_point::max() - now)) {
             return never();
         }
-        if (timeout <= timeout.zero()) { return Deadline{now}; }
+        if (!(timeout > timeout.zero())) { return Deadline{now}; }
         return Deadline{now + std::chrono::ceil<Clock::duration>(timeout)};
     }
 

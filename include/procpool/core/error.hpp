@@ -180,13 +180,16 @@ private:
 /// recovered it since. The lock is not held.
 class OwnerDied : public Error {
 public:
-    /// The text names the process.
-    explicit OwnerDied(std::int32_t pid);
-    /// The process that died; 0 where it is not known.
+    /// The text names the process, and the thread unless it is the first of its process, or not known (0).
+    explicit OwnerDied(std::int32_t pid, std::int32_t thread = 0);
+    /// The process that died, or of the thread that ended, and which may live on; 0 where it is not known.
     [[nodiscard]] std::int32_t pid() const noexcept { return pid_; }
+    /// The thread that held the lock, as gettid() says; 0 where it is not known.
+    [[nodiscard]] std::int32_t thread() const noexcept { return thread_; }
 
 private:
     std::int32_t pid_;
+    std::int32_t thread_;
 };
 
 /// A barrier was broken: one that had come died, ran out of time or called abort(), somebody called reset(), or the

@@ -86,10 +86,14 @@ PROCPOOL_DECL RestartsExhausted::RestartsExhausted(const std::string& supervisor
       child_(std::move(child)),
       status_(status) {}
 
-PROCPOOL_DECL OwnerDied::OwnerDied(std::int32_t pid)
-    : Error("procpool: " + (pid != 0 ? "process " + std::to_string(pid) : std::string("a process")) +
-            " died while it held a lock, and what the lock protects may be half changed: look at it in recover()"),
-      pid_(pid) {}
+PROCPOOL_DECL OwnerDied::OwnerDied(std::int32_t pid, std::int32_t thread)
+    : Error("procpool: " +
+            (thread != 0 && thread != pid
+                 ? "thread " + std::to_string(thread) + " of process " + std::to_string(pid) + " ended"
+                 : (pid != 0 ? "process " + std::to_string(pid) : std::string("a process")) + " died") +
+            " while it held a lock, and what the lock protects may be half changed: look at it in recover()"),
+      pid_(pid),
+      thread_(thread) {}
 
 PROCPOOL_DECL BrokenBarrier::BrokenBarrier() : Error("procpool: the barrier is broken") {}
 PROCPOOL_DECL BrokenBarrier::BrokenBarrier(const std::string& what) : Error(what) {}

@@ -31,6 +31,7 @@ enum class FaultPoint : std::uint32_t {
     marked,         // the task is done and marked for a thread that waits for many, which is not notified yet
     before_exit,    // leaves gracefully
     // guests
+    guest_taking,      // a free slot is found, not the guest's own yet
     guest_taken,       // a guest's slot is its own, nothing is written there yet
     guest_filled,      // the task is written, not pending yet
     guest_pending,     // the task is pending, not in the ring yet
@@ -39,6 +40,7 @@ enum class FaultPoint : std::uint32_t {
     guest_finishing,   // the result of a task whose guest sleeps is sealed, the task not done yet
     guest_done,        // the task is done, its guest not notified yet
     guest_read,        // the guest has the result, its slot is not free yet
+    guest_found,       // a slot is found that nobody will read, not taken over yet
     guest_taken_over,  // a dead guest's slot is another's, who will free it
     // machines
     task_claimed_for_node,  // the companion has claimed a task for a machine, not sent it yet
@@ -59,6 +61,7 @@ enum class FaultPoint : std::uint32_t {
     queue_copied_out,     // an item's bytes are copied, the queue's head is not moved on yet
     queue_taken,          // the head is moved on, the lock of the consumers still held
     queue_half_closed,    // producers are told that the queue is closed, those that sleep are not
+    end_given,            // a process that gets an end of a pipe as an argument has not bound it yet
     queue_item_done,      // an item counts as done, but still as its consumer's
     // events
     before_change,        // somebody sleeps on a word that is about to change
@@ -66,6 +69,7 @@ enum class FaultPoint : std::uint32_t {
     sleeper_woken,        // has slept, has not looked yet
     semaphore_front,      // the first of those that wait, has not looked yet
     semaphore_taken,      // has a permit, is still the first
+    permits_taken,        // no permit was free, does not sleep yet
     permit_freed,         // a permit is free, sleepers are not woken yet
     barrier_stamped,      // among those that have come, not counted yet
     barrier_counted,      // counted

@@ -51,6 +51,7 @@ public:
     [[nodiscard]] PROCPOOL_DECL bool may_run() const noexcept override;
     void check_crews() noexcept override { wait_set_.check_crews(); }
     [[nodiscard]] const client::Parkers::Lease& sleeper() const noexcept override { return wait_set_.sleeper(); }
+    [[nodiscard]] bool listens_at(sync::Parker* parker) noexcept override { return wait_set_.listens_at(parker); }
 
 private:
     struct Watched {

@@ -47,7 +47,7 @@ PROCPOOL_DECL void CallbackThread::post(Completion& completion) noexcept {
         const std::lock_guard guard{mutex_};
         (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &completion;
         last_ready_ = &completion;
-        has_work_.store(true, std::memory_order_relaxed);
+        has_work_.store(true, std::memory_order_seq_cst);
     }
     wait_set_.wake();
 }
@@ -66,7 +66,7 @@ PROCPOOL_DECL void CallbackThread::watch(Watched watched) {
     {
         const std::lock_guard guard{mutex_};
         incoming_.push_back(std::move(watched));
-        has_work_.store(true, std::memory_order_relaxed);
+        has_work_.store(true, std::memory_order_seq_cst);
     }
     wait_set_.wake();
 }
@@ -100,7 +100,8 @@ PROCPOOL_DECL bool CallbackThread::run_one() {
 }
 
 PROCPOOL_DECL bool CallbackThread::may_run() const noexcept {
-    return has_work_.load(std::memory_order_relaxed) || wait_set_.may_find();
+    // seq_cst: as WaitSet::set_parker().
+    return has_work_.load(std::memory_order_seq_cst) || wait_set_.may_find();
 }
 
 PROCPOOL_DECL void CallbackThread::serve() noexcept {

@@ -108,7 +108,9 @@ PROCPOOL_DECL client::Taken TaskHandle::take() {
     client::Holder& holder = *std::exchange(holder_, nullptr);
     if (!holder.is_mine()) [[unlikely]] {  // in a forked child there is nothing to give back
         if (holder.is_guest() && static_cast<client::GuestTask&>(holder).is_own()) {
-            static_cast<client::GuestTask&>(holder).release();
+            auto& guest = static_cast<client::GuestTask&>(holder);
+            if ((state() & observed_flag) != 0) { guest.set_observed(); }
+            guest.release();
         }
         return;
     }

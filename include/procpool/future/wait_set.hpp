@@ -18,6 +18,7 @@
 #include <vector>
 
 namespace procpool::inline v0::detail::client {
+class CallbackLoop;
 class Crew;
 class GuestTask;
 }
@@ -60,8 +61,11 @@ public:
     /// Effects: sleep() returns. Called by: any thread.
     void wake() noexcept;
 
-    /// Returns: what sleep() uses on any thread but the callback thread.
+    /// Returns: what sleep() uses on any thread but the callback thread, and those that have waited for tasks of
+    /// guests.
     [[nodiscard]] const client::Parkers::Lease& sleeper() const noexcept { return own_; }
+    /// Whether that parker is notified for what is watched. Effects: it will be. Called by: as sleep().
+    [[nodiscard]] bool listens_at(sync::Parker* parker) noexcept;
 
     /// Effects: decides tasks whose supervisor has been killed. Called by: a thread that has slept for a while,
     /// elsewhere.
@@ -76,7 +80,7 @@ private:
     };
 
     struct PoolTasks;
-    /// A watched task of a guest, which nothing marks: it is looked at again and again.
+    /// A watched task of a guest, which nothing marks: all of them are looked at.
     struct GuestEntry {
         client::GuestTask* task;  // one reference
         Key key;
@@ -87,6 +91,14 @@ private:
     /// Effects: a task among those watched, or that a completion may depend on, is run here, if no other thread may be
     /// there to do it. Returns: whether one was.
     bool run_awaited(client::Crew* crew);
+
+    /// Returns: what the calling thread sleeps on; null: nothing that others could notify.
+    [[nodiscard]] sync::Parker* parker_here(client::CallbackLoop* loop) const noexcept;
+
+    /// Effects: sleeps until the parker of that place among sync::Members, the calling thread's, is notified, the
+    /// deadline, or something is to be done.
+    template <class MayStop>
+    void park_for_guests(std::uint32_t place, Deadline deadline, MayStop may_stop) noexcept;
 
     PoolTasks& tasks_of(client::Client& client);
 

@@ -10,6 +10,7 @@
 #include <procpool/client/guest.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/os/yield.hpp>
+#include <procpool/sync/member.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -148,17 +149,51 @@ PROCPOOL_DECL bool WaitSet::find(Deadline deadline) {
     return find(keys, deadline);
 }
 
+PROCPOOL_DECL sync::Parker* WaitSet::parker_here(client::CallbackLoop* loop) const noexcept {
+    // All processes can notify that of a member, those too that have not the heap of this process.
+    const sync::Stamp member = sync::Members::own_if_any();
+    if (member != sync::nobody) { return sync::Members::parker_at(sync::Members::place_of(member)); }
+    return (loop != nullptr ? loop->sleeper() : own_).parker();
+}
+
+PROCPOOL_DECL bool WaitSet::listens_at(sync::Parker* parker) noexcept {
+    if (parker_.load(std::memory_order_relaxed) == parker) { return true; }
+    set_parker(parker);
+    return false;
+}
+
+/// Returns: the calling thread's place among sync::Members; 0: it has none.
+[[nodiscard]] inline std::uint32_t place_here() noexcept {
+    try {
+        return sync::Members::place_of(sync::Members::own());
+    } catch (const std::exception&) { return 0; }
+}
+
+template <class MayStop>
+void WaitSet::park_for_guests(std::uint32_t place, Deadline deadline, MayStop may_stop) noexcept {
+    worker::Loop* helper = nullptr;
+    for (const GuestEntry& guest : guests_) {
+        if (!guest.task->call_when_decided(place)) {
+            if (!guest.task->is_decided()) { os::nap(); }
+            return;
+        }
+        if (helper == nullptr) { helper = guest.task->helper(); }
+    }
+    const client::Helping helping{helper, place};
+    if (!may_stop() && !helping.may_help()) { sync::Members::parker_at(place)->park(deadline); }
+}
+
 PROCPOOL_DECL void WaitSet::sleep(Deadline deadline) {
-    if (!guests_.empty()) { deadline = Deadline::after(std::chrono::milliseconds{1}).or_sooner(deadline); }
     client::CallbackLoop* const loop = client::callback_loop();
     const auto may_stop = [&] { return may_find() || (loop != nullptr && loop->may_run()); };
-    const client::Parkers::Lease& lease = loop != nullptr ? loop->sleeper() : own_;
-    if (lease.parker() != parker_.load(std::memory_order_relaxed)) {  // looked for by another thread than before
-        set_parker(lease.parker());
-        return;
-    }
-    if (!lease || std::ranges::any_of(
-                      pools_, [&](const auto& pool) { return lacks_parker(*pool); })) {  // nothing would wake this
+    const std::uint32_t place = guests_.empty() ? 0 : place_here();
+    sync::Parker* const parker = parker_here(loop);
+    // Another thread looks than before, or the same has become a member.
+    if (!listens_at(parker) || (loop != nullptr && !loop->listens_at(parker))) { return; }
+    const bool lacks_place = place == 0 && !guests_.empty();
+    if (parker == nullptr || lacks_place || std::ranges::any_of(pools_, [&](const auto& pool) {
+            return lacks_parker(*pool);
+        })) {  // nothing would wake this
         os::nap();
         check_crews();
         return;
@@ -173,22 +208,28 @@ PROCPOOL_DECL void WaitSet::sleep(Deadline deadline) {
         if (deadline.passed()) { return; }
         os::yield();
     }
-    lease.park(deadline.or_sooner(Deadline::after(client::longest_sleep)));
+    if (place != 0) {
+        park_for_guests(place, sync::slice(deadline, client::longest_sleep), may_stop);
+    } else {
+        parker->park(deadline.or_sooner(Deadline::after(client::longest_sleep)));
+    }
     if (may_stop()) { return; }
     check_crews();
     if (loop != nullptr) { loop->check_crews(); }
 }
 
 PROCPOOL_DECL void WaitSet::wake() noexcept {
-    if (sync::Parker* const parker = parker_.load(std::memory_order_acquire)) { parker->notify(); }
+    // seq_cst: as in set_parker().
+    if (sync::Parker* const parker = parker_.load(std::memory_order_seq_cst)) { parker->notify(); }
 }
 
 PROCPOOL_DECL void WaitSet::check_crews() noexcept {
     for (auto& pool : pools_) { pool->client->after_long_sleep(); }
+    for (const GuestEntry& guest : guests_) { guest.task->check_pool(); }
 }
 
 PROCPOOL_DECL bool WaitSet::may_find() const noexcept {
-    return !found_.empty() || was_notified_.load(std::memory_order_relaxed) ||
+    return !found_.empty() || was_notified_.load(std::memory_order_seq_cst) ||
            std::ranges::any_of(guests_, [](const GuestEntry& guest) { return guest.task->is_decided(); }) ||
            std::ranges::any_of(pools_, [&](const auto& pool) {
                const task::Board& board = pool->client->board();
@@ -201,7 +242,7 @@ PROCPOOL_DECL void WaitSet::is_over(Key key) noexcept {
     {
         const std::lock_guard guard{mutex_};
         notified_.push_back(key);
-        was_notified_.store(true, std::memory_order_relaxed);
+        was_notified_.store(true, std::memory_order_seq_cst);  // see set_parker()
     }
     wake();
 }
@@ -228,7 +269,8 @@ PROCPOOL_DECL void WaitSet::redirect(PoolTasks& pool) noexcept {
 }
 
 PROCPOOL_DECL void WaitSet::set_parker(sync::Parker* parker) noexcept {
-    parker_.store(parker, std::memory_order_release);
+    // seq_cst: before the looks at what wake() is called after; of the two threads one sees the other.
+    parker_.store(parker, std::memory_order_seq_cst);
     for (auto& pool : pools_) {
         redirect(*pool);
         pool->look_at_all = true;

@@ -8,11 +8,15 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/mpi_options.hpp>
 #include <procpool/log/announcer.hpp>
+#include <procpool/log/log_record.hpp>
 #include <procpool/log/report.hpp>
+#include <procpool/log/trace.hpp>
+#include <procpool/mpi/clock_offset.hpp>
 #include <procpool/mpi/message.hpp>
 #include <procpool/mpi/rest.hpp>
 #include <procpool/mpi/table.hpp>
 #include <procpool/mpi/wire.hpp>
+#include <procpool/os/ticks.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/companion.hpp>
@@ -44,6 +48,9 @@ public:
 
     void run(task::Board& board) override;
     void ended() noexcept override;
+    [[nodiscard]] std::string_view host_of(std::uint32_t node) const noexcept override {
+        return node < table_.nodes().size() ? task::text_within(table_.nodes()[node].host) : std::string_view{};
+    }
 
 private:
     using Time = Clock::time_point;
@@ -58,6 +65,7 @@ private:
         bool is_cancelled = false;  ///< these three: its machine has been told
         bool is_killed = false;
         bool is_recalled = false;
+        bool is_mailed = false;
     };
     struct Node {
         NodeState state = NodeState::expected;
@@ -66,9 +74,13 @@ private:
         std::uint32_t first_index = 0;
         std::vector<std::uint32_t> slots{};  ///< of the tasks that it has
         std::uint32_t recalled = 0;          ///< of them
+        std::uint32_t mailed = 0;            ///< of them, those for one worker, which are sent whatever there is
         Time heard{};
-        double round_trip = 0;  ///< nanoseconds, the mean of late; 0: not known
-        double task_time = 0;   ///< likewise, of a task
+        ClockOffset clock{};
+        LogLevel told_level = LogLevel::off;  ///< that records are wanted from
+        std::uint32_t gaps = 0;               ///< as its beats say
+        double round_trip = 0;                ///< nanoseconds, the mean of late; 0: not known
+        double task_time = 0;                 ///< likewise, of a task
     };
     /// An answer whose bytes are on their way.
     struct Incoming {
@@ -110,6 +122,12 @@ private:
     void hear_again(int rank);
     void take(Received& message);
     void finish(const Received& message, std::span<const std::byte> bytes);
+    void learn_clock(const Received& message);
+    /// Effects: the run that an answer tells of is in trace and latencies.
+    void note_run(const Received& message) noexcept;
+    void note_event(const Received& message) noexcept;
+    /// Returns: whether the bytes are a record of another machine; then it is as if it had been written here.
+    [[nodiscard]] bool convert(log::TraceRecord& record, std::span<const std::byte> bytes, int rank) const noexcept;
     void give_back(std::uint32_t slot);
     [[nodiscard]] bool offer_again(std::uint32_t slot) noexcept;
     void withdraw(std::uint32_t slot) noexcept;
@@ -119,7 +137,8 @@ private:
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
 
     // ---- what comes by the clock
-    [[nodiscard]] static Message beat() noexcept;
+    [[nodiscard]] static LogLevel wanted_level() noexcept;
+    void send_beat(int rank);
     void look_around(Time now);
     void tell_wishes();
     void recall();
@@ -145,6 +164,7 @@ private:
     std::deque<Incoming> incoming_;
     std::vector<std::uint32_t> returned_;  // slots of tasks that wait for a place in the queue
     std::size_t flying_ = 0;
+    std::optional<os::TickRate> ticks_;
     Rest rest_;
     Time looked_{};
     Time beaten_{};

@@ -7,6 +7,8 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
+#include <procpool/log/shared_records.hpp>
+#include <procpool/log/tracer.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/code_name.hpp>
 #include <procpool/os/memory.hpp>
@@ -28,6 +30,7 @@ inline void Companion::run(task::Board& board) {
     announcer_.emplace(board);
     casualties_.emplace(board, *announcer_);
     flights_.resize(board.parents_slots().size());
+    ticks_.emplace();
     os::stay_when_memory_runs_out();
     os::sleep_exactly();
     wire_.emplace();
@@ -113,17 +116,27 @@ inline void Companion::end_start() {
         node.first_index = index;
         index += node.workers;
         wire_->send(rank, {.kind = Kind::welcome, .count = node.first_index});
-        wire_->send(rank, beat());
+        send_beat(rank);
+        log::trace_host(board(), static_cast<std::uint16_t>(rank), task::text_within(record(rank).host));
     }
+    log::trace_host(board(), 0, task::text_within(record(0).host));
     has_started_ = true;
     board().control.remote_workers.store(index - board().control.workers, std::memory_order_release);
     table_.set_start(Table::Start::done);
 }
 
-inline Message Companion::beat() noexcept {
+inline LogLevel Companion::wanted_level() noexcept {
     const log::SharedRecords* const records = log::SharedRecords::current();
-    const LogLevel level = records != nullptr ? records->journal.level() : LogLevel::off;
-    return {.kind = Kind::beat, .count = static_cast<std::uint64_t>(level)};
+    return records != nullptr ? records->journal.level() : LogLevel::off;
+}
+
+inline void Companion::send_beat(int rank) {
+    LogLevel& told = nodes_[static_cast<std::size_t>(rank)].told_level;
+    told = wanted_level();
+    wire_->send(rank, {.kind = Kind::beat,
+                       .generation = nodes_[static_cast<std::size_t>(rank)].gaps,
+                       .sent = log::trace_time(),
+                       .count = static_cast<std::uint64_t>(told)});
 }
 
 // ---- tasks
@@ -145,7 +158,7 @@ inline int Companion::least_loaded() const noexcept {
     double least = 0;
     for (int rank = 1; rank < ranks_; ++rank) {
         const Node& node = nodes_[static_cast<std::size_t>(rank)];
-        if (node.state != NodeState::serves || node.slots.size() >= window_of(node)) { continue; }
+        if (node.state != NodeState::serves || node.slots.size() - node.mailed >= window_of(node)) { continue; }
         const double load = static_cast<double>(node.slots.size()) / node.workers;
         if (best == 0 || load < least) {
             best = rank;
@@ -181,7 +194,9 @@ inline bool Companion::ship_mail() {
                 if (node.state == NodeState::serves) {
                     send(*claim, rank);
                 } else {
-                    casualties_->settle_task(claim->slot, {.worker = {}, .ending = Ending::node_lost});
+                    casualties_->settle_task(
+                        claim->slot,
+                        {.worker = {}, .ending = Ending::node_lost, .host = host_of(static_cast<std::uint32_t>(rank))});
                 }
             }
         }
@@ -210,9 +225,16 @@ inline void Companion::send(task::Claim claim, int node) {
     flight = {.generation = claim.generation,
               .node = node,
               .place = static_cast<std::uint32_t>(to.slots.size()),
-              .sent = Clock::now()};
+              .sent = Clock::now(),
+              .is_mailed = (place & task::Issue::mailed) != 0};
     to.slots.push_back(claim.slot);
+    if (flight.is_mailed) { ++to.mailed; }
     ++flying_;
+    if (slot.is_traced()) {  // where the machine does not tell when it ran, as when it is lost
+        board().label(claim.slot).started.store(log::trace_time(), std::memory_order_relaxed);
+    }
+    // A sink that was set before the task was submitted gets what the task logs.
+    if (wanted_level() != to.told_level) { send_beat(node); }
     reach(FaultPoint::task_claimed_for_node);
     // Large arguments stay where they are until the task is decided, which is after they have come. They may be read
     // later than that when the machine is lost and comes back: it hears that they are right only if it was not.
@@ -232,6 +254,7 @@ inline void Companion::land(std::uint32_t slot) noexcept {
     Flight& flight = flights_[slot];
     Node& node = nodes_[static_cast<std::size_t>(flight.node)];
     if (flight.is_recalled) { --node.recalled; }
+    if (flight.is_mailed) { --node.mailed; }
     node.slots[flight.place] = node.slots.back();
     flights_[node.slots[flight.place]].place = flight.place;
     node.slots.pop_back();
@@ -249,6 +272,7 @@ inline bool Companion::receive() {
         Node& node = nodes_[static_cast<std::size_t>(message.from)];
         node.heard = Clock::now();
         if (node.state == NodeState::lost) { hear_again(message.from); }
+        if (message.head.sent != 0) { learn_clock(message); }
         switch (message.head.kind) {
             case Kind::hello: greet(message); break;
             case Kind::done:
@@ -257,12 +281,26 @@ inline bool Companion::receive() {
             case Kind::given_back:
                 if (flight_of(message) != nullptr) { give_back(message.head.slot); }
                 break;
+            case Kind::trace: note_event(message); break;
+            case Kind::progress:
+                if (flight_of(message) != nullptr) {
+                    const std::uint64_t items = message.head.count & 0xffffffff;
+                    table_.progress(message.head.slot)
+                        .store(std::uint64_t{message.head.generation} << 32 | items, std::memory_order_relaxed);
+                }
+                break;
             case Kind::log:
                 show(message.bytes(), task::text_within(record(message.from).host), node.first_index);
                 break;
             case Kind::leaving:
                 lose(message.from, message.text());
                 node.state = NodeState::refused;  // it waits for the end
+                break;
+            case Kind::beat:
+                if (std::exchange(node.gaps, message.head.generation) != message.head.generation &&
+                    node.state == NodeState::serves) {
+                    send_beat(message.from);
+                }
                 break;
             case Kind::bye:
                 if (node.state == NodeState::serves) {
@@ -318,6 +356,7 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     }
     const task::Claim claim{message.head.slot, message.head.generation};
     const std::uint32_t seat = seat_of(message.from);
+    note_run(message);
     const bool is_mailed = board().all_slots()[claim.slot].is_mailed();
     land(claim.slot);
     reach(FaultPoint::answer_received);
@@ -336,10 +375,14 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
         for (std::uint32_t i = 0; i < crash.count; ++i) { crash.frames[i] = os::address_of(message.frame(i)); }
         const Ending ending = message.head.ending;
         const bool is_its_own = ending == Ending::died || ending == Ending::timed_out || ending == Ending::cancelled;
-        casualties_->settle_task(claim.slot, {.worker = {message.head.pid, message.head.status},
-                                              .ending = is_its_own ? ending : Ending::node_lost,
-                                              .crash = crash.count != 0 ? &crash : nullptr,
-                                              .level = task::Queue::given_back});
+        const bool has_worker = message.head.worker < node.workers;
+        casualties_->settle_task(claim.slot,
+                                 {.worker = {message.head.pid, message.head.status},
+                                  .ending = is_its_own ? ending : Ending::node_lost,
+                                  .crash = crash.count != 0 ? &crash : nullptr,
+                                  .level = task::Queue::given_back,
+                                  .index = has_worker ? node.first_index + message.head.worker : LogRecord::no_worker,
+                                  .host = host_of(static_cast<std::uint32_t>(message.from))});
         // A mailbox keeps one task that runs again: the next such loss must find it gone.
         if (is_mailed) { static_cast<void>(ship_mail()); }
         return;
@@ -351,8 +394,66 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     record(message.from).done.fetch_add(1, std::memory_order_relaxed);
     if (!board().finish(claim, seat)) {  // condemned meanwhile
         counter.fetch_sub(1, std::memory_order_relaxed);
-        casualties_->settle_task(claim.slot, {.worker = {}, .ending = Ending::cancelled});
+        casualties_->settle_task(
+            claim.slot,
+            {.worker = {}, .ending = Ending::cancelled, .host = host_of(static_cast<std::uint32_t>(message.from))});
     }
+}
+
+inline void Companion::learn_clock(const Received& message) {
+    Node& node = nodes_[static_cast<std::size_t>(message.from)];
+    const nanoseconds now{node.heard.time_since_epoch()};
+    const nanoseconds there{message.head.residence};
+    node.clock.add(now, nanoseconds{message.head.sent});
+    if (message.head.echo != 0) { node.clock.add_round_trip(now - nanoseconds{message.head.echo} - there); }
+    if (message.head.kind != Kind::done) { return; }
+    if (const Flight* const flight = flight_of(message)) {
+        node.clock.add_round_trip(node.heard - flight->sent - there);
+    }
+}
+
+inline bool Companion::convert(log::TraceRecord& record, std::span<const std::byte> bytes, int rank) const noexcept {
+    if (bytes.size() != sizeof record) { return false; }
+    std::memcpy(&record, bytes.data(), sizeof record);
+    const Node& node = nodes_[static_cast<std::size_t>(rank)];
+    record.begin = node.clock.here(nanoseconds{record.begin}).count();
+    record.end = node.clock.here(nanoseconds{record.end}).count();
+    record.pool = board_->control.trace_id;
+    record.worker += node.first_index;
+    record.node = static_cast<std::uint16_t>(rank);
+    return true;
+}
+
+inline void Companion::note_run(const Received& message) noexcept {
+    const task::Slot& slot = board().all_slots()[message.head.slot];
+    task::TaskLabel& label = board().label(message.head.slot);
+    if (slot.is_traced()) { label.started.store(0, std::memory_order_relaxed); }  // this is all there is to tell
+    log::TraceRecord record;
+    if (!slot.is_observed() || !convert(record, std::as_bytes(std::span{message.text()}), message.from)) { return; }
+    if (slot.is_measured() && message.head.phase == task::Phase::done) {
+        const std::uint64_t ticks = os::ticks();
+        const std::int64_t now = log::trace_time();
+        const double per_tick = ticks_->nanoseconds_per_tick();
+        const auto ticks_at = [&](std::int64_t time) {
+            return ticks -
+                   static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<double>(now - time) / per_tick));
+        };
+        board()
+            .latencies(seat_of(message.from))
+            .add(slot.submitted, ticks_at(record.begin), ticks_at(record.end), std::max<std::uint64_t>(record.items, 1),
+                 slot.stands_for);
+    }
+    if (!slot.is_traced()) { return; }
+    record.task = board().number_of(message.head.slot).load(std::memory_order_relaxed);
+    record.queued = label.queued;
+    log::SharedRecords::current()->trace.add(record);
+}
+
+inline void Companion::note_event(const Received& message) noexcept {
+    log::TraceRecord record;
+    if (board().control.trace_id == 0 || !convert(record, message.bytes(), message.from)) { return; }
+    if (record.is_name() || record.kind == log::TraceKind::task || !serves(message.from)) { return; }
+    log::SharedRecords::current()->trace.add(record);
 }
 
 inline void Companion::store(task::Claim claim, std::span<const std::byte> bytes) {
@@ -382,7 +483,8 @@ inline void Companion::end_in_exception(task::Claim claim, int node, const std::
         board().seats()[seat_of(node)].failed.fetch_sub(1, std::memory_order_relaxed);
     } catch (const SharedMemoryExhausted&) {  // not even room for that
     }
-    casualties_->settle_task(claim.slot, {.worker = {}, .ending = Ending::node_lost});
+    casualties_->settle_task(
+        claim.slot, {.worker = {}, .ending = Ending::node_lost, .host = host_of(static_cast<std::uint32_t>(node))});
 }
 
 /// It is for a worker that has nothing to do, and may have to wake up: no machine gets it in advance meanwhile.
@@ -390,6 +492,7 @@ inline void Companion::give_back(std::uint32_t slot) {
     constexpr std::chrono::milliseconds long_enough{10};
     for_others_until_ = looked_ + long_enough;
     land(slot);
+    board().label(slot).started.store(0, std::memory_order_relaxed);  // it has not begun to run
     if (!offer_again(slot)) { returned_.push_back(slot); }
 }
 
@@ -444,7 +547,7 @@ inline void Companion::look_around(Time now) {
         Node& node = nodes_[static_cast<std::size_t>(rank)];
         if (node.state == NodeState::expected) { all_known = false; }
         if (node.state == NodeState::expected || node.state == NodeState::lost) { continue; }
-        if (beats) { wire_->send(rank, beat()); }
+        if (beats) { send_beat(rank); }
         if (now - node.heard <= options_.node_timeout) { continue; }
         if (node.state == NodeState::serves) {
             lose(rank, "has fallen silent");
@@ -502,8 +605,7 @@ inline void Companion::recall() {
             if (node.slots.size() <= std::size_t{node.workers} + node.recalled) { break; }
             const std::uint32_t index = node.slots[i];
             Flight& flight = flights_[index];
-            const bool is_mailed = board().all_slots()[index].is_mailed();
-            if (is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
+            if (flight.is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
             ++node.recalled;
             --idle;
             wire_->send(rank, {.kind = Kind::recall, .slot = index, .generation = flight.generation});
@@ -532,7 +634,10 @@ inline void Companion::lose(int rank, std::string_view why) {
     while (!node.slots.empty()) {
         const std::uint32_t slot = node.slots.back();
         land(slot);
-        casualties_->settle_task(slot, {.worker = {}, .ending = Ending::node_lost, .level = task::Queue::given_back});
+        casualties_->settle_task(slot, {.worker = {},
+                                        .ending = Ending::node_lost,
+                                        .level = task::Queue::given_back,
+                                        .host = host_of(static_cast<std::uint32_t>(rank))});
     }
     break_if_none_is_left();
 }

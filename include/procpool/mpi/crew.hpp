@@ -47,6 +47,9 @@ public:
     bool join(Deadline deadline) override { return fork_->join(deadline); }
     [[nodiscard]] std::vector<NodeInfo> nodes() const override;
     [[nodiscard]] std::string host_of(std::uint32_t seat) const override;
+    [[nodiscard]] std::uint64_t progress_of(std::uint32_t slot) const noexcept override {
+        return table_.progress(slot).load(std::memory_order_relaxed);
+    }
 
 private:
     /// Is what processes of this program know of their machine, as long as it lives.

@@ -5,6 +5,7 @@
 
 #include <procpool/log/log_sink.hpp>
 #include <procpool/log/report.hpp>
+#include <procpool/log/trace_file.hpp>
 #include <procpool/mpi/agent.hpp>
 #include <procpool/os/affinity.hpp>
 #include <procpool/os/memory.hpp>
@@ -13,9 +14,11 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace procpool::inline v0::detail::mpi {
@@ -50,9 +53,17 @@ inline void warn_if_pinned(const worker::Setup& setup, const task::Machine& mach
                 machine.node, machine.host.data(), cpus, all, setup.workers, all);
 }
 
+/// Effects: where rank 0 traces tasks or measures their times, all runs here are traced: it learns of them from that.
+/// first: the number of the first task.
+inline void observe_all(client::Client& client, const std::string& name, std::uint64_t first) {
+    task::Control& control = client.board().control;
+    if (client.observer().rate() && control.trace_id == 0) { control.trace_id = log::begin_trace(name); }
+    client.observer().begin(control.trace_id != 0, false, first);
+}
+
 inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     : client_(client),
-      table_(Launch::of_this_process().size) {
+      table_(Launch::of_this_process().size, client.board().parents_slots().size()) {
     const Launch launch = Launch::of_this_process();
     task::Machine& machine = machine_.machine();
     machine.node = launch.rank;
@@ -65,8 +76,10 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     if (launch.size > 1) { warn_if_pinned(setup, machine); }
     if (launch.rank != 0) {
         setup.is_far = true;
-        client.number_from(std::int64_t{launch.rank} << 40);  // no two tasks have one number
+        const std::int64_t first = std::int64_t{launch.rank} << 40;  // no two tasks have one number
+        client.number_from(first);
         try {
+            observe_all(client, setup.name, static_cast<std::uint64_t>(first) + 1);
             client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));
         } catch (const std::exception& error) {  // what comes after the pool is not for this rank
             log::report(LogLevel::error, {.pool = client.board().control.name.data()},

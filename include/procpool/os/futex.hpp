@@ -8,7 +8,9 @@
 #include <procpool/core/deadline.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace procpool::inline v0::detail::os {
 
@@ -28,6 +30,18 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
 bool futex_wait_for_either(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                            const std::atomic<std::uint32_t>& other, std::uint32_t other_expected,
                            Deadline deadline) noexcept;
+
+/// A word, and what it is expected to be.
+struct FutexLook {
+    const std::atomic<std::uint32_t>* word;
+    std::uint32_t expected;
+};
+/// The most words that a thread sleeps on at a time.
+inline constexpr std::size_t futex_most_words = 128;
+
+/// As futex_wait(), on several words, of which the first futex_most_words count: sleeps while all are as expected.
+/// Where the kernel cannot, it sleeps for a millisecond at most.
+bool futex_wait_for_any(std::span<const FutexLook> words, Deadline deadline) noexcept;
 
 /// Effects: wakes so many of the threads that sleep on the word. Returns: how many. Called by: any process; the word's
 /// content does not matter.

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -72,29 +73,53 @@ PROCPOOL_DECL bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint3
     return until.when() != deadline.when();
 }
 
+/// Sleeps while all words are as expected. Returns: whether the kernel can; in_time says whether that was before the
+/// deadline.
+inline bool wait_for_words([[maybe_unused]] std::span<const FutexLook> looks, [[maybe_unused]] Deadline deadline,
+                           [[maybe_unused]] bool& in_time) noexcept {
+#if defined(SYS_futex_waitv) && defined(FUTEX_32)
+    if (!WakeOperation::works()) { return false; }
+    std::array<futex_waitv, futex_most_words> words;
+    const std::size_t count = std::min(looks.size(), words.size());
+    for (std::size_t i = 0; i < count; ++i) {
+        words[i] = futex_waitv{};
+        words[i].uaddr = reinterpret_cast<std::uintptr_t>(looks[i].word);
+        words[i].val = looks[i].expected;
+        words[i].flags = FUTEX_32;
+    }
+    const auto when = deadline.is_never() ? __kernel_timespec{} : futex_time<__kernel_timespec>(deadline);
+    const long result = ::syscall(SYS_futex_waitv, words.data(), static_cast<unsigned>(count), 0,
+                                  deadline.is_never() ? nullptr : &when, CLOCK_MONOTONIC);
+    if (result < 0 && (errno == ENOSYS || errno == EPERM)) { return false; }
+    in_time = result >= 0 || (errno != ETIMEDOUT && errno != EINVAL);
+    return true;
+#else
+    return false;
+#endif
+}
+
 PROCPOOL_DECL bool futex_wait_for_either(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                                          const std::atomic<std::uint32_t>& other, std::uint32_t other_expected,
                                          Deadline deadline) noexcept {
-#if defined(SYS_futex_waitv) && defined(FUTEX_32)
-    if (WakeOperation::works()) {
-        futex_waitv words[2] = {};
-        words[0].uaddr = reinterpret_cast<std::uintptr_t>(&word);
-        words[0].val = expected;
-        words[0].flags = FUTEX_32;
-        words[1].uaddr = reinterpret_cast<std::uintptr_t>(&other);
-        words[1].val = other_expected;
-        words[1].flags = FUTEX_32;
-        const auto when = deadline.is_never() ? __kernel_timespec{} : futex_time<__kernel_timespec>(deadline);
-        const long result =
-            ::syscall(SYS_futex_waitv, words, 2, 0, deadline.is_never() ? nullptr : &when, CLOCK_MONOTONIC);
-        if (result >= 0 || (errno != ENOSYS && errno != EPERM)) {
-            return result >= 0 || (errno != ETIMEDOUT && errno != EINVAL);
-        }
-    }
-#endif
+    const std::array<FutexLook, 2> looks{FutexLook{&word, expected}, FutexLook{&other, other_expected}};
+    bool in_time = true;
+    if (wait_for_words(looks, deadline, in_time)) { return in_time; }
     if (other.load(std::memory_order_acquire) != other_expected) { return true; }
     const Deadline slice = Deadline::after(futex_look_again).or_sooner(deadline);
     return futex_wait(word, expected, slice) || slice.when() != deadline.when();
+}
+
+PROCPOOL_DECL bool futex_wait_for_any(std::span<const FutexLook> words, Deadline deadline) noexcept {
+    bool in_time = true;
+    const Deadline slice =
+        words.size() <= futex_most_words ? deadline : Deadline::after(futex_look_again).or_sooner(deadline);
+    if (wait_for_words(words, slice, in_time)) { return in_time || slice.when() != deadline.when(); }
+    for (const FutexLook& look : words) {
+        if (look.word->load(std::memory_order_acquire) != look.expected) { return true; }
+    }
+    const Deadline soon = Deadline::after(std::chrono::milliseconds{1}).or_sooner(deadline);
+    static_cast<void>(futex_wait(*words.front().word, words.front().expected, soon));
+    return !deadline.passed();
 }
 
 PROCPOOL_DECL std::uint32_t futex_wake(const std::atomic<std::uint32_t>& word, std::uint32_t count) noexcept {

@@ -132,7 +132,9 @@ PROCPOOL_DECL std::string describe_throw(std::span<const std::uintptr_t> frames)
     lines.erase(std::find_if(lines.begin(), lines.end(), is_worker), lines.end());
     if (!std::all_of(lines.begin(), lines.end(), is_line_of_library)) { std::erase_if(lines, is_line_of_library); }
     std::string text;
-    for (std::size_t i = 0; i < lines.size(); ++i) { text += "#" + std::to_string(i) + " " + lines[i] + "\n"; }
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        text.append("#").append(std::to_string(i)).append(" ").append(lines[i]).append("\n");
+    }
     return text;
 }
 

@@ -52,6 +52,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     auto threads = std::make_unique<pool::CallThreads>();
     client->tell_unobserved();
     if (options.trace) { control.trace_id = log::begin_trace(options.name); }
+    control.measures = options.latencies;
     client->observer().begin(options.trace, options.latencies,
                              actor != nullptr ? 2 : 1);  // an actor's first is no call
     if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
@@ -170,6 +171,8 @@ PROCPOOL_DECL void PoolBase::kill() { client().stop(task::Life::killed); }
 
 PROCPOOL_DECL std::size_t PoolBase::size() const { return client().board().all_workers(); }
 
+PROCPOOL_DECL std::vector<NodeInfo> PoolBase::machines() const { return client().nodes(); }
+
 PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
     std::vector<WorkerInfo> all;
     const task::Board& board = client().board();
@@ -206,7 +209,7 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);
-    stats.unobserved = client().unobserved()->count();
+    stats.unobserved = client().unobserved()->count() + board.guests.unobserved();
     stats.workers_recycled = board.control.workers_recycled.load(std::memory_order_relaxed);
     stats.workers_started = board.control.workers_started.load(std::memory_order_relaxed);
     stats.workers_died = board.control.workers_died.load(std::memory_order_relaxed);
@@ -225,7 +228,12 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
 }
 
 PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {
-    return log::timings_of(client().board().control.trace_id);
+    std::vector<TaskTiming> all = log::timings_of(client().board().control.trace_id);
+    const std::vector<NodeInfo> nodes = machines();
+    for (TaskTiming& one : all) {
+        if (const auto node = static_cast<std::size_t>(one.node); node < nodes.size()) { one.host = nodes[node].host; }
+    }
+    return all;
 }
 
 PROCPOOL_DECL void PoolBase::write_trace(const log::FileName& path) const {

@@ -80,7 +80,7 @@ public:
     [[nodiscard]] std::vector<NodeInfo> nodes() const
     requires detail::engine::FarEngine<E>
     {
-        return client().nodes();
+        return machines();
     }
     /// Closes and joins the pool; terminates it when an exception is unwinding through it. Does nothing when exit()
     /// destroys the pool on a thread that the library has called, or while another thread is in a call over many items,

@@ -7,6 +7,8 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/exit_status.hpp>
+#include <procpool/core/given.hpp>
+#include <procpool/os/process_start.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -54,7 +56,8 @@ public:
     /// No process: valid() is false, and all other members throw std::logic_error. A moved-from Process is like that.
     Process() noexcept = default;
 
-    /// Forks the child. The arguments are passed on as they are, lvalues as lvalues. Throws: std::system_error,
+    /// Forks the child. The arguments are passed on as they are, lvalues as lvalues. Connections among them, or their
+    /// addresses, belong to the child from now on: see Connection::bind(). Throws: std::system_error,
     /// SharedMemoryExhausted; there is no child then.
     template <class F, class... Args>
     requires(!std::same_as<std::remove_cvref_t<F>, Process> &&
@@ -70,6 +73,7 @@ public:
             "they are passed on as they are, lvalues as lvalues");
         if constexpr (std::is_invocable_v<F, Args...>) {
             auto call = [&]() -> int {
+                detail::core::take_all(args...);
                 if constexpr (std::is_same_v<std::invoke_result_t<F, Args...>, int>) {
                     return std::invoke(std::forward<F>(f), std::forward<Args>(args)...);
                 } else {
@@ -79,6 +83,10 @@ public:
             };
             start(
                 options.name, [](void* what) { return (*static_cast<decltype(call)*>(what))(); }, &call);
+            if constexpr ((detail::core::is_given<Args> || ...)) {
+                const std::uint64_t started = detail::os::start_of_process(pid());
+                detail::core::give_all(pid(), is_alive() ? started : 0, args...);
+            }
         }
     }
 

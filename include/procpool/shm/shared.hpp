@@ -17,6 +17,18 @@
 
 namespace procpool::inline v0 {
 
+namespace detail::shm {
+
+/// A lock for std::scoped_lock and the like; a Guarded is none.
+template <class T>
+concept LockOfGuards = requires(T& lock) {
+    { lock.lock() } -> std::same_as<void>;
+    { lock.unlock() } -> std::same_as<void>;
+    { lock.try_lock() } -> std::same_as<bool>;
+};
+
+}  // namespace detail::shm
+
 /// Owns one T in shared memory, at the same address in every process: capture or pass get(), or std::ref(*shared).
 /// T is Shareable: trivially copyable, a lock-free atomic, an aggregate of such, or a type with enable_shared. All
 /// processes see one object, which its owner alone destroys. Lifetime: must outlive the tasks that use it. Made before
@@ -38,6 +50,10 @@ public:
             heap_->deallocate(object_, sizeof(T), alignof(T));
             throw;
         }
+    }
+    Shared() requires(!std::constructible_from<T>) : heap_(nullptr), object_(nullptr) {
+        static_assert(std::constructible_from<T>,
+                      "procpool: this type is not made without arguments: give them, as in Shared<Semaphore> slots{4}");
     }
     PROCPOOL_UNCOPIED(Shared, a_Shared_is_not_copied__capture_its_get_or_pass_std_ref,
                       "procpool: a Shared is not copied: let a closure capture get(), or pass std::ref(*shared)")
@@ -66,6 +82,21 @@ public:
     [[nodiscard]] T* get() const noexcept { return static_cast<T*>(object_); }
     [[nodiscard]] T& operator*() const noexcept { return *get(); }
     [[nodiscard]] T* operator->() const noexcept { return get(); }
+    /// \}
+
+    /// \{
+    /// As of the lock that is shared, so that guards take the Shared: `const std::scoped_lock hold{shared};`.
+    void lock() const requires detail::shm::LockOfGuards<T> { get()->lock(); }
+    void unlock() const requires detail::shm::LockOfGuards<T> { get()->unlock(); }
+    [[nodiscard]] bool try_lock() const requires detail::shm::LockOfGuards<T> { return get()->try_lock(); }
+    template <class Duration>
+    [[nodiscard]] bool try_lock_for(const Duration& timeout) const requires detail::shm::LockOfGuards<T> {
+        return get()->try_lock_for(timeout);
+    }
+    template <class Time>
+    [[nodiscard]] bool try_lock_until(const Time& when) const requires detail::shm::LockOfGuards<T> {
+        return get()->try_lock_until(when);
+    }
     /// \}
 
 private:

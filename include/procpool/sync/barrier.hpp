@@ -7,6 +7,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
+#include <procpool/core/time_has_unit.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/shm/shareable.hpp>
@@ -49,6 +50,7 @@ public:
     unsigned arrive_and_wait_for(std::chrono::duration<Rep, Period> timeout) {
         return arrive(detail::Deadline::after(timeout));
     }
+    PROCPOOL_TIME_HAS_UNIT(unsigned, arrive_and_wait_for)
     /// As arrive_and_wait_for(), up to a point in time, which is that of the steady clock from the call on.
     template <class AnyClock, class Duration>
     unsigned arrive_and_wait_until(std::chrono::time_point<AnyClock, Duration> when) {

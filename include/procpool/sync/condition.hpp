@@ -7,6 +7,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/fault_point.hpp>
+#include <procpool/core/time_has_unit.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/sync/robust_lock.hpp>
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <type_traits>
 
 namespace procpool::inline v0 {
 
@@ -61,6 +63,9 @@ public:
     bool wait_for(Lock& lock, std::chrono::duration<Rep, Period> timeout, Predicate pred) {
         return wait_before(lock, detail::Deadline::after(timeout), pred);
     }
+    template <class Lock, class Number, class... Predicate>
+    requires std::is_arithmetic_v<Number>
+    bool wait_for(Lock&, Number, const Predicate&...) { return detail::refuse_time_without_unit<Number, bool>(); }
     /// As wait(), up to a point in time. Returns: false when that has come.
     template <class Lock, class AnyClock, class Duration>
     bool wait_until(Lock& lock, std::chrono::time_point<AnyClock, Duration> when) {

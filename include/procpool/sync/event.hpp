@@ -6,6 +6,7 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/time_has_unit.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/sync/word.hpp>
@@ -48,6 +49,7 @@ public:
     [[nodiscard]] bool wait_for(std::chrono::duration<Rep, Period> timeout) {
         return is_set() || wait(detail::Deadline::after(timeout));
     }
+    PROCPOOL_TIME_HAS_UNIT(bool, wait_for)
     /// As wait_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when) {

@@ -5,18 +5,53 @@
 /// Guarded: a value and its lock, so that no access forgets it.
 
 #include <procpool/core/platform.hpp>
+#include <procpool/core/time_has_unit.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/sync/mutex.hpp>
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 
 namespace procpool::inline v0 {
+
+namespace detail::sync {
+
+/// Whether a function, which is neither a template nor overloaded, takes a parameter by value.
+template <class F>
+inline constexpr bool takes_copies = false;
+template <class Result, class... Parameters, bool is_noexcept>
+inline constexpr bool takes_copies<Result (*)(Parameters...) noexcept(is_noexcept)> =
+    (!std::is_reference_v<Parameters> || ...);
+template <class Result, class Class, class... Parameters, bool is_noexcept>
+inline constexpr bool takes_copies<Result (Class::*)(Parameters...) noexcept(is_noexcept)> =
+    (!std::is_reference_v<Parameters> || ...);
+template <class Result, class Class, class... Parameters, bool is_noexcept>
+inline constexpr bool takes_copies<Result (Class::*)(Parameters...) const noexcept(is_noexcept)> =
+    (!std::is_reference_v<Parameters> || ...);
+template <class F>
+requires requires { &F::operator(); }
+inline constexpr bool takes_copies<F> = takes_copies<decltype(&F::operator())>;
+
+/// Does not compile when f would change a copy of what it is given.
+template <class F>
+constexpr void require_references() {
+    static_assert(!takes_copies<std::decay_t<F>>,
+                  "procpool: this function takes a copy of the guarded value, so that its changes would be lost: take "
+                  "it by reference, as in [](T& value) or [](const T& value)");
+}
+
+struct LocksTogether;
+
+}  // namespace detail::sync
 
 /// A T that one thread of all processes uses at a time: `Shared<Guarded<Account>>`; its address may be captured by and
 /// passed to tasks. T is Shareable. When a process dies while it uses the T, which may be half changed then, all
@@ -65,6 +100,7 @@ public:
 
     private:
         friend Guarded;
+        friend detail::sync::LocksTogether;
         explicit Locked(Guarded& guarded) noexcept : guarded_(&guarded) {}
 
         Guarded* guarded_;
@@ -85,10 +121,11 @@ public:
         if (!mutex_.is_poisoned()) { std::destroy_at(&value_); }
     }
 
-    /// Returns: f(value), called with the lock.
+    /// Returns: f(value), called with the lock. f takes the value by reference. See with_all() for several at a time.
     template <class F>
     requires std::invocable<F, T&>
     decltype(auto) with(F&& f) {
+        detail::sync::require_references<F>();
         const Locked held = lock();
         return std::invoke(std::forward<F>(f), value_);
     }
@@ -105,6 +142,7 @@ public:
     [[nodiscard]] std::optional<Locked> try_lock_for(std::chrono::duration<Rep, Period> timeout) {
         return if_locked(mutex_.try_lock_for(timeout));
     }
+    PROCPOOL_TIME_HAS_UNIT(std::optional<Locked>, try_lock_for)
     /// As lock(), up to a point in time. Returns: nothing when that has passed.
     template <class AnyClock, class Duration>
     [[nodiscard]] std::optional<Locked> try_lock_until(std::chrono::time_point<AnyClock, Duration> when) {
@@ -124,10 +162,13 @@ public:
     template <class F>
     requires std::invocable<F, T&>
     void recover(F&& repair) {
+        detail::sync::require_references<F>();
         mutex_.recover([&] { std::invoke(std::forward<F>(repair), value_); });
     }
 
 private:
+    friend detail::sync::LocksTogether;
+
     [[nodiscard]] std::optional<Locked> if_locked(bool is_locked) {
         return is_locked ? std::optional<Locked>{Locked{*this}} : std::nullopt;
     }
@@ -140,5 +181,34 @@ private:
 
 template <class T>
 inline constexpr bool enable_shared<Guarded<T>> = true;  // its constructor says what is wrong with T
+
+namespace detail::sync {
+
+struct LocksTogether {
+    template <class F, class... T>
+    static decltype(auto) with(F&& f, Guarded<T>&... all) {
+        std::lock(all.mutex_...);
+        const std::tuple<typename Guarded<T>::Locked...> held{typename Guarded<T>::Locked{all}...};
+        return std::invoke(std::forward<F>(f), all.value_...);
+    }
+};
+
+}  // namespace detail::sync
+
+/// Returns: f(values...), called with the locks of all: `with_all(*from, *to, [](Account& a, Account& b) { … });`.
+/// Calls that name the same objects in another order do not wait for each other for ever: none is held while another is
+/// waited for. Throws: as Guarded, for the first that is in a bad way, with no lock; where a process dies within f,
+/// each of the values is reported, and recovered, for itself.
+template <class T, class U, class... Rest>
+decltype(auto) with_all(Guarded<T>& first, Guarded<U>& second, Rest&&... rest_and_f) {
+    const auto all = std::forward_as_tuple(first, second, std::forward<Rest>(rest_and_f)...);
+    constexpr std::size_t count = sizeof...(Rest) + 1;
+    using F = std::tuple_element_t<count, std::tuple<Guarded<T>&, Guarded<U>&, Rest&&...>>;
+    detail::sync::require_references<F>();
+    return [&]<std::size_t... place>(std::index_sequence<place...>)->decltype(auto) {
+        return detail::sync::LocksTogether::with(static_cast<F>(std::get<count>(all)), std::get<place>(all)...);
+    }
+    (std::make_index_sequence<count>{});
+}
 
 }  // namespace procpool

@@ -6,8 +6,10 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/time_has_unit.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
+#include <procpool/sync/robust_lock.hpp>
 #include <procpool/sync/word.hpp>
 
 #include <atomic>
@@ -19,8 +21,8 @@
 namespace procpool::inline v0 {
 
 /// A count in memory that processes share, as std::latch is among threads: `Shared<Latch> done{10};`. Any thread of any
-/// process that has the memory may call any member. A process that is killed before it counts down leaves the others
-/// waiting: use wait_for(), or count down where its death is noticed.
+/// process that has the memory may call any member, but for signal handlers. A process that is killed before it counts
+/// down leaves the others waiting: use wait_for(), or count down where its death is noticed.
 class Latch {
 public:
     /// The largest count.
@@ -34,7 +36,7 @@ public:
     ~Latch() { detail::sync::set_and_wake(word_, destroyed); }
 
     /// Subtracts n and, at zero, wakes all that wait. What happened before is visible to them. Throws: std::logic_error
-    /// when n is negative or more than what is left; nothing has changed then.
+    /// when n is negative or more than what is left, also when several count down at a time; nothing has changed then.
     void count_down(std::ptrdiff_t n = 1);
 
     /// Whether the count is zero; never blocks.
@@ -47,6 +49,7 @@ public:
     [[nodiscard]] bool wait_for(std::chrono::duration<Rep, Period> timeout) {
         return try_wait() || wait(detail::Deadline::after(timeout));
     }
+    PROCPOOL_TIME_HAS_UNIT(bool, wait_for)
     /// As wait_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when) {
@@ -64,6 +67,7 @@ public:
         count_down(n);
         return wait_for(timeout);
     }
+    PROCPOOL_TIME_HAS_UNIT(bool, arrive_and_wait_for)
     /// As arrive_and_wait_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool arrive_and_wait_until(std::chrono::time_point<AnyClock, Duration> when, std::ptrdiff_t n = 1) {
@@ -77,12 +81,18 @@ private:
     static constexpr std::uint32_t one = 4;
 
     [[nodiscard]] static bool is_open(std::uint32_t word) noexcept { return word < one; }
+    /// Returns: the word n further down, or throws.
+    [[nodiscard]] static std::uint32_t less(std::uint32_t word, std::ptrdiff_t n);
+    void count_down_with_lock(std::ptrdiff_t n);
     [[nodiscard]] bool wait(detail::Deadline deadline);
 
+    // Once somebody sleeps, only the holder of the lock counts down: the last step changes the word without a look at
+    // what it was.
     std::atomic<std::uint32_t> word_;
+    detail::sync::RobustLock counting_;
 };
 
-static_assert(std::is_standard_layout_v<Latch> && sizeof(Latch) == sizeof(std::uint32_t), "one word");
+static_assert(std::is_standard_layout_v<Latch>);
 
 template <>
 inline constexpr bool enable_shared<Latch> = true;

@@ -18,22 +18,38 @@ PROCPOOL_DECL Latch::Latch(std::ptrdiff_t count) : word_(static_cast<std::uint32
     detail::sync::require_shared_memory(this, "Latch");
 }
 
+PROCPOOL_DECL std::uint32_t Latch::less(std::uint32_t word, std::ptrdiff_t n) {
+    if (n < 0 || n > static_cast<std::ptrdiff_t>(word / one)) {
+        throw std::logic_error("procpool: a Latch that stands at " + std::to_string(word / one) +
+                               " cannot be counted down by " + std::to_string(n));
+    }
+    return word - static_cast<std::uint32_t>(n) * one;
+}
+
 PROCPOOL_DECL void Latch::count_down(std::ptrdiff_t n) {
     std::uint32_t seen = word_.load(std::memory_order_relaxed);
-    for (;;) {
-        if (n < 0 || n > static_cast<std::ptrdiff_t>(seen / one)) {
-            throw std::logic_error("procpool: a Latch that stands at " + std::to_string(seen / one) +
-                                   " cannot be counted down by " + std::to_string(n));
+    while ((seen & detail::sync::asleep) == 0) {
+        // release: with the acquire of those that wait, and of the one that opens it, which reads from this step.
+        if (word_.compare_exchange_weak(seen, less(seen, n), std::memory_order_release, std::memory_order_relaxed)) {
+            return;
         }
-        const std::uint32_t left = seen - static_cast<std::uint32_t>(n) * one;
-        if (is_open(left) && (seen & detail::sync::asleep) != 0) {
-            // Nobody else may count down any more and the bit stays until the latch opens, so the word is still as
-            // seen.
+    }
+    count_down_with_lock(n);
+}
+
+PROCPOOL_DECL void Latch::count_down_with_lock(std::ptrdiff_t n) {
+    counting_.lock_healed();  // one that died with it has counted down, or not
+    const detail::sync::HeldLock held{counting_};
+    // The bit stays until the latch opens, and so does the count while the lock is held.
+    std::uint32_t seen = word_.load(std::memory_order_relaxed);
+    for (;;) {
+        const std::uint32_t left = less(seen, n);
+        if (is_open(left) && !is_open(seen)) {
             detail::reach(detail::FaultPoint::before_change);
             detail::os::change_and_wake(word_, detail::os::Change::set, detail::os::Operand{0});
             return;
         }
-        // release: with the acquire of those that wait, and of the one that opens it, which reads from this step.
+        // Fails when the latch is destroyed meanwhile. release: as above.
         if (word_.compare_exchange_weak(seen, left, std::memory_order_release, std::memory_order_relaxed)) { return; }
     }
 }

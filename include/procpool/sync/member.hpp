@@ -8,10 +8,12 @@
 #include <procpool/core/platform.hpp>
 #include <procpool/os/futex.hpp>
 #include <procpool/os/identity.hpp>
+#include <procpool/sync/parker.hpp>
 #include <procpool/sync/robust_lock.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 namespace procpool::inline v0::detail::sync {
 
@@ -25,6 +27,7 @@ struct alignas(apart) Life {
     RobustLock hold;
     std::atomic<std::uint64_t> generation;
     std::atomic<std::int32_t> pid;
+    Parker parker;  // of that thread; any process may notify it, also too late
 };
 
 /// The table of the family of processes that share memory, at the start of the oldest heap that they share; its pages
@@ -46,15 +49,36 @@ public:
         return join();
     }
 
+    /// Returns: the stamp of the calling thread, if own() has been called there; nobody.
+    [[nodiscard]] static Stamp own_if_any() noexcept {
+        return own_.stamp != nobody && os::is_process(own_.process) ? own_.stamp : nobody;
+    }
+
     /// Whether the thread of that stamp lives: false once it has ended, or its process has ended (also while nobody has
     /// waited for that) or executed another program. A stamp that no thread can have is dead.
     /// Memory order: acquire: what the thread did before its death is visible, as far as it came.
     [[nodiscard]] static bool is_alive(Stamp stamp) noexcept;
 
+    /// Returns: a word, and what it is while the thread of that stamp lives; nothing when it is dead. At its death the
+    /// kernel wakes one of those that sleep on the word, which wakes the others.
+    [[nodiscard]] static std::optional<os::FutexLook> watch(Stamp stamp) noexcept;
+
     /// Effects: sleeps while the word is as expected and the thread of that stamp lives, until the deadline; may return
     /// early. Returns: false when the deadline came first.
     static bool wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, Stamp stamp,
                      Deadline deadline) noexcept;
+
+    /// The part of a stamp that says where in the table it is: not 0, and less than 2^16.
+    [[nodiscard]] static constexpr std::uint32_t place_of(Stamp stamp) noexcept {
+        return static_cast<std::uint32_t>(stamp & 0xffff);
+    }
+    /// Returns: the parker of the thread that has that place, which all processes of the family can notify, and which
+    /// is never given back; null when there is no such place. Its sleeper may be woken by what was meant for the
+    /// thread's predecessor there.
+    [[nodiscard]] static Parker* parker_at(std::uint32_t place) noexcept;
+
+    /// Whether a thread of that process has the place, and lives. False says nothing. Memory order: as is_alive().
+    [[nodiscard]] static bool is_of_process(std::uint32_t place, std::int32_t pid) noexcept;
 
     /// Returns: the process of the thread of that stamp; 0 when the place has another by now.
     [[nodiscard]] static std::int32_t pid_of(Stamp stamp) noexcept;

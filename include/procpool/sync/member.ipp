@@ -48,32 +48,52 @@ PROCPOOL_DECL Stamp Members::join() {
 }
 
 PROCPOOL_DECL Life* Members::life_of(Stamp stamp) noexcept {
-    const auto place = static_cast<std::uint32_t>(stamp & 0xffff) - 1;
+    const std::uint32_t place = place_of(stamp) - 1;
     std::byte* const root = shm::Heap::family_root();
     return place < most && root != nullptr ? reinterpret_cast<Life*>(root) + place : nullptr;
+}
+
+/// Whether the word of a thread's lock says that the thread lives.
+[[nodiscard]] constexpr bool has_living_owner(std::uint32_t word) noexcept {
+    return (word & os::futex_owner) != 0 && (word & os::futex_owner_died) == 0;
+}
+
+PROCPOOL_DECL bool Members::is_of_process(std::uint32_t place, std::int32_t pid) noexcept {
+    const Life* const life = life_of(place);
+    return life != nullptr && life->pid.load(std::memory_order_relaxed) == pid && has_living_owner(life->hold.look());
 }
 
 PROCPOOL_DECL bool Members::is_alive(Stamp stamp) noexcept {
     const Life* const life = life_of(stamp);
     if (life == nullptr || life->generation.load(std::memory_order_acquire) != stamp >> 16) { return false; }
-    const std::uint32_t word = life->hold.look();
-    return (word & os::futex_owner) != 0 && (word & os::futex_owner_died) == 0;
+    return has_living_owner(life->hold.look());
 }
 
-PROCPOOL_DECL bool Members::wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, Stamp stamp,
-                                 Deadline deadline) noexcept {
+PROCPOOL_DECL std::optional<os::FutexLook> Members::watch(Stamp stamp) noexcept {
     Life* const life = life_of(stamp);
-    if (life == nullptr || !is_alive(stamp)) { return true; }
+    if (life == nullptr || !is_alive(stamp)) { return std::nullopt; }
     // The kernel wakes at the owner's end only where the bit says that somebody sleeps. Dead before the bit: seen here;
     // after it: the kernel wakes, or the word is not as expected any more.
     const std::uint32_t seen =
         life->hold.word().fetch_or(os::futex_waiters, std::memory_order_acq_rel) | os::futex_waiters;
-    if ((seen & os::futex_owner) == 0 || (seen & os::futex_owner_died) != 0 || !is_alive(stamp)) { return true; }
+    if (!has_living_owner(seen) || !is_alive(stamp)) { return std::nullopt; }
+    return os::FutexLook{&life->hold.word(), seen};
+}
+
+PROCPOOL_DECL bool Members::wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, Stamp stamp,
+                                 Deadline deadline) noexcept {
+    const std::optional<os::FutexLook> life = watch(stamp);
+    if (!life) { return true; }
     const Deadline until = slice(deadline, std::chrono::milliseconds{500});
-    const bool in_time = os::futex_wait_for_either(word, expected, life->hold.word(), seen, until);
+    const bool in_time = os::futex_wait_for_either(word, expected, *life->word, life->expected, until);
     if (is_alive(stamp)) { return in_time || until.when() != deadline.when(); }
-    os::futex_wake(life->hold.word());  // the kernel wakes one only; the slice is for one that is killed here
+    os::futex_wake(*life->word);  // the kernel wakes one only; the slice is for one that is killed here
     return true;
+}
+
+PROCPOOL_DECL Parker* Members::parker_at(std::uint32_t place) noexcept {
+    Life* const life = life_of(place);
+    return life != nullptr ? &life->parker : nullptr;
 }
 
 PROCPOOL_DECL std::int32_t Members::pid_of(Stamp stamp) noexcept {

@@ -7,7 +7,9 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
+#include <procpool/core/time_has_unit.hpp>
 #include <procpool/core/uncopied.hpp>
+#include <procpool/os/identity.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/sync/robust_lock.hpp>
 
@@ -38,15 +40,17 @@ public:
 
     /// Blocks until the calling thread of this process holds the lock. Throws, without the lock: OwnerDied when an
     /// owner died with it and nobody has recovered it since; std::system_error (resource_deadlock_would_occur) when the
-    /// thread holds it already, but for a RecursiveMutex; std::logic_error when it has been destroyed.
-    void lock();
+    /// thread holds it already, but for a RecursiveMutex; std::logic_error when it has been destroyed;
+    /// std::system_error (state_not_recoverable) when its bytes have been overwritten, as far as that shows.
+    void lock() { static_cast<void>(settle(lock_.lock())); }
     /// As lock(), without waiting. Returns: whether the calling thread holds it.
-    [[nodiscard]] bool try_lock();
+    [[nodiscard]] bool try_lock() { return settle(lock_.try_lock()); }
     /// As lock(), for a time. Returns: whether the calling thread holds it.
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> timeout) {
         return try_lock_before(Deadline::after(timeout));
     }
+    PROCPOOL_TIME_HAS_UNIT(bool, try_lock_for)
     /// As lock(), up to a point in time. Returns: whether the calling thread holds it.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool try_lock_until(std::chrono::time_point<AnyClock, Duration> when) {
@@ -54,7 +58,9 @@ public:
     }
     /// Lets go of it. Throws: std::system_error (operation_not_permitted) unless the calling thread holds it; a forked
     /// child does not hold what its parent does.
-    void unlock();
+    void unlock() {
+        if (!lock_.try_unlock()) { refuse_unlock(); }
+    }
 
     /// Effects: calls repair() with the lock, whether an owner died or not. The lock is sound afterwards; when repair()
     /// throws, or its process dies, it stays as it was. Throws: as lock(), but no OwnerDied; as repair().
@@ -87,6 +93,12 @@ protected:
     }
 
 private:
+    /// A thread and its process; 0: nobody.
+    struct Owner {
+        std::int32_t process;
+        std::int32_t thread;
+    };
+
     /// Holds the lock for a repair.
     class Recovery {
     public:
@@ -98,17 +110,32 @@ private:
 
     private:
         MutexBase& mutex_;
-        std::int32_t died_;
+        Owner died_;
         bool complete_ = false;
     };
 
-    [[nodiscard]] bool try_lock_before(Deadline deadline);
-    [[nodiscard]] std::int32_t begin_recovery();
-    void end_recovery(bool complete, std::int32_t died) noexcept;
+    [[nodiscard]] bool try_lock_before(Deadline deadline) { return settle(lock_.lock(deadline)); }
+    [[nodiscard]] Owner begin_recovery();
+    void end_recovery(bool complete, Owner died) noexcept;
     /// Returns: whether the caller holds it; if an owner died, that is noted.
-    [[nodiscard]] bool notice(Locked locked);
-    [[nodiscard]] bool settle(Locked locked);
+    [[nodiscard]] bool notice(Locked locked) { return locked == Locked::yes || notice_trouble(locked); }
+    [[nodiscard]] bool notice_trouble(Locked locked);
+    /// As notice(), but what lock() throws otherwise is thrown.
+    [[nodiscard]] bool settle(Locked locked) {
+        if (!notice(locked)) { return false; }
+        if ((state_.load(std::memory_order_relaxed) & (destroyed | poisoned)) != 0) { check(); }
+        become_owner();
+        return true;
+    }
+    /// Throws, without the lock, unless it is sound or its owner repairs it.
+    void check();
     [[noreturn]] void refuse();
+    [[noreturn]] void refuse_unlock() const;
+    void become_owner() noexcept {
+        owner_.store(os::process_number(), std::memory_order_relaxed);
+        // The kernel's word has the thread's number while it is locked.
+        thread_.store(static_cast<std::int32_t>(lock_.was_thread()), std::memory_order_relaxed);
+    }
 
     static constexpr std::uint32_t poisoned = 1;
     static constexpr std::uint32_t ignoring = 2;
@@ -117,8 +144,9 @@ private:
 
     RobustLock lock_;
     std::atomic<std::uint32_t> state_;  // written with the lock, but for destroyed
-    std::atomic<std::int32_t> owner_ =
-        0;  // the process of the last owner, for errors and people; written with the lock
+    // The process and the thread of the last owner, for errors and people; written with the lock.
+    std::atomic<std::int32_t> owner_ = 0;
+    std::atomic<std::int32_t> thread_ = 0;
 };
 
 static_assert(sizeof(MutexBase) <= cache_line, "an uncontended pair of lock() and unlock() touches one line");
@@ -137,7 +165,9 @@ public:
 /// `Shared<Mutex>`, or a member of what is Shared; its address may be captured by and passed to tasks. When its owner
 /// dies, a task that a timeout kills included, the kernel releases it; lock() then throws OwnerDied, since what it
 /// protects may be half changed, until somebody has called recover(). The thread that ends with it counts as dead.
-/// No order among those that wait.
+/// No order among those that wait. Limits of the kernel's: of a thread that ends with more than 2,048 locks the rest
+/// stay locked; processes of different PID namespaces do not share a lock, since threads are told apart by their
+/// numbers.
 class Mutex : public detail::sync::MutexBase {
 public:
     /// \{

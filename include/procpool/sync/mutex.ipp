@@ -24,8 +24,7 @@ PROCPOOL_DECL MutexBase::~MutexBase() {
     while (was_owner() == os::process_number() && lock_.try_unlock()) {}
 }
 
-PROCPOOL_DECL bool MutexBase::notice(Locked locked) {
-    if (locked == Locked::yes) [[likely]] { return true; }
+[[gnu::cold]] PROCPOOL_DECL bool MutexBase::notice_trouble(Locked locked) {
     if (locked == Locked::own) {
         throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                                 "procpool: this thread holds the Mutex already");
@@ -40,53 +39,42 @@ PROCPOOL_DECL bool MutexBase::notice(Locked locked) {
     return true;
 }
 
-PROCPOOL_DECL bool MutexBase::settle(Locked locked) {
-    if (!notice(locked)) { return false; }
+[[gnu::cold]] PROCPOOL_DECL void MutexBase::check() {
     const std::uint32_t state = state_.load(std::memory_order_relaxed);
     if ((state & destroyed) != 0 || (state & (poisoned | recovering)) == poisoned) { refuse(); }
-    owner_.store(os::process_number(), std::memory_order_relaxed);
-    return true;
 }
 
 [[gnu::cold]] PROCPOOL_DECL void MutexBase::refuse() {
     const bool is_destroyed = (state_.load(std::memory_order_relaxed) & destroyed) != 0;
-    const std::int32_t owner = owner_.load(std::memory_order_relaxed);
+    const std::int32_t process = owner_.load(std::memory_order_relaxed);
+    const std::int32_t thread = thread_.load(std::memory_order_relaxed);
     lock_.unlock();
     if (is_destroyed) { throw std::logic_error("procpool: the lock has been destroyed"); }
-    throw OwnerDied(owner);
+    throw OwnerDied(process, thread);
 }
 
-PROCPOOL_DECL void MutexBase::lock() {
-    if (!settle(lock_.lock())) {  // the C library says so only of what is no lock any more
-        throw std::system_error(std::make_error_code(std::errc::state_not_recoverable),
-                                "procpool: the lock's bytes have been overwritten");
-    }
+[[gnu::cold]] PROCPOOL_DECL void MutexBase::refuse_unlock() const {
+    lock_.require_lock();
+    throw std::system_error(std::make_error_code(std::errc::operation_not_permitted),
+                            "procpool: unlock() by a thread that does not hold the lock");
 }
 
-PROCPOOL_DECL bool MutexBase::try_lock() { return settle(lock_.try_lock()); }
-
-PROCPOOL_DECL bool MutexBase::try_lock_before(Deadline deadline) { return settle(lock_.lock(deadline)); }
-
-PROCPOOL_DECL void MutexBase::unlock() {
-    if (!lock_.try_unlock()) {
-        throw std::system_error(std::make_error_code(std::errc::operation_not_permitted),
-                                "procpool: unlock() by a thread that does not hold the lock");
-    }
-}
-
-PROCPOOL_DECL std::int32_t MutexBase::begin_recovery() {
+PROCPOOL_DECL MutexBase::Owner MutexBase::begin_recovery() {
     static_cast<void>(notice(lock_.lock()));
     if ((state_.load(std::memory_order_relaxed) & destroyed) != 0) { refuse(); }
     state_.fetch_or(recovering, std::memory_order_relaxed);
-    return owner_.exchange(os::process_number(), std::memory_order_relaxed);
+    const Owner died{owner_.load(std::memory_order_relaxed), thread_.load(std::memory_order_relaxed)};
+    become_owner();
+    return died;
 }
 
-PROCPOOL_DECL void MutexBase::end_recovery(bool complete, std::int32_t died) noexcept {
+PROCPOOL_DECL void MutexBase::end_recovery(bool complete, Owner died) noexcept {
     state_.fetch_and(~recovering, std::memory_order_relaxed);
     if (complete) {
         state_.fetch_and(~poisoned, std::memory_order_relaxed);
     } else if ((state_.load(std::memory_order_relaxed) & poisoned) != 0) {
-        owner_.store(died, std::memory_order_relaxed);
+        owner_.store(died.process, std::memory_order_relaxed);
+        thread_.store(died.thread, std::memory_order_relaxed);
     }
     lock_.unlock();
 }

@@ -7,6 +7,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
+#include <procpool/core/time_has_unit.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/shm/shareable.hpp>
@@ -48,6 +49,7 @@ public:
     /// As acquire(), for a time. Returns: a permit, or nothing.
     template <class Rep, class Period>
     [[nodiscard]] std::optional<Permit> try_acquire_for(std::chrono::duration<Rep, Period> timeout);
+    PROCPOOL_TIME_HAS_UNIT(void, try_acquire_for)
     /// As try_acquire_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] std::optional<Permit> try_acquire_until(std::chrono::time_point<AnyClock, Duration> when);

@@ -60,6 +60,7 @@ PROCPOOL_DECL Permits::Place* Permits::wait(Stamp stamp, detail::Deadline deadli
             return place;
         }
         if ((seen & destroyed) != 0) { detail::sync::throw_destroyed("Permits"); }
+        detail::reach(detail::FaultPoint::permits_taken);
         const detail::Deadline until = detail::sync::slice(deadline, look_again);
         in_time = detail::sync::sleep_on(word_, seen, until) || until.when() != deadline.when();
     }

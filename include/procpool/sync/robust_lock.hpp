@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <type_traits>
@@ -52,25 +53,45 @@ public:
     /// of processes may do so at a time, and be killed meanwhile: all store the same bytes.
     void prepare() noexcept;
 
-    /// Returns: what became of it; never waits.
-    [[nodiscard]] Locked try_lock() noexcept;
-    /// Effects: waits until the deadline. Wakes now and then meanwhile: see there. Memory order: as a lock: what owners
-    /// did before is visible.
-    [[nodiscard]] Locked lock(Deadline deadline = Deadline::never()) noexcept;
+    /// Returns: what became of it; never waits. Throws: std::system_error(state_not_recoverable) when the lock's bytes
+    /// have been overwritten, as far as that shows.
+    [[nodiscard]] Locked try_lock() {
+        const int error = attempt();
+        return error == 0 ? Locked::yes : result_of(error);
+    }
+    /// Effects: waits until the deadline. Wakes now and then meanwhile: see there. Throws: as try_lock(). Returns: not
+    /// `no` without a deadline. Memory order: as a lock: what owners did before is visible.
+    [[nodiscard]] Locked lock(Deadline deadline = Deadline::never()) {
+        const int error = attempt();
+        return error == 0 ? Locked::yes : wait(error, deadline);
+    }
     /// Effects: lock() and heal(), for locks of data that is right between any two stores.
-    /// Returns: whether this thread holds it.
-    bool lock_healed(Deadline deadline = Deadline::never()) noexcept { return healed(lock(deadline)); }
-    bool try_lock_healed() noexcept { return healed(try_lock()); }
+    /// Returns: whether this thread holds it. Throws: as lock(); std::system_error(resource_deadlock_would_occur) in a
+    /// signal handler that has interrupted the lock's owner.
+    bool lock_healed(Deadline deadline = Deadline::never()) {
+        const Locked locked = lock(deadline);
+        return locked == Locked::yes || settle(locked);
+    }
     /// Effects: the next owners are told of no death before. Requires: the caller holds it.
     void heal() noexcept;
     /// Returns: false when the caller does not hold it; nothing has changed then.
-    [[nodiscard]] bool try_unlock() noexcept;
+    [[nodiscard]] bool try_unlock() noexcept { return is_lock() && ::pthread_mutex_unlock(&mutex_) == 0; }
     void unlock() noexcept { static_cast<void>(try_unlock()); }
+
+    /// Throws: std::system_error(state_not_recoverable) when the lock's bytes have been overwritten, as far as that
+    /// shows.
+    void require_lock() const {
+        if (!is_lock()) { static_cast<void>(result_of(EINVAL)); }
+    }
 
     /// The kernel's word: os::futex_owner, futex_owner_died, futex_waiters.
     /// Memory order: acquire: a look that finds no owner sees what the owner did.
     [[nodiscard]] std::uint32_t look() const noexcept { return word().load(std::memory_order_acquire); }
     [[nodiscard]] bool was_locked() const noexcept { return (look() & os::futex_owner) != 0; }
+    /// The number of the thread that holds it; 0: none.
+    [[nodiscard]] std::uint32_t was_thread() const noexcept {
+        return word().load(std::memory_order_relaxed) & os::futex_owner;
+    }
     /// Whether the last owner died with it, and nobody has locked it since.
     [[nodiscard]] bool owner_seems_dead() const noexcept { return (look() & os::futex_owner_died) != 0; }
     [[nodiscard]] std::atomic<std::uint32_t>& word() const noexcept {
@@ -80,11 +101,20 @@ public:
 private:
     static constexpr std::chrono::milliseconds look_again{500};
 
-    [[nodiscard]] Locked result_of(int error) const noexcept;
-    bool healed(Locked locked) noexcept {
-        if (locked == Locked::owner_died) { heal(); }
-        return locked != Locked::no && locked != Locked::own;
+    /// Whether the bytes are those of a lock. The C library would take most others for one of another kind, which no
+    /// death releases or which only one process knows.
+    [[nodiscard]] bool is_lock() const noexcept {
+#ifdef __GLIBC__
+        return (mutex_.__data.__kind | 3) == 0x93;  // shared (0x80) and robust (0x10): recursive (1) or checked (2)
+#else
+        return true;
+#endif
     }
+    /// Returns: 0, or the error number of an attempt to lock.
+    [[nodiscard]] int attempt() noexcept { return is_lock() ? ::pthread_mutex_trylock(&mutex_) : EINVAL; }
+    [[nodiscard]] Locked wait(int error, Deadline deadline);
+    [[nodiscard]] static Locked result_of(int error);
+    [[nodiscard]] bool settle(Locked locked);
 
     pthread_mutex_t mutex_;
 };

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstring>
 #include <ctime>
+#include <system_error>
 
 namespace procpool::inline v0::detail::sync {
 
@@ -73,22 +74,24 @@ PROCPOOL_DECL void RobustLock::prepare() noexcept {
     }
 }
 
-PROCPOOL_DECL Locked RobustLock::result_of(int error) const noexcept {
+PROCPOOL_DECL Locked RobustLock::result_of(int error) {
     switch (error) {
         case 0: return Locked::yes;
         case EOWNERDEAD: return Locked::owner_died;
         case EDEADLK: return Locked::own;
-        default: return Locked::no;
+        case EBUSY:
+        case ETIMEDOUT: return Locked::no;
+        default:  // the C library says so only of what is no lock any more
+            throw std::system_error(std::make_error_code(std::errc::state_not_recoverable),
+                                    "procpool: the lock's bytes have been overwritten, or its memory has been given "
+                                    "back and has another use by now");
     }
 }
 
-PROCPOOL_DECL Locked RobustLock::try_lock() noexcept { return result_of(::pthread_mutex_trylock(&mutex_)); }
-
-PROCPOOL_DECL Locked RobustLock::lock(Deadline deadline) noexcept {
-    int error = ::pthread_mutex_trylock(&mutex_);
+PROCPOOL_DECL Locked RobustLock::wait(int error, Deadline deadline) {
     for (int pauses = 8; error == EBUSY && pauses <= 256; pauses *= 2) {
         for (int i = 0; i < pauses; ++i) { relax(); }
-        if (!was_locked()) { error = ::pthread_mutex_trylock(&mutex_); }
+        if (!was_locked()) { error = attempt(); }
     }
     // Unlocking stores that nobody holds it or waits, and then wakes one: when that one, or the one that unlocks, dies
     // meanwhile while a third has got in between, nobody is left who knows of the others that wait. So they look again.
@@ -96,14 +99,22 @@ PROCPOOL_DECL Locked RobustLock::lock(Deadline deadline) noexcept {
         const Deadline until = Deadline::after(look_again).or_sooner(deadline);
         error = lock_before(mutex_, until);
         if (error != ETIMEDOUT) { break; }
-        error = ::pthread_mutex_trylock(&mutex_);
+        error = attempt();
         if (until.when() == deadline.when()) { break; }
     }
+    if (!is_lock()) { error = EINVAL; }  // overwritten meanwhile
     return result_of(error);
 }
 
-PROCPOOL_DECL void RobustLock::heal() noexcept { ::pthread_mutex_consistent(&mutex_); }
+PROCPOOL_DECL bool RobustLock::settle(Locked locked) {
+    if (locked == Locked::own) {
+        throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                                "procpool: a signal handler uses what it has interrupted the use of");
+    }
+    if (locked == Locked::owner_died) { heal(); }
+    return locked != Locked::no;
+}
 
-PROCPOOL_DECL bool RobustLock::try_unlock() noexcept { return ::pthread_mutex_unlock(&mutex_) == 0; }
+PROCPOOL_DECL void RobustLock::heal() noexcept { ::pthread_mutex_consistent(&mutex_); }
 
 }  // namespace procpool::detail::sync

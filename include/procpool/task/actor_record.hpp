@@ -21,6 +21,7 @@ struct ActorRecord {
     std::atomic<std::uint32_t> deaths;    ///< how many have ended; written by the supervisor, after `death`
     std::atomic<std::uint32_t> allowed;   ///< how many may begin, where each must be allowed; written by the parent
     std::atomic<std::uint32_t> unwanted;  ///< the first so many must end, likewise
+    std::atomic<std::uint32_t> told;      ///< callers may be told of the first so many deaths, likewise
     enum class First : std::uint32_t { undecided, made, died };
     std::atomic<First> first;  ///< where each must be allowed: whether the parent has an actor, or its first one died
     core::Death death;         ///< of the last one that has ended; it stays once no life may follow
@@ -58,6 +59,10 @@ struct ActorRecord {
         release_fence();  // after begins(): see last_death()
         death = how;
         deaths.fetch_add(1, std::memory_order_release);
+    }
+    /// Whether the last process that has begun is known to have ended.
+    [[nodiscard]] bool has_died() const noexcept {
+        return deaths.load(std::memory_order_relaxed) == lives.load(std::memory_order_relaxed);
     }
     /// Returns: whether the parent will allow a life after that which has just died.
     [[nodiscard]] bool may_follow() noexcept { return decide(First::died) == First::made; }

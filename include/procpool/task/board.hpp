@@ -203,7 +203,7 @@ public:
     /// until it is awake.
     void wake_for_guest() noexcept;
     /// Effects: wakes a worker whose task waits, and which may run tasks of guests meanwhile.
-    void wake_helper() noexcept { notify(sitting_one_of(guests.helping)); }
+    void wake_helper() noexcept;
 
     /// Effects: offers a pending task of a guest to all workers, and wakes one that is idle. Returns: false when there
     /// is no room for it now. Called by: its guest; supervisor.
@@ -277,9 +277,17 @@ public:
     }
 
     void notify_capacity_waiter() noexcept {
-        if (from_workers.capacity_waiter.load(std::memory_order_seq_cst) == 0) { return; }
-        const std::uint32_t waiter = from_workers.capacity_waiter.exchange(0, std::memory_order_acq_rel);
-        if (waiter - 1 < size_.parkers) { parkers()[waiter - 1].notify(); }
+        if (from_workers.capacity_waiter.load(std::memory_order_seq_cst) != 0) { notify_those_without_room(); }
+    }
+    /// Effects: the next task that is decided, and the next slot of a guest that becomes free, change the word
+    /// guests.room() and wake those that sleep on it. Returns: the word, to sleep on. Called by: a guest without a
+    /// slot, or without a place in the ring, which then looks once more.
+    /// Memory order: seq_cst: registered before that look; a decision, or an owner's end, comes before the look at the
+    /// registration.
+    [[nodiscard]] std::uint32_t await_room() noexcept {
+        const std::uint32_t seen = guests.await_room();
+        from_workers.capacity_waiter.fetch_or(FromWorkers::guests_wait, std::memory_order_seq_cst);
+        return seen;
     }
 
     /// Effects: registers the waiter to be called when the task in this slot is decided. A task that is decided already
@@ -425,10 +433,11 @@ private:
     /// Effects: wakes who waits for the task of a guest, which is decided. Called by: any process but the worker that
     /// ran it.
     void wake_guest(std::uint32_t slot, Word decided) noexcept;
-    /// Effects: notifies the worker that has parked until the task of a guest is decided.
-    void notify_guest(std::uint32_t slot) noexcept {
-        notify(guests.guest(slot).sleeper.load(std::memory_order_relaxed) - 1);
-    }
+    /// Effects: notifies the thread that has parked until the task of a guest is decided, or frees its slot where the
+    /// task is detached.
+    void notify_guest(std::uint32_t slot) noexcept;
+    /// Effects: wakes the submitters that wait for any task to be decided.
+    void notify_those_without_room() noexcept;
 
     /// As finish(), where the word says more than that the task runs and a thread of the parent waits.
     bool finish_for_guest(std::uint32_t slot, Word seen) noexcept;

@@ -25,6 +25,8 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     // All-zero memory is the valid initial state of everything below but the parkers, so construction touches almost
     // nothing.
     auto& board = *reinterpret_cast<Board*>(place(sizeof(Board), os::page_size));
+    // First, so that they are in the same place on every board that uses this memory: see Guests::take().
+    auto* const guests = reinterpret_cast<Guest*>(place(size.guests * sizeof(Guest), apart));
     board.sleeping.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.spinning.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
@@ -41,7 +43,6 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     board.labels_ = reinterpret_cast<TaskLabel*>(place(all_slots * sizeof(TaskLabel), apart));
     std::byte* const result_pockets = place(all_slots * ResultStore::pocket_bytes, apart);
     auto* const touched_results = reinterpret_cast<std::uint8_t*>(place(all_slots, apart));
-    auto* const guests = reinterpret_cast<Guest*>(place(size.guests * sizeof(Guest), apart));
     // Tasks of guests that keep their order stay in the ring until their turn comes, also when they were cancelled.
     const std::uint32_t guest_capacity = std::bit_ceil((size.open_to_all ? 64 : 4) * size.guests);
     auto* const guest_entries = words(guest_capacity);
@@ -205,6 +206,33 @@ PROCPOOL_DECL void Board::wake_for_guest() noexcept {
     if (!spinning.was_empty()) { return; }
     // A worker that claims a task wakes the next one.
     if (!notify(sitting_one_of(sleeping))) { wake_helper(); }
+}
+
+PROCPOOL_DECL void Board::wake_helper() noexcept {
+    const std::uint32_t number = sitting_one_of(guests.helping);
+    const Seat* const seat = seat_of(number);
+    // relaxed: written before the seat was added to the set.
+    const std::uint32_t place = seat != nullptr ? seat->helps_at.load(std::memory_order_relaxed) : 0;
+    sync::Parker* const elsewhere = place != 0 ? sync::Members::parker_at(place) : nullptr;
+    elsewhere != nullptr ? elsewhere->notify() : static_cast<void>(notify(number));
+}
+
+PROCPOOL_DECL void Board::notify_guest(std::uint32_t slot) noexcept {
+    const std::uint32_t sleeper = guests.guest(slot).sleeper.load(std::memory_order_relaxed);
+    if ((sleeper & Guest::member) == 0) {
+        notify(sleeper - 1);
+    } else if (sleeper == Guest::nobody) {
+        guests.free_detached(results, slot);
+    } else if (sync::Parker* const parker = sync::Members::parker_at(sleeper & ~Guest::member)) {
+        parker->notify();
+    }
+}
+
+[[gnu::noinline]] PROCPOOL_DECL void Board::notify_those_without_room() noexcept {
+    const std::uint32_t waiting = from_workers.capacity_waiter.exchange(0, std::memory_order_acq_rel);
+    const std::uint32_t waiter = (waiting & ~FromWorkers::guests_wait) - 1;
+    if (waiter < size_.parkers) { parkers()[waiter].notify(); }
+    if ((waiting & FromWorkers::guests_wait) != 0) { guests.wake_for_room(); }
 }
 
 PROCPOOL_DECL bool Board::push_guest(Offer offer) noexcept {

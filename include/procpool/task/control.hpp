@@ -71,6 +71,7 @@ struct Control {
     std::uint32_t items_per_worker;              // then it is recycled; 0: never; written once
     std::atomic<Refork> refork;                  // asked and reset by the parent, done by the supervisor
     std::uint32_t trace_id;                      // of the pool in traces; 0: it is not traced; written once
+    bool measures;                               // the times of tasks; written once
     std::array<char, 32> name;                   // of the pool, cut to fit; written once
     /// Of the supervisor's thread, for guests that do not end with it; 0: not known yet.
     std::atomic<std::uint64_t> supervisor;
@@ -80,7 +81,7 @@ struct Control {
     std::atomic<std::uint64_t> workers_recycled;
 
     // Each loss and each retry is counted once, by the process that decides it: see losses(). The first three are
-    // written by the supervisor and a companion, or by an engine's threads where there is none, the others by the
+    // written by the supervisor and the companion, or by an engine's threads where there is none, the others by the
     // parent; all in single steps, and never by worker processes, which have this page read-only.
     std::atomic<std::uint64_t> casualties;          // tasks lost with their worker
     std::atomic<std::uint64_t> timed_out;           // tasks lost to their timeout
@@ -136,9 +137,10 @@ struct Control {
 /// Words that workers write too. Readers check what a word says: a task may have written anything there.
 /// All-zero memory is the valid initial state.
 struct FromWorkers {
-    /// Parker index + 1 of the submitter that waits for any task to finish; the process that exchanges it for 0
-    /// notifies.
+    /// Parker index + 1 of the parent's submitter that waits for any task to finish, and whether guests do; the process
+    /// that exchanges it for 0 notifies.
     std::atomic<std::uint32_t> capacity_waiter;
+    static constexpr std::uint32_t guests_wait = std::uint32_t{1} << 31;
     QueueHeads queue;
     alignas(apart) GuestWords guests;
 
@@ -150,6 +152,15 @@ struct FromWorkers {
 
     std::atomic<std::uint32_t> reason_state;  // 0 free, 1 being written, 2 written
     std::array<char, 1000> reason_text;
+
+    /// Effects: that submitter waits; 0: none does. Called by: parent, one thread at a time.
+    /// Memory order: seq_cst: registered before the look at the words; a worker makes its word done before it looks
+    /// here.
+    void set_capacity_waiter(std::uint32_t waiter) noexcept {
+        std::uint32_t seen = capacity_waiter.load(std::memory_order_relaxed);
+        while (!capacity_waiter.compare_exchange_weak(seen, (seen & guests_wait) | waiter, std::memory_order_seq_cst)) {
+        }
+    }
 
     /// Keeps the first reason why the pool is broken, cut to fit. Called by: any process.
     void set_reason(std::string_view text) noexcept {

@@ -6,9 +6,11 @@
 /// ring.
 
 #include <procpool/core/config.hpp>
+#include <procpool/core/function_ref.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/sync/member.hpp>
+#include <procpool/sync/word.hpp>
 #include <procpool/task/issue.hpp>
 #include <procpool/task/ring.hpp>
 #include <procpool/task/seat.hpp>
@@ -30,12 +32,16 @@ namespace procpool::inline v0::detail::task {
 /// none of it. All-zero memory is a free one.
 struct alignas(apart) Guest {
     static constexpr std::size_t pocket_bytes = 160;
+    static constexpr std::uint32_t member = std::uint32_t{1} << 31;
+    static constexpr std::uint32_t nobody = member;  // and a place that there is not: it is detached
 
-    std::atomic<std::uint64_t> owner;    // 0: free; the stamp of the thread that may change the rest; Guests::detached
+    std::atomic<std::uint64_t> owner;    // 0: free; the stamp of the process that may change the rest; Guests::detached
     std::atomic<std::uint64_t> number;   // of the task: see Board::number_of()
     std::atomic<std::uint64_t> run;      // extents of the arguments: first 32 bits, count 32
-    std::atomic<std::uint32_t> sleeper;  // seat + 1 of the worker that parks until the task is decided, if one does
+    std::atomic<std::uint32_t> sleeper;  // who parks until the task is decided, if a thread does: seat + 1 of a worker,
+                                         // or `member` and a place among sync::Members
     std::atomic<bool> has_extents;       // some may have been taken for the arguments
+    std::atomic<bool> is_observed;       // of a detached one: its failure counts as taken
     std::uint8_t touched;                // so many pages of the window have been counted
     Issue issue;
     std::array<std::byte, pocket_bytes> pocket;  // small arguments
@@ -45,11 +51,13 @@ static_assert(sizeof(Guest) == 2 * apart && std::is_trivially_destructible_v<Gue
 
 /// The words of all guests of a board that they write. All-zero memory is the valid initial state.
 struct GuestWords {
-    std::atomic<std::uint64_t> tail;       // a position of the ring before which there is no free place: a hint
-    std::atomic<std::uint64_t> numbers;    // of tasks so far
-    std::atomic<std::uint64_t> cancelled;  // of those
-    std::atomic<std::uint32_t> used;       // the first so many slots have been in use
-    std::atomic<std::uint32_t> detached;   // about so many tasks have been since the last sweep
+    std::atomic<std::uint64_t> tail;        // a position of the ring before which there is no free place: a hint
+    std::atomic<std::uint64_t> numbers;     // of tasks so far
+    std::atomic<std::uint64_t> cancelled;   // of those
+    std::atomic<std::uint32_t> used;        // the first so many slots have been in use
+    std::atomic<std::uint64_t> unobserved;  // so many failed whose results nobody has read, nor would
+    std::atomic<std::uint32_t> detached;    // about so many tasks wait for a sweep
+    std::atomic<std::uint32_t> room;        // changes when there may be room for those that sleep on it; sync::asleep
 };
 
 /// The guests' part of a board: a range of slots behind those of the parent, whose tasks are claimed, run, finished and
@@ -61,8 +69,10 @@ struct GuestWords {
 /// nobody looks but who frees it.
 ///
 /// An owner that waits sets `asleep` and sleeps on the word, or `parked` if it is a worker of this board, which may be
-/// woken for other tasks too. The worker that finishes the task wakes it in the same step in the first case, and
-/// notifies its parker afterwards in the second: when a worker dies, the supervisor notifies them all.
+/// woken for other tasks too, or waits for several. The worker that finishes the task wakes it in the same step in the
+/// first case, and notifies its parker afterwards in the second: when a worker dies, the supervisor notifies those of
+/// all workers, and the others look again after a while. A detached task is `parked` too: the process that decides it
+/// frees its slot.
 /// The object itself lies where workers cannot write.
 class Guests {
 public:
@@ -85,12 +95,17 @@ public:
         /// Guests are other processes than the workers too, whose tasks start in the order of their submission.
         bool open_to_all;
     };
-    void attach(const Places& places) noexcept { at_ = places; }
+    /// Memory order: the id comes last: guests that come late look for it after each step that could touch another
+    /// board's slot.
+    void attach(const Places& places) noexcept {
+        at_ = places;
+        id_.store(places.id, std::memory_order_release);
+    }
     /// Workers that wait for a task of theirs, and may run others meanwhile.
     SeatSet helping;
 
     [[nodiscard]] std::uint32_t count() const noexcept { return at_.count; }
-    [[nodiscard]] std::uint64_t id() const noexcept { return at_.id; }
+    [[nodiscard]] std::uint64_t id() const noexcept { return id_.load(std::memory_order_seq_cst); }
     [[nodiscard]] os::Token creator() const noexcept { return at_.creator; }
     [[nodiscard]] bool are_open_to_all() const noexcept { return at_.open_to_all; }
     /// Returns: the number of another task. Called by: a guest.
@@ -112,18 +127,26 @@ public:
     [[nodiscard]] std::uint64_t cancelled() const noexcept {
         return at_.count == 0 ? 0 : at_.words->cancelled.load(std::memory_order_relaxed);
     }
+    /// How many failed of those that were detached.
+    [[nodiscard]] std::uint64_t unobserved() const noexcept {
+        return at_.count == 0 ? 0 : at_.words->unobserved.load(std::memory_order_relaxed);
+    }
     /// How many slots were not free when looked at, one after the other.
     [[nodiscard]] std::uint32_t was_in_use() const noexcept;
 
     // ---- the guest. Called by: any thread of any process that has the board's memory
 
-    /// Returns: the calling thread's mark of ownership. Throws: as sync::Members::own().
-    [[nodiscard]] static sync::Stamp own_stamp();
+    /// Returns: the calling thread's mark of ownership, which is its process's.
+    [[nodiscard]] static sync::Stamp own_stamp() noexcept;
     /// Whether a slot of that owner is still needed by it.
     [[nodiscard]] static bool is_alive(sync::Stamp owner) noexcept;
 
-    /// Returns: a free slot, which is the caller's now; nothing when all are in use. near: where to look first.
-    [[nodiscard]] std::optional<std::uint32_t> take(sync::Stamp own, std::uint32_t near) noexcept;
+    /// Returns: a free slot, which is the caller's now; nothing when all are in use, or the board does not take tasks.
+    /// near: where to look first. is_open: whether it is still the board with the `id`, and takes tasks. Memory order:
+    /// seq_cst: the slot is taken before is_open() looks, and who uses the memory for another board looks at the slots
+    /// when the board has ended: so the guest finds that it has ended, or that one finds the slot taken.
+    [[nodiscard]] std::optional<std::uint32_t> take(sync::Stamp own, std::uint32_t near, std::uint64_t id,
+                                                    core::FunctionRef<bool()> is_open) noexcept;
 
     /// The buffer that arguments are written to first.
     [[nodiscard]] std::span<std::byte> first_buffer(std::uint32_t slot) const noexcept { return guest(slot).pocket; }
@@ -138,6 +161,16 @@ public:
     [[nodiscard]] bool push(Offer offer) noexcept;
     /// Whether the ring, as workers read it, has the offer. Called by: a guest that has waited for a while.
     [[nodiscard]] bool is_offered(Offer offer) const noexcept;
+    /// As Board::await_room(), for slots that become free.
+    [[nodiscard]] std::uint32_t await_room() noexcept {
+        return at_.words->room.fetch_or(sync::asleep, std::memory_order_seq_cst) | sync::asleep;
+    }
+    [[nodiscard]] const std::atomic<std::uint32_t>& room() const noexcept { return at_.words->room; }
+    /// Effects: wakes those that sleep on room(). Called by: any process, after what it wakes them for; seq_cst.
+    void wake_for_room() noexcept {
+        if ((at_.words->room.load(std::memory_order_seq_cst) & sync::asleep) != 0) { change_room(); }
+    }
+    void count_unobserved() noexcept { at_.words->unobserved.fetch_add(1, std::memory_order_relaxed); }
     void count_cancelled() noexcept { at_.words->cancelled.fetch_add(1, std::memory_order_relaxed); }
 
     /// Effects: frees the slot. Requires: the caller owns it, and the task is not pending or started.
@@ -147,8 +180,12 @@ public:
         constexpr std::uint32_t many = 32;
         return at_.words->detached.load(std::memory_order_relaxed) >= many;
     }
-    /// Effects: the slot will be freed when its task is decided. Requires: the caller owns it.
-    void detach(ResultStore& results, std::uint32_t slot) noexcept;
+    /// Effects: the slot is freed when its task is decided, by the process that decides it, or by a sweep. observed: a
+    /// failure of it is no unobserved one. Requires: the caller owns it.
+    void detach(ResultStore& results, std::uint32_t slot, bool observed) noexcept;
+    /// Effects: frees the slot of a detached task that is decided. Called by: the process that has decided it, or
+    /// detached it.
+    void free_detached(ResultStore& results, std::uint32_t slot) noexcept;
 
     /// Returns: the first offer in the ring of a task that is pending; nothing when there is none. Effects: removes
     /// offers before it that are not good any more. Memory order: seq_cst, see Ring::push(): a worker registers as a
@@ -177,6 +214,8 @@ private:
     void raise_tail(std::uint64_t position) noexcept;
     [[nodiscard]] bool push_within(std::uint64_t room, Offer in_ring) noexcept;
     void drop_stale_offers() noexcept;
+    [[nodiscard]] bool replace_stale_offer(Offer in_ring) noexcept;
+    void change_room() noexcept;
 
     struct Own {
         os::Token process;  // a forked child inherits the rest, but is another process
@@ -185,8 +224,10 @@ private:
     static inline constinit thread_local Own own_{};  // to know it costs two system calls
     void release_arguments(Extents& memory, std::uint32_t slot, bool is_dead) noexcept;
     void free(ResultStore& results, std::uint32_t slot, bool is_dead) noexcept;
+    void count_if_failed(std::uint32_t slot) noexcept;
     bool sweep_one(ResultStore& results, std::uint32_t slot, sync::Stamp own) noexcept;
 
+    std::atomic<std::uint64_t> id_;
     Places at_;
 };
 

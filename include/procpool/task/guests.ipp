@@ -3,44 +3,51 @@
 
 #include <procpool/task/guests.hpp>
 
+#include <procpool/core/ending.hpp>
 #include <procpool/core/fault_point.hpp>
+#include <procpool/os/futex.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
-#include <procpool/task/thread_context.hpp>
 
 #include <bit>
 #include <cstring>
+#include <exception>
 
 namespace procpool::inline v0::detail::task {
 
 PROCPOOL_DECL std::uint32_t Guests::was_in_use() const noexcept {
     std::uint32_t in_use = 0;
     for (std::uint32_t i = 0; i < used(); ++i) {
-        in_use += at_.guests[i].owner.load(std::memory_order_relaxed) != 0 ? 1U : 0U;
+        in_use += at_.guests[i].owner.load(std::memory_order_seq_cst) != 0 ? 1U : 0U;
     }
     return in_use;
 }
 
-/// The stamp of a thread that its process may outlive, which names the process: its futures may be with another thread
-/// by then.
+/// In all stamps here. They name a process, which may outlive the thread, as its futures do: its number in the lower
+/// half, and the place of the thread among sync::Members above it, 0 for none. While that thread lives, a look at the
+/// place says that the process does.
 inline constexpr sync::Stamp stamp_of_process = sync::Stamp{1} << 63;
+inline constexpr int place_shift = 32;
 /// In the stamp of a process that frees a detached task's slot, or finds it to be another's by now.
 inline constexpr sync::Stamp sweeping = sync::Stamp{1} << 62;
 
-PROCPOOL_DECL sync::Stamp Guests::own_stamp() {
+PROCPOOL_DECL sync::Stamp Guests::own_stamp() noexcept {
     if (own_.stamp != sync::nobody && os::is_process(own_.process)) [[likely]] { return own_.stamp; }
-    const bool is_worker = thread_context.in_worker && os::in_first_thread();
-    const sync::Stamp stamp =
-        is_worker ? sync::Members::own() : stamp_of_process | static_cast<std::uint32_t>(os::this_process());
-    own_ = {os::process_token(), stamp};
-    return stamp;
+    sync::Stamp place = 0;
+    try {
+        place = sync::Members::place_of(sync::Members::own());
+    } catch (const std::exception&) {}  // others ask the system
+    own_ = {os::process_token(),
+            stamp_of_process | place << place_shift | static_cast<std::uint32_t>(os::this_process())};
+    return own_.stamp;
 }
 
 PROCPOOL_DECL bool Guests::is_alive(sync::Stamp owner) noexcept {
-    if (owner == detached) { return false; }
-    if ((owner & stamp_of_process) == 0) { return sync::Members::is_alive(owner); }
+    if ((owner & stamp_of_process) == 0) { return false; }  // detached, or a task has written there
     // A process that has the number of a dead one keeps a slot from being used; that is all.
     const auto pid = static_cast<std::int32_t>(owner);
+    const auto place = static_cast<std::uint32_t>(owner >> place_shift) & 0xffff;
+    if (sync::Members::is_of_process(place, pid)) { return true; }
     if (os::is_gone(pid)) { return false; }
     // Readable when all threads have ended, also while nobody has waited for it.
     const os::Descriptor process = os::open_pidfd(pid);
@@ -52,17 +59,25 @@ PROCPOOL_DECL std::atomic<std::uint32_t>& Guests::half_of(std::atomic<std::uint6
     return reinterpret_cast<std::atomic<std::uint32_t>*>(&word)[low];
 }
 
-PROCPOOL_DECL std::optional<std::uint32_t> Guests::take(sync::Stamp own, std::uint32_t near) noexcept {
-    std::uint32_t at = near - at_.first < at_.count ? near - at_.first : 0;
-    for (std::uint32_t looked = 0; looked < at_.count; ++looked, at = at + 1 == at_.count ? 0 : at + 1) {
+PROCPOOL_DECL std::optional<std::uint32_t> Guests::take(sync::Stamp own, std::uint32_t near, std::uint64_t id,
+                                                        core::FunctionRef<bool()> is_open) noexcept {
+    // All boards that may lie here have their guests in the same place. acquire: read before the id.
+    Guest* const guests = std::atomic_ref{at_.guests}.load(std::memory_order_acquire);
+    const std::uint32_t count = std::atomic_ref{at_.count}.load(std::memory_order_acquire);
+    const std::uint32_t first = std::atomic_ref{at_.first}.load(std::memory_order_acquire);
+    if (this->id() != id) { return std::nullopt; }
+    std::uint32_t at = near - first < count ? near - first : 0;
+    for (std::uint32_t looked = 0; looked < count; ++looked, at = at + 1 == count ? 0 : at + 1) {
+        std::atomic<std::uint64_t>& owner = guests[at].owner;
+        if (owner.load(std::memory_order_seq_cst) != 0) { continue; }
+        reach(FaultPoint::guest_taking);
         std::uint64_t nobody = 0;
-        // acquire: sees what its last owner did to the slot before it freed it.
-        if (at_.guests[at].owner.load(std::memory_order_relaxed) != 0 ||
-            !at_.guests[at].owner.compare_exchange_strong(nobody, own, std::memory_order_acquire,
-                                                          std::memory_order_relaxed)) {
-            continue;
-        }
+        if (!owner.compare_exchange_strong(nobody, own, std::memory_order_seq_cst)) { continue; }
         reach(FaultPoint::guest_taken);
+        if (!is_open()) {  // perhaps another board's slot: nothing else of it has been touched
+            owner.compare_exchange_strong(own, 0, std::memory_order_seq_cst);
+            return std::nullopt;
+        }
         if (word_of(at_.first + at).generation() == 0) {  // which stands for none
             slot(at_.first + at).word.store(Word{}.with_generation(1).bits(), std::memory_order_relaxed);
         }
@@ -171,12 +186,30 @@ PROCPOOL_DECL void Guests::drop_stale_offers() noexcept {
     }
 }
 
+/// Behind a task that waits for long there may be any number of cancelled ones. Where no good offer follows a stale
+/// one, the order is kept if the new one takes its place. Returns: whether it did.
+PROCPOOL_DECL bool Guests::replace_stale_offer(Offer in_ring) noexcept {
+    const std::uint64_t head = at_.ring->head();
+    std::uint64_t position = tail();
+    std::optional<Offer> stale;
+    while (position > head + 1) {
+        const std::optional<Offer> before = at_.ring->at(position - 1);
+        if (!before || is_good(*before)) { break; }
+        stale = before;
+        --position;
+    }
+    // Not at the head: a worker may be about to pass it over.
+    return stale && at_.ring->try_replace_at(position, *stale, in_ring) && at_.ring->head() < position;
+}
+
 PROCPOOL_DECL bool Guests::push(Offer offer) noexcept {
     const Offer in_ring{offer.slot - at_.first, offer.generation};
-    const std::uint64_t room = at_.open_to_all ? at_.ring->capacity() : at_.ring->capacity() / 2;
-    if (push_within(room, in_ring)) { return true; }
+    // As many as are pending, and some that are not: so the looks at those are short.
+    const std::uint64_t usual = 2 * std::uint64_t{at_.count};
+    if (push_within(usual, in_ring)) { return true; }
     drop_stale_offers();
-    return push_within(room, in_ring);
+    if (push_within(usual, in_ring)) { return true; }
+    return at_.open_to_all && (replace_stale_offer(in_ring) || push_within(at_.ring->capacity(), in_ring));
 }
 
 PROCPOOL_DECL bool Guests::is_offered(Offer offer) const noexcept {
@@ -200,6 +233,11 @@ PROCPOOL_DECL std::optional<Offer> Guests::first_pending() noexcept {
     }
 }
 
+[[gnu::cold]] PROCPOOL_DECL void Guests::change_room() noexcept {
+    // Takes the bit away, and counts. If two do, the bit stays, which costs a system call.
+    os::change_and_wake(at_.words->room, os::Change::add, os::Operand{1});
+}
+
 PROCPOOL_DECL void Guests::free(ResultStore& results, std::uint32_t number, bool is_dead) noexcept {
     Slot& slot = this->slot(number);
     const Word word = word_of(number);
@@ -213,15 +251,54 @@ PROCPOOL_DECL void Guests::free(ResultStore& results, std::uint32_t number, bool
     // The next task's generation, also for what is taken before that is published.
     const std::uint32_t next = word.generation() + 1 != 0 ? word.generation() + 1 : 1;
     slot.word.store(Word{}.with_generation(next).bits(), std::memory_order_release);
-    guest(number).owner.store(0, std::memory_order_release);
+    // seq_cst: before the look for those that wait; they register before they look at the owners.
+    guest(number).owner.store(0, std::memory_order_seq_cst);
+    wake_for_room();
 }
 
-PROCPOOL_DECL void Guests::detach(ResultStore& results, std::uint32_t number) noexcept {
+PROCPOOL_DECL void Guests::count_if_failed(std::uint32_t number) noexcept {
+    const Guest& guest = this->guest(number);
+    if (!guest.is_observed.load(std::memory_order_relaxed) &&
+        core::is_failure(slot(number).ending(word_of(number).phase()))) {
+        count_unobserved();
+    }
+}
+
+PROCPOOL_DECL void Guests::detach(ResultStore& results, std::uint32_t number, bool observed) noexcept {
+    Guest& guest = this->guest(number);
+    guest.is_observed.store(observed, std::memory_order_relaxed);
     if (word_of(number).finished()) {
-        give_back(results, number);
-    } else {
+        count_if_failed(number);
+        return give_back(results, number);
+    }
+    const std::uint32_t generation = word_of(number).generation();
+    guest.sleeper.store(Guest::nobody, std::memory_order_relaxed);  // released by the flag
+    // release: to whoever frees the slot, perhaps before the flag is set.
+    guest.owner.store(detached, std::memory_order_release);
+    std::uint64_t bits = slot(number).word.load(std::memory_order_acquire);
+    for (;;) {
+        const Word word{bits};
+        if (word.generation() != generation) { return; }
+        if (word.finished()) { return free_detached(results, number); }
+        if (word.is_finishing()) {  // its worker wakes those that slept, and nobody else
+            at_.words->detached.fetch_add(1, std::memory_order_relaxed);
+            return;
+        }
+        if (slot(number).word.compare_exchange_weak(bits, word.with_flag(Word::parked_bit).bits(),
+                                                    std::memory_order_seq_cst)) {
+            return;
+        }
+    }
+}
+
+PROCPOOL_DECL void Guests::free_detached(ResultStore& results, std::uint32_t number) noexcept {
+    std::uint64_t of = detached;
+    if (!guest(number).owner.compare_exchange_strong(of, own_stamp() | sweeping, std::memory_order_acq_rel)) { return; }
+    if (word_of(number).finished()) {
+        count_if_failed(number);
+        free(results, number, false);
+    } else {  // another task by now, which its guest has detached too
         guest(number).owner.store(detached, std::memory_order_release);
-        at_.words->detached.fetch_add(1, std::memory_order_relaxed);
     }
 }
 
@@ -233,6 +310,7 @@ PROCPOOL_DECL bool Guests::sweep_one(ResultStore& results, std::uint32_t number,
     const Word seen = word_of(number);
     if (is_read_by_nobody ? !seen.finished() : seen.phase() == Phase::started) { return false; }
     if (of != detached && is_alive(of & ~sweeping)) { return false; }
+    reach(FaultPoint::guest_found);
     // Owned before it is touched: of several that sweep, one does; if that one dies, others do.
     if (!owner.compare_exchange_strong(of, is_read_by_nobody ? own | sweeping : own, std::memory_order_acq_rel)) {
         return false;
@@ -254,6 +332,7 @@ PROCPOOL_DECL bool Guests::sweep_one(ResultStore& results, std::uint32_t number,
             count_cancelled();
         }
     }
+    if (is_read_by_nobody) { count_if_failed(number); }
     free(results, number, true);
     return true;
 }

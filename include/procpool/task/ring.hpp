@@ -63,6 +63,14 @@ public:
         }
         return false;
     }
+    /// Effects: puts an offer in the place of a stale one at that position. Returns: whether it did: false when the
+    /// place has another. A consumer may have read the stale one there, if head() is not before the position
+    /// afterwards: then it may pass the new one over, which is to be offered once more. Memory order: as push().
+    [[nodiscard]] bool try_replace_at(std::uint64_t position, Offer stale, Offer offer) noexcept {
+        std::uint64_t seen = entry(position, stale);
+        return entries_[position & (capacity_ - 1)].compare_exchange_strong(seen, entry(position, offer),
+                                                                            std::memory_order_seq_cst);
+    }
     [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
 
     /// Whether the ring has no room. The head as it was seen last is enough for a no: it only grows, and its line

@@ -27,6 +27,8 @@ struct alignas(apart) Seat {
     static constexpr std::uint32_t condemned =
         0xfffffffe;  // current, when it is counted, will never be done, and its worker waits to be killed
     std::atomic<std::uint32_t> inner;      // slot + 1 of the task that runs within others that wait; 0: none does
+    std::atomic<std::uint32_t> helps_at;   // the place among sync::Members whose parker it sleeps on among the helpers;
+                                           // 0: its own parker here
     std::atomic<std::int64_t> started_at;  // steady clock, nanoseconds: when the process was forked
 
     std::atomic<std::int64_t>

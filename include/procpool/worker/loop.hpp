@@ -86,6 +86,9 @@ public:
     [[nodiscard]] task::Board& board() const noexcept { return board_; }
     /// The parker that the worker sleeps on. Called by: its task.
     [[nodiscard]] sync::Parker& parker() const noexcept { return seat_.parker; }
+    /// Effects: what wakes the helpers notifies the parker of that place among sync::Members, or this worker's for 0.
+    /// Called by: its task, before it is a helper.
+    void sleep_as_helper_at(std::uint32_t place) noexcept { seat_.helps_at.store(place, std::memory_order_relaxed); }
     /// How many tasks wait for the one that runs.
     [[nodiscard]] int waiting() const noexcept { return waiting_; }
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }

@@ -11,6 +11,7 @@
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/life_line.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/task/machine.hpp>
 #include <procpool/worker/auditor.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/companion.hpp>
@@ -40,7 +41,7 @@ public:
           parent_(parent),
           workers_(setup.workers + (setup.recycles ? 1 : 0)),
           deadlines_(board),
-          announcer_(board),
+          announcer_(board, setup.is_far ? &task::this_machine->first_index : nullptr),
           casualties_(board, announcer_),
           companion_(board, setup.companion),
           auditor_(board),
@@ -162,6 +163,11 @@ private:
     /// Effects: records how an actor's process ended; breaks the pool if it may not be restarted, before a caller
     /// learns of the death from its call.
     void note_death_of_actor(const task::Seat& seat, bool unasked, const os::EndedChild& ended) noexcept;
+
+    /// Effects: as note_death_of_actor(), once. Returns: whether the dead process stays a zombie, and its tasks as they
+    /// are, since the parent has to end others before a caller learns of the death. Requires: an actor's, whose lives
+    /// must each be allowed.
+    [[nodiscard]] bool holds_death_back(const Worker& dead, const os::EndedChild& ended) noexcept;
 
     /// Effects: swaps the two if a retiring worker has given its index to the spare one: the spare is due again, not
     /// the index.

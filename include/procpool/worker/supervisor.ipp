@@ -253,7 +253,8 @@ PROCPOOL_DECL Clock::time_point Supervisor::next_time() const noexcept {
 
 PROCPOOL_DECL Clock::time_point Supervisor::start_deadline(const Worker& worker) const noexcept {
     const task::Seat& seat = board_.seats()[worker.seat];
-    if (stopping() || seat.state.load(std::memory_order_acquire) != task::SeatState::starting) {
+    if (stopping() || seat.state.load(std::memory_order_acquire) != task::SeatState::starting ||
+        (setup_.actor && board_.actor.has_died())) {
         return Clock::time_point::max();
     }
     const Clock::time_point started = worker.started_at;  // the seat's own is what its worker could say
@@ -278,6 +279,8 @@ PROCPOOL_DECL void Supervisor::check_start_times() noexcept {
 }
 
 PROCPOOL_DECL Clock::time_point Supervisor::next_deadline() noexcept {
+    // A call that has died with its process and is held back is not late too.
+    if (setup_.actor && board_.actor.has_died()) { return Clock::time_point::max(); }
     return deadlines_.look(
         [&](std::uint32_t slot, task::Word word) {
             if (board_.condemn(slot, word.generation(), Ending::timed_out)) { kill_worker_on(word.seat()); }
@@ -350,7 +353,10 @@ PROCPOOL_DECL void Supervisor::reap_all() noexcept {
                          SIGKILL);  // its child processes; the zombie keeps the number from being used again
         const auto dead = std::find_if(workers_.begin(), workers_.end(),
                                        [&](const Worker& worker) { return worker.pid == ended->pid; });
-        if (dead != workers_.end()) { settle(*dead, *ended); }
+        if (dead != workers_.end()) {
+            if (setup_.actor && setup_.actor->each_allowed && holds_death_back(*dead, *ended)) { return; }
+            settle(*dead, *ended);
+        }
         if (ended->pid == companion_.pid()) { settle_companion(*ended); }
         os::reap(ended->pid);
     }
@@ -387,7 +393,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     seat.state.store(task::SeatState::vacant, std::memory_order_release);
     board_.sitter(worker.seat).store(task::Board::nobody, std::memory_order_relaxed);
     if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
-    if (setup_.actor) { note_death_of_actor(seat, unasked, ended); }
+    if (setup_.actor && !board_.actor.has_died()) { note_death_of_actor(seat, unasked, ended); }
     const bool had_task = casualties_.settle(worker.seat, ended);
     sweep_guests();
     announcer_.ended(seat, state, unasked && !had_task, ended);
@@ -437,10 +443,7 @@ PROCPOOL_DECL void Supervisor::settle_companion(const os::EndedChild& ended) noe
 
 PROCPOOL_DECL void Supervisor::sweep_guests() noexcept {
     if (board_.guests.was_in_use() == 0) { return; }
-    try {
-        static_cast<void>(board_.guests.sweep(board_.results, sync::Members::own()));
-    } catch (const std::exception&) {  // a guest that finds no free slot does it
-    }
+    static_cast<void>(board_.guests.sweep(board_.results, task::Guests::own_stamp()));
 }
 
 PROCPOOL_DECL void Supervisor::note_death_of_actor(const task::Seat& seat, bool unasked,
@@ -461,6 +464,19 @@ PROCPOOL_DECL void Supervisor::note_death_of_actor(const task::Seat& seat, bool 
         log::report(LogLevel::error, about, "the actor is dead: its process, {}, {}", ended.pid,
                     to_string(ended.status));
     }
+}
+
+PROCPOOL_DECL bool Supervisor::holds_death_back(const Worker& dead, const os::EndedChild& ended) noexcept {
+    task::ActorRecord& actor = board_.actor;
+    if (!actor.has_died()) {
+        const task::Seat& seat = board_.seats()[dead.seat];
+        const bool unasked = seat.state.load(std::memory_order_acquire) != task::SeatState::leaving && !stopping();
+        note_death_of_actor(seat, unasked, ended);
+        board_.notify_parent();
+    }
+    // acquire: whoever learns of the death finds done what the parent did before it allowed that.
+    return life() == task::Life::open &&
+           actor.told.load(std::memory_order_acquire) < actor.deaths.load(std::memory_order_relaxed);
 }
 
 PROCPOOL_DECL void Supervisor::seat_spare(Worker& dead) noexcept {
