@@ -35,7 +35,7 @@ TEST_CASE("MPI-15 without its companion the pool goes on with the workers of thi
     CHECK_THROWS_AS(pool.apply_on(1, [] {}), NodeLost);
 }
 
-TEST_CASE("MPI-16 a pool that has neither workers nor a companion is broken") {
+TEST_CASE("MPI-71 a pool that has neither workers nor a companion is broken") {
     PoolOptions options = remote(1);
     options.max_tasks_per_worker = 10;
     MpiPool pool{options};

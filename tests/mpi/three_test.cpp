@@ -4,8 +4,8 @@
 using namespace machines;
 using namespace std::chrono_literals;
 
-TEST_CASE("MPI-40 machines wait at the end for one whose finalizer takes long") {
-    const std::string file = (std::filesystem::temp_directory_path() / "procpool_mpi_40").string();
+TEST_CASE("MPI-70 machines wait at the end for one whose finalizer takes long") {
+    const std::string file = (std::filesystem::temp_directory_path() / "procpool_mpi_70").string();
     const char* const rank = std::getenv("OMPI_COMM_WORLD_RANK");
     PoolOptions options{.workers = 1, .mpi = {.node_timeout = 2s}};
     if (rank != nullptr && std::string(rank) == "2") {

@@ -293,7 +293,7 @@ inline bool Companion::receive() {
                 show(message.bytes(), task::text_within(record(message.from).host), node.first_index);
                 break;
             case Kind::leaving:
-                lose(message.from, message.text());
+                if (node.state != NodeState::refused) { lose(message.from, message.text()); }
                 node.state = NodeState::refused;  // it waits for the end
                 break;
             case Kind::beat:
@@ -357,7 +357,7 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     const task::Claim claim{message.head.slot, message.head.generation};
     const std::uint32_t seat = seat_of(message.from);
     note_run(message);
-    const bool is_mailed = board().all_slots()[claim.slot].is_mailed();
+    const bool is_mailed = flight->is_mailed;
     land(claim.slot);
     reach(FaultPoint::answer_received);
     if (message.head.phase == task::Phase::cancelled) { return withdraw(claim.slot); }
