@@ -5,6 +5,8 @@
 /// ClockOffset: how far the steady clocks of two machines are apart.
 
 #include <procpool/core/config.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/mpi/message.hpp>
 
 #include <algorithm>
 #include <array>
@@ -35,6 +37,16 @@ public:
     /// Both ways of a message and its answer took that long together. Requires: the answer was added.
     void add_round_trip(nanoseconds time) noexcept {
         seen_.round_trip = std::min(seen_.round_trip, std::max(time, nanoseconds{0}));
+    }
+
+    /// Effects: as above, as far as the message says when it and what it answers were sent. sent: what it answers,
+    /// where that is not a beat; {}: nothing.
+    void add(Clock::time_point received, const Message& head, Clock::time_point sent) noexcept {
+        if (head.sent == 0) { return; }
+        const nanoseconds now{received.time_since_epoch()};
+        add(now, nanoseconds{head.sent});
+        const nanoseconds asked = head.echo != 0 ? nanoseconds{head.echo} : nanoseconds{sent.time_since_epoch()};
+        if (asked.count() != 0) { add_round_trip(now - asked - nanoseconds{head.residence}); }
     }
 
     /// Returns: a time of the other clock by this one. Requires: a message was added.

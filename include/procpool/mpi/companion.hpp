@@ -10,13 +10,12 @@
 #include <procpool/log/announcer.hpp>
 #include <procpool/log/log_record.hpp>
 #include <procpool/log/report.hpp>
-#include <procpool/log/trace.hpp>
 #include <procpool/mpi/clock_offset.hpp>
+#include <procpool/mpi/far_runs.hpp>
 #include <procpool/mpi/message.hpp>
 #include <procpool/mpi/rest.hpp>
 #include <procpool/mpi/table.hpp>
 #include <procpool/mpi/wire.hpp>
-#include <procpool/os/ticks.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/companion.hpp>
@@ -122,22 +121,21 @@ private:
     void hear_again(int rank);
     void take(Received& message);
     void finish(const Received& message, std::span<const std::byte> bytes);
-    void learn_clock(const Received& message);
-    /// Effects: the run that an answer tells of is in trace and latencies.
-    void note_run(const Received& message) noexcept;
-    void note_event(const Received& message) noexcept;
-    /// Returns: whether the bytes are a record of another machine; then it is as if it had been written here.
-    [[nodiscard]] bool convert(log::TraceRecord& record, std::span<const std::byte> bytes, int rank) const noexcept;
     void give_back(std::uint32_t slot);
     [[nodiscard]] bool offer_again(std::uint32_t slot) noexcept;
     void withdraw(std::uint32_t slot) noexcept;
     [[nodiscard]] bool is_asked_to_stop(std::uint32_t slot) noexcept;
+    /// Effects: settles a task that the machine has no more, whichever worker of it had it.
+    void settle(std::uint32_t slot, int rank, Ending ending) noexcept;
+    [[nodiscard]] FarRuns::Machine machine_of(int rank) const noexcept {
+        const Node& node = nodes_[static_cast<std::size_t>(rank)];
+        return {rank, node.first_index, node.clock};
+    }
     /// Effects: the bytes are the task's result. Throws: SharedMemoryExhausted.
     void store(task::Claim claim, std::span<const std::byte> bytes);
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
 
     // ---- what comes by the clock
-    [[nodiscard]] static LogLevel wanted_level() noexcept;
     void send_beat(int rank);
     void look_around(Time now);
     void tell_wishes();
@@ -164,7 +162,7 @@ private:
     std::deque<Incoming> incoming_;
     std::vector<std::uint32_t> returned_;  // slots of tasks that wait for a place in the queue
     std::size_t flying_ = 0;
-    std::optional<os::TickRate> ticks_;
+    std::optional<FarRuns> runs_;
     Rest rest_;
     Time looked_{};
     Time beaten_{};

@@ -7,7 +7,6 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
-#include <procpool/log/shared_records.hpp>
 #include <procpool/log/tracer.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/code_name.hpp>
@@ -30,7 +29,7 @@ inline void Companion::run(task::Board& board) {
     announcer_.emplace(board);
     casualties_.emplace(board, *announcer_);
     flights_.resize(board.parents_slots().size());
-    ticks_.emplace();
+    runs_.emplace(board);
     os::stay_when_memory_runs_out();
     os::sleep_exactly();
     wire_.emplace();
@@ -125,11 +124,6 @@ inline void Companion::end_start() {
     table_.set_start(Table::Start::done);
 }
 
-inline LogLevel Companion::wanted_level() noexcept {
-    const log::SharedRecords* const records = log::SharedRecords::current();
-    return records != nullptr ? records->journal.level() : LogLevel::off;
-}
-
 inline void Companion::send_beat(int rank) {
     LogLevel& told = nodes_[static_cast<std::size_t>(rank)].told_level;
     told = wanted_level();
@@ -194,9 +188,7 @@ inline bool Companion::ship_mail() {
                 if (node.state == NodeState::serves) {
                     send(*claim, rank);
                 } else {
-                    casualties_->settle_task(
-                        claim->slot,
-                        {.worker = {}, .ending = Ending::node_lost, .host = host_of(static_cast<std::uint32_t>(rank))});
+                    settle(claim->slot, rank, Ending::node_lost);
                 }
             }
         }
@@ -230,9 +222,7 @@ inline void Companion::send(task::Claim claim, int node) {
     to.slots.push_back(claim.slot);
     if (flight.is_mailed) { ++to.mailed; }
     ++flying_;
-    if (slot.is_traced()) {  // where the machine does not tell when it ran, as when it is lost
-        board().label(claim.slot).started.store(log::trace_time(), std::memory_order_relaxed);
-    }
+    runs_->begin(claim.slot);
     // A sink that was set before the task was submitted gets what the task logs.
     if (wanted_level() != to.told_level) { send_beat(node); }
     reach(FaultPoint::task_claimed_for_node);
@@ -272,7 +262,8 @@ inline bool Companion::receive() {
         Node& node = nodes_[static_cast<std::size_t>(message.from)];
         node.heard = Clock::now();
         if (node.state == NodeState::lost) { hear_again(message.from); }
-        if (message.head.sent != 0) { learn_clock(message); }
+        const Flight* const flight = message.head.kind == Kind::done ? flight_of(message) : nullptr;
+        node.clock.add(node.heard, message.head, flight != nullptr ? flight->sent : Time{});
         switch (message.head.kind) {
             case Kind::hello: greet(message); break;
             case Kind::done:
@@ -281,12 +272,12 @@ inline bool Companion::receive() {
             case Kind::given_back:
                 if (flight_of(message) != nullptr) { give_back(message.head.slot); }
                 break;
-            case Kind::trace: note_event(message); break;
+            case Kind::trace:
+                if (node.state == NodeState::serves) { runs_->add_event(message, machine_of(message.from)); }
+                break;
             case Kind::progress:
                 if (flight_of(message) != nullptr) {
-                    const std::uint64_t items = message.head.count & 0xffffffff;
-                    table_.progress(message.head.slot)
-                        .store(std::uint64_t{message.head.generation} << 32 | items, std::memory_order_relaxed);
+                    table_.set_progress(message.head.slot, message.head.generation, message.head.count);
                 }
                 break;
             case Kind::log:
@@ -356,7 +347,7 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     }
     const task::Claim claim{message.head.slot, message.head.generation};
     const std::uint32_t seat = seat_of(message.from);
-    note_run(message);
+    runs_->add_run(message, machine_of(message.from));
     const bool is_mailed = flight->is_mailed;
     land(claim.slot);
     reach(FaultPoint::answer_received);
@@ -394,66 +385,8 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     record(message.from).done.fetch_add(1, std::memory_order_relaxed);
     if (!board().finish(claim, seat)) {  // condemned meanwhile
         counter.fetch_sub(1, std::memory_order_relaxed);
-        casualties_->settle_task(
-            claim.slot,
-            {.worker = {}, .ending = Ending::cancelled, .host = host_of(static_cast<std::uint32_t>(message.from))});
+        settle(claim.slot, message.from, Ending::cancelled);
     }
-}
-
-inline void Companion::learn_clock(const Received& message) {
-    Node& node = nodes_[static_cast<std::size_t>(message.from)];
-    const nanoseconds now{node.heard.time_since_epoch()};
-    const nanoseconds there{message.head.residence};
-    node.clock.add(now, nanoseconds{message.head.sent});
-    if (message.head.echo != 0) { node.clock.add_round_trip(now - nanoseconds{message.head.echo} - there); }
-    if (message.head.kind != Kind::done) { return; }
-    if (const Flight* const flight = flight_of(message)) {
-        node.clock.add_round_trip(node.heard - flight->sent - there);
-    }
-}
-
-inline bool Companion::convert(log::TraceRecord& record, std::span<const std::byte> bytes, int rank) const noexcept {
-    if (bytes.size() != sizeof record) { return false; }
-    std::memcpy(&record, bytes.data(), sizeof record);
-    const Node& node = nodes_[static_cast<std::size_t>(rank)];
-    record.begin = node.clock.here(nanoseconds{record.begin}).count();
-    record.end = node.clock.here(nanoseconds{record.end}).count();
-    record.pool = board_->control.trace_id;
-    record.worker += node.first_index;
-    record.node = static_cast<std::uint16_t>(rank);
-    return true;
-}
-
-inline void Companion::note_run(const Received& message) noexcept {
-    const task::Slot& slot = board().all_slots()[message.head.slot];
-    task::TaskLabel& label = board().label(message.head.slot);
-    if (slot.is_traced()) { label.started.store(0, std::memory_order_relaxed); }  // this is all there is to tell
-    log::TraceRecord record;
-    if (!slot.is_observed() || !convert(record, std::as_bytes(std::span{message.text()}), message.from)) { return; }
-    if (slot.is_measured() && message.head.phase == task::Phase::done) {
-        const std::uint64_t ticks = os::ticks();
-        const std::int64_t now = log::trace_time();
-        const double per_tick = ticks_->nanoseconds_per_tick();
-        const auto ticks_at = [&](std::int64_t time) {
-            return ticks -
-                   static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<double>(now - time) / per_tick));
-        };
-        board()
-            .latencies(seat_of(message.from))
-            .add(slot.submitted, ticks_at(record.begin), ticks_at(record.end), std::max<std::uint64_t>(record.items, 1),
-                 slot.stands_for);
-    }
-    if (!slot.is_traced()) { return; }
-    record.task = board().number_of(message.head.slot).load(std::memory_order_relaxed);
-    record.queued = label.queued;
-    log::SharedRecords::current()->trace.add(record);
-}
-
-inline void Companion::note_event(const Received& message) noexcept {
-    log::TraceRecord record;
-    if (board().control.trace_id == 0 || !convert(record, message.bytes(), message.from)) { return; }
-    if (record.is_name() || record.kind == log::TraceKind::task || !serves(message.from)) { return; }
-    log::SharedRecords::current()->trace.add(record);
 }
 
 inline void Companion::store(task::Claim claim, std::span<const std::byte> bytes) {
@@ -483,8 +416,14 @@ inline void Companion::end_in_exception(task::Claim claim, int node, const std::
         board().seats()[seat_of(node)].failed.fetch_sub(1, std::memory_order_relaxed);
     } catch (const SharedMemoryExhausted&) {  // not even room for that
     }
-    casualties_->settle_task(
-        claim.slot, {.worker = {}, .ending = Ending::node_lost, .host = host_of(static_cast<std::uint32_t>(node))});
+    settle(claim.slot, node, Ending::node_lost);
+}
+
+inline void Companion::settle(std::uint32_t slot, int rank, Ending ending) noexcept {
+    casualties_->settle_task(slot, {.worker = {},
+                                    .ending = ending,
+                                    .level = task::Queue::given_back,
+                                    .host = host_of(static_cast<std::uint32_t>(rank))});
 }
 
 /// It is for a worker that has nothing to do, and may have to wake up: no machine gets it in advance meanwhile.
@@ -492,7 +431,7 @@ inline void Companion::give_back(std::uint32_t slot) {
     constexpr std::chrono::milliseconds long_enough{10};
     for_others_until_ = looked_ + long_enough;
     land(slot);
-    board().label(slot).started.store(0, std::memory_order_relaxed);  // it has not begun to run
+    runs_->forget(slot);
     if (!offer_again(slot)) { returned_.push_back(slot); }
 }
 
@@ -634,10 +573,7 @@ inline void Companion::lose(int rank, std::string_view why) {
     while (!node.slots.empty()) {
         const std::uint32_t slot = node.slots.back();
         land(slot);
-        casualties_->settle_task(slot, {.worker = {},
-                                        .ending = Ending::node_lost,
-                                        .level = task::Queue::given_back,
-                                        .host = host_of(static_cast<std::uint32_t>(rank))});
+        settle(slot, rank, Ending::node_lost);
     }
     break_if_none_is_left();
 }

@@ -48,7 +48,7 @@ public:
     [[nodiscard]] std::vector<NodeInfo> nodes() const override;
     [[nodiscard]] std::string host_of(std::uint32_t seat) const override;
     [[nodiscard]] std::uint64_t progress_of(std::uint32_t slot) const noexcept override {
-        return table_.progress(slot).load(std::memory_order_relaxed);
+        return table_.progress(slot);
     }
 
 private:

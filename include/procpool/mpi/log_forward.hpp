@@ -84,6 +84,12 @@ private:
     LogLevel level_ = LogLevel::off;
 };
 
+/// The least level that a sink of this program wants.
+[[nodiscard]] inline LogLevel wanted_level() noexcept {
+    const log::SharedRecords* const records = log::SharedRecords::current();
+    return records != nullptr ? records->journal.level() : LogLevel::off;
+}
+
 /// Effects: writes a record of another machine into this program's journal, unless none of its level is wanted any
 /// more. first_index: of that machine's workers.
 inline void show(std::span<const std::byte> bytes, std::string_view host, std::uint32_t first_index) noexcept {
