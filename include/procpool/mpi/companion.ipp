@@ -440,7 +440,8 @@ inline void Companion::withdraw(std::uint32_t slot) noexcept {
     std::atomic<std::uint64_t>& count = board().control.withdrawn;
     for (;;) {
         const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
-        if (word.is_condemned()) {  // and has been counted
+        if (word.phase() != task::Phase::started) { return; }  // a task has written there
+        if (word.is_condemned()) {                             // and has been counted
             return casualties_->settle_task(slot, {.worker = {}, .ending = Ending::cancelled});
         }
         count.fetch_add(1, std::memory_order_relaxed);  // first, as settle_task()
