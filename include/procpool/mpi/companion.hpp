@@ -114,6 +114,8 @@ private:
     void take(Received& message);
     void finish(const Received& message, std::span<const std::byte> bytes);
     void give_back(std::uint32_t slot) noexcept;
+    /// Effects: others may run a task that no machine has. Returns: false when there is no room in the queue.
+    [[nodiscard]] bool offer_again(std::uint32_t slot) noexcept;
     /// Effects: the bytes are the task's result. Throws: SharedMemoryExhausted.
     void store(task::Claim claim, std::span<const std::byte> bytes);
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
@@ -121,7 +123,7 @@ private:
     // ---- what comes by the clock
     void send_beat(int rank);
     void look_around(Time now);
-    void tell_wishes();
+    void tell_wishes(bool all);
     void recall();
     void lose(int node, std::string_view why);
     void pause();

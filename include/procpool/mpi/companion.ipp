@@ -160,10 +160,7 @@ inline bool Companion::ship() {
         send(*claim, node);
         any = true;
     }
-    std::erase_if(returned_, [&](std::uint32_t slot) {
-        const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
-        return word.phase() != task::Phase::started || board().requeue(slot, word, task::Queue::given_back);
-    });
+    std::erase_if(returned_, [&](std::uint32_t slot) { return offer_again(slot); });
     return any;
 }
 
@@ -218,6 +215,9 @@ inline void Companion::send(task::Claim claim, int node) {
     reach(FaultPoint::task_claimed_for_node);
     // Large arguments stay where they are until the task is decided, which is after they have come.
     wire_->send(node, head, board().label_of(claim.slot), board().arguments.payload(claim.slot));
+    if (slot.stop_request.load(std::memory_order_relaxed) != 0) {  // perhaps before it came back from another place
+        board().seats()[seat_of(node)].stopper.notify();
+    }
 }
 
 inline Companion::Flight* Companion::flight_of(const Received& message) noexcept {
@@ -387,14 +387,19 @@ inline void Companion::end_in_exception(task::Claim claim, int node, const std::
 
 inline void Companion::give_back(std::uint32_t slot) noexcept {
     land(slot);
+    if (!offer_again(slot)) { returned_.push_back(slot); }
+}
+
+inline bool Companion::offer_again(std::uint32_t slot) noexcept {
     const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
+    if (word.phase() != task::Phase::started) { return true; }
     if (word.is_condemned()) {
         casualties_->settle_task(slot, {.worker = {}, .ending = Ending::cancelled});
-    } else if (board().requeue(slot, word, task::Queue::given_back)) {
-        board().wake_for_new_task();
-    } else {
-        returned_.push_back(slot);
+        return true;
     }
+    if (!board().requeue(slot, word, task::Queue::given_back)) { return false; }
+    board().wake_for_new_task();
+    return true;
 }
 
 // ---- what comes by the clock
@@ -424,17 +429,20 @@ inline void Companion::look_around(Time now) {
     }
     if (!has_started_ && !told_ && (all_known || now - begun_ > options_.node_timeout)) { end_start(); }
     if (flying_ != 0) {
-        tell_wishes();
+        tell_wishes(beats);
         if (!told_) { recall(); }
     }
     const task::Life life = this->life();
     if (life > task::Life::closing && told_.value_or(task::Life::closing) < life) { tell_end(life); }
 }
 
-/// Effects: machines learn which of their tasks are to be stopped or killed.
-inline void Companion::tell_wishes() {
+/// Effects: machines learn which of their tasks are to be stopped or killed. all: also where no notice was given, which
+/// goes to another seat when the task changes its place at that moment.
+inline void Companion::tell_wishes(bool all) {
     for (int rank = 1; rank < ranks_; ++rank) {
-        if (!serves(rank) || !board().seats()[seat_of(rank)].stopper.take()) { continue; }
+        if (!serves(rank)) { continue; }
+        const bool is_noticed = board().seats()[seat_of(rank)].stopper.take();
+        if (!is_noticed && !all) { continue; }
         for (const std::uint32_t index : nodes_[static_cast<std::size_t>(rank)].slots) {
             Flight& flight = flights_[index];
             const task::Slot& slot = board().all_slots()[index];
