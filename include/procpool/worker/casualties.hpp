@@ -16,8 +16,8 @@ namespace procpool::inline v0::detail::worker {
 /// How a task was lost.
 struct Loss {
     os::EndedChild worker;
-    Ending ending = Ending::died;        ///< unless it is condemned, or the pool ends
-    const core::Crash* crash = nullptr;  ///< of the worker; null: none is known
+    Ending ending = Ending::died;                 ///< unless it is condemned, or the pool ends
+    const core::Crash* crash = nullptr;           ///< of the worker; null: none is known
     std::uint32_t level = task::Queue::requeued;  ///< where it goes when it runs again
 };
 

@@ -54,7 +54,7 @@ namespace procpool::inline v0::detail::worker {
         apply_life();
         sleep();
         reap_all();
-        if (companion_.has_ended()) { companion_.lose_mail(); }
+        if (companion_.has_ended()) { companion_.lose_mail(casualties_); }
         bypass_stopped_workers();
         check_start_times();
         auditor_.audit(
@@ -174,8 +174,8 @@ PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
     const auto is_gone = [](const Worker& worker) {
         return worker.pid == 0 && worker.respawn_at == Clock::time_point::max();
     };
-    const bool all_gone =
-        !workers_.empty() && workers_.back().pid == 0 && std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
+    const bool all_gone = !workers_.empty() && workers_.back().pid == 0 &&
+                          std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
     if (all_gone && needs_workers()) { workers_.front().respawn_at = now; }
     for (std::uint32_t index = 0; index < workers_.size(); ++index) {
         Worker& worker = workers_[index];
@@ -336,8 +336,9 @@ PROCPOOL_DECL void Supervisor::kill_all(int signal) noexcept {
 PROCPOOL_DECL bool Supervisor::may_end() const noexcept {
     const bool anybody =
         std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.pid != 0; });
-    return !anybody && !companion_.runs() && (stopping() || reforking() ||
-                        (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
+    return !anybody && !companion_.runs() &&
+           (stopping() || reforking() ||
+            (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
 }
 
 PROCPOOL_DECL void Supervisor::settle_everything() noexcept {
@@ -426,8 +427,8 @@ PROCPOOL_DECL void Supervisor::settle_companion(const os::EndedChild& ended) noe
     board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
     if (unasked && !stopping()) {
         const log::LogSubject about = announcer_.subject(log::LogSubject{}.worker, ended.pid);
-        const std::string what = "the process that speaks to other machines, " + std::to_string(ended.pid) + ", " +
-                                 to_string(ended.status);
+        const std::string what =
+            "the process that speaks to other machines, " + std::to_string(ended.pid) + ", " + to_string(ended.status);
         if (workers_.empty()) {
             break_pool(what, about);
         } else {
