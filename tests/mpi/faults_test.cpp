@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // Between any two steps of a task's way to another machine and back, one of those that carry it is killed or stopped.
+#include "mpi/accounts.hpp"
 #include "mpi/machines.hpp"
 #include "support/events.hpp"
 
@@ -144,7 +145,7 @@ void strike(FaultPoint point, Victim victim, int signal) {
     pool.close();
     REQUIRE(pool.join_for(wait_limit));
     const PoolStats stats = pool.stats();
-    CHECK(stats.submitted == stats.completed + stats.failed + stats.cancelled + stats.timed_out);
+    every_task_counts(pool);
     CHECK(stats.cancelled == 0);
     CHECK(stats.timed_out == 0);
 }

@@ -47,6 +47,7 @@ send() {  # send SIGNAL HOST, until all have it that were forked meanwhile
         last=$pids
         pids=$(pids_on "$2")
     done
+    true
 }
 
 wire() {

@@ -35,10 +35,12 @@ using namespace procpool;
 /// Tasks run on the other machines only.
 inline PoolOptions remote(std::size_t workers) { return {.workers = workers, .mpi = {.use_root = false}}; }
 
-/// The process that has started another.
+/// The process that has started another; 0 when that is gone.
 inline pid_t parent_of(pid_t pid) {
     std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
-    std::string text((std::istreambuf_iterator<char>(in)), {});
+    std::string text;
+    std::getline(in, text);  // an iterator would throw when it ends meanwhile
+    if (text.empty()) { return 0; }
     std::istringstream rest(text.substr(text.rfind(')') + 2));
     char state = 0;
     pid_t parent = 0;

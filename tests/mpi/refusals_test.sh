@@ -32,7 +32,8 @@ launcher)  # of another MPI: each rank would be alone
     said=$(timeout 30 sh "$here/run.sh" $launcher 2 "$program" 2>&1) || status=$?
     [ $status -ne 124 ] || echo "FAILED: it hangs"
     [ $status -eq 0 ] || status=0
-    set -- "refused: procpool: this pool has no other machines: the launcher has started 2 processes, but MPI knows of 1"
+    set -- "refused: procpool: this pool has no other machines: the launcher has started 2 processes, but MPI knows of 1" \
+        "log: rank 1 of 2 ends, since MPI knows of 1 only"
     case $said in
     *"size "* | *"answer "*)
         echo "FAILED: a rank has a pool of its own: $said"

@@ -22,6 +22,26 @@ case $("$mpiexec" --version 2>/dev/null) in
 *) is_mpich=1 ;;
 esac
 
+# With --enable-recovery mpirun ends with 0 whatever its ranks end with: rank 0 writes its status down.
+said=
+case ${RUN_OPTIONS:-} in
+*--enable-recovery*)
+    case $where in
+    *[!0-9]*) said=$(mktemp -p /run procpool_status.XXXXXX) || exit 1 ;;  # the hosts have a /tmp of their own
+    *) said=$(mktemp) || exit 1 ;;
+    esac
+    trap 'rm -f "$said"' EXIT
+    # shellcheck disable=SC2016
+    set -- sh -c '"$@"; status=$?; [ "$OMPI_COMM_WORLD_RANK" != 0 ] || echo $status >"$0"; exit $status' "$said" "$@"
+    ;;
+esac
+# with_status STATUS: the job's, when mpirun has ended so.
+with_status() {
+    [ -n "$said" ] || return "$1"
+    [ -s "$said" ] || return 1
+    return "$(cat "$said")"
+}
+
 case $where in
 *[!0-9]*)  # hosts.sh looks for what is left there
     unset TMPDIR
@@ -32,18 +52,21 @@ case $where in
         set -- --host "$where" --map-by "ppr:${RANKS_PER_HOST:-1}:node" "$@"
     fi
     # shellcheck disable=SC2086
-    exec bash "$here/hosts.sh" sh "$first" "$mpiexec" ${RUN_OPTIONS:-} "$@"
+    bash "$here/hosts.sh" sh "$first" "$mpiexec" ${RUN_OPTIONS:-} "$@"
+    with_status $?
+    exit
     ;;
 esac
 
 TMPDIR=$(mktemp -d) || exit 1
 export TMPDIR
-trap 'rm -rf "$TMPDIR"' EXIT
+trap 'rm -rf "$TMPDIR" "$said"' EXIT
 trap 'exit 1' INT TERM HUP
 files() { find /dev/shm "$TMPDIR" -mindepth 1 -user "$(id -u)" 2>/dev/null | sed "s|^$TMPDIR|/tmp|" | grep -vEf "$here/not_ours.txt" | sort; }
 before=$(files)
 # shellcheck disable=SC2086
 "$mpiexec" ${RUN_OPTIONS:-} -n "$where" "$@"
+with_status $?
 status=$?
 tries=0
 while left=$(files | grep -vxF "$before"); do  # other programs make files in /dev/shm too

@@ -20,6 +20,15 @@ ends() {
 }
 ends 0 "" true
 ends 7 "" sh -c 'exit 7'
+RUN_OPTIONS=--enable-recovery
+export RUN_OPTIONS
+case $($1 --version) in *"Open MPI"* | *OpenRTE*)
+    ends 7 "" sh -c 'exit 7'
+    ends 0 "" sh -c 'exit $OMPI_COMM_WORLD_RANK'
+    ends 1 "" sh -c 'kill -9 $PPID'
+    ;;
+esac
+unset RUN_OPTIONS
 ends 125 "left behind: $file" touch $file
 rm -f $file
 # shellcheck disable=SC2016

@@ -188,7 +188,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
             board_.control.companion_ended.load(std::memory_order_seq_cst) != 0) {
             board_.control.casualties.fetch_add(1, std::memory_order_relaxed);
             if (!board_.lose_pending(index, generation, Ending::node_lost)) {
-                board_.control.casualties.fetch_sub(1, std::memory_order_relaxed);
+                board_.control.casualties.fetch_sub(1, std::memory_order_relaxed);  // its supervisor counts it
             }
         }
     } else {

@@ -27,7 +27,12 @@ namespace procpool::inline v0::detail::mpi {
     os::stay_when_memory_runs_out();
     os::sleep_exactly();
     wire_.emplace();
-    if (wire_->size() != ranks_) {  // rank 0 says why
+    if (wire_->size() != ranks_) {  // rank 0 says it too, and goes on
+        log::report(LogLevel::error, {.pool = client_.board().control.name.data()},
+                    "rank {} of {} ends, since MPI knows of {} only: the program was built with another MPI than the "
+                    "launcher's",
+                    machine_.node, ranks_, wire_->size());
+        flush_log();
         client_.stop(task::Life::killed);
         static_cast<void>(client_.join(Deadline::never()));
         wire_->finalize(std::chrono::seconds{1});

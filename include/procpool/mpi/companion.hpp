@@ -138,7 +138,7 @@ private:
     // ---- what comes by the clock
     void send_beat(int rank);
     void look_around(Time now);
-    void tell_wishes();
+    void tell_wishes(bool all);
     void recall();
     void lose(int node, std::string_view why);
     void break_if_none_is_left() noexcept;

@@ -230,6 +230,9 @@ inline void Companion::send(task::Claim claim, int node) {
     // later than that when the machine is lost and comes back: it hears that they are right only if it was not.
     wire_->send(node, head, board().label_of(claim.slot), board().arguments.payload(claim.slot));
     wire_->follow_large({.kind = Kind::sent, .slot = claim.slot, .generation = claim.generation});
+    if (slot.stop_request.load(std::memory_order_relaxed) != 0) {  // perhaps before it came back from another place
+        board().seats()[seat_of(node)].stopper.notify();
+    }
 }
 
 inline Companion::Flight* Companion::flight_of(const Received& message) noexcept {
@@ -458,6 +461,7 @@ inline bool Companion::is_asked_to_stop(std::uint32_t slot) noexcept {
 /// Returns: false when there is no room for it, or its word changes.
 inline bool Companion::offer_again(std::uint32_t slot) noexcept {
     const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
+    if (word.phase() != task::Phase::started) { return true; }  // a task has written there
     if (word.is_condemned() || is_asked_to_stop(slot)) {
         withdraw(slot);
         return true;
@@ -499,17 +503,20 @@ inline void Companion::look_around(Time now) {
     }
     if (!has_started_ && !told_ && (all_known || now - begun_ > options_.node_timeout)) { end_start(); }
     if (flying_ != 0) {
-        tell_wishes();
+        tell_wishes(beats);
         if (!told_) { recall(); }
     }
     const task::Life life = this->life();
     if (life > task::Life::closing && told_.value_or(task::Life::closing) < life) { tell_end(life); }
 }
 
-/// Effects: machines learn which of their tasks are to be stopped or killed.
-inline void Companion::tell_wishes() {
+/// Effects: machines learn which of their tasks are to be stopped or killed. all: also where no notice was given, which
+/// goes to another seat when the task changes its place at that moment.
+inline void Companion::tell_wishes(bool all) {
     for (int rank = 1; rank < ranks_; ++rank) {
-        if (!serves(rank) || !board().seats()[seat_of(rank)].stopper.take()) { continue; }
+        if (!serves(rank)) { continue; }
+        const bool is_noticed = board().seats()[seat_of(rank)].stopper.take();
+        if (!is_noticed && !all) { continue; }
         for (const std::uint32_t index : nodes_[static_cast<std::size_t>(rank)].slots) {
             Flight& flight = flights_[index];
             const std::uint64_t word = board().all_slots()[index].word.load(std::memory_order_relaxed);

@@ -35,8 +35,8 @@ struct Setup {
     bool backtraces = false;               ///< exceptions tell where they were thrown
     std::optional<ActorLives> actor = {};  ///< the pool serves one
     MpiOptions mpi = {};
-    Companion* companion = nullptr;        ///< beside the workers; outlives the pool's supervisor
-    bool is_far = false;                   ///< results go on to another machine
+    Companion* companion = nullptr;  ///< beside the workers; outlives the pool's supervisor
+    bool is_far = false;             ///< results go on to another machine
     bool on_first_stack =
         true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
 };
