@@ -160,6 +160,12 @@ FIGURES = [
            to("a worker replaced, after the parent has grown, parent of 1 GB", OURS, other_case="a worker replaced, after the parent has grown")),
     Figure("real", (), "word count by key, to the best of the threads", 1, to("word count over a text tree", *THREADS)),
     Figure("real_gzip", (), "gzip, to pigz", 1, to("gzip, level 6", "pigz")),
+    Figure("mpi", (1,), "round trip to another process of an MPI job, to mpi4py.futures", 0.2, to("round trip, median", "python_mpi4py")),
+] + [
+    Figure("mpi", (1,), f"a task to it, {number} in flight, to mpi4py.futures", 0.1, to(f"a task, {number} in flight", "python_mpi4py"))
+    for number in (2, 8, 32)
+] + [
+    Figure("mpi", (), "64 tasks of 20 ms on 3 hosts, ms of a worker for each", 25, value("64 tasks of 20 ms on 3 hosts, a worker's time for each")),
     Figure("scaling", (64,), "CPU time of 64 idle workers, ns a second", 0, value("CPU time of all idle workers, for each second")),
     Figure("scaling", (64,), "memory of an idle worker beyond a fork's own, KB", 64,
            lambda one: None if beyond(MEMORY, "fork_sleep")(one) is None else beyond(MEMORY, "fork_sleep")(one) / 1024),

@@ -43,6 +43,7 @@ WORKLOADS = {
     "scaling": {"workers": (1, 2, 4, 8, 16, 32, 64), "quick": (1, 64)},
     "real": {"workers": (1, 2)},
     "real_gzip": {"workers": (1, 2)},
+    "mpi": {"workers": (1, 2)},
     "compile": {"workers": (1,)},
 }
 BASELINES = ("ping_pong", "serial", "call_by_value", "fork_wait", "semaphore", "fork_sleep", "pigz", "fmt_future", "openmp_dynamic", "tbb_auto")

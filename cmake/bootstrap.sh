@@ -1,16 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSL-1.0
 # sh cmake/bootstrap.sh demo    installs what is missing, builds the examples and shows what the library does
+# sh cmake/bootstrap.sh demo mpi    the same for a pool on several machines: three emulated ones
 # sh cmake/bootstrap.sh test    installs what is missing, builds and runs the whole test suite, also header-only and under sanitizers
 # sh cmake/bootstrap.sh try NAME    builds and runs the tests whose names contain NAME, for a debugger; installs nothing
 set -u
 
 usage() {
-    echo "usage: sh cmake/bootstrap.sh demo | test | try NAME" >&2
+    echo "usage: sh cmake/bootstrap.sh demo [mpi] | test | try NAME" >&2
     exit 2
 }
 what=${1:-}
-case $what:$# in demo:1 | test:1 | try:2) ;; *) usage ;; esac
+case $what:$# in demo:1 | test:1 | try:2) ;; demo:2) what=demo_$2 ;; *) usage ;; esac
+case $what in demo | demo_mpi | test | try) ;; *) usage ;; esac
 cd "$(dirname "$0")/.." || exit 1
 
 say() { printf '\n== %s\n' "$*"; }
@@ -21,6 +23,12 @@ die() {
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
+mpi_packages() {
+    is_installed openmpi-bin || echo openmpi-bin
+    is_installed libopenmpi-dev || echo libopenmpi-dev
+    command -v ip >/dev/null 2>&1 || echo iproute2
+}
+
 # Prints the packages of Debian that are missing and that nothing works without.
 missing_packages() {
     command -v "${CXX:-g++}" >/dev/null 2>&1 || echo g++
@@ -30,6 +38,8 @@ missing_packages() {
     is_installed zlib1g-dev || echo zlib1g-dev
     if [ "$what" = test ]; then
         is_installed catch2 || echo catch2
+    elif [ "$what" = demo_mpi ]; then
+        mpi_packages
     fi
 }
 
@@ -45,6 +55,7 @@ useful_packages() {
     for library in libcereal-dev libeigen3-dev libprotobuf-dev libsqlite3-dev nlohmann-json3-dev protobuf-compiler; do
         is_installed $library || echo $library
     done
+    mpi_packages
     command -v clang-format-14 >/dev/null 2>&1 || echo clang-format-14  # other versions format otherwise
 }
 
@@ -83,10 +94,11 @@ install_missing() {
             die "'$tool' is missing, and packages are installed by this script on Debian and Ubuntu only. Install:
     a C++20 compiler (GCC 12, Clang 16 or later), CMake 3.24 or later, Ninja,
     the development files of fmt (8 or later) and zlib, for the tests also Catch2 (2.13 or 3);
+    Open MPI, for the pool on several machines and \`demo mpi\`;
     gdb, if you like to see where a test hangs; Boost, cereal, Eigen, nlohmann-json, protobuf, clang-format 14, doxygen, pkg-config, python3, spin,
     strace and valgrind, without which some tests are left out.
-Fedora: gcc-c++ cmake ninja-build fmt-devel zlib-devel catch-devel libasan libubsan libtsan boost-devel protobuf-compiler protobuf-devel doxygen gdb pkgconf python3 strace valgrind
-Arch: gcc cmake ninja fmt zlib catch2 boost protobuf doxygen gdb pkgconf python strace valgrind
+Fedora: gcc-c++ cmake ninja-build fmt-devel zlib-devel catch-devel libasan libubsan libtsan boost-devel protobuf-compiler protobuf-devel doxygen gdb openmpi-devel pkgconf python3 strace valgrind
+Arch: gcc cmake ninja fmt zlib catch2 boost protobuf doxygen gdb openmpi pkgconf python strace valgrind
 Then run this again."
         done
         return
@@ -142,6 +154,11 @@ fi
 if [ "$what" = demo ]; then
     build demo all
     exec sh cmake/demo.sh build/demo
+fi
+
+if [ "$what" = demo_mpi ]; then
+    build demo procpool_example_145_machines
+    exec bash cmake/demo_mpi.sh build/demo
 fi
 
 if [ "$what" = try ]; then

@@ -2,6 +2,7 @@
 # What our own programs link: the headers with every warning an error, and sanitizers if asked for.
 #     procpool_dev_header_only   the header-only mode
 #     procpool_dev               the compiled mode; the header-only one with PROCPOOL_TESTS_HEADER_ONLY
+#     procpool_dev_mpi           what is added to each of them for the pool over several machines; absent without MPI
 #     procpool_dev_faults        procpool_dev with fault points (core/fault_point.hpp), which all of a program must have
 
 # Stands behind the names of tests, so that those of several builds can be told apart.
@@ -43,3 +44,9 @@ function(procpool_dev_library name)
 endfunction()
 procpool_dev_library(procpool_dev)
 procpool_dev_library(procpool_dev_faults PROCPOOL_FAULT_POINTS)
+
+if(PROCPOOL_HAS_MPI)
+    add_library(procpool_dev_mpi INTERFACE)
+    target_link_libraries(procpool_dev_mpi INTERFACE MPI::MPI_C)
+    target_compile_definitions(procpool_dev_mpi INTERFACE $<TARGET_PROPERTY:procpool::mpi,INTERFACE_COMPILE_DEFINITIONS>)
+endif()

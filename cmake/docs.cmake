@@ -11,7 +11,7 @@ endif()
 set(docs_output ${PROJECT_BINARY_DIR}/docs)
 set(docs_input ${PROJECT_SOURCE_DIR}/include)
 file(GLOB docs_pages CONFIGURE_DEPENDS
-    ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/*/*.md ${PROJECT_SOURCE_DIR}/include/procpool/README.md ${PROJECT_SOURCE_DIR}/.github/*.md)
+    ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/*/*.md ${PROJECT_SOURCE_DIR}/tests/mpi/README.md ${PROJECT_SOURCE_DIR}/include/procpool/README.md ${PROJECT_SOURCE_DIR}/.github/*.md)
 list(JOIN docs_pages " " docs_pages)
 string(APPEND docs_input " ${docs_pages}")
 set(docs_style "")

@@ -6,3 +6,4 @@
 
 #define PROCPOOL_SOURCE
 #include <procpool/procpool.hpp>
+#include <procpool/os/alarm.hpp>  // which mpi/ alone uses

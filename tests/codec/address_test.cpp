@@ -2,13 +2,16 @@
 #include <procpool/codec/address.hpp>
 
 #include <procpool/codec/standard.hpp>
+#include <procpool/os/code_name.hpp>
 
 #include "codec/round_trip.hpp"
 #include "support/catch.hpp"
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,6 +26,18 @@ int twice(int n) { return 2 * n; }
 
 struct Incomplete;
 std::uint64_t words_of_nobody[2];
+
+struct Counter {
+    int number;
+    int get() const { return number; }
+};
+int a_static = 1;
+
+/// As an engine says it whose workers are on other machines.
+Visibility code_is_elsewhere(const void* address) {
+    if (procpool::detail::os::name_of(reinterpret_cast<std::uintptr_t>(address)) != 0) { return Visibility::named; }
+    return address == nullptr ? Visibility::everywhere : Visibility::this_process;
+}
 
 struct Node {
     int value;
@@ -65,6 +80,41 @@ TEST_CASE("functions travel by address") {
     CHECK(round_trip(static_cast<int (*)(int) noexcept>(nullptr)) == nullptr);
     Bytes nowhere(visibility_unknown);
     CHECK_THROWS_AS(Codec<int (*)(int)>::encode(nowhere.writer, &twice), CodecError);
+}
+
+TEST_CASE("a receiver that has the code elsewhere gets names and takes no addresses") {
+    Bytes bytes(code_is_elsewhere);
+    Codec<int (*)(int)>::encode(bytes.writer, &twice);
+    Codec<int (*)(int)>::encode(bytes.writer, nullptr);
+    Codec<int (Counter::*)() const>::encode(bytes.writer, &Counter::get);
+    const auto written = bytes.written();
+    std::uint64_t first = 0;
+    std::memcpy(&first, written.data(), sizeof first);
+    CHECK(first == procpool::detail::os::name_of(reinterpret_cast<std::uintptr_t>(&twice)));
+    Reader in{written, code_is_elsewhere};
+    CHECK(Codec<int (*)(int)>::decode(in) == &twice);
+    CHECK(Codec<int (*)(int)>::decode(in) == nullptr);
+    CHECK((Counter{3}.*Codec<int (Counter::*)() const>::decode(in))() == 3);
+
+    const auto addresses = to_bytes(&twice);
+    Reader raw{addresses, code_is_elsewhere};
+    CHECK_THROWS_AS(Codec<int (*)(int)>::decode(raw), CodecError);
+    const auto of_method = to_bytes(&Counter::get);
+    Reader raw_method{of_method, code_is_elsewhere};
+    CHECK_THROWS_AS(Codec<int (Counter::*)() const>::decode(raw_method), CodecError);
+
+    Bytes of_heap(code_is_elsewhere);
+    const auto no_function = std::make_unique<int>(1);
+    CHECK_THROWS_AS(Codec<int (*)(int)>::encode(of_heap.writer, reinterpret_cast<int (*)(int)>(no_function.get())),
+                    CodecError);
+    CHECK_THROWS_AS(Codec<int*>::encode(of_heap.writer, &a_static), CodecError);
+}
+
+TEST_CASE("a pointer to a member function travels by address") {
+    CHECK((Counter{4}.*round_trip(&Counter::get))() == 4);
+    CHECK(round_trip(static_cast<int (Counter::*)() const>(nullptr)) == nullptr);
+    Bytes nowhere(visibility_unknown);
+    CHECK_THROWS_AS(Codec<int (Counter::*)() const>::encode(nowhere.writer, &Counter::get), CodecError);
 }
 
 TEST_CASE("an address that a worker wrote is refused unless all of it is shared") {

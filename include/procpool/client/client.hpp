@@ -52,8 +52,9 @@ public:
     /// Throws: SharedMemoryExhausted.
     /// open_to_all: any process of the program may be a guest, also one that was forked before; where the workers are
     /// processes.
+    /// companion_seats, indices: see task::BoardSize.
     Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where, bool code_may_differ,
-           bool open_to_all = false);
+           bool open_to_all = false, std::uint32_t companion_seats = 0, std::uint32_t indices = 0);
     [[nodiscard]] GuestBoard guest_board() const noexcept { return {&board_, board_.guests.id()}; }
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
@@ -65,6 +66,8 @@ public:
     /// Effects: errors that nobody takes will be told, with the pool's name. Called by: the pool's constructor, before
     /// it makes the crew. Throws: std::bad_alloc.
     void tell_unobserved();
+    /// Effects: tasks are numbered from there on. Called by: the crew, before there is any.
+    void number_from(std::int64_t first) noexcept { issued_ = released_ = first; }
     /// Called by: the pool's constructor, as its last step that may fail. Throws: std::bad_alloc.
     void set_crew(std::unique_ptr<Crew> crew);
     /// The meaning of an address in an argument for the workers.
@@ -73,6 +76,8 @@ public:
     [[nodiscard]] bool is_newer_than_workers(const void* address) const {
         return place_of_(address) == codec::Visibility::this_process && memory_.lacks(address);
     }
+    /// As those of Crew.
+    [[nodiscard]] std::vector<NodeInfo> nodes() const { return crew_->nodes(); }
     /// Whether a submission returns when the task has been run.
     [[nodiscard]] bool runs_here() const noexcept { return crew_->runs_here(); }
 
@@ -112,7 +117,10 @@ public:
         const task::Word word = word_of(ticket);
         if (word.phase() != task::Phase::started) { return 0; }
         const task::Seat* const seat = board_.seat_of(word.seat());
-        const std::uint64_t progress = seat != nullptr ? seat->progress.load(std::memory_order_relaxed) : 0;
+        if (seat == nullptr) { return 0; }
+        const std::uint64_t progress = board_.is_companions(word.seat())
+                                           ? crew_->progress_of(ticket.slot)
+                                           : seat->progress.load(std::memory_order_relaxed);
         return progress >> 32 == word.generation() ? progress & 0xffffffff : 0;
     }
 
@@ -239,7 +247,7 @@ public:
 private:
     friend class client::Taken;
 
-    [[nodiscard]] task::BoardSize size_for_guests(task::BoardSize size, bool open_to_all) const noexcept;
+    [[nodiscard]] task::BoardSize size_of_board(task::BoardSize size, bool has_guests, bool open_to_all) const noexcept;
     static constexpr std::uint64_t no_serial = 0;  // numbers begin with 1
     static constexpr std::uint32_t no_slot = 0xffffffff;
 

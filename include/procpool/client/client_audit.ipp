@@ -52,6 +52,7 @@ namespace procpool::inline v0::detail::client {
         if (word.phase() != task::Phase::started) { continue; }
         const task::Seat* const seat = board_.seat_of(word.seat());
         if (seat == nullptr || seat->state.load(std::memory_order_relaxed) == task::SeatState::vacant) { return true; }
+        if (board_.is_companions(word.seat())) { continue; }  // which counts no single task
         const std::uint32_t current = seat->current.load(std::memory_order_relaxed);
         // Within a task that waits its worker runs tasks of guests.
         if (current != index + 1 && !board_.guests.hold(current - 1)) { return true; }
@@ -98,7 +99,7 @@ namespace procpool::inline v0::detail::client {
         }
     };
     for (std::uint32_t level = 0; level < task::Queue::levels; ++level) { note_ring(board_.queue.ring(level)); }
-    for (std::uint32_t worker = 0; worker < board_.control.workers; ++worker) {
+    for (std::uint32_t worker = 0; worker < board_.all_workers(); ++worker) {
         note_ring(board_.mail(worker));
         note_offer(board_.mailboxes()[worker].look());
     }

@@ -146,7 +146,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     if (limited) {  // most tasks do without the second line
         issue.timeout.store(std::max<std::int64_t>(0, submission.timeout.count()), std::memory_order_relaxed);
         issue.retries = static_cast<std::uint16_t>(std::min<std::uint32_t>(submission.retries, UINT16_MAX));
-        task.attempt = 0;
+        task.attempt = submission.attempt;
     }
     const bool labelled = !submission.label.empty();
     int traits = (limited ? task::Slot::limited : 0) | (labelled ? task::Slot::labelled : 0) |
@@ -183,6 +183,14 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     if (life() > task::Life::closing) { board_.lose_pending(index, generation, task::ending_by(life())); }
     if (for_one) {
         board_.wake_for_mail(submission.worker);
+        // seq_cst: published before this look; the supervisor writes this and then looks at the mail.
+        if (submission.worker >= board_.control.workers &&
+            board_.control.companion_ended.load(std::memory_order_seq_cst) != 0) {
+            board_.control.casualties.fetch_add(1, std::memory_order_relaxed);
+            if (!board_.lose_pending(index, generation, Ending::node_lost)) {
+                board_.control.casualties.fetch_sub(1, std::memory_order_relaxed);  // its supervisor counts it
+            }
+        }
     } else {
         board_.wake_for_new_task();
     }

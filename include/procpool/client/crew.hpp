@@ -6,9 +6,12 @@
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/mpi_options.hpp>
 #include <procpool/task/slot.hpp>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace procpool::inline v0::detail::client {
 
@@ -30,6 +33,13 @@ public:
     /// Effects: blocks until has_ended(), and releases the system's resources of the crew. Returns: false when the
     /// deadline came first.
     virtual bool join(Deadline deadline) = 0;
+
+    /// The machines that the crew runs on; empty where it is this one alone.
+    [[nodiscard]] virtual std::vector<NodeInfo> nodes() const { return {}; }
+    /// Returns: the name of the machine whose tasks that seat has.
+    [[nodiscard]] virtual std::string host_of(std::uint32_t) const { return {}; }
+    /// Of the task in a slot whose seat is a companion's: as task::Seat::progress.
+    [[nodiscard]] virtual std::uint64_t progress_of(std::uint32_t) const noexcept { return 0; }
 
     /// Whether a task that runs can be stopped by force.
     [[nodiscard]] virtual bool can_kill() const noexcept { return false; }

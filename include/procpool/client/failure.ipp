@@ -32,6 +32,7 @@ PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::optional<
         case Ending::broken:
             return std::make_exception_ptr(
                 PoolBroken{"procpool: " + core::sentence(Ending::broken, {.reason = reason})});
+        case Ending::node_lost: return std::make_exception_ptr(NodeLost{failure.host, failure.label, item});
         case Ending::value:
         case Ending::exception:
         case Ending::overwritten: break;

@@ -39,6 +39,7 @@ struct Submission {
     Patience patience = Patience::wait;
     std::chrono::nanoseconds timeout{0};  ///< 0: none
     std::uint32_t retries = 0;
+    std::uint16_t attempt = 0;  ///< runs of it before; counts where it has a timeout or retries
     int priority = 0;
     std::string_view label = {};
     bool plain = false;                  ///< encoding is a copy of bytes, so the mutex may stay locked

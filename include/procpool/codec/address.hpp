@@ -2,11 +2,12 @@
 #pragma once
 
 /// \file
-/// Pointers and references: they travel as addresses where those mean the same for the receiver, and are refused
-/// elsewhere.
+/// Pointers and references: they travel as addresses where those mean the same for the receiver; functions by their
+/// os::CodeName where the receiver has them elsewhere. Others are refused.
 
 #include <procpool/codec/codec.hpp>
 #include <procpool/core/config.hpp>
+#include <procpool/os/code_name.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,8 +40,26 @@ template <class T>
     }
 }
 
-[[noreturn]] void refuse_code(const std::type_info& function);
+/// Returns: what to write for the code at `address`, which differs_there(): its name. Throws: CodecError when it has
+/// none, or the receiver does not have it.
+[[nodiscard]] std::uintptr_t name_code(const Writer& out, std::uintptr_t address, const std::type_info& function);
+/// Returns: the code that a name means here. Throws: CodecError when it is not loaded here.
+[[nodiscard]] std::uintptr_t code_named(std::uint64_t name);
 [[noreturn]] void refuse_bytes_of_code();
+
+/// As name_code(), for any code: its address where that is the same there.
+[[nodiscard]] inline std::uintptr_t write_code(const Writer& out, std::uintptr_t address,
+                                               const std::type_info& function) {
+    return differs_there(out.visibility_of(reinterpret_cast<const void*>(address))) ? name_code(out, address, function)
+                                                                                    : address;
+}
+/// Returns: the address of the code for which write_code() returned `word`. Throws: CodecError when this process does
+/// not have it.
+[[nodiscard]] inline std::uintptr_t read_code(const Reader& in, std::uintptr_t word) {
+    if (os::is_code_name(word)) [[unlikely]] { return code_named(word); }
+    if (differs_there(in.visibility_of(reinterpret_cast<const void*>(word)))) { refuse_bytes_of_code(); }
+    return word;
+}
 
 [[noreturn]] void refuse_null_reference();
 
@@ -52,23 +71,50 @@ requires(std::is_object_v<T> || std::is_void_v<T>) struct BuiltInCodec<T*, Stand
     static T* decode(Reader& in) { return decode_address<T>(in, 1); }
 };
 
-/// Code is where it is in every process of the program.
 template <class Function>
 requires std::is_function_v<Function>
 struct BuiltInCodec<Function*, StandardKind::other> {
     using parts = TypeList<>;
 
     static void encode(Writer& out, Function* const& function) {
-        const auto* const code = reinterpret_cast<const void*>(function);
-        if (code != nullptr && out.visibility_of(code) == Visibility::this_process) { refuse_code(typeid(Function)); }
-        encode_plain(out, function);
+        encode_plain(out, write_code(out, reinterpret_cast<std::uintptr_t>(function), typeid(Function)));
     }
     static Function* decode(Reader& in) {
-        const auto code = decode_plain<std::uintptr_t>(in);
-        if (code != 0 && in.visibility_of(reinterpret_cast<const void*>(code)) == Visibility::this_process) {
-            refuse_bytes_of_code();
-        }
-        return reinterpret_cast<Function*>(code);
+        return reinterpret_cast<Function*>(read_code(in, decode_plain<std::uintptr_t>(in)));
+    }
+};
+
+/// A pointer to a member function, as the Itanium C++ ABI has it (2.3): the address of code, or something small that
+/// leads to an entry in a table of virtual functions; and what to add to `this`. The entry is the same wherever the
+/// build is loaded.
+struct MethodWords {
+    std::uintptr_t code;
+    std::ptrdiff_t adjustment;
+
+    [[nodiscard]] bool is_virtual() const noexcept {
+#if defined(__arm__) || defined(__aarch64__)  // where code may have odd addresses
+        return (adjustment & 1) != 0;
+#else
+        return (code & 1) != 0;
+#endif
+    }
+};
+
+template <class Method>
+requires std::is_member_function_pointer_v<Method>
+struct BuiltInCodec<Method, StandardKind::other> {
+    using parts = TypeList<>;
+    static_assert(sizeof(Method) == sizeof(MethodWords));
+
+    static void encode(Writer& out, const Method& method) {
+        auto words = value_from_bytes<MethodWords>(std::addressof(method));
+        if (!words.is_virtual()) { words.code = write_code(out, words.code, typeid(Method)); }
+        encode_plain(out, words);
+    }
+    static Method decode(Reader& in) {
+        auto words = decode_plain<MethodWords>(in);
+        if (!words.is_virtual()) { words.code = read_code(in, words.code); }
+        return value_from_bytes<Method>(std::addressof(words));
     }
 };
 
@@ -84,7 +130,13 @@ struct BuiltInCodec<std::reference_wrapper<T>, StandardKind::other> {
         }
     }
     static std::reference_wrapper<T> decode(Reader& in) {
-        T* const referred = decode_address<T>(in, 1);
+        T* const referred = [&] {
+            if constexpr (std::is_function_v<T>) {
+                return Codec<T*>::decode(in);
+            } else {
+                return decode_address<T>(in, 1);
+            }
+        }();
         if (referred == nullptr) { refuse_null_reference(); }
         return *referred;
     }

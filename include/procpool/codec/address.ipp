@@ -30,9 +30,26 @@ PROCPOOL_DECL void* decode_address(Reader& in, std::uint64_t count, std::size_t 
     return reinterpret_cast<void*>(address);
 }
 
-[[gnu::cold]] PROCPOOL_DECL void refuse_code(const std::type_info& function) {
-    throw CodecError("procpool: the function of type " + type_name(function) +
-                     " is code that the receiver does not have, such as a library loaded later");
+[[gnu::cold]] PROCPOOL_DECL std::uintptr_t name_code(const Writer& out, std::uintptr_t address,
+                                                     const std::type_info& function) {
+    if (address == 0) { return 0; }
+    if (out.visibility_of(reinterpret_cast<const void*>(address)) == Visibility::this_process) {
+        throw CodecError("procpool: the function of type " + type_name(function) +
+                         " is code that the receiver does not have, such as a library loaded later");
+    }
+    const os::CodeName name = os::name_of(address);
+    if (name == 0) {
+        throw CodecError("procpool: the function of type " + type_name(function) +
+                         " is in a library whose build id cannot be told from that of another one that is loaded");
+    }
+    return name;
+}
+
+[[gnu::cold]] PROCPOOL_DECL std::uintptr_t code_named(std::uint64_t name) {
+    if (const std::uintptr_t code = os::code_of(name); code != 0) { return code; }
+    if (os::address_of(name) != 0) { refuse_bytes_of_code(); }
+    throw CodecError("procpool: the code of a function is not loaded in this process, or is of another build: " +
+                     os::explain_name(name));
 }
 
 [[gnu::cold]] PROCPOOL_DECL void refuse_bytes_of_code() {

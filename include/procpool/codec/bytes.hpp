@@ -18,10 +18,18 @@ namespace procpool::inline v0::detail::codec {
 
 /// Visibility of an address: its meaning for the process that will decode the bytes.
 enum class Visibility : std::uint8_t {
-    everywhere,   ///< the same there: code, constants and statics of the program, null; or no address at all
-    shared,       ///< in shared memory: the same bytes there
-    this_process  ///< a stack or heap address of this process: means nothing there
+    everywhere,    ///< the same there: code, constants and statics of the program, null; or no address at all
+    shared,        ///< in shared memory: the same bytes there
+    this_process,  ///< a stack or heap address of this process: means nothing there
+    /// The program's code, constants and statics, which lie at another address there: see os::CodeName. Those of a
+    /// program that is not position-independent are `everywhere`: see os::is_where_linked().
+    named
 };
+
+/// Whether an address means something else there, so that bytes which hold it may not be copied as they are.
+[[nodiscard]] constexpr bool differs_there(Visibility visibility) noexcept {
+    return visibility >= Visibility::this_process;
+}
 
 /// Tells where an address lies; the answer depends on where the bytes go.
 using VisibilityOf = Visibility (*)(const void* address);

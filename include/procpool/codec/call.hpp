@@ -238,12 +238,31 @@ template <class F, class... Args>
 void encode_call(Writer& out, const F& f, const Args&... args) {
     require_task_call<F, Args...>();
     using Function = std::decay_t<const F>;
-    if constexpr (std::is_function_v<std::remove_pointer_t<Function>>) {
+    if constexpr (callable_kind_v<Function> == CallableKind::pointer) {
         encode_plain(out, Function{f});  // the pool has seen that the workers have this code: see Client::check_code()
     } else {
         encode_callable<Function>(out, f);
     }
     (Codec<wire_type_t<Args>>::encode(out, to_wire(args)), ...);
+}
+
+/// As encode_call(), for workers that may have the program's code elsewhere: pools encode calls so if their engine has
+/// a member `names_code`.
+template <class F, class... Args>
+void encode_call_by_name(Writer& out, const F& f, const Args&... args) {
+    require_task_call<F, Args...>();
+    encode_callable<std::decay_t<const F>>(out, f);
+    (Codec<wire_type_t<Args>>::encode(out, to_wire(args)), ...);
+}
+
+/// As the one or the other, as the engine wants it.
+template <class E, class F, class... Args>
+void encode_call_for(Writer& out, const F& f, const Args&... args) {
+    if constexpr (requires { E::names_code; }) {
+        encode_call_by_name<F, Args...>(out, f, args...);
+    } else {
+        encode_call<F, Args...>(out, f, args...);
+    }
 }
 
 template <class... Ts>

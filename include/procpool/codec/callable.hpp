@@ -91,6 +91,12 @@ concept Searched =
      type_text<T>().starts_with("std::_Mem_fn<") || type_text<T>().starts_with("std::_Not_fn<") ||
      type_text<T>() == "std::type_index" || type_text<T>() == "std::source_location");
 
+/// Those of them that are an address of something static, or a pointer to a member function, and nothing else.
+template <class T>
+concept NamesStatic = Searched<T> && sizeof(T) >= sizeof(void*) &&
+                      (type_text<T>() == "std::type_index" || type_text<T>() == "std::source_location" ||
+                       type_text<T>().starts_with("std::_Mem_fn<"));
+
 /// How a callable travels.
 enum class CallableKind {
     cannot,   ///< it does not
@@ -199,6 +205,7 @@ requires(callable_kind_v<T> == CallableKind::nothing || callable_kind_v<T> == Ca
          callable_kind_v<T> == CallableKind::bytes) inline constexpr std::size_t most_bytes_v<T> = sizeof(T);
 
 [[noreturn]] void refuse_captures(const std::type_info& function);
+[[noreturn]] void refuse_named_captures(const std::type_info& function);
 [[noreturn]] void refuse_snapshot(const std::type_info& function);
 
 /// Returns: whether one of f's members may be an address of which `is_wrong` holds.
@@ -214,15 +221,24 @@ template <class F, class Is>
     return false;
 }
 
-/// Throws: CodecError when a word within `f` is an address on this process's stack or heap: something captured by
-/// reference, or `this`. An F that holds no address is not searched. In others, a number that happens to be
-/// such an address is taken for one, unless numbers_are_told_apart. visibility_of: a VisibilityOf, or another function
-/// object of its form.
+/// Throws: CodecError. Requires: an address that differs_there() may have been captured.
+template <class F, class Where>
+[[noreturn, gnu::cold, gnu::noinline]] void refuse_captures_of(const F& f, const Where& visibility_of) {
+    const auto is_named = [&](const void* word) { return visibility_of(word) == Visibility::named; };
+    if (may_have_captured(f, is_named)) { refuse_named_captures(typeid(F)); }
+    refuse_captures(typeid(F));
+}
+
+/// Throws: CodecError when a word within `f` is an address that differs_there(): on this process's stack or heap, as
+/// of something captured by reference, or `this`; or of something static, or a function, where the receiver has those
+/// elsewhere, for bytes cannot be rewritten. (A program that is not position-independent is at one address everywhere.)
+/// An F that holds no address is not searched. In others, a number that happens to be such an address is taken for one,
+/// unless numbers_are_told_apart. visibility_of: a VisibilityOf, or another function object of its form.
 template <class F, class Where>
 void check_captures([[maybe_unused]] const F& f, [[maybe_unused]] const Where& visibility_of) {
-    if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F>) {
-        if (may_have_captured(f, [&](const void* word) { return visibility_of(word) == Visibility::this_process; })) {
-            refuse_captures(typeid(F));
+    if constexpr (callable_kind_v<F> == CallableKind::bytes && !is_snapshot_v<F> && !NamesStatic<F>) {
+        if (may_have_captured(f, [&](const void* word) { return differs_there(visibility_of(word)); })) {
+            refuse_captures_of(f, visibility_of);
         }
     }
 }
@@ -233,12 +249,19 @@ void check_snapshot(const Snapshot<F>& f, const Is& is_newer) {
     if (may_have_captured(f, is_newer)) { refuse_snapshot(typeid(F)); }
 }
 
+/// Effects: writes an object that NamesStatic. Throws: CodecError when that is known to this process only.
+void encode_static(Writer& out, const void* object, std::size_t size, const std::type_info& type);
+/// Effects: reads one. Throws: CodecError when what it names is not loaded here.
+void decode_static(Reader& in, void* object, std::size_t size);
+
 /// F is decayed, and Sendable. Throws: CodecError as check_captures() does.
 template <class F>
 void encode_callable(Writer& out, const F& f) {
     require_sendable<F>();
     constexpr CallableKind kind = callable_kind_v<F>;
-    if constexpr (kind == CallableKind::bytes) {
+    if constexpr (NamesStatic<F>) {
+        encode_static(out, std::addressof(f), sizeof(F), typeid(F));
+    } else if constexpr (kind == CallableKind::bytes) {
         check_captures(f, [&](const void* address) { return out.visibility_of(address); });
         encode_plain(out, f);
     } else if constexpr (kind == CallableKind::pointer || kind == CallableKind::value) {
@@ -249,7 +272,11 @@ void encode_callable(Writer& out, const F& f) {
 template <class F>
 [[nodiscard]] F decode_callable(Reader& in) {
     constexpr CallableKind kind = callable_kind_v<F>;
-    if constexpr (kind == CallableKind::bytes || kind == CallableKind::nothing) {
+    if constexpr (NamesStatic<F>) {
+        std::byte bytes[sizeof(F)];
+        decode_static(in, bytes, sizeof(F));
+        return value_from_bytes<F>(bytes);
+    } else if constexpr (kind == CallableKind::bytes || kind == CallableKind::nothing) {
         return decode_plain<F>(in);
     } else {
         return Codec<F>::decode(in);

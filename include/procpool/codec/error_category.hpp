@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// encode_category(), decode_category(): an error category is identified by its address, and its functions are virtual.
+/// encode_category(), decode_category(): an error category is identified by its address, which travels as its
+/// os::CodeName where it lies elsewhere for the receiver, and its functions are virtual.
 /// An address in bytes may be anything, so nothing is called through it before it has proved to be a category of this
 /// process.
 

@@ -4,6 +4,7 @@
 #include <procpool/codec/error_category.hpp>
 #include <procpool/codec/text.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/os/code_name.hpp>
 #include <procpool/os/modules.hpp>
 
 #include <atomic>
@@ -123,11 +124,13 @@ inline constexpr std::uint8_t standard_categories = 4;
     const std::string name = category.name();
     // A worker's Writer takes constants for memory of its own, since they may have changed; the receiver finds out
     // whether the address is that of a constant.
-    if (out.visibility_of(&category) == Visibility::this_process && !os::in_loaded_module(&category) &&
+    const Visibility visibility = out.visibility_of(&category);
+    if (visibility == Visibility::this_process && !os::in_loaded_module(&category) &&
         dynamic_cast<const AbsentCategory*>(&category) == nullptr) {
         throw CodecError("procpool: the error category '" + name + "' is known to this process only");
     }
-    encode_plain(out, reinterpret_cast<std::uintptr_t>(&category));
+    const auto address = reinterpret_cast<std::uintptr_t>(&category);
+    encode_plain(out, visibility == Visibility::named ? os::name_of(address) : address);
     Codec<std::string>::encode(out, name.substr(0, longest_category_name));
 }
 
@@ -135,7 +138,8 @@ inline constexpr std::uint8_t standard_categories = 4;
     const auto number = Codec<std::uint8_t>::decode(in);
     if (const std::error_category* const known = standard_category(number)) { return *known; }
     if (number != standard_categories) { throw CodecError("procpool: the bytes of an error code name no category"); }
-    const auto address = decode_plain<std::uintptr_t>(in);
+    auto address = decode_plain<std::uintptr_t>(in);
+    if (os::is_code_name(address)) { address = os::address_of(address); }
     auto name = Codec<std::string>::decode(in);
     if (name.size() > longest_category_name) {
         throw CodecError("procpool: the bytes of an error code hold no name of a category");

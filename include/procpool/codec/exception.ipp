@@ -7,6 +7,7 @@
 #include <procpool/core/error.hpp>
 #include <procpool/core/exception_note.hpp>
 #include <procpool/core/type_name.hpp>
+#include <procpool/os/code_name.hpp>
 #include <procpool/os/throw_place.hpp>
 
 #include <cxxabi.h>
@@ -177,7 +178,12 @@ template <class IsIt>
     const core::ExceptionNote* const note = core::note_of(thrown);
     const auto frames = note != nullptr && !note->frames().empty() ? note->frames() : here.frames();
     Codec<std::uint8_t>::encode(out, static_cast<std::uint8_t>(frames.size()));
-    out.write(frames.data(), frames.size_bytes());
+    const bool are_named =
+        !frames.empty() && out.visibility_of(reinterpret_cast<const void*>(frames[0])) == Visibility::named;
+    for (const std::uintptr_t frame : frames) {
+        const os::CodeName name = are_named ? os::name_of(frame) : 0;
+        encode_plain(out, name != 0 ? name : frame);
+    }
 }
 
 /// Effects: reads what encode_place() wrote. Returns: the frames, in `storage`.
@@ -188,6 +194,10 @@ template <class IsIt>
         throw CodecError("procpool: the bytes of an exception name too many frames");
     }
     in.read(storage.storage.data(), storage.count * sizeof(std::uintptr_t));
+    for (std::uintptr_t& frame : std::span(storage.storage).first(storage.count)) {
+        const std::uintptr_t here = os::is_code_name(frame) ? os::address_of(frame) : 0;
+        if (here != 0) { frame = here; }  // a name that means nothing here is explained as such
+    }
     return storage.frames();
 }
 

@@ -27,17 +27,19 @@ enum class Ending : std::uint8_t {
     terminated,         ///< the pool was terminated or killed before the task ended
     broken,             ///< the pool broke before the task ended
     overwritten,        ///< another task has written where the pool keeps this one
+    node_lost,          ///< its machine fell silent, and nobody knows how far it got
     killed = cancelled  ///< the same: kill() ended it
 };
 
-/// Returns: "value", "exception", "worker died", "timed out", "cancelled", "terminated", "broken", "overwritten".
+/// Returns: "value", "exception", "worker died", "timed out", "cancelled", "terminated", "broken", "overwritten",
+/// "node lost".
 [[nodiscard]] std::string_view to_string(Ending ending) noexcept;
 
 namespace detail::core {
 
 /// Whether a task that ended so may run again, if it has retries left.
 [[nodiscard]] constexpr bool may_retry(Ending ending) noexcept {
-    return ending == Ending::died || ending == Ending::timed_out;
+    return ending == Ending::died || ending == Ending::timed_out || ending == Ending::node_lost;
 }
 
 /// Whether it is an error of the task itself: neither asked for, nor the end of the whole pool.
@@ -63,10 +65,11 @@ struct Crash {
 
 /// How the worker of a task died.
 struct Death {
-    std::int32_t pid = 0;
+    std::int32_t pid = 0;  ///< on its machine
     ExitStatus status = {};
     Crash crash = {};                   ///< no frames: it did not crash, or nobody knows where any more
     std::array<char, 200> reason = {};  ///< why an actor's process could not begin, cut to fit; empty: it could
+    std::uint32_t worker = 0xffffffff;  ///< its index; this one: unknown
 };
 
 /// The facts that a sentence about an ending needs.
@@ -76,6 +79,7 @@ struct EndingDetails {
     ExitStatus status = {};               ///< of the worker
     std::chrono::nanoseconds timeout{0};  ///< of the task
     std::string_view reason = {};         ///< why the pool is broken
+    std::string_view host = {};           ///< the machine that ran the task
 };
 
 /// Returns: the ending in words, without a full stop: "worker 17 was killed by signal 11 (SIGSEGV) while it ran task

@@ -17,9 +17,10 @@ PROCPOOL_DECL std::string_view to_string(Ending ending) noexcept {
         case Ending::cancelled: return "cancelled";
         case Ending::terminated: return "terminated";
         case Ending::broken: return "broken";
-        case Ending::overwritten: break;
+        case Ending::overwritten: return "overwritten";
+        case Ending::node_lost: break;
     }
-    return "overwritten";
+    return "node lost";
 }
 
 namespace detail::core {
@@ -46,6 +47,7 @@ PROCPOOL_DECL std::string sentence(Ending ending, const EndingDetails& details) 
         case Ending::broken: return "the pool is broken: " + std::string(details.reason);
         case Ending::overwritten: return task + " is lost: a task has written where the pool kept it";
         case Ending::died: return "the worker of " + task + " died";
+        case Ending::node_lost: return "the machine of " + task + ", " + std::string(details.host) + ", fell silent";
         case Ending::timed_out:
         case Ending::cancelled:
         case Ending::terminated: break;

@@ -128,6 +128,18 @@ private:
     std::optional<std::size_t> item_;
 };
 
+/// The task's machine fell silent, or the companion that speaks to it ended; nobody knows how far the task got.
+class NodeLost : public WorkerDied {
+public:
+    /// The text names the machine, and the task where it has a label or is an item.
+    explicit NodeLost(std::string host, std::string label = {}, std::optional<std::size_t> item = {});
+    /// The name of the machine.
+    [[nodiscard]] const std::string& host() const noexcept { return host_; }
+
+private:
+    std::string host_;
+};
+
 /// A part of a scattered range is gone with the worker that kept it.
 class PartLost : public Error {
 public:

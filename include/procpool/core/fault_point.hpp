@@ -42,6 +42,11 @@ enum class FaultPoint : std::uint32_t {
     guest_read,        // the guest has the result, its slot is not free yet
     guest_found,       // a slot is found that nobody will read, not taken over yet
     guest_taken_over,  // a dead guest's slot is another's, who will free it
+    // machines
+    task_claimed_for_node,  // the companion has claimed a task for a machine, not sent it yet
+    answer_received,        // the companion has an answer, the task is not decided yet
+    task_received,          // an agent has a task, not submitted yet
+    answer_ready,           // a task of an agent's is decided, the answer not sent yet
     // locks, in any process
     poisoned_not_consistent,  // an owner's death is noted, the next owner would still be told by the kernel
     condition_unlocked,       // among those that wait, without the lock, not asleep yet

@@ -6,9 +6,11 @@
 
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
+#include <procpool/core/mpi_options.hpp>
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace procpool::inline v0 {
@@ -23,6 +25,14 @@ struct Setup;
 
 namespace detail::engine {
 
+/// How many workers a pool's board has room for.
+struct Layout {
+    std::uint32_t workers;         ///< on this machine
+    std::uint32_t companion_seats;  ///< see task::BoardSize
+    std::uint32_t indices;          ///< likewise
+};
+[[nodiscard]] inline Layout lay_out_here(std::uint32_t workers, const MpiOptions&) noexcept { return {workers, 0, 0}; }
+
 /// Properties of an engine that a pool reads when it is built; from then on its client and crew answer for it.
 struct Traits {
     bool shares_memory;            ///< spans and references travel as addresses
@@ -30,8 +40,10 @@ struct Traits {
     std::size_t most_workers;      ///< that make sense
     codec::VisibilityOf place_of;  ///< what an address in an argument means to a worker
     void (*prepare)();             ///< makes what must exist before the crew
+    /// Returns: what a pool with so many workers on each machine needs.
+    Layout (*lay_out)(std::uint32_t workers, const MpiOptions& options) = lay_out_here;
     /// Makes the crew that runs what the client hands over.
-    std::unique_ptr<client::Crew> (*make_crew)(client::Client&, worker::Setup);
+    std::unique_ptr<client::Crew> (*make_crew)(client::Client&, worker::Setup) = nullptr;
 };
 
 }  // namespace detail::engine
@@ -41,6 +53,14 @@ template <class E>
 concept Engine = requires {
     { E::traits() } -> std::same_as<const detail::engine::Traits&>;
 };
+
+namespace detail::engine {
+
+/// Its tasks may run on other machines.
+template <class E>
+concept FarEngine = requires { requires E::is_far; };
+
+}  // namespace detail::engine
 
 /// Workers are processes: a task that crashes, leaks, hangs or exits costs that task. They see the program's memory as
 /// it was when they were forked; spans and references outside shared memory do not travel.

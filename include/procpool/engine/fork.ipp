@@ -140,6 +140,7 @@ PROCPOOL_DECL ForkCrew::Supervisor ForkCrew::start() {
         pid = os::try_fork();
         if (pid == 0) {
             worker::parents_code = code.get();
+            worker::is_parent_far = setup_.is_far;
             in_child.run();
         }
     }

@@ -35,7 +35,7 @@ struct ShortText {
 };
 
 struct JournalEntry {
-    static constexpr std::size_t most_text = 840;
+    static constexpr std::size_t most_text = 800;
     std::int64_t time;  // system clock, nanoseconds
     std::uint64_t task;
     std::int32_t pid;
@@ -43,6 +43,7 @@ struct JournalEntry {
     LogLevel level;
     ShortText<31> pool;
     ShortText<47> label;
+    ShortText<37> host;
     ShortText<most_text> text;
 };
 

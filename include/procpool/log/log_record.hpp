@@ -31,11 +31,12 @@ struct LogRecord {
 
     LogLevel level = LogLevel::info;                  ///< never off
     std::chrono::system_clock::time_point time = {};  ///< when it was logged
-    std::string_view text = {};                       ///< cut to about 800 bytes
+    std::string_view text = {};                       ///< cut to 800 bytes
     std::int32_t pid = 0;                             ///< of the process that the record is about, which may have ended
     std::uint32_t worker = no_worker;                 ///< index of the worker that it is about, or no_worker
     std::uint64_t task = 0;                           ///< this_task::id() of the task that it is about; 0: none
     std::string_view label = {};                      ///< of that task, cut to 47 bytes
+    std::string_view host = {};  ///< of an MpiPool, the other machine that it is about; empty: this one
     std::string_view pool = {};  ///< PoolOptions::name of the pool that it is about, cut to 31 bytes; empty: none
 };
 

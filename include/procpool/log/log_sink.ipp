@@ -140,6 +140,7 @@ private:
                          .worker = entry.worker,
                          .task = entry.task,
                          .label = entry.label.view(),
+                         .host = entry.host.view(),
                          .pool = entry.pool.view()});
             });
         if (const std::uint64_t dropped = records_.journal.dropped(); dropped != told_dropped_) {
@@ -195,6 +196,10 @@ PROCPOOL_DECL void settle_log() noexcept {
     core::append_printable(line, record.pool.empty() ? std::string_view{"procpool"} : record.pool);
     if (record.worker != LogRecord::no_worker) { line.append(":").append(std::to_string(record.worker)); }
     line.append("[").append(std::to_string(record.pid)).append("]");
+    if (!record.host.empty()) {
+        line += '@';
+        core::append_printable(line, record.host);
+    }
     if (record.task != 0) { line.append(" task ").append(std::to_string(record.task)); }
     if (!record.label.empty()) {
         line += " '";

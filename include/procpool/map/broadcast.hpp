@@ -39,9 +39,10 @@ template <class F, class... Args>
 auto ProcessPool<E>::broadcast(F f, Args&&... args) {
     detail::require_task<F, Args...>();
     if constexpr (detail::codec::TaskCall<F, Args...>) {
-        return detail::map::get_all<detail::codec::task_result_t<F, Args...>>(run_in_each_worker(
-            traits_of_call<F, Args...>(f),
-            [&](Writer& out) { detail::codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...); }));
+        return detail::map::get_all<detail::codec::task_result_t<F, Args...>>(
+            run_in_each_worker(traits_of_call<F, Args...>(f), [&](Writer& out) {
+                detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
+            }));
     } else {
         return detail::codec::this_call_is_refused{};
     }

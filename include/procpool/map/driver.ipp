@@ -74,12 +74,12 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
                                                : expiry_of(options)),
       goes_on_(options.on_error == OnError::wait_all && !traits.keeps_errors),
       lease_(client.parkers().lease()),
-      most_in_flight_(chunks_per_worker * client.board().control.workers),
+      most_in_flight_(chunks_per_worker * client.board().all_workers()),
       keeps_slot_(driven_by != DrivenBy::consumer &&
                   client.board().parents_slots().size() >= calls_within_calls * most_in_flight_),
       progress_(options.progress, traits.items.value_or(0)),
       sizes_(chunk_size_of(client, options), driven_by == DrivenBy::consumer ? std::nullopt : traits.items,
-             client.board().control.workers, traits.bytes_per_item),
+             client.board().all_workers(), traits.bytes_per_item),
       ledger_({.goes_on = goes_on_,
                .keeps_errors = traits.keeps_errors,
                .folds = traits.folds,
@@ -214,7 +214,7 @@ PROCPOOL_DECL void MapDriver::wait(Deadline deadline) {
 PROCPOOL_DECL bool MapDriver::has_news() const {
     if (ledger_.has_resubmissions() || request_.has_news(obeyed_)) { return true; }
     const std::vector<InFlightChunk>& chunks = ledger_.in_flight();
-    const std::size_t few = std::min(chunks.size(), 2 * std::size_t{client_.board().control.workers});
+    const std::size_t few = std::min(chunks.size(), 2 * std::size_t{client_.board().all_workers()});
     for (std::size_t i = 0; i < few; ++i) {
         if (chunks[i].is_decided()) { return true; }
     }
@@ -257,7 +257,7 @@ PROCPOOL_DECL void MapDriver::end_progress() {
     }
 }
 
-PROCPOOL_DECL std::size_t MapDriver::workers() const noexcept { return client_.board().control.workers; }
+PROCPOOL_DECL std::size_t MapDriver::workers() const noexcept { return client_.board().all_workers(); }
 
 /// Chunks that stay in their slots must not wait for slots: that would be waiting for ourselves. Nor can a call that
 /// has to look at the time.
@@ -386,7 +386,7 @@ PROCPOOL_DECL bool MapDriver::is_worth_splitting() const noexcept {
     const double item = sizes_.cost();
     if (sizes_.is_fixed() || item == 0) { return true; }
     const double folding = ledger_.folding_cost();
-    const auto workers = static_cast<double>(client_.board().control.workers);
+    const auto workers = static_cast<double>(client_.board().all_workers());
     if (!traits_.items) { return folding * workers < item; }
     constexpr auto block = static_cast<double>(fold_block);
     const auto left = static_cast<double>(*traits_.items - submitted_);

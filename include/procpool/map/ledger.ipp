@@ -181,9 +181,9 @@ PROCPOOL_DECL void Ledger::fail_overdue(std::size_t index, std::size_t count) {
 
 /// The task ended before the item `at`, or while it ran. Returns: the item before which everything is settled.
 PROCPOOL_DECL std::size_t Ledger::settle_loss(InFlightChunk& chunk, const EndedChunk& end, std::size_t at) {
-    const bool alone = core::may_retry(end.ending);
+    const bool alone = core::may_retry(end.ending) && end.ending != Ending::node_lost;  // the item `at` did it
     const unsigned attempts = at == chunk.casualty ? chunk.attempt : 0;
-    if (alone && attempts < rules_.retries && !stopped_) {
+    if (core::may_retry(end.ending) && attempts < rules_.retries && !stopped_) {
         end.count_retry();
         chunk.casualty = at;
         chunk.attempt = attempts + 1;

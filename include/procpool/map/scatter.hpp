@@ -235,7 +235,8 @@ private:
                                                 const std::remove_reference_t<Args>&... args) const {
         detail::map::check_callable(client(), f);
         return run(detail::map::part_code<Part, F, Args...>, options, [&](Writer& out) {
-            detail::codec::encode_call<F, Kept, std::remove_reference_t<Args>...>(out, f, Kept{number()}, args...);
+            detail::codec::encode_call_by_name<F, Kept, std::remove_reference_t<Args>...>(out, f, Kept{number()},
+                                                                                          args...);
         });
     }
 };

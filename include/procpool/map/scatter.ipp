@@ -77,7 +77,7 @@ PROCPOOL_DECL ScatteredBase::ScatteredBase(client::Client& client, bool remakes,
                                            core::FunctionRef<void(Writer&, std::uint32_t)> encode)
     : client_(client),
       number_(client.every_worker().scattered.fetch_add(1, std::memory_order_relaxed) + 1),
-      count_(client.board().control.workers),
+      count_(client.board().all_workers()),
       copies_(remakes ? count_ : 0) {
     try {
         drop_unwanted(client);

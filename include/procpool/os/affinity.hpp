@@ -10,6 +10,8 @@
 
 namespace procpool::inline v0::detail::os {
 
+/// The CPUs of this machine that are on, at least 1.
+[[nodiscard]] std::size_t online_cpus();
 /// The CPUs in this process's affinity mask, at least 1.
 [[nodiscard]] std::size_t affinity_cpus();
 

@@ -3,8 +3,10 @@
 
 #include <procpool/os/affinity.hpp>
 
-#include <sched.h>
 #include <cerrno>
+
+#include <sched.h>
+#include <unistd.h>
 
 namespace procpool::inline v0::detail::os {
 
@@ -21,6 +23,11 @@ PROCPOOL_DECL std::size_t affinity_cpus() {
         if (error != EINVAL) { break; }  // EINVAL: the kernel knows more CPUs than the mask has room for
     }
     return 1;
+}
+
+PROCPOOL_DECL std::size_t online_cpus() {
+    const long count = ::sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 1 ? static_cast<std::size_t>(count) : 1;
 }
 
 }  // namespace procpool::detail::os

@@ -142,6 +142,8 @@ void make_read_only(std::byte* address, std::size_t size) noexcept;
 /// Effects: when memory runs out, the kernel ends this process before the one that forked it, almost whatever their
 /// sizes. Best effort. Called by: worker, before user code; takes no lock and allocates nothing.
 void give_way_when_memory_runs_out() noexcept;
+/// Effects: when memory runs out, the kernel ends others before this process. Best effort: it takes a privilege.
+void stay_when_memory_runs_out() noexcept;
 
 }  // namespace procpool::detail::os
 

@@ -212,6 +212,12 @@ PROCPOOL_DECL void make_read_only(std::byte* address, std::size_t size) noexcept
     ::mprotect(address, size, PROT_READ);
 }
 
+PROCPOOL_DECL void stay_when_memory_runs_out() noexcept {
+    const Descriptor file{::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)};
+    constexpr std::string_view late = "-500";
+    [[maybe_unused]] const ssize_t written = ::write(file.number(), late.data(), late.size());
+}
+
 PROCPOOL_DECL void give_way_when_memory_runs_out() noexcept {
     const Descriptor file{::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC)};
     std::array<char, 16> text{};

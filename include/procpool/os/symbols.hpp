@@ -25,7 +25,8 @@ struct CodePlace {
 /// Returns: the mangled name of the function at `address`; empty when it cannot be found.
 [[nodiscard]] std::string function_at(std::uintptr_t address);
 
-/// Returns: "function at module+0x1234", without the parts that cannot be found. Requires: the module is still loaded
+/// Returns: "function at module+0x1234", without the parts that cannot be found. An os::CodeName, too, which stands for
+/// an address in another process. Requires: the module is still loaded
 /// where it was.
 [[nodiscard]] std::string describe_address(std::uintptr_t address);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/core/type_name.hpp>
+#include <procpool/os/code_name.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/segments.hpp>
 #include <procpool/os/symbols.hpp>
@@ -86,6 +87,7 @@ PROCPOOL_DECL std::string function_at(std::uintptr_t address) {
 }
 
 PROCPOOL_DECL std::string describe_address(std::uintptr_t address) {
+    if (is_code_name(address)) { return "? at " + explain_name(address); }
     const CodePlace place = place_of_code(address);
     char offset[32];
     std::snprintf(offset, sizeof offset, "+0x%zx", static_cast<std::size_t>(place.offset));

@@ -6,6 +6,8 @@
 
 #include <procpool/core/config.hpp>
 
+#include <chrono>
+
 namespace procpool::inline v0::detail::os {
 
 void yield() noexcept;
@@ -14,6 +16,11 @@ void yield() noexcept;
 /// would. Few polls before a yield: a thread that has just been woken may need this very processor.
 inline constexpr int looks_per_round = 16;
 inline constexpr int spin_rounds = 64;
+
+/// Effects: this process's sleeps are as short as asked for: the kernel would wake it up to 50 µs later otherwise.
+void sleep_exactly() noexcept;
+/// Sleeps about that long.
+void sleep_for(std::chrono::microseconds time) noexcept;
 
 /// Sleeps about a millisecond; for waits that are so rare that they are not worth an event.
 void nap() noexcept;

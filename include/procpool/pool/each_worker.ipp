@@ -12,7 +12,7 @@
 namespace procpool::inline v0::detail::pool {
 
 PROCPOOL_DECL std::vector<std::uint32_t> all_workers(client::Client& client) {
-    std::vector<std::uint32_t> indexes(client.board().control.workers);
+    std::vector<std::uint32_t> indexes(client.board().all_workers());
     std::iota(indexes.begin(), indexes.end(), std::uint32_t{0});
     return indexes;
 }

@@ -6,6 +6,7 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/most_workers.hpp>
+#include <procpool/core/mpi_options.hpp>
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/progress.hpp>
 
@@ -45,6 +46,8 @@ struct PoolOptions {
     /// microseconds, and nothing else. Where tasks run in this process, as those of a ThreadPool, it then holds for the
     /// tasks of all such pools.
     bool backtraces = false;
+    /// For an MpiPool. `workers` is then the number on each machine.
+    MpiOptions mpi = {};
 
     /// The most workers a pool may have.
     static constexpr std::size_t max_workers = detail::core::most_workers;
@@ -95,7 +98,8 @@ struct MapOptions {
     /// As TaskOptions::label, for all tasks of the call.
     std::string label = {};
     /// Called at most every 100 ms, and once at the end of a call that succeeds, by the thread that made the call and
-    /// waits in it. An exception of it stops the call as an item's error would, and is thrown by the call.
+    /// waits in it. An exception of it stops the call as an item's error would, and is thrown by the call. Items of a
+    /// chunk that runs on another machine of an MpiPool count some 200 ms later.
     std::function<void(const Progress&)> progress = {};
     /// The time that the whole call may take; 0: any. Items that have not ended by then end in TaskTimedOut, whose
     /// limit() is this time, each with its index: those that run are killed with their workers (threads are asked to

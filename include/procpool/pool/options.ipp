@@ -13,6 +13,8 @@ PROCPOOL_DECL void check(const PoolOptions& options) {
         if (!holds) { throw std::invalid_argument(text); }
     };
     require(options.workers <= PoolOptions::max_workers, "procpool: PoolOptions::workers must be from 0 to 2000");
+    require(options.mpi.node_timeout >= std::chrono::milliseconds{100},
+            "procpool: MpiOptions::node_timeout must be at least 100 ms");
     require(options.queue_capacity >= 1 && options.queue_capacity <= PoolOptions::max_queue_capacity,
             "procpool: PoolOptions::queue_capacity must be from 1 to 1048576");
     require(options.max_tasks_per_worker <= 0xffffffff,

@@ -8,6 +8,7 @@
 #include <procpool/client/submission.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/mpi_options.hpp>
 #include <procpool/future/task_handle.hpp>
 #include <procpool/log/timings.hpp>
 #include <procpool/log/trace_file.hpp>
@@ -89,6 +90,7 @@ protected:
 
     /// Throws: std::logic_error in a child, or when this pool has been moved from.
     [[nodiscard]] client::Client& client() const;
+    [[nodiscard]] std::vector<NodeInfo> machines() const;
     /// Null in a child, and when this pool has been moved from.
     [[nodiscard]] client::Client* own_client() const noexcept;
     /// For calls that may turn out to have nothing to submit. Throws: as client(), and as a submission.

@@ -29,15 +29,20 @@ namespace procpool::inline v0::detail {
 PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions options, const worker::ActorLives* actor) {
     check(options);
     const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), engine.most_workers);
+    const engine::Layout layout = engine.lay_out(static_cast<std::uint32_t>(workers), options.mpi);
     engine.prepare();
     log::prepare_log();
     // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
     static_assert(2 * PoolOptions::max_workers + 2 <= task::Word::most_seats, "a task's word says which seat runs it");
+    if (2 * layout.workers + 2 + layout.companion_seats > task::Word::most_seats) {
+        throw std::invalid_argument("procpool: too many workers here for that many machines");
+    }
     auto client = std::make_unique<client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
-                                                   static_cast<std::uint32_t>(2 * workers + 2), engine.place_of,
-                                                   !engine.shares_memory, actor != nullptr && !engine.shares_memory);
+                                                   2 * layout.workers + 2 + layout.companion_seats, engine.place_of,
+                                                   !engine.shares_memory, actor != nullptr && !engine.shares_memory,
+                                                   layout.companion_seats, layout.indices);
     task::Control& control = client->board().control;
-    control.workers = static_cast<std::uint32_t>(workers);
+    control.workers = layout.workers;
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
     if (actor != nullptr) {
@@ -55,8 +60,8 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     client->set_crew(engine.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
                                options.start_timeout, options.terminate_grace, std::move(options.name),
-                               control.items_per_worker != 0, options.backtraces,
-                               actor != nullptr ? std::optional{*actor} : std::nullopt}));
+                               control.items_per_worker != 0 && control.workers != 0, options.backtraces,
+                               actor != nullptr ? std::optional{*actor} : std::nullopt, options.mpi}));
     threads_ = threads.release();
     client_ = client.release();
 }
@@ -164,14 +169,16 @@ PROCPOOL_DECL void PoolBase::refork() { client().refork(); }
 
 PROCPOOL_DECL void PoolBase::kill() { client().stop(task::Life::killed); }
 
-PROCPOOL_DECL std::size_t PoolBase::size() const { return client().board().control.workers; }
+PROCPOOL_DECL std::size_t PoolBase::size() const { return client().board().all_workers(); }
+
+PROCPOOL_DECL std::vector<NodeInfo> PoolBase::machines() const { return client().nodes(); }
 
 PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
     std::vector<WorkerInfo> all;
     const task::Board& board = client().board();
-    for (std::uint32_t number = 0; number < board.seats().size(); ++number) {
+    for (std::uint32_t number = 0; number < board.workers_seats(); ++number) {
         const task::Seat& seat = board.seats()[number];
-        const bool spare = seat.index.load(std::memory_order_relaxed) >= size();
+        const bool spare = seat.index.load(std::memory_order_relaxed) >= board.control.workers;
         if (spare || seat.state.load(std::memory_order_acquire) == task::SeatState::vacant) { continue; }
         const std::int32_t sitter = board.sitter(number).load(std::memory_order_relaxed);
         const std::int32_t pid = sitter != 0 ? sitter : seat.pid.load(std::memory_order_relaxed);
@@ -197,7 +204,8 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     }
     const task::Control::Losses losses = board.control.losses();
     stats.failed += losses.casualties;
-    stats.cancelled = client().cancelled() + board.guests.cancelled();
+    stats.cancelled =
+        client().cancelled() + board.guests.cancelled() + board.control.withdrawn.load(std::memory_order_relaxed);
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);
@@ -220,7 +228,12 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
 }
 
 PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {
-    return log::timings_of(client().board().control.trace_id);
+    std::vector<TaskTiming> all = log::timings_of(client().board().control.trace_id);
+    const std::vector<NodeInfo> nodes = machines();
+    for (TaskTiming& one : all) {
+        if (const auto node = static_cast<std::size_t>(one.node); node < nodes.size()) { one.host = nodes[node].host; }
+    }
+    return all;
 }
 
 PROCPOOL_DECL void PoolBase::write_trace(const log::FileName& path) const {

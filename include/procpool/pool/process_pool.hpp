@@ -70,6 +70,18 @@ public:
         return *this;
     }
     /// \}
+    /// As PoolBase's. Not for an MpiPool: the other machines never had this memory.
+    void refork() {
+        static_assert(!detail::engine::FarEngine<E>,
+                      "procpool: refork() gives workers this program's memory, which other machines do not have");
+        detail::PoolBase::refork();
+    }
+    /// Returns: the machines of an MpiPool, in the order of their ranks. Called by: any thread.
+    [[nodiscard]] std::vector<NodeInfo> nodes() const
+    requires detail::engine::FarEngine<E>
+    {
+        return machines();
+    }
     /// Closes and joins the pool; terminates it when an exception is unwinding through it. Does nothing when exit()
     /// destroys the pool on a thread that the library has called, or while another thread is in a call over many items,
     /// since code that is suspended there never goes on. The workers end with the program then.
@@ -378,6 +390,8 @@ private:
         std::uintptr_t function = 0;
         if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { function = reinterpret_cast<std::uintptr_t>(f); }
         if constexpr (detail::codec::is_snapshot_v<F>) {
+            static_assert(!detail::engine::FarEngine<E>,
+                          "procpool: a snapshot is memory of this program, which other machines do not have");
             const detail::client::Client& run_by = client();
             detail::codec::check_snapshot(f,
                                           [&](const void* address) { return is_newer_than_workers(run_by, address); });
@@ -393,7 +407,7 @@ private:
         detail::require_task<F, Args...>();
         if constexpr (detail::codec::TaskCall<F, Args...>) {
             return detail::PoolBase::submit_on(worker, traits_of_call<F, Args...>(f), options, [&](Writer& out) {
-                detail::codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...);
+                detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
             });
         } else {
             return {};
@@ -413,7 +427,7 @@ private:
         detail::require_task<F, Args...>();
         if constexpr (detail::codec::TaskCall<F, Args...>) {
             return detail::PoolBase::submit(traits_of_call<F, Args...>(f), options, patience, [&](Writer& out) {
-                detail::codec::encode_call<F, std::remove_reference_t<Args>...>(out, f, args...);
+                detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
             });
         } else {
             return {};

@@ -22,7 +22,7 @@ template <NotPoolOptions Options>
 struct not_pool_options {
     static_assert(codec::never<Options>,
                   "procpool: a pool is built with PoolOptions, as in ProcessPool pool{{.workers = 4}}: workers, "
-                  "initializer, finalizer, max_tasks_per_worker, start_timeout, queue_capacity, terminate_grace, name, "
+                  "initializer, finalizer, max_tasks_per_worker, start_timeout, queue_capacity, terminate_grace, name, mpi, "
                   "trace, latencies, backtraces, in this order; a time has a unit, as in .start_timeout = 5s");
 };
 

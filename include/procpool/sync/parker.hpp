@@ -38,6 +38,13 @@ public:
         return word_.exchange(empty, std::memory_order_acq_rel) == notified;
     }
 
+    /// Returns: whether it has been notified, and is not any more: for owners that do other things meanwhile. Called by:
+    /// the owner. Memory order: as park().
+    [[nodiscard]] bool take() noexcept {
+        return word_.load(std::memory_order_relaxed) == notified &&
+               word_.exchange(empty, std::memory_order_acq_rel) == notified;
+    }
+
     /// Repairs the damage of a notifier that was killed between the two steps of notify(). Called by: supervisor, after
     /// a death. Memory order: acquire: a notifier that found the word parked had seen the sleeper's release of it, and
     /// so the mark before.

@@ -46,6 +46,8 @@ struct BoardSize {
     std::uint32_t guests = 0;  // slots for tasks of guests, at most; they come after the others
     bool open_to_all = false;  // see Guests::Places, which explains the next one too
     std::uint64_t id = 1;
+    std::uint32_t companion_seats = 0;  // the last of the seats: see worker::Companion
+    std::uint32_t indices = 0;          // of workers, with mail of their own; 0: as many as there are seats
 };
 
 /// A task that a worker has claimed.
@@ -107,6 +109,10 @@ public:
     [[nodiscard]] Seat* seat_of(std::uint32_t number) const noexcept {
         return number < size_.seats ? seats_ + number : nullptr;
     }
+    /// The seats of worker processes; those behind them are a companion's.
+    [[nodiscard]] std::uint32_t workers_seats() const noexcept { return size_.seats - size_.companion_seats; }
+    [[nodiscard]] bool has_companion() const noexcept { return size_.companion_seats != 0; }
+    [[nodiscard]] bool is_companions(std::uint32_t seat) const noexcept { return seat >= workers_seats(); }
     [[nodiscard]] Latencies& latencies(std::uint32_t seat) const noexcept { return latencies_[seat]; }
     /// Requires: the slot is the parent's.
     [[nodiscard]] Issue& issue(std::uint32_t slot) const noexcept { return issues_[slot]; }
@@ -119,8 +125,8 @@ public:
     [[nodiscard]] std::atomic<std::int32_t>& sitter(std::uint32_t seat) const noexcept { return sitters_[seat]; }
     static constexpr std::int32_t nobody = -1;
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
-    /// By worker index; those beyond Control::workers stay empty.
-    [[nodiscard]] std::span<Mailbox> mailboxes() const noexcept { return {mailboxes_, size_.seats}; }
+    /// By worker index; those beyond Control::all_workers stay empty.
+    [[nodiscard]] std::span<Mailbox> mailboxes() const noexcept { return {mailboxes_, size_.indices}; }
     /// The order of the tasks for the worker of an index; on pages that workers cannot write.
     [[nodiscard]] Ring& mail(std::uint32_t index) const noexcept { return mail_[index]; }
     /// Whether there was a task for that worker, or a stale offer, a moment ago.
@@ -128,6 +134,11 @@ public:
         return !mail_[index].was_empty() || mailboxes_[index].look().has_value();
     }
     [[nodiscard]] bool has_mail() const noexcept;
+    /// How many workers there are, those of other machines too: they have the indexes below this. Memory order:
+    /// acquire, as the store of the process that has found them.
+    [[nodiscard]] std::uint32_t all_workers() const noexcept {
+        return control.workers + control.remote_workers.load(std::memory_order_acquire);
+    }
     /// Marks every mailbox whose ring ever held a task: a worker may have died when it had cleared the mark. Called by:
     /// parent, supervisor.
     void mark_all_mail() noexcept;
@@ -238,6 +249,9 @@ public:
         return claim_by_level(in_use, seat);
     }
 
+    /// As claim(), but no task of a guest, whose arguments lie elsewhere. Called by: companion.
+    [[nodiscard]] std::optional<Claim> claim_for_companion(std::uint32_t seat) noexcept;
+
     /// Effects: makes a claimed task done, with the result that was sealed. Returns: false when a verdict has been
     /// passed on it: then the worker publishes nothing more and waits to be killed. Called by: the worker that claimed
     /// it.
@@ -315,13 +329,18 @@ public:
     /// running, or condemned already. Called by: parent and supervisor; the supervisor kills.
     bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept;
 
-    /// Effects: offers a task again whose worker is dead, to the same as before. Returns: false when its word has
-    /// changed. Called by: supervisor.
-    bool requeue(std::uint32_t slot, Word started) noexcept;
+    /// Effects: offers a task again whose worker is dead, or which its companion gives back, to the same as before, at
+    /// that level of the queue. Returns: false when its word has changed. Called by: supervisor; companion for
+    /// `given_back`.
+    bool requeue(std::uint32_t slot, Word started, std::uint32_t level = Queue::requeued) noexcept;
 
     /// Effects: makes a task lost whose worker is dead. Returns: false when its word has changed. Called by:
     /// supervisor.
     bool lose_started(std::uint32_t slot, Word started, Ending ending) noexcept;
+
+    /// Effects: as withdraw(), for a task that a companion has claimed and no worker has begun. Returns: false when its
+    /// word has changed. Called by: companion.
+    bool withdraw_started(std::uint32_t slot, Word started) noexcept;
 
     /// Effects: makes an unfinished task lost, with `ending`. Called by: a process that knows that no worker runs it,
     /// or that no result of it may count.

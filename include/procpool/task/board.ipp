@@ -33,11 +33,12 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)),
                             size.parkers};
     board.size_ = size;
+    if (size.indices == 0) { board.size_.indices = size.indices = size.seats; }
     const std::uint32_t all_slots = size.slot_count + size.guests;
     // For all slots: a guest's word may say anything.
     auto* const marks = words(size.parkers * Waiters::words_for(all_slots));
     board.latencies_ = reinterpret_cast<Latencies*>(place(size.seats * sizeof(Latencies), apart));
-    board.mailboxes_ = reinterpret_cast<Mailbox*>(place(size.seats * sizeof(Mailbox), apart));
+    board.mailboxes_ = reinterpret_cast<Mailbox*>(place(size.indices * sizeof(Mailbox), apart));
     board.slots_ = reinterpret_cast<Slot*>(place(all_slots * sizeof(Slot), apart));
     board.labels_ = reinterpret_cast<TaskLabel*>(place(all_slots * sizeof(TaskLabel), apart));
     std::byte* const result_pockets = place(all_slots * ResultStore::pocket_bytes, apart);
@@ -60,8 +61,8 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     if (size.guests != 0) { board.queue.attach_guests(board.from_workers.queue, guest_entries, guest_capacity); }
     board.issues_ = reinterpret_cast<Issue*>(place(size.slot_count * sizeof(Issue), apart));
     board.sitters_ = reinterpret_cast<std::atomic<std::int32_t>*>(place(size.seats * sizeof(std::int32_t), apart));
-    board.mail_ = reinterpret_cast<Ring*>(place(size.seats * sizeof(Ring), apart));
-    for (std::uint32_t index = 0; index < size.seats; ++index) {
+    board.mail_ = reinterpret_cast<Ring*>(place(size.indices * sizeof(Ring), apart));
+    for (std::uint32_t index = 0; index < size.indices; ++index) {
         board.mail_[index].attach(words(ring_capacity), board.mailboxes_[index].head(), ring_capacity);
     }
     std::byte* const argument_pockets = place(size.slot_count * ArgumentStore::pocket_bytes, apart);
@@ -98,17 +99,22 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
 PROCPOOL_DECL void Board::mend_queue() noexcept {
     for (std::uint32_t level = 0; level < Queue::levels; ++level) { static_cast<void>(queue.ring(level).mend()); }
     queue.mark_all_levels();
-    for (std::uint32_t index = 0; index < control.workers; ++index) { static_cast<void>(mail_[index].mend()); }
+    for (std::uint32_t index = 0; index < all_workers(); ++index) { static_cast<void>(mail_[index].mend()); }
     mark_all_mail();
 }
 
 PROCPOOL_DECL void Board::mark_all_mail() noexcept {
-    for (std::uint32_t index = 0; index < control.workers; ++index) {
+    for (std::uint32_t index = 0; index < all_workers(); ++index) {
         if (mail_[index].tail() != 0) { mailboxes_[index].mark(); }
     }
 }
 
 PROCPOOL_DECL void Board::wake_for_mail(std::uint32_t index) noexcept {
+    if (index >= control.workers && size_.companion_seats != 0) {
+        seats_[workers_seats()].stopper.notify();  // says which reason there is
+        seats_[workers_seats()].parker.notify();
+        return;
+    }
     for (Seat& seat : seats()) {
         // One without an index may be getting this one.
         const std::uint32_t its = seat.index.load(std::memory_order_seq_cst);
@@ -171,7 +177,7 @@ PROCPOOL_DECL bool Board::is_marked(std::uint32_t slot) const noexcept {
 }
 
 PROCPOOL_DECL bool Board::has_mail() const noexcept {
-    for (std::uint32_t index = 0; index < control.workers; ++index) {
+    for (std::uint32_t index = 0; index < all_workers(); ++index) {
         if (has_mail(index)) { return true; }
     }
     return false;
@@ -285,6 +291,15 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
     return std::nullopt;
 }
 
+PROCPOOL_DECL std::optional<Claim> Board::claim_for_companion(std::uint32_t seat) noexcept {
+    const std::uint32_t in_use = queue.was_in_use();
+    for (std::uint32_t level = 0; level < Queue::levels; ++level) {
+        if (level != Queue::usual && (in_use & Queue::bit(level)) == 0) { continue; }
+        if (const std::optional<Claim> claimed = claim_from(queue.ring(level), seat)) { return claimed; }
+    }
+    return std::nullopt;
+}
+
 [[gnu::noinline]] PROCPOOL_DECL std::optional<Claim> Board::claim_mail(std::uint32_t index,
                                                                        std::uint32_t seat) noexcept {
     Mailbox& box = mailboxes_[index];
@@ -346,11 +361,11 @@ PROCPOOL_DECL bool Board::condemn(std::uint32_t slot, std::uint32_t generation, 
     });
 }
 
-PROCPOOL_DECL bool Board::requeue(std::uint32_t slot, Word started) noexcept {
+PROCPOOL_DECL bool Board::requeue(std::uint32_t slot, Word started, std::uint32_t level) noexcept {
     const bool is_guests = guests.hold(slot);
     const std::uint32_t place = is_guests ? 0 : issues_[slot].place.load(std::memory_order_relaxed);
     const bool mailed = (place & Issue::mailed) != 0;
-    if (!mailed && !is_guests && queue.ring(Queue::requeued).is_full()) { return false; }
+    if (!mailed && !is_guests && queue.ring(level).is_full()) { return false; }
     const Word pending = started.without_verdict().without_flags(Word::finishing_bit).with_seat(0).with(Phase::pending);
     std::uint64_t bits = started.bits();
     if (!slots_[slot].word.compare_exchange_strong(bits, pending.bits(), std::memory_order_seq_cst)) { return false; }
@@ -362,7 +377,7 @@ PROCPOOL_DECL bool Board::requeue(std::uint32_t slot, Word started) noexcept {
         mailboxes_[place & ~Issue::mailed].put_back(again);
         wake_for_mail(place & ~Issue::mailed);
     } else {
-        queue.push(Queue::requeued, again);
+        queue.push(level, again);
     }
     return true;
 }
@@ -375,6 +390,14 @@ PROCPOOL_DECL bool Board::lose_started(std::uint32_t slot, Word started, Ending 
     }
     announce(slot, started);
     if (guests.hold(slot)) { wake_guest(slot, started); }
+    return true;
+}
+
+PROCPOOL_DECL bool Board::withdraw_started(std::uint32_t slot, Word started) noexcept {
+    std::uint64_t bits = started.bits();
+    const std::uint64_t cancelled = started.with(Phase::cancelled).bits();
+    if (!slots_[slot].word.compare_exchange_strong(bits, cancelled, std::memory_order_seq_cst)) { return false; }
+    announce(slot, started);
     return true;
 }
 

@@ -16,7 +16,7 @@ namespace procpool::inline v0::detail::task {
 
 /// The words of a queue that workers write. All-zero memory is that of an empty one.
 struct QueueHeads {
-    static constexpr std::uint32_t levels = 9;
+    static constexpr std::uint32_t levels = 10;
     struct alignas(apart) Head {
         std::atomic<std::uint64_t> position;
     };
@@ -24,8 +24,8 @@ struct QueueHeads {
     alignas(apart) std::atomic<std::uint32_t> in_use;
 };
 
-/// Level 0 holds tasks that run again after their worker died, put there by the supervisor; the others hold priorities
-/// 3 to -4, put there by the parent. A task of priority 0 costs a worker one load more than if there were no other.
+/// Level 0 holds tasks that run again after their worker died, put there by the supervisor, level 1 those that a
+/// companion gives back; the others hold priorities 3 to -4, put there by the parent. A task of priority 0 costs a worker one load more than if there were no other.
 /// One more ring holds the tasks of guests, which any process puts there; workers look there before the usual level.
 /// All-zero memory is a valid empty queue but for what attach() sets.
 class Queue {
@@ -33,11 +33,12 @@ public:
     static constexpr std::uint32_t levels = QueueHeads::levels;
     static constexpr std::uint32_t guests = levels;  // not one of those
     static constexpr std::uint32_t requeued = 0;
-    static constexpr std::uint32_t usual = 4;
+    static constexpr std::uint32_t given_back = 1;
+    static constexpr std::uint32_t usual = 5;
     static constexpr int lowest_priority = -4;
     static constexpr int highest_priority = 3;
     [[nodiscard]] static constexpr std::uint32_t level_of(int priority) noexcept {
-        return static_cast<std::uint32_t>(highest_priority - priority) + 1;
+        return static_cast<std::uint32_t>(highest_priority - priority) + 2;
     }
 
     /// entries(level): where those of a ring of that capacity are; on pages that workers cannot write, as the queue
@@ -57,7 +58,7 @@ public:
 
     [[nodiscard]] Ring& ring(std::uint32_t level) noexcept { return rings_[level]; }
 
-    /// Called by: parent under its producers' mutex; supervisor for `requeued`.
+    /// Called by: parent under its producers' mutex; supervisor for `requeued`; companion for `given_back`.
     /// Memory order: as Ring::push(): its last step is seq_cst.
     [[gnu::always_inline]] void push(std::uint32_t level, Offer offer) noexcept {
         rings_[level].push(offer);

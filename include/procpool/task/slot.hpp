@@ -165,7 +165,7 @@ struct alignas(apart) Slot {
     [[nodiscard]] Ending ending(Phase phase) const noexcept {
         if (phase == Phase::done) [[likely]] { return outcome; }
         if (phase == Phase::cancelled) { return Ending::cancelled; }
-        return std::clamp(loss.load(std::memory_order_relaxed), Ending::died, Ending::overwritten);
+        return std::clamp(loss.load(std::memory_order_relaxed), Ending::died, Ending::node_lost);
     }
 
     alignas(cache_line) Large large_argument;

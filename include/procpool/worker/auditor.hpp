@@ -107,6 +107,7 @@ private:
 
     /// Whether the worker that this word says runs the task cannot be running it: it runs another or none, or sleeps.
     [[nodiscard]] bool is_elsewhere(std::uint32_t slot, task::Word word) noexcept {
+        if (board_.is_companions(word.seat())) { return false; }  // which has many at a time
         task::Seat& seat = board_.seats()[word.seat()];
         const std::uint32_t current = seat.current.load(std::memory_order_acquire);
         if (current == slot + 1 || board_.guests.hold(current - 1)) { return false; }  // which may run within it

@@ -6,32 +6,45 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/log/announcer.hpp>
+#include <procpool/log/log_record.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/task/board.hpp>
 
 #include <cstdint>
+#include <string_view>
 
 namespace procpool::inline v0::detail::worker {
 
-/// Called by: supervisor, which has seen the worker's end and not yet given its seat away: no process but the parent,
-/// which may condemn or count, touches a started task's word or slot meanwhile.
+/// How a task was lost.
+struct Loss {
+    os::EndedChild worker;
+    Ending ending = Ending::died;                 ///< unless it is condemned, or the pool ends
+    const core::Crash* crash = nullptr;           ///< of the worker; null: none is known
+    std::uint32_t level = task::Queue::requeued;  ///< where it goes when it runs again
+    std::uint32_t index = LogRecord::no_worker;   ///< of the worker, of a companion's task; no_worker: unknown
+    std::string_view host = {};                   ///< likewise, its machine
+};
+
+/// Called by: supervisor, which has seen the worker's end and not yet given its seat away, or the companion whose task
+/// it is: no process but the parent, which may condemn or count, touches a started task's word or slot meanwhile.
 class Casualties {
 public:
     Casualties(task::Board& board, const log::Announcer& announcer) noexcept : board_(board), announcer_(announcer) {}
 
     /// Effects: offers each task that the dead worker ran again, if it may run again, and makes it lost otherwise.
-    /// Returns: whether there was one.
-    bool settle(std::uint32_t seat, const os::EndedChild& ended) noexcept;
+    /// host: the machine that the seat stands for, if it does. Returns: whether there was one.
+    bool settle(std::uint32_t seat, const os::EndedChild& ended, std::string_view host = {}) noexcept;
+
+    /// Effects: as settle(), for one task.
+    void settle_task(std::uint32_t index, const Loss& loss) noexcept;
 
 private:
     /// A worker counts a task before it says that it is done. It is dead, so no other process writes what it counted
     /// with.
     static void forget_count(task::Seat& seat, Ending outcome) noexcept;
 
-    void settle_task(std::uint32_t index, const os::EndedChild& ended) noexcept;
-
     /// How the task of a dead worker ends, unless it runs again.
-    [[nodiscard]] Ending ending_of(task::Word word) const noexcept;
+    [[nodiscard]] Ending ending_of(task::Word word, Ending loss) const noexcept;
 
     task::Board& board_;
     const log::Announcer& announcer_;

@@ -32,6 +32,8 @@ public:
             if (started && board_.seat_of(word.seat()) == nullptr) { return; }  // a task has written there
             if (started && word.is_condemned()) {
                 condemned(word);
+            } else if (started && board_.is_companions(word.seat())) {
+                return;  // where it runs there is a clock
             } else if ((started || word.phase() == task::Phase::pending) && board_.issue_of(i).is_timed()) {
                 const std::chrono::nanoseconds timeout = board_.issue_of(i).time_limit();
                 const Clock::time_point expires =

@@ -223,8 +223,10 @@ PROCPOOL_DECL void Loop::keep(std::uint64_t call, const std::byte* from, std::sh
 
 inline void Loop::search_or_sleep() {
     const task::Control& control = board_.control;
-    const bool alone = control.workers == 1;  // then no submitter relies on it to look, so it need not say that it does
-    if (searching_) {  // another claimed what it found; no submitter may rely on it while it sleeps
+    const bool alone =
+        control.workers == 1 &&
+        !board_.has_companion();  // then no submitter relies on it to look, so it need not say that it does
+    if (searching_) {             // another claimed what it found; no submitter may rely on it while it sleeps
         board_.spinning.remove(number_);
         searching_ = false;
     }

@@ -33,6 +33,12 @@ inline constinit Loop* loop_of_worker = nullptr;
 /// The code that the parent had when it forked this process; null in the program itself.
 inline constinit const os::Modules* parents_code = nullptr;
 
+/// Whether results go on to another machine, where the code lies elsewhere.
+inline constinit bool is_parent_far = false;
+
+/// The meaning of an address for other processes that run this program, also on other machines.
+[[nodiscard]] codec::Visibility place_elsewhere(const void* address);
+
 /// The meaning of a result's address for the parent, which has neither the shared memory that this worker allocates
 /// after the fork nor the code that it loads.
 [[nodiscard]] codec::Visibility place_for_parent(const void* address);

@@ -5,6 +5,7 @@
 #include <procpool/core/fault_point.hpp>
 #include <procpool/log/log.hpp>
 #include <procpool/os/backtrace.hpp>
+#include <procpool/os/code_name.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
@@ -22,7 +23,17 @@
 
 namespace procpool::inline v0::detail::worker {
 
+PROCPOOL_DECL codec::Visibility place_elsewhere(const void* address) {
+    if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
+    if (const auto at = reinterpret_cast<std::uintptr_t>(address); os::name_of(at) != 0) {
+        const bool is_there_too = os::is_where_linked(at);
+        return is_there_too ? codec::Visibility::everywhere : codec::Visibility::named;
+    }
+    return os::is_readable(address) ? codec::Visibility::this_process : codec::Visibility::everywhere;
+}
+
 PROCPOOL_DECL codec::Visibility place_for_parent(const void* address) {
+    if (is_parent_far) { return place_elsewhere(address); }
     if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
     if (shm::is_shared_with_parent(address)) { return codec::Visibility::shared; }
     if (os::reservations.hold(address)) { return codec::Visibility::everywhere; }

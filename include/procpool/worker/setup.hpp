@@ -5,6 +5,7 @@
 /// Setup: the settings that the workers of a pool are made with, and how they run initializer and finalizer.
 
 #include <procpool/core/config.hpp>
+#include <procpool/core/mpi_options.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -13,6 +14,8 @@
 #include <string>
 
 namespace procpool::inline v0::detail::worker {
+
+class Companion;
 
 /// How the deaths of an actor's process are answered.
 struct ActorLives {
@@ -31,6 +34,9 @@ struct Setup {
     bool recycles = false;                 ///< workers are replaced after some items, so one more is kept ready
     bool backtraces = false;               ///< exceptions tell where they were thrown
     std::optional<ActorLives> actor = {};  ///< the pool serves one
+    MpiOptions mpi = {};
+    Companion* companion = nullptr;  ///< beside the workers; outlives the pool's supervisor
+    bool is_far = false;             ///< results go on to another machine
     bool on_first_stack =
         true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
 };

@@ -11,8 +11,10 @@
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/life_line.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/task/machine.hpp>
 #include <procpool/worker/auditor.hpp>
 #include <procpool/worker/casualties.hpp>
+#include <procpool/worker/companion.hpp>
 #include <procpool/worker/deadlines.hpp>
 #include <procpool/worker/process.hpp>
 #include <procpool/worker/restarts.hpp>
@@ -39,8 +41,9 @@ public:
           parent_(parent),
           workers_(setup.workers + (setup.recycles ? 1 : 0)),
           deadlines_(board),
-          announcer_(board),
+          announcer_(board, setup.is_far ? &task::this_machine->first_index : nullptr),
           casualties_(board, announcer_),
+          companion_(board, setup.companion),
           auditor_(board),
           restarts_(setup.actor ? setup.actor->restarts : 0, setup.actor ? setup.actor->period : milliseconds{}) {}
 
@@ -56,6 +59,7 @@ private:
         Clock::time_point started_at = {};
     };
     using milliseconds = std::chrono::milliseconds;
+    static constexpr milliseconds companions_grace{2000};  // to tell other machines
 
     [[nodiscard]] task::Life life() const noexcept { return board_.control.life.load(std::memory_order_seq_cst); }
     [[nodiscard]] bool stopping() const noexcept { return life() > task::Life::closing; }
@@ -77,10 +81,17 @@ private:
         std::uint32_t seat;
         std::uint32_t index;
         pid_t supervisor;
-        [[noreturn]] void run() const { run_process(board, setup, seat, index, supervisor); }
+        CompanionProcess* companion = nullptr;  ///< it is this one, and no worker
+        [[noreturn]] void run() const {
+            if (companion != nullptr) { companion->run(supervisor); }
+            run_process(board, setup, seat, index, supervisor);
+        }
     };
 
-    /// The child's side of spawn(). The kernel kills it when its supervisor ends, in two ways: die_with_parent(), which
+    /// As spawn().
+    int spawn_companion() noexcept;
+
+    /// The child's side of both. The kernel kills it when its supervisor ends, in two ways: die_with_parent(), which
     /// a change of the user takes away, and the end of life_, which closing all descriptors takes away.
     [[noreturn]] void live(Start start) noexcept;
 
@@ -108,6 +119,8 @@ private:
     void check_start_times() noexcept;
 
     [[nodiscard]] bool is_ending() const noexcept { return reforking() || life() == task::Life::closing; }
+
+    void end_companion() noexcept;
 
     // ---- deadlines of tasks
 
@@ -144,6 +157,9 @@ private:
     /// Effects: settles the task that the dead worker ran, vacates its seat, and makes its replacement due.
     void settle(Worker& worker, const os::EndedChild& ended) noexcept;
 
+    /// Effects: as settle(); a pool without workers breaks.
+    void settle_companion(const os::EndedChild& ended) noexcept;
+
     /// Effects: records how an actor's process ended; breaks the pool if it may not be restarted, before a caller
     /// learns of the death from its call.
     void note_death_of_actor(const task::Seat& seat, bool unasked, const os::EndedChild& ended) noexcept;
@@ -175,6 +191,7 @@ private:
     Deadlines deadlines_;
     log::Announcer announcer_;
     Casualties casualties_;
+    CompanionProcess companion_;
     Auditor auditor_;
     Restarts restarts_;
     std::uint32_t next_seat_ = 0;

@@ -42,6 +42,9 @@ namespace procpool::inline v0::detail::worker {
     try {
         life_.emplace();
     } catch (const std::system_error& error) { fail_to_start(error.code().value()); }
+    if (companion_.is_wanted()) {
+        if (const int error = spawn_companion(); error != 0) { fail_to_start(error); }
+    }
     for (std::uint32_t index = 0; index < workers_.size() && !stopping(); ++index) {
         if (const int error = spawn(index); error != 0) { fail_to_start(error); }
     }
@@ -51,6 +54,7 @@ namespace procpool::inline v0::detail::worker {
         apply_life();
         sleep();
         reap_all();
+        if (companion_.has_ended()) { companion_.lose_mail(casualties_); }
         bypass_stopped_workers();
         check_start_times();
         auditor_.audit(
@@ -72,11 +76,12 @@ PROCPOOL_DECL bool Supervisor::reforking() const noexcept {
 
 PROCPOOL_DECL bool Supervisor::is_occupied(std::uint32_t seat) const noexcept {
     return std::any_of(workers_.begin(), workers_.end(),
-                       [seat](const Worker& worker) { return worker.pid != 0 && worker.seat == seat; });
+                       [seat](const Worker& worker) { return worker.pid != 0 && worker.seat == seat; }) ||
+           (board_.is_companions(seat) && companion_.runs());
 }
 
 PROCPOOL_DECL std::optional<std::uint32_t> Supervisor::vacant_seat() noexcept {
-    const auto seats = board_.seats();
+    const auto seats = board_.seats().first(board_.workers_seats());
     for (std::size_t tried = 0; tried < seats.size(); ++tried) {
         next_seat_ = (next_seat_ + 1) % static_cast<std::uint32_t>(seats.size());
         if (!is_occupied(next_seat_)) { return next_seat_; }
@@ -125,6 +130,18 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     return 0;
 }
 
+PROCPOOL_DECL int Supervisor::spawn_companion() noexcept {
+    companion_.seat(0);
+    const pid_t self = os::this_process();
+    const pid_t pid = os::try_fork();
+    if (pid == 0) { live({board_, setup_, board_.workers_seats(), setup_.workers, self, &companion_}); }
+    const int error = errno;
+    companion_.seat(pid);
+    if (pid < 0) { return error; }
+    os::lead_group(pid);
+    return 0;
+}
+
 [[noreturn]] PROCPOOL_DECL void Supervisor::live(Start start) noexcept {
     children_.close();
     bell_.close();
@@ -134,7 +151,7 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     os::SignalsAtEnd::ask(life_->reading.number(), SIGKILL);
     if (os::is_at_end(life_->reading.number())) { os::leave(EXIT_FAILURE); }
     life_->reading.close();
-    name_process(setup_.name, start.index);
+    name_process(start.companion != nullptr ? setup_.name + "*" : setup_.name, start.index);
     if (!setup_.on_first_stack) {
         os::run_on_own_stack([](void* what) { static_cast<const Start*>(what)->run(); }, &start);
     }
@@ -143,6 +160,7 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
 
 [[noreturn]] PROCPOOL_DECL void Supervisor::fail_to_start(int error) noexcept {
     kill_all(SIGKILL);
+    companion_.signal(SIGKILL);
     os::reap_all_children();
     board_.control.start_error.store(error, std::memory_order_release);
     board_.notify_parent();
@@ -156,8 +174,8 @@ PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
     const auto is_gone = [](const Worker& worker) {
         return worker.pid == 0 && worker.respawn_at == Clock::time_point::max();
     };
-    const bool all_gone =
-        workers_.back().pid == 0 && std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
+    const bool all_gone = !workers_.empty() && workers_.back().pid == 0 &&
+                          std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
     if (all_gone && needs_workers()) { workers_.front().respawn_at = now; }
     for (std::uint32_t index = 0; index < workers_.size(); ++index) {
         Worker& worker = workers_[index];
@@ -196,10 +214,28 @@ PROCPOOL_DECL void Supervisor::sleep() noexcept {
                                  Deadline{deadlines_.arm([this] { return std::min(next_time(), next_deadline()); })});
     if ((readable[2] || readable[3] || watch_.must_ask()) && watch_.is_gone()) {
         kill_all(SIGKILL);
+        end_companion();
         os::leave(EXIT_FAILURE);
     }
     bell_.lower();
     os::drain_signals(children_);
+}
+
+/// The other machines should not have to wait for a silence.
+PROCPOOL_DECL void Supervisor::end_companion() noexcept {
+    constexpr std::chrono::milliseconds longest{800};
+    const Deadline deadline = Deadline::after(longest);
+    board_.control.advance(task::Life::killed);
+    companion_.notify();
+    while (companion_.runs() && !deadline.passed()) {
+        static_cast<void>(os::wait_any_readable<1>({children_.number()}, deadline));
+        os::drain_signals(children_);
+        while (const std::optional<os::EndedChild> ended = os::ended_child()) {
+            if (ended->pid == companion_.pid()) { return; }
+            os::reap(ended->pid);
+        }
+    }
+    companion_.signal(SIGKILL);
 }
 
 PROCPOOL_DECL Clock::time_point Supervisor::next_time() const noexcept {
@@ -207,6 +243,7 @@ PROCPOOL_DECL Clock::time_point Supervisor::next_time() const noexcept {
     if (watch_.must_ask()) { next = Clock::now() + milliseconds{100}; }
     next = std::min(next, auditor_.next_time(is_ending()));
     if (life() == task::Life::terminated) { next = std::min(next, kill_at_); }
+    next = std::min(next, companion_.next_time());
     for (const Worker& worker : workers_) {
         if (worker.pid == 0 && !may_begin_life()) { continue; }
         next = std::min(next, worker.pid == 0 ? worker.respawn_at : start_deadline(worker));
@@ -252,6 +289,10 @@ PROCPOOL_DECL Clock::time_point Supervisor::next_deadline() noexcept {
 }
 
 PROCPOOL_DECL void Supervisor::kill_worker_on(std::uint32_t seat) noexcept {
+    if (board_.is_companions(seat)) {
+        board_.seats()[seat].stopper.notify();  // as a request to stop
+        return companion_.notify();
+    }
     for (const Worker& worker : workers_) {
         if (worker.pid != 0 && worker.seat == seat) { os::signal_group(worker.pid, SIGKILL); }
     }
@@ -267,6 +308,7 @@ PROCPOOL_DECL void Supervisor::apply_life() noexcept {
         board_.actor.unwanted.load(std::memory_order_acquire) >= board_.actor.lives.load(std::memory_order_relaxed)) {
         kill_all(SIGKILL);
     }
+    if (stopping()) { companion_.end(setup_.terminate_grace + companions_grace); }
     switch (life()) {
         case task::Life::open:
         case task::Life::closing: return;
@@ -294,8 +336,9 @@ PROCPOOL_DECL void Supervisor::kill_all(int signal) noexcept {
 PROCPOOL_DECL bool Supervisor::may_end() const noexcept {
     const bool anybody =
         std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.pid != 0; });
-    return !anybody && (stopping() || reforking() ||
-                        (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
+    return !anybody && !companion_.runs() &&
+           (stopping() || reforking() ||
+            (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
 }
 
 PROCPOOL_DECL void Supervisor::settle_everything() noexcept {
@@ -314,6 +357,7 @@ PROCPOOL_DECL void Supervisor::reap_all() noexcept {
             if (setup_.actor && setup_.actor->each_allowed && holds_death_back(*dead, *ended)) { return; }
             settle(*dead, *ended);
         }
+        if (ended->pid == companion_.pid()) { settle_companion(*ended); }
         os::reap(ended->pid);
     }
 }
@@ -322,10 +366,11 @@ PROCPOOL_DECL void Supervisor::bypass_stopped_workers() noexcept {
     for (pid_t pid = os::stopped_child(); pid != 0; pid = os::stopped_child()) {
         const auto stopped =
             std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == pid; });
-        if (stopped == workers_.end()) { continue; }
-        board_.spinning.remove(stopped->seat);
-        board_.sleeping.remove(stopped->seat);
-        board_.guests.helping.remove(stopped->seat);
+        if (stopped == workers_.end() && pid != companion_.pid()) { continue; }
+        const std::uint32_t seat = stopped != workers_.end() ? stopped->seat : board_.workers_seats();
+        board_.spinning.remove(seat);
+        board_.sleeping.remove(seat);
+        board_.guests.helping.remove(seat);
         notify_again();
         board_.queue.mark_all_levels();  // the dead worker may have marked a priority as empty, and not looked again
         if (!board_.queue.was_empty()) { board_.wake_one(); }
@@ -374,6 +419,25 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
         board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed);
     }
     if (unasked) { count_death(vacant, state, ended); }
+    board_.notify_parent();
+}
+
+PROCPOOL_DECL void Supervisor::settle_companion(const os::EndedChild& ended) noexcept {
+    // A task that a submitter moved within the queue, when the companion looked there for the last time, is left.
+    const bool left_any = workers_.empty() && !board_.queue.was_empty();
+    const bool unasked = life() == task::Life::open || ended.status != ExitStatus::from_code(0) || left_any;
+    companion_.settle(casualties_, ended);
+    board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
+    if (unasked && !stopping()) {
+        const log::LogSubject about = announcer_.subject(log::LogSubject{}.worker, ended.pid);
+        const std::string what =
+            "the process that speaks to other machines, " + std::to_string(ended.pid) + ", " + to_string(ended.status);
+        if (workers_.empty()) {
+            break_pool(what, about);
+        } else {
+            log::report(LogLevel::error, about, "{}: the pool goes on with the workers of this machine", what);
+        }
+    }
     board_.notify_parent();
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <stop_token>
+#include <string_view>
 
 namespace procpool::inline v0 {
 
@@ -23,6 +24,10 @@ namespace this_worker {
 [[nodiscard]] std::size_t index();
 /// The process number of the caller's worker. Throws: std::logic_error outside workers.
 [[nodiscard]] std::int32_t pid();
+/// The name of the machine that the caller runs on. Called by: any process.
+[[nodiscard]] std::string_view host();
+/// The rank of that machine in the MPI job of an MpiPool; 0 elsewhere. Called by: any process.
+[[nodiscard]] int node() noexcept;
 
 }  // namespace this_worker
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <procpool/os/host.hpp>
+#include <procpool/task/machine.hpp>
 #include <procpool/task/thread_context.hpp>
+#include <procpool/worker/process.hpp>
 #include <procpool/worker/this_worker.hpp>
 
 #include <stdexcept>
@@ -19,7 +22,21 @@ namespace detail::worker {
 
 PROCPOOL_DECL bool in_worker() noexcept { return detail::task::thread_context.in_worker; }
 
-PROCPOOL_DECL std::size_t this_worker::index() { return detail::worker::context_or_throw().index; }
+PROCPOOL_DECL std::size_t this_worker::index() {
+    const std::size_t index = detail::worker::context_or_throw().index;
+    const detail::task::Machine* const machine = detail::task::this_machine;
+    // The machines of one pool count their workers on; a pool within a task counts its own.
+    if (machine == nullptr || !detail::worker::is_parent_far) { return index; }
+    return index + machine->first_index.load(std::memory_order_relaxed);
+}
+PROCPOOL_DECL std::string_view this_worker::host() {
+    static const detail::os::HostName outside_mpi = detail::os::host_name();
+    const detail::task::Machine* const machine = detail::task::this_machine;
+    return machine != nullptr ? machine->host.data() : outside_mpi.data();
+}
+PROCPOOL_DECL int this_worker::node() noexcept {
+    return detail::task::this_machine != nullptr ? detail::task::this_machine->node : 0;
+}
 PROCPOOL_DECL std::int32_t this_worker::pid() { return detail::worker::context_or_throw().pid; }
 
 PROCPOOL_DECL std::uint64_t this_task::id() {

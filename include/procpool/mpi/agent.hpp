@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+/// \file
+/// Agent: runs the companion's tasks on the workers of its own machine.
+
+#include <procpool/client/client.hpp>
+#include <procpool/core/config.hpp>
+#include <procpool/core/deadline.hpp>
+#include <procpool/core/mpi_options.hpp>
+#include <procpool/log/trace.hpp>
+#include <procpool/mpi/log_forward.hpp>
+#include <procpool/mpi/message.hpp>
+#include <procpool/mpi/rest.hpp>
+#include <procpool/mpi/wire.hpp>
+#include <procpool/task/machine.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace procpool::inline v0::detail::mpi {
+
+/// A rank other than 0: the launched process itself, which has forked its pool's supervisor before it initialises MPI.
+/// Tasks come as bytes and answers go as bytes; nothing is decoded here, and no code of the user's runs.
+class Agent {
+public:
+    /// client: with its crew. machine: that of its workers. ranks: as the launcher has said.
+    Agent(client::Client& client, task::Machine& machine, const MpiOptions& options, int ranks) noexcept
+        : client_(client),
+          machine_(machine),
+          options_(options),
+          ranks_(ranks) {}
+
+    /// Effects: serves until the companion ends the pool, or falls silent; then the program ends.
+    [[noreturn]] void serve();
+
+private:
+    using Time = Clock::time_point;
+    using Name = std::pair<std::uint32_t, std::uint32_t>;  ///< of a task: slot and generation
+
+    /// A task that has come, or is coming.
+    struct Arrival {
+        Received message;
+        std::optional<LargeBytes> bytes;
+        bool is_right = true;      ///< the bytes are what the task had when it was sent
+        std::optional<Kind> wish;  ///< that it be recalled, cancelled or killed
+    };
+    struct Task {
+        client::Ticket ticket;
+        Time came;
+        std::size_t before;       ///< tasks that were here when it came
+        std::uint64_t items = 0;  ///< of it, that the companion knows to be finished
+    };
+
+    void say_hello();
+    bool receive();
+    bool submit_arrivals();
+    void drop_arrivals();
+    [[nodiscard]] Arrival* find_arrival(Name name) noexcept;
+    [[nodiscard]] bool is_in_doubt();
+    [[nodiscard]] bool submit(const Received& message, std::span<const std::byte> arguments);
+    bool answer();
+    void answer(Name name, const Task& task);
+    void say(Kind kind, const Received& about, Ending ending);
+    void obey(const Received& message);
+    void fulfil(const Received& wish);
+    void send_log();
+    void send_beat(Time now);
+    void send_progress();
+    /// Effects: takes what is new in this machine's trace. Events go out; runs wait for the answers of their tasks.
+    void read_trace();
+    void look_around(Time now);
+    void end_with_root() noexcept;
+    void leave();
+
+    client::Client& client_;
+    task::Machine& machine_;
+    const MpiOptions options_;
+    const int ranks_;
+    std::optional<Wire> wire_;
+    std::deque<Arrival> arrivals_;
+    std::map<Name, Task> tasks_;
+    LogForward log_;
+    log::TraceReader trace_;
+    std::unordered_map<std::uint64_t, log::TraceRecord> runs_;  // by the numbers that their tasks have here
+    std::int64_t last_beat_ = 0;                                // of the companion's: when it was sent, by its clock
+    Time last_beat_came_{};
+    Rest rest_;
+    Time heard_{};
+    Time looked_{};
+    Time beaten_{};
+    std::optional<task::Life> told_;  // how the pool ends
+    bool is_out_ = false;             // it takes no part any more
+    bool may_go_ = false;             // all machines have ended
+    std::uint32_t gaps_ = 0;          // times in which this process did not run for long
+    bool is_in_doubt_ = false;        // the companion has not answered since the last one
+};
+
+}  // namespace procpool::detail::mpi
+
+#include <procpool/mpi/agent.ipp>

@@ -1,0 +1,668 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/mpi/companion.hpp>
+#include <procpool/mpi/log_forward.hpp>
+
+#include <procpool/codec/exception.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/core/fault_point.hpp>
+#include <procpool/log/tracer.hpp>
+#include <procpool/os/children.hpp>
+#include <procpool/os/code_name.hpp>
+#include <procpool/os/memory.hpp>
+#include <procpool/os/process.hpp>
+#include <procpool/os/signals.hpp>
+#include <procpool/worker/break_pool.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+namespace procpool::inline v0::detail::mpi {
+
+inline constexpr std::chrono::milliseconds look_every{1};
+
+inline void Companion::run(task::Board& board) {
+    board_ = &board;
+    announcer_.emplace(board);
+    casualties_.emplace(board, *announcer_);
+    flights_.resize(board.parents_slots().size());
+    runs_.emplace(board);
+    os::stay_when_memory_runs_out();
+    os::sleep_exactly();
+    wire_.emplace();
+    if (wire_->size() != ranks_) {
+        table_.set_start(Table::Start::failed, "the launcher has started " + std::to_string(ranks_) +
+                                                   " processes, but MPI knows of " + std::to_string(wire_->size()) +
+                                                   ": the program was built with another MPI than the launcher's");
+        return wire_->finalize(std::chrono::seconds{1});
+    }
+    nodes_.resize(static_cast<std::size_t>(ranks_));
+    begun_ = looked_ = beaten_ = Clock::now();
+    for (Node& node : nodes_) { node.heard = begun_; }
+    while (!is_done()) {
+        bool worked = receive();
+        worked = finish_incoming() || worked;
+        if (!told_ && has_started_) { worked = ship() || worked; }
+        // A task for which this process was woken, and not another one, does not wait for it.
+        if (std::exchange(is_relied_on_, false) && !board_->queue.was_empty()) { board_->wake_for_new_task(); }
+        wire_->tidy();
+        if (const Time now = Clock::now(); now - looked_ >= look_every) { look_around(now); }
+        if (worked) {
+            rest_.worked();
+        } else {
+            pause();
+        }
+    }
+    leave();
+}
+
+inline void Companion::ended() noexcept {
+    table_.set_start(Table::Start::failed, "the process that speaks to the other machines has ended");
+    for (NodeRecord& node : table_.nodes().subspan(1)) {
+        NodeState served = NodeState::serves;
+        node.state.compare_exchange_strong(served, NodeState::lost, std::memory_order_acq_rel);
+    }
+}
+
+// ---- start
+
+inline void Companion::greet(Received& hello) {
+    Node& node = nodes_[static_cast<std::size_t>(hello.from)];
+    if (node.state != NodeState::expected || has_started_) { return; }
+    hello.text().copy(record(hello.from).host.data(), record(hello.from).host.size() - 1);
+    const std::string_view modules{reinterpret_cast<const char*>(hello.bytes().data()), hello.bytes().size()};
+    if (!os::is_same_program(modules)) { return refuse(hello.from, "it runs another build of the program"); }
+    std::uint64_t total = hello.head.count;
+    for (const Node& other : nodes_) { total += other.workers; }
+    if (total > most_workers_) { return refuse(hello.from, "there are too many workers"); }
+    for (int other = 0; other < ranks_; ++other) {
+        const bool counts = other == 0 ? board().control.workers != 0 : serves(other);
+        if (counts && task::text_within(record(other).host) == task::text_within(record(hello.from).host)) {
+            log::report(LogLevel::warning, subject(),
+                        "ranks {} and {} are both on machine {}, each with its own {} workers: start one rank on each "
+                        "machine, as by mpirun --map-by ppr:1:node or srun --ntasks-per-node=1",
+                        other, hello.from, record(other).host.data(), hello.head.count);
+            break;
+        }
+    }
+    os::remember_modules(modules);
+    node.workers = static_cast<std::uint32_t>(hello.head.count);
+    node.capacity = hello.head.worker;
+    node.slots.reserve(node.capacity);
+    node.state = NodeState::serves;
+    record(hello.from).workers.store(node.workers, std::memory_order_relaxed);
+    record(hello.from).state.store(NodeState::serves, std::memory_order_release);
+}
+
+inline void Companion::refuse(int node, const std::string& why) {
+    nodes_[static_cast<std::size_t>(node)].state = NodeState::refused;
+    record(node).state.store(NodeState::refused, std::memory_order_release);
+    log::report(LogLevel::error, subject(), "machine {} (rank {}) takes no part: {}", record(node).host.data(), node,
+                why);
+    wire_->send(node, {.kind = Kind::refused}, why);
+    break_if_none_is_left();
+}
+
+inline void Companion::end_start() {
+    std::uint32_t index = board().control.workers;
+    for (int rank = 1; rank < ranks_; ++rank) {
+        Node& node = nodes_[static_cast<std::size_t>(rank)];
+        if (node.state == NodeState::expected) { lose(rank, "has not said hello"); }
+        if (node.state != NodeState::serves) { continue; }
+        node.first_index = index;
+        index += node.workers;
+        wire_->send(rank, {.kind = Kind::welcome, .count = node.first_index});
+        send_beat(rank);
+        log::trace_host(board(), static_cast<std::uint16_t>(rank), task::text_within(record(rank).host));
+    }
+    log::trace_host(board(), 0, task::text_within(record(0).host));
+    has_started_ = true;
+    board().control.remote_workers.store(index - board().control.workers, std::memory_order_release);
+    table_.set_start(Table::Start::done);
+}
+
+inline void Companion::send_beat(int rank) {
+    LogLevel& told = nodes_[static_cast<std::size_t>(rank)].told_level;
+    told = wanted_level();
+    wire_->send(rank, {.kind = Kind::beat,
+                       .generation = nodes_[static_cast<std::size_t>(rank)].gaps,
+                       .sent = log::trace_time(),
+                       .count = static_cast<std::uint64_t>(told)});
+}
+
+// ---- tasks
+
+inline std::uint32_t Companion::window_of(const Node& node) const noexcept {
+    auto prefetch = static_cast<double>(options_.prefetch);
+    if (looked_ < for_others_until_) {
+        prefetch = 0;
+    } else if (options_.prefetch == 0 && node.task_time > 0) {
+        const double most = 32.0 * node.workers;
+        prefetch = std::clamp(std::floor(node.round_trip / node.task_time * node.workers), 0.0, most);
+        if (20 * node.round_trip < node.task_time) { prefetch = 0; }
+    }
+    return static_cast<std::uint32_t>(std::min<double>(node.workers + prefetch, node.capacity));
+}
+
+inline int Companion::least_loaded() const noexcept {
+    int best = 0;
+    double least = 0;
+    for (int rank = 1; rank < ranks_; ++rank) {
+        const Node& node = nodes_[static_cast<std::size_t>(rank)];
+        if (node.state != NodeState::serves || node.slots.size() - node.mailed >= window_of(node)) { continue; }
+        const double load = static_cast<double>(node.slots.size()) / node.workers;
+        if (best == 0 || load < least) {
+            best = rank;
+            least = load;
+        }
+    }
+    return best;
+}
+
+inline bool Companion::ship() {
+    bool any = (has_mail_ || board().seats()[board().workers_seats()].stopper.take()) && ship_mail();
+    while (const int node = least_loaded()) {
+        const std::optional<task::Claim> claim = board().claim_for_companion(seat_of(node));
+        if (!claim) { break; }
+        send(*claim, node);
+        any = true;
+    }
+    std::erase_if(returned_, [&](std::uint32_t slot) { return offer_again(slot); });
+    return any;
+}
+
+/// Tasks for one worker go there at once, in their order; those for a machine that is lost are lost too.
+inline bool Companion::ship_mail() {
+    has_mail_ = false;
+    bool any = false;
+    for (int rank = 1; rank < ranks_; ++rank) {
+        const Node& node = nodes_[static_cast<std::size_t>(rank)];
+        for (std::uint32_t index = node.first_index; index < node.first_index + node.workers; ++index) {
+            while (board().has_mail(index)) {
+                const std::optional<task::Claim> claim = board().claim_mail(index, seat_of(rank));
+                if (!claim) { break; }
+                any = true;
+                if (node.state == NodeState::serves) {
+                    send(*claim, rank);
+                } else {
+                    settle(claim->slot, rank, Ending::node_lost);
+                }
+            }
+        }
+    }
+    return any;
+}
+
+inline void Companion::send(task::Claim claim, int node) {
+    const task::Slot& slot = board().all_slots()[claim.slot];
+    const task::Issue& issue = board().issue(claim.slot);
+    const std::uint32_t place = issue.place.load(std::memory_order_relaxed);
+    Node& to = nodes_[static_cast<std::size_t>(node)];
+    Message head{
+        .kind = Kind::task, .slot = claim.slot, .generation = claim.generation, .code = os::name_of(slot.code)};
+    if (head.code == 0) {
+        return end_in_exception(claim, node,
+                                std::make_exception_ptr(CodecError(
+                                    "procpool: this task's code has no name that other machines would know it by")));
+    }
+    if ((place & task::Issue::mailed) != 0) { head.worker = (place & ~task::Issue::mailed) - to.first_index; }
+    if (slot.has_limits()) {
+        head.attempt = slot.attempt;
+        head.timeout = issue.is_timed() ? issue.time_limit().count() : 0;
+    }
+    Flight& flight = flights_[claim.slot];
+    flight = {.generation = claim.generation,
+              .node = node,
+              .place = static_cast<std::uint32_t>(to.slots.size()),
+              .sent = Clock::now(),
+              .is_mailed = (place & task::Issue::mailed) != 0};
+    to.slots.push_back(claim.slot);
+    if (flight.is_mailed) { ++to.mailed; }
+    ++flying_;
+    runs_->begin(claim.slot);
+    // A sink that was set before the task was submitted gets what the task logs.
+    if (wanted_level() != to.told_level) { send_beat(node); }
+    reach(FaultPoint::task_claimed_for_node);
+    // Large arguments stay where they are until the task is decided, which is after they have come. They may be read
+    // later than that when the machine is lost and comes back: it hears that they are right only if it was not.
+    wire_->send(node, head, board().label_of(claim.slot), board().arguments.payload(claim.slot));
+    wire_->follow_large({.kind = Kind::sent, .slot = claim.slot, .generation = claim.generation});
+    if (slot.stop_request.load(std::memory_order_relaxed) != 0) {  // perhaps before it came back from another place
+        board().seats()[seat_of(node)].stopper.notify();
+    }
+}
+
+inline Companion::Flight* Companion::flight_of(const Received& message) noexcept {
+    if (message.head.slot >= flights_.size()) { return nullptr; }
+    Flight& flight = flights_[message.head.slot];
+    const bool is_its = flight.node == message.from && flight.generation == message.head.generation;
+    return is_its ? &flight : nullptr;
+}
+
+/// Its machine has the task no more.
+inline void Companion::land(std::uint32_t slot) noexcept {
+    Flight& flight = flights_[slot];
+    Node& node = nodes_[static_cast<std::size_t>(flight.node)];
+    if (flight.is_recalled) { --node.recalled; }
+    if (flight.is_mailed) { --node.mailed; }
+    node.slots[flight.place] = node.slots.back();
+    flights_[node.slots[flight.place]].place = flight.place;
+    node.slots.pop_back();
+    flight = {};
+    --flying_;
+}
+
+// ---- answers
+
+inline bool Companion::receive() {
+    bool any = false;
+    Received message;
+    while (wire_->receive(message)) {
+        any = true;
+        Node& node = nodes_[static_cast<std::size_t>(message.from)];
+        node.heard = Clock::now();
+        if (node.state == NodeState::lost) { hear_again(message.from); }
+        const Flight* const flight = message.head.kind == Kind::done ? flight_of(message) : nullptr;
+        node.clock.add(node.heard, message.head, flight != nullptr ? flight->sent : Time{});
+        switch (message.head.kind) {
+            case Kind::hello: greet(message); break;
+            case Kind::done:
+                if (node.state == NodeState::serves) { take(message); }
+                break;
+            case Kind::given_back:
+                if (flight_of(message) != nullptr) { give_back(message.head.slot); }
+                break;
+            case Kind::trace:
+                if (node.state == NodeState::serves) { runs_->add_event(message, machine_of(message.from)); }
+                break;
+            case Kind::progress:
+                if (flight_of(message) != nullptr) {
+                    table_.set_progress(message.head.slot, message.head.generation, message.head.count);
+                }
+                break;
+            case Kind::log:
+                show(message.bytes(), task::text_within(record(message.from).host), node.first_index);
+                break;
+            case Kind::leaving:
+                if (node.state != NodeState::refused) { lose(message.from, message.text()); }
+                node.state = NodeState::refused;  // it waits for the end
+                break;
+            case Kind::beat:
+                if (std::exchange(node.gaps, message.head.generation) != message.head.generation &&
+                    node.state == NodeState::serves) {
+                    send_beat(message.from);
+                }
+                break;
+            case Kind::bye:
+                if (node.state == NodeState::serves) {
+                    record(message.from).state.store(NodeState::ended, std::memory_order_release);
+                }
+                node.state = NodeState::ended;
+                break;
+            default: break;
+        }
+    }
+    return any;
+}
+
+/// A machine that was frozen, or whose cable is in again, takes no part any more: it waits for the end of the pool, so
+/// that the launcher does not take it for one that has failed.
+inline void Companion::hear_again(int rank) {
+    nodes_[static_cast<std::size_t>(rank)].state = NodeState::refused;
+    wire_->send(rank, {.kind = Kind::refused}, "it had fallen silent");
+    if (told_) { wire_->send(rank, {.kind = Kind::stop, .count = static_cast<std::uint64_t>(*told_)}); }
+}
+
+/// Large bytes of a machine come in the order of its messages, whether or not they are of use.
+inline void Companion::take(Received& message) {
+    if (!message.head.is_large()) { return finish(message, message.bytes()); }
+    LargeBytes bytes{message.head.bytes};
+    wire_->begin(bytes, message.from);
+    incoming_.push_back({std::move(message), std::move(bytes)});
+    message = {};
+}
+
+inline bool Companion::finish_incoming() {
+    const std::size_t before = incoming_.size();
+    std::erase_if(incoming_, [&](Incoming& incoming) {
+        if (!wire_->have_come(incoming.bytes)) { return false; }
+        finish(incoming.message, incoming.bytes.bytes());
+        return true;
+    });
+    return incoming_.size() != before;
+}
+
+inline void Companion::finish(const Received& message, std::span<const std::byte> bytes) {
+    Flight* const flight = flight_of(message);
+    if (flight == nullptr) { return; }
+    Node& node = nodes_[static_cast<std::size_t>(message.from)];
+    const auto average = [](double& mean, double sample) {
+        mean = mean == 0 ? std::max(sample, 1.0) : mean + (std::max(sample, 1.0) - mean) / 8;
+    };
+    if (message.head.residence != 0) {
+        average(node.task_time, static_cast<double>(message.head.count));
+        average(node.round_trip,
+                static_cast<double>(nanoseconds{Clock::now() - flight->sent}.count() - message.head.residence));
+        record(message.from).round_trip.store(static_cast<std::int64_t>(node.round_trip), std::memory_order_relaxed);
+    }
+    const task::Claim claim{message.head.slot, message.head.generation};
+    const std::uint32_t seat = seat_of(message.from);
+    runs_->add_run(message, machine_of(message.from));
+    const bool is_mailed = flight->is_mailed;
+    land(claim.slot);
+    reach(FaultPoint::answer_received);
+    if (message.head.phase == task::Phase::cancelled) { return withdraw(claim.slot); }
+    try {
+        store(claim, bytes);
+    } catch (const SharedMemoryExhausted& exhausted) {
+        return end_in_exception(claim, message.from, std::make_exception_ptr(exhausted));
+    }
+    task::Slot& slot = board().all_slots()[claim.slot];
+    if (message.head.phase != task::Phase::done) {
+        core::Crash crash{};
+        crash.count = message.head.frames;
+        crash.signal = message.head.signal;
+        crash.pid = message.head.pid;
+        for (std::uint32_t i = 0; i < crash.count; ++i) { crash.frames[i] = os::address_of(message.frame(i)); }
+        const Ending ending = message.head.ending;
+        const bool is_its_own = ending == Ending::died || ending == Ending::timed_out || ending == Ending::cancelled;
+        const bool has_worker = message.head.worker < node.workers;
+        casualties_->settle_task(claim.slot,
+                                 {.worker = {message.head.pid, message.head.status},
+                                  .ending = is_its_own ? ending : Ending::node_lost,
+                                  .crash = crash.count != 0 ? &crash : nullptr,
+                                  .level = task::Queue::given_back,
+                                  .index = has_worker ? node.first_index + message.head.worker : LogRecord::no_worker,
+                                  .host = host_of(static_cast<std::uint32_t>(message.from))});
+        // A mailbox keeps one task that runs again: the next such loss must find it gone.
+        if (is_mailed) { static_cast<void>(ship_mail()); }
+        return;
+    }
+    slot.outcome = message.head.ending == Ending::exception ? Ending::exception : Ending::value;
+    task::Seat& count = board().seats()[seat];
+    auto& counter = slot.outcome == Ending::value ? count.completed : count.failed;
+    counter.fetch_add(1, std::memory_order_relaxed);
+    record(message.from).done.fetch_add(1, std::memory_order_relaxed);
+    if (!board().finish(claim, seat)) {  // condemned meanwhile
+        counter.fetch_sub(1, std::memory_order_relaxed);
+        settle(claim.slot, message.from, Ending::cancelled);
+    }
+}
+
+inline void Companion::store(task::Claim claim, std::span<const std::byte> bytes) {
+    task::ResultStore& results = board().results;
+    std::span<std::byte> buffer = results.first_buffer(claim.slot);
+    if (bytes.size() > buffer.size()) { buffer = results.grow(claim.slot, claim.generation, buffer, 0, bytes.size()); }
+    std::memcpy(buffer.data(), bytes.data(), bytes.size());
+    results.seal(claim.slot, buffer, bytes.size());
+}
+
+/// Effects: ends a task that the machine has not, or has no more.
+inline void Companion::end_in_exception(task::Claim claim, int node, const std::exception_ptr& error) {
+    std::vector<std::byte> bytes(512);
+    Writer out{bytes,
+               [](void* self, std::span<std::byte>, std::size_t, std::size_t need) {
+                   auto& all = *static_cast<std::vector<std::byte>*>(self);
+                   all.resize(std::max(need, 2 * all.size()));
+                   return std::span{all};
+               },
+               &bytes, codec::visibility_in_this_process};
+    codec::encode_exception(out, error);
+    try {
+        store(claim, std::span{bytes}.first(out.size()));
+        board().all_slots()[claim.slot].outcome = Ending::exception;
+        board().seats()[seat_of(node)].failed.fetch_add(1, std::memory_order_relaxed);
+        if (board().finish(claim, seat_of(node))) { return; }
+        board().seats()[seat_of(node)].failed.fetch_sub(1, std::memory_order_relaxed);
+    } catch (const SharedMemoryExhausted&) {  // not even room for that
+    }
+    settle(claim.slot, node, Ending::node_lost);
+}
+
+inline void Companion::settle(std::uint32_t slot, int rank, Ending ending) noexcept {
+    casualties_->settle_task(slot, {.worker = {},
+                                    .ending = ending,
+                                    .level = task::Queue::given_back,
+                                    .host = host_of(static_cast<std::uint32_t>(rank))});
+}
+
+/// It is for a worker that has nothing to do, and may have to wake up: no machine gets it in advance meanwhile.
+inline void Companion::give_back(std::uint32_t slot) {
+    constexpr std::chrono::milliseconds long_enough{10};
+    for_others_until_ = looked_ + long_enough;
+    land(slot);
+    runs_->forget(slot);
+    if (!offer_again(slot)) { returned_.push_back(slot); }
+}
+
+/// Effects: ends a cancelled task that no worker has begun.
+inline void Companion::withdraw(std::uint32_t slot) noexcept {
+    std::atomic<std::uint64_t>& count = board().control.withdrawn;
+    for (;;) {
+        const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
+        if (word.phase() != task::Phase::started) { return; }  // a task has written there
+        if (word.is_condemned()) {                             // and has been counted
+            return casualties_->settle_task(slot, {.worker = {}, .ending = Ending::cancelled});
+        }
+        count.fetch_add(1, std::memory_order_relaxed);  // first, as settle_task()
+        if (board().withdraw_started(slot, word)) { return; }
+        count.fetch_sub(1, std::memory_order_relaxed);
+    }
+}
+
+inline bool Companion::is_asked_to_stop(std::uint32_t slot) noexcept {
+    const std::uint64_t asked = board().all_slots()[slot].stop_request.load(std::memory_order_relaxed);
+    return asked != 0 && asked == board().number_of(slot).load(std::memory_order_relaxed);
+}
+
+/// Returns: false when there is no room for it, or its word changes.
+inline bool Companion::offer_again(std::uint32_t slot) noexcept {
+    const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
+    if (word.phase() != task::Phase::started) { return true; }  // a task has written there
+    if (word.is_condemned() || is_asked_to_stop(slot)) {
+        withdraw(slot);
+        return true;
+    }
+    if (!board().requeue(slot, word, task::Queue::given_back)) { return false; }
+    board().wake_for_new_task();
+    return true;
+}
+
+// ---- what comes by the clock
+
+inline void Companion::look_around(Time now) {
+    // Time in which this process did not run says nothing about the others.
+    constexpr std::chrono::milliseconds long_gap{100};
+    if (const auto gap = now - looked_; gap > long_gap) {
+        for (Node& node : nodes_) { node.heard = std::min(node.heard + gap, now); }
+        begun_ += gap;
+    }
+    looked_ = now;
+    const bool beats = now - beaten_ >= std::min<nanoseconds>(beat_every, options_.node_timeout / 4);
+    if (beats) {
+        beaten_ = now;
+        has_mail_ = true;  // a look now and then: its sender may have been stopped before it said so
+    }
+    bool all_known = true;
+    for (int rank = 1; rank < ranks_; ++rank) {
+        Node& node = nodes_[static_cast<std::size_t>(rank)];
+        if (node.state == NodeState::expected) { all_known = false; }
+        if (node.state == NodeState::expected || node.state == NodeState::lost) { continue; }
+        if (beats) { send_beat(rank); }
+        if (now - node.heard <= options_.node_timeout) { continue; }
+        if (node.state == NodeState::serves) {
+            lose(rank, "has fallen silent");
+        } else {
+            node.state = NodeState::lost;
+            has_lost_ = true;
+            wire_->forget(rank);
+        }
+    }
+    if (!has_started_ && !told_ && (all_known || now - begun_ > options_.node_timeout)) { end_start(); }
+    if (flying_ != 0) {
+        tell_wishes(beats);
+        if (!told_) { recall(); }
+    }
+    const task::Life life = this->life();
+    if (life > task::Life::closing && told_.value_or(task::Life::closing) < life) { tell_end(life); }
+}
+
+/// Effects: machines learn which of their tasks are to be stopped or killed. all: also where no notice was given, which
+/// goes to another seat when the task changes its place at that moment.
+inline void Companion::tell_wishes(bool all) {
+    for (int rank = 1; rank < ranks_; ++rank) {
+        if (!serves(rank)) { continue; }
+        const bool is_noticed = board().seats()[seat_of(rank)].stopper.take();
+        if (!is_noticed && !all) { continue; }
+        for (const std::uint32_t index : nodes_[static_cast<std::size_t>(rank)].slots) {
+            Flight& flight = flights_[index];
+            const std::uint64_t word = board().all_slots()[index].word.load(std::memory_order_relaxed);
+            const Message head{.slot = index, .generation = flight.generation};
+            const auto tell = [&](bool& is_told, Kind kind) {
+                Message message = head;
+                message.kind = kind;
+                if (!std::exchange(is_told, true)) { wire_->send(rank, message); }
+            };
+            if (task::Word{word}.is_condemned()) {
+                tell(flight.is_killed, Kind::kill);
+            } else if (is_asked_to_stop(index)) {
+                tell(flight.is_cancelled, Kind::cancel);
+            }
+        }
+    }
+}
+
+/// Effects: when other workers have nothing to do, asks machines for tasks that wait there: nobody waits behind a long
+/// task.
+inline void Companion::recall() {
+    if (!board().queue.was_empty()) { return; }
+    std::size_t idle = board().sleeping.was_size();
+    for (const Node& node : nodes_) {
+        if (node.state == NodeState::serves && node.slots.size() < node.workers) {
+            idle += node.workers - node.slots.size();
+        }
+    }
+    for (int rank = 1; rank < ranks_ && idle != 0; ++rank) {
+        Node& node = nodes_[static_cast<std::size_t>(rank)];
+        if (node.state != NodeState::serves) { continue; }
+        for (std::size_t i = node.slots.size(); i-- > 0 && idle != 0;) {
+            if (node.slots.size() <= std::size_t{node.workers} + node.recalled) { break; }
+            const std::uint32_t index = node.slots[i];
+            Flight& flight = flights_[index];
+            if (flight.is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
+            ++node.recalled;
+            --idle;
+            wire_->send(rank, {.kind = Kind::recall, .slot = index, .generation = flight.generation});
+        }
+    }
+}
+
+inline void Companion::lose(int rank, std::string_view why) {
+    Node& node = nodes_[static_cast<std::size_t>(rank)];
+    node.state = NodeState::lost;
+    if (!has_started_) { node.workers = 0; }  // they have got no indexes
+    has_lost_ = true;
+    record(rank).state.store(NodeState::lost, std::memory_order_release);
+    wire_->forget(rank);
+    for (auto incoming = incoming_.begin(); incoming != incoming_.end();) {
+        if (incoming->message.from != rank) {
+            ++incoming;
+            continue;
+        }
+        wire_->abandon(std::move(incoming->bytes));
+        incoming = incoming_.erase(incoming);
+    }
+    const std::size_t had = node.slots.size();
+    log::report(LogLevel::error, subject(), "machine {} (rank {}) {}: it is lost, with {} tasks",
+                record(rank).host.data(), rank, why, had);
+    while (!node.slots.empty()) {
+        const std::uint32_t slot = node.slots.back();
+        land(slot);
+        settle(slot, rank, Ending::node_lost);
+    }
+    break_if_none_is_left();
+}
+
+/// Effects: breaks a pool that has no workers, and will have none.
+inline void Companion::break_if_none_is_left() noexcept {
+    const bool any = std::any_of(nodes_.begin() + 1, nodes_.end(), [](const Node& node) {
+        return node.state == NodeState::serves || node.state == NodeState::expected;
+    });
+    if (any || board().control.workers != 0) { return; }
+    worker::break_pool(board(), "no machine is left", subject());
+    os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed),
+                     SIGCHLD);  // its bell is the program's
+}
+
+/// Sleeps on its parker only when nothing flies; messages wait for a beat then.
+inline void Companion::pause() {
+    constexpr Rest::microseconds longest_nap{100};
+    constexpr std::chrono::milliseconds brief{5};
+    if (flying_ != 0 || !incoming_.empty() || !returned_.empty() || !wire_->is_idle() || !has_started_ || told_ ||
+        !rest_.is_longer_than(brief)) {
+        rest_.wait(longest_nap);
+        return;
+    }
+    if (!board().control.goes_on()) {  // local workers end what they have, and may put it back
+        rest_.wait(look_every);
+        return;
+    }
+    const std::uint32_t own = board().workers_seats();
+    const bool takes_tasks = least_loaded() != 0;
+    if (takes_tasks) { board().sleeping.add(own); }
+    bool is_idle = !takes_tasks || board().queue.was_empty();
+    for (std::uint32_t index = board().control.workers; is_idle && index < board().all_workers(); ++index) {
+        is_idle = !board().has_mail(index);
+        has_mail_ = !is_idle;
+    }
+    if (is_idle) { board().seats()[own].parker.park(Deadline::after(beat_every / 4)); }
+    if (takes_tasks) {
+        board().sleeping.remove(own);
+        is_relied_on_ = true;
+    }
+}
+
+// ---- end
+
+inline bool Companion::is_done() {
+    if (!told_) {
+        const bool may_end = life() == task::Life::closing && flying_ == 0 && incoming_.empty() && returned_.empty() &&
+                             board().queue.was_empty() && !board().has_mail();
+        if (!may_end) { return false; }
+        tell_end(task::Life::closing);
+    }
+    return std::none_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
+        return node.state == NodeState::serves || node.state == NodeState::refused;
+    });
+}
+
+inline void Companion::tell_end(task::Life how) {
+    if (!has_started_) {
+        has_started_ = true;
+        table_.set_start(Table::Start::failed, "the pool was ended before the other machines were there");
+    }
+    told_ = how;
+    for (int rank = 1; rank < ranks_; ++rank) {
+        const NodeState state = nodes_[static_cast<std::size_t>(rank)].state;
+        if (state != NodeState::serves && state != NodeState::refused) { continue; }
+        wire_->send(rank, {.kind = Kind::stop, .count = static_cast<std::uint64_t>(how)});
+    }
+}
+
+inline void Companion::leave() {
+    constexpr std::chrono::seconds longest{1};
+    for (int rank = 1; rank < ranks_; ++rank) {
+        if (nodes_[static_cast<std::size_t>(rank)].state == NodeState::ended) {
+            wire_->send(rank, {.kind = Kind::bye});
+        }
+    }
+    for (const Deadline end = Deadline::after(longest); !wire_->is_idle() && !end.passed(); wire_->tidy()) {
+        os::yield();
+    }
+    wire_->finalize(has_lost_ ? std::chrono::seconds{1} : std::chrono::seconds{10});
+}
+
+}  // namespace procpool::detail::mpi
