@@ -175,7 +175,7 @@ rank)
     for pid in $pids; do
         parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
         case $pids in *"$parent"*) ;; *) continue ;; esac  # a daemon, started from another host
-        case $(cat "/proc/$parent/comm" 2>/dev/null) in orted | mpirun* | hydra_pmi_proxy | slurmstepd) echo "$pid" ;; esac
+        case $(cat "/proc/$parent/comm" 2>/dev/null) in orted | mpirun* | mpiexec* | hydra_pmi_proxy | slurmstepd) echo "$pid" ;; esac
     done
     ;;
 *) die "unknown command '$what'" ;;

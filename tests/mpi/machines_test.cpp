@@ -102,11 +102,16 @@ TEST_CASE("MPI-06 a task is timed out or cancelled or killed far away") {
     while (!killed.running()) { std::this_thread::yield(); }
     CHECK(killed.kill());
     CHECK_THROWS_AS(killed.get(), TaskCancelled);
-    auto asked = pool.apply_async([](std::stop_token token) {
-        while (!token.stop_requested()) { ::usleep(1000); }
-        return 5;
-    });
-    while (!asked.running()) { std::this_thread::yield(); }
+    const std::string runs = std::filesystem::temp_directory_path() / "asked";  // running() says that it was sent
+    auto asked = pool.apply_async(
+        [](std::stop_token token, const std::string& file) {
+            std::ofstream{file};
+            while (!token.stop_requested()) { ::usleep(1000); }
+            std::filesystem::remove(file);
+            return 5;
+        },
+        runs);
+    while (!std::filesystem::exists(runs)) { std::this_thread::yield(); }
     asked.cancel();
     CHECK(asked.get() == 5);
     CHECK(pool.apply(TaskOptions{.timeout = 200ms, .retries = 1}, [] {

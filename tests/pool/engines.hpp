@@ -11,6 +11,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -32,7 +34,13 @@
 #if defined(PROCPOOL_TEST_MACHINES)
 #undef ON_PROCESSES
 #define ON_PROCESSES(name, test) \
-    TEST_CASE(name " - machines") { test<procpool_test::RemotePool>(); }
+    INTERNAL_CATCH_TESTCASE(name " - machines") { test<procpool_test::RemotePool>(); }
+// Other test cases are about processes of this machine.
+#undef TEST_CASE
+#define TEST_CASE(...) \
+    template <class>   \
+    [[maybe_unused]] static void INTERNAL_CATCH_UNIQUE_NAME(not_on_machines)()
+#define snapshot(...) at_one_address(__VA_ARGS__)
 #define ON_ENGINES_WITH_WORKERS(name, test) ON_PROCESSES(name, test)
 #define ON_EVERY_ENGINE(name, test) ON_PROCESSES(name, test)
 #elif defined(__SANITIZE_THREAD__)
@@ -52,6 +60,18 @@ using namespace procpool;
 using namespace std::chrono_literals;
 
 #if defined(PROCPOOL_TEST_MACHINES)
+/// A function that refers to nothing but pages that all ranks have at one address, see support/events.hpp. What the
+/// tests call a snapshot is this here.
+template <class F>
+struct AtOneAddress : F {
+    explicit AtOneAddress(F f) : F(std::move(f)) {}
+    using F::operator();
+};
+template <class F>
+[[nodiscard]] AtOneAddress<F> at_one_address(F f) {
+    return AtOneAddress<F>{std::move(f)};
+}
+
 /// Its tasks run on other machines only.
 struct RemotePool : MpiPool {
     explicit RemotePool(std::size_t workers = 0) : RemotePool(PoolOptions{.workers = workers}) {}
@@ -103,3 +123,17 @@ inline int same(int n) { return n; }
 inline int fail(int n) { throw std::out_of_range(std::to_string(n)); }
 
 }  // namespace procpool_test
+
+#if defined(PROCPOOL_TEST_MACHINES)
+template <class F>
+struct procpool::Codec<procpool_test::AtOneAddress<F>> {
+    using Function = procpool_test::AtOneAddress<F>;
+    static_assert(std::is_trivially_copyable_v<Function>);
+    static void encode(Writer& out, const Function& f) { out.write(reinterpret_cast<const std::byte*>(&f), sizeof f); }
+    static Function decode(Reader& in) {
+        alignas(Function) std::byte bytes[sizeof(Function)];
+        std::memcpy(bytes, in.take(sizeof bytes), sizeof bytes);
+        return *std::launder(reinterpret_cast<Function*>(bytes));
+    }
+};
+#endif

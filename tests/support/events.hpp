@@ -19,13 +19,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <new>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace procpool_test {
 
@@ -35,16 +38,21 @@ static_assert(Word::is_always_lock_free, "a lock of the library's own would be p
 inline constexpr std::chrono::seconds wait_limit{20};
 
 /// Room for 64 words, shared with every process forked while it exists. One thread makes the words.
+/// PROCPOOL_TEST_MACHINES: shared with all ranks of a job too, at one address, when each of them makes the same pages
+/// in the same order, as they do before they build the pool.
 class SharedPage {
 public:
-    SharedPage()
-        : begin_(static_cast<std::byte*>(
-              ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+    SharedPage() : begin_(map()) {
         if (begin_ == MAP_FAILED) { throw std::system_error(errno, std::generic_category(), "mmap"); }
     }
     SharedPage(const SharedPage&) = delete;
     SharedPage& operator=(const SharedPage&) = delete;
-    ~SharedPage() { ::munmap(begin_, bytes); }
+    ~SharedPage() {
+        ::munmap(begin_, bytes);
+#if defined(PROCPOOL_TEST_MACHINES)
+        ::unlink(path(number_).c_str());
+#endif
+    }
 
     [[nodiscard]] Word* word() {
         if (used_ == bytes) { throw std::length_error("SharedPage: no word left"); }
@@ -55,6 +63,34 @@ public:
 
 private:
     static constexpr std::size_t bytes = 4096;
+
+#if defined(PROCPOOL_TEST_MACHINES)
+    std::byte* map() {
+        static std::size_t made = 0;
+        constexpr std::uintptr_t first = 0x2a'0000'0000;
+        number_ = made++;
+        const int file = ::open(path(number_).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (file < 0 || ::ftruncate(file, bytes) != 0) {
+            throw std::system_error(errno, std::generic_category(), path(number_));
+        }
+        void* const at = ::mmap(reinterpret_cast<void*>(first + number_ * bytes), bytes, PROT_READ | PROT_WRITE,
+                                MAP_SHARED | MAP_FIXED_NOREPLACE, file, 0);
+        ::close(file);
+        return static_cast<std::byte*>(at);
+    }
+    /// In a folder of the job's own, which run.sh makes.
+    static std::string path(std::size_t number) {
+        const char* const folder = std::getenv("TMPDIR");
+        return (folder != nullptr ? folder : "/tmp") + std::string("/procpool_page") + std::to_string(number);
+    }
+    std::size_t number_ = 0;
+#else
+    static std::byte* map() {
+        return static_cast<std::byte*>(
+            ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    }
+#endif
+
     std::byte* begin_;
     std::size_t used_ = 0;
 };

@@ -97,6 +97,7 @@ std::set<std::string> shm_files() {
     for (const fs::path& path : entries("/dev/shm")) {
         const std::string name = path.filename();
         if (name.starts_with(leaky) && name != leaky + std::to_string(::getpid())) { continue; }
+        if (name.starts_with("vader_segment.")) { continue; }  // of Open MPI, in jobs beside this one
         struct stat status {};
         if (::lstat(path.c_str(), &status) == 0 && status.st_uid == ::geteuid()) { found.insert(path); }
     }

@@ -49,6 +49,7 @@ private:
     struct Arrival {
         Received message;
         std::optional<LargeBytes> bytes;
+        bool is_right = true;      ///< the bytes are what the task had when it was sent
         std::optional<Kind> wish;  ///< that it be recalled, cancelled or killed
     };
     struct Task {
@@ -61,6 +62,9 @@ private:
     void say_hello();
     bool receive();
     bool submit_arrivals();
+    void drop_arrivals();
+    [[nodiscard]] Arrival* find_arrival(Name name) noexcept;
+    [[nodiscard]] bool is_in_doubt();
     [[nodiscard]] bool submit(const Received& message, std::span<const std::byte> arguments);
     bool answer();
     void answer(Name name, const Task& task);
@@ -94,6 +98,9 @@ private:
     Time beaten_{};
     std::optional<task::Life> told_;  // how the pool ends
     bool is_out_ = false;             // it takes no part any more
+    bool may_go_ = false;             // all machines have ended
+    std::uint32_t gaps_ = 0;          // times in which this process did not run for long
+    bool is_in_doubt_ = false;        // the companion has not answered since the last one
 };
 
 }  // namespace procpool::detail::mpi

@@ -76,9 +76,12 @@ inline bool Agent::receive() {
             obey(message);
             continue;
         }
-        Arrival arrival{std::move(message), std::nullopt, std::nullopt};
+        Arrival arrival{std::move(message), std::nullopt, true, std::nullopt};
         message = {};
-        if (arrival.message.head.is_large()) { wire_->begin(arrival.bytes.emplace(arrival.message.head.bytes), 0); }
+        if (arrival.message.head.is_large()) {
+            arrival.is_right = false;
+            wire_->begin(arrival.bytes.emplace(arrival.message.head.bytes), 0);
+        }
         arrivals_.push_back(std::move(arrival));
     }
     return any;
@@ -87,9 +90,11 @@ inline bool Agent::receive() {
 /// In the order in which they came: those for one worker start in that order.
 inline bool Agent::submit_arrivals() {
     bool any = false;
+    if (is_out_) { drop_arrivals(); }
     while (!arrivals_.empty()) {
         Arrival& first = arrivals_.front();
-        if (first.bytes && !wire_->have_come(*first.bytes)) { break; }
+        if (first.bytes && !(first.is_right && wire_->have_come(*first.bytes))) { break; }
+        if (is_in_doubt()) { break; }
         reach(FaultPoint::task_received);
         const std::span<const std::byte> arguments = first.bytes ? first.bytes->bytes() : first.message.bytes();
         if (first.wish) {
@@ -103,10 +108,26 @@ inline bool Agent::submit_arrivals() {
     return any;
 }
 
+/// Effects: forgets them: nobody waits for them here.
+inline void Agent::drop_arrivals() {
+    for (Arrival& arrival : arrivals_) {
+        if (arrival.bytes) { wire_->abandon(std::move(*arrival.bytes)); }
+    }
+    arrivals_.clear();
+}
+
+/// After this process has not run for a while its machine may have been lost: others have the tasks that were on their
+/// way here, and large arguments may have been overwritten since. Returns: whether no task may be submitted, until the
+/// companion has answered a beat of afterwards.
+inline bool Agent::is_in_doubt() {
+    if (const Time now = Clock::now(); now - looked_ > options_.node_timeout / 2) { look_around(now); }
+    return is_in_doubt_;
+}
+
 /// Effects: tells of a task that it will not run here.
 inline void Agent::say(Kind kind, const Received& about, Ending ending) {
     wire_->send(0, {.kind = kind,
-                    .phase = task::Phase::lost,
+                    .phase = ending == Ending::cancelled ? task::Phase::cancelled : task::Phase::lost,
                     .ending = ending,
                     .slot = about.head.slot,
                     .generation = about.head.generation});
@@ -168,8 +189,12 @@ inline bool Agent::answer() {
         }
         any = true;
         reach(FaultPoint::answer_ready);
-        read_trace();  // its run was added before it was decided
-        answer(task->first, task->second);
+        read_trace();   // its run was added before it was decided
+        if (is_out_) {  // another machine has it by now
+            static_cast<void>(client_.take(task->second.ticket));
+        } else {
+            answer(task->first, task->second);
+        }
         task = tasks_.erase(task);
     }
     if (tasks_.empty()) { runs_.clear(); }
@@ -223,6 +248,7 @@ inline void Agent::obey(const Received& message) {
             if (last_beat_ == 0) { beaten_ = {}; }  // the companion wants to know the clock before it gets times
             last_beat_ = message.head.sent;
             last_beat_came_ = heard_;
+            if (message.head.generation == gaps_) { is_in_doubt_ = false; }
             log_.want(static_cast<LogLevel>(
                 std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(LogLevel::off))));
             break;
@@ -234,6 +260,12 @@ inline void Agent::obey(const Received& message) {
             told_ = static_cast<task::Life>(
                 std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(task::Life::broken)));
             break;
+        case Kind::bye: may_go_ = true; break;
+        case Kind::sent:
+            if (Arrival* const arrival = find_arrival({message.head.slot, message.head.generation})) {
+                arrival->is_right = true;
+            }
+            break;
         case Kind::recall:
         case Kind::cancel:
         case Kind::kill: fulfil(message); break;
@@ -241,16 +273,19 @@ inline void Agent::obey(const Received& message) {
     }
 }
 
+inline Agent::Arrival* Agent::find_arrival(Name name) noexcept {
+    const auto found = std::find_if(arrivals_.begin(), arrivals_.end(), [&](const Arrival& arrival) {
+        return Name{arrival.message.head.slot, arrival.message.head.generation} == name;
+    });
+    return found != arrivals_.end() ? &*found : nullptr;
+}
+
 /// Effects: recalls, cancels or kills a task.
 inline void Agent::fulfil(const Received& wish) {
     const Name name{wish.head.slot, wish.head.generation};
     const auto task = tasks_.find(name);
     if (task == tasks_.end()) {
-        for (Arrival& arrival : arrivals_) {
-            if (Name{arrival.message.head.slot, arrival.message.head.generation} == name) {
-                arrival.wish = wish.head.kind;
-            }
-        }
+        if (Arrival* const arrival = find_arrival(name)) { arrival->wish = wish.head.kind; }
         return;
     }
     const client::Ticket ticket = task->second.ticket;
@@ -273,6 +308,7 @@ inline void Agent::send_log() {
 
 inline void Agent::send_beat(Time now) {
     wire_->send(0, {.kind = Kind::beat,
+                    .generation = gaps_,
                     .residence = std::chrono::nanoseconds{now - last_beat_came_}.count(),
                     .sent = std::chrono::nanoseconds{now.time_since_epoch()}.count(),
                     .echo = last_beat_});
@@ -304,7 +340,13 @@ inline void Agent::read_trace() {
 
 inline void Agent::look_around(Time now) {
     constexpr std::chrono::milliseconds long_gap{100};
-    if (const auto gap = now - looked_; gap > long_gap) { heard_ += gap; }  // it did not run meanwhile
+    const auto gap = now - looked_;
+    if (gap > long_gap) { heard_ = std::min(heard_ + gap, now); }  // it did not run meanwhile
+    if (gap > options_.node_timeout / 2) {
+        ++gaps_;
+        is_in_doubt_ = true;
+        beaten_ = {};
+    }
     looked_ = now;
     send_log();
     if (now - beaten_ >= std::min<std::chrono::nanoseconds>(beat_every, options_.node_timeout / 4)) {
@@ -347,9 +389,12 @@ inline void Agent::leave() {
     send_log();
     read_trace();
     wire_->send(0, {.kind = Kind::bye});
-    for (const Deadline end = Deadline::after(options_.node_timeout); !wire_->is_idle() && !end.passed();
-         wire_->tidy()) {
-        os::yield();
+    // Not before the others, which may take their time: a rank that finalizes waits for all.
+    while (!may_go_) {
+        static_cast<void>(receive());
+        wire_->tidy();
+        look_around(Clock::now());
+        rest_.wait(Rest::microseconds{1000});
     }
     wire_->finalize(std::chrono::duration_cast<std::chrono::seconds>(options_.node_timeout) + std::chrono::seconds{1});
 }

@@ -32,6 +32,8 @@
 
 namespace procpool::inline v0::detail::mpi {
 
+inline constexpr std::chrono::milliseconds look_every{1};
+
 /// A machine is a seat, which has as many tasks started as the machine has been sent; its loss is the death of that
 /// seat. The first seat is the companion's own: it has no tasks, and its parker is where the companion sleeps. What an
 /// agent says counts only for tasks that its machine has: a late answer for a slot that has another task by now names
@@ -64,6 +66,7 @@ private:
         bool is_cancelled = false;  ///< these three: its machine has been told
         bool is_killed = false;
         bool is_recalled = false;
+        bool is_mailed = false;
     };
     struct Node {
         NodeState state = NodeState::expected;
@@ -72,9 +75,11 @@ private:
         std::uint32_t first_index = 0;
         std::vector<std::uint32_t> slots{};  ///< of the tasks that it has
         std::uint32_t recalled = 0;          ///< of them
+        std::uint32_t mailed = 0;            ///< of them, those for one worker, which are sent whatever there is
         Time heard{};
         ClockOffset clock{};
         LogLevel told_level = LogLevel::off;  ///< that records are wanted from
+        std::uint32_t gaps = 0;               ///< as its beats say
         double round_trip = 0;                ///< nanoseconds, the mean of late; 0: not known
         double task_time = 0;                 ///< likewise, of a task
     };
@@ -118,13 +123,16 @@ private:
     void hear_again(int rank);
     void take(Received& message);
     void finish(const Received& message, std::span<const std::byte> bytes);
-    void give_back(std::uint32_t slot) noexcept;
     /// Effects: settles a task that the machine has no more, whichever worker of it had it.
     void settle(std::uint32_t slot, int rank, Ending ending) noexcept;
     [[nodiscard]] FarRuns::Machine machine_of(int rank) const noexcept {
         const Node& node = nodes_[static_cast<std::size_t>(rank)];
         return {rank, node.first_index, node.clock};
     }
+    void give_back(std::uint32_t slot);
+    [[nodiscard]] bool offer_again(std::uint32_t slot) noexcept;
+    void withdraw(std::uint32_t slot) noexcept;
+    [[nodiscard]] bool is_asked_to_stop(std::uint32_t slot) noexcept;
     /// Effects: the bytes are the task's result. Throws: SharedMemoryExhausted.
     void store(task::Claim claim, std::span<const std::byte> bytes);
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
@@ -135,6 +143,7 @@ private:
     void tell_wishes();
     void recall();
     void lose(int node, std::string_view why);
+    void break_if_none_is_left() noexcept;
     void pause();
 
     // ---- end
@@ -160,12 +169,16 @@ private:
     Time looked_{};
     Time beaten_{};
     Time begun_{};
+    Time for_others_until_{};         // no machine gets more than its workers can run
     std::optional<task::Life> told_;  // how the pool ends
     bool has_started_ = false;
-    bool has_mail_ = true;  // maybe
+    bool has_mail_ = true;       // maybe
+    bool is_relied_on_ = false;  // a submitter may have woken it, and none of the workers
     bool has_lost_ = false;
 };
 
 }  // namespace procpool::detail::mpi
+
+#include <procpool/mpi/companion_watch.hpp>
 
 #include <procpool/mpi/companion.ipp>

@@ -22,8 +22,6 @@
 
 namespace procpool::inline v0::detail::mpi {
 
-inline constexpr std::chrono::milliseconds look_every{1};
-
 inline void Companion::run(task::Board& board) {
     board_ = &board;
     announcer_.emplace(board);
@@ -46,6 +44,8 @@ inline void Companion::run(task::Board& board) {
         bool worked = receive();
         worked = finish_incoming() || worked;
         if (!told_ && has_started_) { worked = ship() || worked; }
+        // A task for which this process was woken, and not another one, does not wait for it.
+        if (std::exchange(is_relied_on_, false) && !board_->queue.was_empty()) { board_->wake_for_new_task(); }
         wire_->tidy();
         if (const Time now = Clock::now(); now - looked_ >= look_every) { look_around(now); }
         if (worked) {
@@ -101,6 +101,7 @@ inline void Companion::refuse(int node, const std::string& why) {
     log::report(LogLevel::error, subject(), "machine {} (rank {}) takes no part: {}", record(node).host.data(), node,
                 why);
     wire_->send(node, {.kind = Kind::refused}, why);
+    break_if_none_is_left();
 }
 
 inline void Companion::end_start() {
@@ -124,19 +125,24 @@ inline void Companion::end_start() {
 inline void Companion::send_beat(int rank) {
     LogLevel& told = nodes_[static_cast<std::size_t>(rank)].told_level;
     told = wanted_level();
-    wire_->send(rank, {.kind = Kind::beat, .sent = log::trace_time(), .count = static_cast<std::uint64_t>(told)});
+    wire_->send(rank, {.kind = Kind::beat,
+                       .generation = nodes_[static_cast<std::size_t>(rank)].gaps,
+                       .sent = log::trace_time(),
+                       .count = static_cast<std::uint64_t>(told)});
 }
 
 // ---- tasks
 
 inline std::uint32_t Companion::window_of(const Node& node) const noexcept {
-    double prefetch = static_cast<double>(options_.prefetch);
-    if (options_.prefetch == 0 && node.task_time > 0) {
+    auto prefetch = static_cast<double>(options_.prefetch);
+    if (looked_ < for_others_until_) {
+        prefetch = 0;
+    } else if (options_.prefetch == 0 && node.task_time > 0) {
         const double most = 32.0 * node.workers;
         prefetch = std::clamp(std::floor(node.round_trip / node.task_time * node.workers), 0.0, most);
         if (20 * node.round_trip < node.task_time) { prefetch = 0; }
     }
-    return std::min(node.workers + static_cast<std::uint32_t>(prefetch), node.capacity);
+    return static_cast<std::uint32_t>(std::min<double>(node.workers + prefetch, node.capacity));
 }
 
 inline int Companion::least_loaded() const noexcept {
@@ -144,7 +150,7 @@ inline int Companion::least_loaded() const noexcept {
     double least = 0;
     for (int rank = 1; rank < ranks_; ++rank) {
         const Node& node = nodes_[static_cast<std::size_t>(rank)];
-        if (node.state != NodeState::serves || node.slots.size() >= window_of(node)) { continue; }
+        if (node.state != NodeState::serves || node.slots.size() - node.mailed >= window_of(node)) { continue; }
         const double load = static_cast<double>(node.slots.size()) / node.workers;
         if (best == 0 || load < least) {
             best = rank;
@@ -162,14 +168,11 @@ inline bool Companion::ship() {
         send(*claim, node);
         any = true;
     }
-    std::erase_if(returned_, [&](std::uint32_t slot) {
-        const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
-        return word.phase() != task::Phase::started || board().requeue(slot, word, task::Queue::given_back);
-    });
+    std::erase_if(returned_, [&](std::uint32_t slot) { return offer_again(slot); });
     return any;
 }
 
-/// Tasks for one worker go there at once, in their order; those for a machine that is lost are lost.
+/// Tasks for one worker go there at once, in their order; those for a machine that is lost are lost too.
 inline bool Companion::ship_mail() {
     has_mail_ = false;
     bool any = false;
@@ -212,15 +215,19 @@ inline void Companion::send(task::Claim claim, int node) {
     flight = {.generation = claim.generation,
               .node = node,
               .place = static_cast<std::uint32_t>(to.slots.size()),
-              .sent = Clock::now()};
+              .sent = Clock::now(),
+              .is_mailed = (place & task::Issue::mailed) != 0};
     to.slots.push_back(claim.slot);
+    if (flight.is_mailed) { ++to.mailed; }
     ++flying_;
     runs_->begin(claim.slot);
     // A sink that was set before the task was submitted gets what the task logs.
     if (wanted_level() != to.told_level) { send_beat(node); }
     reach(FaultPoint::task_claimed_for_node);
-    // Large arguments stay where they are until the task is decided, which is after they have come.
+    // Large arguments stay where they are until the task is decided, which is after they have come. They may be read
+    // later than that when the machine is lost and comes back: it hears that they are right only if it was not.
     wire_->send(node, head, board().label_of(claim.slot), board().arguments.payload(claim.slot));
+    wire_->follow_large({.kind = Kind::sent, .slot = claim.slot, .generation = claim.generation});
 }
 
 inline Companion::Flight* Companion::flight_of(const Received& message) noexcept {
@@ -235,6 +242,7 @@ inline void Companion::land(std::uint32_t slot) noexcept {
     Flight& flight = flights_[slot];
     Node& node = nodes_[static_cast<std::size_t>(flight.node)];
     if (flight.is_recalled) { --node.recalled; }
+    if (flight.is_mailed) { --node.mailed; }
     node.slots[flight.place] = node.slots.back();
     flights_[node.slots[flight.place]].place = flight.place;
     node.slots.pop_back();
@@ -274,12 +282,20 @@ inline bool Companion::receive() {
                 show(message.bytes(), task::text_within(record(message.from).host), node.first_index);
                 break;
             case Kind::leaving:
-                lose(message.from, message.text());
+                if (node.state != NodeState::refused) { lose(message.from, message.text()); }
                 node.state = NodeState::refused;  // it waits for the end
                 break;
+            case Kind::beat:
+                if (std::exchange(node.gaps, message.head.generation) != message.head.generation &&
+                    node.state == NodeState::serves) {
+                    send_beat(message.from);
+                }
+                break;
             case Kind::bye:
+                if (node.state == NodeState::serves) {
+                    record(message.from).state.store(NodeState::ended, std::memory_order_release);
+                }
                 node.state = NodeState::ended;
-                record(message.from).state.store(NodeState::ended, std::memory_order_release);
                 break;
             default: break;
         }
@@ -330,8 +346,10 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     const task::Claim claim{message.head.slot, message.head.generation};
     const std::uint32_t seat = seat_of(message.from);
     runs_->add_run(message, machine_of(message.from));
+    const bool is_mailed = flight->is_mailed;
     land(claim.slot);
     reach(FaultPoint::answer_received);
+    if (message.head.phase == task::Phase::cancelled) { return withdraw(claim.slot); }
     try {
         store(claim, bytes);
     } catch (const SharedMemoryExhausted& exhausted) {
@@ -347,13 +365,16 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
         const Ending ending = message.head.ending;
         const bool is_its_own = ending == Ending::died || ending == Ending::timed_out || ending == Ending::cancelled;
         const bool has_worker = message.head.worker < node.workers;
-        return casualties_->settle_task(
-            claim.slot, {.worker = {message.head.pid, message.head.status},
-                         .ending = is_its_own ? ending : Ending::node_lost,
-                         .crash = crash.count != 0 ? &crash : nullptr,
-                         .level = task::Queue::given_back,
-                         .index = has_worker ? node.first_index + message.head.worker : LogRecord::no_worker,
-                         .host = host_of(static_cast<std::uint32_t>(message.from))});
+        casualties_->settle_task(claim.slot,
+                                 {.worker = {message.head.pid, message.head.status},
+                                  .ending = is_its_own ? ending : Ending::node_lost,
+                                  .crash = crash.count != 0 ? &crash : nullptr,
+                                  .level = task::Queue::given_back,
+                                  .index = has_worker ? node.first_index + message.head.worker : LogRecord::no_worker,
+                                  .host = host_of(static_cast<std::uint32_t>(message.from))});
+        // A mailbox keeps one task that runs again: the next such loss must find it gone.
+        if (is_mailed) { static_cast<void>(ship_mail()); }
+        return;
     }
     slot.outcome = message.head.ending == Ending::exception ? Ending::exception : Ending::value;
     task::Seat& count = board().seats()[seat];
@@ -403,159 +424,44 @@ inline void Companion::settle(std::uint32_t slot, int rank, Ending ending) noexc
                                     .host = host_of(static_cast<std::uint32_t>(rank))});
 }
 
-inline void Companion::give_back(std::uint32_t slot) noexcept {
-    const int rank = flights_[slot].node;
+/// It is for a worker that has nothing to do, and may have to wake up: no machine gets it in advance meanwhile.
+inline void Companion::give_back(std::uint32_t slot) {
+    constexpr std::chrono::milliseconds long_enough{10};
+    for_others_until_ = looked_ + long_enough;
     land(slot);
     runs_->forget(slot);
+    if (!offer_again(slot)) { returned_.push_back(slot); }
+}
+
+/// Effects: ends a cancelled task that no worker has begun.
+inline void Companion::withdraw(std::uint32_t slot) noexcept {
+    std::atomic<std::uint64_t>& count = board().control.withdrawn;
+    for (;;) {
+        const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
+        if (word.is_condemned()) {  // and has been counted
+            return settle(slot, static_cast<int>(word.seat() - board().workers_seats()), Ending::cancelled);
+        }
+        count.fetch_add(1, std::memory_order_relaxed);  // first, as settle_task()
+        if (board().withdraw_started(slot, word)) { return; }
+        count.fetch_sub(1, std::memory_order_relaxed);
+    }
+}
+
+inline bool Companion::is_asked_to_stop(std::uint32_t slot) noexcept {
+    const std::uint64_t asked = board().all_slots()[slot].stop_request.load(std::memory_order_relaxed);
+    return asked != 0 && asked == board().number_of(slot).load(std::memory_order_relaxed);
+}
+
+/// Returns: false when there is no room for it, or its word changes.
+inline bool Companion::offer_again(std::uint32_t slot) noexcept {
     const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
-    if (word.is_condemned()) {
-        settle(slot, rank, Ending::cancelled);
-    } else if (board().requeue(slot, word, task::Queue::given_back)) {
-        board().wake_for_new_task();
-    } else {
-        returned_.push_back(slot);
+    if (word.is_condemned() || is_asked_to_stop(slot)) {
+        withdraw(slot);
+        return true;
     }
-}
-
-// ---- what comes by the clock
-
-inline void Companion::look_around(Time now) {
-    // Time in which this process did not run says nothing about the others.
-    constexpr std::chrono::milliseconds long_gap{100};
-    if (const auto gap = now - looked_; gap > long_gap) {
-        for (Node& node : nodes_) { node.heard += gap; }
-        begun_ += gap;
-    }
-    looked_ = now;
-    const bool beats = now - beaten_ >= std::min<nanoseconds>(beat_every, options_.node_timeout / 4);
-    if (beats) {
-        beaten_ = now;
-        has_mail_ = true;  // a look now and then: its sender may have been stopped before it said so
-    }
-    bool all_known = true;
-    for (int rank = 1; rank < ranks_; ++rank) {
-        Node& node = nodes_[static_cast<std::size_t>(rank)];
-        if (node.state == NodeState::expected) { all_known = false; }
-        if (node.state != NodeState::serves && node.state != NodeState::refused) { continue; }
-        if (beats) { send_beat(rank); }
-        if (now - node.heard <= options_.node_timeout) { continue; }
-        if (node.state == NodeState::serves) { lose(rank, "has fallen silent"); }
-        node.state = NodeState::lost;
-    }
-    if (!has_started_ && !told_ && (all_known || now - begun_ > options_.node_timeout)) { end_start(); }
-    if (flying_ != 0) {
-        tell_wishes();
-        if (!told_) { recall(); }
-    }
-    const task::Life life = this->life();
-    if (life > task::Life::closing && told_.value_or(task::Life::closing) < life) { tell_end(life); }
-}
-
-/// Effects: machines learn which of their tasks are to be stopped or killed.
-inline void Companion::tell_wishes() {
-    for (int rank = 1; rank < ranks_; ++rank) {
-        if (!serves(rank) || !board().seats()[seat_of(rank)].stopper.take()) { continue; }
-        for (const std::uint32_t index : nodes_[static_cast<std::size_t>(rank)].slots) {
-            Flight& flight = flights_[index];
-            const task::Slot& slot = board().all_slots()[index];
-            const Message head{.slot = index, .generation = flight.generation};
-            const auto tell = [&](bool& is_told, Kind kind) {
-                Message message = head;
-                message.kind = kind;
-                if (!std::exchange(is_told, true)) { wire_->send(rank, message); }
-            };
-            if (task::Word{slot.word.load(std::memory_order_relaxed)}.is_condemned()) {
-                tell(flight.is_killed, Kind::kill);
-            } else if (const std::uint64_t asked = slot.stop_request.load(std::memory_order_relaxed);
-                       asked != 0 && asked == board().number_of(index).load(std::memory_order_relaxed)) {
-                tell(flight.is_cancelled, Kind::cancel);
-            }
-        }
-    }
-}
-
-/// Effects: when other workers have nothing to do, asks machines for tasks that wait there: nobody waits behind a long
-/// task.
-inline void Companion::recall() {
-    if (!board().queue.was_empty()) { return; }
-    std::size_t idle = board().sleeping.was_size();
-    for (const Node& node : nodes_) {
-        if (node.state == NodeState::serves && node.slots.size() < node.workers) {
-            idle += node.workers - node.slots.size();
-        }
-    }
-    for (int rank = 1; rank < ranks_ && idle != 0; ++rank) {
-        Node& node = nodes_[static_cast<std::size_t>(rank)];
-        if (node.state != NodeState::serves) { continue; }
-        for (std::size_t i = node.slots.size(); i-- > 0 && idle != 0;) {
-            if (node.slots.size() <= std::size_t{node.workers} + node.recalled) { break; }
-            const std::uint32_t index = node.slots[i];
-            Flight& flight = flights_[index];
-            const bool is_mailed = board().all_slots()[index].is_mailed();
-            if (is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
-            ++node.recalled;
-            --idle;
-            wire_->send(rank, {.kind = Kind::recall, .slot = index, .generation = flight.generation});
-        }
-    }
-}
-
-inline void Companion::lose(int rank, std::string_view why) {
-    Node& node = nodes_[static_cast<std::size_t>(rank)];
-    node.state = NodeState::lost;
-    has_lost_ = true;
-    record(rank).state.store(NodeState::lost, std::memory_order_release);
-    wire_->forget(rank);
-    for (auto incoming = incoming_.begin(); incoming != incoming_.end();) {
-        if (incoming->message.from != rank) {
-            ++incoming;
-            continue;
-        }
-        wire_->abandon(std::move(incoming->bytes));
-        incoming = incoming_.erase(incoming);
-    }
-    const std::size_t had = node.slots.size();
-    log::report(LogLevel::error, subject(), "machine {} (rank {}) {}: it is lost, with {} tasks",
-                record(rank).host.data(), rank, why, had);
-    while (!node.slots.empty()) {
-        const std::uint32_t slot = node.slots.back();
-        land(slot);
-        settle(slot, rank, Ending::node_lost);
-    }
-    const bool any = std::any_of(nodes_.begin(), nodes_.end(), [](const Node& other) {
-        return other.state == NodeState::serves || other.state == NodeState::expected;
-    });
-    if (!any && board().control.workers == 0) {
-        worker::break_pool(board(), "no machine is left", subject());
-        os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed),
-                         SIGCHLD);  // its bell is the program's
-    }
-}
-
-/// Sleeps on its parker only when nothing flies; messages wait for a beat then.
-inline void Companion::pause() {
-    constexpr Rest::microseconds longest_nap{100};
-    constexpr std::chrono::milliseconds brief{5};
-    if (flying_ != 0 || !incoming_.empty() || !returned_.empty() || !wire_->is_idle() || !has_started_ || told_ ||
-        !rest_.is_longer_than(brief)) {
-        rest_.wait(longest_nap);
-        return;
-    }
-    const std::uint32_t own = board().workers_seats();
-    board().sleeping.add(own);
-    bool is_idle = board().queue.was_empty() && board().control.goes_on();
-    for (std::uint32_t index = board().control.workers; is_idle && index < board().all_workers(); ++index) {
-        is_idle = !board().has_mail(index);
-        has_mail_ = !is_idle;
-    }
-    if (is_idle) {
-        board().seats()[own].parker.park(Deadline::after(beat_every / 4));
-    } else if (least_loaded() == 0) {  // it can take none: a worker of this machine must look
-        board().sleeping.remove(own);
-        board().wake_for_new_task();
-        os::nap();
-    }
-    board().sleeping.remove(own);
+    if (!board().requeue(slot, word, task::Queue::given_back)) { return false; }
+    board().wake_for_new_task();
+    return true;
 }
 
 // ---- end
@@ -587,6 +493,11 @@ inline void Companion::tell_end(task::Life how) {
 
 inline void Companion::leave() {
     constexpr std::chrono::seconds longest{1};
+    for (int rank = 1; rank < ranks_; ++rank) {
+        if (nodes_[static_cast<std::size_t>(rank)].state == NodeState::ended) {
+            wire_->send(rank, {.kind = Kind::bye});
+        }
+    }
     for (const Deadline end = Deadline::after(longest); !wire_->is_idle() && !end.passed(); wire_->tidy()) {
         os::yield();
     }

@@ -3,6 +3,7 @@
 
 #include <procpool/mpi/crew.hpp>
 
+#include <procpool/log/log_sink.hpp>
 #include <procpool/log/report.hpp>
 #include <procpool/log/trace_file.hpp>
 #include <procpool/mpi/agent.hpp>
@@ -14,7 +15,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <new>
+#include <cstdlib>
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -61,13 +63,11 @@ inline void observe_all(client::Client& client, const std::string& name, std::ui
 
 inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     : client_(client),
-      machine_(sizeof(task::Machine)),
       table_(Launch::of_this_process().size, client.board().parents_slots().size()) {
     const Launch launch = Launch::of_this_process();
-    auto& machine = *new (machine_.data()) task::Machine;
+    task::Machine& machine = machine_.machine();
     machine.node = launch.rank;
     machine.host = os::host_name();
-    task::this_machine = &machine;
     const MpiOptions options = setup.mpi;
     NodeRecord& own = table_.nodes()[0];
     own.host = machine.host;
@@ -78,8 +78,16 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
         setup.is_far = true;
         const std::int64_t first = std::int64_t{launch.rank} << 40;  // no two tasks have one number
         client.number_from(first);
-        observe_all(client, setup.name, static_cast<std::uint64_t>(first) + 1);
-        client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));
+        try {
+            observe_all(client, setup.name, static_cast<std::uint64_t>(first) + 1);
+            client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));
+        } catch (const std::exception& error) {  // what comes after the pool is not for this rank
+            log::report(LogLevel::error, {.pool = client.board().control.name.data()},
+                        "machine {} (rank {}) cannot start its workers: {}", machine.host.data(), machine.node,
+                        error.what());
+            flush_log();
+            std::exit(EXIT_FAILURE);
+        }
         Agent{client, machine, options, launch.size}.serve();
     }
     if (launch.size > 1) {
@@ -91,8 +99,6 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     fork_ = std::make_unique<engine::ForkCrew>(client, std::move(setup));
     if (companion_) { wait_for_machines(); }
 }
-
-inline MpiCrew::~MpiCrew() { task::this_machine = nullptr; }
 
 inline void MpiCrew::wait_for_machines() {
     constexpr std::chrono::milliseconds now_and_then{100};

@@ -34,22 +34,24 @@ enum class Kind : std::uint8_t {
     trace,       ///< bytes: a TraceRecord, of anything but a run
     progress,    ///< count: the items of a chunk that are finished
     leaving,     ///< its pool cannot go on; text: why
-    bye,         ///< its workers have ended, as they were told
     // of the companion
     welcome,  ///< count: the index of the machine's first worker
     refused,  ///< the machine is none of the pool's; text: why
     task,     ///< text: its label; bytes: its arguments
+    sent,     ///< large arguments have been read while the machine was one of the pool's
     recall,   ///< a task is wanted back, if it has not started
     cancel,   ///< a task is to be withdrawn, or asked to stop
     kill,     ///< a task is to end at once
     stop,     ///< the pool ends; count: its life
     // of both
-    beat,  ///< the sender is alive; count: the least level of records that the companion's program wants
+    bye,   ///< of an agent: its workers have ended, as they were told; of the companion: so have all others'
+    beat,  ///< the sender is alive; count: the least level of records that the companion's program wants; generation:
+           ///< how often the agent did not run for long, as it says, and as the companion has heard it
 };
 
 /// Begins each message; the text, the frames of a crash and the bytes follow, these unless they are large.
 struct Message {
-    /// Bytes beyond this come in messages of their own, so that they are not copied.
+    /// Bytes of tasks beyond this come in messages of their own, so that they are not copied.
     static constexpr std::size_t most_inline = std::size_t{32} << 10;
 
     Kind kind{};
@@ -72,7 +74,9 @@ struct Message {
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
 
-    [[nodiscard]] bool is_large() const noexcept { return bytes > most_inline; }
+    [[nodiscard]] bool is_large() const noexcept {
+        return bytes > most_inline && (kind == Kind::task || kind == Kind::done);
+    }
 };
 static_assert(std::is_trivially_copyable_v<Message>);
 

@@ -60,7 +60,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     client->set_crew(engine.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
                                options.start_timeout, options.terminate_grace, std::move(options.name),
-                               control.items_per_worker != 0, options.backtraces,
+                               control.items_per_worker != 0 && control.workers != 0, options.backtraces,
                                actor != nullptr ? std::optional{*actor} : std::nullopt, options.mpi}));
     threads_ = threads.release();
     client_ = client.release();
@@ -204,7 +204,8 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     }
     const task::Control::Losses losses = board.control.losses();
     stats.failed += losses.casualties;
-    stats.cancelled = client().cancelled() + board.guests.cancelled();
+    stats.cancelled =
+        client().cancelled() + board.guests.cancelled() + board.control.withdrawn.load(std::memory_order_relaxed);
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);

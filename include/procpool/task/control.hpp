@@ -62,17 +62,17 @@ struct Control {
     alignas(apart) std::atomic<std::uint32_t> workers_forked;  // forked so far, of the first generation
     std::atomic<std::int32_t> start_error;                     // errno of a first-generation fork that failed
     std::atomic<std::uint32_t> ended;                          // no task runs any more, and every task is decided
-    std::atomic<std::uint32_t> deaths;  // confirmed and settled; marks may be missing (see Waiters)
+    std::atomic<std::uint32_t> deaths;           // confirmed and settled; marks may be missing (see Waiters)
     std::atomic<std::uint32_t> companion_ended;  // its seats take nothing any more; written by the supervisor
-    std::atomic<std::uint32_t> audits;  // how often the parent has asked the supervisor for one; see Auditor
-    std::uint32_t workers;              // how many live on this machine; written once
-    std::atomic<std::uint32_t> remote_workers;  // on others; written once, by a companion, before the pool is built
-    std::uint32_t spinners;             // how many may spin at once; written once
-    std::uint32_t items_per_worker;     // then it is recycled; 0: never; written once
-    std::atomic<Refork> refork;         // asked and reset by the parent, done by the supervisor
-    std::uint32_t trace_id;             // of the pool in traces; 0: it is not traced; written once
-    bool measures;                      // the times of tasks; written once
-    std::array<char, 32> name;          // of the pool, cut to fit; written once
+    std::atomic<std::uint32_t> audits;           // how often the parent has asked the supervisor for one; see Auditor
+    std::uint32_t workers;                       // how many live on this machine; written once
+    std::atomic<std::uint32_t> remote_workers;   // on others; written once, by a companion, before the pool is built
+    std::uint32_t spinners;                      // how many may spin at once; written once
+    std::uint32_t items_per_worker;              // then it is recycled; 0: never; written once
+    std::atomic<Refork> refork;                  // asked and reset by the parent, done by the supervisor
+    std::uint32_t trace_id;                      // of the pool in traces; 0: it is not traced; written once
+    bool measures;                               // the times of tasks; written once
+    std::array<char, 32> name;                   // of the pool, cut to fit; written once
     /// Of the supervisor's thread, for guests that do not end with it; 0: not known yet.
     std::atomic<std::uint64_t> supervisor;
     std::atomic<std::int32_t> supervisor_pid;
@@ -81,13 +81,14 @@ struct Control {
     std::atomic<std::uint64_t> workers_recycled;
 
     // Each loss and each retry is counted once, by the process that decides it: see losses(). The first three are
-    // written by the supervisor, or by an engine's threads where there is none, the others by the parent; all in single
-    // steps, and never by worker processes, which have this page read-only.
+    // written by the supervisor and the companion, or by an engine's threads where there is none, the others by the
+    // parent; all in single steps, and never by worker processes, which have this page read-only.
     std::atomic<std::uint64_t> casualties;          // tasks lost with their worker
     std::atomic<std::uint64_t> timed_out;           // tasks lost to their timeout
     std::atomic<std::uint64_t> requeued;            // tasks offered again instead of being lost
     std::atomic<std::uint64_t> resumed_casualties;  // casualties whose rest the parent has submitted anew
     std::atomic<std::uint64_t> resumed_timeouts;    // likewise, of timed_out
+    std::atomic<std::uint64_t> withdrawn;           // by a companion: cancelled, and not begun on their machine
 
     /// Effects: moves life to `to`, unless it is there or beyond. Returns: whether this call moved it.
     /// Memory order: seq_cst: a submitter publishes and then looks at life, the process that ends the pool moves life

@@ -51,7 +51,8 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const Loss& loss
         const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
         if (word.phase() != task::Phase::started || board_.seat_of(word.seat()) == nullptr) { return; }
         const Ending ending = ending_of(word, loss.ending);
-        if (issue.has(task::Slot::limited) && issue.retries > 0 && core::may_retry(ending)) {
+        const bool has_no_worker = ending == Ending::node_lost && issue.has(task::Slot::mailed);
+        if (issue.has(task::Slot::limited) && issue.retries > 0 && core::may_retry(ending) && !has_no_worker) {
             board_.results.release_after_death(index, word.generation());
             announce(word, ending, true);
             --issue.retries;

@@ -64,7 +64,7 @@ public:
     /// Effects: settles what its seats have; from now on tasks for the workers that it spoke for are lost.
     void settle(Casualties& casualties, const os::EndedChild& ended) noexcept;
     /// Effects: loses tasks for the workers that it spoke for.
-    void lose_mail() noexcept;
+    void lose_mail(Casualties& casualties) noexcept;
 
 private:
     task::Board& board_;

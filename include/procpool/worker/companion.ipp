@@ -65,16 +65,16 @@ PROCPOOL_DECL void CompanionProcess::settle(Casualties& casualties, const os::En
     for (std::uint32_t number = board_.workers_seats(); number < board_.seats().size(); ++number) {
         static_cast<void>(casualties.settle(number, ended, companion_->host_of(number - board_.workers_seats())));
     }
-    lose_mail();
+    lose_mail(casualties);
     board_.queue.mark_all_levels();
     if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
 }
 
-PROCPOOL_DECL void CompanionProcess::lose_mail() noexcept {
+PROCPOOL_DECL void CompanionProcess::lose_mail(Casualties& casualties) noexcept {
     const std::uint32_t all = board_.all_workers();
     for (std::uint32_t index = board_.control.workers; index < all; ++index) {
         while (const std::optional<task::Claim> claim = board_.claim_mail(index, board_.workers_seats())) {
-            static_cast<void>(board_.lose(claim->slot, claim->generation, Ending::node_lost));
+            casualties.settle_task(claim->slot, {.worker = {}, .ending = Ending::node_lost});
         }
     }
 }

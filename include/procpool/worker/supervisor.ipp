@@ -54,7 +54,7 @@ namespace procpool::inline v0::detail::worker {
         apply_life();
         sleep();
         reap_all();
-        if (companion_.has_ended()) { companion_.lose_mail(); }
+        if (companion_.has_ended()) { companion_.lose_mail(casualties_); }
         bypass_stopped_workers();
         check_start_times();
         auditor_.audit(
@@ -174,8 +174,8 @@ PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
     const auto is_gone = [](const Worker& worker) {
         return worker.pid == 0 && worker.respawn_at == Clock::time_point::max();
     };
-    const bool all_gone =
-        !workers_.empty() && workers_.back().pid == 0 && std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
+    const bool all_gone = !workers_.empty() && workers_.back().pid == 0 &&
+                          std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
     if (all_gone && needs_workers()) { workers_.front().respawn_at = now; }
     for (std::uint32_t index = 0; index < workers_.size(); ++index) {
         Worker& worker = workers_[index];
@@ -336,8 +336,9 @@ PROCPOOL_DECL void Supervisor::kill_all(int signal) noexcept {
 PROCPOOL_DECL bool Supervisor::may_end() const noexcept {
     const bool anybody =
         std::any_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.pid != 0; });
-    return !anybody && !companion_.runs() && (stopping() || reforking() ||
-                        (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
+    return !anybody && !companion_.runs() &&
+           (stopping() || reforking() ||
+            (life() == task::Life::closing && board_.queue.was_empty() && !board_.has_mail()));
 }
 
 PROCPOOL_DECL void Supervisor::settle_everything() noexcept {
@@ -365,10 +366,11 @@ PROCPOOL_DECL void Supervisor::bypass_stopped_workers() noexcept {
     for (pid_t pid = os::stopped_child(); pid != 0; pid = os::stopped_child()) {
         const auto stopped =
             std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == pid; });
-        if (stopped == workers_.end()) { continue; }
-        board_.spinning.remove(stopped->seat);
-        board_.sleeping.remove(stopped->seat);
-        board_.guests.helping.remove(stopped->seat);
+        if (stopped == workers_.end() && pid != companion_.pid()) { continue; }
+        const std::uint32_t seat = stopped != workers_.end() ? stopped->seat : board_.workers_seats();
+        board_.spinning.remove(seat);
+        board_.sleeping.remove(seat);
+        board_.guests.helping.remove(seat);
         notify_again();
         board_.queue.mark_all_levels();  // the dead worker may have marked a priority as empty, and not looked again
         if (!board_.queue.was_empty()) { board_.wake_one(); }
@@ -421,13 +423,15 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
 }
 
 PROCPOOL_DECL void Supervisor::settle_companion(const os::EndedChild& ended) noexcept {
-    const bool unasked = life() == task::Life::open || ended.status != ExitStatus::from_code(0);
+    // A task that a submitter moved within the queue, when the companion looked there for the last time, is left.
+    const bool left_any = workers_.empty() && !board_.queue.was_empty();
+    const bool unasked = life() == task::Life::open || ended.status != ExitStatus::from_code(0) || left_any;
     companion_.settle(casualties_, ended);
     board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
     if (unasked && !stopping()) {
         const log::LogSubject about = announcer_.subject(log::LogSubject{}.worker, ended.pid);
-        const std::string what = "the process that speaks to other machines, " + std::to_string(ended.pid) + ", " +
-                                 to_string(ended.status);
+        const std::string what =
+            "the process that speaks to other machines, " + std::to_string(ended.pid) + ", " + to_string(ended.status);
         if (workers_.empty()) {
             break_pool(what, about);
         } else {

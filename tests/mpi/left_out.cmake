@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSL-1.0
+# cmake -D cases=FILE -D reasons=FILE -P left_out.cmake: takes test cases out of those that a program has written down. The file of reasons has
+# lines "# reason", each before the names of the cases that it holds for; a name that no case has is an error.
+file(STRINGS ${cases} all)
+file(STRINGS ${reasons} names)
+foreach(name IN LISTS names)
+    if(name MATCHES "^#" OR name STREQUAL "")
+        continue()
+    endif()
+    set(line "")
+    foreach(one IN LISTS all)
+        string(FIND "${one}" "procpool_case([==[${name}]==]" at)
+        if(at EQUAL 0)
+            set(line "${one}")
+        endif()
+    endforeach()
+    if(line STREQUAL "")
+        message(FATAL_ERROR "${reasons}: there is no test case '${name}'")
+    endif()
+    list(REMOVE_ITEM all "${line}")
+endforeach()
+list(JOIN all "\n" all)
+file(WRITE ${cases} "${all}\n")
