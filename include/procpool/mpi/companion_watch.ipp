@@ -6,6 +6,7 @@
 #include <procpool/log/report.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/signals.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/control.hpp>
 #include <procpool/worker/break_pool.hpp>
