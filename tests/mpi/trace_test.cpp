@@ -150,7 +150,7 @@ void skew_clock() {
 
 }  // namespace
 
-TEST_CASE("MPI-30 a trace has the runs of all machines") {
+TEST_CASE("MPI-80 a trace has the runs of all machines") {
     MpiPool pool{{.workers = 2, .trace = true}};
     REQUIRE(pool.size() == 4);
     const auto before = steady_clock::now();
@@ -216,7 +216,7 @@ TEST_CASE("MPI-30 a trace has the runs of all machines") {
     CHECK(finished[1] > 0);
 }
 
-TEST_CASE("MPI-31 the file of a trace shows the workers of each machine as a group") {
+TEST_CASE("MPI-81 the file of a trace shows the workers of each machine as a group") {
     const ScratchFile file;
     {
         MpiPool pool{{.workers = 1, .name = "both", .trace = true}};
@@ -262,7 +262,7 @@ TEST_CASE("MPI-31 the file of a trace shows the workers of each machine as a gro
     CHECK(trace["otherData"]["dropped"].text == "0");
 }
 
-TEST_CASE("MPI-32 times of a machine with another clock are converted") {
+TEST_CASE("MPI-82 times of a machine with another clock are converted") {
     if (is_rank("1")) { skew_clock(); }
     MpiPool pool{{.workers = 1, .trace = true, .latencies = true, .mpi = {.use_root = false}}};
     const auto before = steady_clock::now();
@@ -287,7 +287,7 @@ TEST_CASE("MPI-32 times of a machine with another clock are converted") {
     CHECK(pool.stats().running.p99 < error);
 }
 
-TEST_CASE("MPI-33 a run that is lost with its machine is told once") {
+TEST_CASE("MPI-83 a run that is lost with its machine is told once") {
     MpiPool pool{{.workers = 1, .name = "halves", .trace = true, .mpi = {.node_timeout = 1s}}};
     const Records records;
     const Chain far = pool.apply_on(1, chain_here);
@@ -327,7 +327,7 @@ TEST_CASE("MPI-33 a run that is lost with its machine is told once") {
     CHECK(labelled(pool.timings(), "gone").size() == 1);
 }
 
-TEST_CASE("MPI-34 latencies count the tasks of all machines") {
+TEST_CASE("MPI-84 latencies count the tasks of all machines") {
     MpiPool pool{{.workers = 1, .latencies = true}};
     constexpr std::size_t tasks = 300;
     const auto before = steady_clock::now();
@@ -353,7 +353,7 @@ TEST_CASE("MPI-34 latencies count the tasks of all machines") {
     CHECK(pool.timings().empty());
 }
 
-TEST_CASE("MPI-35 items of a chunk that runs far away count before it ends") {
+TEST_CASE("MPI-85 items of a chunk that runs far away count before it ends") {
     MpiPool pool{remote(1)};
     const std::filesystem::path gate = gate_of(::getpid());
     std::vector<int> items{1, 2, 3, 4};
@@ -376,7 +376,7 @@ TEST_CASE("MPI-35 items of a chunk that runs far away count before it ends") {
     CHECK(std::filesystem::remove(gate));
 }
 
-TEST_CASE("MPI-36 what far tasks log comes to the sink with all that belongs to it") {
+TEST_CASE("MPI-86 what far tasks log comes to the sink with all that belongs to it") {
     MpiPool pool{{.workers = 2, .name = "talkers"}};
     const Records records;
     for (const std::size_t worker : {std::size_t{0}, std::size_t{3}}) {
@@ -407,7 +407,7 @@ TEST_CASE("MPI-36 what far tasks log comes to the sink with all that belongs to 
     CHECK(records.with("silently").empty());
 }
 
-TEST_CASE("MPI-37 a sink that is set or changed at any time gets what later far tasks log") {
+TEST_CASE("MPI-87 a sink that is set or changed at any time gets what later far tasks log") {
     MpiPool pool{remote(1)};
     const auto talk = [](int round) {
         log(LogLevel::debug, "debug {}.", round);
@@ -445,7 +445,7 @@ TEST_CASE("MPI-37 a sink that is set or changed at any time gets what later far 
     CHECK(quiet.with("chatter").empty());
 }
 
-TEST_CASE("MPI-38 nothing that was logged far away is lost at the end of a pool") {
+TEST_CASE("MPI-88 nothing that was logged far away is lost at the end of a pool") {
     std::optional<Records> records;
     constexpr int tasks = 200;
     {
@@ -466,7 +466,7 @@ TEST_CASE("MPI-38 nothing that was logged far away is lost at the end of a pool"
     CHECK(records->with("were lost").empty());
 }
 
-TEST_CASE("MPI-39 the death of a far worker is logged once with its machine") {
+TEST_CASE("MPI-89 the death of a far worker is logged once with its machine") {
     MpiPool pool{{.workers = 2, .name = "mortal"}};
     const Records records{LogLevel::debug};
     const pid_t pid = pool.apply_on(3, [] { return ::getpid(); });
@@ -506,7 +506,7 @@ TEST_CASE("MPI-39 the death of a far worker is logged once with its machine") {
     }
 }
 
-TEST_CASE("MPI-40 the offset of two clocks is known to half of a round trip") {
+TEST_CASE("MPI-90 the offset of two clocks is known to half of a round trip") {
     using detail::mpi::ClockOffset;
     ClockOffset clock;
     constexpr std::chrono::nanoseconds apart = 7h;

@@ -32,6 +32,8 @@
 
 namespace procpool::inline v0::detail::mpi {
 
+inline constexpr std::chrono::milliseconds look_every{1};
+
 /// A machine is a seat, which has as many tasks started as the machine has been sent; its loss is the death of that
 /// seat. The first seat is the companion's own: it has no tasks, and its parker is where the companion sleeps. What an
 /// agent says counts only for tasks that its machine has: a late answer for a slot that has another task by now names
@@ -121,16 +123,16 @@ private:
     void hear_again(int rank);
     void take(Received& message);
     void finish(const Received& message, std::span<const std::byte> bytes);
-    void give_back(std::uint32_t slot);
-    [[nodiscard]] bool offer_again(std::uint32_t slot) noexcept;
-    void withdraw(std::uint32_t slot) noexcept;
-    [[nodiscard]] bool is_asked_to_stop(std::uint32_t slot) noexcept;
     /// Effects: settles a task that the machine has no more, whichever worker of it had it.
     void settle(std::uint32_t slot, int rank, Ending ending) noexcept;
     [[nodiscard]] FarRuns::Machine machine_of(int rank) const noexcept {
         const Node& node = nodes_[static_cast<std::size_t>(rank)];
         return {rank, node.first_index, node.clock};
     }
+    void give_back(std::uint32_t slot);
+    [[nodiscard]] bool offer_again(std::uint32_t slot) noexcept;
+    void withdraw(std::uint32_t slot) noexcept;
+    [[nodiscard]] bool is_asked_to_stop(std::uint32_t slot) noexcept;
     /// Effects: the bytes are the task's result. Throws: SharedMemoryExhausted.
     void store(task::Claim claim, std::span<const std::byte> bytes);
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
@@ -176,5 +178,7 @@ private:
 };
 
 }  // namespace procpool::detail::mpi
+
+#include <procpool/mpi/companion_watch.hpp>
 
 #include <procpool/mpi/companion.ipp>

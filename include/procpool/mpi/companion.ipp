@@ -22,8 +22,6 @@
 
 namespace procpool::inline v0::detail::mpi {
 
-inline constexpr std::chrono::milliseconds look_every{1};
-
 inline void Companion::run(task::Board& board) {
     board_ = &board;
     announcer_.emplace(board);
@@ -445,7 +443,7 @@ inline void Companion::withdraw(std::uint32_t slot) noexcept {
         const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
         if (word.phase() != task::Phase::started) { return; }  // a task has written there
         if (word.is_condemned()) {                             // and has been counted
-            return casualties_->settle_task(slot, {.worker = {}, .ending = Ending::cancelled});
+            return settle(slot, static_cast<int>(word.seat() - board().workers_seats()), Ending::cancelled);
         }
         count.fetch_add(1, std::memory_order_relaxed);  // first, as settle_task()
         if (board().withdraw_started(slot, word)) { return; }
@@ -469,160 +467,6 @@ inline bool Companion::offer_again(std::uint32_t slot) noexcept {
     if (!board().requeue(slot, word, task::Queue::given_back)) { return false; }
     board().wake_for_new_task();
     return true;
-}
-
-// ---- what comes by the clock
-
-inline void Companion::look_around(Time now) {
-    // Time in which this process did not run says nothing about the others.
-    constexpr std::chrono::milliseconds long_gap{100};
-    if (const auto gap = now - looked_; gap > long_gap) {
-        for (Node& node : nodes_) { node.heard = std::min(node.heard + gap, now); }
-        begun_ += gap;
-    }
-    looked_ = now;
-    const bool beats = now - beaten_ >= std::min<nanoseconds>(beat_every, options_.node_timeout / 4);
-    if (beats) {
-        beaten_ = now;
-        has_mail_ = true;  // a look now and then: its sender may have been stopped before it said so
-    }
-    bool all_known = true;
-    for (int rank = 1; rank < ranks_; ++rank) {
-        Node& node = nodes_[static_cast<std::size_t>(rank)];
-        if (node.state == NodeState::expected) { all_known = false; }
-        if (node.state == NodeState::expected || node.state == NodeState::lost) { continue; }
-        if (beats) { send_beat(rank); }
-        if (now - node.heard <= options_.node_timeout) { continue; }
-        if (node.state == NodeState::serves) {
-            lose(rank, "has fallen silent");
-        } else {
-            node.state = NodeState::lost;
-            has_lost_ = true;
-            wire_->forget(rank);
-        }
-    }
-    if (!has_started_ && !told_ && (all_known || now - begun_ > options_.node_timeout)) { end_start(); }
-    if (flying_ != 0) {
-        tell_wishes(beats);
-        if (!told_) { recall(); }
-    }
-    const task::Life life = this->life();
-    if (life > task::Life::closing && told_.value_or(task::Life::closing) < life) { tell_end(life); }
-}
-
-/// Effects: machines learn which of their tasks are to be stopped or killed. all: also where no notice was given, which
-/// goes to another seat when the task changes its place at that moment.
-inline void Companion::tell_wishes(bool all) {
-    for (int rank = 1; rank < ranks_; ++rank) {
-        if (!serves(rank)) { continue; }
-        const bool is_noticed = board().seats()[seat_of(rank)].stopper.take();
-        if (!is_noticed && !all) { continue; }
-        for (const std::uint32_t index : nodes_[static_cast<std::size_t>(rank)].slots) {
-            Flight& flight = flights_[index];
-            const std::uint64_t word = board().all_slots()[index].word.load(std::memory_order_relaxed);
-            const Message head{.slot = index, .generation = flight.generation};
-            const auto tell = [&](bool& is_told, Kind kind) {
-                Message message = head;
-                message.kind = kind;
-                if (!std::exchange(is_told, true)) { wire_->send(rank, message); }
-            };
-            if (task::Word{word}.is_condemned()) {
-                tell(flight.is_killed, Kind::kill);
-            } else if (is_asked_to_stop(index)) {
-                tell(flight.is_cancelled, Kind::cancel);
-            }
-        }
-    }
-}
-
-/// Effects: when other workers have nothing to do, asks machines for tasks that wait there: nobody waits behind a long
-/// task.
-inline void Companion::recall() {
-    if (!board().queue.was_empty()) { return; }
-    std::size_t idle = board().sleeping.was_size();
-    for (const Node& node : nodes_) {
-        if (node.state == NodeState::serves && node.slots.size() < node.workers) {
-            idle += node.workers - node.slots.size();
-        }
-    }
-    for (int rank = 1; rank < ranks_ && idle != 0; ++rank) {
-        Node& node = nodes_[static_cast<std::size_t>(rank)];
-        if (node.state != NodeState::serves) { continue; }
-        for (std::size_t i = node.slots.size(); i-- > 0 && idle != 0;) {
-            if (node.slots.size() <= std::size_t{node.workers} + node.recalled) { break; }
-            const std::uint32_t index = node.slots[i];
-            Flight& flight = flights_[index];
-            if (flight.is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
-            ++node.recalled;
-            --idle;
-            wire_->send(rank, {.kind = Kind::recall, .slot = index, .generation = flight.generation});
-        }
-    }
-}
-
-inline void Companion::lose(int rank, std::string_view why) {
-    Node& node = nodes_[static_cast<std::size_t>(rank)];
-    node.state = NodeState::lost;
-    if (!has_started_) { node.workers = 0; }  // they have got no indexes
-    has_lost_ = true;
-    record(rank).state.store(NodeState::lost, std::memory_order_release);
-    wire_->forget(rank);
-    for (auto incoming = incoming_.begin(); incoming != incoming_.end();) {
-        if (incoming->message.from != rank) {
-            ++incoming;
-            continue;
-        }
-        wire_->abandon(std::move(incoming->bytes));
-        incoming = incoming_.erase(incoming);
-    }
-    const std::size_t had = node.slots.size();
-    log::report(LogLevel::error, subject(), "machine {} (rank {}) {}: it is lost, with {} tasks",
-                record(rank).host.data(), rank, why, had);
-    while (!node.slots.empty()) {
-        const std::uint32_t slot = node.slots.back();
-        land(slot);
-        settle(slot, rank, Ending::node_lost);
-    }
-    break_if_none_is_left();
-}
-
-/// Effects: breaks a pool that has no workers, and will have none.
-inline void Companion::break_if_none_is_left() noexcept {
-    const bool any = std::any_of(nodes_.begin() + 1, nodes_.end(), [](const Node& node) {
-        return node.state == NodeState::serves || node.state == NodeState::expected;
-    });
-    if (any || board().control.workers != 0) { return; }
-    worker::break_pool(board(), "no machine is left", subject());
-    os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed),
-                     SIGCHLD);  // its bell is the program's
-}
-
-/// Sleeps on its parker only when nothing flies; messages wait for a beat then.
-inline void Companion::pause() {
-    constexpr Rest::microseconds longest_nap{100};
-    constexpr std::chrono::milliseconds brief{5};
-    if (flying_ != 0 || !incoming_.empty() || !returned_.empty() || !wire_->is_idle() || !has_started_ || told_ ||
-        !rest_.is_longer_than(brief)) {
-        rest_.wait(longest_nap);
-        return;
-    }
-    if (!board().control.goes_on()) {  // local workers end what they have, and may put it back
-        rest_.wait(look_every);
-        return;
-    }
-    const std::uint32_t own = board().workers_seats();
-    const bool takes_tasks = least_loaded() != 0;
-    if (takes_tasks) { board().sleeping.add(own); }
-    bool is_idle = !takes_tasks || board().queue.was_empty();
-    for (std::uint32_t index = board().control.workers; is_idle && index < board().all_workers(); ++index) {
-        is_idle = !board().has_mail(index);
-        has_mail_ = !is_idle;
-    }
-    if (is_idle) { board().seats()[own].parker.park(Deadline::after(beat_every / 4)); }
-    if (takes_tasks) {
-        board().sleeping.remove(own);
-        is_relied_on_ = true;
-    }
 }
 
 // ---- end

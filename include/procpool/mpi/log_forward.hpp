@@ -9,6 +9,7 @@
 #include <procpool/log/log_record.hpp>
 #include <procpool/log/log_sink.hpp>
 #include <procpool/log/shared_records.hpp>
+#include <procpool/os/process.hpp>
 
 #include <chrono>
 #include <cstddef>
