@@ -348,9 +348,17 @@ PROCPOOL_DECL std::optional<Claim> Board::claim_for_companion(std::uint32_t seat
 PROCPOOL_DECL void Board::request_stop(std::uint32_t slot, Word word, std::uint64_t number,
                                        std::uint64_t seen) noexcept {
     if (word.phase() != Phase::started) { return; }
-    // relaxed: it carries nothing but itself.
-    slots_[slot].stop_request.compare_exchange_strong(seen, number, std::memory_order_relaxed);
-    if (Seat* const seat = seat_of(word.seat())) { seat->stopper.notify(); }
+    // seq_cst, and then another look at the word: the task may have gone to another seat, which looks at the request
+    // once the word is its own, and may have looked before.
+    slots_[slot].stop_request.compare_exchange_strong(seen, number, std::memory_order_seq_cst);
+    for (;;) {
+        if (Seat* const seat = seat_of(word.seat())) { seat->stopper.notify(); }
+        const Word now{slots_[slot].word.load(std::memory_order_seq_cst)};
+        const bool has_moved =
+            now.phase() == Phase::started && now.generation() == word.generation() && now.seat() != word.seat();
+        if (!has_moved) { return; }
+        word = now;
+    }
 }
 
 PROCPOOL_DECL bool Board::condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept {

@@ -32,12 +32,12 @@ public:
             if (started && board_.seat_of(word.seat()) == nullptr) { return; }  // a task has written there
             if (started && word.is_condemned()) {
                 condemned(word);
-            } else if (started && board_.is_companions(word.seat())) {
-                return;  // where it runs there is a clock
             } else if ((started || word.phase() == task::Phase::pending) && board_.issue_of(i).is_timed()) {
                 const std::chrono::nanoseconds timeout = board_.issue_of(i).time_limit();
+                // Where a companion's tasks run there is a clock; but it may give them back, to be run here.
+                const bool runs_here = started && !board_.is_companions(word.seat());
                 const Clock::time_point expires =
-                    started ? later(start_of(i, word, now), timeout) : later(now, timeout);
+                    runs_here ? later(start_of(i, word, now), timeout) : later(now, timeout);
                 if (expires <= now && may_condemn(word)) {
                     expired(i, word);
                 } else {
