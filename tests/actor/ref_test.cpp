@@ -335,6 +335,8 @@ TEST_CASE("ACT-60 any number of cancelled calls behind a long one keep no other 
     caller.join();
     CHECK(caller.exit_status().code() == 0);
     CHECK(tally.call(&Tally::all_notes).get() == std::vector{1, 2, 3});
+}
+
 TEST_CASE("ACT-61 references to an actor that another one has replaced are told so in other processes") {
     Pool pool{1};
     auto first = actor<Tally>(1);

@@ -248,6 +248,7 @@ TEST_CASE("a task that ends while a trace is written and began before all that w
                                         .attempt = 0,
                                         .kind = kind,
                                         .ended = {},
+                                        .node = 0,
                                         .text = {}};
     };
     std::vector<detail::log::TraceRecord> records{record(0, -1'000'000, detail::log::TraceKind::pool),
@@ -289,6 +290,7 @@ TEST_CASE("a full trace counts what it loses and can be written while tasks run"
                     .attempt = 0,
                     .kind = {},
                     .ended = {},
+                    .node = 0,
                     .text = {}});
     }
     std::uint64_t next = 1;
@@ -306,6 +308,50 @@ TEST_CASE("a full trace counts what it loses and can be written while tasks run"
         CHECK(overlaps(file.read()) == 0);
     } while (!running.ready());
     running.get();
+}
+
+TEST_CASE("a reader takes each record of a trace once and makes room for others") {
+    auto places = std::make_unique<detail::log::Trace::Place[]>(10);
+    auto words = std::make_unique<detail::log::Trace::Words>();
+    auto trace = std::make_unique<detail::log::Trace>();
+    trace->attach({places.get(), 10}, *words);
+    const auto record = [](std::uint64_t number) {
+        detail::log::TraceRecord made{};
+        made.task = number;
+        return made;
+    };
+    detail::log::TraceReader reader;
+    std::vector<std::uint64_t> taken;
+    const auto take = [&] {
+        taken.clear();
+        trace->take(reader, [&](const detail::log::TraceRecord& one) { taken.push_back(one.task); });
+        return taken;
+    };
+    using Numbers = std::vector<std::uint64_t>;
+    CHECK(take().empty());
+    for (std::uint64_t number = 1; number <= 35; ++number) {  // more than there is room for at a time
+        trace->add(record(number));
+        if (number % 5 == 0) { CHECK(take() == Numbers{number - 4, number - 3, number - 2, number - 1, number}); }
+    }
+    CHECK(take().empty());
+    // One that is being written is taken when it is whole, and keeps its place until then.
+    const std::uint64_t begun = words->last.fetch_add(1) + 1;
+    trace->add(record(37));
+    CHECK(take() == Numbers{37});
+    for (std::uint64_t number = 38; number <= 45; ++number) { trace->add(record(number)); }
+    trace->add(record(46));  // there is no room: the place is that of the one that is late
+    CHECK(take().size() == 8);
+    places[begun % 10].record = record(36);
+    places[begun % 10].number.store(begun);
+    CHECK(take() == Numbers{36});
+    trace->add(record(47));
+    CHECK(take() == Numbers{47});
+    // Writers that have died leave nothing to wait for.
+    for (std::size_t dead = 0; dead < 2 * detail::log::TraceReader::most_late; ++dead) {
+        words->last.fetch_add(1);
+        CHECK(take().empty());
+    }
+    CHECK(reader.late.size() == detail::log::TraceReader::most_late);
 }
 
 }  // namespace

@@ -9,17 +9,14 @@ using namespace machines;
 
 namespace {
 
-/// The companion: the child of rank 0's supervisor that is no worker.
-pid_t companion() {
-    const pid_t self = ::getpid();
+/// How many processes a process has started that are still there.
+int children_of(pid_t pid) {
+    int count = 0;
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-        const pid_t pid = std::atoi(entry.path().filename().c_str());
-        std::ifstream in(entry.path() / "comm");
-        std::string name;
-        std::getline(in, name);
-        if (pid > 0 && name.find("*:") != std::string::npos && parent_of(parent_of(pid)) == self) { return pid; }
+        const pid_t child = std::atoi(entry.path().filename().c_str());
+        if (child > 0 && std::filesystem::exists(entry.path() / "stat")) { count += parent_of(child) == pid ? 1 : 0; }
     }
-    return 0;
+    return count;
 }
 
 }  // namespace
@@ -36,4 +33,16 @@ TEST_CASE("MPI-15 without its companion the pool goes on with the workers of thi
         CHECK(pool.apply([](int n) { return n; }, i) == i);
     }
     CHECK_THROWS_AS(pool.apply_on(1, [] {}), NodeLost);
+}
+
+TEST_CASE("MPI-71 a pool that has neither workers nor a companion is broken") {
+    PoolOptions options = remote(1);
+    options.max_tasks_per_worker = 10;
+    MpiPool pool{options};
+    auto far = pool.apply_async([] { ::pause(); });
+    while (!far.running()) { std::this_thread::yield(); }
+    CHECK(children_of(parent_of(companion())) == 1);
+    REQUIRE(::kill(companion(), SIGKILL) == 0);
+    CHECK_THROWS_AS(far.get(), Error);
+    CHECK_THROWS_AS(pool.apply([] {}), PoolBroken);
 }

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include <sys/types.h>
+#include <unistd.h>
 
 namespace machines {
 
@@ -45,6 +46,19 @@ inline pid_t parent_of(pid_t pid) {
     pid_t parent = 0;
     rest >> state >> parent;
     return parent;
+}
+
+/// The companion of the pool of this process: the child of its supervisor that is no worker; 0 when there is none.
+inline pid_t companion() {
+    const pid_t self = ::getpid();
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        const pid_t pid = std::atoi(entry.path().filename().c_str());
+        std::ifstream in(entry.path() / "comm");
+        std::string name;
+        std::getline(in, name);
+        if (pid > 0 && name.find("*:") != std::string::npos && parent_of(parent_of(pid)) == self) { return pid; }
+    }
+    return 0;
 }
 
 }  // namespace machines

@@ -102,13 +102,16 @@ TEST_CASE("MPI-06 a task is timed out or cancelled or killed far away") {
     while (!killed.running()) { std::this_thread::yield(); }
     CHECK(killed.kill());
     CHECK_THROWS_AS(killed.get(), TaskCancelled);
+    const auto mark = std::filesystem::temp_directory_path() / "procpool_mpi_06";
     auto asked = pool.apply_async([](std::stop_token token) {
+        std::ofstream{std::filesystem::temp_directory_path() / "procpool_mpi_06"};
         while (!token.stop_requested()) { ::usleep(1000); }
         return 5;
     });
-    while (!asked.running()) { std::this_thread::yield(); }
+    while (!std::filesystem::exists(mark)) { std::this_thread::yield(); }  // running() is true on its way there too
     asked.cancel();
     CHECK(asked.get() == 5);
+    std::filesystem::remove(mark);
     CHECK(pool.apply(TaskOptions{.timeout = 200ms, .retries = 1}, [] {
         if (this_task::attempt() == 0) { ::pause(); }
         return this_task::attempt();

@@ -117,7 +117,10 @@ public:
         const task::Word word = word_of(ticket);
         if (word.phase() != task::Phase::started) { return 0; }
         const task::Seat* const seat = board_.seat_of(word.seat());
-        const std::uint64_t progress = seat != nullptr ? seat->progress.load(std::memory_order_relaxed) : 0;
+        if (seat == nullptr) { return 0; }
+        const std::uint64_t progress = board_.is_companions(word.seat())
+                                           ? crew_->progress_of(ticket.slot)
+                                           : seat->progress.load(std::memory_order_relaxed);
         return progress >> 32 == word.generation() ? progress & 0xffffffff : 0;
     }
 

@@ -39,13 +39,21 @@ PROCPOOL_DECL Parcel Client::describe_failure(std::uint32_t index, task::Phase p
     const task::Slot& task = slot(index);
     auto failure = std::make_unique<Failure>();
     failure->ending = task.ending(phase);
+    const task::Word word = word_of(index);
+    const bool has_killed = failure->ending == Ending::timed_out || failure->ending == Ending::cancelled;
+    if (phase == task::Phase::lost && (failure->ending == Ending::died || has_killed)) {
+        failure->death.pid = task.pid;
+        failure->death.status = task.exit_status;
+        if (const task::Seat* const seat = board_.seat_of(word.seat())) {  // it keeps the index for some lives
+            failure->death.worker = seat->index.load(std::memory_order_relaxed);
+        }
+    }
     if (failure->ending == Ending::died) {
-        failure->death = {task.pid, task.exit_status,
-                          board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed))};
+        failure->death.crash = board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed));
     } else if (board_.actor.is_one && is_end_of_actor(failure->ending)) {
         failure->death = board_.actor.last_death();
     }
-    if (failure->ending == Ending::node_lost) { failure->host = crew_->host_of(word_of(index).seat()); }
+    if (failure->ending == Ending::node_lost) { failure->host = crew_->host_of(word.seat()); }
     failure->of_actor = board_.actor.is_one;
     const task::Issue& issue = board_.issue(index);
     if (issue.is_timed()) { failure->timeout = issue.time_limit(); }

@@ -38,6 +38,8 @@ public:
     [[nodiscard]] virtual std::vector<NodeInfo> nodes() const { return {}; }
     /// Returns: the name of the machine whose tasks that seat has.
     [[nodiscard]] virtual std::string host_of(std::uint32_t) const { return {}; }
+    /// Of the task in a slot whose seat is a companion's: as task::Seat::progress.
+    [[nodiscard]] virtual std::uint64_t progress_of(std::uint32_t) const noexcept { return 0; }
 
     /// Whether a task that runs can be stopped by force.
     [[nodiscard]] virtual bool can_kill() const noexcept { return false; }

@@ -24,7 +24,7 @@ namespace procpool::inline v0::detail::client {
 
 struct Failure {
     Ending ending = Ending::died;
-    core::Death death = {};  ///< of its worker, where that died
+    core::Death death = {};  ///< of its worker, where that died or was killed
     bool of_actor = false;   ///< it was a call of an actor; then `death` is also there where the pool ended
     std::chrono::nanoseconds timeout{0};
     std::string label = {};

@@ -27,9 +27,10 @@ public:
     /// first: the number of the first task that is looked at. Called by: the pool's constructor.
     void begin(bool traces, bool measures, std::uint64_t first) noexcept {
         traces_ = traces;
-        next_measured_ = first;
+        next_measured_ = measures ? first : 0;
+        rate_.reset();
         if (measures) { rate_.emplace(); }
-        next_ = traces || measures ? next_measured_ : 0;
+        next_ = traces || measures ? first : 0;
     }
 
     /// Whether look_at() has something to do for the task of that number.

@@ -69,6 +69,7 @@ struct Death {
     ExitStatus status = {};
     Crash crash = {};                   ///< no frames: it did not crash, or nobody knows where any more
     std::array<char, 200> reason = {};  ///< why an actor's process could not begin, cut to fit; empty: it could
+    std::uint32_t worker = 0xffffffff;  ///< its index; this one: unknown
 };
 
 /// The facts that a sentence about an ending needs.

@@ -36,7 +36,7 @@ struct LogRecord {
     std::uint32_t worker = no_worker;                 ///< index of the worker that it is about, or no_worker
     std::uint64_t task = 0;                           ///< this_task::id() of the task that it is about; 0: none
     std::string_view label = {};                      ///< of that task, cut to 47 bytes
-    std::string_view host = {};  ///< of an MpiPool, the other machine that it comes from; empty: this one
+    std::string_view host = {};  ///< of an MpiPool, the other machine that it is about; empty: this one
     std::string_view pool = {};  ///< PoolOptions::name of the pool that it is about, cut to 31 bytes; empty: none
 };
 

@@ -21,6 +21,7 @@ struct LogSubject {
     std::uint64_t task = 0;
     std::string_view label = {};
     std::string_view pool = {};
+    std::string_view host = {};  ///< of an MpiPool, the other machine that it is about
 };
 
 /// Returns: the task and the worker that the caller is, if it is one.

@@ -62,7 +62,7 @@ PROCPOOL_DECL void write_report(LogLevel level, const LogSubject& subject, fmt::
         entry.level = level;
         entry.pool.assign(subject.pool);
         entry.label.assign(subject.label);
-        entry.host.assign({});
+        entry.host.assign(subject.host);
         entry.text.assign({text.data(), size});
     });
 }

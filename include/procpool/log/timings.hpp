@@ -20,7 +20,8 @@ namespace procpool::inline v0 {
 /// How a run of a task ended.
 using TaskEnd = Ending;
 
-/// One run of a task, or of a chunk of a map.
+/// One run of a task, or of a chunk of a map. Its times are by the clock of this machine; those of another one of an
+/// MpiPool are converted, to half of a round trip.
 struct TaskTiming {
     std::string label;                   ///< of the task, cut to 47 bytes
     detail::Clock::time_point queued;    ///< when it was submitted, not after `started`
@@ -28,8 +29,10 @@ struct TaskTiming {
     detail::Clock::time_point finished;  ///< when it ended
     /// Time on a processor, of the thread that ran it; nothing when that is unknown, as after a death.
     std::optional<std::chrono::nanoseconds> cpu_time;
-    std::size_t worker = 0;          ///< index of the worker
-    std::int32_t pid = 0;            ///< of the worker
+    std::size_t worker = 0;          ///< index of the worker; LogRecord::no_worker where it was lost with its machine
+    std::int32_t pid = 0;            ///< of the worker, on its machine
+    int node = 0;                    ///< rank of the machine in the job of an MpiPool
+    std::string host;                ///< its name; empty outside MPI
     unsigned attempt = 0;            ///< counts from 0
     std::size_t items = 0;           ///< of a chunk, those that were finished; 0: a single task
     TaskEnd ended = TaskEnd::value;  ///< how the run ended

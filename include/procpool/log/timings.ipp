@@ -22,6 +22,8 @@ PROCPOOL_DECL std::vector<TaskTiming> timings_of(std::uint32_t pool) {
                        .cpu_time = record.cpu < 0 ? std::nullopt : std::optional{std::chrono::nanoseconds{record.cpu}},
                        .worker = record.worker,
                        .pid = record.pid,
+                       .node = record.node,
+                       .host = {},
                        .attempt = record.attempt,
                        .items = record.items,
                        .ended = record.ended});

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Trace: when which task ran on which worker, as far as there is room for it.
+/// Trace: when which task ran on which worker, as far as there is room for it. TraceReader: takes records out of it.
 
 #include <procpool/core/ending.hpp>
 #include <procpool/core/platform.hpp>
@@ -14,10 +14,12 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 namespace procpool::inline v0::detail::log {
 
-enum class TraceKind : std::uint8_t { pool, task, started, died, timed_out, recycled };
+/// pool and host are names, of a pool and of one of its machines; the others happen at a time.
+enum class TraceKind : std::uint8_t { pool, task, started, died, timed_out, recycled, host };
 
 /// Times are those of the steady clock, in nanoseconds.
 struct TraceRecord {
@@ -33,7 +35,18 @@ struct TraceRecord {
     std::uint16_t attempt;
     TraceKind kind;
     Ending ended;
-    ShortText<47> text;  // label of the task, name of the pool
+    std::uint16_t node;  // rank of the machine; 0: that of the program
+    ShortText<47> text;  // label of the task, name of the pool or host
+
+    [[nodiscard]] bool is_name() const noexcept { return kind == TraceKind::pool || kind == TraceKind::host; }
+};
+
+/// How far one reader has taken records out of a trace.
+struct TraceReader {
+    static constexpr std::size_t most_late = 256;
+
+    std::uint64_t read = 0;                ///< numbers up to this one
+    std::vector<std::uint64_t> late = {};  ///< but for those that were not whole then; not more than most_late
 };
 
 /// Where records are; the records themselves and Words are in shared memory, where any task may have written. All-zero
@@ -50,7 +63,7 @@ public:
         std::atomic<std::uint64_t> number;  // of the record that is whole here
         TraceRecord record;
     };
-    static_assert(sizeof(Place) == 2 * cache_line);
+    static_assert(sizeof(Place) == 2 * cache_line, "a record and its number share two lines");
 
     /// Effects: records go there. Requires: zeroed memory; the trace is not in use yet.
     void attach(std::span<Place> places, Words& words) noexcept {
@@ -61,7 +74,8 @@ public:
 
     void add(const TraceRecord& record) noexcept {
         const std::uint64_t number = words_->last.fetch_add(1, std::memory_order_relaxed) + 1;
-        if (count_ == 0 || number - words_->cleared.load(std::memory_order_relaxed) > count_) { return; }
+        // acquire: a place that was taken out has been read.
+        if (count_ == 0 || number - words_->cleared.load(std::memory_order_acquire) > count_) { return; }
         Place& place = places_[number % count_];
         place.record = record;
         place.number.store(number, std::memory_order_release);  // pairs with the acquire in for_each()
@@ -81,6 +95,32 @@ public:
         return last - first - kept;
     }
 
+    /// Effects: use(const TraceRecord&) gets every record that is whole and has not been taken before, and makes room
+    /// for as many. One that is being written meanwhile is taken by a later call, unless its writer has died. Called
+    /// by: one thread of one process, in which nothing else clears the trace.
+    template <class Use>
+    void take(TraceReader& reader, Use use) {
+        const std::uint64_t last = words_->last.load(std::memory_order_acquire);
+        if (last == reader.read && reader.late.empty()) { return; }
+        const auto take_one = [&](std::uint64_t number) {
+            const Place& place = places_[number % count_];
+            if (place.number.load(std::memory_order_acquire) != number) { return false; }
+            use(place.record);
+            return true;
+        };
+        std::erase_if(reader.late, take_one);
+        const std::uint64_t kept = std::min<std::uint64_t>(last - reader.read, count_);
+        for (std::uint64_t number = last - kept + 1; number <= last; ++number) {
+            if (!take_one(number)) { reader.late.push_back(number); }
+        }
+        reader.read = last;
+        if (reader.late.size() > TraceReader::most_late) {  // there was no room for them, or their writers have died
+            reader.late.erase(reader.late.begin(), reader.late.end() - TraceReader::most_late);
+        }
+        // release: the places were read before; pairs with the acquire in add().
+        words_->cleared.store(reader.late.empty() ? last : reader.late.front() - 1, std::memory_order_release);
+    }
+
     /// Effects: forgets the records there are. Requires: no traced pool is at work, or a record of it may be lost.
     void clear() noexcept {
         words_->cleared.store(words_->last.load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -97,7 +137,7 @@ private:
     Words* words_;
 };
 
-/// When the event of the record began. Requires: it is not of kind pool.
+/// When the event of the record began. Requires: it is no name.
 [[nodiscard]] inline std::int64_t beginning_of(const TraceRecord& record) noexcept {
     return record.kind == TraceKind::task ? std::min(record.begin, record.queued) : record.begin;
 }
@@ -109,10 +149,10 @@ template <class File, class Each>
 std::uint64_t add_all(File& file, Each each) {
     std::int64_t start = INT64_MAX;
     each([&](const TraceRecord& record) {
-        if (record.kind != TraceKind::pool) { start = std::min(start, beginning_of(record)); }
+        if (!record.is_name()) { start = std::min(start, beginning_of(record)); }
     });
     return each([&](const TraceRecord& record) {
-        if (record.kind == TraceKind::pool || beginning_of(record) >= start) { file.add(record, start); }
+        if (record.is_name() || beginning_of(record) >= start) { file.add(record, start); }
     });
 }
 

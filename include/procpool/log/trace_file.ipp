@@ -3,6 +3,7 @@
 
 #include <procpool/core/ending.hpp>
 #include <procpool/core/printable.hpp>
+#include <procpool/log/log_record.hpp>
 #include <procpool/log/shared_records.hpp>
 #include <procpool/log/trace.hpp>
 #include <procpool/log/trace_file.hpp>
@@ -14,8 +15,11 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <set>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -55,7 +59,8 @@ PROCPOOL_DECL std::uint32_t begin_trace(std::string_view name) {
     return quoted + '"';
 }
 
-/// One file in Chrome's trace format: each pool is a process, each worker a thread of it.
+/// One file in Chrome's trace format: each pool is a process, on other machines another one for each of them; each
+/// worker is a thread of it.
 class TraceFile {
 public:
     /// Throws: std::system_error.
@@ -66,17 +71,25 @@ public:
 
     /// start: of the time axis, which viewers show from 0. Requires: the record is of nothing that began before.
     void add(const TraceRecord& record, std::int64_t start) {
+        const std::uint64_t group = group_of(record);
         if (record.kind == TraceKind::pool) {
-            event(fmt::format(R"("ph":"M","name":"process_name","pid":{},"tid":0,"args":{{"name":{}}})", record.pool,
-                              json_string(record.text.view())));
+            groups_[group] = record.text.view();
             return;
         }
-        if (tracks_.emplace(record.pool, record.worker).second) {
-            event(fmt::format(R"("ph":"M","name":"thread_name","pid":{},"tid":{},"args":{{"name":"worker {}"}})",
-                              record.pool, record.worker, record.worker));
+        if (record.kind == TraceKind::host) {
+            // The machine of the program comes last: its group has the pool's name alone until then.
+            std::string name = groups_[record.pool];
+            groups_[group] = name.append(name.empty() ? "@ " : " @ ").append(record.text.view());
+            return;
+        }
+        if (tracks_.emplace(group, record.worker).second) {
+            const std::string name =
+                record.worker == LogRecord::no_worker ? "lost" : "worker " + std::to_string(record.worker);
+            event(fmt::format(R"("ph":"M","name":"thread_name","pid":{},"tid":{},"args":{{"name":"{}"}})", group,
+                              record.worker, name));
         }
         const std::string where =
-            fmt::format(R"("pid":{},"tid":{},"ts":{})", record.pool, record.worker, microseconds(record.begin - start));
+            fmt::format(R"("pid":{},"tid":{},"ts":{})", group, record.worker, microseconds(record.begin - start));
         if (record.kind == TraceKind::task) {
             const std::string_view label = record.text.view();
             event(fmt::format(
@@ -94,6 +107,10 @@ public:
 
     /// Throws: std::system_error when the file is not whole.
     void close(std::uint64_t dropped) {
+        for (const auto& [group, name] : groups_) {
+            event(fmt::format(R"("ph":"M","name":"process_name","pid":{},"tid":0,"args":{{"name":{}}})", group,
+                              json_string(name)));
+        }
         put(fmt::format("\n],\"otherData\":{{\"dropped\":\"{}\"}}}}\n", dropped));
         const bool whole = std::ferror(file_.get()) == 0;
         check(std::fclose(file_.release()) == 0 && whole);
@@ -114,6 +131,11 @@ private:
         put("}");
     }
 
+    /// Pools are fewer than 2^20, as good as always: viewers take 32 bits.
+    [[nodiscard]] static std::uint64_t group_of(const TraceRecord& record) noexcept {
+        return record.pool + (std::uint64_t{record.node} << 20);
+    }
+
     [[nodiscard]] static std::string microseconds(std::int64_t nanoseconds) {
         return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
     }
@@ -124,6 +146,7 @@ private:
             case TraceKind::timed_out: return "timeout";
             case TraceKind::recycled: return "recycled";
             case TraceKind::pool:
+            case TraceKind::host:
             case TraceKind::task: break;
         }
         return "";
@@ -131,7 +154,8 @@ private:
 
     std::unique_ptr<std::FILE, Close> file_;
     bool first_ = true;
-    std::set<std::pair<std::uint32_t, std::uint32_t>> tracks_;  // named: pool and worker
+    std::map<std::uint64_t, std::string> groups_;               // their names
+    std::set<std::pair<std::uint64_t, std::uint32_t>> tracks_;  // named: group and worker
 };
 
 PROCPOOL_DECL void write_trace(const FileName& path, std::uint32_t pool) {

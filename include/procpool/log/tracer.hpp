@@ -30,7 +30,11 @@ struct RunEnd {
     std::uint64_t items;
     std::int64_t cpu;  ///< see TraceRecord
     Ending ending;
+    std::uint16_t node = 0;  ///< rank of the machine
 };
+
+/// Adds the name of one of the pool's machines.
+void trace_host(const task::Board& board, std::uint16_t node, std::string_view host) noexcept;
 
 /// Adds a run of the task in this slot, which began when its label says and ends now. Requires: it is traced, and the
 /// caller runs or settles it.

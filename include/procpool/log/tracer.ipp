@@ -21,6 +21,17 @@ PROCPOOL_DECL void trace_event(const task::Board& board, TraceKind kind, std::ui
     records->trace.add(record);
 }
 
+PROCPOOL_DECL void trace_host(const task::Board& board, std::uint16_t node, std::string_view host) noexcept {
+    SharedRecords* const records = SharedRecords::current();
+    if (board.control.trace_id == 0 || records == nullptr) { return; }
+    TraceRecord record{};
+    record.pool = board.control.trace_id;
+    record.kind = TraceKind::host;
+    record.node = node;
+    record.text.assign(host);
+    records->trace.add(record);
+}
+
 PROCPOOL_DECL void trace_run(task::Board& board, std::uint32_t slot, const RunEnd& end) noexcept {
     task::TaskLabel& label = board.label(slot);
     SharedRecords* const records = SharedRecords::current();
@@ -42,6 +53,7 @@ PROCPOOL_DECL void trace_run(task::Board& board, std::uint32_t slot, const RunEn
     record.attempt = task.has_limits() ? task.attempt : std::uint16_t{0};
     record.kind = TraceKind::task;
     record.ended = end.ending;
+    record.node = end.node;
     record.text.assign(board.label_of(slot));
     records->trace.add(record);
 }

@@ -25,19 +25,14 @@ static_assert(sizeof(ChunkReport) > task::Slot::inline_bytes,
 class TakenChunk final : public EndedChunk {
 public:
     TakenChunk(client::Client& client, const client::Taken& taken) noexcept
-        : EndedChunk(is_withdrawn(taken), ending_of(taken), taken.bytes(), taken.arguments(), client.place_of()),
+        : EndedChunk(taken.phase() == task::Phase::cancelled, ending_of(taken), taken.bytes(), taken.arguments(),
+                     client.place_of()),
           client_(client),
           taken_(taken) {}
     [[nodiscard]] std::exception_ptr error(std::size_t item) const override { return taken_.error(item); }
     void count_retry() const noexcept override { client_.board().control.count_retry(ending); }
 
 private:
-    /// On another machine, too, where no process is named that ran it.
-    [[nodiscard]] static bool is_withdrawn(const client::Taken& taken) noexcept {
-        const client::Failure* const failure = taken.failure();
-        return taken.phase() == task::Phase::cancelled ||
-               (failure != nullptr && failure->ending == Ending::cancelled && failure->death.pid == 0);
-    }
     [[nodiscard]] static Ending ending_of(const client::Taken& taken) noexcept {
         return taken.phase() == task::Phase::done && taken.ending() != Ending::exception ? Ending::value
                                                                                          : taken.ending();

@@ -8,6 +8,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/mpi_options.hpp>
+#include <procpool/log/trace.hpp>
 #include <procpool/mpi/log_forward.hpp>
 #include <procpool/mpi/message.hpp>
 #include <procpool/mpi/rest.hpp>
@@ -21,6 +22,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace procpool::inline v0::detail::mpi {
@@ -47,25 +49,33 @@ private:
     struct Arrival {
         Received message;
         std::optional<LargeBytes> bytes;
+        bool is_right = true;      ///< the bytes are what the task had when it was sent
         std::optional<Kind> wish;  ///< that it be recalled, cancelled or killed
     };
     struct Task {
         client::Ticket ticket;
         Time came;
-        std::size_t before;  ///< tasks that were here when it came
+        std::size_t before;       ///< tasks that were here when it came
+        std::uint64_t items = 0;  ///< of it, that the companion knows to be finished
     };
 
     void say_hello();
     bool receive();
     bool submit_arrivals();
+    void drop_arrivals();
+    [[nodiscard]] Arrival* find_arrival(Name name) noexcept;
     [[nodiscard]] bool is_in_doubt();
     [[nodiscard]] bool submit(const Received& message, std::span<const std::byte> arguments);
     bool answer();
-    void answer(Name name, const Task& task, client::Taken taken);
+    void answer(Name name, const Task& task);
     void say(Kind kind, const Received& about, Ending ending);
     void obey(const Received& message);
     void fulfil(const Received& wish);
     void send_log();
+    void send_beat(Time now);
+    void send_progress();
+    /// Effects: takes what is new in this machine's trace. Events go out; runs wait for the answers of their tasks.
+    void read_trace();
     void look_around(Time now);
     void end_with_root() noexcept;
     void leave();
@@ -78,12 +88,17 @@ private:
     std::deque<Arrival> arrivals_;
     std::map<Name, Task> tasks_;
     LogForward log_;
+    log::TraceReader trace_;
+    std::unordered_map<std::uint64_t, log::TraceRecord> runs_;  // by the numbers that their tasks have here
+    std::int64_t last_beat_ = 0;                                // of the companion's: when it was sent, by its clock
+    Time last_beat_came_{};
     Rest rest_;
     Time heard_{};
     Time looked_{};
     Time beaten_{};
     std::optional<task::Life> told_;  // how the pool ends
     bool is_out_ = false;             // it takes no part any more
+    bool may_go_ = false;             // all machines have ended
     std::uint32_t gaps_ = 0;          // times in which this process did not run for long
     bool is_in_doubt_ = false;        // the companion has not answered since the last one
 };

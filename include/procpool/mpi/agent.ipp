@@ -6,6 +6,8 @@
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/log/report.hpp>
+#include <procpool/log/shared_records.hpp>
+#include <procpool/log/tracer.hpp>
 #include <procpool/os/code_name.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
@@ -79,9 +81,12 @@ inline bool Agent::receive() {
             obey(message);
             continue;
         }
-        Arrival arrival{std::move(message), std::nullopt, std::nullopt};
+        Arrival arrival{std::move(message), std::nullopt, true, std::nullopt};
         message = {};
-        if (arrival.message.head.is_large()) { wire_->begin(arrival.bytes.emplace(arrival.message.head.bytes), 0); }
+        if (arrival.message.head.is_large()) {
+            arrival.is_right = false;
+            wire_->begin(arrival.bytes.emplace(arrival.message.head.bytes), 0);
+        }
         arrivals_.push_back(std::move(arrival));
     }
     return any;
@@ -90,9 +95,10 @@ inline bool Agent::receive() {
 /// In the order in which they came: those for one worker start in that order.
 inline bool Agent::submit_arrivals() {
     bool any = false;
+    if (is_out_) { drop_arrivals(); }
     while (!arrivals_.empty()) {
         Arrival& first = arrivals_.front();
-        if (first.bytes && !wire_->have_come(*first.bytes)) { break; }
+        if (first.bytes && !(first.is_right && wire_->have_come(*first.bytes))) { break; }
         if (is_in_doubt()) { break; }
         reach(FaultPoint::task_received);
         const std::span<const std::byte> arguments = first.bytes ? first.bytes->bytes() : first.message.bytes();
@@ -107,6 +113,14 @@ inline bool Agent::submit_arrivals() {
     return any;
 }
 
+/// Effects: forgets them: nobody waits for them here.
+inline void Agent::drop_arrivals() {
+    for (Arrival& arrival : arrivals_) {
+        if (arrival.bytes) { wire_->abandon(std::move(*arrival.bytes)); }
+    }
+    arrivals_.clear();
+}
+
 /// After this process has not run for a while its machine may have been lost: others have the tasks that were on their
 /// way here, and large arguments may have been overwritten since. Returns: whether no task may be submitted, until the
 /// companion has answered a beat of afterwards.
@@ -118,7 +132,7 @@ inline bool Agent::is_in_doubt() {
 /// Effects: tells of a task that it will not run here.
 inline void Agent::say(Kind kind, const Received& about, Ending ending) {
     wire_->send(0, {.kind = kind,
-                    .phase = task::Phase::lost,
+                    .phase = ending == Ending::cancelled ? task::Phase::cancelled : task::Phase::lost,
                     .ending = ending,
                     .slot = about.head.slot,
                     .generation = about.head.generation});
@@ -180,14 +194,22 @@ inline bool Agent::answer() {
         }
         any = true;
         reach(FaultPoint::answer_ready);
-        answer(task->first, task->second, client_.take(task->second.ticket));
+        read_trace();   // its run was added before it was decided
+        if (is_out_) {  // another machine has it by now
+            static_cast<void>(client_.take(task->second.ticket));
+        } else {
+            answer(task->first, task->second);
+        }
         task = tasks_.erase(task);
     }
+    if (tasks_.empty()) { runs_.clear(); }
     return any;
 }
 
-inline void Agent::answer(Name name, const Task& task, client::Taken taken) {
-    const auto residence = Clock::now() - task.came;
+inline void Agent::answer(Name name, const Task& task) {
+    client::Taken taken = client_.take(task.ticket);
+    const Time now = Clock::now();
+    const auto residence = now - task.came;
     // A task that came when all workers had one has waited for some of those.
     const std::uint64_t rounds = 1 + task.before / std::max<std::uint32_t>(1, client_.board().control.workers);
     Message head{.kind = Kind::done,
@@ -196,24 +218,30 @@ inline void Agent::answer(Name name, const Task& task, client::Taken taken) {
                  .slot = name.first,
                  .generation = name.second,
                  .residence = residence.count(),
+                 .sent = now.time_since_epoch().count(),
                  .count = static_cast<std::uint64_t>(residence.count()) / rounds};
     std::array<std::uint64_t, core::Crash::most_frames> frames{};
     std::size_t frame_count = 0;
     if (const client::Failure* const failure = taken.failure()) {
         head.pid = failure->death.pid;
+        head.worker = failure->death.worker;
         head.status = failure->death.status;
         head.signal = failure->death.crash.signal;
         frame_count = std::min<std::size_t>(failure->death.crash.count, frames.size());
         std::transform(failure->death.crash.frames.begin(), failure->death.crash.frames.begin() + frame_count,
                        frames.begin(), [](std::uintptr_t frame) { return os::name_of(frame); });
     }
+    const auto run = runs_.extract(static_cast<std::uint64_t>(task.ticket.serial));
+    const std::string_view run_bytes =
+        run ? std::string_view{reinterpret_cast<const char*>(&run.mapped()), sizeof(log::TraceRecord)}
+            : std::string_view{};
     const std::span<const std::byte> bytes = taken.bytes();
     if (bytes.size() <= Message::most_inline) {
-        wire_->send(0, head, {}, bytes, {}, std::span{frames}.first(frame_count));
+        wire_->send(0, head, run_bytes, bytes, {}, std::span{frames}.first(frame_count));
         return;
     }
     const auto kept = std::make_shared<client::Taken>(std::move(taken));
-    wire_->send(0, head, {}, kept->bytes(), kept, std::span{frames}.first(frame_count));
+    wire_->send(0, head, run_bytes, kept->bytes(), kept, std::span{frames}.first(frame_count));
 }
 
 inline void Agent::obey(const Received& message) {
@@ -222,6 +250,9 @@ inline void Agent::obey(const Received& message) {
             machine_.first_index.store(static_cast<std::uint32_t>(message.head.count), std::memory_order_relaxed);
             break;
         case Kind::beat:
+            if (last_beat_ == 0) { beaten_ = {}; }  // the companion wants to know the clock before it gets times
+            last_beat_ = message.head.sent;
+            last_beat_came_ = heard_;
             if (message.head.generation == gaps_) { is_in_doubt_ = false; }
             log_.want(static_cast<LogLevel>(
                 std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(LogLevel::off))));
@@ -234,6 +265,12 @@ inline void Agent::obey(const Received& message) {
             told_ = static_cast<task::Life>(
                 std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(task::Life::broken)));
             break;
+        case Kind::bye: may_go_ = true; break;
+        case Kind::sent:
+            if (Arrival* const arrival = find_arrival({message.head.slot, message.head.generation})) {
+                arrival->is_right = true;
+            }
+            break;
         case Kind::recall:
         case Kind::cancel:
         case Kind::kill: fulfil(message); break;
@@ -241,16 +278,19 @@ inline void Agent::obey(const Received& message) {
     }
 }
 
+inline Agent::Arrival* Agent::find_arrival(Name name) noexcept {
+    const auto found = std::find_if(arrivals_.begin(), arrivals_.end(), [&](const Arrival& arrival) {
+        return Name{arrival.message.head.slot, arrival.message.head.generation} == name;
+    });
+    return found != arrivals_.end() ? &*found : nullptr;
+}
+
 /// Effects: recalls, cancels or kills a task.
 inline void Agent::fulfil(const Received& wish) {
     const Name name{wish.head.slot, wish.head.generation};
     const auto task = tasks_.find(name);
     if (task == tasks_.end()) {
-        for (Arrival& arrival : arrivals_) {
-            if (Name{arrival.message.head.slot, arrival.message.head.generation} == name) {
-                arrival.wish = wish.head.kind;
-            }
-        }
+        if (Arrival* const arrival = find_arrival(name)) { arrival->wish = wish.head.kind; }
         return;
     }
     const client::Ticket ticket = task->second.ticket;
@@ -271,10 +311,42 @@ inline void Agent::send_log() {
     }
 }
 
+inline void Agent::send_beat(Time now) {
+    wire_->send(0, {.kind = Kind::beat,
+                    .generation = gaps_,
+                    .residence = std::chrono::nanoseconds{now - last_beat_came_}.count(),
+                    .sent = std::chrono::nanoseconds{now.time_since_epoch()}.count(),
+                    .echo = last_beat_});
+}
+
+inline void Agent::send_progress() {
+    for (auto& [name, task] : tasks_) {
+        const std::uint64_t items = client_.items_done(task.ticket);
+        if (items <= task.items) { continue; }
+        task.items = items;
+        wire_->send(0, {.kind = Kind::progress, .slot = name.first, .generation = name.second, .count = items});
+    }
+}
+
+inline void Agent::read_trace() {
+    const std::uint32_t pool = client_.board().control.trace_id;
+    log::SharedRecords* const records = log::SharedRecords::current();
+    if (pool == 0 || records == nullptr || last_beat_ == 0) { return; }  // its workers may have no indexes yet
+    records->trace.take(trace_, [&](const log::TraceRecord& shared) {
+        const log::TraceRecord record = shared;
+        if (record.pool != pool || record.is_name()) { return; }
+        if (record.kind == log::TraceKind::task) {
+            runs_.insert_or_assign(record.task, record);
+        } else {
+            wire_->send(0, {.kind = Kind::trace, .sent = log::trace_time()}, {}, std::as_bytes(std::span{&record, 1}));
+        }
+    });
+}
+
 inline void Agent::look_around(Time now) {
     constexpr std::chrono::milliseconds long_gap{100};
     const auto gap = now - looked_;
-    if (gap > long_gap) { heard_ += gap; }  // it did not run meanwhile
+    if (gap > long_gap) { heard_ = std::min(heard_ + gap, now); }  // it did not run meanwhile
     if (gap > options_.node_timeout / 2) {
         ++gaps_;
         is_in_doubt_ = true;
@@ -284,7 +356,9 @@ inline void Agent::look_around(Time now) {
     send_log();
     if (now - beaten_ >= std::min<std::chrono::nanoseconds>(beat_every, options_.node_timeout / 4)) {
         beaten_ = now;
-        wire_->send(0, {.kind = Kind::beat, .generation = gaps_});
+        send_beat(now);
+        send_progress();
+        read_trace();
         client_.check_crew();
     }
     if (now - heard_ > options_.node_timeout) { end_with_root(); }
@@ -318,10 +392,14 @@ inline void Agent::leave() {
     }
     flush_log();
     send_log();
+    read_trace();
     wire_->send(0, {.kind = Kind::bye});
-    for (const Deadline end = Deadline::after(options_.node_timeout); !wire_->is_idle() && !end.passed();
-         wire_->tidy()) {
-        os::yield();
+    // Not before the others, which may take their time: a rank that finalizes waits for all.
+    while (!may_go_) {
+        static_cast<void>(receive());
+        wire_->tidy();
+        look_around(Clock::now());
+        rest_.wait(Rest::microseconds{1000});
     }
     wire_->finalize(std::chrono::duration_cast<std::chrono::seconds>(options_.node_timeout) + std::chrono::seconds{1});
 }

@@ -8,7 +8,10 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/mpi_options.hpp>
 #include <procpool/log/announcer.hpp>
+#include <procpool/log/log_record.hpp>
 #include <procpool/log/report.hpp>
+#include <procpool/mpi/clock_offset.hpp>
+#include <procpool/mpi/far_runs.hpp>
 #include <procpool/mpi/message.hpp>
 #include <procpool/mpi/rest.hpp>
 #include <procpool/mpi/table.hpp>
@@ -44,6 +47,9 @@ public:
 
     void run(task::Board& board) override;
     void ended() noexcept override;
+    [[nodiscard]] std::string_view host_of(std::uint32_t node) const noexcept override {
+        return node < table_.nodes().size() ? task::text_within(table_.nodes()[node].host) : std::string_view{};
+    }
 
 private:
     using Time = Clock::time_point;
@@ -69,9 +75,11 @@ private:
         std::uint32_t recalled = 0;          ///< of them
         std::uint32_t mailed = 0;            ///< of them, those for one worker, which are sent whatever there is
         Time heard{};
-        std::uint32_t gaps = 0;  ///< as its beats say
-        double round_trip = 0;   ///< nanoseconds, the mean of late; 0: not known
-        double task_time = 0;    ///< likewise, of a task
+        ClockOffset clock{};
+        LogLevel told_level = LogLevel::off;  ///< that records are wanted from
+        std::uint32_t gaps = 0;               ///< as its beats say
+        double round_trip = 0;                ///< nanoseconds, the mean of late; 0: not known
+        double task_time = 0;                 ///< likewise, of a task
     };
     /// An answer whose bytes are on their way.
     struct Incoming {
@@ -113,9 +121,16 @@ private:
     void hear_again(int rank);
     void take(Received& message);
     void finish(const Received& message, std::span<const std::byte> bytes);
-    void give_back(std::uint32_t slot) noexcept;
-    /// Effects: others may run a task that no machine has. Returns: false when there is no room in the queue.
+    void give_back(std::uint32_t slot);
     [[nodiscard]] bool offer_again(std::uint32_t slot) noexcept;
+    void withdraw(std::uint32_t slot) noexcept;
+    [[nodiscard]] bool is_asked_to_stop(std::uint32_t slot) noexcept;
+    /// Effects: settles a task that the machine has no more, whichever worker of it had it.
+    void settle(std::uint32_t slot, int rank, Ending ending) noexcept;
+    [[nodiscard]] FarRuns::Machine machine_of(int rank) const noexcept {
+        const Node& node = nodes_[static_cast<std::size_t>(rank)];
+        return {rank, node.first_index, node.clock};
+    }
     /// Effects: the bytes are the task's result. Throws: SharedMemoryExhausted.
     void store(task::Claim claim, std::span<const std::byte> bytes);
     void end_in_exception(task::Claim claim, int node, const std::exception_ptr& error);
@@ -126,6 +141,7 @@ private:
     void tell_wishes(bool all);
     void recall();
     void lose(int node, std::string_view why);
+    void break_if_none_is_left() noexcept;
     void pause();
 
     // ---- end
@@ -146,13 +162,16 @@ private:
     std::deque<Incoming> incoming_;
     std::vector<std::uint32_t> returned_;  // slots of tasks that wait for a place in the queue
     std::size_t flying_ = 0;
+    std::optional<FarRuns> runs_;
     Rest rest_;
     Time looked_{};
     Time beaten_{};
     Time begun_{};
+    Time for_others_until_{};         // no machine gets more than its workers can run
     std::optional<task::Life> told_;  // how the pool ends
     bool has_started_ = false;
-    bool has_mail_ = true;  // maybe
+    bool has_mail_ = true;       // maybe
+    bool is_relied_on_ = false;  // a submitter may have woken it, and none of the workers
     bool has_lost_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
+#include <procpool/log/tracer.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/code_name.hpp>
 #include <procpool/os/memory.hpp>
@@ -28,6 +29,7 @@ inline void Companion::run(task::Board& board) {
     announcer_.emplace(board);
     casualties_.emplace(board, *announcer_);
     flights_.resize(board.parents_slots().size());
+    runs_.emplace(board);
     os::stay_when_memory_runs_out();
     os::sleep_exactly();
     wire_.emplace();
@@ -44,6 +46,8 @@ inline void Companion::run(task::Board& board) {
         bool worked = receive();
         worked = finish_incoming() || worked;
         if (!told_ && has_started_) { worked = ship() || worked; }
+        // A task for which this process was woken, and not another one, does not wait for it.
+        if (std::exchange(is_relied_on_, false) && !board_->queue.was_empty()) { board_->wake_for_new_task(); }
         wire_->tidy();
         if (const Time now = Clock::now(); now - looked_ >= look_every) { look_around(now); }
         if (worked) {
@@ -99,6 +103,7 @@ inline void Companion::refuse(int node, const std::string& why) {
     log::report(LogLevel::error, subject(), "machine {} (rank {}) takes no part: {}", record(node).host.data(), node,
                 why);
     wire_->send(node, {.kind = Kind::refused}, why);
+    break_if_none_is_left();
 }
 
 inline void Companion::end_start() {
@@ -111,30 +116,35 @@ inline void Companion::end_start() {
         index += node.workers;
         wire_->send(rank, {.kind = Kind::welcome, .count = node.first_index});
         send_beat(rank);
+        log::trace_host(board(), static_cast<std::uint16_t>(rank), task::text_within(record(rank).host));
     }
+    log::trace_host(board(), 0, task::text_within(record(0).host));
     has_started_ = true;
     board().control.remote_workers.store(index - board().control.workers, std::memory_order_release);
     table_.set_start(Table::Start::done);
 }
 
 inline void Companion::send_beat(int rank) {
-    const log::SharedRecords* const records = log::SharedRecords::current();
-    const LogLevel level = records != nullptr ? records->journal.level() : LogLevel::off;
+    LogLevel& told = nodes_[static_cast<std::size_t>(rank)].told_level;
+    told = wanted_level();
     wire_->send(rank, {.kind = Kind::beat,
                        .generation = nodes_[static_cast<std::size_t>(rank)].gaps,
-                       .count = static_cast<std::uint64_t>(level)});
+                       .sent = log::trace_time(),
+                       .count = static_cast<std::uint64_t>(told)});
 }
 
 // ---- tasks
 
 inline std::uint32_t Companion::window_of(const Node& node) const noexcept {
-    double prefetch = static_cast<double>(options_.prefetch);
-    if (options_.prefetch == 0 && node.task_time > 0) {
+    auto prefetch = static_cast<double>(options_.prefetch);
+    if (looked_ < for_others_until_) {
+        prefetch = 0;
+    } else if (options_.prefetch == 0 && node.task_time > 0) {
         const double most = 32.0 * node.workers;
         prefetch = std::clamp(std::floor(node.round_trip / node.task_time * node.workers), 0.0, most);
         if (20 * node.round_trip < node.task_time) { prefetch = 0; }
     }
-    return std::min(node.workers + static_cast<std::uint32_t>(prefetch), node.capacity);
+    return static_cast<std::uint32_t>(std::min<double>(node.workers + prefetch, node.capacity));
 }
 
 inline int Companion::least_loaded() const noexcept {
@@ -164,7 +174,7 @@ inline bool Companion::ship() {
     return any;
 }
 
-/// Tasks for one worker go there at once, in their order; those for a machine that is lost are lost.
+/// Tasks for one worker go there at once, in their order; those for a machine that is lost are lost too.
 inline bool Companion::ship_mail() {
     has_mail_ = false;
     bool any = false;
@@ -178,7 +188,7 @@ inline bool Companion::ship_mail() {
                 if (node.state == NodeState::serves) {
                     send(*claim, rank);
                 } else {
-                    casualties_->settle_task(claim->slot, {.worker = {}, .ending = Ending::node_lost});
+                    settle(claim->slot, rank, Ending::node_lost);
                 }
             }
         }
@@ -212,9 +222,14 @@ inline void Companion::send(task::Claim claim, int node) {
     to.slots.push_back(claim.slot);
     if (flight.is_mailed) { ++to.mailed; }
     ++flying_;
+    runs_->begin(claim.slot);
+    // A sink that was set before the task was submitted gets what the task logs.
+    if (wanted_level() != to.told_level) { send_beat(node); }
     reach(FaultPoint::task_claimed_for_node);
-    // Large arguments stay where they are until the task is decided, which is after they have come.
+    // Large arguments stay where they are until the task is decided, which is after they have come. They may be read
+    // later than that when the machine is lost and comes back: it hears that they are right only if it was not.
     wire_->send(node, head, board().label_of(claim.slot), board().arguments.payload(claim.slot));
+    wire_->follow_large({.kind = Kind::sent, .slot = claim.slot, .generation = claim.generation});
     if (slot.stop_request.load(std::memory_order_relaxed) != 0) {  // perhaps before it came back from another place
         board().seats()[seat_of(node)].stopper.notify();
     }
@@ -250,6 +265,8 @@ inline bool Companion::receive() {
         Node& node = nodes_[static_cast<std::size_t>(message.from)];
         node.heard = Clock::now();
         if (node.state == NodeState::lost) { hear_again(message.from); }
+        const Flight* const flight = message.head.kind == Kind::done ? flight_of(message) : nullptr;
+        node.clock.add(node.heard, message.head, flight != nullptr ? flight->sent : Time{});
         switch (message.head.kind) {
             case Kind::hello: greet(message); break;
             case Kind::done:
@@ -258,11 +275,19 @@ inline bool Companion::receive() {
             case Kind::given_back:
                 if (flight_of(message) != nullptr) { give_back(message.head.slot); }
                 break;
+            case Kind::trace:
+                if (node.state == NodeState::serves) { runs_->add_event(message, machine_of(message.from)); }
+                break;
+            case Kind::progress:
+                if (flight_of(message) != nullptr) {
+                    table_.set_progress(message.head.slot, message.head.generation, message.head.count);
+                }
+                break;
             case Kind::log:
                 show(message.bytes(), task::text_within(record(message.from).host), node.first_index);
                 break;
             case Kind::leaving:
-                lose(message.from, message.text());
+                if (node.state != NodeState::refused) { lose(message.from, message.text()); }
                 node.state = NodeState::refused;  // it waits for the end
                 break;
             case Kind::beat:
@@ -272,8 +297,10 @@ inline bool Companion::receive() {
                 }
                 break;
             case Kind::bye:
+                if (node.state == NodeState::serves) {
+                    record(message.from).state.store(NodeState::ended, std::memory_order_release);
+                }
                 node.state = NodeState::ended;
-                record(message.from).state.store(NodeState::ended, std::memory_order_release);
                 break;
             default: break;
         }
@@ -323,8 +350,11 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     }
     const task::Claim claim{message.head.slot, message.head.generation};
     const std::uint32_t seat = seat_of(message.from);
+    runs_->add_run(message, machine_of(message.from));
+    const bool is_mailed = flight->is_mailed;
     land(claim.slot);
     reach(FaultPoint::answer_received);
+    if (message.head.phase == task::Phase::cancelled) { return withdraw(claim.slot); }
     try {
         store(claim, bytes);
     } catch (const SharedMemoryExhausted& exhausted) {
@@ -339,10 +369,17 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
         for (std::uint32_t i = 0; i < crash.count; ++i) { crash.frames[i] = os::address_of(message.frame(i)); }
         const Ending ending = message.head.ending;
         const bool is_its_own = ending == Ending::died || ending == Ending::timed_out || ending == Ending::cancelled;
-        return casualties_->settle_task(claim.slot, {.worker = {message.head.pid, message.head.status},
-                                                     .ending = is_its_own ? ending : Ending::node_lost,
-                                                     .crash = crash.count != 0 ? &crash : nullptr,
-                                                     .level = task::Queue::given_back});
+        const bool has_worker = message.head.worker < node.workers;
+        casualties_->settle_task(claim.slot,
+                                 {.worker = {message.head.pid, message.head.status},
+                                  .ending = is_its_own ? ending : Ending::node_lost,
+                                  .crash = crash.count != 0 ? &crash : nullptr,
+                                  .level = task::Queue::given_back,
+                                  .index = has_worker ? node.first_index + message.head.worker : LogRecord::no_worker,
+                                  .host = host_of(static_cast<std::uint32_t>(message.from))});
+        // A mailbox keeps one task that runs again: the next such loss must find it gone.
+        if (is_mailed) { static_cast<void>(ship_mail()); }
+        return;
     }
     slot.outcome = message.head.ending == Ending::exception ? Ending::exception : Ending::value;
     task::Seat& count = board().seats()[seat];
@@ -351,7 +388,7 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     record(message.from).done.fetch_add(1, std::memory_order_relaxed);
     if (!board().finish(claim, seat)) {  // condemned meanwhile
         counter.fetch_sub(1, std::memory_order_relaxed);
-        casualties_->settle_task(claim.slot, {.worker = {}, .ending = Ending::cancelled});
+        settle(claim.slot, message.from, Ending::cancelled);
     }
 }
 
@@ -382,19 +419,51 @@ inline void Companion::end_in_exception(task::Claim claim, int node, const std::
         board().seats()[seat_of(node)].failed.fetch_sub(1, std::memory_order_relaxed);
     } catch (const SharedMemoryExhausted&) {  // not even room for that
     }
-    casualties_->settle_task(claim.slot, {.worker = {}, .ending = Ending::node_lost});
+    settle(claim.slot, node, Ending::node_lost);
 }
 
-inline void Companion::give_back(std::uint32_t slot) noexcept {
+inline void Companion::settle(std::uint32_t slot, int rank, Ending ending) noexcept {
+    casualties_->settle_task(slot, {.worker = {},
+                                    .ending = ending,
+                                    .level = task::Queue::given_back,
+                                    .host = host_of(static_cast<std::uint32_t>(rank))});
+}
+
+/// It is for a worker that has nothing to do, and may have to wake up: no machine gets it in advance meanwhile.
+inline void Companion::give_back(std::uint32_t slot) {
+    constexpr std::chrono::milliseconds long_enough{10};
+    for_others_until_ = looked_ + long_enough;
     land(slot);
+    runs_->forget(slot);
     if (!offer_again(slot)) { returned_.push_back(slot); }
 }
 
+/// Effects: ends a cancelled task that no worker has begun.
+inline void Companion::withdraw(std::uint32_t slot) noexcept {
+    std::atomic<std::uint64_t>& count = board().control.withdrawn;
+    for (;;) {
+        const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
+        if (word.phase() != task::Phase::started) { return; }  // a task has written there
+        if (word.is_condemned()) {                             // and has been counted
+            return casualties_->settle_task(slot, {.worker = {}, .ending = Ending::cancelled});
+        }
+        count.fetch_add(1, std::memory_order_relaxed);  // first, as settle_task()
+        if (board().withdraw_started(slot, word)) { return; }
+        count.fetch_sub(1, std::memory_order_relaxed);
+    }
+}
+
+inline bool Companion::is_asked_to_stop(std::uint32_t slot) noexcept {
+    const std::uint64_t asked = board().all_slots()[slot].stop_request.load(std::memory_order_relaxed);
+    return asked != 0 && asked == board().number_of(slot).load(std::memory_order_relaxed);
+}
+
+/// Returns: false when there is no room for it, or its word changes.
 inline bool Companion::offer_again(std::uint32_t slot) noexcept {
     const task::Word word{board().all_slots()[slot].word.load(std::memory_order_acquire)};
-    if (word.phase() != task::Phase::started) { return true; }
-    if (word.is_condemned()) {
-        casualties_->settle_task(slot, {.worker = {}, .ending = Ending::cancelled});
+    if (word.phase() != task::Phase::started) { return true; }  // a task has written there
+    if (word.is_condemned() || is_asked_to_stop(slot)) {
+        withdraw(slot);
         return true;
     }
     if (!board().requeue(slot, word, task::Queue::given_back)) { return false; }
@@ -408,7 +477,7 @@ inline void Companion::look_around(Time now) {
     // Time in which this process did not run says nothing about the others.
     constexpr std::chrono::milliseconds long_gap{100};
     if (const auto gap = now - looked_; gap > long_gap) {
-        for (Node& node : nodes_) { node.heard += gap; }
+        for (Node& node : nodes_) { node.heard = std::min(node.heard + gap, now); }
         begun_ += gap;
     }
     looked_ = now;
@@ -421,11 +490,16 @@ inline void Companion::look_around(Time now) {
     for (int rank = 1; rank < ranks_; ++rank) {
         Node& node = nodes_[static_cast<std::size_t>(rank)];
         if (node.state == NodeState::expected) { all_known = false; }
-        if (node.state != NodeState::serves && node.state != NodeState::refused) { continue; }
+        if (node.state == NodeState::expected || node.state == NodeState::lost) { continue; }
         if (beats) { send_beat(rank); }
         if (now - node.heard <= options_.node_timeout) { continue; }
-        if (node.state == NodeState::serves) { lose(rank, "has fallen silent"); }
-        node.state = NodeState::lost;
+        if (node.state == NodeState::serves) {
+            lose(rank, "has fallen silent");
+        } else {
+            node.state = NodeState::lost;
+            has_lost_ = true;
+            wire_->forget(rank);
+        }
     }
     if (!has_started_ && !told_ && (all_known || now - begun_ > options_.node_timeout)) { end_start(); }
     if (flying_ != 0) {
@@ -445,17 +519,16 @@ inline void Companion::tell_wishes(bool all) {
         if (!is_noticed && !all) { continue; }
         for (const std::uint32_t index : nodes_[static_cast<std::size_t>(rank)].slots) {
             Flight& flight = flights_[index];
-            const task::Slot& slot = board().all_slots()[index];
+            const std::uint64_t word = board().all_slots()[index].word.load(std::memory_order_relaxed);
             const Message head{.slot = index, .generation = flight.generation};
             const auto tell = [&](bool& is_told, Kind kind) {
                 Message message = head;
                 message.kind = kind;
                 if (!std::exchange(is_told, true)) { wire_->send(rank, message); }
             };
-            if (task::Word{slot.word.load(std::memory_order_relaxed)}.is_condemned()) {
+            if (task::Word{word}.is_condemned()) {
                 tell(flight.is_killed, Kind::kill);
-            } else if (const std::uint64_t asked = slot.stop_request.load(std::memory_order_relaxed);
-                       asked != 0 && asked == board().number_of(index).load(std::memory_order_relaxed)) {
+            } else if (is_asked_to_stop(index)) {
                 tell(flight.is_cancelled, Kind::cancel);
             }
         }
@@ -490,6 +563,7 @@ inline void Companion::recall() {
 inline void Companion::lose(int rank, std::string_view why) {
     Node& node = nodes_[static_cast<std::size_t>(rank)];
     node.state = NodeState::lost;
+    if (!has_started_) { node.workers = 0; }  // they have got no indexes
     has_lost_ = true;
     record(rank).state.store(NodeState::lost, std::memory_order_release);
     wire_->forget(rank);
@@ -507,16 +581,20 @@ inline void Companion::lose(int rank, std::string_view why) {
     while (!node.slots.empty()) {
         const std::uint32_t slot = node.slots.back();
         land(slot);
-        casualties_->settle_task(slot, {.worker = {}, .ending = Ending::node_lost, .level = task::Queue::given_back});
+        settle(slot, rank, Ending::node_lost);
     }
-    const bool any = std::any_of(nodes_.begin(), nodes_.end(), [](const Node& other) {
-        return other.state == NodeState::serves || other.state == NodeState::expected;
+    break_if_none_is_left();
+}
+
+/// Effects: breaks a pool that has no workers, and will have none.
+inline void Companion::break_if_none_is_left() noexcept {
+    const bool any = std::any_of(nodes_.begin() + 1, nodes_.end(), [](const Node& node) {
+        return node.state == NodeState::serves || node.state == NodeState::expected;
     });
-    if (!any && board().control.workers == 0) {
-        worker::break_pool(board(), "no machine is left", subject());
-        os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed),
-                         SIGCHLD);  // its bell is the program's
-    }
+    if (any || board().control.workers != 0) { return; }
+    worker::break_pool(board(), "no machine is left", subject());
+    os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed),
+                     SIGCHLD);  // its bell is the program's
 }
 
 /// Sleeps on its parker only when nothing flies; messages wait for a beat then.
@@ -528,21 +606,23 @@ inline void Companion::pause() {
         rest_.wait(longest_nap);
         return;
     }
+    if (!board().control.goes_on()) {  // local workers end what they have, and may put it back
+        rest_.wait(look_every);
+        return;
+    }
     const std::uint32_t own = board().workers_seats();
-    board().sleeping.add(own);
-    bool is_idle = board().queue.was_empty() && board().control.goes_on();
+    const bool takes_tasks = least_loaded() != 0;
+    if (takes_tasks) { board().sleeping.add(own); }
+    bool is_idle = !takes_tasks || board().queue.was_empty();
     for (std::uint32_t index = board().control.workers; is_idle && index < board().all_workers(); ++index) {
         is_idle = !board().has_mail(index);
         has_mail_ = !is_idle;
     }
-    if (is_idle) {
-        board().seats()[own].parker.park(Deadline::after(beat_every / 4));
-    } else if (least_loaded() == 0) {  // it can take none: a worker of this machine must look
+    if (is_idle) { board().seats()[own].parker.park(Deadline::after(beat_every / 4)); }
+    if (takes_tasks) {
         board().sleeping.remove(own);
-        board().wake_for_new_task();
-        os::nap();
+        is_relied_on_ = true;
     }
-    board().sleeping.remove(own);
 }
 
 // ---- end
@@ -574,6 +654,11 @@ inline void Companion::tell_end(task::Life how) {
 
 inline void Companion::leave() {
     constexpr std::chrono::seconds longest{1};
+    for (int rank = 1; rank < ranks_; ++rank) {
+        if (nodes_[static_cast<std::size_t>(rank)].state == NodeState::ended) {
+            wire_->send(rank, {.kind = Kind::bye});
+        }
+    }
     for (const Deadline end = Deadline::after(longest); !wire_->is_idle() && !end.passed(); wire_->tidy()) {
         os::yield();
     }

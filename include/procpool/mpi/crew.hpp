@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,7 +40,6 @@ public:
     /// Returns on rank 0, when all machines are there or have had their time. On the others it serves, and the program
     /// ends there. Throws: std::system_error, as ForkCrew; std::runtime_error when MPI does not see the other ranks.
     MpiCrew(client::Client& client, worker::Setup setup);
-    ~MpiCrew() override;
 
     void ring() noexcept override { fork_->ring(); }
     [[nodiscard]] bool can_kill() const noexcept override { return true; }
@@ -47,13 +47,31 @@ public:
     bool join(Deadline deadline) override { return fork_->join(deadline); }
     [[nodiscard]] std::vector<NodeInfo> nodes() const override;
     [[nodiscard]] std::string host_of(std::uint32_t seat) const override;
+    [[nodiscard]] std::uint64_t progress_of(std::uint32_t slot) const noexcept override {
+        return table_.progress(slot);
+    }
 
 private:
+    /// Is what processes of this program know of their machine, as long as it lives.
+    class ThisMachine {
+    public:
+        ThisMachine() : memory_(sizeof(task::Machine)) { task::this_machine = new (memory_.data()) task::Machine; }
+        ThisMachine(const ThisMachine&) = delete;
+        ThisMachine& operator=(const ThisMachine&) = delete;
+        ~ThisMachine() { task::this_machine = nullptr; }
+        [[nodiscard]] task::Machine& machine() const noexcept {
+            return *reinterpret_cast<task::Machine*>(memory_.data());
+        }
+
+    private:
+        os::Mapping memory_;
+    };
+
     void wait_for_machines();
 
     client::Client& client_;
-    os::Mapping machine_;  // has this machine's description
-    Table table_;          // outlives the companion, which the supervisor forks
+    ThisMachine machine_;
+    Table table_;  // outlives the companion, which the supervisor forks
     std::optional<Companion> companion_;
     std::unique_ptr<engine::ForkCrew> fork_;
 };

@@ -3,7 +3,9 @@
 
 #include <procpool/mpi/crew.hpp>
 
+#include <procpool/log/log_sink.hpp>
 #include <procpool/log/report.hpp>
+#include <procpool/log/trace_file.hpp>
 #include <procpool/mpi/agent.hpp>
 #include <procpool/os/affinity.hpp>
 #include <procpool/os/memory.hpp>
@@ -12,8 +14,11 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <new>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace procpool::inline v0::detail::mpi {
@@ -48,15 +53,21 @@ inline void warn_if_pinned(const worker::Setup& setup, const task::Machine& mach
                 machine.node, machine.host.data(), cpus, all, setup.workers, all);
 }
 
+/// Effects: where rank 0 traces tasks or measures their times, all runs here are traced: it learns of them from that.
+/// first: the number of the first task.
+inline void observe_all(client::Client& client, const std::string& name, std::uint64_t first) {
+    task::Control& control = client.board().control;
+    if (client.observer().rate() && control.trace_id == 0) { control.trace_id = log::begin_trace(name); }
+    client.observer().begin(control.trace_id != 0, false, first);
+}
+
 inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     : client_(client),
-      machine_(sizeof(task::Machine)),
-      table_(Launch::of_this_process().size) {
+      table_(Launch::of_this_process().size, client.board().parents_slots().size()) {
     const Launch launch = Launch::of_this_process();
-    auto& machine = *new (machine_.data()) task::Machine;
+    task::Machine& machine = machine_.machine();
     machine.node = launch.rank;
     machine.host = os::host_name();
-    task::this_machine = &machine;
     const MpiOptions options = setup.mpi;
     NodeRecord& own = table_.nodes()[0];
     own.host = machine.host;
@@ -65,8 +76,18 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     if (launch.size > 1) { warn_if_pinned(setup, machine); }
     if (launch.rank != 0) {
         setup.is_far = true;
-        client.number_from(std::int64_t{launch.rank} << 40);  // no two tasks have one number
-        client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));
+        const std::int64_t first = std::int64_t{launch.rank} << 40;  // no two tasks have one number
+        client.number_from(first);
+        try {
+            observe_all(client, setup.name, static_cast<std::uint64_t>(first) + 1);
+            client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));
+        } catch (const std::exception& error) {  // what comes after the pool is not for this rank
+            log::report(LogLevel::error, {.pool = client.board().control.name.data()},
+                        "machine {} (rank {}) cannot start its workers: {}", machine.host.data(), machine.node,
+                        error.what());
+            flush_log();
+            std::exit(EXIT_FAILURE);
+        }
         Agent{client, machine, options, launch.size}.serve();
     }
     if (launch.size > 1) {
@@ -78,8 +99,6 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     fork_ = std::make_unique<engine::ForkCrew>(client, std::move(setup));
     if (companion_) { wait_for_machines(); }
 }
-
-inline MpiCrew::~MpiCrew() { task::this_machine = nullptr; }
 
 inline void MpiCrew::wait_for_machines() {
     constexpr std::chrono::milliseconds now_and_then{100};

@@ -12,10 +12,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -53,31 +55,52 @@ private:
             entry.label.assign(record.label);
             entry.text.assign(record.text);
             const std::lock_guard guard{mutex_};
-            if (entries_.size() < log::Journal::cells) { entries_.push_back(entry); }
+            if (entries_.size() < log::Journal::cells) {
+                entries_.push_back(entry);
+                return;
+            }
+            // The last one tells how many there was no room for.
+            if (++lost_ == 1) { entries_.push_back(entry); }
+            log::JournalEntry& last = entries_.back();
+            last.level = LogLevel::warning;
+            last.worker = LogRecord::no_worker;
+            last.task = 0;
+            last.label.assign({});
+            last.text.assign(std::to_string(lost_) + " log records were lost");
         }
         [[nodiscard]] std::vector<log::JournalEntry> take() {
             const std::lock_guard guard{mutex_};
+            lost_ = 0;
             return std::exchange(entries_, {});
         }
 
     private:
         std::mutex mutex_;
         std::vector<log::JournalEntry> entries_;
+        std::uint64_t lost_ = 0;
     };
 
     std::shared_ptr<Kept> kept_ = std::make_shared<Kept>();
     LogLevel level_ = LogLevel::off;
 };
 
-/// Effects: writes a record of another machine into this program's journal. first_index: of that machine's workers.
+/// The least level that a sink of this program wants.
+[[nodiscard]] inline LogLevel wanted_level() noexcept {
+    const log::SharedRecords* const records = log::SharedRecords::current();
+    return records != nullptr ? records->journal.level() : LogLevel::off;
+}
+
+/// Effects: writes a record of another machine into this program's journal, unless none of its level is wanted any
+/// more. first_index: of that machine's workers.
 inline void show(std::span<const std::byte> bytes, std::string_view host, std::uint32_t first_index) noexcept {
     log::SharedRecords* const records = log::SharedRecords::current();
-    if (records == nullptr || bytes.size() != sizeof(log::JournalEntry)) { return; }
-    records->journal.write(os::this_process(), [&](log::JournalEntry& entry) {
-        std::memcpy(&entry, bytes.data(), sizeof entry);
-        if (entry.worker != LogRecord::no_worker) { entry.worker += first_index; }
-        entry.host.assign(host);
-    });
+    log::JournalEntry record{};
+    if (records == nullptr || bytes.size() != sizeof record) { return; }
+    std::memcpy(&record, bytes.data(), sizeof record);
+    if (!records->journal.wants(record.level)) { return; }
+    if (record.worker != LogRecord::no_worker) { record.worker += first_index; }
+    record.host.assign(host);
+    records->journal.write(os::this_process(), [&](log::JournalEntry& entry) { entry = record; });
 }
 
 }  // namespace procpool::detail::mpi

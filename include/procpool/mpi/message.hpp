@@ -28,27 +28,30 @@ inline constexpr std::chrono::milliseconds beat_every{200};
 enum class Kind : std::uint8_t {
     // of an agent
     hello,       ///< its machine is ready; text: host; bytes: the modules of its program
-    done,        ///< a task is decided; bytes: what it left
+    done,        ///< a task is decided; text: its run's TraceRecord, where runs are observed; bytes: what it left
     given_back,  ///< a recalled task has not started, and will not
     log,         ///< bytes: a record of its program's
+    trace,       ///< bytes: a TraceRecord, of anything but a run
+    progress,    ///< count: the items of a chunk that are finished
     leaving,     ///< its pool cannot go on; text: why
-    bye,         ///< its workers have ended, as they were told
     // of the companion
     welcome,  ///< count: the index of the machine's first worker
     refused,  ///< the machine is none of the pool's; text: why
     task,     ///< text: its label; bytes: its arguments
+    sent,     ///< large arguments have been read while the machine was one of the pool's
     recall,   ///< a task is wanted back, if it has not started
     cancel,   ///< a task is to be withdrawn, or asked to stop
     kill,     ///< a task is to end at once
     stop,     ///< the pool ends; count: its life
     // of both
+    bye,   ///< of an agent: its workers have ended, as they were told; of the companion: so have all others'
     beat,  ///< the sender is alive; count: the least level of records that the companion's program wants; generation:
            ///< how often the agent did not run for long, as it says, and as the companion has heard it
 };
 
 /// Begins each message; the text, the frames of a crash and the bytes follow, these unless they are large.
 struct Message {
-    /// Bytes beyond this come in messages of their own, so that they are not copied.
+    /// Bytes of tasks beyond this come in messages of their own, so that they are not copied.
     static constexpr std::size_t most_inline = std::size_t{32} << 10;
 
     Kind kind{};
@@ -57,7 +60,7 @@ struct Message {
     std::uint16_t attempt = 0;
     std::uint32_t slot = 0;  ///< with the generation, the name of a task
     std::uint32_t generation = 0;
-    std::uint32_t worker = 0xffffffff;  ///< index on its machine of the one that a task is for
+    std::uint32_t worker = 0xffffffff;  ///< index on its machine of the one that a task is for, or was lost with
     std::int32_t pid = 0;
     ExitStatus status{};
     std::int32_t signal = 0;  ///< of a crash
@@ -65,11 +68,15 @@ struct Message {
     std::uint32_t text_size = 0;
     std::uint64_t code = 0;  ///< its name, see os::CodeName
     std::int64_t timeout = 0;
-    std::int64_t residence = 0;  ///< nanoseconds on its machine
+    std::int64_t residence = 0;  ///< nanoseconds on its machine; of an agent's beat: since `echo` came there
+    std::int64_t sent = 0;       ///< by the sender's steady clock, nanoseconds; 0: it does not say
+    std::int64_t echo = 0;       ///< of an agent's beat: `sent` of the last one of the companion's
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
 
-    [[nodiscard]] bool is_large() const noexcept { return bytes > most_inline; }
+    [[nodiscard]] bool is_large() const noexcept {
+        return bytes > most_inline && (kind == Kind::task || kind == Kind::done);
+    }
 };
 static_assert(std::is_trivially_copyable_v<Message>);
 

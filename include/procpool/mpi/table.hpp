@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -36,12 +37,23 @@ struct alignas(apart) NodeRecord {
 /// In memory of its own, which program and companion share. Zeroed memory is the valid initial state.
 class Table {
 public:
-    explicit Table(int size)
-        : memory_(sizeof(Head) + sizeof(NodeRecord) * static_cast<std::size_t>(size)),
+    /// slots: of the board.
+    Table(int size, std::size_t slots)
+        : memory_(sizeof(Head) + sizeof(NodeRecord) * static_cast<std::size_t>(size) +
+                  sizeof(std::atomic<std::uint64_t>) * slots),
           size_(size) {}
 
     [[nodiscard]] std::span<NodeRecord> nodes() const noexcept {
         return {reinterpret_cast<NodeRecord*>(memory_.data() + sizeof(Head)), static_cast<std::size_t>(size_)};
+    }
+
+    /// Of the task in a slot that runs on another machine: as task::Seat::progress.
+    [[nodiscard]] std::uint64_t progress(std::uint32_t slot) const noexcept {
+        return progress_at(slot).load(std::memory_order_relaxed);
+    }
+    /// Called by: companion.
+    void set_progress(std::uint32_t slot, std::uint32_t generation, std::uint64_t items) noexcept {
+        progress_at(slot).store(std::uint64_t{generation} << 32 | (items & 0xffffffff), std::memory_order_relaxed);
     }
 
     /// Whether all machines have said hello, or will not.
@@ -69,6 +81,11 @@ private:
         std::array<char, 400> why;
     };
     [[nodiscard]] Head& head() const noexcept { return *reinterpret_cast<Head*>(memory_.data()); }
+
+    [[nodiscard]] std::atomic<std::uint64_t>& progress_at(std::uint32_t slot) const noexcept {
+        std::byte* const after_nodes = memory_.data() + sizeof(Head) + nodes().size_bytes();
+        return reinterpret_cast<std::atomic<std::uint64_t>*>(after_nodes)[slot];
+    }
 
     os::Mapping memory_;
     int size_;

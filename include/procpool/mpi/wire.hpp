@@ -19,6 +19,7 @@
 #include <cstring>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -72,7 +73,7 @@ public:
         head.frames = static_cast<std::uint32_t>(frames.size());
         head.bytes = bytes.size();
         const std::span<const std::byte> inlined = head.is_large() ? std::span<const std::byte>{} : bytes;
-        Sending sending{spare_buffer(), to, {}, {}};
+        Sending sending{spare_buffer(), to, {}, {}, {}};
         append(sending.buffer, &head, sizeof head);
         append(sending.buffer, text.data(), text.size());
         append(sending.buffer, frames.data(), frames.size_bytes());
@@ -90,21 +91,18 @@ public:
         }
     }
 
-    /// Returns: whether there was a message.
+    /// Effects: after the large bytes that were sent last, if there were any, sends `then` to the same rank when they
+    /// have been read, unless it is forgotten before. Requires: send() was the last call.
+    void follow_large(Message then) noexcept {
+        if (sendings_.back().requests.size() > 1) { sendings_.back().then = then; }
+    }
+
+    /// Returns: whether there was a message; those of a rank come in their order.
     [[nodiscard]] bool receive(Received& message) {
-        for (;;) {
-            int found = 0;
-            MPI_Message matched{};
-            MPI_Status status{};
-            MPI_Improbe(MPI_ANY_SOURCE, messages, world_, &found, &matched, &status);
-            if (found == 0) { return false; }
-            int size = 0;
-            MPI_Get_count(&status, MPI_BYTE, &size);
-            message.buffer.resize(static_cast<std::size_t>(size));
-            MPI_Mrecv(message.buffer.data(), size, MPI_BYTE, &matched, MPI_STATUS_IGNORE);
-            message.from = status.MPI_SOURCE;
+        while (receive_bytes(message)) {
             if (message.open()) { return true; }
         }
+        return false;
     }
 
     /// Effects: begins to receive the large bytes of a message, in the order of the messages of that rank.
@@ -126,17 +124,23 @@ public:
                 ++sending;
                 continue;
             }
+            if (sending->then) { send(sending->to, *sending->then); }
             if (spare_.size() < most_spare) { spare_.push_back(std::move(sending->buffer)); }
             sending = sendings_.erase(sending);
         }
     }
     [[nodiscard]] bool is_idle() const noexcept { return sendings_.empty(); }
-    /// Effects: what goes to a rank that is lost is not waited for.
+    /// Effects: what goes to a rank that is lost, or is only half here, is not waited for.
     void forget(int rank) {
         for (auto sending = sendings_.begin(); sending != sendings_.end();) {
             const auto next = std::next(sending);
             if (sending->to == rank) { lost_.splice(lost_.end(), sendings_, sending); }
             sending = next;
+        }
+        for (auto coming = comings_.begin(); coming != comings_.end();) {
+            const auto next = std::next(coming);
+            if (coming->message.from == rank) { lost_comings_.splice(lost_comings_.end(), comings_, coming); }
+            coming = next;
         }
     }
 
@@ -151,7 +155,47 @@ private:
         int to;
         std::vector<MPI_Request> requests;
         std::shared_ptr<const void> keeps;
+        std::optional<Message> then{};
     };
+    /// A message whose bytes are not all here: its rank may be lost before they are.
+    struct Coming {
+        Received message;
+        MPI_Request request;
+    };
+
+    /// As receive(), without a look at what it is.
+    [[nodiscard]] bool receive_bytes(Received& message) {
+        const auto is_blocked = [&](auto end, int from) {  // by an earlier one of that rank
+            return std::any_of(comings_.begin(), end, [=](const Coming& one) { return one.message.from == from; });
+        };
+        for (auto coming = comings_.begin(); coming != comings_.end(); ++coming) {
+            if (is_blocked(coming, coming->message.from) || !is_complete(coming->request)) { continue; }
+            message = std::move(coming->message);
+            comings_.erase(coming);
+            return true;
+        }
+        for (;;) {
+            int found = 0;
+            MPI_Message matched{};
+            MPI_Status status{};
+            MPI_Improbe(MPI_ANY_SOURCE, messages, world_, &found, &matched, &status);
+            if (found == 0) { return false; }
+            int size = 0;
+            MPI_Get_count(&status, MPI_BYTE, &size);
+            message.from = status.MPI_SOURCE;
+            message.buffer.resize(static_cast<std::size_t>(size));
+            MPI_Request request{};
+            MPI_Imrecv(message.buffer.data(), size, MPI_BYTE, &matched, &request);
+            if (!is_blocked(comings_.end(), message.from) && is_complete(request)) { return true; }
+            comings_.push_back({std::move(message), request});
+            message = {};
+        }
+    }
+    [[nodiscard]] static bool is_complete(MPI_Request& request) {
+        int complete = 0;
+        MPI_Test(&request, &complete, MPI_STATUS_IGNORE);
+        return complete != 0;
+    }
 
     [[nodiscard]] static int part_at(std::size_t at, std::size_t size) noexcept {
         return static_cast<int>(std::min(most_at_once, size - at));
@@ -179,7 +223,9 @@ private:
     int rank_ = 0;
     int size_ = 1;
     std::list<Sending> sendings_;
-    std::list<Sending> lost_;  // MPI may still read their bytes
+    std::list<Coming> comings_;
+    std::list<Sending> lost_;         // MPI may still read their bytes
+    std::list<Coming> lost_comings_;  // and write these
     std::vector<LargeBytes> abandoned_;
     std::vector<std::vector<std::byte>> spare_;
 };

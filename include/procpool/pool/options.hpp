@@ -98,7 +98,8 @@ struct MapOptions {
     /// As TaskOptions::label, for all tasks of the call.
     std::string label = {};
     /// Called at most every 100 ms, and once at the end of a call that succeeds, by the thread that made the call and
-    /// waits in it. An exception of it stops the call as an item's error would, and is thrown by the call.
+    /// waits in it. An exception of it stops the call as an item's error would, and is thrown by the call. Items of a
+    /// chunk that runs on another machine of an MpiPool count some 200 ms later.
     std::function<void(const Progress&)> progress = {};
     /// The time that the whole call may take; 0: any. Items that have not ended by then end in TaskTimedOut, whose
     /// limit() is this time, each with its index: those that run are killed with their workers (threads are asked to

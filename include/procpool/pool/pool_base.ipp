@@ -60,7 +60,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     client->set_crew(engine.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
                                options.start_timeout, options.terminate_grace, std::move(options.name),
-                               control.items_per_worker != 0, options.backtraces,
+                               control.items_per_worker != 0 && control.workers != 0, options.backtraces,
                                actor != nullptr ? std::optional{*actor} : std::nullopt, options.mpi}));
     threads_ = threads.release();
     client_ = client.release();
@@ -228,7 +228,12 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
 }
 
 PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {
-    return log::timings_of(client().board().control.trace_id);
+    std::vector<TaskTiming> all = log::timings_of(client().board().control.trace_id);
+    const std::vector<NodeInfo> nodes = machines();
+    for (TaskTiming& one : all) {
+        if (const auto node = static_cast<std::size_t>(one.node); node < nodes.size()) { one.host = nodes[node].host; }
+    }
+    return all;
 }
 
 PROCPOOL_DECL void PoolBase::write_trace(const log::FileName& path) const {

@@ -63,6 +63,7 @@ public:
     bool wait_for(Lock& lock, std::chrono::duration<Rep, Period> timeout, Predicate pred) {
         return wait_before(lock, detail::Deadline::after(timeout), pred);
     }
+    /// Does not compile: a time has a unit.
     template <class Lock, class Number, class... Predicate>
     requires std::is_arithmetic_v<Number>
     bool wait_for(Lock&, Number, const Predicate&...) { return detail::refuse_time_without_unit<Number, bool>(); }

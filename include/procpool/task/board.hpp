@@ -338,6 +338,10 @@ public:
     /// supervisor.
     bool lose_started(std::uint32_t slot, Word started, Ending ending) noexcept;
 
+    /// Effects: as withdraw(), for a task that a companion has claimed and no worker has begun. Returns: false when its
+    /// word has changed. Called by: companion.
+    bool withdraw_started(std::uint32_t slot, Word started) noexcept;
+
     /// Effects: makes an unfinished task lost, with `ending`. Called by: a process that knows that no worker runs it,
     /// or that no result of it may count.
     bool lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept;

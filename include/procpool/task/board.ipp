@@ -401,6 +401,14 @@ PROCPOOL_DECL bool Board::lose_started(std::uint32_t slot, Word started, Ending 
     return true;
 }
 
+PROCPOOL_DECL bool Board::withdraw_started(std::uint32_t slot, Word started) noexcept {
+    std::uint64_t bits = started.bits();
+    const std::uint64_t cancelled = started.with(Phase::cancelled).bits();
+    if (!slots_[slot].word.compare_exchange_strong(bits, cancelled, std::memory_order_seq_cst)) { return false; }
+    announce(slot, started);
+    return true;
+}
+
 PROCPOOL_DECL bool Board::lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
     return lose_pending(slot, generation, ending) || decide(slot, generation, Phase::started, Phase::lost);
 }

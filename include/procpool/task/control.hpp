@@ -80,15 +80,15 @@ struct Control {
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
 
-    // Each loss and each retry is counted once, by the process that decides it: see losses(). The first four are
-    // written by the supervisor and the companion, or by an engine's threads where there is none, the others and
-    // `casualties` by the parent; all in single steps, and never by worker processes, which have this page read-only.
+    // Each loss and each retry is counted once, by the process that decides it: see losses(). The first three are
+    // written by the supervisor and the companion, or by an engine's threads where there is none, the others by the
+    // parent; all in single steps, and never by worker processes, which have this page read-only.
     std::atomic<std::uint64_t> casualties;          // tasks lost with their worker
     std::atomic<std::uint64_t> timed_out;           // tasks lost to their timeout
-    std::atomic<std::uint64_t> withdrawn;           // tasks that another machine had, and had not started
     std::atomic<std::uint64_t> requeued;            // tasks offered again instead of being lost
     std::atomic<std::uint64_t> resumed_casualties;  // casualties whose rest the parent has submitted anew
     std::atomic<std::uint64_t> resumed_timeouts;    // likewise, of timed_out
+    std::atomic<std::uint64_t> withdrawn;           // by a companion: cancelled, and not begun on their machine
 
     /// Effects: moves life to `to`, unless it is there or beyond. Returns: whether this call moved it.
     /// Memory order: seq_cst: a submitter publishes and then looks at life, the process that ends the pool moves life

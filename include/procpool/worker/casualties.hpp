@@ -6,10 +6,12 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/log/announcer.hpp>
+#include <procpool/log/log_record.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/task/board.hpp>
 
 #include <cstdint>
+#include <string_view>
 
 namespace procpool::inline v0::detail::worker {
 
@@ -19,6 +21,8 @@ struct Loss {
     Ending ending = Ending::died;                 ///< unless it is condemned, or the pool ends
     const core::Crash* crash = nullptr;           ///< of the worker; null: none is known
     std::uint32_t level = task::Queue::requeued;  ///< where it goes when it runs again
+    std::uint32_t index = LogRecord::no_worker;   ///< of the worker, of a companion's task; no_worker: unknown
+    std::string_view host = {};                   ///< likewise, its machine
 };
 
 /// Called by: supervisor, which has seen the worker's end and not yet given its seat away, or the companion whose task
@@ -28,8 +32,8 @@ public:
     Casualties(task::Board& board, const log::Announcer& announcer) noexcept : board_(board), announcer_(announcer) {}
 
     /// Effects: offers each task that the dead worker ran again, if it may run again, and makes it lost otherwise.
-    /// Returns: whether there was one.
-    bool settle(std::uint32_t seat, const os::EndedChild& ended) noexcept;
+    /// host: the machine that the seat stands for, if it does. Returns: whether there was one.
+    bool settle(std::uint32_t seat, const os::EndedChild& ended, std::string_view host = {}) noexcept;
 
     /// Effects: as settle(), for one task.
     void settle_task(std::uint32_t index, const Loss& loss) noexcept;

@@ -9,7 +9,7 @@
 
 namespace procpool::inline v0::detail::worker {
 
-PROCPOOL_DECL bool Casualties::settle(std::uint32_t seat, const os::EndedChild& ended) noexcept {
+PROCPOOL_DECL bool Casualties::settle(std::uint32_t seat, const os::EndedChild& ended, std::string_view host) noexcept {
     bool any = false;
     board_.each_used([&](std::uint32_t i) {
         const task::Slot& slot = board_.all_slots()[i];
@@ -20,9 +20,11 @@ PROCPOOL_DECL bool Casualties::settle(std::uint32_t seat, const os::EndedChild& 
             if (inner == 0 || inner == i + 1) { forget_count(board_.seats()[seat], slot.outcome); }
             const core::Crash& crash = board_.seats()[seat].crash;
             const bool is_cause = crash.is_cause_of(ended.pid, ended.status);
-            settle_task(i, {.worker = ended,
-                            .ending = board_.is_companions(seat) ? Ending::node_lost : Ending::died,
-                            .crash = is_cause ? &crash : nullptr});
+            const bool is_far = board_.is_companions(seat);  // nobody knows which worker there had it
+            settle_task(i, {.worker = is_far ? os::EndedChild{} : ended,
+                            .ending = is_far ? Ending::node_lost : Ending::died,
+                            .crash = is_cause ? &crash : nullptr,
+                            .host = host});
             any = true;
         }
     });
@@ -41,13 +43,18 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const Loss& loss
     task::Slot& slot = board_.all_slots()[index];
     task::Issue& issue = board_.issue_of(index);
     bool is_announced = false;  // once: the word may change meanwhile
+    const auto announce = [&](task::Word word, Ending ending, bool runs_again) {
+        if (std::exchange(is_announced, true)) { return; }
+        announcer_.lost(index, word, {ending, ended, runs_again, loss.index, loss.host});
+    };
     for (;;) {
         const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
         if (word.phase() != task::Phase::started || board_.seat_of(word.seat()) == nullptr) { return; }
         const Ending ending = ending_of(word, loss.ending);
-        if (issue.has(task::Slot::limited) && issue.retries > 0 && core::may_retry(ending)) {
+        const bool has_no_worker = ending == Ending::node_lost && issue.has(task::Slot::mailed);
+        if (issue.has(task::Slot::limited) && issue.retries > 0 && core::may_retry(ending) && !has_no_worker) {
             board_.results.release_after_death(index, word.generation());
-            if (!std::exchange(is_announced, true)) { announcer_.lost(index, word, ending, ended, true); }
+            announce(word, ending, true);
             --issue.retries;
             ++slot.attempt;
             board_.control.requeued.fetch_add(
@@ -60,18 +67,15 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const Loss& loss
             ++issue.retries;
             --slot.attempt;
         }
-        if (!std::exchange(is_announced, true)) { announcer_.lost(index, word, ending, ended, false); }
+        announce(word, ending, false);
         slot.pid = ended.pid;
         slot.exit_status = ended.status;
         if (loss.crash != nullptr) {
             board_.crashes.add(board_.number_of(index).load(std::memory_order_relaxed), *loss.crash);
         }
         // Counted first: a thread that learns of it from the word finds it counted.
-        auto& count = ending == Ending::timed_out   ? board_.control.timed_out
-                      : ending == Ending::cancelled ? board_.control.withdrawn
-                                                    : board_.control.casualties;
-        const bool is_killed = ending == Ending::cancelled && word.is_condemned();
-        const std::uint64_t counted = is_killed ? 0 : 1;  // the parent counts what it kills
+        auto& count = ending == Ending::timed_out ? board_.control.timed_out : board_.control.casualties;
+        const std::uint64_t counted = ending == Ending::cancelled ? 0 : 1;  // the parent counts what it kills
         count.fetch_add(counted, std::memory_order_relaxed);
         if (board_.lose_started(index, word, ending)) { return; }
         count.fetch_sub(counted, std::memory_order_relaxed);

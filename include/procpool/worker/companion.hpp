@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 namespace procpool::inline v0::detail::worker {
 
@@ -30,6 +31,9 @@ public:
     virtual void run(task::Board& board) = 0;
     /// Effects: nobody will decide what its seats have but the supervisor. Called by: supervisor, when it has ended.
     virtual void ended() noexcept = 0;
+    /// The machine that one of its seats stands for; they count from 0. Called by: supervisor. Lifetime: the
+    /// companion's.
+    [[nodiscard]] virtual std::string_view host_of(std::uint32_t node) const noexcept = 0;
 };
 
 /// The companion's process, as its supervisor sees it. It is forked once: its death leaves the pool to the workers.

@@ -63,7 +63,7 @@ PROCPOOL_DECL void CompanionProcess::settle(Casualties& casualties, const os::En
     board_.control.companion_ended.store(1, std::memory_order_seq_cst);
     companion_->ended();
     for (std::uint32_t number = board_.workers_seats(); number < board_.seats().size(); ++number) {
-        static_cast<void>(casualties.settle(number, ended));
+        static_cast<void>(casualties.settle(number, ended, companion_->host_of(number - board_.workers_seats())));
     }
     lose_mail(casualties);
     board_.queue.mark_all_levels();

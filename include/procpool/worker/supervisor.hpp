@@ -11,6 +11,7 @@
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/life_line.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/task/machine.hpp>
 #include <procpool/worker/auditor.hpp>
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/companion.hpp>
@@ -40,7 +41,7 @@ public:
           parent_(parent),
           workers_(setup.workers + (setup.recycles ? 1 : 0)),
           deadlines_(board),
-          announcer_(board),
+          announcer_(board, setup.is_far ? &task::this_machine->first_index : nullptr),
           casualties_(board, announcer_),
           companion_(board, setup.companion),
           auditor_(board),

@@ -366,10 +366,11 @@ PROCPOOL_DECL void Supervisor::bypass_stopped_workers() noexcept {
     for (pid_t pid = os::stopped_child(); pid != 0; pid = os::stopped_child()) {
         const auto stopped =
             std::find_if(workers_.begin(), workers_.end(), [&](const Worker& worker) { return worker.pid == pid; });
-        if (stopped == workers_.end()) { continue; }
-        board_.spinning.remove(stopped->seat);
-        board_.sleeping.remove(stopped->seat);
-        board_.guests.helping.remove(stopped->seat);
+        if (stopped == workers_.end() && pid != companion_.pid()) { continue; }
+        const std::uint32_t seat = stopped != workers_.end() ? stopped->seat : board_.workers_seats();
+        board_.spinning.remove(seat);
+        board_.sleeping.remove(seat);
+        board_.guests.helping.remove(seat);
         notify_again();
         board_.queue.mark_all_levels();  // the dead worker may have marked a priority as empty, and not looked again
         if (!board_.queue.was_empty()) { board_.wake_one(); }
@@ -422,7 +423,9 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
 }
 
 PROCPOOL_DECL void Supervisor::settle_companion(const os::EndedChild& ended) noexcept {
-    const bool unasked = life() == task::Life::open || ended.status != ExitStatus::from_code(0);
+    // A task that a submitter moved within the queue, when the companion looked there for the last time, is left.
+    const bool left_any = workers_.empty() && !board_.queue.was_empty();
+    const bool unasked = life() == task::Life::open || ended.status != ExitStatus::from_code(0) || left_any;
     companion_.settle(casualties_, ended);
     board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
     if (unasked && !stopping()) {
