@@ -98,6 +98,7 @@ private:
     Time beaten_{};
     std::optional<task::Life> told_;  // how the pool ends
     bool is_out_ = false;             // it takes no part any more
+    bool has_program_ended_ = false;  // that of rank 0
     bool may_go_ = false;             // all machines have ended
     std::uint32_t gaps_ = 0;          // times in which this process did not run for long
     bool is_in_doubt_ = false;        // the companion has not answered since the last one

@@ -264,6 +264,7 @@ inline void Agent::obey(const Received& message) {
         case Kind::stop:
             told_ = static_cast<task::Life>(
                 std::min<std::uint64_t>(message.head.count, static_cast<std::uint64_t>(task::Life::broken)));
+            has_program_ended_ = message.head.worker == 0;
             break;
         case Kind::bye: may_go_ = true; break;
         case Kind::sent:
@@ -395,13 +396,15 @@ inline void Agent::leave() {
     read_trace();
     wire_->send(0, {.kind = Kind::bye});
     // Not before the others, which may take their time: a rank that finalizes waits for all.
-    while (!may_go_) {
+    constexpr std::chrono::milliseconds in_a_hurry{300};
+    const Deadline end = has_program_ended_ ? Deadline::after(in_a_hurry) : Deadline::never();
+    while (!may_go_ && !end.passed()) {
         static_cast<void>(receive());
         wire_->tidy();
         look_around(Clock::now());
         rest_.wait(Rest::microseconds{1000});
     }
-    wire_->finalize(std::chrono::duration_cast<std::chrono::seconds>(options_.node_timeout) + std::chrono::seconds{1});
+    wire_->finalize(has_program_ended_ ? in_a_hurry : options_.node_timeout + std::chrono::seconds{1});
 }
 
 }  // namespace procpool::detail::mpi

@@ -149,6 +149,7 @@ private:
     // ---- end
     [[nodiscard]] bool is_done();
     void tell_end(task::Life how);
+    [[nodiscard]] bool has_program_ended() const noexcept;
     void leave();
 
     Table& table_;

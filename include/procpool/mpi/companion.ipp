@@ -492,8 +492,14 @@ inline void Companion::tell_end(task::Life how) {
     for (int rank = 1; rank < ranks_; ++rank) {
         const NodeState state = nodes_[static_cast<std::size_t>(rank)].state;
         if (state != NodeState::serves && state != NodeState::refused) { continue; }
-        wire_->send(rank, {.kind = Kind::stop, .count = static_cast<std::uint64_t>(how)});
+        Message stop{.kind = Kind::stop, .count = static_cast<std::uint64_t>(how)};
+        if (has_program_ended()) { stop.worker = 0; }
+        wire_->send(rank, stop);
     }
+}
+
+inline bool Companion::has_program_ended() const noexcept {
+    return board_->control.companion_ended.load(std::memory_order_seq_cst) == worker::program_ended;
 }
 
 inline void Companion::leave() {
@@ -506,7 +512,9 @@ inline void Companion::leave() {
     for (const Deadline end = Deadline::after(longest); !wire_->is_idle() && !end.passed(); wire_->tidy()) {
         os::yield();
     }
-    wire_->finalize(has_lost_ ? std::chrono::seconds{1} : std::chrono::seconds{10});
+    constexpr std::chrono::milliseconds in_a_hurry{300};
+    const std::chrono::seconds patience{has_lost_ ? 1 : 10};
+    wire_->finalize(has_program_ended() ? in_a_hurry : patience);
 }
 
 }  // namespace procpool::detail::mpi

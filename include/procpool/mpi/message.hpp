@@ -42,7 +42,7 @@ enum class Kind : std::uint8_t {
     recall,   ///< a task is wanted back, if it has not started
     cancel,   ///< a task is to be withdrawn, or asked to stop
     kill,     ///< a task is to end at once
-    stop,     ///< the pool ends; count: its life
+    stop,     ///< the pool ends; count: its life; worker: 0 when the program has ended, too
     // of both
     bye,   ///< of an agent: its workers have ended, as they were told; of the companion: so have all others'
     beat,  ///< the sender is alive; count: the least level of records that the companion's program wants; generation:

@@ -57,7 +57,7 @@ public:
 
     /// Effects: ends this process's part in MPI, which waits for the other ranks: when that takes longer, the process
     /// ends there, successfully.
-    void finalize(std::chrono::seconds longest) {
+    void finalize(std::chrono::milliseconds longest) {
         os::flush_standard_streams();
         const os::Alarm alarm{longest};
         MPI_Finalize();

@@ -14,7 +14,7 @@ namespace procpool::inline v0::detail::os {
 /// it takes SIGALRM.
 class Alarm {
 public:
-    explicit Alarm(std::chrono::seconds longest) noexcept;
+    explicit Alarm(std::chrono::milliseconds longest) noexcept;
     Alarm(const Alarm&) = delete;
     Alarm& operator=(const Alarm&) = delete;
     ~Alarm();

@@ -7,17 +7,22 @@
 #include <csignal>
 #include <cstdlib>
 
-#include <unistd.h>
+#include <sys/time.h>
 
 namespace procpool::inline v0::detail::os {
 
-PROCPOOL_DECL Alarm::Alarm(std::chrono::seconds longest) noexcept {
+PROCPOOL_DECL Alarm::Alarm(std::chrono::milliseconds longest) noexcept {
     struct sigaction ends {};
     ends.sa_handler = [](int) { leave(EXIT_SUCCESS); };
     ::sigaction(SIGALRM, &ends, nullptr);
-    ::alarm(static_cast<unsigned>(longest.count()));
+    constexpr long a_second = 1000;
+    const itimerval once{{}, {longest.count() / a_second, longest.count() % a_second * a_second}};
+    ::setitimer(ITIMER_REAL, &once, nullptr);
 }
 
-PROCPOOL_DECL Alarm::~Alarm() { ::alarm(0); }
+PROCPOOL_DECL Alarm::~Alarm() {
+    const itimerval none{};
+    ::setitimer(ITIMER_REAL, &none, nullptr);
+}
 
 }  // namespace procpool::detail::os
