@@ -258,10 +258,10 @@ void encode_call_by_name(Writer& out, const F& f, const Args&... args) {
 /// As the one or the other, as the engine wants it.
 template <class E, class F, class... Args>
 void encode_call_for(Writer& out, const F& f, const Args&... args) {
-    if constexpr (requires { E::names_code; }) {
-        encode_call_by_name<F, Args...>(out, f, args...);
+    if constexpr (requires { E::names_code; }) {  // qualified: an argument's room may have a function of that name
+        codec::encode_call_by_name<F, Args...>(out, f, args...);
     } else {
-        encode_call<F, Args...>(out, f, args...);
+        codec::encode_call<F, Args...>(out, f, args...);
     }
 }
 

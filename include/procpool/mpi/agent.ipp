@@ -3,6 +3,7 @@
 
 #include <procpool/mpi/agent.hpp>
 
+#include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/log/report.hpp>

@@ -7,6 +7,7 @@
 #include <procpool/core/config.hpp>
 
 #include <cstdlib>
+#include <initializer_list>
 
 namespace procpool::inline v0::detail::mpi {
 
