@@ -31,17 +31,23 @@ inline const engine::Traits traits{
 
 }  // namespace detail::mpi
 
-/// Tasks run on this machine and on those of all other ranks of an MPI job, one rank a machine:
-/// `mpirun --map-by ppr:1:node --bind-to none ./app`, or `srun --ntasks-per-node=1 --mpi=pmix ./app`. Every rank builds
-/// the pool, at the same place of the program: on rank 0 the constructor returns, when MPI has seen all ranks come
-/// there, for which it waits as long as it takes, and every machine has said hello or MpiOptions::node_timeout is over;
-/// on the others it serves tasks, and the program ends there. So what comes before it runs on all ranks, and what comes
-/// after it on rank 0 only. Without a launcher it is a pool on this machine. PoolOptions::workers counts on each
-/// machine, size() on all together. The code of users runs in forked workers only, and the program's process never
-/// calls MPI. A machine that is lost costs the tasks that it had: they end in NodeLost, or run elsewhere where they
-/// have retries left. There is one such pool in a program. Functions, their code and what they refer to in static
-/// memory must be in the same build on all machines; addresses, memory that is shared on one machine, snapshots and
-/// refork() are refused.
+/// Tasks run on this machine and on those of all other ranks of an MPI job, one rank a machine. Every rank builds the
+/// pool, at the same place of the program: on rank 0 the constructor returns, when MPI has seen all ranks come there,
+/// for which it waits as long as it takes, and every machine has said hello or MpiOptions::node_timeout is over; on the
+/// others it serves tasks, and the program ends there. So what comes before it runs on all ranks, and what comes after
+/// it on rank 0 only. Without a launcher it is a pool on this machine.
+///
+/// PoolOptions::workers counts on each machine, size() on all together. The code of users runs in forked workers only,
+/// and the program's process never calls MPI. A machine that is lost costs the tasks that it had: they end in NodeLost,
+/// or run elsewhere where they have retries left. There is one such pool in a program. Functions, their code and what
+/// they refer to in static memory must be in the same build on all machines; addresses, memory that is shared on one
+/// machine, snapshots and refork() are refused.
+///
+/// How it is started, by Open MPI and by Slurm:
+/// \code
+/// mpirun --map-by ppr:1:node --bind-to none ./app
+/// srun --ntasks-per-node=1 --mpi=pmix ./app
+/// \endcode
 struct MpiEngine {
     /// Tasks may run on other machines.
     static constexpr bool is_far = true;

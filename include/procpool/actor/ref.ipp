@@ -137,7 +137,7 @@ PROCPOOL_DECL void RefBase::encode(Writer& out, const std::type_info& holder) co
                          "process is called by that process and those that it forks later; make the actor in the "
                          "program itself, before or after the pool, and let tasks have its ref()");
     }
-    codec::encode_plain(out, block_);
+    codec::encode_plain(out, reinterpret_cast<std::uintptr_t>(block_));
     codec::encode_plain(out, number_);
 }
 
