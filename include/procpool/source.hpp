@@ -5,5 +5,5 @@
 /// All bodies of the compiled mode: included by one source of a program, or of the library that is linked to it.
 
 #define PROCPOOL_SOURCE
-#include <procpool/procpool.hpp>
 #include <procpool/os/alarm.hpp>  // which mpi/ alone uses
+#include <procpool/procpool.hpp>

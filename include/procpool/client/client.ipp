@@ -18,15 +18,14 @@ PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, codec:
     : Holder(os::process_token()),
       region_(open_to_all ? os::Mapping{} : os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
       heap_region_(open_to_all ? &HeapBoards::of_this_process() : nullptr),
-      board_(task::Board::create(
-          open_to_all ? heap_region_.memory() : std::span{region_.data(), region_.size()},
-          size_of_board({.slot_count = capacity,
-                         .seats = seats,
-                         .parkers = Parkers::count,
-                         .notes = sizeof(SlotNotes),
-                         .companion_seats = companion_seats,
-                         .indices = indices},
-                        code_may_differ, open_to_all))),
+      board_(task::Board::create(open_to_all ? heap_region_.memory() : std::span{region_.data(), region_.size()},
+                                 size_of_board({.slot_count = capacity,
+                                                .seats = seats,
+                                                .parkers = Parkers::count,
+                                                .notes = sizeof(SlotNotes),
+                                                .companion_seats = companion_seats,
+                                                .indices = indices},
+                                               code_may_differ, open_to_all))),
       place_of_(where),
       modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),
       parkers_(board_.parkers()),
@@ -36,7 +35,7 @@ PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, codec:
 }
 
 PROCPOOL_DECL task::BoardSize Client::size_of_board(task::BoardSize size, bool has_guests,
-                                                     bool open_to_all) const noexcept {
+                                                    bool open_to_all) const noexcept {
     if (!has_guests) { return size; }
     constexpr std::uint32_t many = 1024;
     constexpr std::uint32_t few = 256;

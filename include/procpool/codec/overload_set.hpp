@@ -19,7 +19,8 @@ struct AnyValue {
 /// braces become this if they are no options of the call.
 struct MistakenOptions {
     AnyValue workers = {}, initializer = {}, finalizer = {}, max_tasks_per_worker = {}, start_timeout = {},
-             queue_capacity = {}, terminate_grace = {}, name = {}, trace = {}, latencies = {}, backtraces = {}, mpi = {};
+             queue_capacity = {}, terminate_grace = {}, name = {}, trace = {}, latencies = {}, backtraces = {},
+             mpi = {};
     AnyValue chunk_size = {}, window = {}, on_error = {}, timeout = {}, retries = {}, priority = {}, label = {},
              progress = {}, total_timeout = {};
     AnyValue processes = {}, max_workers = {}, threads = {}, initargs = {}, maxtasksperchild = {}, chunksize = {};

@@ -60,11 +60,11 @@ PROCPOOL_DECL WorkerDied::WorkerDied(const std::string& what, ExitStatus status,
       item_(item) {}
 
 PROCPOOL_DECL NodeLost::NodeLost(std::string host, std::string label, std::optional<std::size_t> item)
-    : WorkerDied("procpool: " +
-                     detail::core::sentence(Ending::node_lost,
-                                            {.task = detail::core::task_name(label, item), .host = host}) +
-                     ", and nobody knows how far it got",
-                 {}, 0, std::move(label), {}, item),
+    : WorkerDied(
+          "procpool: " +
+              detail::core::sentence(Ending::node_lost, {.task = detail::core::task_name(label, item), .host = host}) +
+              ", and nobody knows how far it got",
+          {}, 0, std::move(label), {}, item),
       host_(std::move(host)) {}
 
 PROCPOOL_DECL PartLost::PartLost(std::size_t part)

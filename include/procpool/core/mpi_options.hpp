@@ -15,8 +15,8 @@ namespace procpool::inline v0 {
 
 /// How an MpiPool treats its machines; other pools ignore it.
 struct MpiOptions {
-    /// Silence after which a machine is lost, at least 100 ms; and after which a machine that does not hear from that of
-    /// rank 0 ends its workers and itself.
+    /// Silence after which a machine is lost, at least 100 ms; and after which a machine that does not hear from that
+    /// of rank 0 ends its workers and itself.
     std::chrono::milliseconds node_timeout{5000};
     /// Workers on the machine of rank 0 too. Without other machines there are workers in any case.
     bool use_root = true;
@@ -27,12 +27,12 @@ struct MpiOptions {
 
 /// One machine of an MpiPool.
 struct NodeInfo {
-    std::string host = {};                    ///< its name
-    int rank = 0;                             ///< in the MPI job
-    std::size_t workers = 0;                  ///< that it began with
-    bool alive = true;                        ///< false once it is lost, or was refused
-    std::uint64_t done = 0;                   ///< tasks that returned or threw there
-    std::chrono::nanoseconds round_trip{0};   ///< of a task, without its own time; 0: none has come back
+    std::string host = {};                   ///< its name
+    int rank = 0;                            ///< in the MPI job
+    std::size_t workers = 0;                 ///< that it began with
+    bool alive = true;                       ///< false once it is lost, or was refused
+    std::uint64_t done = 0;                  ///< tasks that returned or threw there
+    std::chrono::nanoseconds round_trip{0};  ///< of a task, without its own time; 0: none has come back
 };
 
 }  // namespace procpool

@@ -27,7 +27,7 @@ namespace detail::engine {
 
 /// How many workers a pool's board has room for.
 struct Layout {
-    std::uint32_t workers;         ///< on this machine
+    std::uint32_t workers;          ///< on this machine
     std::uint32_t companion_seats;  ///< see task::BoardSize
     std::uint32_t indices;          ///< likewise
 };
@@ -58,7 +58,9 @@ namespace detail::engine {
 
 /// Its tasks may run on other machines.
 template <class E>
-concept FarEngine = requires { requires E::is_far; };
+concept FarEngine = requires {
+    requires E::is_far;
+};
 
 }  // namespace detail::engine
 

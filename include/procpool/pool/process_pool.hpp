@@ -77,11 +77,7 @@ public:
         detail::PoolBase::refork();
     }
     /// Returns: the machines of an MpiPool, in the order of their ranks. Called by: any thread.
-    [[nodiscard]] std::vector<NodeInfo> nodes() const
-    requires detail::engine::FarEngine<E>
-    {
-        return machines();
-    }
+    [[nodiscard]] std::vector<NodeInfo> nodes() const requires detail::engine::FarEngine<E> { return machines(); }
     /// Closes and joins the pool; terminates it when an exception is unwinding through it. Does nothing when exit()
     /// destroys the pool on a thread that the library has called, or while another thread is in a call over many items,
     /// since code that is suspended there never goes on. The workers end with the program then.

@@ -38,8 +38,8 @@ public:
         return word_.exchange(empty, std::memory_order_acq_rel) == notified;
     }
 
-    /// Returns: whether it has been notified, and is not any more: for owners that do other things meanwhile. Called by:
-    /// the owner. Memory order: as park().
+    /// Returns: whether it has been notified, and is not any more: for owners that do other things meanwhile. Called
+    /// by: the owner. Memory order: as park().
     [[nodiscard]] bool take() noexcept {
         return word_.load(std::memory_order_relaxed) == notified &&
                word_.exchange(empty, std::memory_order_acq_rel) == notified;

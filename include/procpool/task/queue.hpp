@@ -25,9 +25,9 @@ struct QueueHeads {
 };
 
 /// Level 0 holds tasks that run again after their worker died, put there by the supervisor, level 1 those that a
-/// companion gives back; the others hold priorities 3 to -4, put there by the parent. A task of priority 0 costs a worker one load more than if there were no other.
-/// One more ring holds the tasks of guests, which any process puts there; workers look there before the usual level.
-/// All-zero memory is a valid empty queue but for what attach() sets.
+/// companion gives back; the others hold priorities 3 to -4, put there by the parent. A task of priority 0 costs a
+/// worker one load more than if there were no other. One more ring holds the tasks of guests, which any process puts
+/// there; workers look there before the usual level. All-zero memory is a valid empty queue but for what attach() sets.
 class Queue {
 public:
     static constexpr std::uint32_t levels = QueueHeads::levels;
