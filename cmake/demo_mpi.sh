@@ -26,7 +26,7 @@ if [ "${2:-}" = kill_workers ]; then
 fi
 
 printf '\n== %s\n' "a parameter sweep on three emulated hosts, two workers on each"
-$hosts with 3 sh "$tools/run.sh" "$mpiexec" node1,node2,node3 "$program" \
+RUN_OPTIONS=--enable-recovery $hosts with 3 sh "$tools/run.sh" "$mpiexec" node1,node2,node3 "$program" \
     "the workers of two hosts are killed" "$hosts kill node2 procpool:; $hosts kill node3 procpool:" \
     "the cable of one host is taken out" "$hosts cut node3" \
     "it is put in again" "$hosts mend node3"
