@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/os/code_name.hpp>
 
+#include <procpool/os/exit_hook.hpp>
 #include <procpool/os/modules.hpp>
 
 #include "os/in_child.hpp"
@@ -9,6 +10,7 @@
 #include <dlfcn.h>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -128,7 +130,8 @@ TEST_CASE("a forked child has the names of its parent and finds what it loads it
           }) == 0);
 }
 
-TEST_CASE("names are found while other threads load and remove libraries and fork", "[thread]") {
+// Not for ThreadSanitizer, which does not see the loader's lock.
+TEST_CASE("names are found while other threads load and remove libraries and fork") {
     std::atomic<bool> stop{false};
     std::atomic<int> wrong{0};
     std::vector<std::thread> readers;
@@ -142,7 +145,12 @@ TEST_CASE("names are found while other threads load and remove libraries and for
     for (int i = 0; i != 50; ++i) {
         const Plugin plugin(i % 2 == 0 ? PROCPOOL_TEST_PLUGIN_WITH_ID : PROCPOOL_TEST_PLUGIN_OTHER_BUILD);
         if (!comes_back(plugin.function())) { ++wrong; }
-        if (i % 10 == 0 && in_child([&] { return comes_back(plugin.function()) ? 0 : 1; }) != 0) { ++wrong; }
+        if (i % 10 != 0) { continue; }
+        const int result = in_child([&] {
+            hook_exits([](int, bool) noexcept { std::abort(); });  // as all our children do: a reader may hold the lock
+            return comes_back(plugin.function()) ? 0 : 1;
+        });
+        if (result != 0) { ++wrong; }
     }
     stop.store(true);
     for (std::thread& reader : readers) { reader.join(); }
