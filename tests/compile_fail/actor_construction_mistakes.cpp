@@ -27,7 +27,7 @@ void supervise(Supervisor& site, int port) {
     site.add_process(run, Restart::transient);
     // expect-error: add_process.. takes a Restart and ProcessOptions, in this order.*last a function
     site.add_process([owned = std::make_unique<int>(port)] {});
-    // expect-error: a time has a unit, as in wait_for.5s
+    // expect-error: a time has a unit: write 5s or 500ms
     static_cast<void>(site.wait_for(5));
     site.add_process(Restart::transient, run);
     site.add_process(Restart::transient, {.name = "run"}, run);

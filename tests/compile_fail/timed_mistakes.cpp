@@ -9,9 +9,9 @@
 using namespace procpool;
 
 void wait(const Shared<Queue<int>>& queue, const Shared<Connection<std::string>>& end) {
-    // expect-error: procpool: get_until.. and its like are given a std::chrono::time_point
+    // expect-error: procpool: a function whose name ends in _until is given a std::chrono::time_point
     static_cast<void>(queue->get_until(std::chrono::milliseconds{5}));
-    // expect-error: procpool: a time has a unit: write get_for.5s.
+    // expect-error: procpool: a time has a unit: write 5s or 500ms
     static_cast<void>(queue->get_for(5));
     // expect-error: procpool: a time has a unit
     static_cast<void>(queue->put_for(1, 0.5));

@@ -9,6 +9,7 @@
 #include <procpool/codec/mistake.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/process/process.hpp>
 
 #include <chrono>
@@ -25,7 +26,7 @@ namespace detail::actor {
 
 class Supervision;
 
-/// What a supervised process calls.
+/// A supervised process's function and arguments.
 template <class F>
 concept ProcessFunction = std::copy_constructible<F> && std::is_invocable_v<F&>;
 
@@ -140,17 +141,9 @@ public:
     /// such as std::system_error, or PoolBroken when the process was killed that restarts an actor's.
     void wait() { static_cast<void>(wait_until(detail::Deadline::never())); }
     /// As wait(), for a time, which has a unit: 5s. Returns: false when children still run.
-    template <class Rep, class Period>
-    [[nodiscard]] bool wait_for(std::chrono::duration<Rep, Period> timeout) {
-        return wait_until(detail::Deadline::after(timeout));
-    }
-
-    /// Chosen for a number; does not compile.
-    template <class Number>
-    requires std::is_arithmetic_v<Number>
-    auto wait_for(Number) {
-        static_assert(detail::codec::never<Number>, "procpool: a time has a unit, as in wait_for(5s)");
-        return detail::codec::this_call_is_refused{};
+    template <class Duration>
+    [[nodiscard]] bool wait_for(const Duration& timeout) {
+        return wait_until(detail::core::after(timeout));
     }
 
     /// Returns: the children, in the order in which they were added.

@@ -6,12 +6,12 @@
 
 #include <procpool/channel/item.hpp>
 #include <procpool/channel/pipe_end.hpp>
-#include <procpool/channel/timed.hpp>
 #include <procpool/codec/address.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/given.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/os/process_start.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/shm/shared.hpp>
@@ -51,7 +51,7 @@ public:
         { process.is_alive() } -> std::convertible_to<bool>;
     }
     void bind(const Process& process) {
-        // When it lives after that, the number has been its own.
+        // It lives after that: so the number has been its own.
         const std::uint64_t start = os::start_of_process(process.pid());
         end_.give(process.pid(), process.is_alive() ? start : 0, false);
     }
@@ -66,15 +66,15 @@ public:
     /// As above.
     template <class Duration>
     [[nodiscard]] bool poll(const Duration& timeout) const {
-        return end_.poll(channel::after(timeout));
+        return end_.poll(core::after(timeout));
     }
     template <class Duration>
     [[nodiscard]] bool poll_for(const Duration& timeout) const {
-        return end_.poll(channel::after(timeout));
+        return end_.poll(core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] bool poll_until(const TimePoint& when) const {
-        return channel::until(when, [&](Deadline deadline) { return end_.poll(deadline); });
+        return core::until(when, [&](Deadline deadline) { return end_.poll(deadline); });
     }
     /// \}
 
@@ -83,7 +83,7 @@ protected:
     PipeEnd end_;  ///< its queues
 };
 
-/// What the library does with the end of a connection.
+/// The library's side of a connection's end.
 struct EndOf {
     [[nodiscard]] static PipeEnd& in(ConnectionBase& connection) noexcept { return connection.end_; }
     template <class Any>
@@ -112,11 +112,11 @@ public:
     [[nodiscard]] bool try_send(const T& value) { return send_by(value, detail::Deadline::immediately()); }
     template <class Duration>
     [[nodiscard]] bool send_for(const T& value, const Duration& timeout) {
-        return send_by(value, detail::channel::after(timeout));
+        return send_by(value, detail::core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] bool send_until(const T& value, const TimePoint& when) {
-        return detail::channel::until(when, [&](detail::Deadline deadline) { return send_by(value, deadline); });
+        return detail::core::until(when, [&](detail::Deadline deadline) { return send_by(value, deadline); });
     }
     /// \}
     /// \{
@@ -127,11 +127,11 @@ public:
     [[nodiscard]] std::optional<T> try_recv() { return recv_by(detail::Deadline::immediately()); }
     template <class Duration>
     [[nodiscard]] std::optional<T> recv_for(const Duration& timeout) {
-        return recv_by(detail::channel::after(timeout));
+        return recv_by(detail::core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] std::optional<T> recv_until(const TimePoint& when) {
-        return detail::channel::until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
+        return detail::core::until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
     }
     /// \}
 
@@ -161,21 +161,21 @@ public:
     }
     template <class Duration>
     [[nodiscard]] bool send_for(std::span<const std::byte> message, const Duration& timeout) {
-        return end_.send(message, detail::channel::after(timeout));
+        return end_.send(message, detail::core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] bool send_until(std::span<const std::byte> message, const TimePoint& when) {
-        return detail::channel::until(when, [&](detail::Deadline deadline) { return end_.send(message, deadline); });
+        return detail::core::until(when, [&](detail::Deadline deadline) { return end_.send(message, deadline); });
     }
     [[nodiscard]] std::vector<std::byte> recv() { return std::move(*recv_by(detail::Deadline::never())); }
     [[nodiscard]] std::optional<std::vector<std::byte>> try_recv() { return recv_by(detail::Deadline::immediately()); }
     template <class Duration>
     [[nodiscard]] std::optional<std::vector<std::byte>> recv_for(const Duration& timeout) {
-        return recv_by(detail::channel::after(timeout));
+        return recv_by(detail::core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] std::optional<std::vector<std::byte>> recv_until(const TimePoint& when) {
-        return detail::channel::until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
+        return detail::core::until(when, [&](detail::Deadline deadline) { return recv_by(deadline); });
     }
     /// \}
     /// \{
@@ -187,11 +187,11 @@ public:
     }
     template <class Duration>
     [[nodiscard]] std::optional<std::size_t> recv_into_for(std::span<std::byte> to, const Duration& timeout) {
-        return recv_into_by(to, detail::channel::after(timeout));
+        return recv_into_by(to, detail::core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] std::optional<std::size_t> recv_into_until(std::span<std::byte> to, const TimePoint& when) {
-        return detail::channel::until(when, [&](detail::Deadline deadline) { return recv_into_by(to, deadline); });
+        return detail::core::until(when, [&](detail::Deadline deadline) { return recv_into_by(to, deadline); });
     }
     /// \}
 

@@ -7,9 +7,9 @@
 #include <procpool/channel/byte_queue.hpp>
 #include <procpool/channel/item.hpp>
 #include <procpool/channel/items.hpp>
-#include <procpool/channel/timed.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 
@@ -57,11 +57,11 @@ public:
     [[nodiscard]] bool try_put(const T& value) { return put_by(value, detail::Deadline::immediately()); }
     template <class Duration>
     [[nodiscard]] bool put_for(const T& value, const Duration& timeout) {
-        return put_by(value, detail::channel::after(timeout));
+        return put_by(value, detail::core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] bool put_until(const T& value, const TimePoint& when) {
-        return detail::channel::until(when, [&](detail::Deadline deadline) { return put_by(value, deadline); });
+        return detail::core::until(when, [&](detail::Deadline deadline) { return put_by(value, deadline); });
     }
     /// \}
 
@@ -78,11 +78,11 @@ public:
     [[nodiscard]] std::optional<T> try_get() { return get_by(detail::Deadline::immediately()); }
     template <class Duration>
     [[nodiscard]] std::optional<T> get_for(const Duration& timeout) {
-        return get_by(detail::channel::after(timeout));
+        return get_by(detail::core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] std::optional<T> get_until(const TimePoint& when) {
-        return detail::channel::until(when, [&](detail::Deadline deadline) { return get_by(deadline); });
+        return detail::core::until(when, [&](detail::Deadline deadline) { return get_by(deadline); });
     }
     /// \}
 
@@ -105,14 +105,14 @@ public:
     template <std::ranges::input_range Range, class Duration>
     requires std::convertible_to < std::ranges::range_reference_t<Range>,
     const T& > [[nodiscard]] std::size_t put_all_for(Range&& values, const Duration& timeout) {
-        return put_by({values, bytes_.visibility(), std::type_identity<T>{}}, detail::channel::after(timeout));
+        return put_by({values, bytes_.visibility(), std::type_identity<T>{}}, detail::core::after(timeout));
     }
     template <std::ranges::input_range Range, class TimePoint>
     requires std::convertible_to < std::ranges::range_reference_t<Range>,
     const T& > [[nodiscard]] std::size_t put_all_until(Range&& values, const TimePoint& when) {
         const detail::channel::EncodedItems items{values, bytes_.visibility(), std::type_identity<T>{}};
         std::size_t count = 0;
-        static_cast<void>(detail::channel::until(when, [&](detail::Deadline deadline) {
+        static_cast<void>(detail::core::until(when, [&](detail::Deadline deadline) {
             count += put_by(items, deadline, count);
             return count == items.count() || (count != 0 && was_closed());
         }));
@@ -134,12 +134,12 @@ public:
     }
     template <class Duration>
     [[nodiscard]] std::vector<T> get_some_for(std::size_t most, const Duration& timeout) {
-        return get_by(most, detail::channel::after(timeout));
+        return get_by(most, detail::core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] std::vector<T> get_some_until(std::size_t most, const TimePoint& when) {
         std::vector<T> items;
-        static_cast<void>(detail::channel::until(when, [&](detail::Deadline deadline) {
+        static_cast<void>(detail::core::until(when, [&](detail::Deadline deadline) {
             items = get_by(most, deadline);
             return !items.empty();
         }));
@@ -166,11 +166,11 @@ public:
     /// As join(), for a time. Returns: false when that was over first.
     template <class Duration>
     [[nodiscard]] bool join_for(const Duration& timeout) {
-        return bytes_.join(detail::channel::after(timeout));
+        return bytes_.join(detail::core::after(timeout));
     }
     template <class TimePoint>
     [[nodiscard]] bool join_until(const TimePoint& when) {
-        return detail::channel::until(when, [&](detail::Deadline deadline) { return bytes_.join(deadline); });
+        return detail::core::until(when, [&](detail::Deadline deadline) { return bytes_.join(deadline); });
     }
     /// \}
     /// The number of items that went with a thread that took them and ended before it called task_done(). For queues

@@ -6,9 +6,9 @@
 
 #include <procpool/channel/connection.hpp>
 #include <procpool/channel/pipe_end.hpp>
-#include <procpool/channel/timed.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/shm/shared.hpp>
 
 #include <concepts>
@@ -71,13 +71,13 @@ template <detail::channel::ConnectionRange Range>
 }
 template <detail::channel::ConnectionRange Range, class Duration>
 [[nodiscard]] std::vector<std::size_t> wait_any_for(Range&& connections, const Duration& timeout) {
-    return detail::channel::wait_for_ends(detail::channel::ends_in(connections), detail::channel::after(timeout));
+    return detail::channel::wait_for_ends(detail::channel::ends_in(connections), detail::core::after(timeout));
 }
 template <detail::channel::ConnectionRange Range, class TimePoint>
 [[nodiscard]] std::vector<std::size_t> wait_any_until(Range&& connections, const TimePoint& when) {
     const std::vector<detail::channel::PipeEnd*> ends = detail::channel::ends_in(connections);
     std::vector<std::size_t> ready;
-    static_cast<void>(detail::channel::until(when, [&](detail::Deadline deadline) {
+    static_cast<void>(detail::core::until(when, [&](detail::Deadline deadline) {
         ready = detail::channel::wait_for_ends(ends, deadline);
         return !ready.empty();
     }));

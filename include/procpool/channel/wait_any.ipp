@@ -26,7 +26,7 @@ PROCPOOL_DECL std::vector<std::size_t> wait_for_ends(std::span<PipeEnd* const> e
         if (!ready.empty() || is_last_look) { return ready; }
         words.clear();
         if (!std::all_of(ends.begin(), ends.end(), [&](PipeEnd* end) { return end->watch(words); })) { continue; }
-        // Where the kernel wakes nobody it looks again; and now and then, in case the one that it has woken was killed.
+        // It looks again where the kernel wakes nobody; and now and then, in case the one that it has woken was killed.
         const bool looks = words.size() > os::futex_most_words ||
                            std::any_of(ends.begin(), ends.end(), [](PipeEnd* end) { return end->peer_is_given(); });
         const Deadline until = looks ? Deadline::after(look_for_given).or_sooner(deadline)

@@ -7,7 +7,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
-#include <procpool/core/time_has_unit.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/shm/shareable.hpp>
@@ -46,11 +46,10 @@ public:
     /// function comes to it; as Members.
     unsigned arrive_and_wait() { return arrive(detail::Deadline::never()); }
     /// As arrive_and_wait(), but breaks the barrier when the time is over.
-    template <class Rep, class Period>
-    unsigned arrive_and_wait_for(std::chrono::duration<Rep, Period> timeout) {
-        return arrive(detail::Deadline::after(timeout));
+    template <class Duration>
+    unsigned arrive_and_wait_for(const Duration& timeout) {
+        return arrive(detail::core::after(timeout));
     }
-    PROCPOOL_TIME_HAS_UNIT(unsigned, arrive_and_wait_for)
     /// As arrive_and_wait_for(), up to a point in time, which is that of the steady clock from the call on.
     template <class AnyClock, class Duration>
     unsigned arrive_and_wait_until(std::chrono::time_point<AnyClock, Duration> when) {

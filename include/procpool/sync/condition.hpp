@@ -7,7 +7,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/fault_point.hpp>
-#include <procpool/core/time_has_unit.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/sync/robust_lock.hpp>
@@ -54,19 +54,15 @@ public:
     }
 
     /// As wait(), for a time. Returns: false when that has passed.
-    template <class Lock, class Rep, class Period>
-    bool wait_for(Lock& lock, std::chrono::duration<Rep, Period> timeout) {
-        return wait_once(lock, detail::Deadline::after(timeout));
+    template <class Lock, class Duration>
+    bool wait_for(Lock& lock, const Duration& timeout) {
+        return wait_once(lock, detail::core::after(timeout));
     }
     /// As wait(), for a time. Returns: what pred() says at last.
-    template <class Lock, class Rep, class Period, std::predicate Predicate>
-    bool wait_for(Lock& lock, std::chrono::duration<Rep, Period> timeout, Predicate pred) {
-        return wait_before(lock, detail::Deadline::after(timeout), pred);
+    template <class Lock, class Duration, std::predicate Predicate>
+    bool wait_for(Lock& lock, const Duration& timeout, Predicate pred) {
+        return wait_before(lock, detail::core::after(timeout), pred);
     }
-    /// Does not compile: a time has a unit.
-    template <class Lock, class Number, class... Predicate>
-    requires std::is_arithmetic_v<Number>
-    bool wait_for(Lock&, Number, const Predicate&...) { return detail::refuse_time_without_unit<Number, bool>(); }
     /// As wait(), up to a point in time. Returns: false when that has come.
     template <class Lock, class AnyClock, class Duration>
     bool wait_until(Lock& lock, std::chrono::time_point<AnyClock, Duration> when) {

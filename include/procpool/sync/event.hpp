@@ -6,7 +6,7 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/core/time_has_unit.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/sync/word.hpp>
@@ -45,11 +45,10 @@ public:
         if (!is_set()) { static_cast<void>(wait(detail::Deadline::never())); }
     }
     /// As wait(), for a time. Returns: false when it was not set in that time.
-    template <class Rep, class Period>
-    [[nodiscard]] bool wait_for(std::chrono::duration<Rep, Period> timeout) {
-        return is_set() || wait(detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] bool wait_for(const Duration& timeout) {
+        return is_set() || wait(detail::core::after(timeout));
     }
-    PROCPOOL_TIME_HAS_UNIT(bool, wait_for)
     /// As wait_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when) {

@@ -5,7 +5,7 @@
 /// Guarded: a value and its lock, so that no access forgets it.
 
 #include <procpool/core/platform.hpp>
-#include <procpool/core/time_has_unit.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/sync/mutex.hpp>
@@ -138,11 +138,10 @@ public:
     /// As lock(), without waiting. Returns: nothing while another holds it.
     [[nodiscard]] std::optional<Locked> try_lock() { return if_locked(mutex_.try_lock()); }
     /// As lock(), for a time. Returns: nothing when that has passed.
-    template <class Rep, class Period>
-    [[nodiscard]] std::optional<Locked> try_lock_for(std::chrono::duration<Rep, Period> timeout) {
+    template <class Duration>
+    [[nodiscard]] std::optional<Locked> try_lock_for(const Duration& timeout) {
         return if_locked(mutex_.try_lock_for(timeout));
     }
-    PROCPOOL_TIME_HAS_UNIT(std::optional<Locked>, try_lock_for)
     /// As lock(), up to a point in time. Returns: nothing when that has passed.
     template <class AnyClock, class Duration>
     [[nodiscard]] std::optional<Locked> try_lock_until(std::chrono::time_point<AnyClock, Duration> when) {

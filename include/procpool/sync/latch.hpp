@@ -6,7 +6,7 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
-#include <procpool/core/time_has_unit.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/sync/robust_lock.hpp>
@@ -45,11 +45,10 @@ public:
     /// Blocks until the count is zero. Throws: std::logic_error when the latch is destroyed.
     void wait() { static_cast<void>(wait(detail::Deadline::never())); }
     /// As wait(), for a time. Returns: false when the count was not zero in that time.
-    template <class Rep, class Period>
-    [[nodiscard]] bool wait_for(std::chrono::duration<Rep, Period> timeout) {
-        return try_wait() || wait(detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] bool wait_for(const Duration& timeout) {
+        return try_wait() || wait(detail::core::after(timeout));
     }
-    PROCPOOL_TIME_HAS_UNIT(bool, wait_for)
     /// As wait_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool wait_until(std::chrono::time_point<AnyClock, Duration> when) {
@@ -62,12 +61,11 @@ public:
         wait();
     }
     /// count_down(n) and wait_for(timeout): has counted down also when it returns false.
-    template <class Rep, class Period>
-    [[nodiscard]] bool arrive_and_wait_for(std::chrono::duration<Rep, Period> timeout, std::ptrdiff_t n = 1) {
+    template <class Duration>
+    [[nodiscard]] bool arrive_and_wait_for(const Duration& timeout, std::ptrdiff_t n = 1) {
         count_down(n);
         return wait_for(timeout);
     }
-    PROCPOOL_TIME_HAS_UNIT(bool, arrive_and_wait_for)
     /// As arrive_and_wait_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool arrive_and_wait_until(std::chrono::time_point<AnyClock, Duration> when, std::ptrdiff_t n = 1) {

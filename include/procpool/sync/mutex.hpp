@@ -7,7 +7,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
-#include <procpool/core/time_has_unit.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/shm/shareable.hpp>
@@ -46,11 +46,10 @@ public:
     /// As lock(), without waiting. Returns: whether the calling thread holds it.
     [[nodiscard]] bool try_lock() { return settle(lock_.try_lock()); }
     /// As lock(), for a time. Returns: whether the calling thread holds it.
-    template <class Rep, class Period>
-    [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> timeout) {
-        return try_lock_before(Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] bool try_lock_for(const Duration& timeout) {
+        return try_lock_before(core::after(timeout));
     }
-    PROCPOOL_TIME_HAS_UNIT(bool, try_lock_for)
     /// As lock(), up to a point in time. Returns: whether the calling thread holds it.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool try_lock_until(std::chrono::time_point<AnyClock, Duration> when) {

@@ -7,7 +7,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
-#include <procpool/core/time_has_unit.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/os/identity.hpp>
 #include <procpool/shm/shareable.hpp>
@@ -47,9 +47,8 @@ public:
     /// Returns: a permit, or nothing when none is free; never blocks.
     [[nodiscard]] std::optional<Permit> try_acquire();
     /// As acquire(), for a time. Returns: a permit, or nothing.
-    template <class Rep, class Period>
-    [[nodiscard]] std::optional<Permit> try_acquire_for(std::chrono::duration<Rep, Period> timeout);
-    PROCPOOL_TIME_HAS_UNIT(void, try_acquire_for)
+    template <class Duration>
+    [[nodiscard]] std::optional<Permit> try_acquire_for(const Duration& timeout);
     /// As try_acquire_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] std::optional<Permit> try_acquire_until(std::chrono::time_point<AnyClock, Duration> when);
@@ -119,9 +118,9 @@ private:
     detail::os::Token process_;
 };
 
-template <class Rep, class Period>
-std::optional<Permits::Permit> Permits::try_acquire_for(std::chrono::duration<Rep, Period> timeout) {
-    return acquire(detail::Deadline::after(timeout));
+template <class Duration>
+std::optional<Permits::Permit> Permits::try_acquire_for(const Duration& timeout) {
+    return acquire(detail::core::after(timeout));
 }
 template <class AnyClock, class Duration>
 std::optional<Permits::Permit> Permits::try_acquire_until(std::chrono::time_point<AnyClock, Duration> when) {

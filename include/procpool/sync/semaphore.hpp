@@ -7,7 +7,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/platform.hpp>
-#include <procpool/core/time_has_unit.hpp>
+#include <procpool/core/timed.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/shm/shareable.hpp>
 #include <procpool/sync/robust_lock.hpp>
@@ -66,11 +66,10 @@ public:
         return false;
     }
     /// As acquire(), for a time. Returns: whether it has taken a permit.
-    template <class Rep, class Period>
-    [[nodiscard]] bool try_acquire_for(std::chrono::duration<Rep, Period> timeout) {
-        return try_acquire() || wait(detail::Deadline::after(timeout));
+    template <class Duration>
+    [[nodiscard]] bool try_acquire_for(const Duration& timeout) {
+        return try_acquire() || wait(detail::core::after(timeout));
     }
-    PROCPOOL_TIME_HAS_UNIT(bool, try_acquire_for)
     /// As try_acquire_for(), up to a point in time of any clock.
     template <class AnyClock, class Duration>
     [[nodiscard]] bool try_acquire_until(std::chrono::time_point<AnyClock, Duration> when) {

@@ -2,14 +2,14 @@
 #pragma once
 
 /// \file
-/// after(), until(): the times that timed calls of queues and pipes are given, checked at compile time.
+/// after(), until(): the times that timed calls are given, checked at compile time.
 
 #include <procpool/core/deadline.hpp>
 
 #include <chrono>
 #include <utility>
 
-namespace procpool::inline v0::detail::channel {
+namespace procpool::inline v0::detail::core {
 
 template <class T>
 inline constexpr bool is_duration = false;
@@ -23,9 +23,10 @@ inline constexpr bool is_time_point<std::chrono::time_point<Clock, Duration>> = 
 /// Returns: the end of a std::chrono::duration that begins now; does not compile, and says why, for anything else.
 template <class Duration>
 [[nodiscard]] Deadline after(const Duration& timeout) {
-    static_assert(is_duration<Duration>,
-                  "procpool: a time has a unit: write get_for(5s), with `using namespace std::chrono_literals`, or any "
-                  "other std::chrono::duration; a point in time is for get_until()");
+    static_assert(
+        is_duration<Duration>,
+        "procpool: a time has a unit: write 5s or 500ms, with `using namespace std::chrono_literals`, or any other "
+        "std::chrono::duration; a point in time is for the function whose name ends in _until");
     if constexpr (is_duration<Duration>) { return Deadline::after(timeout); }
     return Deadline::immediately();
 }
@@ -34,10 +35,10 @@ template <class Duration>
 template <class TimePoint, class Wait>
 [[nodiscard]] auto until(const TimePoint& when, Wait wait) {
     static_assert(is_time_point<TimePoint>,
-                  "procpool: get_until() and its like are given a std::chrono::time_point, as "
-                  "std::chrono::steady_clock::now() + 5s; a duration is for get_for()");
+                  "procpool: a function whose name ends in _until is given a std::chrono::time_point, as "
+                  "std::chrono::steady_clock::now() + 5s; a duration is for the one that ends in _for");
     if constexpr (is_time_point<TimePoint>) { return wait_until(when, std::move(wait)); }
     return wait(Deadline::immediately());
 }
 
-}  // namespace procpool::detail::channel
+}  // namespace procpool::detail::core
