@@ -82,6 +82,7 @@ struct BrokenBarrier;
 struct BrokenPipe;
 struct CodecError;
 struct EndOfFile;
+class NodeLost;
 class OwnerDied;
 class PartLost;
 struct PoolBroken;

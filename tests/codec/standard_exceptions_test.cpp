@@ -138,6 +138,7 @@ TEST_CASE("procpool's own errors arrive with all they tell") {
     check_value(RemoteError("type", "what"));
     check_value(WorkerDied(ExitStatus::from_signal(11), 4711, "label", "backtrace", 7));
     check_value(PartLost(3));
+    check_value(NodeLost("node2", "label", 7));
     check_value(SharedMemoryExhausted(77));
 
     const auto again = [](const auto& e) { return round_trip_thrown(std::make_exception_ptr(e)); };
@@ -148,6 +149,11 @@ TEST_CASE("procpool's own errors arrive with all they tell") {
     caught_as<TaskTimedOut>(again(TaskTimedOut(1500ms)), [](const TaskTimedOut& e) { CHECK_FALSE(e.item()); });
     caught_as<RemoteError>(again(RemoteError("type", "what")),
                            [](const RemoteError& e) { CHECK(e.type_name() == "type"); });
+    caught_as<NodeLost>(again(NodeLost("node2", "label", 7)), [](const NodeLost& e) {
+        CHECK(e.host() == "node2");
+        CHECK(e.label() == "label");
+        CHECK(e.item() == 7);
+    });
     caught_as<PartLost>(again(PartLost(3)), [](const PartLost& e) { CHECK(e.part() == 3); });
     caught_as<SharedMemoryExhausted>(again(SharedMemoryExhausted(77)),
                                      [](const SharedMemoryExhausted& e) { CHECK(e.bytes() == 77); });

@@ -104,7 +104,7 @@ TEST_CASE("MPI-12 a machine that falls silent costs the tasks it had") {
     }
     CHECK_FALSE(pool.nodes()[1].alive);
     CHECK_THROWS_AS(pool.apply_on(1, [] {}), NodeLost);
-    // When it goes on it takes no part, and ends with the pool.
+    // It takes no part from when it goes on, and ends with the pool.
     REQUIRE(::kill(far.agent, SIGCONT) == 0);
     while (::kill(far.worker, 0) == 0) { std::this_thread::yield(); }
     CHECK(pool.apply([] { return this_worker::node(); }) == 0);
@@ -144,4 +144,43 @@ TEST_CASE("MPI-14 a pool whose workers cannot start on a machine goes on without
         tasks.push_back(pool.apply_async(TaskOptions{.retries = 2}, [] { return this_worker::node(); }));
     }
     for (auto& task : tasks) { CHECK(task.get() == 0); }
+}
+
+TEST_CASE("MPI-16 each item that a lost machine had tells that it is lost") {
+    MpiPool pool{{.workers = 1, .mpi = {.node_timeout = 1s}}};
+    const Chain far = pool.apply_on(1, chain_here);
+    const std::filesystem::path begun = std::filesystem::temp_directory_path() / "begun";
+    std::thread stopper{[&] {
+        while (!std::filesystem::exists(begun)) { std::this_thread::yield(); }
+        ::kill(far.agent, SIGSTOP);
+    }};
+    std::vector<int> items(60);
+    std::iota(items.begin(), items.end(), 0);
+    const auto outcomes = pool.map_outcomes(
+        MapOptions{.chunk_size = 5},
+        [](int n, const std::string& file) {
+            if (this_worker::node() == 1) {
+                std::ofstream{file};
+                ::pause();
+            }
+            ::usleep(1000);  // so that some are left for the other machine
+            return n;
+        },
+        items, repeat(begun.string()));
+    stopper.join();
+    std::filesystem::remove(begun);
+    std::size_t lost = 0;
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        if (outcomes[i].has_value()) { continue; }
+        ++lost;
+        try {
+            static_cast<void>(outcomes[i].value());
+        } catch (const NodeLost& error) {
+            CHECK(error.item() == i);
+            CHECK(error.host() == this_worker::host());
+        }
+    }
+    CHECK(lost == 5);
+    ::kill(far.agent, SIGCONT);
+    while (::kill(far.worker, 0) == 0) { std::this_thread::yield(); }
 }

@@ -232,6 +232,23 @@ struct ExceptionCodec<ActorDied> {
 };
 
 template <>
+struct ExceptionCodec<NodeLost> {
+    static void encode(Writer& out, const NodeLost& e) {
+        Codec<std::string>::encode(out, e.host());
+        Codec<std::string>::encode(out, e.label());
+        Codec<std::optional<std::size_t>>::encode(out, e.item());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static NodeLost decode(Reader& in) {
+        auto host = Codec<std::string>::decode(in);
+        auto label = Codec<std::string>::decode(in);
+        NodeLost e(std::move(host), std::move(label), Codec<std::optional<std::size_t>>::decode(in));
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+};
+
+template <>
 struct ExceptionCodec<RestartsExhausted> {
     static void encode(Writer& out, const RestartsExhausted& e) {
         Codec<std::string>::encode(out, e.child());
@@ -328,6 +345,7 @@ inline constexpr std::array standard_exceptions {
     by_codec<RemoteError>,
     by_codec<WorkerDied>,
     by_codec<ActorDied>,
+    by_codec<NodeLost>,
     by_codec<RestartsExhausted>,
     by_codec<PartLost>,
     by_codec<OwnerDied>,

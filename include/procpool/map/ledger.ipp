@@ -193,7 +193,11 @@ PROCPOOL_DECL std::size_t Ledger::settle_loss(InFlightChunk& chunk, const EndedC
         return from;
     }
     const std::size_t next = alone ? at + 1 : chunk.head.count;
-    fail(chunk.first + at, next - at, end.error(chunk.first + at));
+    // With a machine all of them are lost, and where each error is kept it tells which one.
+    const std::size_t each = end.ending == Ending::node_lost && rules_.keeps_errors ? 1 : next - at;
+    for (std::size_t item = at; item < next; item += each) {
+        fail(chunk.first + item, each, end.error(chunk.first + item));
+    }
     chunk.casualty = InFlightChunk::nobody;
     if (next < chunk.head.count && !stopped_) { run_again(chunk, end, next, {}); }
     return next;
