@@ -44,16 +44,14 @@ inline const engine::Traits traits{
 /// machine, snapshots and refork() are refused. A task runs, as running() and cancel() have it, from when it has been
 /// sent to a machine: one that is cancelled before it has begun there ends in TaskCancelled all the same.
 ///
-/// How it is started, by Open MPI and by Slurm:
+/// Started by Open MPI and by Slurm:
 /// \code
 /// mpirun --map-by ppr:1:node --bind-to none ./app
 /// srun --ntasks-per-node=1 --mpi=pmix ./app
 /// \endcode
 struct MpiEngine {
-    /// Tasks may run on other machines.
+    /// Tasks may run on other machines, so that code travels by its name.
     static constexpr bool is_far = true;
-    /// Code travels by its name: see os::CodeName.
-    static constexpr bool names_code = true;
     /// The traits that a pool reads.
     [[nodiscard]] static const detail::engine::Traits& traits() noexcept { return detail::mpi::traits; }
 };

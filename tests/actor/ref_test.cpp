@@ -257,7 +257,7 @@ TEST_CASE("ACT-57 references to actors that have ended or cannot be reached are 
     CHECK(add_by(in_thread.ref(), 1) == 1);
 }
 
-/// How often the threads of a process have given the processor away.
+/// Returns: the times that the threads of a process have given the processor away.
 long switches_of(pid_t process) {
     long sum = 0;
     for (const auto& entry : std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task"}) {
@@ -343,7 +343,7 @@ TEST_CASE("ACT-61 references to an actor that another one has replaced are told 
     auto second = actor<Tally>(2);
     const ActorRef<Tally> ref = first.ref();
     const ActorRef<Tally> other = second.ref();
-    first = std::move(second);  // which keeps the place of the first one
+    first = std::move(second);  // it keeps the place of the first one
     CHECK_THROWS_AS(pool.apply(add_by, ref, 1), PoolClosed);
     CHECK_FALSE(pool.apply([ref] { return ref.is_alive(); }));
     CHECK(pool.apply(add_by, other, 1) == 3);

@@ -172,7 +172,7 @@ TEST_CASE("an end that is given to a process belongs to the first of its threads
     CHECK(wait_for_child(receiver) == 0);
     second->bind(Child{child, true});
     CHECK_FALSE(first->poll());
-    second->bind(Child{child, false});  // whose number may be another's by now
+    second->bind(Child{child, false});  // its number may be another's by now
     CHECK_THROWS_AS(first->recv(), EndOfFile);
     kill_and_reap(child);
 }

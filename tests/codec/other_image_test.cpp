@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What one run of a program writes arrives in another, whose code and statics are elsewhere.
+// Bytes that one run of a program writes arrive in another, whose code and statics are elsewhere.
 
 #include <procpool/codec/address.hpp>
 

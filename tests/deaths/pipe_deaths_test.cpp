@@ -134,7 +134,7 @@ TEST_CASE("a process that gets an end as an argument dies before it has bound it
         CHECK(receive_to_the_end(*first, 1) == 0);
         process.join();
         CHECK(process.exit_status().signal() == SIGKILL);
-        second->send(8);  // who uses it next has it
+        second->send(8);  // the next user has it
         CHECK(first->recv() == 8);
         CHECK_FALSE(first->try_recv());
     };

@@ -25,6 +25,7 @@ struct Record {
     std::uint64_t task;
     std::string label;
     std::string pool;
+    std::string host;
 };
 
 class Records {
@@ -34,7 +35,7 @@ public:
             [kept = kept_](const LogRecord& record) {
                 const std::lock_guard guard{kept->mutex};
                 kept->all.push_back({record.level, std::string{record.text}, record.pid, record.worker, record.task,
-                                     std::string{record.label}, std::string{record.pool}});
+                                     std::string{record.label}, std::string{record.pool}, std::string{record.host}});
             },
             level);
     }

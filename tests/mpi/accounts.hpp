@@ -23,7 +23,7 @@ template struct ClientOf<&procpool::detail::PoolBase::client_>;
 inline void every_task_counts(const procpool::MpiPool& pool) {
     const procpool::PoolStats stats = pool.stats();
     const procpool::detail::task::Control& control = client_of(pool)->board().control;
-    // What is left of a chunk that runs again is a task of its own.
+    // The rest of a chunk that runs again is a task of its own.
     const std::uint64_t resumed = control.resumed_casualties + control.resumed_timeouts;
     CHECK(stats.submitted == stats.completed + stats.failed + stats.cancelled + stats.timed_out + resumed);
 }

@@ -9,7 +9,7 @@ using namespace machines;
 
 namespace {
 
-/// How many processes a process has started that are still there.
+/// Returns: the number of processes that a process has started and that are still there.
 int children_of(pid_t pid) {
     int count = 0;
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What a test case on emulated hosts does to other hosts than its own: hosts.sh, called by rank 0 on node1.
+/// A test case's hold on other emulated hosts than its own: hosts.sh, called by rank 0 on node1.
 
 #include <cstdlib>
 #include <stdexcept>

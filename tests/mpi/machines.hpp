@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What the tests of several machines share. Each test case is a job of its own: on ranks other than 0 the pool's
+/// Shared by the tests of several machines. Each test case is a job of its own: on ranks other than 0 the pool's
 /// constructor does not return.
 
 #include "support/catch.hpp"

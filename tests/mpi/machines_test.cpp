@@ -8,11 +8,14 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include <unistd.h>
 
 using namespace machines;
+using namespace std::chrono_literals;
 
 TEST_CASE("MPI-01 tasks run on all machines with their results in order") {
     MpiPool pool{2};
@@ -95,7 +98,6 @@ TEST_CASE("MPI-05 initializer and finalizer run on every machine") {
 }
 
 TEST_CASE("MPI-06 a task is timed out or cancelled or killed far away") {
-    using namespace std::chrono_literals;
     MpiPool pool{remote(2)};
     CHECK_THROWS_AS(pool.apply(TaskOptions{.timeout = 100ms}, [] { ::pause(); }), TaskTimedOut);
     auto killed = pool.apply_async([] { ::pause(); });
@@ -150,6 +152,24 @@ TEST_CASE("MPI-09 what lies in shared memory travels as its elements") {
     CHECK(pool.apply([](std::span<int> all) { return std::accumulate(all.begin(), all.end(), 0); }, numbers) == 499500);
     const auto doubled = pool.map([](int n) { return 2 * n; }, numbers);
     CHECK(doubled[999] == 1998);
-    CHECK_THROWS_AS(pool.for_each([](int& n) { n = 0; }, numbers), CodecError);  // which is in place
+    CHECK_THROWS_AS(pool.for_each([](int& n) { n = 0; }, numbers), CodecError);  // in place
     CHECK(numbers[999] == 999);
+}
+
+TEST_CASE("MPI-17 a machine that has been idle for long looks for messages less often", "[slow]") {
+    MpiPool pool{remote(1)};
+    const pid_t agent = pool.apply([] { return parent_of(::getppid()); });
+    const auto naps = [&] {
+        std::ifstream status{"/proc/" + std::to_string(agent) + "/status"};
+        long count = 0;
+        for (std::string line; std::getline(status, line);) {
+            constexpr std::string_view name = "voluntary_ctxt_switches:";
+            if (line.starts_with(name)) { count = std::stol(line.substr(name.size())); }
+        }
+        return count;
+    };
+    std::this_thread::sleep_for(11s);  // it is idle for long from ten seconds on
+    const long before = naps();
+    std::this_thread::sleep_for(2s);
+    CHECK(naps() - before < 600);  // 200 naps of 10 ms; of 1 ms it would be 2,000, and fewer where it gets no processor
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "log/json.hpp"
+#include "log/records.hpp"
 #include "mpi/machines.hpp"
 
 #include <procpool/mpi/clock_offset.hpp>
@@ -8,8 +9,6 @@
 #include <csignal>
 #include <cstdio>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <ranges>
 #include <set>
@@ -25,11 +24,13 @@ using namespace machines;
 using namespace std::chrono_literals;
 using procpool_test::Json;
 using procpool_test::JsonReader;
+using procpool_test::Record;
+using procpool_test::Records;
 using std::chrono::steady_clock;
 
 namespace {
 
-/// What its task says of itself.
+/// A task's account of itself.
 struct Place {
     pid_t pid;
     std::size_t worker;
@@ -53,49 +54,6 @@ bool is_rank(const char* number) {
     }
     return false;
 }
-
-/// The sink's records of this program, rank 0's.
-class Records {
-public:
-    struct Record {
-        LogLevel level;
-        std::string text;
-        std::int32_t pid;
-        std::uint32_t worker;
-        std::uint64_t task;
-        std::string label;
-        std::string host;
-        std::string pool;
-    };
-
-    explicit Records(LogLevel level = LogLevel::info) {
-        set_log_sink(
-            [kept = kept_](const LogRecord& record) {
-                const std::lock_guard guard{kept->mutex};
-                kept->all.push_back({record.level, std::string(record.text), record.pid, record.worker, record.task,
-                                     std::string(record.label), std::string(record.host), std::string(record.pool)});
-            },
-            level);
-    }
-    Records(const Records&) = delete;
-    Records& operator=(const Records&) = delete;
-    ~Records() { set_log_sink({}); }
-
-    [[nodiscard]] std::vector<Record> with(const std::string& part) const {
-        const std::lock_guard guard{kept_->mutex};
-        std::vector<Record> found;
-        std::ranges::copy_if(kept_->all, std::back_inserter(found),
-                             [&](const Record& record) { return record.text.find(part) != std::string::npos; });
-        return found;
-    }
-
-private:
-    struct Kept {
-        std::mutex mutex;
-        std::vector<Record> all;
-    };
-    std::shared_ptr<Kept> kept_ = std::make_shared<Kept>();
-};
 
 std::vector<TaskTiming> labelled(const std::vector<TaskTiming>& all, const std::string& label) {
     std::vector<TaskTiming> found;

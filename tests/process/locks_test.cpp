@@ -80,7 +80,7 @@ ON_ENGINES_WITH_WORKERS("tasks wait for a condition that their parent notifies",
 template <class P>
 void misuse_in_tasks() {
     P pool{1};
-#if !defined(__SANITIZE_THREAD__)  // which ends the program over it
+#if !defined(__SANITIZE_THREAD__)  // ThreadSanitizer ends the program over it
     const Shared<Mutex> mutex;
     CHECK_THROWS_AS(pool.apply([m = mutex.get()] { m->unlock(); }), std::system_error);
 #endif

@@ -20,7 +20,7 @@ PROCPOOL_DECL Block& Blocks::take() {
     }
     Block& block = *free_.back();
     free_.pop_back();
-    block.board.store(nullptr, std::memory_order_release);  // who reads it finds that the last number was given back
+    block.board.store(nullptr, std::memory_order_release);  // a reader of it finds that the last number was given back
     block.constructed.store(0, std::memory_order_relaxed);
     block.number.fetch_add(1, std::memory_order_release);
     return block;

@@ -93,7 +93,7 @@ constexpr auto require_actor_call() {
     }
 }
 
-/// How a pointer to a member function travels: as its first word, where its second is 0, as it is but for functions of
+/// A pointer to a member function on its way: its first word, where its second is 0, as it is but for functions of
 /// some base classes. Then it and a small argument fit into the first line of a slot.
 template <class F>
 struct MethodPointer {

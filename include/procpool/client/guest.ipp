@@ -275,17 +275,11 @@ PROCPOOL_DECL bool GuestTask::has_left() const noexcept {
 [[gnu::noinline]] PROCPOOL_DECL Parcel GuestTask::done_with(Ending ending) { return Parcel{task::Phase::done, ending}; }
 
 PROCPOOL_DECL void GuestTask::run_here(worker::Loop& loop, const Submission& submission, Encode encode) {
-    using Bytes = std::vector<std::byte>;
-    const auto grow = [](void* self, std::span<std::byte>, std::size_t, std::size_t need) {
-        Bytes& bytes = *static_cast<Bytes*>(self);
-        bytes.resize(std::max(need, 2 * bytes.size()));
-        return std::span{bytes};
-    };
-    Bytes arguments(256);
-    Writer in{arguments, grow, &arguments, place_for(board())};
+    std::vector<std::byte> arguments(256);
+    Writer in{arguments, codec::grow_vector, &arguments, place_for(board())};
     encode(in);
-    Bytes result(256);
-    Writer out{result, grow, &result, place_for(board())};
+    std::vector<std::byte> result(256);
+    Writer out{result, codec::grow_vector, &result, place_for(board())};
     Ending ending = Ending::value;
     try {
         loop.call_within(submission.code, std::span{arguments}.first(in.size()), out);

@@ -92,7 +92,7 @@ struct MethodWords {
     std::ptrdiff_t adjustment;
 
     [[nodiscard]] bool is_virtual() const noexcept {
-#if defined(__arm__) || defined(__aarch64__)  // where code may have odd addresses
+#if defined(__arm__) || defined(__aarch64__)  // code may have odd addresses
         return (adjustment & 1) != 0;
 #else
         return (code & 1) != 0;

@@ -41,6 +41,10 @@ using VisibilityOf = Visibility (*)(const void* address);
     return address == nullptr ? Visibility::everywhere : Visibility::this_process;
 }
 
+/// As Writer::Grow, where the owner is a std::vector<std::byte>, which is the buffer too.
+[[nodiscard]] std::span<std::byte> grow_vector(void* owner, std::span<std::byte> current, std::size_t used,
+                                               std::size_t need);
+
 }  // namespace procpool::detail::codec
 
 namespace procpool::inline v0 {

@@ -4,7 +4,17 @@
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/error.hpp>
 
+#include <algorithm>
+#include <vector>
+
 namespace procpool::inline v0 {
+
+PROCPOOL_DECL std::span<std::byte> detail::codec::grow_vector(void* owner, std::span<std::byte>, std::size_t,
+                                                              std::size_t need) {
+    auto& bytes = *static_cast<std::vector<std::byte>*>(owner);
+    bytes.resize(std::max(need, 2 * bytes.size()));
+    return bytes;
+}
 
 // Out of line, so that claim() is in line, and a copy of a few bytes is one instruction.
 [[gnu::noinline]] PROCPOOL_DECL void Writer::reserve(std::size_t more) {

@@ -246,8 +246,8 @@ void encode_call(Writer& out, const F& f, const Args&... args) {
     (Codec<wire_type_t<Args>>::encode(out, to_wire(args)), ...);
 }
 
-/// As encode_call(), for workers that may have the program's code elsewhere: pools encode calls so if their engine has
-/// a member `names_code`.
+/// As encode_call(), for workers that may have the program's code elsewhere: pools encode calls so if their engine
+/// `is_far`.
 template <class F, class... Args>
 void encode_call_by_name(Writer& out, const F& f, const Args&... args) {
     require_task_call<F, Args...>();
@@ -258,7 +258,7 @@ void encode_call_by_name(Writer& out, const F& f, const Args&... args) {
 /// As the one or the other, as the engine wants it.
 template <class E, class F, class... Args>
 void encode_call_for(Writer& out, const F& f, const Args&... args) {
-    if constexpr (requires { E::names_code; }) {  // qualified: an argument's room may have a function of that name
+    if constexpr (requires { requires E::is_far; }) {  // qualified: an argument's room may have a function of that name
         codec::encode_call_by_name<F, Args...>(out, f, args...);
     } else {
         codec::encode_call<F, Args...>(out, f, args...);

@@ -237,12 +237,7 @@ template <class IsIt>
 
 [[gnu::cold]] PROCPOOL_DECL std::exception_ptr copy_exception(const std::exception_ptr& thrown) {
     std::vector<std::byte> bytes;
-    const auto grow = [](void* self, std::span<std::byte>, std::size_t, std::size_t need) {
-        auto& all = *static_cast<std::vector<std::byte>*>(self);
-        all.resize(need > 2 * all.size() ? need : 2 * all.size());
-        return std::span{all};
-    };
-    Writer out{bytes, grow, &bytes};
+    Writer out{bytes, grow_vector, &bytes};
     encode_exception(out, thrown);
     Reader in{std::span<const std::byte>{bytes}.first(out.size())};
     return decode_exception(in);

@@ -13,7 +13,7 @@
 
 namespace procpool::inline v0 {
 
-/// How an MpiPool treats its machines; other pools ignore it.
+/// An MpiPool's treatment of its machines; other pools ignore it.
 struct MpiOptions {
     /// Silence after which a machine is lost, at least 100 ms; and after which a machine that does not hear from that
     /// of rank 0 ends its workers and itself.

@@ -25,7 +25,7 @@ struct Setup;
 
 namespace detail::engine {
 
-/// How many workers a pool's board has room for.
+/// The room that a pool's board has for workers.
 struct Layout {
     std::uint32_t workers;          ///< on this machine
     std::uint32_t companion_seats;  ///< see task::BoardSize

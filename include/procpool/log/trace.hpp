@@ -41,7 +41,7 @@ struct TraceRecord {
     [[nodiscard]] bool is_name() const noexcept { return kind == TraceKind::pool || kind == TraceKind::host; }
 };
 
-/// How far one reader has taken records out of a trace.
+/// The place in a trace up to which one reader has taken records.
 struct TraceReader {
     static constexpr std::size_t most_late = 256;
 

@@ -24,7 +24,7 @@ public:
     /// Throws: what the range and the items' Codecs throw.
     template <class Range>
     ReadInput(Range& range, codec::VisibilityOf place_of) {
-        Writer out{bytes_, grow, &bytes_, place_of};
+        Writer out{bytes_, codec::grow_vector, &bytes_, place_of};
         auto end = std::ranges::end(range);
         for (auto next = std::ranges::begin(range); next != end; ++next) {
             encode_item<Item>(out, *next);
@@ -61,12 +61,6 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
 
 private:
-    static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t, std::size_t need) {
-        auto& bytes = *static_cast<std::vector<std::byte>*>(self);
-        bytes.resize(std::max(need, current.size() * 2));
-        return bytes;
-    }
-
     std::vector<std::byte> bytes_;
     std::vector<std::size_t> ends_;
 };

@@ -96,7 +96,7 @@ private:
     Time heard_{};
     Time looked_{};
     Time beaten_{};
-    std::optional<task::Life> told_;  // how the pool ends
+    std::optional<task::Life> told_;  // the pool's end, where it has been told
     bool is_out_ = false;             // it takes no part any more
     bool has_program_ended_ = false;  // that of rank 0
     bool may_go_ = false;             // all machines have ended

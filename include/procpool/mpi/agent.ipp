@@ -76,7 +76,7 @@ inline bool Agent::receive() {
     bool any = false;
     Received message;
     while (wire_->receive(message)) {
-        any = true;
+        any = any || message.head.kind != Kind::beat;  // a beat leaves an idle machine idle
         heard_ = Clock::now();
         if (message.head.kind != Kind::task) {
             obey(message);

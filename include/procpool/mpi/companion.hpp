@@ -171,7 +171,7 @@ private:
     Time beaten_{};
     Time begun_{};
     Time for_others_until_{};         // no machine gets more than its workers can run
-    std::optional<task::Life> told_;  // how the pool ends
+    std::optional<task::Life> told_;  // the pool's end, where it has been told
     bool has_started_ = false;
     bool has_mail_ = true;       // maybe
     bool is_relied_on_ = false;  // a submitter may have woken it, and none of the workers

@@ -259,7 +259,7 @@ inline bool Companion::receive() {
     bool any = false;
     Received message;
     while (wire_->receive(message)) {
-        any = true;
+        any = any || message.head.kind != Kind::beat;
         Node& node = nodes_[static_cast<std::size_t>(message.from)];
         node.heard = Clock::now();
         if (node.state == NodeState::lost) { hear_again(message.from); }
@@ -401,13 +401,7 @@ inline void Companion::store(task::Claim claim, std::span<const std::byte> bytes
 /// Effects: ends a task that the machine has not, or has no more.
 inline void Companion::end_in_exception(task::Claim claim, int node, const std::exception_ptr& error) {
     std::vector<std::byte> bytes(512);
-    Writer out{bytes,
-               [](void* self, std::span<std::byte>, std::size_t, std::size_t need) {
-                   auto& all = *static_cast<std::vector<std::byte>*>(self);
-                   all.resize(std::max(need, 2 * all.size()));
-                   return std::span{all};
-               },
-               &bytes, codec::visibility_in_this_process};
+    Writer out{bytes, codec::grow_vector, &bytes, codec::visibility_in_this_process};
     codec::encode_exception(out, error);
     try {
         store(claim, std::span{bytes}.first(out.size()));
@@ -499,7 +493,7 @@ inline void Companion::tell_end(task::Life how) {
 }
 
 inline bool Companion::has_program_ended() const noexcept {
-    return board_->control.companion_ended.load(std::memory_order_seq_cst) == worker::program_ended;
+    return board_->control.program_ended.load(std::memory_order_relaxed) != 0;
 }
 
 inline void Companion::leave() {

@@ -81,7 +81,7 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
         try {
             observe_all(client, setup.name, static_cast<std::uint64_t>(first) + 1);
             client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));
-        } catch (const std::exception& error) {  // what comes after the pool is not for this rank
+        } catch (const std::exception& error) {  // the rest of main() is not for this rank
             log::report(LogLevel::error, {.pool = client.board().control.name.data()},
                         "machine {} (rank {}) cannot start its workers: {}", machine.host.data(), machine.node,
                         error.what());

@@ -25,7 +25,8 @@ namespace procpool::inline v0::detail::mpi {
 
 enum class NodeState : std::uint32_t { expected, serves, refused, lost, ended };
 
-/// A machine. Written by the companion, the texts before the state says that they are there.
+/// A machine. Written by the companion, the texts before the state says that they are there; the first one by the
+/// program, before there is a companion, and states by the supervisor, when there is none any more.
 struct alignas(apart) NodeRecord {
     std::atomic<NodeState> state;
     std::atomic<std::uint32_t> workers;
@@ -65,7 +66,7 @@ public:
         if (static_cast<Start>(seen) == Start::waits) { static_cast<void>(os::futex_wait(word, seen, deadline)); }
         return static_cast<Start>(word.load(std::memory_order_acquire));
     }
-    /// Called by: companion; its supervisor. why: when it failed.
+    /// Called by: companion; its supervisor, when that has ended: so never by two at a time. why: when it failed.
     void set_start(Start start, std::string_view why = {}) noexcept {
         Head& own = head();
         if (static_cast<Start>(own.start.load(std::memory_order_relaxed)) != Start::waits) { return; }

@@ -10,7 +10,7 @@
 
 namespace procpool::inline v0::detail::os {
 
-/// When it has lived that long, the process ends at once, successfully. Only for processes without code of the user's:
+/// Ends the process at once, successfully, when it has lived that long. Only for processes without code of the user's:
 /// it takes SIGALRM.
 class Alarm {
 public:

@@ -193,7 +193,7 @@ PROCPOOL_DECL std::string_view module_of(CodeName name, std::string_view describ
     return {};
 }
 
-/// What other processes have said that they loaded. Never removed: there are as many as machines that came.
+/// Modules that other processes have said to have loaded. Never removed: there are as many as machines that came.
 struct ModulesElsewhere {
     std::string described;
     const ModulesElsewhere* next;

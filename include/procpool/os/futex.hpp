@@ -40,7 +40,7 @@ struct FutexLook {
 inline constexpr std::size_t futex_most_words = 128;
 
 /// As futex_wait(), on several words, of which the first futex_most_words count: sleeps while all are as expected.
-/// Where the kernel cannot, it sleeps for a millisecond at most.
+/// Sleeps for a millisecond at most where the kernel cannot.
 bool futex_wait_for_any(std::span<const FutexLook> words, Deadline deadline) noexcept;
 
 /// Effects: wakes so many of the threads that sleep on the word. Returns: how many. Called by: any process; the word's

@@ -37,7 +37,7 @@ struct LoadedModule {
     };
 
     std::uintptr_t begin = 0;  ///< of its lowest part
-    std::uintptr_t bias = 0;   ///< what the loader added to the addresses in its file
+    std::uintptr_t bias = 0;   ///< added by the loader to the addresses in its file
     std::string build_id;      ///< in hexadecimal digits
     std::uint32_t number = 0;  ///< from the build id
     bool has_names = true;     ///< no other build that is loaded has the same number

@@ -58,7 +58,8 @@ struct Claim {
 
 /// Lies at the start of its region, and its pointers point into the region and mean the same in every process of the
 /// pool, since all of them inherited the mapping. Workers cannot write it, but for its last member: see guard(). So
-/// parent and supervisor rely on its pointers and sizes, on Control and on the rings, and check what else they read.
+/// parent, supervisor and companion rely on its pointers and sizes, on Control and on the rings, and check what else
+/// they read. A companion, which runs no code of the user's, writes all of it.
 class alignas(os::page_size) Board {
 public:
     /// Returns: the board of a fresh mapping, or of other zeroed memory that begins a page. Throws:
@@ -134,7 +135,7 @@ public:
         return !mail_[index].was_empty() || mailboxes_[index].look().has_value();
     }
     [[nodiscard]] bool has_mail() const noexcept;
-    /// How many workers there are, those of other machines too: they have the indexes below this. Memory order:
+    /// Returns: the number of workers, those of other machines too: they have the indexes below this. Memory order:
     /// acquire, as the store of the process that has found them.
     [[nodiscard]] std::uint32_t all_workers() const noexcept {
         return control.workers + control.remote_workers.load(std::memory_order_acquire);

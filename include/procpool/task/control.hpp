@@ -49,8 +49,9 @@ enum class Refork : std::uint32_t {
     done    // they have left, and their supervisor leaves the board to the next one
 };
 
-/// Written by the parent and the supervisor, read by all: it lies on pages that workers cannot write, so what it says
-/// can be relied on. All-zero memory is the valid initial state.
+/// Written by the parent, the supervisor and a companion, each word by whom it names or in single steps, and read by
+/// all: it lies on pages that workers cannot write, so what it says can be relied on. All-zero memory is the valid
+/// initial state.
 struct Control {
     std::atomic<Life> life;
     /// When the supervisor will look at running tasks by itself; steady clock, nanoseconds. The submitter of a task
@@ -64,6 +65,7 @@ struct Control {
     std::atomic<std::uint32_t> ended;                          // no task runs any more, and every task is decided
     std::atomic<std::uint32_t> deaths;           // confirmed and settled; marks may be missing (see Waiters)
     std::atomic<std::uint32_t> companion_ended;  // its seats take nothing any more; written by the supervisor
+    std::atomic<std::uint32_t> program_ended;    // before it could end the pool; likewise, for a companion
     std::atomic<std::uint32_t> audits;           // how often the parent has asked the supervisor for one; see Auditor
     std::uint32_t workers;                       // how many live on this machine; written once
     std::atomic<std::uint32_t> remote_workers;   // on others; written once, by a companion, before the pool is built
@@ -81,8 +83,9 @@ struct Control {
     std::atomic<std::uint64_t> workers_recycled;
 
     // Each loss and each retry is counted once, by the process that decides it: see losses(). The first three are
-    // written by the supervisor and the companion, or by an engine's threads where there is none, the others by the
-    // parent; all in single steps, and never by worker processes, which have this page read-only.
+    // written by the supervisor and a companion, or by an engine's threads where there is none, and casualties by the
+    // parent too, for tasks that it publishes when the companion has ended; the others by the parent. All in single
+    // steps, so it does not matter who else counts, and never by worker processes, which have this page read-only.
     std::atomic<std::uint64_t> casualties;          // tasks lost with their worker
     std::atomic<std::uint64_t> timed_out;           // tasks lost to their timeout
     std::atomic<std::uint64_t> requeued;            // tasks offered again instead of being lost

@@ -38,8 +38,8 @@ struct alignas(apart) Guest {
     std::atomic<std::uint64_t> owner;    // 0: free; the stamp of the process that may change the rest; Guests::detached
     std::atomic<std::uint64_t> number;   // of the task: see Board::number_of()
     std::atomic<std::uint64_t> run;      // extents of the arguments: first 32 bits, count 32
-    std::atomic<std::uint32_t> sleeper;  // who parks until the task is decided, if a thread does: seat + 1 of a worker,
-                                         // or `member` and a place among sync::Members
+    std::atomic<std::uint32_t> sleeper;  // the thread that parks until the task is decided, if one does: seat + 1 of a
+                                         // worker, or `member` and a place among sync::Members
     std::atomic<bool> has_extents;       // some may have been taken for the arguments
     std::atomic<bool> is_observed;       // of a detached one: its failure counts as taken
     std::uint8_t touched;                // so many pages of the window have been counted
@@ -127,7 +127,7 @@ public:
     [[nodiscard]] std::uint64_t cancelled() const noexcept {
         return at_.count == 0 ? 0 : at_.words->cancelled.load(std::memory_order_relaxed);
     }
-    /// How many failed of those that were detached.
+    /// Returns: the number of detached ones that failed.
     [[nodiscard]] std::uint64_t unobserved() const noexcept {
         return at_.count == 0 ? 0 : at_.words->unobserved.load(std::memory_order_relaxed);
     }

@@ -22,7 +22,8 @@ namespace procpool::inline v0::detail::task {
 /// Where a task is in its life. The phase names the owner, which alone may write the slot:
 ///   free      the parent; the rest of the slot means nothing
 ///   pending   no process; the first worker that makes it started owns it, and the parent may make it cancelled
-///   started   the worker whose seat the word names; after that process is confirmed dead, the supervisor
+///   started   the worker whose seat the word names; after that process is confirmed dead, the supervisor. A
+///             companion is both for its seats: it alone settles what their machines have lost, as long as it lives
 ///   done, lost, cancelled   no process; the first thread of the parent that makes it taken owns it
 ///   taken     that thread, until it makes it free
 enum class Phase : std::uint32_t { free, pending, started, done, lost, cancelled, taken };

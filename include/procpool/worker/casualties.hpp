@@ -15,12 +15,12 @@
 
 namespace procpool::inline v0::detail::worker {
 
-/// How a task was lost.
+/// The loss of a task.
 struct Loss {
     os::EndedChild worker;
     Ending ending = Ending::died;                 ///< unless it is condemned, or the pool ends
     const core::Crash* crash = nullptr;           ///< of the worker; null: none is known
-    std::uint32_t level = task::Queue::requeued;  ///< where it goes when it runs again
+    std::uint32_t level = task::Queue::requeued;  ///< its place when it runs again
     std::uint32_t index = LogRecord::no_worker;   ///< of the worker, of a companion's task; no_worker: unknown
     std::string_view host = {};                   ///< likewise, its machine
 };

@@ -16,10 +16,7 @@
 
 namespace procpool::inline v0::detail::worker {
 
-/// Control::companion_ended, when the program has ended: its launcher may already end the others.
-inline constexpr std::uint32_t program_ended = 2;
-
-/// What runs in the companion's process. It has no code of the user's, and so may write all of the board. It claims
+/// Runs in the companion's process. It has no code of the user's, and so may write all of the board. It claims
 /// tasks for its seats, which are the last of the board, each of them with as many tasks as it likes at a time, and
 /// decides them: no supervisor kills it over a task, but the parker of its first seat is notified when a task of its
 /// seats has been condemned, and when life has moved.

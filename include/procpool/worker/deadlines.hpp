@@ -34,7 +34,7 @@ public:
                 condemned(word);
             } else if ((started || word.phase() == task::Phase::pending) && board_.issue_of(i).is_timed()) {
                 const std::chrono::nanoseconds timeout = board_.issue_of(i).time_limit();
-                // Where a companion's tasks run there is a clock; but it may give them back, to be run here.
+                // There is a clock on the machines of a companion's tasks; but it may give them back, to be run here.
                 const bool runs_here = started && !board_.is_companions(word.seat());
                 const Clock::time_point expires =
                     runs_here ? later(start_of(i, word, now), timeout) : later(now, timeout);

@@ -225,7 +225,7 @@ PROCPOOL_DECL void Supervisor::sleep() noexcept {
 PROCPOOL_DECL void Supervisor::end_companion() noexcept {
     constexpr std::chrono::milliseconds longest{800};
     const Deadline deadline = Deadline::after(longest);
-    board_.control.companion_ended.store(program_ended, std::memory_order_seq_cst);  // before the companion sees life
+    board_.control.program_ended.store(1, std::memory_order_relaxed);  // released by life, which the companion sees
     board_.control.advance(task::Life::killed);
     companion_.notify();
     while (companion_.runs() && !deadline.passed()) {
