@@ -6,6 +6,7 @@
 
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
+#include <procpool/client/dependency.hpp>
 #include <procpool/client/every_worker.hpp>
 #include <procpool/client/guest_board.hpp>
 #include <procpool/client/heap_boards.hpp>
@@ -33,6 +34,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -87,6 +89,14 @@ public:
     /// Hands over a task. Returns: nothing when there is no slot for it now, with Patience::try_once.
     std::optional<Ticket> submit(const Submission& submission, Encode encode);
 
+    /// As submit(), for a task that waits for others of this client. Nothing has changed where there is no ticket.
+    /// Throws: likewise; std::logic_error when a result has been taken.
+    Submitted submit_linked(const Submission& submission, std::span<Dependency> dependencies, EncodeLinked encode);
+    /// Effects: as drop(), of a task whose result is an argument of others.
+    void consume(Ticket ticket) noexcept;
+    /// Returns: as take(), but the result stays.
+    [[nodiscard]] Taken copy(Ticket ticket);
+
     /// Throws: CodecError when the workers do not have the code at `address`.
     void check_code(std::uintptr_t address) const {
         if (address / code_page != known_page(address).load(std::memory_order_relaxed)) { check_new_code(address); }
@@ -96,8 +106,7 @@ public:
 
     /// Whether the task is decided.
     [[nodiscard, gnu::always_inline]] bool is_decided(Ticket ticket) const noexcept {
-        const task::Phase phase = word_of(ticket).phase();
-        return phase != task::Phase::pending && phase != task::Phase::started;
+        return !word_of(ticket).is_undecided();
     }
     /// As is_decided(), for callers that poll instead of waiting: checks every 256th call that the crew is alive.
     [[nodiscard]] bool poll(Ticket ticket) noexcept {
@@ -264,7 +273,31 @@ private:
         std::atomic<std::uint64_t> dropped;   ///< serial + 1 of its last task that was detached
         std::atomic<std::uint64_t> observed;  ///< likewise, of one whose error is no news; written before
         std::uint32_t next;                   ///< link of free_ and returned_
-        bool keeps_slot;                      ///< see Submission; written under mutex_
+        // written under mutex_:
+        std::atomic<std::uint32_t>
+            pins;               ///< tasks that depend on its task and are not settled, and copies of its result
+        bool keeps_slot;        ///< see Submission
+        task::Phase lingering;  ///< of a taken task that is in lists of others; free: it is none
+    };
+
+    /// A task that waits for others, or did and is not settled.
+    struct LinkedTask {
+        Ticket ticket;
+        std::uint32_t first_edge;
+    };
+    /// Those of a task to be published.
+    struct Edges {
+        std::uint32_t first = 0;
+        std::uint32_t count = 0;
+    };
+    enum class Pinned { all, no_room, too_many };
+
+    /// Lets arguments grow into their slot's memory.
+    struct Growth {
+        Client& client;
+        std::uint32_t index;
+        bool locked;
+        static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need);
     };
 
     /// While there is one, this thread has a slot of the client whose arguments are being encoded, by code of the
@@ -319,9 +352,24 @@ private:
     /// Whether a decided task's result may be kept elsewhere. Requires: mutex_ is held.
     [[nodiscard]] bool may_leave(std::uint32_t index) const noexcept {
         const SlotNotes& notes = notes_[index];
-        return !notes.keeps_slot ||
-               notes.dropped.load(std::memory_order_relaxed) == notes.serial.load(std::memory_order_relaxed) + 1;
+        return (!notes.keeps_slot ||
+                notes.dropped.load(std::memory_order_relaxed) == notes.serial.load(std::memory_order_relaxed) + 1) &&
+               notes.pins.load(std::memory_order_relaxed) == 0;
     }
+    /// Whether the task's result, if any, is where it was left. Requires: mutex_ is held.
+    [[nodiscard]] bool is_in_slot(Ticket ticket) const noexcept {
+        const task::Phase phase = word_of(ticket).phase();
+        return phase != task::Phase::free && phase != task::Phase::taken;
+    }
+    [[nodiscard]] task::Edge& edge(std::uint32_t name) const noexcept { return board_.edges()[name - 1]; }
+    [[nodiscard]] Pinned pin(std::uint32_t index, std::span<Dependency> dependencies);
+    void unpin(std::uint32_t edge) noexcept;
+    void copy_kept(Dependency& dependency);
+    void write_dependency(Writer& out, const Dependency& dependency);
+    void free_settled(bool all) noexcept;
+    void pop_settled(std::size_t place) noexcept;
+    void clear_and_free(std::uint32_t index, task::Phase phase) noexcept;
+    void give_back_undone(std::uint32_t index, task::Phase phase) noexcept;
     [[nodiscard]] inline bool take_fresh();
     inline void take_returned() noexcept;
     void free_decided_calls() noexcept;
@@ -359,7 +407,9 @@ private:
         return ++last_generation_ != 0 ? last_generation_ : ++last_generation_;
     }
     inline void arm(Deadline expires) noexcept;
-    [[gnu::always_inline]] inline Ticket publish(Lock& lock, std::uint32_t index, const Submission& submission);
+    template <bool is_linked = false>
+    [[gnu::always_inline]] inline Ticket publish(Lock& lock, std::uint32_t index, const Submission& submission,
+                                                 Edges edges = {});
     void request_stop_of_all() noexcept;
     void look_at_life() noexcept;
     void close_if_unused() noexcept;
@@ -422,6 +472,10 @@ private:
     std::atomic<bool> has_dropped_{false};                     // some in the two before; written under mutex_
     std::shared_ptr<Unobserved> unobserved_;
     std::vector<EndedCall> ended_calls_;
+    std::deque<LinkedTask> linked_;  // in the order of their submission, more or less
+    std::size_t next_linked_ = 0;    // where the next look at them continues
+    std::uint32_t free_edge_ = 0;    // see task::Edge; a stack, through Edge::sibling
+    std::uint32_t fresh_edge_ = 0;   // so many have been used
 
     Observer observer_;
     std::span<SlotNotes> notes_;  // one for each slot
@@ -452,6 +506,7 @@ private:
 #include <procpool/client/client_collect.hpp>
 #include <procpool/client/client_dropped.hpp>
 #include <procpool/client/client_life.hpp>
+#include <procpool/client/client_links.hpp>
 #include <procpool/client/client_submit.hpp>
 #include <procpool/client/client_wait.hpp>
 

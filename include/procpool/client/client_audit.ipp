@@ -48,7 +48,7 @@ namespace procpool::inline v0::detail::client {
         if (notes_[index].serial.load(std::memory_order_relaxed) == no_serial) { continue; }
         if (is_overwritten(index)) { return true; }
         const task::Word word = word_of(index);
-        is_pending = is_pending || word.phase() == task::Phase::pending;
+        is_pending = is_pending || word.has_not_started();
         if (word.phase() != task::Phase::started) { continue; }
         const task::Seat* const seat = board_.seat_of(word.seat());
         if (seat == nullptr || seat->state.load(std::memory_order_relaxed) == task::SeatState::vacant) { return true; }
@@ -105,7 +105,13 @@ namespace procpool::inline v0::detail::client {
     }
     for (std::uint32_t index = 0; index < is_offered.size(); ++index) {
         const task::Word word = word_of(index);
+        if (board_.is_forgotten(index)) { board_.release_forgotten(index); }
         if (is_offered[index] || word.phase() != task::Phase::pending || !board_.is_plausible(index, word)) {
+            continue;
+        }
+        const std::uint32_t place = board_.issue(index).place.load(std::memory_order_relaxed);
+        if ((place & (task::Issue::mailed | task::Issue::linked)) == task::Issue::linked) {
+            board_.queue.add_ready(place & ~task::Issue::linked, index);
             continue;
         }
         const task::Offer offer{index, word.generation()};
@@ -113,7 +119,6 @@ namespace procpool::inline v0::detail::client {
             lose_overwritten(index);
             continue;
         }
-        const std::uint32_t place = board_.issue(index).place.load(std::memory_order_relaxed);
         const bool mailed = (place & task::Issue::mailed) != 0;
         const std::uint32_t worker = place & ~task::Issue::mailed;
         task::Ring& ring = mailed ? board_.mail(worker) : board_.queue.ring(place);

@@ -10,7 +10,7 @@ namespace procpool::inline v0::detail::client {
 PROCPOOL_DECL bool Client::withdraw(Ticket ticket) noexcept {
     for (;;) {
         const task::Word word = word_of(ticket);
-        if (word.phase() != task::Phase::pending) { return false; }
+        if (!word.has_not_started()) { return false; }
         // withdraw() fails when the task starts meanwhile, or got another generation in make_room().
         if (board_.withdraw(ticket.slot, word.generation())) {
             cancelled_.fetch_add(1, std::memory_order_relaxed);
@@ -36,7 +36,7 @@ PROCPOOL_DECL bool Client::kill(Ticket ticket) noexcept {
     for (;;) {
         if (withdraw(ticket)) { return true; }
         const task::Word word = word_of(ticket);
-        if (word.phase() == task::Phase::pending) { continue; }  // it was requeued between
+        if (word.has_not_started()) { continue; }  // it was requeued between
         if (word.phase() != task::Phase::started) { return false; }
         if (word.is_condemned() && word.verdict() == Ending::cancelled) { return true; }
         if (!crew_->can_kill()) {

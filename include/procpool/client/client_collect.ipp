@@ -117,6 +117,7 @@ inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
 }
 
 inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
+    if (phase != task::Phase::done) [[unlikely]] { return give_back_undone(index, phase); }
     clear(index, phase);
     if (mutex_.try_lock_as_owner()) {
         add_free(index);

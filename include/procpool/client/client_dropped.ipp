@@ -82,7 +82,7 @@ PROCPOOL_DECL void Client::drop(Ticket ticket, bool observed) noexcept {
         mark(notes.dropped);
         const task::Word word{slot(ticket.slot).word.load(std::memory_order_seq_cst)};
         const bool ours = notes.serial.load(std::memory_order_acquire) == ticket.serial;
-        if (ours && (word.phase() == task::Phase::pending || word.phase() == task::Phase::started)) {
+        if (ours && (word.is_undecided() || notes.pins.load(std::memory_order_relaxed) != 0)) {
             bool freed = false;
             {
                 const std::lock_guard guard{mutex_};
@@ -133,10 +133,14 @@ PROCPOOL_DECL void Client::free_dropped(Lock& lock) noexcept {
 /// Requires: mutex_ is held.
 PROCPOOL_DECL bool Client::free_if_decided(Ticket ticket) noexcept {
     if (!is_decided(ticket)) { return false; }
+    const SlotNotes& notes = notes_[ticket.slot];
+    if (notes.pins.load(std::memory_order_relaxed) != 0 &&
+        notes.serial.load(std::memory_order_relaxed) == ticket.serial) {
+        return false;
+    }
     if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {  // or a sweep was faster
         if (has_failed(ticket.slot, phase)) [[unlikely]] { note_failure(ticket.slot, ticket.serial, phase); }
-        clear(ticket.slot, phase);
-        add_free(ticket.slot);
+        clear_and_free(ticket.slot, phase);
     }
     return true;
 }

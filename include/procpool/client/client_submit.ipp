@@ -15,6 +15,18 @@
 
 namespace procpool::inline v0::detail::client {
 
+PROCPOOL_DECL std::span<std::byte> Client::Growth::grow(void* self, std::span<std::byte> current, std::size_t used,
+                                                        std::size_t need) {
+    auto& [client, index, locked] = *static_cast<Growth*>(self);
+    try {
+        return client.board_.arguments.grow(index, 0, current, used, need);
+    } catch (const SharedMemoryExhausted&) {
+        const Lock guard = locked ? Lock{} : Lock{client.mutex_};
+        if (!client.shed()) { throw; }
+    }
+    return client.board_.arguments.grow(index, 0, current, used, need);
+}
+
 PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission, Encode encode) {
     check_code(reinterpret_cast<std::uintptr_t>(submission.code));
     std::unique_lock lock{mutex_};
@@ -22,21 +34,7 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
     if (index == no_slot) { return std::nullopt; }
     if (!submission.plain) { lock.unlock(); }  // encoding runs the user's code, which may take long, throw, or submit
 
-    struct Growth {
-        Client& client;
-        std::uint32_t index;
-        bool locked;
-        static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need) {
-            auto& [client, index, locked] = *static_cast<Growth*>(self);
-            try {
-                return client.board_.arguments.grow(index, 0, current, used, need);
-            } catch (const SharedMemoryExhausted&) {
-                const Lock guard = locked ? Lock{} : Lock{client.mutex_};
-                if (!client.shed()) { throw; }
-            }
-            return client.board_.arguments.grow(index, 0, current, used, need);
-        }
-    } growth{*this, index, submission.plain};
+    Growth growth{*this, index, submission.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
     try {
         const Encoding inner{*this};
@@ -69,6 +67,7 @@ inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
     task::Ring& ring = ring_for(submission);
     for (int attempt = 0;; ++attempt) {
         if (!detached_.empty()) { free_dropped(lock); }
+        if (!linked_.empty()) [[unlikely]] { free_settled(free_ == no_slot); }
         if (!accepts(submission)) { throw_ended(); }
         // Large arguments go where the last ones were, which is still in cache; for others a look each time would cost
         // more.
@@ -137,7 +136,9 @@ inline void Client::take_returned() noexcept {
     return !ring.is_full();
 }
 
-inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission& submission) {
+template <bool is_linked>
+inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission& submission,
+                              [[maybe_unused]] Edges edges) {
     task::Slot& task = slot(index);
     task::Issue& issue = board_.issue(index);
     task.code = reinterpret_cast<std::uintptr_t>(submission.code);
@@ -171,7 +172,14 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     submitted_.store(serial, std::memory_order_relaxed);
     notes_[index].serial.store(serial, std::memory_order_release);
     const bool for_one = submission.worker != Submission::any_worker;
-    if (for_one) {
+    if constexpr (is_linked) {
+        linked_.back().ticket = {serial, index};
+        for (std::uint32_t name = edges.first; name != 0; name = task::Edge::get(edge(name).sibling)) {
+            edge(name).dependant_number.store(static_cast<std::uint32_t>(serial), std::memory_order_relaxed);
+        }
+        board_.publish_blocked({index, generation}, task::Queue::level_of(submission.priority), waited, edges.first,
+                               edges.count);
+    } else if (for_one) {
         if (task::Ring& mail = board_.mail(submission.worker); mail.is_full()) { static_cast<void>(make_room(mail)); }
         board_.publish_to(submission.worker, {index, generation}, waited);
     } else {
@@ -181,7 +189,9 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     // The pool may have been broken since life was looked at. seq_cst: published before this look; a thread that ends
     // the pool moves life first and then looks at the words, so one of the two decides the task.
     if (life() > task::Life::closing) { board_.lose_pending(index, generation, task::ending_by(life())); }
-    if (for_one) {
+    if constexpr (is_linked) {
+        board_.wake_for_ready();
+    } else if (for_one) {
         board_.wake_for_mail(submission.worker);
         // seq_cst: published before this look; the supervisor writes this and then looks at the mail.
         if (submission.worker >= board_.control.workers &&
@@ -223,7 +233,8 @@ PROCPOOL_DECL void Client::wait_for_capacity(const Submission& submission) {
                 return true;
             }
         }
-        return false;
+        if (!linked_.empty()) { free_settled(true); }
+        return free_ != no_slot;
     };
     if (!something_to_do()) {
         lease.park(Deadline::after(std::chrono::milliseconds{100}));
@@ -251,8 +262,7 @@ PROCPOOL_DECL bool Client::sweep() {
         } else if (has_failed(index, phase)) [[unlikely]] {
             note_failure(index, serial, phase);
         }
-        clear(index, phase);
-        add_free(index);
+        clear_and_free(index, phase);
         ++found;
     }
     return free_ != no_slot;

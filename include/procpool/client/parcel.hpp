@@ -45,6 +45,9 @@ public:
     /// Requires: it holds no bytes.
     void adopt(task::Extents& extents, std::uint32_t first, std::uint32_t count, std::size_t size) noexcept;
 
+    /// Returns: another one with the same. Throws: as copy(). Requires: it is no guest's.
+    [[nodiscard]] Parcel clone() const;
+
     /// Effects: the bytes stay in the slot of a guest, which is free when the parcel goes. Requires: it holds no bytes.
     void refer(task::Board& board, std::uint32_t slot) noexcept;
 

@@ -45,6 +45,17 @@ PROCPOOL_DECL void Parcel::adopt(task::Extents& extents, std::uint32_t first, st
     std::memcpy(place_.data(), &where, sizeof where);
 }
 
+PROCPOOL_DECL Parcel Parcel::clone() const {
+    Parcel other;
+    if (const Failure* const known = failure()) {
+        other = Parcel{phase_, std::make_unique<const Failure>(*known)};
+    } else {
+        other = Parcel{phase_, ending_};
+        other.copy(bytes());
+    }
+    return other;
+}
+
 PROCPOOL_DECL void Parcel::refer(task::Board& board, std::uint32_t slot) noexcept {
     rest_ = &board;
     kind_ = Kind::guest;

@@ -28,7 +28,7 @@ public:
 
     /// Returns: nothing if there is none with this number.
     [[nodiscard]] Parcel take(std::uint64_t serial) noexcept {
-        const auto found = find(serial / per_page);
+        const auto found = page_number(serial / per_page);
         if (found == pages_.end()) { return {}; }
         Page& page = *found->second;
         Parcel taken{std::move(page.parcels[serial % per_page])};
@@ -37,6 +37,14 @@ public:
             last_ = pages_.end();
         }
         return taken;
+    }
+
+    /// Returns: null if there is none with this number; where it lies as long as it is not taken.
+    [[nodiscard]] const Parcel* find(std::uint64_t serial) noexcept {
+        const auto found = page_number(serial / per_page);
+        if (found == pages_.end()) { return nullptr; }
+        const Parcel& parcel = found->second->parcels[serial % per_page];
+        return parcel ? &parcel : nullptr;
     }
 
     [[nodiscard]] bool empty() const noexcept { return pages_.empty(); }
@@ -49,12 +57,12 @@ private:
     };
     using Pages = std::map<std::uint64_t, std::unique_ptr<Page>>;
 
-    [[nodiscard]] Pages::iterator find(std::uint64_t number) noexcept {
+    [[nodiscard]] Pages::iterator page_number(std::uint64_t number) noexcept {
         if (last_ == pages_.end() || last_->first != number) { last_ = pages_.find(number); }
         return last_;
     }
     [[nodiscard]] Page& page_of(std::uint64_t number) {
-        if (find(number) == pages_.end()) {
+        if (page_number(number) == pages_.end()) {
             last_ = pages_.emplace(number, std::make_unique_for_overwrite<Page>()).first;
         }
         return *last_->second;

@@ -93,6 +93,9 @@ public:
     /// one.
     [[nodiscard]] Visibility visibility_of(const void* address) const { return visibility_of_(address); }
 
+    /// Who is asked by that.
+    [[nodiscard]] VisibilityOf where() const noexcept { return visibility_of_; }
+
     /// The number of bytes written so far.
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
     /// Forgets the bytes behind the first `size`. Requires: that many have been written.

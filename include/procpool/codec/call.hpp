@@ -255,6 +255,17 @@ void encode_call_by_name(Writer& out, const F& f, const Args&... args) {
     (Codec<wire_type_t<Args>>::encode(out, to_wire(args)), ...);
 }
 
+/// Effects: writes the callable alone, as the engine wants it: as encode_call() or encode_call_by_name() do.
+template <class E, class F>
+void encode_function_for(Writer& out, const F& f) {
+    using Function = std::decay_t<const F>;
+    if constexpr (!requires { requires E::is_far; } && callable_kind_v<Function> == CallableKind::pointer) {
+        encode_plain(out, Function{f});
+    } else {
+        encode_callable<Function>(out, f);
+    }
+}
+
 /// As the one or the other, as the engine wants it.
 template <class E, class F, class... Args>
 void encode_call_for(Writer& out, const F& f, const Args&... args) {

@@ -30,6 +30,12 @@ enum class FaultPoint : std::uint32_t {
     after_done,     // the task is done, its waiter not notified yet
     marked,         // the task is done and marked for a thread that waits for many, which is not notified yet
     before_exit,    // leaves gracefully
+    // tasks that depend on tasks
+    edge_added,         // a task is among the dependants of another one, whose word does not say that there are any
+    list_closed,        // the task is decided, those that depend on it are not told yet
+    bit_cleared,        // one of them misses nothing more in this word, the others are not looked at yet
+    ready_not_offered,  // it is pending, no worker can find it yet
+    ready_taken,        // a worker has found it, it is not started yet
     // guests
     guest_taking,      // a free slot is found, not the guest's own yet
     guest_taken,       // a guest's slot is its own, nothing is written there yet

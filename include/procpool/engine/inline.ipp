@@ -11,6 +11,7 @@
 #include <procpool/os/yield.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 namespace procpool::inline v0::detail::engine {
@@ -69,9 +70,10 @@ PROCPOOL_DECL bool InlineCrew::is_in_task() const noexcept {
 PROCPOOL_DECL bool InlineCrew::run_awaited(std::uint32_t slot, task::Word word) {
     if (!is_in_task()) { return false; }
     if (word.phase() == task::Phase::started) { core::throw_deadlock("procpool: a task waits for its own end"); }
-    if (word.phase() != task::Phase::pending) { return false; }
+    if (!word.has_not_started()) { return false; }
     if (board_.actor.is_one) { core::throw_call_within_call(); }
-    return loop_.run_within({slot, word.generation()});
+    const std::optional<task::Offer> first = board_.pending_before(slot);
+    return first && loop_.run_within(*first);
 }
 
 PROCPOOL_DECL bool InlineCrew::make_room() {

@@ -89,9 +89,10 @@ PROCPOOL_DECL bool ThreadCrew::run_awaited(std::uint32_t slot, task::Word word) 
     if (word.phase() == task::Phase::started && word.seat() == here->loop->number()) {
         core::throw_deadlock("procpool: a task waits for its own end");
     }
-    if (word.phase() != task::Phase::pending) { return false; }
+    if (!word.has_not_started()) { return false; }
     if (board_.actor.is_one) { core::throw_call_within_call(); }
-    return here->loop->run_within({slot, word.generation()});
+    const std::optional<task::Offer> first = board_.pending_before(slot);
+    return first && here->loop->run_within(*first);
 }
 
 PROCPOOL_DECL bool ThreadCrew::run_awaited_by(std::uint32_t waiter) {
@@ -154,6 +155,7 @@ PROCPOOL_DECL bool ThreadCrew::nobody_makes_room() const noexcept {
     }
     return std::ranges::all_of(board_.parents_slots(), [&](const task::Slot& slot) {
         const task::Word word{slot.word.load(std::memory_order_acquire)};
+        if (word.phase() == task::Phase::blocked) { return all_stuck; }
         if (word.phase() == task::Phase::pending) {
             const auto index = static_cast<std::uint32_t>(&slot - board_.all_slots().data());
             const std::uint32_t place = board_.issue(index).place.load(std::memory_order_relaxed);

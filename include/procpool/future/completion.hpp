@@ -6,6 +6,7 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/function_ref.hpp>
 #include <procpool/future/callback.hpp>
 #include <procpool/future/counted.hpp>
 
@@ -15,6 +16,10 @@
 #include <memory>
 #include <mutex>
 #include <vector>
+
+namespace procpool::inline v0 {
+class FutureBase;
+}
 
 namespace procpool::inline v0::detail::future {
 
@@ -73,6 +78,12 @@ public:
     [[nodiscard]] bool subscribe(Subscriber& subscriber, std::uint64_t key, bool when_decided);
     /// Effects: the subscriber is not called any more, nor is it being called.
     void unsubscribe(const Subscriber& subscriber) noexcept;
+
+    /// Effects: what it needs to be decided is set going, if it waits for the first look at it. Called by: a future,
+    /// before all that follows from its members.
+    virtual void begin() {}
+    /// Calls look(part) for each future that this one consists of, if it has not begun. Returns: whether it does.
+    virtual bool each_part(core::FunctionRef<void(FutureBase&)>) { return false; }
 
     // ---- for the callback thread
 

@@ -107,7 +107,7 @@ private:
 
 /// The state that a promise and its future share.
 template <class T>
-class Deferred final : public DeferredBase {
+class Deferred : public DeferredBase {
 public:
     using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
     using DeferredBase::DeferredBase;

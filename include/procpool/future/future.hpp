@@ -31,6 +31,7 @@ namespace procpool::inline v0 {
 
 namespace detail::future {
 class WaitSet;
+struct Argument;
 
 /// Functions for then(): they take a T, or nothing where that is void.
 template <class F, class T>
@@ -126,6 +127,11 @@ protected:
 
 private:
     friend class detail::future::DeferredBase;
+    friend struct detail::future::Argument;
+
+    void begin() const {
+        if (completion_ && !task_.has_task()) { completion_->begin(); }
+    }
 
     /// Returns: the state of a future that no task stands behind; null for others.
     [[nodiscard]] detail::future::Counted<detail::future::DeferredBase> deferred() const;
@@ -153,6 +159,23 @@ struct ReadyFuture {
     static T take(Future<T>& future) {
         return future.take();
     }
+    /// As take(), but the result of a task stays.
+    template <class T>
+    static T copy(Future<T>& future) {
+        return future.copy();
+    }
+};
+
+/// A future as the argument of a task.
+struct Argument {
+    /// Calls look(future) for the one, or for those that it consists of.
+    static void each_leaf(FutureBase& future, core::FunctionRef<void(FutureBase&)> look);
+    /// Returns: how many futures it consists of; nothing: it is one that has begun, or of a task.
+    [[nodiscard]] static std::optional<std::size_t> parts(FutureBase& future);
+    static void each_part(FutureBase& future, core::FunctionRef<void(FutureBase&)> look);
+    [[nodiscard]] static const TaskHandle& task(const FutureBase& future) noexcept { return future.task_; }
+    static void consume(FutureBase& future) noexcept { future.task_.consume(); }
+    static void require_valid(const FutureBase& future) { future.require_valid(); }
 };
 
 }  // namespace detail::future
@@ -160,6 +183,8 @@ struct ReadyFuture {
 template <class T, class Executor>
 class FutureAwaiter;
 struct OnCallbackThread;
+template <class T>
+class SharedFuture;
 
 /// The result of a task, once it has ended. Move-only. May outlive its pool. Destroying it detaches the task, which
 /// runs on.
@@ -191,6 +216,10 @@ public:
         wait();
         return take();
     }
+
+    /// Returns: a future of the same result that can be copied, and passed to any number of tasks. This one is invalid
+    /// from now on. Throws: as on_done(); this future is unchanged then.
+    [[nodiscard]] SharedFuture<T> share();
 
     /// Calls f(result), or f() where T is void, on the callback thread once the task has ended with a value, after the
     /// functions given to on_done() before. This future is invalid from now on. Returns: the future of f's result;
@@ -225,6 +254,19 @@ private:
     template <class, class>
     friend class FutureAwaiter;
     friend struct detail::future::ReadyFuture;
+
+    /// As take(), but what a task left stays, for other tasks.
+    T copy() {
+        if (!task_.has_task()) { return take(); }
+        const detail::client::Taken left = task_.copy();
+        left.require_value();
+        if constexpr (!std::is_void_v<T> && Encodable<T>) {
+            Reader in = left.reader();
+            return Codec<T>::decode(in);
+        } else if constexpr (!std::is_void_v<T>) {
+            throw std::logic_error("procpool: a task cannot have such a result");
+        }
+    }
 
     /// Requires: it is decided.
     T take() {

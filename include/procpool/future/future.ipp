@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -23,12 +24,21 @@ PROCPOOL_DECL bool FutureBase::running() const noexcept {
     return task_.has_task() ? task_.is_running() : valid() && completion_->is_mine() && completion_->is_running();
 }
 
-PROCPOOL_DECL bool FutureBase::cancel() { return task_.has_task() ? task_.cancel() : completion().cancel(); }
+PROCPOOL_DECL bool FutureBase::cancel() {
+    begin();
+    return task_.has_task() ? task_.cancel() : completion().cancel();
+}
 
-PROCPOOL_DECL bool FutureBase::kill() { return task_.has_task() ? task_.kill() : completion().kill(); }
+PROCPOOL_DECL bool FutureBase::kill() {
+    begin();
+    return task_.has_task() ? task_.kill() : completion().kill();
+}
 
 PROCPOOL_DECL bool FutureBase::is_completion_ready() const noexcept {
     if (!valid() || !completion_->is_mine()) { return false; }
+    try {
+        begin();
+    } catch (...) { return false; }  // no thread for its callbacks: the next look may have one
     return completion_->is_ready() ||
            (task_.has_task() && detail::client::callback_loop() != nullptr && task_.is_ready());
 }
@@ -37,11 +47,13 @@ PROCPOOL_DECL bool FutureBase::wait_for_completion(detail::Deadline deadline) co
     if (task_.has_task() && detail::client::callback_loop() != nullptr) { return task_.wait(deadline); }
     // A task of the same pool may have nobody else to run it.
     if (task_.has_task() && detail::client::crew_at_work() != nullptr && !task_.wait(deadline)) { return false; }
+    if (valid()) { begin(); }
     return completion().wait(deadline);
 }
 
 PROCPOOL_DECL void FutureBase::watch(detail::future::WaitSet& set, std::uint64_t key) const {
     require_valid();
+    begin();
     const bool in_callback = detail::client::callback_loop() != nullptr;
     if (!completion_ || (in_callback && task_.has_task())) {
         task_.watch(set, key);
@@ -56,6 +68,7 @@ PROCPOOL_DECL void FutureBase::add_callback(std::unique_ptr<detail::future::Call
         throw std::logic_error(
             "procpool: workers have no callback thread: use get() or wait(), instead of then(), on_done() or co_await");
     }
+    begin();
     // Once the callback may run, this object may be gone.
     if (const detail::future::Counted<detail::future::Completion> known = completion_) {
         known->add(std::move(callback));
@@ -93,6 +106,22 @@ PROCPOOL_DECL detail::future::Counted<detail::future::DeferredBase> FutureBase::
 }
 
 namespace detail::future {
+
+PROCPOOL_DECL void Argument::each_part(FutureBase& future, core::FunctionRef<void(FutureBase&)> look) {
+    if (future.completion_ && !future.task_.has_task()) { future.completion_->each_part(look); }
+}
+
+PROCPOOL_DECL std::optional<std::size_t> Argument::parts(FutureBase& future) {
+    if (!future.completion_ || future.task_.has_task()) { return std::nullopt; }
+    std::size_t count = 0;
+    const bool has_parts = future.completion_->each_part([&](FutureBase&) { ++count; });
+    return has_parts ? std::optional{count} : std::nullopt;
+}
+
+PROCPOOL_DECL void Argument::each_leaf(FutureBase& future, core::FunctionRef<void(FutureBase&)> look) {
+    if (!parts(future)) { return look(future); }
+    each_part(future, [&](FutureBase& part) { each_leaf(part, look); });
+}
 
 /// A loop, since chains of futures may be of any length.
 PROCPOOL_DECL DeferredBase::Innermost DeferredBase::innermost(Request request) const {

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace procpool::inline v0::detail {
@@ -72,6 +73,13 @@ public:
     bool cancel() const;
     /// Effects: as Client::kill().
     bool kill() const;
+
+    /// Returns: the task, where it is one of that client's whose result has not been taken.
+    [[nodiscard]] std::optional<client::Ticket> ticket_of(const client::Client& client) const noexcept;
+    /// Effects: as its destructor, of a task whose result is an argument of others.
+    void consume() noexcept;
+    /// Returns: what the task left, which stays. Requires: is_decided().
+    [[nodiscard]] client::Taken copy() const;
 
     /// Whether it is a guest's, which has no callback thread where it is a task of a worker.
     [[nodiscard]] bool is_guest() const noexcept { return has_task() && holder_->is_guest(); }

@@ -11,6 +11,7 @@
 #include <procpool/future/deferred.hpp>
 #include <procpool/future/wait_set.hpp>
 
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -101,6 +102,22 @@ PROCPOOL_DECL client::Taken TaskHandle::take() {
     if (was_taken()) { future::throw_no_state(); }
     state_.store(taken_flag, std::memory_order_relaxed);  // one thread at a time gets
     return of_guest == nullptr ? client().take(ticket()) : of_guest->take();
+}
+
+PROCPOOL_DECL std::optional<client::Ticket> TaskHandle::ticket_of(const client::Client& client) const noexcept {
+    if (!valid() || !is_clients() || &this->client() != &client) { return std::nullopt; }
+    return ticket();
+}
+
+PROCPOOL_DECL void TaskHandle::consume() noexcept {
+    client::Client& client = static_cast<client::Client&>(*std::exchange(holder_, nullptr));
+    client.consume(ticket());
+    client::Client::release_ticket(&client);
+}
+
+PROCPOOL_DECL client::Taken TaskHandle::copy() const {
+    if (!is_clients()) { throw std::logic_error("procpool: a guest's future cannot be shared"); }
+    return client().copy(ticket());
 }
 
 // Not inline, so that moves and destructors of futures are.

@@ -468,7 +468,7 @@ inline bool Companion::offer_again(std::uint32_t slot) noexcept {
 inline bool Companion::is_done() {
     if (!told_) {
         const bool may_end = life() == task::Life::closing && flying_ == 0 && incoming_.empty() && returned_.empty() &&
-                             board().queue.was_empty() && !board().has_mail();
+                             board().queue.was_empty() && !board().has_blocked() && !board().has_mail();
         if (!may_end) { return false; }
         tell_end(task::Life::closing);
     }

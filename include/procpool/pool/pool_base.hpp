@@ -5,6 +5,7 @@
 /// PoolBase: the part of a pool that depends neither on its engine nor on types of its tasks: its life, its statistics,
 /// and the submission of a task that has been turned into code and bytes.
 
+#include <procpool/client/dependency.hpp>
 #include <procpool/client/submission.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
@@ -23,6 +24,10 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace procpool::inline v0 {
+class FutureBase;
+}
 
 namespace procpool::inline v0::detail {
 
@@ -108,6 +113,23 @@ protected:
     /// options.
     [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions* options, client::Patience patience,
                                     client::Encode encode) const;
+    /// Futures that are arguments of a call.
+    struct FutureArguments {
+        std::vector<FutureBase*> all;    ///< those that they consist of
+        std::vector<FutureBase*> owned;  ///< of these, those whose results go to this call alone
+    };
+    /// What comes of a call with futures: a task, or an error that one of them has ended in; neither where there was no
+    /// room.
+    struct LinkedTask {
+        TaskHandle task = {};
+        std::exception_ptr error = nullptr;
+        bool comes_later = false;  ///< some are not of tasks of this pool: nothing is submitted
+    };
+    /// Effects: as submit(), of a task that runs once those futures are ready, and has taken the results of the owned
+    /// ones. Throws: likewise; std::future_error.
+    [[nodiscard]] LinkedTask submit_linked(const CallTraits& call, const TaskOptions* options,
+                                           client::Patience patience, const FutureArguments& futures,
+                                           client::EncodeLinked encode) const;
     /// Effects: hands over one task for that worker. Throws: as submit(); std::invalid_argument when there is no such
     /// worker; std::system_error (resource_deadlock_would_occur) in a task of the pool.
     [[nodiscard]] TaskHandle submit_on(std::size_t worker, const CallTraits& call, const TaskOptions* options,

@@ -6,6 +6,7 @@
 #include <procpool/client/client.hpp>
 #include <procpool/core/deadlock.hpp>
 #include <procpool/engine/engine.hpp>
+#include <procpool/future/future.hpp>
 #include <procpool/log/log_sink.hpp>
 #include <procpool/os/throw_place.hpp>
 #include <procpool/pool/call_threads.hpp>
@@ -53,6 +54,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     client->tell_unobserved();
     if (options.trace) { control.trace_id = log::begin_trace(options.name); }
     control.measures = options.latencies;
+    control.shares_memory = engine.shares_memory;
     client->observer().begin(options.trace, options.latencies,
                              actor != nullptr ? 2 : 1);  // an actor's first is no call
     if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
@@ -120,6 +122,29 @@ PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOpti
     if (options != nullptr) { pool::set_options(submission, *options); }
     const std::optional<client::Ticket> ticket = to.submit(submission, encode);
     return ticket ? TaskHandle{to, *ticket} : TaskHandle{};
+}
+
+PROCPOOL_DECL PoolBase::LinkedTask PoolBase::submit_linked(const CallTraits& call, const TaskOptions* options,
+                                                           client::Patience patience, const FutureArguments& futures,
+                                                           client::EncodeLinked encode) const {
+    client::Client& to = client();
+    for (const FutureBase* const one : futures.all) { future::Argument::require_valid(*one); }
+    if (call.function != 0) { to.check_code(call.function); }
+    std::vector<client::Dependency> dependencies;
+    dependencies.reserve(futures.all.size());
+    for (const FutureBase* const one : futures.all) {
+        const std::optional<client::Ticket> ticket = future::Argument::task(*one).ticket_of(to);
+        if (!ticket) { return {.comes_later = true}; }
+        dependencies.push_back({.ticket = *ticket});
+    }
+    client::Submission submission{.code = call.code, .patience = patience, .plain = call.plain};
+    if (options != nullptr) { pool::set_options(submission, *options); }
+    client::Submitted submitted = to.submit_linked(submission, dependencies, encode);
+    if (submitted.has_too_many) { return {.comes_later = true}; }
+    if (!submitted.ticket && !submitted.error) { return {}; }
+    for (FutureBase* const one : futures.owned) { future::Argument::consume(*one); }
+    if (submitted.error) { return {.error = std::move(submitted.error)}; }
+    return {.task = TaskHandle{to, *submitted.ticket}};
 }
 
 PROCPOOL_DECL TaskHandle PoolBase::submit_on(std::size_t worker, const CallTraits& call, const TaskOptions* options,
@@ -204,8 +229,9 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
     }
     const task::Control::Losses losses = board.control.losses();
     stats.failed += losses.casualties;
-    stats.cancelled =
-        client().cancelled() + board.guests.cancelled() + board.control.withdrawn.load(std::memory_order_relaxed);
+    stats.cancelled = client().cancelled() + board.guests.cancelled() +
+                      board.control.withdrawn.load(std::memory_order_relaxed) +
+                      board.from_workers.cancelled_with_others.load(std::memory_order_relaxed);
     stats.timed_out = losses.timed_out;
     stats.retried = losses.retried;
     client().settle_dropped(true);

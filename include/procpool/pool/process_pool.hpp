@@ -11,6 +11,8 @@
 #include <procpool/engine/engine.hpp>
 #include <procpool/future/future.hpp>
 #include <procpool/pool/defined_elsewhere.hpp>
+#include <procpool/pool/later_call.hpp>
+#include <procpool/pool/linked_call.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/pool_base.hpp>
 #include <procpool/pool/pool_fwd.hpp>
@@ -102,30 +104,32 @@ public:
     /// TaskTimedOut; as apply_async().
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto apply(F f, Args&&... args)
-        -> detail::codec::task_result_t<F, Args...> {
+        -> detail::pool::result_of_call_t<F, Args...> {
         return apply_async(std::move(f), std::forward<Args>(args)...).get();
     }
     template <class F, class... Args>
-    auto apply(const TaskOptions& options, F f, Args&&... args) -> detail::codec::task_result_t<F, Args...> {
+    auto apply(const TaskOptions& options, F f, Args&&... args) -> detail::pool::result_of_call_t<F, Args...> {
         return apply_async(options, std::move(f), std::forward<Args>(args)...).get();
     }
     /// \}
 
     /// \{
-    /// Lets a worker run f(args...). Waits only while PoolOptions::queue_capacity tasks are unfinished. f gets its
-    /// arguments as rvalues. Returns: the future of f's result. Throws: PoolClosed; PoolBroken; CodecError when f or an
-    /// argument cannot travel; SharedMemoryExhausted; std::invalid_argument for bad options. Nothing is queued then.
+    /// Lets a worker run f(args...). An argument may be a Future, which is moved away, a SharedFuture, or what
+    /// when_all() returns: the task starts once they are ready, no worker waits for that, f gets what they give,
+    /// nothing for those of void, and the results of this pool's tasks do not come here in between. If one ends in an
+    /// error, f is not called and the task ends in that error, in the first one where there are several; a cancelled
+    /// one cancels it. Waits only while PoolOptions::queue_capacity tasks are unfinished. f gets its arguments as
+    /// rvalues. Returns: the future of f's result. Throws: PoolClosed; PoolBroken; CodecError when f or an argument
+    /// cannot travel; SharedMemoryExhausted; std::invalid_argument for bad options. Nothing is queued then.
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto apply_async(F f, Args&&... args)
-        -> Future<detail::codec::task_result_t<F, Args...>> {
-        return Future<detail::codec::task_result_t<F, Args...>>{
-            submit<F, Args...>(detail::client::Patience::wait, nullptr, f, args...)};
+        -> Future<detail::pool::result_of_call_t<F, Args...>> {
+        return *submit_call<F, Args...>(detail::client::Patience::wait, nullptr, f, args...);
     }
     template <class F, class... Args>
     auto apply_async(const TaskOptions& options, F f, Args&&... args)
-        -> Future<detail::codec::task_result_t<F, Args...>> {
-        return Future<detail::codec::task_result_t<F, Args...>>{
-            submit<F, Args...>(detail::client::Patience::wait, &options, f, args...)};
+        -> Future<detail::pool::result_of_call_t<F, Args...>> {
+        return *submit_call<F, Args...>(detail::client::Patience::wait, &options, f, args...);
     }
     /// \}
 
@@ -134,15 +138,22 @@ public:
     /// unfinished.
     template <class F, class... Args>
     requires(!std::same_as<F, TaskOptions>) auto try_apply_async(F f, Args&&... args)
-        -> std::optional<Future<detail::codec::task_result_t<F, Args...>>> {
-        return future_of<F, Args...>(submit<F, Args...>(detail::client::Patience::try_once, nullptr, f, args...));
+        -> std::optional<Future<detail::pool::result_of_call_t<F, Args...>>> {
+        return submit_call<F, Args...>(detail::client::Patience::try_once, nullptr, f, args...);
     }
     template <class F, class... Args>
     auto try_apply_async(const TaskOptions& options, F f, Args&&... args)
-        -> std::optional<Future<detail::codec::task_result_t<F, Args...>>> {
-        return future_of<F, Args...>(submit<F, Args...>(detail::client::Patience::try_once, &options, f, args...));
+        -> std::optional<Future<detail::pool::result_of_call_t<F, Args...>>> {
+        return submit_call<F, Args...>(detail::client::Patience::try_once, &options, f, args...);
     }
     /// \}
+
+    /// Returns: a function that submits: app(f)(args...) is apply_async(f, args...), whose arguments may be what others
+    /// returned, so that calls of calls make a graph. It refers to this pool, which must outlive it.
+    template <class F>
+    [[nodiscard]] App<ProcessPool, F> app(F f, TaskOptions options = {}) {
+        return {*this, std::move(f), std::move(options)};
+    }
 
     /// \{
     /// Runs f(args...) on the worker of that index, after its present task and the tasks that were given to it like
@@ -381,8 +392,8 @@ public:
 
 private:
     /// Throws: CodecError when f is a snapshot of memory that is newer than the workers.
-    template <class F, class... Args>
-    CallTraits traits_of_call(const F& f) const {
+    template <class F>
+    CallTraits traits_of_call(const F& f, detail::TaskCode code, bool plain = false) const {
         std::uintptr_t function = 0;
         if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { function = reinterpret_cast<std::uintptr_t>(f); }
         if constexpr (detail::codec::is_snapshot_v<F>) {
@@ -392,9 +403,7 @@ private:
             detail::codec::check_snapshot(f,
                                           [&](const void* address) { return is_newer_than_workers(run_by, address); });
         }
-        return {.code = detail::call_code<F, Args...>,
-                .plain = detail::codec::is_plain_call_v<F, Args...>,
-                .function = function};
+        return {.code = code, .plain = plain, .function = function};
     }
 
     template <class F, class... Args>
@@ -402,18 +411,71 @@ private:
                                  const std::remove_reference_t<Args>&... args) {
         detail::require_task<F, Args...>();
         if constexpr (detail::codec::TaskCall<F, Args...>) {
-            return detail::PoolBase::submit_on(worker, traits_of_call<F, Args...>(f), options, [&](Writer& out) {
-                detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
-            });
+            return detail::PoolBase::submit_on(
+                worker, traits_of_call<F>(f, detail::call_code<F, Args...>, detail::codec::is_plain_call_v<F, Args...>),
+                options, [&](Writer& out) {
+                    detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
+                });
         } else {
             return {};
         }
     }
 
+    /// options: null for the defaults. Returns: nothing when there is no room now, with Patience::try_once.
     template <class F, class... Args>
-    static std::optional<Future<detail::codec::task_result_t<F, Args...>>> future_of(detail::TaskHandle task) {
-        if (!task.has_task()) { return std::nullopt; }
-        return Future<detail::codec::task_result_t<F, Args...>>{std::move(task)};
+    auto submit_call(detail::client::Patience patience, const TaskOptions* options, F& f,
+                     std::remove_reference_t<Args>&... args)
+        -> std::optional<Future<detail::pool::result_of_call_t<F, Args...>>> {
+        using Result = detail::pool::result_of_call_t<F, Args...>;
+        if constexpr (detail::pool::passes_futures_v<Args...>) {
+            return submit_linked_call<F, Args...>(patience, options, f, args...);
+        } else {
+            detail::TaskHandle task = submit<F, Args...>(patience, options, f, args...);
+            if (!task.has_task()) { return std::nullopt; }
+            return Future<Result>{std::move(task)};
+        }
+    }
+
+    template <class F, class... Args>
+    auto submit_linked_call(detail::client::Patience patience, const TaskOptions* options, F& f,
+                            std::remove_reference_t<Args>&... args)
+        -> std::optional<Future<detail::pool::result_of_call_t<F, Args...>>> {
+        using Linked = detail::pool::linked_call_t<F, Args...>;
+        using Result = typename Linked::Result;
+        detail::pool::require_futures_moved<Args...>();
+        Linked::require();
+        if constexpr (Linked::is_task) {
+            FutureArguments futures;
+            detail::pool::each_future(
+                [&](FutureBase& future, bool is_shared) {
+                    detail::future::Argument::each_leaf(future, [&](FutureBase& leaf) {
+                        futures.all.push_back(&leaf);
+                        if (!is_shared) { futures.owned.push_back(&leaf); }
+                    });
+                },
+                args...);
+            CallTraits call = traits_of_call<F>(f, detail::pool::linked_code<F, Args...>);
+            LinkedTask submitted = PoolBase::submit_linked(
+                call, options, patience, futures, [&](Writer& out, detail::client::WriteDependency write) {
+                    detail::codec::encode_function_for<E>(out, f);
+                    std::size_t next = 0;
+                    const auto encode = [&]<class Arg>(Arg& arg) {
+                        if constexpr (detail::pool::Passed<Arg>::is_future) {
+                            detail::pool::write_future(out, detail::pool::future_of_argument(arg), write, next);
+                        } else {
+                            Codec<detail::codec::wire_type_t<Arg>>::encode(out, detail::codec::to_wire(arg));
+                        }
+                    };
+                    (encode(args), ...);
+                });
+            if (submitted.task.has_task()) { return Future<Result>{std::move(submitted.task)}; }
+            if (submitted.error) { return detail::pool::failed_future<Result>(client(), std::move(submitted.error)); }
+            if (!submitted.comes_later) { return std::nullopt; }
+            return detail::pool::call_later<E, F, Args...>(client(), options, std::move(f),
+                                                           static_cast<std::remove_reference_t<Args>&&>(args)...);
+        } else {
+            return std::nullopt;
+        }
     }
 
     /// options: null for the defaults.
@@ -422,9 +484,11 @@ private:
                               const std::remove_reference_t<Args>&... args) {
         detail::require_task<F, Args...>();
         if constexpr (detail::codec::TaskCall<F, Args...>) {
-            return detail::PoolBase::submit(traits_of_call<F, Args...>(f), options, patience, [&](Writer& out) {
-                detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
-            });
+            return detail::PoolBase::submit(
+                traits_of_call<F>(f, detail::call_code<F, Args...>, detail::codec::is_plain_call_v<F, Args...>),
+                options, patience, [&](Writer& out) {
+                    detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
+                });
         } else {
             return {};
         }

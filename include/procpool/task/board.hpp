@@ -16,6 +16,7 @@
 #include <procpool/task/guests.hpp>
 #include <procpool/task/issue.hpp>
 #include <procpool/task/latencies.hpp>
+#include <procpool/task/links.hpp>
 #include <procpool/task/mailbox.hpp>
 #include <procpool/task/queue.hpp>
 #include <procpool/task/ring.hpp>
@@ -121,6 +122,10 @@ public:
     [[nodiscard]] Issue& issue_of(std::uint32_t slot) const noexcept {
         return guests.hold(slot) ? guests.guest(slot).issue : issues_[slot];
     }
+    /// Every edge that there can be. Part of the argument side.
+    [[nodiscard]] std::span<Edge> edges() const noexcept { return {edges_, edge_count_}; }
+    /// How many dependencies a task can have that are in slots.
+    [[nodiscard]] std::uint32_t most_dependencies() const noexcept { return (1 + more_words_) * Links::bits - 1; }
     /// The process on this seat, as the supervisor knows it: 0: the one that the seat names; `nobody`: no process that
     /// is not reaped. Workers cannot write it.
     [[nodiscard]] std::atomic<std::int32_t>& sitter(std::uint32_t seat) const noexcept { return sitters_[seat]; }
@@ -181,6 +186,37 @@ public:
         mail_[index].push(offer);
         mailboxes_[index].mark();
     }
+
+    // ---- tasks that wait for others. A task that others depend on stays in its slot, and decided, until all of them
+    // are settled. Neither recursion nor memory: they may be as many as there are slots
+
+    /// Effects: publishes a task that waits for those that its edges name, and offers it as soon as they are decided.
+    /// Wakes no worker: see wake_for_ready(). first_edge: see Edge; they hold all but `next`. Called by: parent, under
+    /// its producers' mutex.
+    void publish_blocked(Offer offer, std::uint32_t level, bool waited, std::uint32_t first_edge,
+                         std::uint32_t dependencies) noexcept;
+    /// Effects: as wake_for_new_task(), if there may be a task that has waited for others.
+    void wake_for_ready() noexcept {
+        if ((queue.was_in_use() & Queue::bit(Queue::ready)) != 0) { wake_for_new_task(); }
+    }
+    /// Whether the task in this slot, which has waited for others and is decided, is in nobody's list any more. number:
+    /// the low half of its number. Called by: parent, under its producers' mutex.
+    [[nodiscard]] bool is_settled(std::uint32_t slot, std::uint32_t number) const noexcept;
+    /// Effects: tells those that depend on tasks which a dead worker decided, as it may not have done; offers every
+    /// task again that has waited for others and is pending. Called by: supervisor, after the worker's tasks are
+    /// settled.
+    void release_for(std::uint32_t seat) noexcept;
+    /// Effects: offers every pending task again that has waited for others: a process that was to do that is stopped.
+    void offer_ready_again() noexcept;
+    /// Whether a task waits for others. Looks at all slots.
+    [[nodiscard]] bool has_blocked() const noexcept;
+    /// Whether all that the task in this slot waits for is decided. A yes that stays true means that a task has written
+    /// where nobody but the library should. Called by: parent, under its producers' mutex.
+    [[nodiscard]] bool is_forgotten(std::uint32_t slot) const noexcept;
+    /// Effects: offers a forgotten task. Called by: as is_forgotten().
+    void release_forgotten(std::uint32_t slot) noexcept;
+    /// Returns: a pending task that must run before the one in this slot can, or nothing: each of them has started.
+    [[nodiscard]] std::optional<Offer> pending_before(std::uint32_t slot) const noexcept;
 
     /// Effects: gives a pending task another generation, which makes its ring entry stale. Returns: false
     /// when it is not pending with this generation. Called by: parent, under its producers' mutex.
@@ -319,10 +355,11 @@ public:
         }
     }
 
-    /// Effects: makes a pending task cancelled, so that it never runs. Returns: false when it is not pending any more.
+    /// Effects: makes a task cancelled that has not started, so that it never runs. Returns: false when it has.
     /// Called by: parent.
     bool withdraw(std::uint32_t slot, std::uint32_t generation) noexcept {
-        return decide(slot, generation, Phase::pending, Phase::cancelled);
+        return decide(slot, generation, Phase::blocked, Phase::cancelled) ||
+               decide(slot, generation, Phase::pending, Phase::cancelled);
     }
 
     /// Effects: condemns a running task: its worker publishes nothing, and the task ends with the verdict when the
@@ -400,6 +437,11 @@ private:
     std::atomic<std::int32_t>* sitters_;
     Extents::Use use_of_arguments_;
     std::byte* notes_;
+    Links* links_;
+    std::atomic<std::uint64_t>* more_missing_;
+    std::uint32_t more_words_;  // of each slot there
+    std::uint32_t edge_count_;
+    Edge* edges_;
     std::span<std::byte> argument_side_;
 
 public:
@@ -421,13 +463,44 @@ private:
     }
 
     [[gnu::always_inline]] void make_pending(Offer offer, std::uint32_t place, bool waited) noexcept {
+        note_place(offer, place);
+        slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
+    }
+    [[gnu::always_inline]] void note_place(Offer offer, std::uint32_t place) noexcept {
         issues_[offer.slot].generation.store(offer.generation, std::memory_order_relaxed);
         issues_[offer.slot].place.store(place, std::memory_order_relaxed);
         if (offer.slot >= control.slots_used.load(std::memory_order_relaxed)) {
             control.slots_used.store(offer.slot + 1, std::memory_order_seq_cst);
         }
-        slots_[offer.slot].word.store(Word::pending(offer.generation, waited).bits(), std::memory_order_release);
     }
+
+    /// Tasks that were cancelled with another one, and whose dependants must be told: the first one, as
+    /// Links::next_cancelled says it.
+    struct CancelledWith {
+        std::uint64_t first = 0;
+    };
+    [[nodiscard]] std::atomic<std::uint64_t>& missing_word(std::uint32_t slot, std::uint32_t place) const noexcept {
+        return place == 0 ? links_[slot].missing : more_missing_[std::size_t{slot} * more_words_ + place - 1];
+    }
+    /// The low half.
+    [[nodiscard]] std::uint32_t half_number_of(std::uint32_t slot) const noexcept {
+        return static_cast<std::uint32_t>(number_of(slot).load(std::memory_order_acquire));
+    }
+    [[nodiscard]] bool is_linked(std::uint32_t slot) const noexcept {
+        const std::uint32_t place = issues_[slot].place.load(std::memory_order_relaxed);
+        return (place & (Issue::mailed | Issue::linked)) == Issue::linked;
+    }
+    [[nodiscard]] bool ended_in_cancel(std::uint32_t slot) const noexcept;
+    void depend(std::uint32_t edge) noexcept;
+    void tell_dependants(std::uint32_t slot, Word decided) noexcept;
+    void release(std::uint32_t slot, std::uint32_t number, std::uint32_t seat) noexcept;
+    void release_list(std::uint32_t slot, std::uint32_t number, std::uint32_t seat, CancelledWith& others) noexcept;
+    void satisfy(const Edge& edge, std::uint32_t seat, CancelledWith& others) noexcept;
+    void clear_missing(Offer dependant, std::uint32_t bit, std::uint32_t seat, CancelledWith& others) noexcept;
+    void unblock(Offer dependant, std::uint32_t seat, CancelledWith& others) noexcept;
+    template <class Look>
+    void each_edge_of(std::uint32_t slot, Look look) const noexcept;
+    [[nodiscard]] std::optional<Claim> claim_ready(std::uint32_t level, std::uint32_t seat) noexcept;
 
     [[nodiscard]] std::optional<Claim> claim_usual_or_guest(std::uint32_t seat) noexcept;
     [[nodiscard]] std::optional<Claim> claim_guest(std::uint32_t seat) noexcept;
@@ -492,7 +565,9 @@ private:
 
     bool decide(std::uint32_t index, std::uint32_t generation, Phase from, Phase to) noexcept {
         Word decided;
-        const bool changed = change(index, generation, from, [&](Word word) { return decided = word.with(to); });
+        const bool changed = change(index, generation, from, [&](Word word) {
+            return decided = from == Phase::started ? word.with(to) : word.with(to).with_seat(Word::no_seat);
+        });
         if (changed) {
             announce(index, decided);
             if (guests.hold(index)) { wake_guest(index, decided); }
@@ -504,7 +579,10 @@ private:
     void announce(std::uint32_t index, Word decided) noexcept {
         // Comes after the decision: a waiter that registered before it is seen here. If the slot has been taken
         // meanwhile, its taker has called those waiters, and this call of the next ones is harmless.
-        if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
+        if (decided.is_awaited()) {
+            if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
+            if (decided.is_depended()) [[unlikely]] { tell_dependants(index, decided); }
+        }
         notify_capacity_waiter();
     }
 };
@@ -515,4 +593,5 @@ static_assert(std::is_trivially_destructible_v<Board>, "no process destroys what
 
 #if PROCPOOL_BODIES
 #include <procpool/task/board.ipp>
+#include <procpool/task/board_links.ipp>
 #endif

@@ -47,6 +47,14 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     const std::uint32_t guest_capacity = std::bit_ceil((size.open_to_all ? 64 : 4) * size.guests);
     auto* const guest_entries = words(guest_capacity);
     board.guests.helping.attach(words(SeatSet::words_for(size.seats)), size.seats);
+    const std::uint32_t linked_slots =
+        size.open_to_all ? 0 : size.slot_count;  // calls of actors do not depend on others
+    board.queue.attach_ready(words(Queue::priorities * ReadySet::words_for(linked_slots)), linked_slots);
+    board.links_ = reinterpret_cast<Links*>(place(linked_slots * sizeof(Links), apart));
+    // A task may depend on all others. Pages that are not used cost nothing.
+    constexpr std::uint32_t most_words = 512;
+    board.more_words_ = std::min(most_words, Links::words_for(linked_slots)) - 1;
+    board.more_missing_ = words(std::size_t{board.more_words_} * linked_slots);
 
     // From here on to the results: memory that only parent and supervisor write.
     std::byte* const guarded = place(0, os::page_size);
@@ -68,6 +76,9 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     std::byte* const argument_pockets = place(size.slot_count * ArgumentStore::pocket_bytes, apart);
     auto* const touched_arguments = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
     board.notes_ = place(std::size_t{size.notes} * size.slot_count, os::page_size);
+    constexpr std::uint32_t edges_for_each = 4;
+    board.edge_count_ = edges_for_each * linked_slots;
+    board.edges_ = reinterpret_cast<Edge*>(place(board.edge_count_ * sizeof(Edge), apart));
 
     // A quarter of what is left becomes windows, the rest extents; both halves alike.
     const std::size_t side = (region.size() - used) / 2;
@@ -131,10 +142,10 @@ PROCPOOL_DECL void Board::rouse_workers() noexcept {
 }
 
 PROCPOOL_DECL bool Board::is_plausible(std::uint32_t slot, Word word) const noexcept {
-    const bool has_seat = word.phase() == Phase::pending
-                              ? word.seat() == 0
-                              : word.phase() != Phase::started || seat_of(word.seat()) != nullptr;
-    return word.phase() > Phase::free && word.phase() <= Phase::taken && has_seat && is_of_issue(slot, word);
+    const bool has_seat =
+        word.has_not_started() ? word.seat() == 0 : word.phase() != Phase::started || seat_of(word.seat()) != nullptr;
+    return word.phase() > Phase::free && word.phase() <= Phase::taken && has_seat && is_of_issue(slot, word) &&
+           (word.phase() != Phase::blocked || is_linked(slot));
 }
 
 PROCPOOL_DECL void Board::lose_overwritten(std::uint32_t slot) noexcept {
@@ -150,6 +161,7 @@ PROCPOOL_DECL void Board::lose_overwritten(std::uint32_t slot) noexcept {
             return;
         }
         waiters.call_all();  // the set of its waiters may be overwritten too
+        if (!guests.hold(slot)) { tell_dependants(slot, lost); }
         notify_capacity_waiter();
     }
     issues_[slot].overwritten.store(0, std::memory_order_relaxed);
@@ -278,6 +290,9 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
 [[gnu::noinline]] PROCPOOL_DECL std::optional<Claim> Board::claim_by_level(std::uint32_t in_use,
                                                                            std::uint32_t seat) noexcept {
     for (std::uint32_t level = 0; level < Queue::levels; ++level) {
+        if ((in_use & Queue::bit(Queue::ready)) != 0 && level >= Queue::first_priority) {
+            if (const std::optional<Claim> claimed = claim_ready(level, seat)) { return claimed; }
+        }
         const bool look = level == Queue::usual || (in_use & Queue::bit(level)) != 0;
         if (!look) { continue; }
         if (level == Queue::usual && (in_use & Queue::bit(Queue::guests)) != 0) {
@@ -288,12 +303,16 @@ PROCPOOL_DECL void Board::wake_retiree() noexcept {
         if (const std::optional<Claim> claimed = claim_from(queue.ring(level), seat)) { return claimed; }
         if (level != Queue::usual && !queue.mark_empty(level)) { wake_for_new_task(); }
     }
+    if ((in_use & Queue::bit(Queue::ready)) != 0 && !queue.mark_empty(Queue::ready)) { wake_for_new_task(); }
     return std::nullopt;
 }
 
 PROCPOOL_DECL std::optional<Claim> Board::claim_for_companion(std::uint32_t seat) noexcept {
     const std::uint32_t in_use = queue.was_in_use();
     for (std::uint32_t level = 0; level < Queue::levels; ++level) {
+        if ((in_use & Queue::bit(Queue::ready)) != 0 && level >= Queue::first_priority) {
+            if (const std::optional<Claim> claimed = claim_ready(level, seat)) { return claimed; }
+        }
         if (level != Queue::usual && (in_use & Queue::bit(level)) == 0) { continue; }
         if (const std::optional<Claim> claimed = claim_from(queue.ring(level), seat)) { return claimed; }
     }
@@ -416,13 +435,14 @@ PROCPOOL_DECL bool Board::lose(std::uint32_t slot, std::uint32_t generation, End
 PROCPOOL_DECL bool Board::lose_pending(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
     slots_[slot].loss.store(ending,
                             std::memory_order_relaxed);  // counts once the word says lost, which releases it
-    return decide(slot, generation, Phase::pending, Phase::lost);
+    return decide(slot, generation, Phase::blocked, Phase::lost) ||
+           decide(slot, generation, Phase::pending, Phase::lost);
 }
 
 PROCPOOL_DECL void Board::lose_all_pending(Ending ending) noexcept {
     each_used([&](std::uint32_t i) {
         const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
-        if (word.phase() == Phase::pending) { lose_pending(i, word.generation(), ending); }
+        if (word.has_not_started()) { lose_pending(i, word.generation(), ending); }
     });
 }
 
@@ -430,7 +450,7 @@ PROCPOOL_DECL void Board::lose_all(Ending ending) noexcept {
     each_used([&](std::uint32_t i) {
         for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
             const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
-            if (word.phase() != Phase::pending && word.phase() != Phase::started) { break; }
+            if (!word.is_undecided()) { break; }
             if (lose(i, word.generation(), ending)) { break; }
         }
     });

@@ -59,6 +59,7 @@ struct Control {
     std::atomic<std::int64_t> armed;
     std::atomic<std::uint32_t>
         slots_used;  // the first so many have had tasks; written by the parent, under its producers' mutex
+    std::atomic<std::uint32_t> links_used;  // whether tasks have waited for others; likewise
 
     alignas(apart) std::atomic<std::uint32_t> workers_forked;  // forked so far, of the first generation
     std::atomic<std::int32_t> start_error;                     // errno of a first-generation fork that failed
@@ -74,6 +75,7 @@ struct Control {
     std::atomic<Refork> refork;                  // asked and reset by the parent, done by the supervisor
     std::uint32_t trace_id;                      // of the pool in traces; 0: it is not traced; written once
     bool measures;                               // the times of tasks; written once
+    bool shares_memory;                          // workers are threads of the parent; written once
     std::array<char, 32> name;                   // of the pool, cut to fit; written once
     /// Of the supervisor's thread, for guests that do not end with it; 0: not known yet.
     std::atomic<std::uint64_t> supervisor;
@@ -152,6 +154,7 @@ struct FromWorkers {
         spare;  // seat + 1 of a worker that waits for an index; the worker that takes it gives it one
     std::atomic<std::uint32_t> retiree;      // seat + 1 of a worker that has to leave and waits for that spare one
     std::atomic<std::uint32_t> ready_count;  // how often a worker's initializer has returned
+    std::atomic<std::uint64_t> cancelled_with_others;  // tasks that depended on cancelled ones
 
     std::atomic<std::uint32_t> reason_state;  // 0 free, 1 being written, 2 written
     std::array<char, 1000> reason_text;

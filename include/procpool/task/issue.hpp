@@ -18,11 +18,14 @@ namespace procpool::inline v0::detail::task {
 /// is the valid initial state.
 struct Issue {
     std::atomic<std::uint32_t> generation;  // of the slot's word until the task is taken
-    std::atomic<std::uint32_t>
-        place;  // where it was offered: a level of the queue, or `mailed` and the index of a worker
+    std::atomic<std::uint32_t> place;  // where it was offered: a level of the queue, with `linked` where it has waited
+                                       // for other tasks; or `mailed` and the index of a worker
     std::atomic<std::uint32_t> overwritten;  // the generation, when the parent has found that the word cannot be right;
                                              // settled by the supervisor
     static constexpr std::uint32_t mailed = std::uint32_t{1} << 31;
+    static constexpr std::uint32_t linked = std::uint32_t{1} << 30;
+    std::atomic<std::uint32_t> first_edge;    // of a linked task, see Edge
+    std::atomic<std::uint32_t> dependencies;  // how many bits it has
     std::uint32_t
         again;  // the generation with which a task was offered once more that the queue had lost; of the parent
     std::atomic<std::uint8_t> traits;   // those of the slot

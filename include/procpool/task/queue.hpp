@@ -6,6 +6,7 @@
 
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/platform.hpp>
+#include <procpool/task/ready_set.hpp>
 #include <procpool/task/ring.hpp>
 
 #include <array>
@@ -27,18 +28,22 @@ struct QueueHeads {
 /// Level 0 holds tasks that run again after their worker died, put there by the supervisor, level 1 those that a
 /// companion gives back; the others hold priorities 3 to -4, put there by the parent. A task of priority 0 costs a
 /// worker one load more than if there were no other. One more ring holds the tasks of guests, which any process puts
-/// there; workers look there before the usual level. All-zero memory is a valid empty queue but for what attach() sets.
+/// there; workers look there before the usual level. Tasks that have waited for others are in a set of their priority,
+/// which any process puts them into, and come before those in its ring, so that results are used soon. All-zero memory
+/// is a valid empty queue but for what attach() sets.
 class Queue {
 public:
     static constexpr std::uint32_t levels = QueueHeads::levels;
-    static constexpr std::uint32_t guests = levels;  // not one of those
+    static constexpr std::uint32_t guests = levels;     // not one of those
+    static constexpr std::uint32_t ready = levels + 1;  // nor this one: the sets of all priorities
     static constexpr std::uint32_t requeued = 0;
     static constexpr std::uint32_t given_back = 1;
     static constexpr std::uint32_t usual = 5;
     static constexpr int lowest_priority = -4;
     static constexpr int highest_priority = 3;
+    static constexpr std::uint32_t first_priority = 2;
     [[nodiscard]] static constexpr std::uint32_t level_of(int priority) noexcept {
-        return static_cast<std::uint32_t>(highest_priority - priority) + 2;
+        return static_cast<std::uint32_t>(highest_priority - priority) + first_priority;
     }
 
     /// entries(level): where those of a ring of that capacity are; on pages that workers cannot write, as the queue
@@ -50,6 +55,14 @@ public:
         }
         in_use_ = &heads.in_use;
     }
+    /// Effects: tasks may wait for others. words: ReadySet::words_for(slots) for each priority. Called by: as attach().
+    void attach_ready(std::atomic<std::uint64_t>* words, std::uint32_t slots) noexcept {
+        for (ReadySet& set : ready_) {
+            set.attach(words, slots);
+            words += ReadySet::words_for(slots);
+        }
+    }
+    static constexpr std::uint32_t priorities = levels - first_priority;
     /// Effects: there are guests, whose entries all processes can write. Called by: as attach(), after it.
     void attach_guests(QueueHeads& heads, std::atomic<std::uint64_t>* entries, std::uint32_t capacity) noexcept {
         rings_[guests].attach(entries, heads.heads[guests].position, capacity);
@@ -57,6 +70,13 @@ public:
     }
 
     [[nodiscard]] Ring& ring(std::uint32_t level) noexcept { return rings_[level]; }
+    /// Requires: the level is that of a priority.
+    [[nodiscard]] ReadySet& ready_of(std::uint32_t level) noexcept { return ready_[level - first_priority]; }
+    /// Effects: offers a pending task that has waited for others. Called by: any process. Memory order: as push().
+    void add_ready(std::uint32_t level, std::uint32_t slot) noexcept {
+        ready_of(level).add(slot);
+        mark(ready);
+    }
 
     /// Called by: parent under its producers' mutex; supervisor for `requeued`; companion for `given_back`.
     /// Memory order: as Ring::push(): its last step is seq_cst.
@@ -87,7 +107,7 @@ public:
         // is never overlooked.
         in_use_->fetch_and(~bit(level), std::memory_order_seq_cst);
         reach(FaultPoint::level_cleared);
-        if (rings_[level].was_empty()) { return true; }
+        if (level == ready ? was_ready_empty() : rings_[level].was_empty()) { return true; }
         in_use_->fetch_or(bit(level), std::memory_order_seq_cst);
         return false;
     }
@@ -96,6 +116,7 @@ public:
     /// mark_empty(). Called by: supervisor.
     void mark_all_levels() noexcept {
         std::uint32_t used = has_guests_ ? bit(guests) : 0;  // the others' memory is not touched
+        if (!was_ready_empty()) { used |= bit(ready); }
         for (std::uint32_t level = 0; level < levels; ++level) {
             if (level != usual && rings_[level].tail() != 0) { used |= bit(level); }
         }
@@ -108,11 +129,19 @@ public:
         for (std::uint32_t level = 0; in_use != 0 && level < rings_.size(); ++level) {
             if ((in_use & bit(level)) != 0 && !rings_[level].was_empty()) { return false; }
         }
-        return true;
+        return (in_use & bit(ready)) == 0 || was_ready_empty();
     }
 
 private:
+    [[nodiscard]] bool was_ready_empty() const noexcept {
+        for (const ReadySet& set : ready_) {
+            if (!set.was_empty()) { return false; }
+        }
+        return true;
+    }
+
     std::array<Ring, levels + 1> rings_;
+    std::array<ReadySet, priorities> ready_;
     std::atomic<std::uint32_t>* in_use_;
     bool has_guests_;
 };

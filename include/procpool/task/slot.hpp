@@ -21,12 +21,15 @@ namespace procpool::inline v0::detail::task {
 
 /// Where a task is in its life. The phase names the owner, which alone may write the slot:
 ///   free      the parent; the rest of the slot means nothing
+///   blocked   no process; it waits for other tasks: see Links. The process that finds the last of them decided makes
+///   it
+///             pending, and the parent may make it cancelled
 ///   pending   no process; the first worker that makes it started owns it, and the parent may make it cancelled
 ///   started   the worker whose seat the word names; after that process is confirmed dead, the supervisor. A
 ///             companion is both for its seats: it alone settles what their machines have lost, as long as it lives
 ///   done, lost, cancelled   no process; the first thread of the parent that makes it taken owns it
 ///   taken     that thread, until it makes it free
-enum class Phase : std::uint32_t { free, pending, started, done, lost, cancelled, taken };
+enum class Phase : std::uint32_t { free, blocked, pending, started, done, lost, cancelled, taken };
 
 /// One value of a slot's word: generation 32 bits, seat 12, flags 16, phase 4. Every publication has a generation
 /// of its own, so what was meant for one task in a slot never reaches another. Generations begin anew after 2^32 tasks:
@@ -38,6 +41,9 @@ public:
     [[nodiscard]] static constexpr Word pending(std::uint32_t generation, bool waited) noexcept {
         return Word{std::uint64_t{generation} << 32}.with(Phase::pending).with_waited(waited);
     }
+    [[nodiscard]] static constexpr Word blocked(std::uint32_t generation, bool waited) noexcept {
+        return pending(generation, waited).with(Phase::blocked);
+    }
 
     [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return bits_; }
     [[nodiscard]] constexpr std::uint32_t generation() const noexcept {
@@ -48,6 +54,16 @@ public:
     }
     [[nodiscard]] constexpr Phase phase() const noexcept { return static_cast<Phase>(bits_ & phase_mask); }
     [[nodiscard]] constexpr bool waited() const noexcept { return (bits_ & waited_bit) != 0; }
+    /// Other tasks depend on this one.
+    [[nodiscard]] constexpr bool is_depended() const noexcept { return (bits_ & depended_bit) != 0; }
+    /// Threads or tasks want to know when it is decided.
+    [[nodiscard]] constexpr bool is_awaited() const noexcept { return (bits_ & (waited_bit | depended_bit)) != 0; }
+    [[nodiscard]] constexpr bool has_not_started() const noexcept {
+        return phase() == Phase::pending || phase() == Phase::blocked;
+    }
+    [[nodiscard]] constexpr bool is_undecided() const noexcept {
+        return phase() >= Phase::blocked && phase() <= Phase::started;
+    }
     /// Condemned: the worker must not publish a result, and will be killed.
     [[nodiscard]] constexpr bool is_condemned() const noexcept { return (bits_ & verdict_mask) != 0; }
     /// The guest that waits for the task sleeps on the word, or its worker has parked.
@@ -103,6 +119,8 @@ public:
     static constexpr std::uint64_t asleep_bit = 1 << 5;  // these three are for guests, see Guests
     static constexpr std::uint64_t parked_bit = 1 << 6;
     static constexpr std::uint64_t finishing_bit = 1 << 7;
+    static constexpr std::uint64_t depended_bit = 1 << 10;
+    static constexpr std::uint32_t no_seat = most_seats;  // of a word that the parent or the supervisor has decided
 
 private:
     static constexpr std::uint64_t phase_mask = 0xf;

@@ -21,6 +21,7 @@ enum class Wiped : std::uint64_t;
 
 namespace detail::task {
 
+class Board;
 class KeptParts;
 
 /// The services of a worker to the task that it runs.
@@ -35,6 +36,9 @@ public:
     [[nodiscard]] virtual std::uint64_t id() const noexcept = 0;
     /// The label of the task; empty when it has none.
     [[nodiscard]] virtual std::string_view label() const noexcept = 0;
+
+    /// The board that the task is on: results of other tasks lie there.
+    [[nodiscard]] virtual const Board& board_of_task() const noexcept = 0;
 
     // For tasks that call a function for many items:
 

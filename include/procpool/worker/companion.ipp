@@ -64,6 +64,7 @@ PROCPOOL_DECL void CompanionProcess::settle(Casualties& casualties, const os::En
     companion_->ended();
     for (std::uint32_t number = board_.workers_seats(); number < board_.seats().size(); ++number) {
         static_cast<void>(casualties.settle(number, ended, companion_->host_of(number - board_.workers_seats())));
+        board_.release_for(number);
     }
     lose_mail(casualties);
     board_.queue.mark_all_levels();

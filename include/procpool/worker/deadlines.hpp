@@ -32,7 +32,7 @@ public:
             if (started && board_.seat_of(word.seat()) == nullptr) { return; }  // a task has written there
             if (started && word.is_condemned()) {
                 condemned(word);
-            } else if ((started || word.phase() == task::Phase::pending) && board_.issue_of(i).is_timed()) {
+            } else if (word.is_undecided() && board_.issue_of(i).is_timed()) {
                 const std::chrono::nanoseconds timeout = board_.issue_of(i).time_limit();
                 // There is a clock on the machines of a companion's tasks; but it may give them back, to be run here.
                 const bool runs_here = started && !board_.is_companions(word.seat());

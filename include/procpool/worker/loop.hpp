@@ -213,6 +213,7 @@ private:
         return board_.number_of(claim_.slot).load(std::memory_order_relaxed);
     }
     [[nodiscard]] std::string_view label() const noexcept override { return board_.label_of(claim_.slot); }
+    [[nodiscard]] const task::Board& board_of_task() const noexcept override { return board_; }
 
     [[nodiscard]] os::Wiped* wiped_word() const noexcept override {
         return hooks_.wiped_word == nullptr ? nullptr : hooks_.wiped_word();
@@ -243,6 +244,9 @@ private:
     /// Looks for work for about as long as a wake-up costs, if not too many do so already; then sleeps until it is
     /// woken.
     inline void search_or_sleep();
+
+    /// Sleeps until it is woken, if there is nothing for it and others may still come.
+    void sleep();
 
     /// The first task of a search is claimed: a submitter that relied on this worker to look for more is served by
     /// another.

@@ -18,12 +18,21 @@ namespace procpool::inline v0::detail::worker {
 
 PROCPOOL_DECL void Loop::run() {
     for (;;) {
-        if (must_make_room()) { return; }
+        if (must_make_room()) {
+            board_.wake_for_ready();  // those that its last task made ready
+            return;
+        }
         if (const std::optional<task::Claim> claim = next()) {
             if (searching_) { stop_searching(); }
             run_task(*claim);
         } else if (must_leave()) {
-            if (was_idle()) { return; }  // tasks published before the end show now, if not a moment ago
+            // Tasks published before the end show now, if not a moment ago; others may still be waiting for some.
+            if (!was_idle()) { continue; }
+            if (!board_.has_blocked()) {
+                if (board_.control.links_used.load(std::memory_order_relaxed) != 0) { board_.wake_all(); }
+                return;
+            }
+            sleep();
         } else {
             search_or_sleep();
         }
@@ -55,7 +64,9 @@ PROCPOOL_DECL bool Loop::run_within_for(std::uint32_t waiter) {
         const task::Word word{used[i].word.load(std::memory_order_acquire)};
         const bool waited_for =
             word.waited() && (used[i].waiters.load(std::memory_order_relaxed) & task::Waiters::bit(waiter)) != 0;
-        if (waited_for && word.phase() == task::Phase::pending && run_within({i, word.generation()})) { return true; }
+        if (!waited_for || !word.has_not_started()) { continue; }
+        const std::optional<task::Offer> first = board_.pending_before(i);
+        if (first && run_within(*first)) { return true; }
     }
     return false;
 }
@@ -106,6 +117,7 @@ PROCPOOL_DECL void Loop::run_nested(task::Claim claim) {
     const Waiting outer{*this};
     seat_.inner.store(claim.slot + 1, std::memory_order_relaxed);
     run_task(claim);
+    board_.wake_for_ready();  // the task that waits goes on, and does not look for others
 }
 
 PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
@@ -127,6 +139,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     try {
         TaskFrame frame{board_.arguments.payload(claim.slot), out, *this, timed};
         reinterpret_cast<TaskCode>(slot.code)(frame);
+        outcome = frame.outcome;
     } catch (const os::NeverThrown&) { throw; } catch (...) {
         const std::exception_ptr thrown = std::current_exception();
         if (!thrown) {  // no exception of C++ but pthread_exit(): it must go on, or the runtime aborts
@@ -242,12 +255,16 @@ inline void Loop::search_or_sleep() {
             searching_ = false;
         }
     }
+    sleep();
+    searching_ = !alone;  // a submitter that relied on it while it spun, or took it out of the sleepers, woke no other
+}
+
+PROCPOOL_DECL void Loop::sleep() {
     // A call that ends after this look notifies the parker, which then does not sleep.
     if (!kept_.empty()) { tidy(); }
     board_.sleeping.add(number_);
     reach(FaultPoint::asleep);
-    if (was_idle() && !must_leave()) { seat_.parker.park(Deadline::never()); }
-    searching_ = !alone;  // a submitter that relied on it while it spun, or took it out of the sleepers, woke no other
+    if (was_idle() && (!must_leave() || board_.has_blocked())) { seat_.parker.park(Deadline::never()); }
     board_.sleeping.remove(number_);
 }
 

@@ -201,7 +201,8 @@ PROCPOOL_DECL bool Supervisor::may_begin_life() const noexcept {
 }
 
 PROCPOOL_DECL bool Supervisor::needs_workers() const noexcept {
-    return !reforking() && (life() == task::Life::open || (life() == task::Life::closing && !board_.queue.was_empty()));
+    return !reforking() && (life() == task::Life::open ||
+                            (life() == task::Life::closing && (!board_.queue.was_empty() || board_.has_blocked())));
 }
 
 PROCPOOL_DECL bool Supervisor::has_mail(std::uint32_t index) const noexcept {
@@ -373,6 +374,7 @@ PROCPOOL_DECL void Supervisor::bypass_stopped_workers() noexcept {
         board_.sleeping.remove(seat);
         board_.guests.helping.remove(seat);
         notify_again();
+        board_.offer_ready_again();
         board_.queue.mark_all_levels();  // the dead worker may have marked a priority as empty, and not looked again
         if (!board_.queue.was_empty()) { board_.wake_one(); }
     }
@@ -396,6 +398,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
     if (setup_.actor && !board_.actor.has_died()) { note_death_of_actor(seat, unasked, ended); }
     const bool had_task = casualties_.settle(worker.seat, ended);
+    board_.release_for(worker.seat);
     sweep_guests();
     announcer_.ended(seat, state, unasked && !had_task, ended);
     board_.queue.mark_all_levels();

@@ -5,6 +5,7 @@
 /// TaskFrame: the input of a task's code, and where it leaves its result.
 
 #include <procpool/codec/bytes.hpp>
+#include <procpool/core/ending.hpp>
 #include <procpool/task/thread_context.hpp>
 
 #include <cstddef>
@@ -17,7 +18,8 @@ struct TaskFrame {
     std::span<const std::byte> arguments;
     Writer& result;
     detail::task::TaskContext& host;
-    bool timed;  ///< there is a time limit
+    bool timed;                      ///< there is a time limit
+    Ending outcome = Ending::value;  ///< exception: `result` holds one
 };
 
 /// Decodes the arguments, runs the task, encodes its result. Throws: any exception of the task.

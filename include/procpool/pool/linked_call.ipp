@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/pool/linked_call.hpp>
+
+#include <procpool/client/failure.hpp>
+#include <procpool/codec/exception.hpp>
+#include <procpool/codec/plain.hpp>
+#include <procpool/core/error.hpp>
+#include <procpool/task/board.hpp>
+
+#include <exception>
+
+namespace procpool::inline v0::detail::pool {
+
+/// Effects: the task ends in an exception whose bytes these are.
+[[noreturn]] inline void end_in(TaskFrame& frame, std::span<const std::byte> exception) {
+    frame.result.rewind(0);
+    frame.result.write(exception.data(), exception.size());
+    frame.outcome = Ending::exception;
+    throw NoValue{};
+}
+[[noreturn]] inline void end_in(TaskFrame& frame, const std::exception_ptr& error) {
+    frame.result.rewind(0);
+    codec::encode_exception(frame.result, error);
+    frame.outcome = Ending::exception;
+    throw NoValue{};
+}
+
+/// Returns: the error of a task that has no result, from what workers can see of it.
+[[nodiscard]] inline std::exception_ptr error_of_lost(const task::Board& board, std::uint32_t slot, task::Word word) {
+    const task::Slot& task = board.all_slots()[slot];
+    const task::Issue& issue = board.issue(slot);
+    client::Failure failure{.ending = task.ending(word.phase())};
+    failure.death = {task.pid, task.exit_status};
+    if (failure.ending == Ending::died) {
+        failure.death.crash = board.crashes.of(board.number_of(slot).load(std::memory_order_relaxed));
+    }
+    if (issue.is_timed()) { failure.timeout = issue.time_limit(); }
+    if (issue.has(task::Slot::labelled)) { failure.label = task::text_within(board.label(slot).text); }
+    return client::error_of(failure, {}, board.from_workers.reason());
+}
+
+PROCPOOL_DECL void refuse_arrived() { throw CodecError("procpool: another task's result has other parts"); }
+
+PROCPOOL_DECL Arrived arrive(Reader& in, TaskFrame& frame) {
+    const auto at = codec::decode_plain<client::ResultAt>(in);
+    // Another worker's result has the addresses that this one's may have.
+    const codec::VisibilityOf where = frame.result.where();
+    if (at == client::ResultAt::all) { return {{}, where, codec::decode_plain<std::uint64_t>(in)}; }
+    if (at != client::ResultAt::slot) {
+        const auto size = codec::decode_plain<std::uint64_t>(in);
+        const std::span bytes{in.take(size), size};
+        if (at == client::ResultAt::error) { end_in(frame, bytes); }
+        return {bytes, where};
+    }
+    const auto slot = codec::decode_plain<std::uint32_t>(in);
+    const auto number = codec::decode_plain<std::uint32_t>(in);
+    const task::Board& board = frame.host.board_of_task();
+    const task::Word word{board.all_slots()[slot].word.load(std::memory_order_acquire)};
+    const auto found = static_cast<std::uint32_t>(board.number_of(slot).load(std::memory_order_acquire));
+    if (found != number || !word.finished()) {  // a task has written there
+        end_in(frame, std::make_exception_ptr(Error{"procpool: " + core::sentence(Ending::overwritten, {})}));
+    }
+    if (word.phase() != task::Phase::done) { end_in(frame, error_of_lost(board, slot, word)); }
+    const std::span<const std::byte> bytes = board.results.payload(slot);
+    if (board.all_slots()[slot].outcome == Ending::exception) { end_in(frame, bytes); }
+    return {bytes, where};
+}
+
+PROCPOOL_DECL void write_future(Writer& out, FutureBase& future, client::WriteDependency write, std::size_t& next) {
+    const std::optional<std::size_t> parts = future::Argument::parts(future);
+    if (!parts) { return write(next++); }
+    codec::encode_plain(out, client::ResultAt::all);
+    codec::encode_plain(out, std::uint64_t{*parts});
+    future::Argument::each_part(future, [&](FutureBase& part) { write_future(out, part, write, next); });
+}
+
+}  // namespace procpool::detail::pool

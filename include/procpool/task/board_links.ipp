@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <procpool/core/fault_point.hpp>
+#include <procpool/task/board.hpp>
+
+#include <utility>
+
+namespace procpool::inline v0::detail::task {
+
+/// Who tells whom: the process that decides a task closes its list of dependants and clears a bit in each of them; who
+/// clears the last one offers the dependant. Of a dead worker the supervisor does that, for the tasks whose words say
+/// that this worker decided them. A list that is added to after the decision is closed by the parent, which looks at
+/// the word after that.
+PROCPOOL_DECL void Board::publish_blocked(Offer offer, std::uint32_t level, bool waited, std::uint32_t first_edge,
+                                          std::uint32_t dependencies) noexcept {
+    const std::uint32_t slot = offer.slot;
+    const std::uint32_t number = half_number_of(slot);
+    issues_[slot].first_edge.store(first_edge, std::memory_order_relaxed);
+    issues_[slot].dependencies.store(dependencies, std::memory_order_relaxed);
+    for (std::uint32_t place = 0, left = dependencies + 1; left != 0; ++place) {
+        const std::uint32_t here = std::min(left, Links::bits);
+        const std::uint32_t all = static_cast<std::uint32_t>((std::uint64_t{1} << here) - 1);
+        // release: a process that finds the task by these finds how many there are.
+        missing_word(slot, place).store(Links::word(number, all), std::memory_order_release);
+        left -= here;
+    }
+    note_place(offer, Issue::linked | level);
+    control.links_used.store(1, std::memory_order_relaxed);  // released by the word
+    slots_[slot].word.store(Word::blocked(offer.generation, waited).bits(), std::memory_order_release);
+    for (std::uint32_t edge = first_edge; edge != 0; edge = Edge::get(edges_[edge - 1].sibling)) { depend(edge); }
+    CancelledWith others;  // none but this one, which nobody depends on yet
+    clear_missing({slot, number}, Links::being_submitted, Word::no_seat, others);
+}
+
+/// Effects: adds the edge to the list of its dependency, or clears its bit. Called by: publish_blocked().
+PROCPOOL_DECL void Board::depend(std::uint32_t edge) noexcept {
+    Edge& added = edges_[edge - 1];
+    const std::uint32_t dependency = Edge::get(added.dependency);
+    const std::uint32_t number = Edge::get(added.dependency_number);
+    std::atomic<std::uint64_t>& list = links_[dependency].dependants;
+    std::uint64_t seen = list.load(std::memory_order_acquire);
+    std::uint32_t first = 0;
+    do {
+        first = Links::number_of(seen) == number ? Links::rest_of(seen) : 0;
+        if (first == Links::closed) {
+            CancelledWith others;
+            return satisfy(added, Word::no_seat, others);
+        }
+        added.next.store(first, std::memory_order_relaxed);
+        // release: the process that takes the list sees the edge.
+    } while (!list.compare_exchange_weak(seen, Links::word(number, edge), std::memory_order_acq_rel,
+                                         std::memory_order_acquire));
+    reach(FaultPoint::edge_added);
+    std::atomic<std::uint64_t>& word = slots_[dependency].word;
+    // One word decides it: the decider sees that there are dependants, with release and acquire also which, or it is
+    // seen here that it has decided.
+    const Word before{first == 0 ? word.fetch_or(Word::depended_bit, std::memory_order_acq_rel)
+                                 : word.load(std::memory_order_acquire)};
+    if (before.finished()) { release(dependency, number, Word::no_seat); }
+}
+
+PROCPOOL_DECL bool Board::ended_in_cancel(std::uint32_t slot) const noexcept {
+    const Phase phase = Word{slots_[slot].word.load(std::memory_order_acquire)}.phase();
+    return phase == Phase::cancelled || (phase == Phase::lost && slots_[slot].ending(phase) == Ending::cancelled);
+}
+
+/// Effects: as release(), of a task whose word has just been decided.
+[[gnu::noinline]] PROCPOOL_DECL void Board::tell_dependants(std::uint32_t slot, Word decided) noexcept {
+    const std::uint32_t number = half_number_of(slot);
+    // Still decided after the look at the number: it is this task's. Otherwise its slot has been given back, since
+    // those that depend on it are settled: the parent has told them.
+    const Word now{slots_[slot].word.load(std::memory_order_acquire)};
+    if (now.generation() == decided.generation() && now.finished()) { release(slot, number, decided.seat()); }
+}
+
+/// Effects: tells those that depend on a decided task, unless another process does. seat: the decider's.
+PROCPOOL_DECL void Board::release(std::uint32_t slot, std::uint32_t number, std::uint32_t seat) noexcept {
+    CancelledWith others;
+    release_list(slot, number, seat, others);
+    while (others.first != 0) {
+        const std::uint32_t next = Links::rest_of(others.first) - 1;
+        if (next >= size_.slot_count) { return; }  // a task has written there
+        const std::uint32_t its_number = Links::number_of(others.first);
+        others.first = links_[next].next_cancelled.load(std::memory_order_relaxed);
+        release_list(next, its_number, seat, others);
+    }
+}
+
+PROCPOOL_DECL void Board::release_list(std::uint32_t slot, std::uint32_t number, std::uint32_t seat,
+                                       CancelledWith& others) noexcept {
+    std::atomic<std::uint64_t>& list = links_[slot].dependants;
+    std::uint64_t seen = list.load(std::memory_order_acquire);
+    do {
+        if (Links::number_of(seen) != number || Links::rest_of(seen) == Links::closed) { return; }
+        // acquire: sees the edges.
+    } while (!list.compare_exchange_weak(seen, Links::word(number, Links::closed), std::memory_order_acq_rel,
+                                         std::memory_order_acquire));
+    reach(FaultPoint::list_closed);
+    for (std::uint32_t next = Links::rest_of(seen); next != 0 && next <= edge_count_;) {
+        const Edge& edge = edges_[next - 1];
+        // Not so where a task has written in the list.
+        if (Edge::get(edge.dependency) != slot || Edge::get(edge.dependency_number) != number) { return; }
+        next = Edge::get(edge.next);  // before its bit is cleared: then the edge may be another one's
+        satisfy(edge, seat, others);
+    }
+}
+
+/// Effects: the dependency of this edge is decided.
+PROCPOOL_DECL void Board::satisfy(const Edge& edge, std::uint32_t seat, CancelledWith& others) noexcept {
+    const Offer dependant{Edge::get(edge.dependant), Edge::get(edge.dependant_number)};
+    const std::uint32_t bit = Edge::get(edge.bit);
+    if (ended_in_cancel(Edge::get(edge.dependency))) {
+        std::atomic<std::uint64_t>& first = links_[dependant.slot].missing;
+        std::uint64_t seen = first.load(std::memory_order_relaxed);
+        // relaxed: the bit that is cleared after this releases it.
+        while (Links::number_of(seen) == dependant.generation &&
+               !first.compare_exchange_weak(seen, seen | Links::was_cancelled, std::memory_order_relaxed)) {}
+    }
+    clear_missing(dependant, bit, seat, others);
+}
+
+/// dependant: with the low half of its number.
+PROCPOOL_DECL void Board::clear_missing(Offer dependant, std::uint32_t bit, std::uint32_t seat,
+                                        CancelledWith& others) noexcept {
+    const auto [slot, number] = dependant;
+    std::atomic<std::uint64_t>& word = missing_word(slot, bit / Links::bits);
+    const std::uint64_t mask = std::uint64_t{1} << (bit % Links::bits);
+    std::uint64_t seen = word.load(std::memory_order_acquire);
+    do {
+        if (Links::number_of(seen) != number) { return; }
+        // seq_cst: of two processes that each clear the last bit of a word, at least one finds no bit in the others.
+    } while (!word.compare_exchange_weak(seen, seen & ~mask, std::memory_order_seq_cst, std::memory_order_acquire));
+    if (Links::misses_any(seen & ~mask)) { return; }
+    reach(FaultPoint::bit_cleared);
+    // acquire, by the first look at the word: of this task, or of a later one, which its number shows.
+    const std::uint32_t words = Links::words_for(issues_[slot].dependencies.load(std::memory_order_relaxed));
+    for (std::uint32_t place = 0; place < words; ++place) {
+        const std::uint64_t other = missing_word(slot, place).load(std::memory_order_seq_cst);
+        if (Links::number_of(other) != number || Links::misses_any(other)) { return; }
+    }
+    unblock(dependant, seat, others);
+}
+
+/// Effects: offers a task that misses nothing any more, or cancels it with what it depends on.
+PROCPOOL_DECL void Board::unblock(Offer dependant, std::uint32_t seat, CancelledWith& others) noexcept {
+    const auto [slot, number] = dependant;
+    std::uint64_t bits = slots_[slot].word.load(std::memory_order_acquire);
+    Word next;
+    do {
+        // The word first: a slot's number is written before the word of its next task.
+        if (Word{bits}.phase() != Phase::blocked || half_number_of(slot) != number) { return; }
+        const bool is_cancelled = (links_[slot].missing.load(std::memory_order_relaxed) & Links::was_cancelled) != 0;
+        next = is_cancelled ? Word{bits}.with(Phase::cancelled).with_seat(seat) : Word{bits}.with(Phase::pending);
+    } while (!slots_[slot].word.compare_exchange_weak(bits, next.bits(), std::memory_order_seq_cst,
+                                                      std::memory_order_acquire));
+    if (next.phase() == Phase::pending) {
+        reach(FaultPoint::ready_not_offered);
+        queue.add_ready(issues_[slot].place.load(std::memory_order_relaxed) & ~Issue::linked, slot);
+        // A task that waits for this one may be the only one who could run it.
+        if (next.waited() && control.shares_memory) { waiters.call(slots_[slot].waiters, slot); }
+        return;
+    }
+    from_workers.cancelled_with_others.fetch_add(1, std::memory_order_relaxed);
+    if (next.waited()) { waiters.call(slots_[slot].waiters, slot); }
+    if (next.is_depended()) {
+        links_[slot].next_cancelled.store(others.first, std::memory_order_relaxed);
+        others.first = Links::word(number, slot + 1);
+    }
+    notify_capacity_waiter();
+}
+
+PROCPOOL_DECL bool Board::is_settled(std::uint32_t slot, std::uint32_t number) const noexcept {
+    const std::uint32_t words = Links::words_for(issues_[slot].dependencies.load(std::memory_order_relaxed));
+    for (std::uint32_t place = 0; place < words; ++place) {
+        // acquire: who clears the last bit has read the edges before.
+        const std::uint64_t word = missing_word(slot, place).load(std::memory_order_acquire);
+        if (Links::number_of(word) == number && Links::misses_any(word)) { return false; }
+    }
+    return true;
+}
+
+/// Calls look(edge) for those of a task that may miss something, and that the parent does not free meanwhile.
+template <class Look>
+void Board::each_edge_of(std::uint32_t slot, Look look) const noexcept {
+    const std::uint64_t missing = links_[slot].missing.load(std::memory_order_acquire);
+    std::uint32_t next = issues_[slot].first_edge.load(std::memory_order_relaxed);
+    for (std::uint32_t left = issues_[slot].dependencies.load(std::memory_order_relaxed);
+         left != 0 && next != 0 && next <= edge_count_; --left) {
+        const Edge& edge = edges_[next - 1];
+        next = Edge::get(edge.sibling);
+        if (Edge::get(edge.dependant) != slot || Edge::get(edge.dependant_number) != Links::number_of(missing)) {
+            return;
+        }
+        look(edge);
+    }
+}
+
+PROCPOOL_DECL void Board::release_for(std::uint32_t seat) noexcept {
+    if (control.links_used.load(std::memory_order_relaxed) == 0) { return; }
+    const auto used = static_cast<std::uint32_t>(used_slots().size());
+    const auto has_decided = [&](Word word) { return word.finished() && word.seat() == seat; };
+    for (std::uint32_t slot = 0; slot < used; ++slot) {
+        const Word word{slots_[slot].word.load(std::memory_order_acquire)};
+        if (has_decided(word) && word.is_depended()) { tell_dependants(slot, word); }
+    }
+    for (std::uint32_t slot = 0; slot < used; ++slot) {
+        if (!is_linked(slot)) { continue; }
+        each_edge_of(slot, [&](const Edge& edge) {
+            const std::uint32_t dependency = Edge::get(edge.dependency);
+            const std::uint32_t number = Edge::get(edge.dependency_number);
+            const Word word{slots_[dependency].word.load(std::memory_order_acquire)};
+            if (!has_decided(word) || half_number_of(dependency) != number) { return; }
+            CancelledWith others;
+            satisfy(edge, seat, others);
+            while (others.first != 0) {
+                const std::uint64_t first = std::exchange(others.first, 0);
+                release(Links::rest_of(first) - 1, Links::number_of(first), seat);
+            }
+        });
+    }
+    offer_ready_again();
+}
+
+PROCPOOL_DECL void Board::offer_ready_again() noexcept {
+    if (control.links_used.load(std::memory_order_relaxed) == 0) { return; }
+    const auto used = static_cast<std::uint32_t>(used_slots().size());
+    for (std::uint32_t slot = 0; slot < used; ++slot) {
+        const Word word{slots_[slot].word.load(std::memory_order_acquire)};
+        if (word.phase() == Phase::pending && is_linked(slot)) {
+            queue.add_ready(issues_[slot].place.load(std::memory_order_relaxed) & ~Issue::linked, slot);
+        }
+    }
+}
+
+PROCPOOL_DECL bool Board::has_blocked() const noexcept {
+    if (control.links_used.load(std::memory_order_relaxed) == 0) { return false; }
+    for (const Slot& slot : used_slots()) {
+        if (Word{slot.word.load(std::memory_order_seq_cst)}.phase() == Phase::blocked) { return true; }
+    }
+    return false;
+}
+
+PROCPOOL_DECL bool Board::is_forgotten(std::uint32_t slot) const noexcept {
+    if (Word{slots_[slot].word.load(std::memory_order_acquire)}.phase() != Phase::blocked) { return false; }
+    for (std::uint32_t next = issues_[slot].first_edge.load(std::memory_order_relaxed); next != 0;
+         next = Edge::get(edges_[next - 1].sibling)) {
+        const Word word{slots_[Edge::get(edges_[next - 1].dependency)].word.load(std::memory_order_acquire)};
+        if (!word.finished()) { return false; }
+    }
+    return true;
+}
+
+PROCPOOL_DECL void Board::release_forgotten(std::uint32_t slot) noexcept {
+    const std::uint32_t number = half_number_of(slot);
+    const std::uint32_t words = Links::words_for(issues_[slot].dependencies.load(std::memory_order_relaxed));
+    for (std::uint32_t place = 0; place < words; ++place) {
+        missing_word(slot, place).store(Links::word(number, 0), std::memory_order_seq_cst);
+    }
+    CancelledWith others;
+    unblock({slot, number}, Word::no_seat, others);
+}
+
+/// A walk to one of those that are not decided, and on from there: each is older than the one before.
+PROCPOOL_DECL std::optional<Offer> Board::pending_before(std::uint32_t slot) const noexcept {
+    for (std::uint32_t at = slot;;) {
+        const Word word{slots_[at].word.load(std::memory_order_acquire)};
+        if (word.phase() == Phase::pending) { return Offer{at, word.generation()}; }
+        if (word.phase() != Phase::blocked) { return std::nullopt; }
+        std::optional<std::uint32_t> older;
+        each_edge_of(at, [&](const Edge& edge) {
+            const std::uint32_t dependency = Edge::get(edge.dependency);
+            const Word its{slots_[dependency].word.load(std::memory_order_acquire)};
+            if (!older && its.has_not_started()) { older = dependency; }
+        });
+        if (!older) { return std::nullopt; }
+        at = *older;
+    }
+}
+
+PROCPOOL_DECL std::optional<Claim> Board::claim_ready(std::uint32_t level, std::uint32_t seat) noexcept {
+    ReadySet& set = queue.ready_of(level);
+    for (std::uint32_t slot = set.take(); slot != ReadySet::nothing; slot = set.take()) {
+        reach(FaultPoint::ready_taken);
+        if (slot >= size_.slot_count || !is_linked(slot)) { continue; }  // left from a task before, or written by one
+        const Word word{slots_[slot].word.load(std::memory_order_acquire)};
+        if (word.phase() != Phase::pending) { continue; }
+        if (const std::optional<Claim> claimed = claim_offered({slot, word.generation()}, seat)) { return claimed; }
+    }
+    return std::nullopt;
+}
+
+}  // namespace procpool::detail::task
