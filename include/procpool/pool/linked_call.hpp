@@ -198,6 +198,10 @@ void linked_code(TaskFrame& frame) try {
     }
 } catch (const NoValue&) {}
 
+/// Returns: the arguments of a task that was claimed to run where the results are not that they name: with these in
+/// their place. Throws: std::bad_alloc.
+[[nodiscard]] std::vector<std::byte> with_results(const task::Board& board, std::uint32_t slot);
+
 // ---- in the parent
 
 /// Effects: writes where the results are of which the future consists.

@@ -208,6 +208,11 @@ public:
     void release_for(std::uint32_t seat) noexcept;
     /// Effects: offers every pending task again that has waited for others: a process that was to do that is stopped.
     void offer_ready_again() noexcept;
+    /// Whether the task in this slot has waited for others, or does.
+    [[nodiscard]] bool is_linked(std::uint32_t slot) const noexcept {
+        const std::uint32_t place = issues_[slot].place.load(std::memory_order_relaxed);
+        return (place & (Issue::mailed | Issue::linked)) == Issue::linked;
+    }
     /// Whether a task waits for others. Looks at all slots.
     [[nodiscard]] bool has_blocked() const noexcept;
     /// Whether all that the task in this slot waits for is decided. A yes that stays true means that a task has written
@@ -215,6 +220,20 @@ public:
     [[nodiscard]] bool is_forgotten(std::uint32_t slot) const noexcept;
     /// Effects: offers a forgotten task. Called by: as is_forgotten().
     void release_forgotten(std::uint32_t slot) noexcept;
+    /// Calls look(edge) for the edges of a task that has waited for others and is not settled, in the order of its
+    /// arguments. The parent frees them meanwhile where it is: then those that are left are not looked at.
+    template <class Look>
+    void each_edge_of(std::uint32_t slot, Look look) const {
+        const std::uint32_t number = half_number_of(slot);
+        std::uint32_t next = issues_[slot].first_edge.load(std::memory_order_relaxed);
+        for (std::uint32_t left = issues_[slot].dependencies.load(std::memory_order_relaxed);
+             left != 0 && next != 0 && next <= edge_count_; --left) {
+            const Edge& edge = edges_[next - 1];
+            next = Edge::get(edge.sibling);
+            if (Edge::get(edge.dependant) != slot || Edge::get(edge.dependant_number) != number) { return; }
+            look(edge);
+        }
+    }
     /// Returns: a pending task that must run before the one in this slot can, or nothing: each of them has started.
     [[nodiscard]] std::optional<Offer> pending_before(std::uint32_t slot) const noexcept;
 
@@ -486,10 +505,6 @@ private:
     [[nodiscard]] std::uint32_t half_number_of(std::uint32_t slot) const noexcept {
         return static_cast<std::uint32_t>(number_of(slot).load(std::memory_order_acquire));
     }
-    [[nodiscard]] bool is_linked(std::uint32_t slot) const noexcept {
-        const std::uint32_t place = issues_[slot].place.load(std::memory_order_relaxed);
-        return (place & (Issue::mailed | Issue::linked)) == Issue::linked;
-    }
     [[nodiscard]] bool ended_in_cancel(std::uint32_t slot) const noexcept;
     void depend(std::uint32_t edge) noexcept;
     void tell_dependants(std::uint32_t slot, Word decided) noexcept;
@@ -498,8 +513,6 @@ private:
     void satisfy(const Edge& edge, std::uint32_t seat, CancelledWith& others) noexcept;
     void clear_missing(Offer dependant, std::uint32_t bit, std::uint32_t seat, CancelledWith& others) noexcept;
     void unblock(Offer dependant, std::uint32_t seat, CancelledWith& others) noexcept;
-    template <class Look>
-    void each_edge_of(std::uint32_t slot, Look look) const noexcept;
     [[nodiscard]] std::optional<Claim> claim_ready(std::uint32_t level, std::uint32_t seat) noexcept;
 
     [[nodiscard]] std::optional<Claim> claim_usual_or_guest(std::uint32_t seat) noexcept;

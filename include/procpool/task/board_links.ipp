@@ -180,22 +180,6 @@ PROCPOOL_DECL bool Board::is_settled(std::uint32_t slot, std::uint32_t number) c
     return true;
 }
 
-/// Calls look(edge) for those of a task that may miss something, and that the parent does not free meanwhile.
-template <class Look>
-void Board::each_edge_of(std::uint32_t slot, Look look) const noexcept {
-    const std::uint64_t missing = links_[slot].missing.load(std::memory_order_acquire);
-    std::uint32_t next = issues_[slot].first_edge.load(std::memory_order_relaxed);
-    for (std::uint32_t left = issues_[slot].dependencies.load(std::memory_order_relaxed);
-         left != 0 && next != 0 && next <= edge_count_; --left) {
-        const Edge& edge = edges_[next - 1];
-        next = Edge::get(edge.sibling);
-        if (Edge::get(edge.dependant) != slot || Edge::get(edge.dependant_number) != Links::number_of(missing)) {
-            return;
-        }
-        look(edge);
-    }
-}
-
 PROCPOOL_DECL void Board::release_for(std::uint32_t seat) noexcept {
     if (control.links_used.load(std::memory_order_relaxed) == 0) { return; }
     const auto used = static_cast<std::uint32_t>(used_slots().size());
