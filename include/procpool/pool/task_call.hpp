@@ -33,8 +33,8 @@ struct detail::codec::why_refused<Future<T>> {
     template <class Type>
     struct check {
         static_assert(detail::codec::never<Type>,
-                      "procpool: a Future cannot travel: pass what it gives, get(), or submit the task in a function "
-                      "given to then()");
+                      "procpool: a Future is moved into apply(), apply_async() or try_apply_async(); elsewhere it cannot "
+                      "travel: pass what it gives, get(), or share() it");
     };
 };
 
