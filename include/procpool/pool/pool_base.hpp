@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -113,10 +114,10 @@ protected:
     /// options.
     [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions* options, client::Patience patience,
                                     client::Encode encode) const;
-    /// Futures that are arguments of a call.
-    struct FutureArguments {
-        std::vector<FutureBase*> all;    ///< those that they consist of
-        std::vector<FutureBase*> owned;  ///< of these, those whose results go to this call alone
+    /// One of the futures that the arguments of a call consist of.
+    struct FutureArgument {
+        FutureBase* future = nullptr;
+        bool is_owned = false;  ///< its result goes to this call alone
     };
     /// What comes of a call with futures: a task, or an error that one of them has ended in; neither where there was no
     /// room.
@@ -128,7 +129,7 @@ protected:
     /// Effects: as submit(), of a task that runs once those futures are ready, and has taken the results of the owned
     /// ones. Throws: likewise; std::future_error.
     [[nodiscard]] LinkedTask submit_linked(const CallTraits& call, const TaskOptions* options,
-                                           client::Patience patience, const FutureArguments& futures,
+                                           client::Patience patience, std::span<const FutureArgument> futures,
                                            client::EncodeLinked encode) const;
     /// Effects: hands over one task for that worker. Throws: as submit(); std::invalid_argument when there is no such
     /// worker; std::system_error (resource_deadlock_would_occur) in a task of the pool.

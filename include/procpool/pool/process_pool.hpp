@@ -7,6 +7,7 @@
 #include <procpool/client/submission.hpp>
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/overload_set.hpp>
+#include <procpool/core/few.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/future/future.hpp>
@@ -445,18 +446,17 @@ private:
         detail::pool::require_futures_moved<Args...>();
         Linked::require();
         if constexpr (Linked::is_task) {
-            FutureArguments futures;
+            detail::core::Few<FutureArgument> futures;
             detail::pool::each_future(
                 [&](FutureBase& future, bool is_shared) {
                     detail::future::Argument::each_leaf(future, [&](FutureBase& leaf) {
-                        futures.all.push_back(&leaf);
-                        if (!is_shared) { futures.owned.push_back(&leaf); }
+                        futures.push_back({&leaf, !is_shared});
                     });
                 },
                 args...);
             CallTraits call = traits_of_call<F>(f, detail::pool::linked_code<F, Args...>);
             LinkedTask submitted = PoolBase::submit_linked(
-                call, options, patience, futures, [&](Writer& out, detail::client::WriteDependency write) {
+                call, options, patience, futures.all(), [&](Writer& out, detail::client::WriteDependency write) {
                     detail::codec::encode_function_for<E>(out, f);
                     std::size_t next = 0;
                     const auto encode = [&]<class Arg>(Arg& arg) {
