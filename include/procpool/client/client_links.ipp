@@ -197,11 +197,13 @@ PROCPOOL_DECL void Client::free_settled(bool all) noexcept {
         return is_decided(one.ticket) &&
                board_.is_settled(one.ticket.slot, static_cast<std::uint32_t>(one.ticket.serial));
     };
-    std::size_t left = all ? linked_.size() : few;
-    for (; left != 0 && !linked_.empty() && is_settled(linked_.front()); --left) { pop_settled(0); }
-    for (left = std::min(left, linked_.size()); left != 0 && !linked_.empty(); --left) {
+    for (std::size_t left = all ? linked_.size() : few; left != 0 && !linked_.empty() && is_settled(linked_.front());
+         --left) {
+        pop_settled(0);
+    }
+    for (std::size_t left = all ? linked_.size() : std::min<std::size_t>(1, linked_.size()); left != 0; --left) {
         next_linked_ = next_linked_ + 1 < linked_.size() ? next_linked_ + 1 : 0;
-        if (is_settled(linked_[next_linked_])) { pop_settled(next_linked_); }
+        if (!linked_.empty() && is_settled(linked_[next_linked_])) { pop_settled(next_linked_); }
     }
 }
 

@@ -67,7 +67,7 @@ inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
     task::Ring& ring = ring_for(submission);
     for (int attempt = 0;; ++attempt) {
         if (!detached_.empty()) { free_dropped(lock); }
-        if (!linked_.empty()) [[unlikely]] { free_settled(free_ == no_slot); }
+        if (!linked_.empty()) [[unlikely]] { free_settled(free_ == no_slot && fresh_ == notes_.size()); }
         if (!accepts(submission)) { throw_ended(); }
         // Large arguments go where the last ones were, which is still in cache; for others a look each time would cost
         // more.
