@@ -71,6 +71,8 @@ protected:
     /// Effects: begins to take what it was decided to, once. Throws: the error, if it was decided to one;
     /// std::future_error the second time.
     void take_error();
+    /// Throws: the error, if it was decided to one; each time. Called by: one thread at a time.
+    void look_at_error();
 
 private:
     enum class Request : std::uint8_t { none, cancel, kill };
@@ -91,6 +93,7 @@ private:
     bool request(Request request);
 
     std::exception_ptr error_;
+    bool is_looked_at_ = false;         // so that an error is no news
     mutable std::mutex control_mutex_;  // guards what follows
     std::shared_ptr<client::Unobserved> unobserved_;
     Control control_;
@@ -127,6 +130,12 @@ public:
             value_.reset();
             return value;
         }
+    }
+
+    /// As take(), but what it was decided to stays. Called by: one thread at a time.
+    const Value& look() {
+        look_at_error();
+        return *value_;
     }
 
 private:

@@ -25,7 +25,7 @@ PROCPOOL_DECL DeferredBase::DeferredBase(std::shared_ptr<FutureBase> source, boo
       ends_later_(ends_later) {}
 
 PROCPOOL_DECL DeferredBase::~DeferredBase() {
-    if (error_ && unobserved_ && !is_observed()) { unobserved_->add({}, error_); }
+    if (error_ && unobserved_ && !is_observed() && !is_looked_at_) { unobserved_->add({}, error_); }
 }
 
 PROCPOOL_DECL std::shared_ptr<client::Unobserved> DeferredBase::unobserved() const {
@@ -58,6 +58,11 @@ PROCPOOL_DECL Counted<DeferredBase> DeferredBase::take_heir(bool sets) noexcept 
 PROCPOOL_DECL void DeferredBase::take_error() {
     if (!take_once()) { throw_no_state(); }
     if (error_) { std::rethrow_exception(std::exchange(error_, nullptr)); }
+}
+
+PROCPOOL_DECL void DeferredBase::look_at_error() {
+    is_looked_at_ = true;
+    if (error_) { std::rethrow_exception(error_); }
 }
 
 PROCPOOL_DECL void throw_no_state() { throw std::future_error(std::future_errc::no_state); }

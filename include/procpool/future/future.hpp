@@ -118,6 +118,9 @@ protected:
     [[nodiscard]] detail::future::Completion& completion() const { return *checked_completion(); }
     [[nodiscard]] const detail::future::Counted<detail::future::Completion>& checked_completion() const;
 
+    /// Throws: std::logic_error where nobody is there to call a function.
+    void require_callbacks() const;
+
     /// Returns: what counts an error of it that nobody takes; null: nothing does.
     [[nodiscard]] std::shared_ptr<detail::client::Unobserved> unobserved() const;
 
@@ -159,10 +162,16 @@ struct ReadyFuture {
     static T take(Future<T>& future) {
         return future.take();
     }
-    /// As take(), but the result of a task stays.
+    /// As take(), but the result of a task stays, where a pool of this process has it. Requires: a task stands behind
+    /// it.
     template <class T>
     static T copy(Future<T>& future) {
         return future.copy();
+    }
+    /// Returns: the result, which stays. Requires: no task stands behind it.
+    template <class T>
+    static const typename Deferred<T>::Value& look(Future<T>& future) {
+        return static_cast<Deferred<T>&>(future.completion()).look();
     }
 };
 
@@ -176,6 +185,11 @@ struct Argument {
     [[nodiscard]] static const TaskHandle& task(const FutureBase& future) noexcept { return future.task_; }
     static void consume(FutureBase& future) noexcept { future.task_.consume(); }
     static void require_valid(const FutureBase& future) { future.require_valid(); }
+    [[nodiscard]] static bool wait(const FutureBase& future, Deadline deadline) {
+        return future.wait_until_deadline(deadline);
+    }
+    /// As FutureBase::on_done(), of a future whose task may be asked and waited for by others meanwhile. Once only.
+    static void call_when_done(FutureBase& future, std::unique_ptr<Callback> callback);
 };
 
 }  // namespace detail::future
@@ -255,9 +269,11 @@ private:
     friend class FutureAwaiter;
     friend struct detail::future::ReadyFuture;
 
-    /// As take(), but what a task left stays, for other tasks.
+    /// As take(), but what a task of a pool of this process left stays, for other tasks. Requires: a task stands behind
+    /// it.
     T copy() {
-        if (!task_.has_task()) { return take(); }
+        if (task_.is_guest()) { return take(); }
+        task_.set_observed();
         const detail::client::Taken left = task_.copy();
         left.require_value();
         if constexpr (!std::is_void_v<T> && Encodable<T>) {

@@ -63,11 +63,7 @@ PROCPOOL_DECL void FutureBase::watch(detail::future::WaitSet& set, std::uint64_t
 }
 
 PROCPOOL_DECL void FutureBase::add_callback(std::unique_ptr<detail::future::Callback> callback) {
-    require_valid();
-    if (task_.is_guest() && detail::task::thread_context.in_worker) {
-        throw std::logic_error(
-            "procpool: workers have no callback thread: use get() or wait(), instead of then(), on_done() or co_await");
-    }
+    require_callbacks();
     begin();
     // Once the callback may run, this object may be gone.
     if (const detail::future::Counted<detail::future::Completion> known = completion_) {
@@ -79,6 +75,14 @@ PROCPOOL_DECL void FutureBase::add_callback(std::unique_ptr<detail::future::Call
     completion_ = fresh;
     task_.set_observed();
     task_.decide_with(std::move(fresh));
+}
+
+PROCPOOL_DECL void FutureBase::require_callbacks() const {
+    require_valid();
+    if (task_.is_guest() && detail::task::thread_context.in_worker) {
+        throw std::logic_error(
+            "procpool: workers have no callback thread: use get() or wait(), instead of then(), on_done() or co_await");
+    }
 }
 
 PROCPOOL_DECL void FutureBase::require_valid() const {
@@ -106,6 +110,14 @@ PROCPOOL_DECL detail::future::Counted<detail::future::DeferredBase> FutureBase::
 }
 
 namespace detail::future {
+
+PROCPOOL_DECL void Argument::call_when_done(FutureBase& future, std::unique_ptr<Callback> callback) {
+    future.require_callbacks();
+    Counted<Completion> completion{new Completion};
+    completion->add(std::move(callback));
+    future.task_.set_observed();
+    future.task_.decide_with(std::move(completion));
+}
 
 PROCPOOL_DECL void Argument::each_part(FutureBase& future, core::FunctionRef<void(FutureBase&)> look) {
     if (future.completion_ && !future.task_.has_task()) { future.completion_->each_part(look); }

@@ -6,8 +6,10 @@
 
 #include <procpool/codec/wire_type.hpp>
 #include <procpool/core/config.hpp>
+#include <procpool/core/deadline.hpp>
 #include <procpool/future/future.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <exception>
@@ -36,6 +38,7 @@ public:
     /// Returns: the result, which lives as long as this. Requires: the future is decided.
     const Value& value() {
         const std::lock_guard guard{mutex_};
+        if (!Argument::task(future_).has_task()) { return ReadyFuture::look(future_); }
         if (!value_ && !error_) {
             try {
                 if constexpr (std::is_void_v<T>) {
@@ -45,23 +48,47 @@ public:
                     value_.emplace(ReadyFuture::copy(future_));
                 }
             } catch (...) { error_ = std::current_exception(); }
+            is_read_.store(true, std::memory_order_relaxed);
         }
         if (error_) { std::rethrow_exception(error_); }
         return *value_;
+    }
+
+    [[nodiscard]] bool is_ready() const noexcept { return is_read_.load(std::memory_order_relaxed) || future_.ready(); }
+
+    /// As FutureBase::wait*(). Returns: false when the deadline came first.
+    bool wait(Deadline deadline) {
+        if (!Argument::wait(future_, deadline)) { return false; }
+        std::shared_ptr<Future<void>> functions;
+        {
+            const std::lock_guard guard{mutex_};
+            functions = functions_;
+        }
+        return functions == nullptr || Argument::wait(*functions, deadline);
     }
 
     /// As FutureBase::on_done(), of several threads.
     template <class F>
     void on_done(F f) {
         const std::lock_guard guard{mutex_};
-        future_.on_done(std::move(f));
+        if (!Argument::task(future_).has_task()) { return future_.on_done(std::move(f)); }
+        if (functions_ == nullptr) {
+            auto [promise, functions] = make_deferred<void>();
+            auto known = std::make_shared<Future<void>>(std::move(functions));
+            Argument::call_when_done(future_,
+                                     make_callback([promise = std::move(promise)]() mutable { promise.set_value(); }));
+            functions_ = std::move(known);
+        }
+        functions_->on_done(std::move(f));
     }
 
 private:
-    std::mutex mutex_;  // guards adding functions, and what follows
+    std::mutex mutex_;  // guards what is written after the construction
     Future<T> future_;
-    std::optional<Value> value_;
+    std::optional<Value> value_;  // of a task, as the error
     std::exception_ptr error_;
+    std::atomic<bool> is_read_{false};         // one of these is there
+    std::shared_ptr<Future<void>> functions_;  // those that a task's end calls, once there are any
 };
 
 }  // namespace detail::future
@@ -80,8 +107,8 @@ public:
     explicit SharedFuture(Future<T> future)
         : state_(future.valid() ? std::make_shared<detail::future::SharedState<T>>(std::move(future)) : nullptr) {}
 
-    /// Returns: the result, as long as a copy of this future lives; nothing where T is void. Blocks as wait() does.
-    /// Throws: as Future::get(), each time.
+    /// Returns: the result, which stays as long as a copy of this future lives; nothing where T is void. Blocks as
+    /// wait() does. Throws: as Future::get(), each time.
     decltype(auto) get() const {
         wait();
         if constexpr (std::is_void_v<T>) {
@@ -93,16 +120,19 @@ public:
 
     /// \{
     /// As those of Future.
-    void wait() const { future().wait(); }
+    void wait() const { static_cast<void>(wait_until_deadline(detail::Deadline::never())); }
     template <class Rep, class Period>
     std::future_status wait_for(std::chrono::duration<Rep, Period> timeout) const {
-        return future().wait_for(timeout);
+        return wait_until_deadline(detail::Deadline::after(timeout)) ? std::future_status::ready
+                                                                     : std::future_status::timeout;
     }
     template <class AnyClock, class Duration>
     std::future_status wait_until(std::chrono::time_point<AnyClock, Duration> when) const {
-        return future().wait_until(when);
+        return detail::wait_until(when, [this](detail::Deadline deadline) { return wait_until_deadline(deadline); })
+                   ? std::future_status::ready
+                   : std::future_status::timeout;
     }
-    [[nodiscard]] bool ready() const noexcept { return state_ != nullptr && state_->future().ready(); }
+    [[nodiscard]] bool ready() const noexcept { return state_ != nullptr && state_->is_ready(); }
     [[nodiscard]] bool running() const noexcept { return state_ != nullptr && state_->future().running(); }
     bool cancel() const { return future().cancel(); }
     bool kill() const { return future().kill(); }
@@ -143,6 +173,11 @@ public:
     }
 
 private:
+    bool wait_until_deadline(detail::Deadline deadline) const {
+        static_cast<void>(future());
+        return state_->wait(deadline);
+    }
+
     std::shared_ptr<detail::future::SharedState<T>> state_;
 };
 

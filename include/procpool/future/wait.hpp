@@ -24,8 +24,16 @@
 
 namespace procpool::inline v0 {
 
-/// Returns: the future that an element of a range is, or refers to by a pointer or a std::reference_wrapper.
+/// A future, or a pointer or std::reference_wrapper to one.
 template <class Element>
+concept RefersToFuture = std::derived_from<Element, FutureBase> || requires(const Element& element) {
+    { element.get() } -> std::convertible_to<const FutureBase&>;
+} || requires(const Element& element) {
+    { *element } -> std::convertible_to<const FutureBase&>;
+};
+
+/// Returns: the future that an element of a range is, or refers to by a pointer or a std::reference_wrapper.
+template <RefersToFuture Element>
 [[nodiscard]] const FutureBase& future_in(const Element& element) {
     if constexpr (std::derived_from<Element, FutureBase>) {
         return element;
