@@ -269,7 +269,11 @@ PROCPOOL_DECL std::optional<Claim> Board::claim_ready(std::uint32_t level, std::
         if (slot >= size_.slot_count || !is_linked(slot)) { continue; }  // left from a task before, or written by one
         const Word word{slots_[slot].word.load(std::memory_order_acquire)};
         if (word.phase() != Phase::pending) { continue; }
-        if (const std::optional<Claim> claimed = claim_offered({slot, word.generation()}, seat)) { return claimed; }
+        const std::optional<Claim> claimed = claim_offered({slot, word.generation()}, seat);
+        if (!claimed) { continue; }
+        // Whoever made them ready relies on the worker that takes one of them for the next one.
+        if (!queue.was_ready_empty()) { wake_for_new_task(); }
+        return claimed;
     }
     return std::nullopt;
 }
