@@ -195,9 +195,12 @@ public:
     /// its producers' mutex.
     void publish_blocked(Offer offer, std::uint32_t level, bool waited, std::uint32_t first_edge,
                          std::uint32_t dependencies) noexcept;
-    /// Effects: as wake_for_new_task(), if there may be a task that has waited for others.
+    /// Effects: as wake_for_new_task(), if there may be a task that has waited for others. In a pool that is closing,
+    /// workers see whether they may leave: they stay as long as a task waits for others. Called by: a process that has
+    /// decided a task, or made one wait, and does not look for one itself.
     void wake_for_ready() noexcept {
         if ((queue.was_in_use() & Queue::bit(Queue::ready)) != 0) { wake_for_new_task(); }
+        if (control.links_used.load(std::memory_order_relaxed) != 0 && !control.goes_on()) { wake_all(); }
     }
     /// Whether the task in this slot, which has waited for others and is decided, is in nobody's list any more. number:
     /// the low half of its number. Called by: parent, under its producers' mutex.

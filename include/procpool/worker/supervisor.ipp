@@ -408,6 +408,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     board_.guests.helping.remove(worker.seat);
     notify_again();
     if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
+    board_.wake_for_ready();
     if (setup_.recycles) {
         std::uint32_t offered = worker.seat + 1;  // a dead spare worker takes no index
         board_.from_workers.spare.compare_exchange_strong(offered, 0, std::memory_order_seq_cst);
