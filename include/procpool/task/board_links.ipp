@@ -9,9 +9,9 @@
 namespace procpool::inline v0::detail::task {
 
 /// Who tells whom: the process that decides a task closes its list of dependants and clears a bit in each of them; who
-/// clears the last one offers the dependant. Of a dead worker the supervisor does that, for the tasks whose words say
-/// that this worker decided them. A list that is added to after the decision is closed by the parent, which looks at
-/// the word after that.
+/// clears the last one offers the dependant. Of a dead or stopped worker the supervisor does that, for the tasks whose
+/// words say that this worker decided them. A list that is added to after the decision is closed by the parent, which
+/// looks at the word after that.
 PROCPOOL_DECL void Board::publish_blocked(Offer offer, std::uint32_t level, bool waited, std::uint32_t first_edge,
                                           std::uint32_t dependencies) noexcept {
     const std::uint32_t slot = offer.slot;
@@ -45,9 +45,9 @@ PROCPOOL_DECL void Board::depend(std::uint32_t edge) noexcept {
         first = Links::number_of(seen) == number ? Links::rest_of(seen) : 0;
         if (first == Links::closed) {
             CancelledWith others;
-            return satisfy(added, Word::no_seat, others);
+            return satisfy(added.values(), Word::no_seat, others);
         }
-        added.next.store(first, std::memory_order_relaxed);
+        Edge::set(added.next, first);
         // release: the process that takes the list sees the edge.
     } while (!list.compare_exchange_weak(seen, Links::word(number, edge), std::memory_order_acq_rel,
                                          std::memory_order_acquire));
@@ -78,6 +78,10 @@ PROCPOOL_DECL bool Board::ended_in_cancel(std::uint32_t slot) const noexcept {
 PROCPOOL_DECL void Board::release(std::uint32_t slot, std::uint32_t number, std::uint32_t seat) noexcept {
     CancelledWith others;
     release_list(slot, number, seat, others);
+    release_cancelled(seat, others);
+}
+
+PROCPOOL_DECL void Board::release_cancelled(std::uint32_t seat, CancelledWith others) noexcept {
     while (others.first != 0) {
         const std::uint32_t next = Links::rest_of(others.first) - 1;
         if (next >= size_.slot_count) { return; }  // a task has written there
@@ -98,26 +102,25 @@ PROCPOOL_DECL void Board::release_list(std::uint32_t slot, std::uint32_t number,
                                          std::memory_order_acquire));
     reach(FaultPoint::list_closed);
     for (std::uint32_t next = Links::rest_of(seen); next != 0 && next <= edge_count_;) {
-        const Edge& edge = edges_[next - 1];
-        // Not so where a task has written in the list.
-        if (Edge::get(edge.dependency) != slot || Edge::get(edge.dependency_number) != number) { return; }
-        next = Edge::get(edge.next);  // before its bit is cleared: then the edge may be another one's
+        const Edge::Values edge = edges_[next - 1].values();
+        // Not so where a task has written in the list, or where this process was late and others have told the rest.
+        if (edge.dependency != slot || edge.dependency_number != number) { return; }
+        next = Edge::get(edges_[next - 1].next);  // before its bit is cleared: then the edge may be another one's
         satisfy(edge, seat, others);
     }
 }
 
 /// Effects: the dependency of this edge is decided.
-PROCPOOL_DECL void Board::satisfy(const Edge& edge, std::uint32_t seat, CancelledWith& others) noexcept {
-    const Offer dependant{Edge::get(edge.dependant), Edge::get(edge.dependant_number)};
-    const std::uint32_t bit = Edge::get(edge.bit);
-    if (ended_in_cancel(Edge::get(edge.dependency))) {
+PROCPOOL_DECL void Board::satisfy(const Edge::Values& edge, std::uint32_t seat, CancelledWith& others) noexcept {
+    const Offer dependant{edge.dependant, edge.dependant_number};
+    if (ended_in_cancel(edge.dependency)) {
         std::atomic<std::uint64_t>& first = links_[dependant.slot].missing;
         std::uint64_t seen = first.load(std::memory_order_relaxed);
         // relaxed: the bit that is cleared after this releases it.
         while (Links::number_of(seen) == dependant.generation &&
                !first.compare_exchange_weak(seen, seen | Links::was_cancelled, std::memory_order_relaxed)) {}
     }
-    clear_missing(dependant, bit, seat, others);
+    clear_missing(dependant, edge.bit, seat, others);
 }
 
 /// dependant: with the low half of its number.
@@ -191,16 +194,12 @@ PROCPOOL_DECL void Board::release_for(std::uint32_t seat) noexcept {
     for (std::uint32_t slot = 0; slot < used; ++slot) {
         if (!is_linked(slot)) { continue; }
         each_edge_of(slot, [&](const Edge& edge) {
-            const std::uint32_t dependency = Edge::get(edge.dependency);
-            const std::uint32_t number = Edge::get(edge.dependency_number);
-            const Word word{slots_[dependency].word.load(std::memory_order_acquire)};
-            if (!has_decided(word) || half_number_of(dependency) != number) { return; }
+            const Edge::Values values = edge.values();
+            const Word word{slots_[values.dependency].word.load(std::memory_order_acquire)};
+            if (!has_decided(word) || half_number_of(values.dependency) != values.dependency_number) { return; }
             CancelledWith others;
-            satisfy(edge, seat, others);
-            while (others.first != 0) {
-                const std::uint64_t first = std::exchange(others.first, 0);
-                release(Links::rest_of(first) - 1, Links::number_of(first), seat);
-            }
+            satisfy(values, seat, others);
+            release_cancelled(seat, others);
         });
     }
     offer_ready_again();
