@@ -67,6 +67,7 @@ PROCPOOL_DECL bool Board::ended_in_cancel(std::uint32_t slot) const noexcept {
 
 /// Effects: as release(), of a task whose word has just been decided.
 [[gnu::noinline]] PROCPOOL_DECL void Board::tell_dependants(std::uint32_t slot, Word decided) noexcept {
+    if (slot >= size_.slot_count || size_.open_to_all) { return; }  // a task has written in the word of a guest's
     const std::uint32_t number = half_number_of(slot);
     // Still decided after the look at the number: it is this task's. Otherwise its slot has been given back, since
     // those that depend on it are settled: the parent has told them.
@@ -153,6 +154,7 @@ PROCPOOL_DECL void Board::unblock(Offer dependant, std::uint32_t seat, Cancelled
     do {
         // The word first: a slot's number is written before the word of its next task.
         if (Word{bits}.phase() != Phase::blocked || half_number_of(slot) != number) { return; }
+        if (!is_linked(slot)) { return; }  // a task has written there
         const bool is_cancelled = (links_[slot].missing.load(std::memory_order_relaxed) & Links::was_cancelled) != 0;
         next = is_cancelled ? Word{bits}.with(Phase::cancelled).with_seat(seat) : Word{bits}.with(Phase::pending);
     } while (!slots_[slot].word.compare_exchange_weak(bits, next.bits(), std::memory_order_seq_cst,
@@ -225,23 +227,29 @@ PROCPOOL_DECL bool Board::has_blocked() const noexcept {
 }
 
 PROCPOOL_DECL bool Board::is_forgotten(std::uint32_t slot) const noexcept {
-    if (Word{slots_[slot].word.load(std::memory_order_acquire)}.phase() != Phase::blocked) { return false; }
-    for (std::uint32_t next = issues_[slot].first_edge.load(std::memory_order_relaxed); next != 0;
-         next = Edge::get(edges_[next - 1].sibling)) {
-        const Word word{slots_[Edge::get(edges_[next - 1].dependency)].word.load(std::memory_order_acquire)};
-        if (!word.finished()) { return false; }
-    }
-    return true;
+    const Word word{slots_[slot].word.load(std::memory_order_acquire)};
+    if (word.phase() != Phase::blocked || !is_linked(slot)) { return false; }
+    std::uint32_t decided = 0;
+    each_edge_of(slot, [&](const Edge& edge) {
+        const Word its{slots_[Edge::get(edge.dependency)].word.load(std::memory_order_acquire)};
+        decided += its.finished() ? 1 : 0;
+    });
+    return decided == issues_[slot].dependencies.load(std::memory_order_relaxed);
 }
 
 PROCPOOL_DECL void Board::release_forgotten(std::uint32_t slot) noexcept {
     const std::uint32_t number = half_number_of(slot);
+    bool is_cancelled = false;
+    each_edge_of(slot,
+                 [&](const Edge& edge) { is_cancelled = is_cancelled || ended_in_cancel(Edge::get(edge.dependency)); });
     const std::uint32_t words = Links::words_for(issues_[slot].dependencies.load(std::memory_order_relaxed));
     for (std::uint32_t place = 0; place < words; ++place) {
-        missing_word(slot, place).store(Links::word(number, 0), std::memory_order_seq_cst);
+        const std::uint32_t rest = place == 0 && is_cancelled ? Links::was_cancelled : 0;
+        missing_word(slot, place).store(Links::word(number, rest), std::memory_order_seq_cst);
     }
     CancelledWith others;
     unblock({slot, number}, Word::no_seat, others);
+    release_cancelled(Word::no_seat, others);
 }
 
 /// A walk to one of those that are not decided, and on from there: each is older than the one before.
