@@ -108,10 +108,10 @@ PROCPOOL_DECL Client::Pinned Client::pin(std::uint32_t index, std::span<Dependen
         one.edge = free_edge_ != 0 ? free_edge_ : ++fresh_edge_;
         task::Edge& edge = this->edge(one.edge);
         if (one.edge == free_edge_) { free_edge_ = task::Edge::get(edge.sibling); }
-        edge.dependency.store(one.ticket.slot, std::memory_order_relaxed);
-        edge.dependency_number.store(static_cast<std::uint32_t>(one.ticket.serial), std::memory_order_relaxed);
-        edge.dependant.store(index, std::memory_order_relaxed);
-        edge.bit.store(bit, std::memory_order_relaxed);
+        task::Edge::set(edge.dependency, one.ticket.slot);
+        task::Edge::set(edge.dependency_number, static_cast<std::uint32_t>(one.ticket.serial));
+        task::Edge::set(edge.dependant, index);
+        task::Edge::set(edge.bit, bit);
         ++notes_[one.ticket.slot].pins;
     }
     return Pinned::all;

@@ -175,7 +175,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     if constexpr (is_linked) {
         linked_.back().ticket = {serial, index};
         for (std::uint32_t name = edges.first; name != 0; name = task::Edge::get(edge(name).sibling)) {
-            edge(name).dependant_number.store(static_cast<std::uint32_t>(serial), std::memory_order_relaxed);
+            task::Edge::set(edge(name).dependant_number, static_cast<std::uint32_t>(serial));
         }
         board_.publish_blocked({index, generation}, task::Queue::level_of(submission.priority), waited, edges.first,
                                edges.count);

@@ -245,8 +245,13 @@ private:
     /// woken.
     inline void search_or_sleep();
 
+    /// Then no submitter relies on it to look for work, so it need not say that it does.
+    [[nodiscard]] bool is_alone() const noexcept { return board_.control.workers == 1 && !board_.has_companion(); }
+
     /// Sleeps until it is woken, if there is nothing for it and others may still come.
     void sleep();
+    /// As sleep(). Others may have relied on it to look for work.
+    void sleep_among_others();
 
     /// The first task of a search is claimed: a submitter that relied on this worker to look for more is served by
     /// another.

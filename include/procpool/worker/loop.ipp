@@ -32,7 +32,7 @@ PROCPOOL_DECL void Loop::run() {
                 if (board_.control.links_used.load(std::memory_order_relaxed) != 0) { board_.wake_all(); }
                 return;
             }
-            sleep();
+            sleep_among_others();
         } else {
             search_or_sleep();
         }
@@ -236,10 +236,8 @@ PROCPOOL_DECL void Loop::keep(std::uint64_t call, const std::byte* from, std::sh
 
 inline void Loop::search_or_sleep() {
     const task::Control& control = board_.control;
-    const bool alone =
-        control.workers == 1 &&
-        !board_.has_companion();  // then no submitter relies on it to look, so it need not say that it does
-    if (searching_) {             // another claimed what it found; no submitter may rely on it while it sleeps
+    const bool alone = is_alone();
+    if (searching_) {  // another claimed what it found; no submitter may rely on it while it sleeps
         board_.spinning.remove(number_);
         searching_ = false;
     }
@@ -255,8 +253,14 @@ inline void Loop::search_or_sleep() {
             searching_ = false;
         }
     }
+    sleep_among_others();
+}
+
+PROCPOOL_DECL void Loop::sleep_among_others() {
+    if (searching_) { board_.spinning.remove(number_); }  // it has left off since the pool is closing
     sleep();
-    searching_ = !alone;  // a submitter that relied on it while it spun, or took it out of the sleepers, woke no other
+    // A submitter that relied on it while it spun, or took it out of the sleepers, woke no other.
+    searching_ = !is_alone();
 }
 
 PROCPOOL_DECL void Loop::sleep() {
