@@ -364,7 +364,7 @@ private:
     [[nodiscard]] task::Edge& edge(std::uint32_t name) const noexcept { return board_.edges()[name - 1]; }
     [[nodiscard]] Pinned pin(std::uint32_t index, std::span<Dependency> dependencies);
     void unpin(std::uint32_t edge) noexcept;
-    void copy_kept(Dependency& dependency);
+    [[nodiscard]] Parcel copy_kept(Ticket ticket);
     void write_dependency(Writer& out, const Dependency& dependency);
     void free_settled(bool all) noexcept;
     void pop_settled(std::size_t place) noexcept;
@@ -426,7 +426,7 @@ private:
     void mark_memory() {
         if (modules_) { memory_.mark(); }
     }
-    void wait_for_capacity(const Submission& submission);
+    void wait_for_capacity(const Submission& submission, std::optional<std::size_t> unsettled = {});
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
     [[nodiscard]] inline task::Phase try_take(Ticket ticket) noexcept;

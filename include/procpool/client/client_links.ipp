@@ -23,6 +23,10 @@ namespace procpool::inline v0::detail::client {
     throw std::logic_error("procpool: the result of a future that is an argument has been taken");
 }
 
+[[nodiscard]] inline bool has_value(const Parcel& left) noexcept {
+    return left.phase() == task::Phase::done && left.ending() != Ending::exception;
+}
+
 PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std::span<Dependency> dependencies,
                                               EncodeLinked encode) {
     check_code(reinterpret_cast<std::uintptr_t>(submission.code));
@@ -31,13 +35,20 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     for (;;) {
         index = acquire(lock, submission);
         if (index == no_slot) { return {}; }
-        const Pinned pinned = pin(index, dependencies);
+        Pinned pinned{};
+        try {
+            pinned = pin(index, dependencies);
+        } catch (...) {
+            add_free(index);
+            throw;
+        }
         if (pinned == Pinned::all) { break; }
         add_free(index);
         if (pinned == Pinned::too_many) { return {.has_too_many = true}; }
         if (submission.patience == Patience::try_once) { return {}; }
+        const std::size_t unsettled = linked_.size();
         lock.unlock();
-        wait_for_capacity(submission);
+        wait_for_capacity(submission, unsettled);
         lock.lock();
     }
     // From here on this slot is the caller's, and what it depends on stays.
@@ -49,10 +60,15 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         lock.unlock();
         board_.notify_capacity_waiter();
     };
-    const auto failed = std::ranges::find_if(dependencies, [](const Dependency& one) { return one.error != nullptr; });
+    const auto failed =
+        std::ranges::find_if(dependencies, [](const Dependency& one) { return one.kept && !has_value(one.kept); });
     if (failed != dependencies.end()) {
         give_up(board_.arguments.first_buffer(index));
-        return {.error = failed->error};
+        Submitted submitted;
+        try {  // runs the user's code, so without the mutex
+            Taken{*this, place_of_, Taken::in_parcel, std::move(failed->kept)}.require_value();
+        } catch (...) { submitted.error = std::current_exception(); }
+        return submitted;
     }
     if (!submission.plain) { lock.unlock(); }
     Growth growth{*this, index, submission.plain};
@@ -60,18 +76,18 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     try {
         const Encoding inner{*this};
         encode(out, [&](std::size_t number) { write_dependency(out, dependencies[number]); });
+        if (!lock.owns_lock()) { lock.lock(); }
+        linked_.emplace_back();
     } catch (...) {
         give_up(out.buffer());
         throw;
     }
     board_.arguments.seal(index, out.buffer(), out.size());
-    if (!lock.owns_lock()) {
-        lock.lock();
-        if (!accepts(submission)) {
-            board_.arguments.release(index);
-            give_up(board_.arguments.first_buffer(index));
-            throw_ended();
-        }
+    if (!submission.plain && !accepts(submission)) {
+        linked_.pop_back();
+        board_.arguments.release(index);
+        give_up(board_.arguments.first_buffer(index));
+        throw_ended();
     }
     std::uint32_t first = 0;
     std::uint32_t count = 0;
@@ -80,7 +96,7 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         edge(one.edge).sibling.store(std::exchange(first, one.edge), std::memory_order_relaxed);
         ++count;
     }
-    linked_.push_back({{}, first});
+    linked_.back().first_edge = first;
     const Ticket ticket = publish<true>(lock, index, submission, {first, count});
     return {.ticket = ticket};
 }
@@ -91,13 +107,18 @@ PROCPOOL_DECL Client::Pinned Client::pin(std::uint32_t index, std::span<Dependen
     const auto undo = [&](Pinned why) {
         for (Dependency& one : dependencies) {
             unpin(std::exchange(one.edge, 0));
-            one.bytes.clear();
+            one.kept = {};
         }
         return why;
     };
     for (Dependency& one : dependencies) {
         if (!is_in_slot(one.ticket)) {
-            copy_kept(one);
+            try {
+                one.kept = copy_kept(one.ticket);
+            } catch (...) {
+                undo(Pinned::no_room);
+                throw;
+            }
             continue;
         }
         if (++bit > board_.most_dependencies()) { return undo(Pinned::too_many); }
@@ -131,17 +152,12 @@ PROCPOOL_DECL void Client::unpin(std::uint32_t name) noexcept {
     }
 }
 
-/// Effects: copies the result of a task that is not in its slot. Requires: mutex_ is held.
-PROCPOOL_DECL void Client::copy_kept(Dependency& dependency) {
-    const Parcel* const kept = kept_.find(dependency.ticket.serial);
+/// Returns: what a task has left that is not in its slot. Throws: std::logic_error when it has been taken. Requires:
+/// mutex_ is held.
+PROCPOOL_DECL Parcel Client::copy_kept(Ticket ticket) {
+    const Parcel* const kept = kept_.find(ticket.serial);
     if (kept == nullptr) { throw_no_result(); }
-    if (kept->phase() == task::Phase::done && kept->ending() != Ending::exception) {
-        dependency.bytes.assign(kept->bytes().begin(), kept->bytes().end());
-        return;
-    }
-    try {
-        Taken{*this, place_of_, Taken::in_parcel, kept->clone()}.require_value();
-    } catch (...) { dependency.error = std::current_exception(); }
+    return kept->clone();
 }
 
 PROCPOOL_DECL void Client::write_dependency(Writer& out, const Dependency& dependency) {
@@ -152,8 +168,9 @@ PROCPOOL_DECL void Client::write_dependency(Writer& out, const Dependency& depen
         codec::encode_plain(out, static_cast<std::uint32_t>(dependency.ticket.serial));
     } else {
         codec::encode_plain(out, ResultAt::here);
-        codec::encode_plain(out, std::uint64_t{dependency.bytes.size()});
-        out.write(dependency.bytes.data(), dependency.bytes.size());
+        const std::span<const std::byte> bytes = dependency.kept.bytes();
+        codec::encode_plain(out, std::uint64_t{bytes.size()});
+        out.write(bytes.data(), bytes.size());
     }
 }
 
@@ -172,11 +189,7 @@ PROCPOOL_DECL void Client::consume(Ticket ticket) noexcept {
 PROCPOOL_DECL Taken Client::copy(Ticket ticket) {
     {
         const std::lock_guard guard{mutex_};
-        if (!is_in_slot(ticket)) {
-            const Parcel* const kept = kept_.find(ticket.serial);
-            if (kept == nullptr) { throw_no_result(); }
-            return Taken{*this, place_of_, Taken::in_parcel, kept->clone()};
-        }
+        if (!is_in_slot(ticket)) { return Taken{*this, place_of_, Taken::in_parcel, copy_kept(ticket)}; }
         ++notes_[ticket.slot].pins;
     }
     const core::OnExit unpinned{[&]() noexcept {
