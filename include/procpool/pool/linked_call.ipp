@@ -116,7 +116,7 @@ PROCPOOL_DECL void write_future(Writer& out, FutureBase& future, client::WriteDe
     if (!parts) { return write(next++); }
     codec::encode_plain(out, client::ResultAt::all);
     codec::encode_plain(out, std::uint64_t{*parts});
-    future::Argument::each_part(future, [&](FutureBase& part) { write_future(out, part, write, next); });
+    future::Argument::each_part(future, [&](FutureBase& part, bool) { write_future(out, part, write, next); });
 }
 
 }  // namespace procpool::detail::pool

@@ -449,8 +449,8 @@ private:
             detail::core::Few<FutureArgument> futures;
             detail::pool::each_future(
                 [&](FutureBase& future, bool is_shared) {
-                    detail::future::Argument::each_leaf(future, [&](FutureBase& leaf) {
-                        futures.push_back({&leaf, !is_shared});
+                    detail::future::Argument::each_leaf(future, is_shared, [&](FutureBase& leaf, bool shared) {
+                        futures.push_back({&leaf, !shared});
                     });
                 },
                 args...);
@@ -471,8 +471,7 @@ private:
             if (submitted.task.has_task()) { return Future<Result>{std::move(submitted.task)}; }
             if (submitted.error) { return detail::pool::failed_future<Result>(client(), std::move(submitted.error)); }
             if (!submitted.comes_later) { return std::nullopt; }
-            return detail::pool::call_later<E, F, Args...>(client(), options, std::move(f),
-                                                           static_cast<std::remove_reference_t<Args>&&>(args)...);
+            return detail::pool::call_later<E, F, Args...>(client(), options, std::move(f), args...);
         } else {
             return std::nullopt;
         }

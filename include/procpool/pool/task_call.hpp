@@ -32,9 +32,10 @@ template <class T>
 struct detail::codec::why_refused<Future<T>> {
     template <class Type>
     struct check {
-        static_assert(detail::codec::never<Type>,
-                      "procpool: a Future is moved into apply(), apply_async() or try_apply_async(); elsewhere it cannot "
-                      "travel: pass what it gives, get(), or share() it");
+        static_assert(
+            detail::codec::never<Type>,
+            "procpool: a Future is moved into apply(), apply_async() or try_apply_async(); elsewhere it cannot "
+            "travel: pass what it gives, get(), or share() it");
     };
 };
 
