@@ -46,13 +46,9 @@ PROCPOOL_DECL void Parcel::adopt(task::Extents& extents, std::uint32_t first, st
 }
 
 PROCPOOL_DECL Parcel Parcel::clone() const {
-    Parcel other;
-    if (const Failure* const known = failure()) {
-        other = Parcel{phase_, std::make_unique<const Failure>(*known)};
-    } else {
-        other = Parcel{phase_, ending_};
-        other.copy(bytes());
-    }
+    if (const Failure* const known = failure()) { return {phase_, std::make_unique<const Failure>(*known)}; }
+    Parcel other{phase_, ending_};
+    other.copy(bytes());
     return other;
 }
 

@@ -62,15 +62,15 @@ public:
     using Grow = std::span<std::byte> (*)(void* owner, std::span<std::byte> current, std::size_t used,
                                           std::size_t need);
 
-    /// Begins at the start of `buffer`. owner: passed to `grow`. where: the meaning of an address for the process that
-    /// will read the bytes.
+    /// Begins at the start of `buffer`. owner: passed to `grow`. visibility: the meaning of an address for the
+    /// process that will read the bytes.
     Writer(std::span<std::byte> buffer, Grow grow, void* owner,
-           VisibilityOf where = detail::codec::visibility_unknown) noexcept
+           VisibilityOf visibility = detail::codec::visibility_unknown) noexcept
         : buffer_(buffer),
           checked_(Nesting::bytes_to_check(buffer.size())),
           grow_(grow),
           owner_(owner),
-          visibility_of_(where) {}
+          visibility_of_(visibility) {}
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
