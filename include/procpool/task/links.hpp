@@ -42,9 +42,9 @@ struct alignas(cache_line) Links {
     /// Board::missing_word() for the others. Bit 0: it is being submitted. Bit 31 is no such bit: a dependency was
     /// cancelled. Setting and clearing bits twice does no harm, so it does not matter how far a dead process has got.
     std::atomic<std::uint64_t> missing;
-    /// A task that is cancelled with this one, and whose dependants are still to be told; of the process that cancelled
-    /// this one.
-    std::atomic<std::uint32_t> next_cancelled;
+    /// A task that is cancelled with this one, and whose dependants are still to be told: low half of its number 32
+    /// bits, its slot + 1 32; 0: none. Of the process that cancelled this one.
+    std::atomic<std::uint64_t> next_cancelled;
 
     static constexpr std::uint32_t closed = 0xffffffff;
     static constexpr std::uint32_t being_submitted = 0;
