@@ -17,6 +17,7 @@
 #include <procpool/client/parkers.hpp>
 #include <procpool/client/submission.hpp>
 #include <procpool/client/taken.hpp>
+#include <procpool/client/task_graph.hpp>
 #include <procpool/client/unobserved.hpp>
 #include <procpool/client/workers_memory.hpp>
 #include <procpool/codec/bytes.hpp>
@@ -166,6 +167,9 @@ public:
     [[nodiscard]] bool is_in_task() const noexcept { return crew_->is_in_task(); }
     bool run_awaited_by(std::uint32_t waiter) { return crew_->run_awaited_by(waiter); }
     bool make_room_in_task() { return crew_->make_room(); }
+
+    /// Returns: the tasks of this process that have not ended, and those that they wait for or have waited for.
+    [[nodiscard]] TaskGraph graph();
 
     // ---- memory that the chunks of a call over many items have in common: extents of no slot, in which nothing but
     // the call looks
@@ -369,6 +373,7 @@ private:
     void free_settled(bool all) noexcept;
     void pop_settled(std::size_t place) noexcept;
     void clear_and_free(std::uint32_t index, task::Phase phase) noexcept;
+    [[nodiscard]] TaskGraph::Node node_of(Ticket ticket, task::Word word) const;
     void give_back_undone(std::uint32_t index, task::Phase phase) noexcept;
     [[nodiscard]] inline bool take_fresh();
     inline void take_returned() noexcept;
@@ -505,6 +510,7 @@ private:
 #include <procpool/client/client_cancel.hpp>
 #include <procpool/client/client_collect.hpp>
 #include <procpool/client/client_dropped.hpp>
+#include <procpool/client/client_graph.hpp>
 #include <procpool/client/client_life.hpp>
 #include <procpool/client/client_links.hpp>
 #include <procpool/client/client_submit.hpp>

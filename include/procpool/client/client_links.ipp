@@ -7,6 +7,7 @@
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/scope.hpp>
+#include <procpool/log/tracer.hpp>
 
 #include <algorithm>
 #include <mutex>
@@ -97,6 +98,10 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         ++count;
     }
     linked_.back().first_edge = first;
+    if (board_.control.trace_id != 0) [[unlikely]] {
+        const auto serial = static_cast<std::uint64_t>(issued_ + 1);  // which publish() gives it
+        for (const Dependency& one : dependencies) { log::trace_edge(board_, serial, one.ticket.serial); }
+    }
     const Ticket ticket = publish<true>(lock, index, submission, {first, count});
     return {.ticket = ticket};
 }
