@@ -54,6 +54,7 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     }
     // From here on this slot is the caller's, and what it depends on stays.
     const auto give_up = [&](std::span<std::byte> buffer) {
+        const PinnedValues gone{std::move(notes_[index].values)};
         if (!lock.owns_lock()) { lock.lock(); }
         board_.arguments.abandon(index, buffer);
         for (Dependency& one : dependencies) { unpin(one.edge); }
@@ -75,7 +76,7 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     Growth growth{*this, index, submission.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
     try {
-        const Encoding inner{*this};
+        const Encoding inner{*this, out, notes_[index].values};
         encode(out, [&](std::size_t number) { write_dependency(out, dependencies[number]); });
         if (!lock.owns_lock()) { lock.lock(); }
         linked_.emplace_back();
@@ -98,6 +99,7 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         ++count;
     }
     linked_.back().first_edge = first;
+    is_unsettled_ = true;
     if (board_.control.trace_id != 0) [[unlikely]] {
         const auto serial = static_cast<std::uint64_t>(issued_ + 1);  // which publish() gives it
         for (const Dependency& one : dependencies) { log::trace_edge(board_, serial, one.ticket.serial); }
@@ -237,6 +239,7 @@ PROCPOOL_DECL void Client::pop_settled(std::size_t place) noexcept {
     if (notes.lingering == task::Phase::free || notes.serial.load(std::memory_order_relaxed) != settled.ticket.serial) {
         return;
     }
+    orphan_values(settled.ticket.slot);
     clear(settled.ticket.slot, std::exchange(notes.lingering, task::Phase::free));
     add_free(settled.ticket.slot);
 }
@@ -248,6 +251,7 @@ PROCPOOL_DECL void Client::clear_and_free(std::uint32_t index, task::Phase phase
         notes_[index].lingering = phase;
         return;
     }
+    orphan_values(index);
     clear(index, phase);
     add_free(index);
 }
@@ -258,6 +262,19 @@ PROCPOOL_DECL void Client::clear_and_free(std::uint32_t index, task::Phase phase
         clear_and_free(index, phase);
     }
     board_.notify_capacity_waiter();
+    release_orphans();
+}
+
+/// Effects: frees what settled tasks had pinned, and values that tasks referred to. Requires: the lock is held; it may
+/// be released between.
+[[gnu::cold]] PROCPOOL_DECL void Client::settle(Lock& lock) noexcept {
+    if (!linked_.empty()) { free_settled(free_ == no_slot && fresh_ == notes_.size()); }
+    if (!orphans_.empty()) {
+        lock.unlock();
+        release_orphans();
+        lock.lock();
+    }
+    is_unsettled_ = !linked_.empty() || !orphans_.empty();
 }
 
 }  // namespace procpool::detail::client
