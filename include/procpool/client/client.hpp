@@ -306,8 +306,8 @@ private:
     };
     /// Those of a task to be published.
     struct Edges {
-        std::uint32_t first = 0;
-        std::uint32_t count = 0;
+        std::uint32_t first;
+        std::uint32_t count;
     };
     enum class Pinned { all, no_room, too_many };
 
