@@ -20,6 +20,8 @@ namespace procpool::inline v0 {
 
 template <class T>
 class Future;
+template <class T>
+class SharedFuture;
 
 template <class E>
 struct detail::codec::why_refused<ProcessPool<E>> {
@@ -33,10 +35,13 @@ struct detail::codec::why_refused<Future<T>> {
     template <class Type>
     struct check {
         static_assert(detail::codec::never<Type>,
-                      "procpool: a Future cannot travel: pass what it gives, get(), or submit the task in a function "
+                      "procpool: a Future cannot travel: futures are arguments of apply(), apply_async() and "
+                      "try_apply_async() only; elsewhere pass what it gives, get(), or submit the task in a function "
                       "given to then()");
     };
 };
+template <class T>
+struct detail::codec::why_refused<SharedFuture<T>> : detail::codec::why_refused<Future<T>> {};
 
 namespace detail {
 
