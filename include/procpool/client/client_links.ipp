@@ -3,6 +3,7 @@
 
 #include <procpool/client/client_links.hpp>
 
+#include <procpool/codec/exception.hpp>
 #include <procpool/codec/plain.hpp>
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/error.hpp>
@@ -92,6 +93,7 @@ PROCPOOL_DECL Client::Pinned Client::pin(std::uint32_t index, std::span<Dependen
         for (Dependency& one : dependencies) {
             unpin(std::exchange(one.edge, 0));
             one.bytes.clear();
+            one.error = nullptr;
         }
         return why;
     };
@@ -135,13 +137,22 @@ PROCPOOL_DECL void Client::unpin(std::uint32_t name) noexcept {
 PROCPOOL_DECL void Client::copy_kept(Dependency& dependency) {
     const Parcel* const kept = kept_.find(dependency.ticket.serial);
     if (kept == nullptr) { throw_no_result(); }
-    if (kept->phase() == task::Phase::done && kept->ending() != Ending::exception) {
+    dependency.is_exception = kept->phase() != task::Phase::done || kept->ending() == Ending::exception;
+    if (kept->phase() == task::Phase::done) {
         dependency.bytes.assign(kept->bytes().begin(), kept->bytes().end());
         return;
     }
     try {
         Taken{*this, place_of_, Taken::in_parcel, kept->clone()}.require_value();
-    } catch (...) { dependency.error = std::current_exception(); }
+    } catch (...) {
+        if (kept->ending() == Ending::cancelled) {
+            dependency.error = std::current_exception();
+            return;
+        }
+        Writer out{dependency.bytes, codec::grow_vector, &dependency.bytes, place_of_};
+        codec::encode_exception(out, std::current_exception());  // one of this library's
+        dependency.bytes.resize(out.size());
+    }
 }
 
 PROCPOOL_DECL void Client::write_dependency(Writer& out, const Dependency& dependency) {
@@ -151,7 +162,7 @@ PROCPOOL_DECL void Client::write_dependency(Writer& out, const Dependency& depen
         codec::encode_plain(out, dependency.ticket.slot);
         codec::encode_plain(out, static_cast<std::uint32_t>(dependency.ticket.serial));
     } else {
-        codec::encode_plain(out, ResultAt::here);
+        codec::encode_plain(out, dependency.is_exception ? ResultAt::error : ResultAt::here);
         codec::encode_plain(out, std::uint64_t{dependency.bytes.size()});
         out.write(dependency.bytes.data(), dependency.bytes.size());
     }

@@ -30,14 +30,15 @@ enum class ResultAt : std::uint8_t {
 struct Dependency {
     Ticket ticket{};
     std::uint32_t edge = 0;              ///< while its result is in its slot: see task::Edge
-    std::vector<std::byte> bytes = {};   ///< of its value, where that has left its slot
-    std::exception_ptr error = nullptr;  ///< what it has ended in, where it has left its slot without a value
+    std::vector<std::byte> bytes = {};   ///< of its value or exception, where that has left its slot
+    bool is_exception = false;           ///< that is what these are
+    std::exception_ptr error = nullptr;  ///< it was cancelled, and has left its slot
 };
 
 /// What comes of a submission: nothing of it where there was no room.
 struct Submitted {
     std::optional<Ticket> ticket = {};
-    std::exception_ptr error = nullptr;  ///< of the first dependency that has ended in one; nothing is submitted
+    std::exception_ptr error = nullptr;  ///< a dependency was cancelled; nothing is submitted
     bool has_too_many = false;           ///< more dependencies than a task can have; likewise
 };
 

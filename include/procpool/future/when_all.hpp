@@ -35,7 +35,8 @@ using value_in_tuple_t = std::conditional_t<std::is_void_v<T>, std::monostate, T
 template <class T>
 class AllOf : public Deferred<T> {
 public:
-    AllOf()
+    /// unobserved: counts its error if nobody takes it; null: nothing does.
+    explicit AllOf(std::shared_ptr<client::Unobserved> unobserved)
         : Deferred<T>(DeferredHooks{.cancel = [this] { return ask(&FutureBase::cancel); },
                                     .kill = [this] { return ask(&FutureBase::kill); },
                                     .running =
@@ -43,7 +44,8 @@ public:
                                             bool any = false;
                                             visit([&](FutureBase& part) { any = any || part.running(); });
                                             return any;
-                                        }}) {}
+                                        }},
+                      std::move(unobserved)) {}
 
     void begin() override {
         if (begun_.exchange(true)) { return; }
@@ -115,7 +117,9 @@ private:
 template <class... T>
 class AllOfTuple final : public AllOf<std::tuple<value_in_tuple_t<T>...>> {
 public:
-    explicit AllOfTuple(Future<T>&&... parts) : parts_(std::move(parts)...) {}
+    explicit AllOfTuple(Future<T>&&... parts)
+        : AllOf<std::tuple<value_in_tuple_t<T>...>>(Argument::unobserved(parts...)),
+          parts_(std::move(parts)...) {}
 
 private:
     void visit(core::FunctionRef<void(FutureBase&)> look) override {
@@ -137,7 +141,9 @@ class AllOfRange final : public AllOf<std::conditional_t<std::is_void_v<T>, void
     using Base = AllOf<std::conditional_t<std::is_void_v<T>, void, std::vector<value_in_tuple_t<T>>>>;
 
 public:
-    explicit AllOfRange(std::vector<Future<T>> parts) : parts_(std::move(parts)) {}
+    explicit AllOfRange(std::vector<Future<T>> parts)
+        : Base(parts.empty() ? nullptr : Argument::unobserved(parts.front())),
+          parts_(std::move(parts)) {}
 
 private:
     void visit(core::FunctionRef<void(FutureBase&)> look) override {
@@ -260,13 +266,15 @@ template <FutureRange Range>
     detail::future::require_all_valid(race->parts);
     race->errors.resize(race->parts.size());
     race->left = race->parts.size();
-    auto ends = make_deferred<FirstOf<T>>({.cancel = [race] { return race->ask(&FutureBase::cancel); },
-                                           .kill = [race] { return race->ask(&FutureBase::kill); }});
-    race->promise = std::move(ends.promise);
+    detail::future::Counted<detail::future::Deferred<FirstOf<T>>> state{new detail::future::Deferred<FirstOf<T>>(
+        DeferredHooks{.cancel = [race] { return race->ask(&FutureBase::cancel); },
+                      .kill = [race] { return race->ask(&FutureBase::kill); }},
+        detail::future::Argument::unobserved(race->parts.front()))};
+    race->promise = Promise<FirstOf<T>>{state};
     for (std::size_t index = 0; index != race->parts.size(); ++index) {
         race->parts[index].on_done([race, index] { race->end(index); });
     }
-    return std::move(ends.future);
+    return Future<FirstOf<T>>{std::move(state)};
 }
 
 }  // namespace procpool

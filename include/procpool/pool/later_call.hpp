@@ -102,7 +102,10 @@ private:
         if (decided_.exchange(true)) { return; }
         std::optional<KeepOpen> open = std::move(open_);
         try {
-            auto values = std::apply([](auto&... args) { return std::tuple_cat(value_of(args)...); }, args_);
+            // Braces: from left to right, so that the first error is thrown.
+            auto taken = std::apply(
+                [](auto&... args) { return std::tuple<decltype(value_of(args))...>{value_of(args)...}; }, args_);
+            auto values = std::apply([](auto&... each) { return std::tuple_cat(std::move(each)...); }, taken);
             const TaskOptions* const options = options_ ? &*options_ : nullptr;
             promise_.set_from(Future<Result>{std::apply(
                 [&](const auto&... each) {
