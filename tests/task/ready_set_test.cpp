@@ -66,6 +66,7 @@ TEST_CASE("a slot may be added while others are taken from its word") {
     CHECK(set->take() == 71);
     set->add(4095);
     CHECK(set->take() == 4095);
+    CHECK(set->take() == ReadySet::nothing);
     CHECK(set->was_empty());
     set->add(130);
     CHECK(set->take() == 130);
@@ -131,5 +132,6 @@ TEST_CASE("what one thread adds another one finds") {
         while (seen.load() != round + 1) { std::this_thread::yield(); }
     }
     takes.join();
+    CHECK(set->take() == ReadySet::nothing);
     CHECK(set->was_empty());
 }
