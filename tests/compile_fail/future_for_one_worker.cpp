@@ -1,4 +1,4 @@
-// expect: procpool: a Future cannot travel: futures are arguments of apply.., apply_async.. and try_apply_async.. only
+// expect: procpool: a Future is moved into apply.., apply_async.. or try_apply_async... elsewhere it cannot travel
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/procpool.hpp>
 

@@ -67,7 +67,7 @@ void use(procpool::Pool& pool, const std::string& text, const procpool::Shared<i
     pool.apply([](procpool::Mutex& m) { m.lock(); }, *mutex);
     // expect-error: a pool cannot travel
     pool.apply([](const procpool::Pool& p) { return p.size(); }, pool);
-    // expect-error: a Future cannot travel
+    // expect-error: elsewhere it cannot travel
     pool.apply([](procpool::Future<int> f) { return f.get(); }, procpool::Future<int>{});
     // expect-error: Eigen.s matrices and arrays travel once procpool/eigen.hpp is included
     pool.apply([](int) { return Eigen::Matrix{}; }, 1);

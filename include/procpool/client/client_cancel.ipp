@@ -14,6 +14,7 @@ PROCPOOL_DECL bool Client::withdraw(Ticket ticket) noexcept {
         // withdraw() fails when the task starts meanwhile, or got another generation in make_room().
         if (board_.withdraw(ticket.slot, word.generation())) {
             cancelled_.fetch_add(1, std::memory_order_relaxed);
+            board_.wake_for_ready();
             return true;
         }
     }

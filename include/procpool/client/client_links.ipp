@@ -8,6 +8,7 @@
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/scope.hpp>
+#include <procpool/log/tracer.hpp>
 
 #include <algorithm>
 #include <mutex>
@@ -24,6 +25,11 @@ namespace procpool::inline v0::detail::client {
     throw std::logic_error("procpool: the result of a future that is an argument has been taken");
 }
 
+inline void write_bytes(Writer& out, std::span<const std::byte> bytes) {
+    codec::encode_plain(out, std::uint64_t{bytes.size()});
+    out.write(bytes.data(), bytes.size());
+}
+
 PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std::span<Dependency> dependencies,
                                               EncodeLinked encode) {
     check_code(reinterpret_cast<std::uintptr_t>(submission.code));
@@ -32,17 +38,25 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     for (;;) {
         index = acquire(lock, submission);
         if (index == no_slot) { return {}; }
-        const Pinned pinned = pin(index, dependencies);
+        Pinned pinned{};
+        try {
+            pinned = pin(index, dependencies);
+        } catch (...) {
+            add_free(index);
+            throw;
+        }
         if (pinned == Pinned::all) { break; }
         add_free(index);
         if (pinned == Pinned::too_many) { return {.has_too_many = true}; }
         if (submission.patience == Patience::try_once) { return {}; }
+        const std::size_t unsettled = linked_.size();
         lock.unlock();
-        wait_for_capacity(submission);
+        wait_for_capacity(submission, unsettled);
         lock.lock();
     }
     // From here on this slot is the caller's, and what it depends on stays.
     const auto give_up = [&](std::span<std::byte> buffer) {
+        const PinnedValues gone{std::move(notes_[index].values)};
         if (!lock.owns_lock()) { lock.lock(); }
         board_.arguments.abandon(index, buffer);
         for (Dependency& one : dependencies) { unpin(one.edge); }
@@ -50,29 +64,36 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         lock.unlock();
         board_.notify_capacity_waiter();
     };
-    const auto failed = std::ranges::find_if(dependencies, [](const Dependency& one) { return one.error != nullptr; });
-    if (failed != dependencies.end()) {
+    // What has failed and left its slot is an argument as a value is: another one before it may fail, too.
+    const auto cancelled = std::ranges::find_if(dependencies, [](const Dependency& one) {
+        return one.kept && one.kept.phase() != task::Phase::done && one.kept.ending() == Ending::cancelled;
+    });
+    if (cancelled != dependencies.end()) {
         give_up(board_.arguments.first_buffer(index));
-        return {.error = failed->error};
+        Submitted submitted;
+        try {
+            Taken{*this, place_of_, Taken::in_parcel, std::move(cancelled->kept)}.require_value();
+        } catch (...) { submitted.error = std::current_exception(); }
+        return submitted;
     }
     if (!submission.plain) { lock.unlock(); }
     Growth growth{*this, index, submission.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
     try {
-        const Encoding inner{*this};
+        const Encoding inner{*this, out, notes_[index].values};
         encode(out, [&](std::size_t number) { write_dependency(out, dependencies[number]); });
+        if (!lock.owns_lock()) { lock.lock(); }
+        linked_.emplace_back();
     } catch (...) {
         give_up(out.buffer());
         throw;
     }
     board_.arguments.seal(index, out.buffer(), out.size());
-    if (!lock.owns_lock()) {
-        lock.lock();
-        if (!accepts(submission)) {
-            board_.arguments.release(index);
-            give_up(board_.arguments.first_buffer(index));
-            throw_ended();
-        }
+    if (!submission.plain && !accepts(submission)) {
+        linked_.pop_back();
+        board_.arguments.release(index);
+        give_up(board_.arguments.first_buffer(index));
+        throw_ended();
     }
     std::uint32_t first = 0;
     std::uint32_t count = 0;
@@ -81,7 +102,12 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         edge(one.edge).sibling.store(std::exchange(first, one.edge), std::memory_order_relaxed);
         ++count;
     }
-    linked_.push_back({{}, first});
+    linked_.back().first_edge = first;
+    is_unsettled_ = true;
+    if (board_.control.trace_id != 0) [[unlikely]] {
+        const auto serial = static_cast<std::uint64_t>(issued_ + 1);  // which publish() gives it
+        for (const Dependency& one : dependencies) { log::trace_edge(board_, serial, one.ticket.serial); }
+    }
     const Ticket ticket = publish<true>(lock, index, submission, {first, count});
     return {.ticket = ticket};
 }
@@ -92,14 +118,18 @@ PROCPOOL_DECL Client::Pinned Client::pin(std::uint32_t index, std::span<Dependen
     const auto undo = [&](Pinned why) {
         for (Dependency& one : dependencies) {
             unpin(std::exchange(one.edge, 0));
-            one.bytes.clear();
-            one.error = nullptr;
+            one.kept = {};
         }
         return why;
     };
     for (Dependency& one : dependencies) {
         if (!is_in_slot(one.ticket)) {
-            copy_kept(one);
+            try {
+                one.kept = copy_kept(one.ticket);
+            } catch (...) {
+                undo(Pinned::no_room);
+                throw;
+            }
             continue;
         }
         if (++bit > board_.most_dependencies()) { return undo(Pinned::too_many); }
@@ -110,10 +140,10 @@ PROCPOOL_DECL Client::Pinned Client::pin(std::uint32_t index, std::span<Dependen
         one.edge = free_edge_ != 0 ? free_edge_ : ++fresh_edge_;
         task::Edge& edge = this->edge(one.edge);
         if (one.edge == free_edge_) { free_edge_ = task::Edge::get(edge.sibling); }
-        edge.dependency.store(one.ticket.slot, std::memory_order_relaxed);
-        edge.dependency_number.store(static_cast<std::uint32_t>(one.ticket.serial), std::memory_order_relaxed);
-        edge.dependant.store(index, std::memory_order_relaxed);
-        edge.bit.store(bit, std::memory_order_relaxed);
+        task::Edge::set(edge.dependency, one.ticket.slot);
+        task::Edge::set(edge.dependency_number, static_cast<std::uint32_t>(one.ticket.serial));
+        task::Edge::set(edge.dependant, index);
+        task::Edge::set(edge.bit, bit);
         ++notes_[one.ticket.slot].pins;
     }
     return Pinned::all;
@@ -133,26 +163,12 @@ PROCPOOL_DECL void Client::unpin(std::uint32_t name) noexcept {
     }
 }
 
-/// Effects: copies the result of a task that is not in its slot. Requires: mutex_ is held.
-PROCPOOL_DECL void Client::copy_kept(Dependency& dependency) {
-    const Parcel* const kept = kept_.find(dependency.ticket.serial);
+/// Returns: what a task has left that is not in its slot. Throws: std::logic_error when it has been taken. Requires:
+/// mutex_ is held.
+PROCPOOL_DECL Parcel Client::copy_kept(Ticket ticket) {
+    const Parcel* const kept = kept_.find(ticket.serial);
     if (kept == nullptr) { throw_no_result(); }
-    dependency.is_exception = kept->phase() != task::Phase::done || kept->ending() == Ending::exception;
-    if (kept->phase() == task::Phase::done) {
-        dependency.bytes.assign(kept->bytes().begin(), kept->bytes().end());
-        return;
-    }
-    try {
-        Taken{*this, place_of_, Taken::in_parcel, kept->clone()}.require_value();
-    } catch (...) {
-        if (kept->ending() == Ending::cancelled) {
-            dependency.error = std::current_exception();
-            return;
-        }
-        Writer out{dependency.bytes, codec::grow_vector, &dependency.bytes, place_of_};
-        codec::encode_exception(out, std::current_exception());  // one of this library's
-        dependency.bytes.resize(out.size());
-    }
+    return kept->clone();
 }
 
 PROCPOOL_DECL void Client::write_dependency(Writer& out, const Dependency& dependency) {
@@ -162,9 +178,18 @@ PROCPOOL_DECL void Client::write_dependency(Writer& out, const Dependency& depen
         codec::encode_plain(out, dependency.ticket.slot);
         codec::encode_plain(out, static_cast<std::uint32_t>(dependency.ticket.serial));
     } else {
-        codec::encode_plain(out, dependency.is_exception ? ResultAt::error : ResultAt::here);
-        codec::encode_plain(out, std::uint64_t{dependency.bytes.size()});
-        out.write(dependency.bytes.data(), dependency.bytes.size());
+        if (dependency.kept.phase() == task::Phase::done) {
+            const bool has_value = dependency.kept.ending() != Ending::exception;
+            codec::encode_plain(out, has_value ? ResultAt::here : ResultAt::error);
+            return write_bytes(out, dependency.kept.bytes());
+        }
+        std::vector<std::byte> encoded;
+        Writer error{encoded, codec::grow_vector, &encoded, place_of_};
+        try {
+            Taken{*this, place_of_, Taken::in_parcel, dependency.kept.clone()}.require_value();
+        } catch (...) { codec::encode_exception(error, std::current_exception()); }
+        codec::encode_plain(out, ResultAt::error);
+        write_bytes(out, std::span{encoded}.first(error.size()));
     }
 }
 
@@ -183,11 +208,7 @@ PROCPOOL_DECL void Client::consume(Ticket ticket) noexcept {
 PROCPOOL_DECL Taken Client::copy(Ticket ticket) {
     {
         const std::lock_guard guard{mutex_};
-        if (!is_in_slot(ticket)) {
-            const Parcel* const kept = kept_.find(ticket.serial);
-            if (kept == nullptr) { throw_no_result(); }
-            return Taken{*this, place_of_, Taken::in_parcel, kept->clone()};
-        }
+        if (!is_in_slot(ticket)) { return Taken{*this, place_of_, Taken::in_parcel, copy_kept(ticket)}; }
         ++notes_[ticket.slot].pins;
     }
     const core::OnExit unpinned{[&]() noexcept {
@@ -208,11 +229,13 @@ PROCPOOL_DECL void Client::free_settled(bool all) noexcept {
         return is_decided(one.ticket) &&
                board_.is_settled(one.ticket.slot, static_cast<std::uint32_t>(one.ticket.serial));
     };
-    std::size_t left = all ? linked_.size() : few;
-    for (; left != 0 && !linked_.empty() && is_settled(linked_.front()); --left) { pop_settled(0); }
-    for (left = std::min(left, linked_.size()); left != 0 && !linked_.empty(); --left) {
+    for (std::size_t left = all ? linked_.size() : few; left != 0 && !linked_.empty() && is_settled(linked_.front());
+         --left) {
+        pop_settled(0);
+    }
+    for (std::size_t left = all ? linked_.size() : std::min<std::size_t>(1, linked_.size()); left != 0; --left) {
         next_linked_ = next_linked_ + 1 < linked_.size() ? next_linked_ + 1 : 0;
-        if (is_settled(linked_[next_linked_])) { pop_settled(next_linked_); }
+        if (!linked_.empty() && is_settled(linked_[next_linked_])) { pop_settled(next_linked_); }
     }
 }
 
@@ -228,6 +251,7 @@ PROCPOOL_DECL void Client::pop_settled(std::size_t place) noexcept {
     if (notes.lingering == task::Phase::free || notes.serial.load(std::memory_order_relaxed) != settled.ticket.serial) {
         return;
     }
+    orphan_values(settled.ticket.slot);
     clear(settled.ticket.slot, std::exchange(notes.lingering, task::Phase::free));
     add_free(settled.ticket.slot);
 }
@@ -239,6 +263,7 @@ PROCPOOL_DECL void Client::clear_and_free(std::uint32_t index, task::Phase phase
         notes_[index].lingering = phase;
         return;
     }
+    orphan_values(index);
     clear(index, phase);
     add_free(index);
 }
@@ -249,6 +274,19 @@ PROCPOOL_DECL void Client::clear_and_free(std::uint32_t index, task::Phase phase
         clear_and_free(index, phase);
     }
     board_.notify_capacity_waiter();
+    release_orphans();
+}
+
+/// Effects: frees what settled tasks had pinned, and values that tasks referred to. Requires: the lock is held; it may
+/// be released between.
+[[gnu::cold]] PROCPOOL_DECL void Client::settle(Lock& lock) noexcept {
+    if (!linked_.empty()) { free_settled(free_ == no_slot && fresh_ == notes_.size()); }
+    if (!orphans_.empty()) {
+        lock.unlock();
+        release_orphans();
+        lock.lock();
+    }
+    is_unsettled_ = !linked_.empty() || !orphans_.empty();
 }
 
 }  // namespace procpool::detail::client

@@ -37,9 +37,14 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
     Growth growth{*this, index, submission.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
     try {
-        const Encoding inner{*this};
-        encode(out);
+        if (submission.plain) {
+            encode(out);
+        } else {
+            const Encoding inner{*this, out, notes_[index].values};
+            encode(out);
+        }
     } catch (...) {
+        const PinnedValues gone{std::move(notes_[index].values)};
         board_.arguments.abandon(index, out.buffer());
         if (!lock.owns_lock()) { lock.lock(); }
         add_free(index);
@@ -51,8 +56,10 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
     if (!lock.owns_lock()) {
         lock.lock();
         if (!accepts(submission)) {
+            const PinnedValues gone{std::move(notes_[index].values)};
             board_.arguments.release(index);
             add_free(index);
+            lock.unlock();
             throw_ended();
         }
         // Other threads may have filled the ring meanwhile. There are twice as many places as slots.
@@ -67,7 +74,7 @@ inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
     task::Ring& ring = ring_for(submission);
     for (int attempt = 0;; ++attempt) {
         if (!detached_.empty()) { free_dropped(lock); }
-        if (!linked_.empty()) [[unlikely]] { free_settled(free_ == no_slot); }
+        if (is_unsettled_) [[unlikely]] { settle(lock); }
         if (!accepts(submission)) { throw_ended(); }
         // Large arguments go where the last ones were, which is still in cache; for others a look each time would cost
         // more.
@@ -175,7 +182,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     if constexpr (is_linked) {
         linked_.back().ticket = {serial, index};
         for (std::uint32_t name = edges.first; name != 0; name = task::Edge::get(edge(name).sibling)) {
-            edge(name).dependant_number.store(static_cast<std::uint32_t>(serial), std::memory_order_relaxed);
+            task::Edge::set(edge(name).dependant_number, static_cast<std::uint32_t>(serial));
         }
         board_.publish_blocked({index, generation}, task::Queue::level_of(submission.priority), waited, edges.first,
                                edges.count);
@@ -217,14 +224,19 @@ inline void Client::arm(Deadline expires) noexcept {
     }
 }
 
-/// Blocks until a slot may have become free, the pool's life has moved, or a while has passed.
-PROCPOOL_DECL void Client::wait_for_capacity(const Submission& submission) {
+/// Blocks until a slot may have become free, the pool's life has moved, or a while has passed. unsettled: instead of a
+/// slot, until fewer linked tasks than that have edges.
+PROCPOOL_DECL void Client::wait_for_capacity(const Submission& submission, std::optional<std::size_t> unsettled) {
     if (crew_->make_room()) { return; }
     const std::lock_guard guard{capacity_mutex_};
     const Parkers::Lease lease = parkers_.lease();
     if (lease) { board_.from_workers.set_capacity_waiter(lease.index() + 1); }
     const auto something_to_do = [&] {
         const std::lock_guard look{mutex_};
+        if (unsettled) {
+            free_settled(true);
+            return !accepts(submission) || linked_.size() < *unsettled;
+        }
         if (!accepts(submission) || free_ != no_slot || returned_.load(std::memory_order_seq_cst) != no_slot) {
             return true;
         }

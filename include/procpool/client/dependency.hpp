@@ -4,6 +4,7 @@
 /// \file
 /// Dependency: a task whose result is an argument of another one, and how that one's arguments name it.
 
+#include <procpool/client/parcel.hpp>
 #include <procpool/client/submission.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
@@ -14,7 +15,6 @@
 #include <exception>
 #include <optional>
 #include <span>
-#include <vector>
 
 namespace procpool::inline v0::detail::client {
 
@@ -29,10 +29,8 @@ enum class ResultAt : std::uint8_t {
 /// A task that another one is to wait for, of the same client.
 struct Dependency {
     Ticket ticket{};
-    std::uint32_t edge = 0;              ///< while its result is in its slot: see task::Edge
-    std::vector<std::byte> bytes = {};   ///< of its value or exception, where that has left its slot
-    bool is_exception = false;           ///< that is what these are
-    std::exception_ptr error = nullptr;  ///< it was cancelled, and has left its slot
+    std::uint32_t edge = 0;  ///< while its result is in its slot: see task::Edge
+    Parcel kept = {};        ///< what it has left, where that is not in its slot
 };
 
 /// What comes of a submission: nothing of it where there was no room.

@@ -23,6 +23,8 @@ class FutureBase;
 
 namespace procpool::inline v0::detail::future {
 
+using LookAtPart = core::FunctionRef<void(FutureBase& part, bool is_shared)>;
+
 /// Learns that completions are over. Called by: the thread that decides one, with a lock of the completion held.
 class Subscriber {
 public:
@@ -82,8 +84,9 @@ public:
     /// Effects: what it needs to be decided is set going, if it waits for the first look at it. Called by: a future,
     /// before all that follows from its members.
     virtual void begin() {}
-    /// Calls look(part) for each future that this one consists of, if it has not begun. Returns: whether it does.
-    virtual bool each_part(core::FunctionRef<void(FutureBase&)>) { return false; }
+    /// Calls look(part, whether that is shared) for each future that this one consists of, if it has not begun.
+    /// Returns: whether it does.
+    virtual bool each_part(LookAtPart) { return false; }
 
     // ---- for the callback thread
 

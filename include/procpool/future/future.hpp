@@ -177,11 +177,11 @@ struct ReadyFuture {
 
 /// A future as the argument of a task.
 struct Argument {
-    /// Calls look(future) for the one, or for those that it consists of.
-    static void each_leaf(FutureBase& future, core::FunctionRef<void(FutureBase&)> look);
+    /// Calls look(future, is_shared) for the one, or for those that it consists of.
+    static void each_leaf(FutureBase& future, bool is_shared, LookAtPart look);
     /// Returns: how many futures it consists of; nothing: it is one that has begun, or of a task.
     [[nodiscard]] static std::optional<std::size_t> parts(FutureBase& future);
-    static void each_part(FutureBase& future, core::FunctionRef<void(FutureBase&)> look);
+    static void each_part(FutureBase& future, LookAtPart look);
     [[nodiscard]] static const TaskHandle& task(const FutureBase& future) noexcept { return future.task_; }
     static void consume(FutureBase& future) noexcept { future.task_.consume(); }
     static void require_valid(const FutureBase& future) { future.require_valid(); }

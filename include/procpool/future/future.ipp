@@ -119,20 +119,21 @@ PROCPOOL_DECL void Argument::call_when_done(FutureBase& future, std::unique_ptr<
     future.task_.decide_with(std::move(completion));
 }
 
-PROCPOOL_DECL void Argument::each_part(FutureBase& future, core::FunctionRef<void(FutureBase&)> look) {
+PROCPOOL_DECL void Argument::each_part(FutureBase& future, LookAtPart look) {
     if (future.completion_ && !future.task_.has_task()) { future.completion_->each_part(look); }
 }
 
 PROCPOOL_DECL std::optional<std::size_t> Argument::parts(FutureBase& future) {
     if (!future.completion_ || future.task_.has_task()) { return std::nullopt; }
     std::size_t count = 0;
-    const bool has_parts = future.completion_->each_part([&](FutureBase&) { ++count; });
+    const bool has_parts = future.completion_->each_part([&](FutureBase&, bool) { ++count; });
     return has_parts ? std::optional{count} : std::nullopt;
 }
 
-PROCPOOL_DECL void Argument::each_leaf(FutureBase& future, core::FunctionRef<void(FutureBase&)> look) {
-    if (!parts(future)) { return look(future); }
-    each_part(future, [&](FutureBase& part) { each_leaf(part, look); });
+PROCPOOL_DECL void Argument::each_leaf(FutureBase& future, bool is_shared, LookAtPart look) {
+    if (!parts(future)) { return look(future, is_shared); }
+    each_part(future,
+              [&](FutureBase& part, bool part_is_shared) { each_leaf(part, is_shared || part_is_shared, look); });
 }
 
 /// A loop, since chains of futures may be of any length.

@@ -4,6 +4,7 @@
 /// \file
 /// SharedFuture: the result of a task for several readers.
 
+#include <procpool/codec/wire_type.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/future/future.hpp>
@@ -178,6 +179,13 @@ private:
     }
 
     std::shared_ptr<detail::future::SharedState<T>> state_;
+};
+
+/// To what is no task by itself, as an item or a value that is bound, it is its result, for which the caller waits.
+template <class T>
+requires(!std::is_void_v<T>) struct detail::codec::wire_type<SharedFuture<T>> {
+    using type = T;
+    static const T& from(const SharedFuture<T>& argument) { return argument.get(); }
 };
 
 template <class T>

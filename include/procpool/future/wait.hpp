@@ -24,9 +24,11 @@
 
 namespace procpool::inline v0 {
 
-/// A future, or a pointer or std::reference_wrapper to one.
+/// A Future or SharedFuture, or a pointer or std::reference_wrapper to a Future.
 template <class Element>
 concept RefersToFuture = std::derived_from<Element, FutureBase> || requires(const Element& element) {
+    { element.future() } -> std::convertible_to<const FutureBase&>;
+} || requires(const Element& element) {
     { element.get() } -> std::convertible_to<const FutureBase&>;
 } || requires(const Element& element) {
     { *element } -> std::convertible_to<const FutureBase&>;
@@ -37,6 +39,10 @@ template <RefersToFuture Element>
 [[nodiscard]] const FutureBase& future_in(const Element& element) {
     if constexpr (std::derived_from<Element, FutureBase>) {
         return element;
+    } else if constexpr (requires {
+                             { element.future() } -> std::convertible_to<const FutureBase&>;
+                         }) {
+        return element.future();
     } else if constexpr (requires {
                              { element.get() } -> std::convertible_to<const FutureBase&>;
                          }) {

@@ -6,7 +6,7 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/future/future.hpp>
-#include <procpool/future/wait.hpp>
+#include <procpool/future/shared_future.hpp>
 
 #include <atomic>
 #include <concepts>
@@ -30,6 +30,32 @@ namespace detail::future {
 template <class T>
 using value_in_tuple_t = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
+/// A Future or a SharedFuture, as a part of another one.
+template <class P>
+struct PartOf;
+template <class T>
+struct PartOf<Future<T>> {
+    using Result = T;
+    static constexpr bool is_shared = false;
+    static FutureBase& base(Future<T>& part) noexcept { return part; }
+    static T take(Future<T>& part) { return ReadyFuture::take(part); }
+};
+template <class T>
+struct PartOf<SharedFuture<T>> {
+    using Result = T;
+    static constexpr bool is_shared = true;
+    static FutureBase& base(const SharedFuture<T>& part) { return part.future(); }
+    static T take(const SharedFuture<T>& part) { return part.get(); }
+};
+template <class P>
+using result_of_part_t = typename PartOf<P>::Result;
+template <class P>
+concept Part = requires {
+    typename result_of_part_t<P>;
+};
+template <class P>
+using value_of_part_t = value_in_tuple_t<result_of_part_t<P>>;
+
 /// The state of a future of several. It begins with the first question that the program asks it: as the argument of a
 /// task it is never asked, and that task waits for the parts.
 template <class T>
@@ -42,7 +68,7 @@ public:
                                     .running =
                                         [this] {
                                             bool any = false;
-                                            visit([&](FutureBase& part) { any = any || part.running(); });
+                                            visit([&](FutureBase& part, bool) { any = any || part.running(); });
                                             return any;
                                         }},
                       std::move(unobserved)) {}
@@ -50,38 +76,48 @@ public:
     void begin() override {
         if (begun_.exchange(true)) { return; }
         std::size_t count = 0;
-        visit([&](FutureBase&) { ++count; });
+        visit([&](FutureBase&, bool) { ++count; });
         left_.store(count + 1, std::memory_order_relaxed);
         this->retain();
         const Counted<AllOf> self{this};
         try {
-            visit([&](FutureBase& part) { part.on_done([self] { self->one_is_done(); }); });
+            watch(self);
         } catch (...) { return this->set_exception(std::current_exception()); }
         one_is_done();
     }
 
-    bool each_part(core::FunctionRef<void(FutureBase&)> look) override {
+    bool each_part(LookAtPart look) override {
         if (begun_.load()) { return false; }
         visit(look);
         return true;
     }
 
 protected:
-    virtual void visit(core::FunctionRef<void(FutureBase&)> look) = 0;
+    virtual void visit(LookAtPart look) = 0;
+    /// Effects: watch_part(part, self) for each part.
+    virtual void watch(const Counted<AllOf>& self) = 0;
+    template <class P>
+    static void watch_part(P& part, const Counted<AllOf>& self) {
+        part.on_done([self] { self->one_is_done(); });
+    }
+    template <class P>
+    static void look_at(P& part, LookAtPart look) {
+        look(PartOf<P>::base(part), PartOf<P>::is_shared);
+    }
     /// Effects: takes the results of all parts. Throws: the first error.
     virtual void collect() = 0;
 
     /// Takes the results of parts one after the other, and keeps the first error.
     class Taking {
     public:
-        template <class U>
-        std::optional<value_in_tuple_t<U>> take(Future<U>& part) {
+        template <class P>
+        std::optional<value_of_part_t<P>> take(P& part) {
             try {
-                if constexpr (std::is_void_v<U>) {
-                    ReadyFuture::take(part);
+                if constexpr (std::is_void_v<result_of_part_t<P>>) {
+                    PartOf<P>::take(part);
                     return std::monostate{};
                 } else {
-                    return ReadyFuture::take(part);
+                    return PartOf<P>::take(part);
                 }
             } catch (...) {
                 if (!first_) { first_ = std::current_exception(); }
@@ -106,7 +142,7 @@ private:
     }
     bool ask(bool (FutureBase::*question)()) {
         bool any = false;
-        visit([&](FutureBase& part) { any = (part.*question)() || any; });
+        visit([&](FutureBase& part, bool) { any = (part.*question)() || any; });
         return any;
     }
 
@@ -114,78 +150,99 @@ private:
     std::atomic<std::size_t> left_{0};
 };
 
-template <class... T>
-class AllOfTuple final : public AllOf<std::tuple<value_in_tuple_t<T>...>> {
+/// Returns: what counts an error that nobody takes, of the first part that has that; null: nothing does.
+template <class... P>
+[[nodiscard]] std::shared_ptr<client::Unobserved> unobserved_of(P&... parts) {
+    return Argument::unobserved(PartOf<P>::base(parts)...);
+}
+
+template <class... P>
+class AllOfTuple final : public AllOf<std::tuple<value_of_part_t<P>...>> {
+    using Base = AllOf<std::tuple<value_of_part_t<P>...>>;
+
 public:
-    explicit AllOfTuple(Future<T>&&... parts)
-        : AllOf<std::tuple<value_in_tuple_t<T>...>>(Argument::unobserved(parts...)),
-          parts_(std::move(parts)...) {}
+    explicit AllOfTuple(P&&... parts) : Base(unobserved_of(parts...)), parts_(std::move(parts)...) {}
 
 private:
-    void visit(core::FunctionRef<void(FutureBase&)> look) override {
-        std::apply([&](auto&... parts) { (look(parts), ...); }, parts_);
+    void visit(LookAtPart look) override {
+        std::apply([&](auto&... parts) { (Base::look_at(parts, look), ...); }, parts_);
+    }
+    void watch(const Counted<Base>& self) override {
+        std::apply([&](auto&... parts) { (Base::watch_part(parts, self), ...); }, parts_);
     }
     void collect() override {
-        typename AllOf<std::tuple<value_in_tuple_t<T>...>>::Taking taking;
+        typename Base::Taking taking;
         auto values = std::apply(
-            [&](auto&... parts) { return std::tuple<std::optional<value_in_tuple_t<T>>...>{taking.take(parts)...}; },
+            [&](auto&... parts) { return std::tuple<std::optional<value_of_part_t<P>>...>{taking.take(parts)...}; },
             parts_);
         taking.require_all();
         std::apply([&](auto&... value) { this->set_value(std::move(*value)...); }, values);
     }
-    std::tuple<Future<T>...> parts_;
+    std::tuple<P...> parts_;
 };
 
-template <class T>
-class AllOfRange final : public AllOf<std::conditional_t<std::is_void_v<T>, void, std::vector<value_in_tuple_t<T>>>> {
-    using Base = AllOf<std::conditional_t<std::is_void_v<T>, void, std::vector<value_in_tuple_t<T>>>>;
+template <class P>
+using result_of_parts_t =
+    std::conditional_t<std::is_void_v<result_of_part_t<P>>, void, std::vector<value_of_part_t<P>>>;
+
+template <class P>
+class AllOfRange final : public AllOf<result_of_parts_t<P>> {
+    using Base = AllOf<result_of_parts_t<P>>;
 
 public:
-    explicit AllOfRange(std::vector<Future<T>> parts)
-        : Base(parts.empty() ? nullptr : Argument::unobserved(parts.front())),
+    explicit AllOfRange(std::vector<P> parts)
+        : Base(parts.empty() ? nullptr : unobserved_of(parts.front())),
           parts_(std::move(parts)) {}
 
 private:
-    void visit(core::FunctionRef<void(FutureBase&)> look) override {
-        for (Future<T>& part : parts_) { look(part); }
+    void visit(LookAtPart look) override {
+        for (P& part : parts_) { Base::look_at(part, look); }
+    }
+    void watch(const Counted<Base>& self) override {
+        for (P& part : parts_) { Base::watch_part(part, self); }
     }
     void collect() override {
         typename Base::Taking taking;
-        std::vector<value_in_tuple_t<T>> values;
+        std::vector<value_of_part_t<P>> values;
         values.reserve(parts_.size());
-        for (Future<T>& part : parts_) {
+        for (P& part : parts_) {
             if (auto value = taking.take(part)) { values.push_back(std::move(*value)); }
         }
         taking.require_all();
-        if constexpr (std::is_void_v<T>) {
+        if constexpr (std::is_void_v<result_of_part_t<P>>) {
             this->set_value();
         } else {
             this->set_value(std::move(values));
         }
     }
-    std::vector<Future<T>> parts_;
+    std::vector<P> parts_;
 };
 
-template <class T>
-struct result_of_future;
-template <class T>
-struct result_of_future<Future<T>> {
-    using type = T;
-};
-template <class Range>
-using result_of_range_t = typename result_of_future<std::ranges::range_value_t<Range>>::type;
-
-template <class T>
-void require_all_valid(const std::vector<Future<T>>& parts) {
-    for (const Future<T>& part : parts) { Argument::require_valid(part); }
+template <class P>
+void require_all_valid(const std::vector<P>& parts) {
+    for (const P& part : parts) { Argument::require_valid(PartOf<P>::base(const_cast<P&>(part))); }
 }
 
-/// Moves the futures out of a range.
+/// A range of Futures or of SharedFutures.
+template <class Range>
+concept RangeOfParts = std::ranges::input_range<Range> && requires {
+    typename result_of_part_t<std::ranges::range_value_t<Range>>;
+};
+
+/// Moves Futures out of a range; copies what is shared.
 template <class Range>
 [[nodiscard]] auto gather_futures(Range& futures) {
-    std::vector<std::ranges::range_value_t<Range>> parts;
+    using P = std::ranges::range_value_t<Range>;
+    std::vector<P> parts;
     if constexpr (std::ranges::sized_range<Range>) { parts.reserve(std::ranges::size(futures)); }
-    for (auto&& one : futures) { parts.push_back(std::move(one)); }
+    for (auto&& one : futures) {
+        if constexpr (PartOf<P>::is_shared) {
+            parts.push_back(one);
+        } else {
+            parts.push_back(std::move(one));
+        }
+    }
+    require_all_valid(parts);
     return parts;
 }
 
@@ -193,31 +250,28 @@ template <class Range>
 
 /// Returns: the future of all results, with std::monostate for those of void. It ends once all have ended, with the
 /// error of the first of them that has one. Its cancel() and kill() act on all. As the argument of a task, see
-/// ProcessPool::apply_async(), the results do not come here. The futures are invalid from now on. Throws:
-/// std::future_error when one of them is already.
-template <class... T>
-[[nodiscard]] Future<std::tuple<detail::future::value_in_tuple_t<T>...>> when_all(Future<T>... futures) {
-    (detail::future::Argument::require_valid(futures), ...);
-    using State = detail::future::AllOfTuple<T...>;
-    using Result = std::tuple<detail::future::value_in_tuple_t<T>...>;
+/// ProcessPool::apply_async(), the results do not come here. Futures are invalid from now on; SharedFutures stay.
+/// Throws: std::future_error when one of them is invalid already.
+template <class... P>
+requires(sizeof...(P) != 0 && (detail::future::Part<P> && ...))
+    [[nodiscard]] Future<std::tuple<detail::future::value_of_part_t<P>...>> when_all(P... futures) {
+    (detail::future::Argument::require_valid(detail::future::PartOf<P>::base(futures)), ...);
+    using State = detail::future::AllOfTuple<P...>;
+    using Result = std::tuple<detail::future::value_of_part_t<P>...>;
     detail::future::Counted<State> state{new State(std::move(futures)...)};
     return Future<Result>{detail::future::Counted<detail::future::Deferred<Result>>{std::move(state)}};
 }
 
-/// \{
-/// As above, of a range, whose futures are moved away. Returns: a Future<std::vector<T>>; a Future<void> for those of
+/// As above, of a range, whose Futures are moved away. Returns: a Future<std::vector<T>>; a Future<void> for those of
 /// void.
-template <FutureRange Range>
+template <detail::future::RangeOfParts Range>
 [[nodiscard]] auto when_all(Range&& futures) {
-    using T = detail::future::result_of_range_t<Range>;
-    using State = detail::future::AllOfRange<T>;
-    using Result = std::conditional_t<std::is_void_v<T>, void, std::vector<detail::future::value_in_tuple_t<T>>>;
-    std::vector<Future<T>> parts = detail::future::gather_futures(futures);
-    detail::future::require_all_valid(parts);
-    detail::future::Counted<State> state{new State(std::move(parts))};
+    using P = std::ranges::range_value_t<Range>;
+    using State = detail::future::AllOfRange<P>;
+    using Result = detail::future::result_of_parts_t<P>;
+    detail::future::Counted<State> state{new State(detail::future::gather_futures(futures))};
     return Future<Result>{detail::future::Counted<detail::future::Deferred<Result>>{std::move(state)}};
 }
-/// \}
 
 /// The first of several results.
 template <class T>
@@ -230,11 +284,13 @@ struct FirstOf {
 /// first in the range. The others run on, and their results are dropped; its cancel() and kill() act on all that have
 /// not ended. The futures are moved away. Throws: std::invalid_argument for an empty range; std::future_error when one
 /// of them is invalid already; as FutureBase::on_done().
-template <FutureRange Range>
+template <detail::future::RangeOfParts Range>
 [[nodiscard]] auto when_any(Range&& futures) {
-    using T = detail::future::result_of_range_t<Range>;
+    using P = std::ranges::range_value_t<Range>;
+    using Part = detail::future::PartOf<P>;
+    using T = detail::future::result_of_part_t<P>;
     struct Race {
-        std::vector<Future<T>> parts;
+        std::vector<P> parts;
         std::vector<std::exception_ptr> errors;
         std::size_t left;  // this and `errors` are the callback thread's
         Promise<FirstOf<T>> promise;
@@ -244,10 +300,10 @@ template <FutureRange Range>
             if (!promise) { return; }
             try {
                 if constexpr (std::is_void_v<T>) {
-                    detail::future::ReadyFuture::take(parts[index]);
+                    Part::take(parts[index]);
                     promise.set_value(FirstOf<T>{index, {}});
                 } else {
-                    promise.set_value(FirstOf<T>{index, detail::future::ReadyFuture::take(parts[index])});
+                    promise.set_value(FirstOf<T>{index, Part::take(parts[index])});
                 }
             } catch (...) {
                 errors[index] = std::current_exception();
@@ -256,20 +312,19 @@ template <FutureRange Range>
         }
         bool ask(bool (FutureBase::*question)()) {
             bool all = true;
-            for (Future<T>& part : parts) { all = (part.valid() && (part.*question)()) && all; }
+            for (P& part : parts) { all = (part.valid() && (Part::base(part).*question)()) && all; }
             return all;
         }
     };
     auto race = std::make_shared<Race>();
     race->parts = detail::future::gather_futures(futures);
     if (race->parts.empty()) { throw std::invalid_argument("procpool: when_any() of no futures"); }
-    detail::future::require_all_valid(race->parts);
     race->errors.resize(race->parts.size());
     race->left = race->parts.size();
     detail::future::Counted<detail::future::Deferred<FirstOf<T>>> state{new detail::future::Deferred<FirstOf<T>>(
         DeferredHooks{.cancel = [race] { return race->ask(&FutureBase::cancel); },
                       .kill = [race] { return race->ask(&FutureBase::kill); }},
-        detail::future::Argument::unobserved(race->parts.front()))};
+        detail::future::unobserved_of(race->parts.front()))};
     race->promise = Promise<FirstOf<T>>{state};
     for (std::size_t index = 0; index != race->parts.size(); ++index) {
         race->parts[index].on_done([race, index] { race->end(index); });

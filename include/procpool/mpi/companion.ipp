@@ -13,6 +13,7 @@
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
+#include <procpool/pool/linked_call.hpp>
 #include <procpool/worker/break_pool.hpp>
 
 #include <algorithm>
@@ -226,7 +227,12 @@ inline void Companion::send(task::Claim claim, int node) {
     reach(FaultPoint::task_claimed_for_node);
     // Large arguments stay where they are until the task is decided, which is after they have come. They may be read
     // later than that when the machine is lost and comes back: it hears that they are right only if it was not.
-    wire_->send(node, head, board().label_of(claim.slot), board().arguments.payload(claim.slot));
+    if (board().is_linked(claim.slot)) {
+        const auto whole = std::make_shared<const std::vector<std::byte>>(pool::with_results(board(), claim.slot));
+        wire_->send(node, head, board().label_of(claim.slot), *whole, whole);
+    } else {
+        wire_->send(node, head, board().label_of(claim.slot), board().arguments.payload(claim.slot));
+    }
     wire_->follow_large({.kind = Kind::sent, .slot = claim.slot, .generation = claim.generation});
     if (slot.stop_request.load(std::memory_order_relaxed) != 0) {  // perhaps before it came back from another place
         board().seats()[seat_of(node)].stopper.notify();
@@ -384,7 +390,9 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     auto& counter = slot.outcome == Ending::value ? count.completed : count.failed;
     counter.fetch_add(1, std::memory_order_relaxed);
     record(message.from).done.fetch_add(1, std::memory_order_relaxed);
-    if (!board().finish(claim, seat)) {  // condemned meanwhile
+    const bool is_done = board().finish(claim, seat);
+    board().wake_for_ready();
+    if (!is_done) {  // condemned meanwhile
         counter.fetch_sub(1, std::memory_order_relaxed);
         settle(claim.slot, message.from, Ending::cancelled);
     }
@@ -407,7 +415,7 @@ inline void Companion::end_in_exception(task::Claim claim, int node, const std::
         store(claim, std::span{bytes}.first(out.size()));
         board().all_slots()[claim.slot].outcome = Ending::exception;
         board().seats()[seat_of(node)].failed.fetch_add(1, std::memory_order_relaxed);
-        if (board().finish(claim, seat_of(node))) { return; }
+        if (board().finish(claim, seat_of(node))) { return board().wake_for_ready(); }
         board().seats()[seat_of(node)].failed.fetch_sub(1, std::memory_order_relaxed);
     } catch (const SharedMemoryExhausted&) {  // not even room for that
     }
@@ -440,7 +448,7 @@ inline void Companion::withdraw(std::uint32_t slot) noexcept {
             return settle(slot, static_cast<int>(word.seat() - board().workers_seats()), Ending::cancelled);
         }
         count.fetch_add(1, std::memory_order_relaxed);  // first, as settle_task()
-        if (board().withdraw_started(slot, word)) { return; }
+        if (board().withdraw_started(slot, word)) { return board().wake_for_ready(); }
         count.fetch_sub(1, std::memory_order_relaxed);
     }
 }

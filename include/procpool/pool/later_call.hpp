@@ -61,6 +61,19 @@ template <class T>
 [[nodiscard]] TaskHandle submit_accepted(client::Client& client, TaskCode code, const TaskOptions* options,
                                          client::Encode encode);
 
+/// What a call that waits keeps of an argument: a future, or the value as it travels, which refers to nothing that may
+/// be gone by then.
+template <class Arg>
+using kept_argument_t = std::conditional_t<Passed<Arg>::is_future, std::remove_cvref_t<Arg>, codec::wire_type_t<Arg>>;
+template <class Arg>
+[[nodiscard]] kept_argument_t<Arg> keep_argument(std::remove_reference_t<Arg>& argument) {
+    if constexpr (std::is_same_v<kept_argument_t<Arg>, std::remove_cvref_t<Arg>>) {
+        return static_cast<Arg&&>(argument);
+    } else {
+        return kept_argument_t<Arg>(codec::to_wire(argument));
+    }
+}
+
 /// A call that waits in this process. Its last future submits it, on the callback thread.
 template <class E, class F, class... Args>
 class LaterCall : public std::enable_shared_from_this<LaterCall<E, F, Args...>> {
@@ -68,12 +81,12 @@ public:
     using Linked = linked_call_t<F, Args...>;
     using Result = typename Linked::Result;
 
-    LaterCall(client::Client& client, const TaskOptions* options, F&& f, std::remove_reference_t<Args>&&... args)
+    LaterCall(client::Client& client, const TaskOptions* options, F&& f, std::remove_reference_t<Args>&... args)
         : client_(client),
           open_(std::in_place, client),
           options_(options != nullptr ? std::optional{*options} : std::nullopt),
           f_(std::move(f)),
-          args_(static_cast<std::remove_reference_t<Args>&&>(args)...) {}
+          args_(keep_argument<Args>(args)...) {}
 
     [[nodiscard]] Future<Result> begin() {
         auto self = this->shared_from_this();
@@ -102,10 +115,10 @@ private:
         if (decided_.exchange(true)) { return; }
         std::optional<KeepOpen> open = std::move(open_);
         try {
-            // Braces: from left to right, so that the first error is thrown.
-            auto taken = std::apply(
+            // Braces: the first error in the order of the arguments.
+            auto each_value = std::apply(
                 [](auto&... args) { return std::tuple<decltype(value_of(args))...>{value_of(args)...}; }, args_);
-            auto values = std::apply([](auto&... each) { return std::tuple_cat(std::move(each)...); }, taken);
+            auto values = std::apply([](auto&... one) { return std::tuple_cat(std::move(one)...); }, each_value);
             const TaskOptions* const options = options_ ? &*options_ : nullptr;
             promise_.set_from(Future<Result>{std::apply(
                 [&](const auto&... each) {
@@ -145,7 +158,7 @@ private:
     std::optional<KeepOpen> open_;
     std::optional<TaskOptions> options_;
     F f_;
-    std::tuple<std::decay_t<Args>...> args_;
+    std::tuple<kept_argument_t<Args>...> args_;
     Promise<Result> promise_;
     std::atomic<std::size_t> left_{0};
     std::atomic<bool> decided_{false};  // submitted or cancelled
@@ -155,10 +168,8 @@ private:
 /// FutureBase::on_done().
 template <class E, class F, class... Args>
 [[nodiscard]] auto call_later(client::Client& client, const TaskOptions* options, F&& f,
-                              std::remove_reference_t<Args>&&... args) {
-    return std::make_shared<LaterCall<E, F, Args...>>(client, options, std::move(f),
-                                                      static_cast<std::remove_reference_t<Args>&&>(args)...)
-        ->begin();
+                              std::remove_reference_t<Args>&... args) {
+    return std::make_shared<LaterCall<E, F, Args...>>(client, options, std::move(f), args...)->begin();
 }
 
 }  // namespace detail::pool

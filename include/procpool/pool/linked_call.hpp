@@ -78,9 +78,10 @@ struct CallOf<F, codec::TypeList<Types...>> {
 
     /// Of a task whose arguments are the results themselves.
     static constexpr TaskCode code = call_code<F, Types...>;
-    template <class E>
-    static void encode(Writer& out, const F& f, const std::remove_reference_t<Types>&... args) {
-        codec::encode_call_for<E, F, std::remove_reference_t<Types>...>(out, f, args...);
+    template <class E, class... Values>
+    static void encode(Writer& out, const F& f, const Values&... values) {
+        codec::encode_function_for<E>(out, f);
+        (Codec<codec::wire_type_t<Values>>::encode(out, codec::to_wire(values)), ...);
     }
 };
 
@@ -197,6 +198,10 @@ void linked_code(TaskFrame& frame) try {
         codec::encode_result<typename Linked::Result>(frame.result, result);
     }
 } catch (const NoValue&) {}
+
+/// Returns: the arguments of a task that was claimed to run where the results are not that they name: with these in
+/// their place. Throws: std::bad_alloc.
+[[nodiscard]] std::vector<std::byte> with_results(const task::Board& board, std::uint32_t slot);
 
 // ---- in the parent
 

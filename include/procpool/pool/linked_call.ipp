@@ -9,7 +9,9 @@
 #include <procpool/core/error.hpp>
 #include <procpool/task/board.hpp>
 
+#include <cstddef>
 #include <exception>
+#include <vector>
 
 namespace procpool::inline v0::detail::pool {
 
@@ -41,6 +43,24 @@ namespace procpool::inline v0::detail::pool {
     return client::error_of(failure, {}, board.from_workers.reason());
 }
 
+/// What a decided task has left in its slot: a value, the bytes of an exception, or what it is lost to.
+struct ResultInSlot {
+    std::span<const std::byte> bytes = {};
+    bool is_exception = false;
+    std::exception_ptr error = nullptr;
+
+    [[nodiscard]] bool has_value() const noexcept { return !is_exception && error == nullptr; }
+};
+[[nodiscard]] inline ResultInSlot result_in(const task::Board& board, std::uint32_t slot, std::uint32_t number) {
+    const task::Word word{board.all_slots()[slot].word.load(std::memory_order_acquire)};
+    const auto found = static_cast<std::uint32_t>(board.number_of(slot).load(std::memory_order_acquire));
+    if (found != number || !word.finished()) {  // a task has written there
+        return {.error = std::make_exception_ptr(Error{"procpool: " + core::sentence(Ending::overwritten, {})})};
+    }
+    if (word.phase() != task::Phase::done) { return {.error = error_of_lost(board, slot, word)}; }
+    return {board.results.payload(slot), board.all_slots()[slot].outcome == Ending::exception};
+}
+
 PROCPOOL_DECL void refuse_arrived() { throw CodecError("procpool: another task's result has other parts"); }
 
 PROCPOOL_DECL Arrived arrive(Reader& in, TaskFrame& frame) {
@@ -56,16 +76,39 @@ PROCPOOL_DECL Arrived arrive(Reader& in, TaskFrame& frame) {
     }
     const auto slot = codec::decode_plain<std::uint32_t>(in);
     const auto number = codec::decode_plain<std::uint32_t>(in);
-    const task::Board& board = frame.host.board_of_task();
-    const task::Word word{board.all_slots()[slot].word.load(std::memory_order_acquire)};
-    const auto found = static_cast<std::uint32_t>(board.number_of(slot).load(std::memory_order_acquire));
-    if (found != number || !word.finished()) {  // a task has written there
-        end_in(frame, std::make_exception_ptr(Error{"procpool: " + core::sentence(Ending::overwritten, {})}));
-    }
-    if (word.phase() != task::Phase::done) { end_in(frame, error_of_lost(board, slot, word)); }
-    const std::span<const std::byte> bytes = board.results.payload(slot);
-    if (board.all_slots()[slot].outcome == Ending::exception) { end_in(frame, bytes); }
-    return {bytes, where};
+    const ResultInSlot result = result_in(frame.host.board_of_task(), slot, number);
+    if (result.error) { end_in(frame, result.error); }
+    if (result.is_exception) { end_in(frame, result.bytes); }
+    return {result.bytes, where};
+}
+
+PROCPOOL_DECL std::vector<std::byte> with_results(const task::Board& board, std::uint32_t slot) {
+    const std::span<const std::byte> arguments = board.arguments.payload(slot);
+    constexpr std::size_t replaced = sizeof(client::ResultAt) + 2 * sizeof(std::uint32_t);
+    std::vector<std::byte> bytes(arguments.size());
+    Writer out{bytes, codec::grow_vector, &bytes};
+    std::size_t done = 0;
+    board.each_edge_of(slot, [&](const task::Edge& edge) {
+        const std::size_t at = task::Edge::get(edge.offset);
+        out.write(arguments.data() + done, at - done);
+        done = at + replaced;
+        const ResultInSlot result =
+            result_in(board, task::Edge::get(edge.dependency), task::Edge::get(edge.dependency_number));
+        codec::encode_plain(out, result.has_value() ? client::ResultAt::here : client::ResultAt::error);
+        if (!result.error) {
+            codec::encode_plain(out, std::uint64_t{result.bytes.size()});
+            out.write(result.bytes.data(), result.bytes.size());
+            return;
+        }
+        std::vector<std::byte> encoded(512);
+        Writer error{encoded, codec::grow_vector, &encoded, codec::visibility_in_this_process};
+        codec::encode_exception(error, result.error);
+        codec::encode_plain(out, std::uint64_t{error.size()});
+        out.write(encoded.data(), error.size());
+    });
+    out.write(arguments.data() + done, arguments.size() - done);
+    bytes.resize(out.size());
+    return bytes;
 }
 
 PROCPOOL_DECL void write_future(Writer& out, FutureBase& future, client::WriteDependency write, std::size_t& next) {
@@ -73,7 +116,7 @@ PROCPOOL_DECL void write_future(Writer& out, FutureBase& future, client::WriteDe
     if (!parts) { return write(next++); }
     codec::encode_plain(out, client::ResultAt::all);
     codec::encode_plain(out, std::uint64_t{*parts});
-    future::Argument::each_part(future, [&](FutureBase& part) { write_future(out, part, write, next); });
+    future::Argument::each_part(future, [&](FutureBase& part, bool) { write_future(out, part, write, next); });
 }
 
 }  // namespace procpool::detail::pool

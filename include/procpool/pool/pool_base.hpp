@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +78,15 @@ public:
     [[nodiscard]] std::vector<WorkerInfo> workers() const;
     /// Counts of tasks and workers since the pool was built.
     [[nodiscard]] PoolStats stats() const;
+    /// The tasks that have not ended, and those whose futures they have as arguments, as a graph in Graphviz's
+    /// language: `dot -Tsvg` draws it. A node is a task, with its label, or its number where it has none, and its
+    /// state: blocked (waits for other tasks), pending, running, with the index of its worker, or done, however it has
+    /// ended. An edge goes from a task to one that has its future as an argument. Nodes come in the order of their
+    /// numbers, then edges. Workers go on meanwhile: a state may have changed since, but no task is shown as running
+    /// before those that it waits for are done. Not there: calls that wait in this process, as for futures of other
+    /// pools; results that have left the pool's memory and been copied into arguments; tasks that tasks have submitted
+    /// to their own pool. Called by: any thread of the process that built the pool.
+    [[nodiscard]] std::string graph() const;
     /// The runs of tasks that procpool::write_trace() would write, in the order in which they ended. Requires:
     /// PoolOptions::trace was set.
     [[nodiscard]] std::vector<TaskTiming> timings() const;
@@ -113,10 +123,10 @@ protected:
     /// options.
     [[nodiscard]] TaskHandle submit(const CallTraits& call, const TaskOptions* options, client::Patience patience,
                                     client::Encode encode) const;
-    /// Futures that are arguments of a call.
-    struct FutureArguments {
-        std::vector<FutureBase*> all;    ///< those that they consist of
-        std::vector<FutureBase*> owned;  ///< of these, those whose results go to this call alone
+    /// One of the futures that the arguments of a call consist of.
+    struct FutureArgument {
+        FutureBase* future = nullptr;
+        bool is_owned = false;  ///< its result goes to this call alone
     };
     /// What comes of a call with futures: a task, or an error that one of them has ended in; neither where there was no
     /// room.
@@ -128,7 +138,7 @@ protected:
     /// Effects: as submit(), of a task that runs once those futures are ready, and has taken the results of the owned
     /// ones. Throws: likewise; std::future_error.
     [[nodiscard]] LinkedTask submit_linked(const CallTraits& call, const TaskOptions* options,
-                                           client::Patience patience, const FutureArguments& futures,
+                                           client::Patience patience, std::span<const FutureArgument> futures,
                                            client::EncodeLinked encode) const;
     /// Effects: hands over one task for that worker. Throws: as submit(); std::invalid_argument when there is no such
     /// worker; std::system_error (resource_deadlock_would_occur) in a task of the pool.

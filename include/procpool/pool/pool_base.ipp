@@ -5,6 +5,7 @@
 
 #include <procpool/client/client.hpp>
 #include <procpool/core/deadlock.hpp>
+#include <procpool/core/few.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/future/future.hpp>
 #include <procpool/log/log_sink.hpp>
@@ -13,6 +14,7 @@
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/cut_off.hpp>
 #include <procpool/pool/each_worker.hpp>
+#include <procpool/pool/graph.hpp>
 #include <procpool/pool/keep_open.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/setup.hpp>
@@ -125,24 +127,26 @@ PROCPOOL_DECL TaskHandle PoolBase::submit(const CallTraits& call, const TaskOpti
 }
 
 PROCPOOL_DECL PoolBase::LinkedTask PoolBase::submit_linked(const CallTraits& call, const TaskOptions* options,
-                                                           client::Patience patience, const FutureArguments& futures,
+                                                           client::Patience patience,
+                                                           std::span<const FutureArgument> futures,
                                                            client::EncodeLinked encode) const {
     client::Client& to = client();
-    for (const FutureBase* const one : futures.all) { future::Argument::require_valid(*one); }
+    for (const FutureArgument& one : futures) { future::Argument::require_valid(*one.future); }
     if (call.function != 0) { to.check_code(call.function); }
-    std::vector<client::Dependency> dependencies;
-    dependencies.reserve(futures.all.size());
-    for (const FutureBase* const one : futures.all) {
-        const std::optional<client::Ticket> ticket = future::Argument::task(*one).ticket_of(to);
+    core::Few<client::Dependency> dependencies;
+    for (const FutureArgument& one : futures) {
+        const std::optional<client::Ticket> ticket = future::Argument::task(*one.future).ticket_of(to);
         if (!ticket) { return {.comes_later = true}; }
         dependencies.push_back({.ticket = *ticket});
     }
     client::Submission submission{.code = call.code, .patience = patience, .plain = call.plain};
     if (options != nullptr) { pool::set_options(submission, *options); }
-    client::Submitted submitted = to.submit_linked(submission, dependencies, encode);
+    client::Submitted submitted = to.submit_linked(submission, dependencies.all(), encode);
     if (submitted.has_too_many) { return {.comes_later = true}; }
     if (!submitted.ticket && !submitted.error) { return {}; }
-    for (FutureBase* const one : futures.owned) { future::Argument::consume(*one); }
+    for (const FutureArgument& one : futures) {
+        if (one.is_owned) { future::Argument::consume(*one.future); }
+    }
     if (submitted.error) { return {.error = std::move(submitted.error)}; }
     return {.task = TaskHandle{to, *submitted.ticket}};
 }
@@ -251,6 +255,11 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
         stats.running = pool::percentiles_of(running, tick);
     }
     return stats;
+}
+
+PROCPOOL_DECL std::string PoolBase::graph() const {
+    client::Client& of = client();
+    return pool::dot_of(of.graph(), task::text_within(of.board().control.name));
 }
 
 PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {

@@ -7,6 +7,7 @@
 #include <procpool/client/submission.hpp>
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/overload_set.hpp>
+#include <procpool/core/few.hpp>
 #include <procpool/core/uncopied.hpp>
 #include <procpool/engine/engine.hpp>
 #include <procpool/future/future.hpp>
@@ -16,6 +17,7 @@
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/pool_base.hpp>
 #include <procpool/pool/pool_fwd.hpp>
+#include <procpool/pool/ref.hpp>
 #include <procpool/pool/refused_calls.hpp>
 #include <procpool/pool/task_call.hpp>
 #include <procpool/shm/shared_arguments.hpp>
@@ -153,6 +155,31 @@ public:
     template <class F>
     [[nodiscard]] App<ProcessPool, F> app(F f, TaskOptions options = {}) {
         return {*this, std::move(f), std::move(options)};
+    }
+
+    /// Sends a value once, for any number of tasks: see Ref. It is encoded here and now; where workers are threads it
+    /// is moved or copied, and shared. Text is kept as a std::string, the elements of a std::span as a std::vector.
+    /// Returns: the handle. Throws: PoolClosed; PoolBroken; CodecError; SharedMemoryExhausted; any exception of the
+    /// value's Codec.
+    template <class T>
+    [[nodiscard]] auto put(T&& value) -> Ref<detail::pool::stored_t<T>> {
+        using Value = detail::pool::stored_t<T>;
+        detail::codec::require_travels<Value>();
+        if constexpr (Encodable<Value>) {
+            detail::client::Client& to = open_client();
+            auto stored = std::make_shared<detail::pool::StoredOf<Value>>(to);
+            const bool is_shared = detail::client::shares_memory(to);
+            if constexpr (std::same_as<std::decay_t<T>, Value>) {
+                stored->put(is_shared, std::forward<T>(value));
+            } else if constexpr (std::same_as<detail::codec::wire_type_t<T>, Value>) {
+                stored->put(is_shared, Value(detail::codec::to_wire(value)));
+            } else {
+                stored->put(is_shared, Value(value.begin(), value.end()));
+            }
+            return Ref<Value>{std::move(stored)};
+        } else {
+            return detail::codec::this_call_is_refused{};
+        }
     }
 
     /// \{
@@ -445,18 +472,17 @@ private:
         detail::pool::require_futures_moved<Args...>();
         Linked::require();
         if constexpr (Linked::is_task) {
-            FutureArguments futures;
+            detail::core::Few<FutureArgument> futures;
             detail::pool::each_future(
                 [&](FutureBase& future, bool is_shared) {
-                    detail::future::Argument::each_leaf(future, [&](FutureBase& leaf) {
-                        futures.all.push_back(&leaf);
-                        if (!is_shared) { futures.owned.push_back(&leaf); }
+                    detail::future::Argument::each_leaf(future, is_shared, [&](FutureBase& leaf, bool shared) {
+                        futures.push_back({&leaf, !shared});
                     });
                 },
                 args...);
             CallTraits call = traits_of_call<F>(f, detail::pool::linked_code<F, Args...>);
             LinkedTask submitted = PoolBase::submit_linked(
-                call, options, patience, futures, [&](Writer& out, detail::client::WriteDependency write) {
+                call, options, patience, futures.all(), [&](Writer& out, detail::client::WriteDependency write) {
                     detail::codec::encode_function_for<E>(out, f);
                     std::size_t next = 0;
                     const auto encode = [&]<class Arg>(Arg& arg) {
@@ -479,8 +505,7 @@ private:
             if (submitted.task.has_task()) { return Future<Result>{std::move(submitted.task)}; }
             if (submitted.error) { return detail::pool::failed_future<Result>(client(), std::move(submitted.error)); }
             if (!submitted.comes_later) { return std::nullopt; }
-            return detail::pool::call_later<E, F, Args...>(client(), options, std::move(f),
-                                                           static_cast<std::remove_reference_t<Args>&&>(args)...);
+            return detail::pool::call_later<E, F, Args...>(client(), options, std::move(f), args...);
         } else {
             return std::nullopt;
         }

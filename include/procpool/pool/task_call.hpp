@@ -34,10 +34,10 @@ template <class T>
 struct detail::codec::why_refused<Future<T>> {
     template <class Type>
     struct check {
-        static_assert(detail::codec::never<Type>,
-                      "procpool: a Future cannot travel: futures are arguments of apply(), apply_async() and "
-                      "try_apply_async() only; elsewhere pass what it gives, get(), or submit the task in a function "
-                      "given to then()");
+        static_assert(
+            detail::codec::never<Type>,
+            "procpool: a Future is moved into apply(), apply_async() or try_apply_async(); elsewhere it cannot "
+            "travel: pass what it gives, get(), or share() it");
     };
 };
 template <class T>

@@ -195,19 +195,25 @@ public:
     /// its producers' mutex.
     void publish_blocked(Offer offer, std::uint32_t level, bool waited, std::uint32_t first_edge,
                          std::uint32_t dependencies) noexcept;
-    /// Effects: as wake_for_new_task(), if there may be a task that has waited for others.
+    /// Effects: as wake_for_new_task(), if there may be a task that has waited for others. In a pool that is closing,
+    /// workers see whether they may leave: they stay as long as a task waits for others. Called by: a process that has
+    /// decided a task, or made one wait, and does not look for one itself.
     void wake_for_ready() noexcept {
         if ((queue.was_in_use() & Queue::bit(Queue::ready)) != 0) { wake_for_new_task(); }
+        if (control.links_used.load(std::memory_order_relaxed) != 0 && !control.goes_on()) { wake_all(); }
     }
     /// Whether the task in this slot, which has waited for others and is decided, is in nobody's list any more. number:
     /// the low half of its number. Called by: parent, under its producers' mutex.
     [[nodiscard]] bool is_settled(std::uint32_t slot, std::uint32_t number) const noexcept;
-    /// Effects: tells those that depend on tasks which a dead worker decided, as it may not have done; offers every
-    /// task again that has waited for others and is pending. Called by: supervisor, after the worker's tasks are
-    /// settled.
+    /// Effects: tells those that depend on tasks which a worker decided, as it may not have done; offers every task
+    /// again that has waited for others and is pending. Called by: supervisor, when the worker is dead and its tasks
+    /// are settled, or is stopped: it may go on with the same at any time.
     void release_for(std::uint32_t seat) noexcept;
-    /// Effects: offers every pending task again that has waited for others: a process that was to do that is stopped.
-    void offer_ready_again() noexcept;
+    /// Whether the task in this slot has waited for others, or does.
+    [[nodiscard]] bool is_linked(std::uint32_t slot) const noexcept {
+        const std::uint32_t place = issues_[slot].place.load(std::memory_order_relaxed);
+        return (place & (Issue::mailed | Issue::linked)) == Issue::linked;
+    }
     /// Whether a task waits for others. Looks at all slots.
     [[nodiscard]] bool has_blocked() const noexcept;
     /// Whether all that the task in this slot waits for is decided. A yes that stays true means that a task has written
@@ -215,6 +221,20 @@ public:
     [[nodiscard]] bool is_forgotten(std::uint32_t slot) const noexcept;
     /// Effects: offers a forgotten task. Called by: as is_forgotten().
     void release_forgotten(std::uint32_t slot) noexcept;
+    /// Calls look(edge) for the edges of a task that has waited for others and is not settled, in the order of its
+    /// arguments. The parent frees them meanwhile where it is: then those that are left are not looked at.
+    template <class Look>
+    void each_edge_of(std::uint32_t slot, Look look) const {
+        const std::uint32_t number = half_number_of(slot);
+        std::uint32_t next = issues_[slot].first_edge.load(std::memory_order_relaxed);
+        for (std::uint32_t left = issues_[slot].dependencies.load(std::memory_order_relaxed);
+             left != 0 && next != 0 && next <= edge_count_; --left) {
+            const Edge& edge = edges_[next - 1];
+            next = Edge::get(edge.sibling);
+            if (Edge::get(edge.dependant) != slot || Edge::get(edge.dependant_number) != number) { return; }
+            look(edge);
+        }
+    }
     /// Returns: a pending task that must run before the one in this slot can, or nothing: each of them has started.
     [[nodiscard]] std::optional<Offer> pending_before(std::uint32_t slot) const noexcept;
 
@@ -486,20 +506,16 @@ private:
     [[nodiscard]] std::uint32_t half_number_of(std::uint32_t slot) const noexcept {
         return static_cast<std::uint32_t>(number_of(slot).load(std::memory_order_acquire));
     }
-    [[nodiscard]] bool is_linked(std::uint32_t slot) const noexcept {
-        const std::uint32_t place = issues_[slot].place.load(std::memory_order_relaxed);
-        return (place & (Issue::mailed | Issue::linked)) == Issue::linked;
-    }
     [[nodiscard]] bool ended_in_cancel(std::uint32_t slot) const noexcept;
     void depend(std::uint32_t edge) noexcept;
     void tell_dependants(std::uint32_t slot, Word decided) noexcept;
     void release(std::uint32_t slot, std::uint32_t number, std::uint32_t seat) noexcept;
+    void release_cancelled(std::uint32_t seat, CancelledWith others) noexcept;
     void release_list(std::uint32_t slot, std::uint32_t number, std::uint32_t seat, CancelledWith& others) noexcept;
-    void satisfy(const Edge& edge, std::uint32_t seat, CancelledWith& others) noexcept;
+    void satisfy(const Edge::Values& edge, std::uint32_t seat, CancelledWith& others) noexcept;
     void clear_missing(Offer dependant, std::uint32_t bit, std::uint32_t seat, CancelledWith& others) noexcept;
     void unblock(Offer dependant, std::uint32_t seat, CancelledWith& others) noexcept;
-    template <class Look>
-    void each_edge_of(std::uint32_t slot, Look look) const noexcept;
+    void offer_ready_again() noexcept;
     [[nodiscard]] std::optional<Claim> claim_ready(std::uint32_t level, std::uint32_t seat) noexcept;
 
     [[nodiscard]] std::optional<Claim> claim_usual_or_guest(std::uint32_t seat) noexcept;

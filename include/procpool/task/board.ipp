@@ -161,7 +161,10 @@ PROCPOOL_DECL void Board::lose_overwritten(std::uint32_t slot) noexcept {
             return;
         }
         waiters.call_all();  // the set of its waiters may be overwritten too
-        if (!guests.hold(slot)) { tell_dependants(slot, lost); }
+        if (!guests.hold(slot)) {
+            tell_dependants(slot, lost);
+            wake_for_ready();
+        }
         notify_capacity_waiter();
     }
     issues_[slot].overwritten.store(0, std::memory_order_relaxed);

@@ -9,9 +9,9 @@
 namespace procpool::inline v0::detail::task {
 
 /// Who tells whom: the process that decides a task closes its list of dependants and clears a bit in each of them; who
-/// clears the last one offers the dependant. Of a dead worker the supervisor does that, for the tasks whose words say
-/// that this worker decided them. A list that is added to after the decision is closed by the parent, which looks at
-/// the word after that.
+/// clears the last one offers the dependant. Of a dead or stopped worker the supervisor does that, for the tasks whose
+/// words say that this worker decided them. A list that is added to after the decision is closed by the parent, which
+/// looks at the word after that.
 PROCPOOL_DECL void Board::publish_blocked(Offer offer, std::uint32_t level, bool waited, std::uint32_t first_edge,
                                           std::uint32_t dependencies) noexcept {
     const std::uint32_t slot = offer.slot;
@@ -45,9 +45,9 @@ PROCPOOL_DECL void Board::depend(std::uint32_t edge) noexcept {
         first = Links::number_of(seen) == number ? Links::rest_of(seen) : 0;
         if (first == Links::closed) {
             CancelledWith others;
-            return satisfy(added, Word::no_seat, others);
+            return satisfy(added.values(), Word::no_seat, others);
         }
-        added.next.store(first, std::memory_order_relaxed);
+        Edge::set(added.next, first);
         // release: the process that takes the list sees the edge.
     } while (!list.compare_exchange_weak(seen, Links::word(number, edge), std::memory_order_acq_rel,
                                          std::memory_order_acquire));
@@ -67,6 +67,7 @@ PROCPOOL_DECL bool Board::ended_in_cancel(std::uint32_t slot) const noexcept {
 
 /// Effects: as release(), of a task whose word has just been decided.
 [[gnu::noinline]] PROCPOOL_DECL void Board::tell_dependants(std::uint32_t slot, Word decided) noexcept {
+    if (slot >= size_.slot_count || size_.open_to_all) { return; }  // a task has written in the word of a guest's
     const std::uint32_t number = half_number_of(slot);
     // Still decided after the look at the number: it is this task's. Otherwise its slot has been given back, since
     // those that depend on it are settled: the parent has told them.
@@ -78,6 +79,10 @@ PROCPOOL_DECL bool Board::ended_in_cancel(std::uint32_t slot) const noexcept {
 PROCPOOL_DECL void Board::release(std::uint32_t slot, std::uint32_t number, std::uint32_t seat) noexcept {
     CancelledWith others;
     release_list(slot, number, seat, others);
+    release_cancelled(seat, others);
+}
+
+PROCPOOL_DECL void Board::release_cancelled(std::uint32_t seat, CancelledWith others) noexcept {
     while (others.first != 0) {
         const std::uint32_t next = Links::rest_of(others.first) - 1;
         if (next >= size_.slot_count) { return; }  // a task has written there
@@ -98,26 +103,25 @@ PROCPOOL_DECL void Board::release_list(std::uint32_t slot, std::uint32_t number,
                                          std::memory_order_acquire));
     reach(FaultPoint::list_closed);
     for (std::uint32_t next = Links::rest_of(seen); next != 0 && next <= edge_count_;) {
-        const Edge& edge = edges_[next - 1];
-        // Not so where a task has written in the list.
-        if (Edge::get(edge.dependency) != slot || Edge::get(edge.dependency_number) != number) { return; }
-        next = Edge::get(edge.next);  // before its bit is cleared: then the edge may be another one's
+        const Edge::Values edge = edges_[next - 1].values();
+        // Not so where a task has written in the list, or where this process was late and others have told the rest.
+        if (edge.dependency != slot || edge.dependency_number != number) { return; }
+        next = Edge::get(edges_[next - 1].next);  // before its bit is cleared: then the edge may be another one's
         satisfy(edge, seat, others);
     }
 }
 
 /// Effects: the dependency of this edge is decided.
-PROCPOOL_DECL void Board::satisfy(const Edge& edge, std::uint32_t seat, CancelledWith& others) noexcept {
-    const Offer dependant{Edge::get(edge.dependant), Edge::get(edge.dependant_number)};
-    const std::uint32_t bit = Edge::get(edge.bit);
-    if (ended_in_cancel(Edge::get(edge.dependency))) {
+PROCPOOL_DECL void Board::satisfy(const Edge::Values& edge, std::uint32_t seat, CancelledWith& others) noexcept {
+    const Offer dependant{edge.dependant, edge.dependant_number};
+    if (ended_in_cancel(edge.dependency)) {
         std::atomic<std::uint64_t>& first = links_[dependant.slot].missing;
         std::uint64_t seen = first.load(std::memory_order_relaxed);
         // relaxed: the bit that is cleared after this releases it.
         while (Links::number_of(seen) == dependant.generation &&
                !first.compare_exchange_weak(seen, seen | Links::was_cancelled, std::memory_order_relaxed)) {}
     }
-    clear_missing(dependant, bit, seat, others);
+    clear_missing(dependant, edge.bit, seat, others);
 }
 
 /// dependant: with the low half of its number.
@@ -150,6 +154,7 @@ PROCPOOL_DECL void Board::unblock(Offer dependant, std::uint32_t seat, Cancelled
     do {
         // The word first: a slot's number is written before the word of its next task.
         if (Word{bits}.phase() != Phase::blocked || half_number_of(slot) != number) { return; }
+        if (!is_linked(slot)) { return; }  // a task has written there
         const bool is_cancelled = (links_[slot].missing.load(std::memory_order_relaxed) & Links::was_cancelled) != 0;
         next = is_cancelled ? Word{bits}.with(Phase::cancelled).with_seat(seat) : Word{bits}.with(Phase::pending);
     } while (!slots_[slot].word.compare_exchange_weak(bits, next.bits(), std::memory_order_seq_cst,
@@ -180,22 +185,6 @@ PROCPOOL_DECL bool Board::is_settled(std::uint32_t slot, std::uint32_t number) c
     return true;
 }
 
-/// Calls look(edge) for those of a task that may miss something, and that the parent does not free meanwhile.
-template <class Look>
-void Board::each_edge_of(std::uint32_t slot, Look look) const noexcept {
-    const std::uint64_t missing = links_[slot].missing.load(std::memory_order_acquire);
-    std::uint32_t next = issues_[slot].first_edge.load(std::memory_order_relaxed);
-    for (std::uint32_t left = issues_[slot].dependencies.load(std::memory_order_relaxed);
-         left != 0 && next != 0 && next <= edge_count_; --left) {
-        const Edge& edge = edges_[next - 1];
-        next = Edge::get(edge.sibling);
-        if (Edge::get(edge.dependant) != slot || Edge::get(edge.dependant_number) != Links::number_of(missing)) {
-            return;
-        }
-        look(edge);
-    }
-}
-
 PROCPOOL_DECL void Board::release_for(std::uint32_t seat) noexcept {
     if (control.links_used.load(std::memory_order_relaxed) == 0) { return; }
     const auto used = static_cast<std::uint32_t>(used_slots().size());
@@ -207,16 +196,12 @@ PROCPOOL_DECL void Board::release_for(std::uint32_t seat) noexcept {
     for (std::uint32_t slot = 0; slot < used; ++slot) {
         if (!is_linked(slot)) { continue; }
         each_edge_of(slot, [&](const Edge& edge) {
-            const std::uint32_t dependency = Edge::get(edge.dependency);
-            const std::uint32_t number = Edge::get(edge.dependency_number);
-            const Word word{slots_[dependency].word.load(std::memory_order_acquire)};
-            if (!has_decided(word) || half_number_of(dependency) != number) { return; }
+            const Edge::Values values = edge.values();
+            const Word word{slots_[values.dependency].word.load(std::memory_order_acquire)};
+            if (!has_decided(word) || half_number_of(values.dependency) != values.dependency_number) { return; }
             CancelledWith others;
-            satisfy(edge, seat, others);
-            while (others.first != 0) {
-                const std::uint64_t first = std::exchange(others.first, 0);
-                release(Links::rest_of(first) - 1, Links::number_of(first), seat);
-            }
+            satisfy(values, seat, others);
+            release_cancelled(seat, others);
         });
     }
     offer_ready_again();
@@ -242,23 +227,29 @@ PROCPOOL_DECL bool Board::has_blocked() const noexcept {
 }
 
 PROCPOOL_DECL bool Board::is_forgotten(std::uint32_t slot) const noexcept {
-    if (Word{slots_[slot].word.load(std::memory_order_acquire)}.phase() != Phase::blocked) { return false; }
-    for (std::uint32_t next = issues_[slot].first_edge.load(std::memory_order_relaxed); next != 0;
-         next = Edge::get(edges_[next - 1].sibling)) {
-        const Word word{slots_[Edge::get(edges_[next - 1].dependency)].word.load(std::memory_order_acquire)};
-        if (!word.finished()) { return false; }
-    }
-    return true;
+    const Word word{slots_[slot].word.load(std::memory_order_acquire)};
+    if (word.phase() != Phase::blocked || !is_linked(slot)) { return false; }
+    std::uint32_t decided = 0;
+    each_edge_of(slot, [&](const Edge& edge) {
+        const Word its{slots_[Edge::get(edge.dependency)].word.load(std::memory_order_acquire)};
+        decided += its.finished() ? 1 : 0;
+    });
+    return decided == issues_[slot].dependencies.load(std::memory_order_relaxed);
 }
 
 PROCPOOL_DECL void Board::release_forgotten(std::uint32_t slot) noexcept {
     const std::uint32_t number = half_number_of(slot);
+    bool is_cancelled = false;
+    each_edge_of(slot,
+                 [&](const Edge& edge) { is_cancelled = is_cancelled || ended_in_cancel(Edge::get(edge.dependency)); });
     const std::uint32_t words = Links::words_for(issues_[slot].dependencies.load(std::memory_order_relaxed));
     for (std::uint32_t place = 0; place < words; ++place) {
-        missing_word(slot, place).store(Links::word(number, 0), std::memory_order_seq_cst);
+        const std::uint32_t rest = place == 0 && is_cancelled ? Links::was_cancelled : 0;
+        missing_word(slot, place).store(Links::word(number, rest), std::memory_order_seq_cst);
     }
     CancelledWith others;
     unblock({slot, number}, Word::no_seat, others);
+    release_cancelled(Word::no_seat, others);
 }
 
 /// A walk to one of those that are not decided, and on from there: each is older than the one before.
@@ -285,7 +276,11 @@ PROCPOOL_DECL std::optional<Claim> Board::claim_ready(std::uint32_t level, std::
         if (slot >= size_.slot_count || !is_linked(slot)) { continue; }  // left from a task before, or written by one
         const Word word{slots_[slot].word.load(std::memory_order_acquire)};
         if (word.phase() != Phase::pending) { continue; }
-        if (const std::optional<Claim> claimed = claim_offered({slot, word.generation()}, seat)) { return claimed; }
+        const std::optional<Claim> claimed = claim_offered({slot, word.generation()}, seat);
+        if (!claimed) { continue; }
+        // Whoever made them ready relies on the worker that takes one of them for the next one.
+        if (!queue.was_ready_empty()) { wake_for_new_task(); }
+        return claimed;
     }
     return std::nullopt;
 }

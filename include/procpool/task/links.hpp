@@ -16,7 +16,7 @@ namespace procpool::inline v0::detail::task {
 /// One task depends on another one. Written by the parent, under its producers' mutex, on pages that workers cannot
 /// write; freed when its dependant is settled: decided, with no bit left. Lists name edges by their place + 1; 0 ends
 /// one. Tasks are named by their slots and the low halves of their numbers, which stay the same when a task gets
-/// another generation. All members are relaxed: a list's head, or the word of the dependant, releases them.
+/// another generation.
 struct alignas(32) Edge {
     std::atomic<std::uint32_t> dependency;         // its slot
     std::atomic<std::uint32_t> dependency_number;  // low half
@@ -27,8 +27,28 @@ struct alignas(32) Edge {
     std::atomic<std::uint32_t> sibling;            // the next one of the dependant; of a free edge the next free one
     std::atomic<std::uint32_t> offset;             // where the dependant's arguments name the dependency
 
+    /// Memory order: acquire. As set(): what is read of the dependant after this is as new as the edge is.
     [[nodiscard]] static std::uint32_t get(const std::atomic<std::uint32_t>& member) noexcept {
-        return member.load(std::memory_order_relaxed);
+        return member.load(std::memory_order_acquire);
+    }
+    static void set(std::atomic<std::uint32_t>& member, std::uint32_t value) noexcept {
+        member.store(value, std::memory_order_release);
+    }
+
+    /// What an edge says of its two tasks.
+    struct Values {
+        std::uint32_t dependant_number;
+        std::uint32_t dependant;
+        std::uint32_t bit;
+        std::uint32_t dependency;
+        std::uint32_t dependency_number;
+    };
+    /// A process that was stopped, or is late, may find the edge of another task here, or be told some of each, once
+    /// other processes have cleared the bit that it is at. The number comes first, and is written last. So it is that
+    /// of a task whose edge this was, and then the rest is this task's, or newer: then none of its bits is set.
+    [[nodiscard]] Values values() const noexcept {
+        // Braces: from left to right.
+        return {get(dependant_number), get(dependant), get(bit), get(dependency), get(dependency_number)};
     }
 };
 

@@ -123,6 +123,14 @@ public:
         in_use_->fetch_or(used, std::memory_order_seq_cst);
     }
 
+    /// Whether there was none in all sets, a moment ago.
+    [[nodiscard]] bool was_ready_empty() const noexcept {
+        for (const ReadySet& set : ready_) {
+            if (!set.was_empty()) { return false; }
+        }
+        return true;
+    }
+
     [[nodiscard]] bool was_empty() const noexcept {
         if (!rings_[usual].was_empty()) { return false; }
         const std::uint32_t in_use = in_use_->load(std::memory_order_seq_cst);
@@ -133,13 +141,6 @@ public:
     }
 
 private:
-    [[nodiscard]] bool was_ready_empty() const noexcept {
-        for (const ReadySet& set : ready_) {
-            if (!set.was_empty()) { return false; }
-        }
-        return true;
-    }
-
     std::array<Ring, levels + 1> rings_;
     std::array<ReadySet, priorities> ready_;
     std::atomic<std::uint32_t>* in_use_;

@@ -24,7 +24,8 @@ public:
     void attach(std::atomic<std::uint64_t>* words, std::uint32_t slots) noexcept {
         members_ = words;
         groups_ = words + groups_for(slots);
-        group_words_ = groups_for(groups_for(slots));
+        member_words_ = groups_for(slots);
+        group_words_ = groups_for(member_words_);
     }
 
     /// Memory order: seq_cst, as Ring::push(): a producer looks at the sleepers next.
@@ -39,16 +40,19 @@ public:
         for (std::uint32_t i = 0; i < group_words_; ++i) {
             for (std::uint64_t groups = groups_[i].load(std::memory_order_seq_cst); groups != 0; groups &= groups - 1) {
                 const std::uint32_t group = i * 64 + lowest(groups);
+                if (group >= member_words_) {  // a task has written there
+                    groups_[i].fetch_and(~bit(group), std::memory_order_seq_cst);
+                    continue;
+                }
                 std::atomic<std::uint64_t>& members = members_[group];
                 for (std::uint64_t seen = members.load(std::memory_order_seq_cst); seen != 0; seen &= seen - 1) {
                     const std::uint32_t slot = group * 64 + lowest(seen);
-                    if ((members.fetch_and(~bit(slot), std::memory_order_seq_cst) & bit(slot)) != 0) { return slot; }
+                    const std::uint64_t before = members.fetch_and(~bit(slot), std::memory_order_seq_cst);
+                    if ((before & bit(slot)) == 0) { continue; }
+                    if (before == bit(slot)) { clear_group(group); }
+                    return slot;
                 }
-                // seq_cst: cleared before the look at the members; who adds one sets its group's bit afterwards.
-                groups_[i].fetch_and(~bit(group), std::memory_order_seq_cst);
-                if (members.load(std::memory_order_seq_cst) != 0) {
-                    groups_[i].fetch_or(bit(group), std::memory_order_seq_cst);
-                }
+                clear_group(group);
             }
         }
         return nothing;
@@ -68,12 +72,21 @@ private:
     [[nodiscard]] static constexpr std::uint64_t bit(std::uint32_t number) noexcept {
         return std::uint64_t{1} << (number % 64);
     }
+    /// Effects: a group without members is not looked at any more.
+    void clear_group(std::uint32_t group) noexcept {
+        // seq_cst: cleared before the look at the members; who adds one sets its group's bit afterwards.
+        groups_[group / 64].fetch_and(~bit(group), std::memory_order_seq_cst);
+        if (members_[group].load(std::memory_order_seq_cst) != 0) {
+            groups_[group / 64].fetch_or(bit(group), std::memory_order_seq_cst);
+        }
+    }
     [[nodiscard]] static std::uint32_t lowest(std::uint64_t word) noexcept {
         return static_cast<std::uint32_t>(__builtin_ctzll(word));
     }
 
     std::atomic<std::uint64_t>* members_;
     std::atomic<std::uint64_t>* groups_;
+    std::uint32_t member_words_;
     std::uint32_t group_words_;
 };
 

@@ -13,6 +13,7 @@
 #include <procpool/task/kept_parts.hpp>
 #include <procpool/task/thread_context.hpp>
 #include <procpool/worker/kept_objects.hpp>
+#include <procpool/worker/kept_values.hpp>
 #include <procpool/worker/stop_watcher.hpp>
 #include <procpool/worker/task_frame.hpp>
 
@@ -237,6 +238,9 @@ private:
     }
     PROCPOOL_DECL void keep(std::uint64_t call, const std::byte* from,
                             std::shared_ptr<const void> object) noexcept override;
+    [[nodiscard]] PROCPOOL_DECL std::shared_ptr<const void> kept_value(std::uint64_t number) override;
+    PROCPOOL_DECL void keep_value(std::uint64_t number, const std::byte* from,
+                                  std::shared_ptr<const void> value) override;
 
     [[nodiscard]] task::KeptParts& parts() noexcept override { return parts_; }
     void restart_clock_of_item();
@@ -245,8 +249,13 @@ private:
     /// woken.
     inline void search_or_sleep();
 
+    /// Then no submitter relies on it to look for work, so it need not say that it does.
+    [[nodiscard]] bool is_alone() const noexcept { return board_.control.workers == 1 && !board_.has_companion(); }
+
     /// Sleeps until it is woken, if there is nothing for it and others may still come.
     void sleep();
+    /// As sleep(). Others may have relied on it to look for work.
+    void sleep_among_others();
 
     /// The first task of a search is claimed: a submitter that relied on this worker to look for more is served by
     /// another.
@@ -278,6 +287,8 @@ private:
     const WorkerHooks& hooks_;
     StopWatcher watcher_;
     KeptObjects kept_;
+    KeptValues values_;
+    bool keeps_ = false;  // one of the two may have some
     task::Claim claim_{};
     std::uint64_t items_ = 0;  // of the task that runs, finished and counted
     int waiting_ = 0;

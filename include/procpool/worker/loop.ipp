@@ -32,7 +32,7 @@ PROCPOOL_DECL void Loop::run() {
                 if (board_.control.links_used.load(std::memory_order_relaxed) != 0) { board_.wake_all(); }
                 return;
             }
-            sleep();
+            sleep_among_others();
         } else {
             search_or_sleep();
         }
@@ -179,7 +179,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     seat_.current.store(0, std::memory_order_relaxed);
     if (timed || items_ != 0) {
         forget_items();
-        if (!kept_.empty()) { tidy(); }
+        if (keeps_) { tidy(); }
     }
 }
 
@@ -217,10 +217,23 @@ PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) 
 
 PROCPOOL_DECL void Loop::keep(std::uint64_t call, const std::byte* from, std::shared_ptr<const void> object) noexcept {
     kept_.keep({call, from, std::move(object)});
+    keeps_ = true;
+}
+
+PROCPOOL_DECL std::shared_ptr<const void> Loop::kept_value(std::uint64_t number) {
+    return values_.of(number, board_.control, board_.arguments.extents());
+}
+
+PROCPOOL_DECL void Loop::keep_value(std::uint64_t number, const std::byte* from, std::shared_ptr<const void> value) {
+    keeps_ = true;
+    values_.keep(number, {from, std::move(value)});
 }
 
 [[gnu::noinline, gnu::cold]] PROCPOOL_DECL void Loop::tidy() noexcept {
-    if (kept_.tidy(board_.arguments.extents())) { hooks_.after_task(); }
+    const bool objects = kept_.tidy(board_.arguments.extents());
+    const bool values = values_.tidy(board_.control, board_.arguments.extents());
+    keeps_ = !kept_.empty() || !values_.empty();
+    if (objects || values) { hooks_.after_task(); }
 }
 
 [[gnu::noinline]] PROCPOOL_DECL void Loop::restart_clock_of_item() {
@@ -236,10 +249,8 @@ PROCPOOL_DECL void Loop::keep(std::uint64_t call, const std::byte* from, std::sh
 
 inline void Loop::search_or_sleep() {
     const task::Control& control = board_.control;
-    const bool alone =
-        control.workers == 1 &&
-        !board_.has_companion();  // then no submitter relies on it to look, so it need not say that it does
-    if (searching_) {             // another claimed what it found; no submitter may rely on it while it sleeps
+    const bool alone = is_alone();
+    if (searching_) {  // another claimed what it found; no submitter may rely on it while it sleeps
         board_.spinning.remove(number_);
         searching_ = false;
     }
@@ -255,13 +266,19 @@ inline void Loop::search_or_sleep() {
             searching_ = false;
         }
     }
+    sleep_among_others();
+}
+
+PROCPOOL_DECL void Loop::sleep_among_others() {
+    if (searching_) { board_.spinning.remove(number_); }  // it has left off since the pool is closing
     sleep();
-    searching_ = !alone;  // a submitter that relied on it while it spun, or took it out of the sleepers, woke no other
+    // A submitter that relied on it while it spun, or took it out of the sleepers, woke no other.
+    searching_ = !is_alone();
 }
 
 PROCPOOL_DECL void Loop::sleep() {
     // A call that ends after this look notifies the parker, which then does not sleep.
-    if (!kept_.empty()) { tidy(); }
+    if (keeps_) { tidy(); }
     board_.sleeping.add(number_);
     reach(FaultPoint::asleep);
     if (was_idle() && (!must_leave() || board_.has_blocked())) { seat_.parker.park(Deadline::never()); }

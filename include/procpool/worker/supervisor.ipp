@@ -374,7 +374,10 @@ PROCPOOL_DECL void Supervisor::bypass_stopped_workers() noexcept {
         board_.sleeping.remove(seat);
         board_.guests.helping.remove(seat);
         notify_again();
-        board_.offer_ready_again();
+        for (std::uint32_t its = seat; its == seat || (board_.is_companions(its) && its < board_.seats().size());
+             ++its) {
+            board_.release_for(its);
+        }
         board_.queue.mark_all_levels();  // the dead worker may have marked a priority as empty, and not looked again
         if (!board_.queue.was_empty()) { board_.wake_one(); }
     }
@@ -408,6 +411,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     board_.guests.helping.remove(worker.seat);
     notify_again();
     if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
+    board_.wake_for_ready();
     if (setup_.recycles) {
         std::uint32_t offered = worker.seat + 1;  // a dead spare worker takes no index
         board_.from_workers.spare.compare_exchange_strong(offered, 0, std::memory_order_seq_cst);
