@@ -3,6 +3,7 @@
 
 #include <procpool/client/client_links.hpp>
 
+#include <procpool/codec/exception.hpp>
 #include <procpool/codec/plain.hpp>
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/error.hpp>
@@ -24,8 +25,9 @@ namespace procpool::inline v0::detail::client {
     throw std::logic_error("procpool: the result of a future that is an argument has been taken");
 }
 
-[[nodiscard]] inline bool has_value(const Parcel& left) noexcept {
-    return left.phase() == task::Phase::done && left.ending() != Ending::exception;
+inline void write_bytes(Writer& out, std::span<const std::byte> bytes) {
+    codec::encode_plain(out, std::uint64_t{bytes.size()});
+    out.write(bytes.data(), bytes.size());
 }
 
 PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std::span<Dependency> dependencies,
@@ -62,13 +64,15 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         lock.unlock();
         board_.notify_capacity_waiter();
     };
-    const auto failed =
-        std::ranges::find_if(dependencies, [](const Dependency& one) { return one.kept && !has_value(one.kept); });
-    if (failed != dependencies.end()) {
+    // What has failed and left its slot is an argument as a value is: another one before it may fail, too.
+    const auto cancelled = std::ranges::find_if(dependencies, [](const Dependency& one) {
+        return one.kept && one.kept.phase() != task::Phase::done && one.kept.ending() == Ending::cancelled;
+    });
+    if (cancelled != dependencies.end()) {
         give_up(board_.arguments.first_buffer(index));
         Submitted submitted;
-        try {  // runs the user's code, so without the mutex
-            Taken{*this, place_of_, Taken::in_parcel, std::move(failed->kept)}.require_value();
+        try {
+            Taken{*this, place_of_, Taken::in_parcel, std::move(cancelled->kept)}.require_value();
         } catch (...) { submitted.error = std::current_exception(); }
         return submitted;
     }
@@ -174,10 +178,18 @@ PROCPOOL_DECL void Client::write_dependency(Writer& out, const Dependency& depen
         codec::encode_plain(out, dependency.ticket.slot);
         codec::encode_plain(out, static_cast<std::uint32_t>(dependency.ticket.serial));
     } else {
-        codec::encode_plain(out, ResultAt::here);
-        const std::span<const std::byte> bytes = dependency.kept.bytes();
-        codec::encode_plain(out, std::uint64_t{bytes.size()});
-        out.write(bytes.data(), bytes.size());
+        if (dependency.kept.phase() == task::Phase::done) {
+            const bool has_value = dependency.kept.ending() != Ending::exception;
+            codec::encode_plain(out, has_value ? ResultAt::here : ResultAt::error);
+            return write_bytes(out, dependency.kept.bytes());
+        }
+        std::vector<std::byte> encoded;
+        Writer error{encoded, codec::grow_vector, &encoded, place_of_};
+        try {
+            Taken{*this, place_of_, Taken::in_parcel, dependency.kept.clone()}.require_value();
+        } catch (...) { codec::encode_exception(error, std::current_exception()); }
+        codec::encode_plain(out, ResultAt::error);
+        write_bytes(out, std::span{encoded}.first(error.size()));
     }
 }
 

@@ -494,6 +494,14 @@ private:
                     };
                     (encode(args), ...);
                 });
+            if (submitted.task.has_task() || submitted.error) {
+                const auto leave_empty = []<class Arg>(Arg& arg) {
+                    if constexpr (detail::pool::Passed<Arg>::is_future && std::is_base_of_v<FutureBase, Arg>) {
+                        arg = Arg{};
+                    }
+                };
+                (leave_empty(args), ...);
+            }
             if (submitted.task.has_task()) { return Future<Result>{std::move(submitted.task)}; }
             if (submitted.error) { return detail::pool::failed_future<Result>(client(), std::move(submitted.error)); }
             if (!submitted.comes_later) { return std::nullopt; }
