@@ -188,17 +188,14 @@ PROCPOOL_DECL bool Board::is_settled(std::uint32_t slot, std::uint32_t number) c
 PROCPOOL_DECL void Board::release_for(std::uint32_t seat) noexcept {
     if (control.links_used.load(std::memory_order_relaxed) == 0) { return; }
     const auto used = static_cast<std::uint32_t>(used_slots().size());
-    const auto has_decided = [&](Word word) { return word.finished() && word.seat() == seat; };
-    for (std::uint32_t slot = 0; slot < used; ++slot) {
-        const Word word{slots_[slot].word.load(std::memory_order_acquire)};
-        if (has_decided(word) && word.is_depended()) { tell_dependants(slot, word); }
-    }
     for (std::uint32_t slot = 0; slot < used; ++slot) {
         if (!is_linked(slot)) { continue; }
         each_edge_of(slot, [&](const Edge& edge) {
             const Edge::Values values = edge.values();
             const Word word{slots_[values.dependency].word.load(std::memory_order_acquire)};
-            if (!has_decided(word) || half_number_of(values.dependency) != values.dependency_number) { return; }
+            const bool has_decided = word.finished() && word.seat() == seat;
+            if (!has_decided || half_number_of(values.dependency) != values.dependency_number) { return; }
+            release(values.dependency, values.dependency_number, seat);  // first: no edge in an open list is freed
             CancelledWith others;
             satisfy(values, seat, others);
             release_cancelled(seat, others);
