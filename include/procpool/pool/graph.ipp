@@ -11,7 +11,7 @@
 namespace procpool::inline v0::detail::pool {
 
 /// Effects: appends the text as a part of a string of Graphviz, to be drawn as it is. Its lines stay lines; other
-/// control characters are shown as \\t, \\x1b or \\u009b, and bytes that are no UTF-8 as \\xff.
+/// control characters, and bytes that are no UTF-8, are shown as append_printable() writes them.
 PROCPOOL_DECL void append_dot_text(std::string& to, std::string_view text) {
     while (!text.empty()) {
         const std::size_t length = core::utf8_length(text);
@@ -61,9 +61,12 @@ PROCPOOL_DECL void append_dot_text(std::string& to, std::string_view text) {
 PROCPOOL_DECL std::string dot_of(const client::TaskGraph& graph, std::string_view name) {
     std::string text = "digraph \"";
     append_dot_text(text, name);
+    // Seen on white and on black.
     text +=
-        "\" {\n  rankdir=LR;\n"
-        "  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\", fontsize=11];\n";
+        "\" {\n"
+        "  graph [rankdir=LR, bgcolor=transparent];\n"
+        "  node [shape=box, style=\"rounded,filled\", color=\"#768390\", fontname=\"sans-serif\", fontsize=11];\n"
+        "  edge [color=\"#768390\"];\n";
     for (const client::TaskGraph::Node& node : graph.nodes) {
         text += fmt::format("  t{} [label=\"", node.number);
         append_dot_text(text, node.label.empty() ? fmt::format("task {}", node.number) : node.label);
