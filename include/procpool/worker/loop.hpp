@@ -297,7 +297,7 @@ private:
     std::uint64_t items_ = 0;  // of the task that runs, finished and counted
     int waiting_ = 0;
     bool took_token_ = false;
-    bool has_rest_ = false;  // the task leaves something to be done once it is decided
+    bool has_rest_ = false;   // the task leaves something to be done once it is decided
     bool searching_ = false;  // others may rely on this worker to look for work
     task::KeptParts parts_;
 };
