@@ -211,6 +211,14 @@ void within_tasks() {
         CHECK(get_soon(pool.apply_async(waits_for_chain<P>, pool.apply_async(same, 7))) == 7);
         own_pool<P> = nullptr;
     }
+    // Where the chain has not room enough, what it begins with is run to make some.
+    for (const std::size_t capacity : {2, 3, 8}) {
+        P pool{PoolOptions{.workers = 1, .queue_capacity = capacity}};
+        own_pool<P> = &pool;
+        CHECK(get_soon(pool.apply_async(waits_for_chain<P>, 100)) == 100);
+        CHECK(get_soon(pool.apply_async(waits_for_tree<P>, 5)) == 32);
+        own_pool<P> = nullptr;
+    }
 }
 TEST_CASE("a task waits for a chain that it has submitted to its pool of one worker - threads", "[thread]") {
     within_tasks<ThreadPool>();

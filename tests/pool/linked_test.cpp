@@ -149,11 +149,11 @@ void linked_when_all() {
               merge, when_all(pool.apply_async(same, 1), pool.apply_async([] {}), pool.apply_async(spell, 2)), 3)) ==
           "xx4");
     auto all_of_ten = when_all(numbered(pool, 10));
-    auto sum = pool.apply_async(sum_of_many, std::move(all_of_ten));
+    auto sum_of_ten = pool.apply_async(sum_of_many, std::move(all_of_ten));
     CHECK_FALSE(all_of_ten.valid());  // NOLINT(bugprone-use-after-move)
     CHECK_FALSE(all_of_ten.ready());
     CHECK_THROWS_AS(all_of_ten.get(), std::future_error);
-    CHECK(get_soon(sum) == 45);
+    CHECK(get_soon(sum_of_ten) == 45);
     CHECK(get_soon(pool.apply_async(sum_of_many, when_all(std::vector<Future<int>>{}))) == 0);
     // Nested; two in one call; bits and what can only be moved.
     const auto nested = [](const std::tuple<std::vector<int>, std::tuple<int, std::string>>& all,
