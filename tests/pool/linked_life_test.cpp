@@ -64,7 +64,7 @@ void destroyed_with_dropped() {
     const Counter calls{page};
     {
         P pool{2};
-        auto first = has_workers<P> ? pool.apply_async(life_gate, open, 0) : pool.apply_async(same, 0);
+        auto first = has_workers<P>() ? pool.apply_async(life_gate, open, 0) : pool.apply_async(same, 0);
         const SharedFuture<int> root = std::move(first).share();
         for (int n = 0; n < 20; ++n) {
             static_cast<void>(

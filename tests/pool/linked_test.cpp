@@ -210,14 +210,14 @@ void linked_many() {
     for (const int count : {1, 29, 30, 31, 32, 61, 62, 63, 93, 94, 500}) {
         const Gate open{page};
         std::vector<Future<int>> futures;
-        if (has_workers<P>) { futures.push_back(pool.apply_async(after_gate, open, 0)); }
+        if (has_workers<P>()) { futures.push_back(pool.apply_async(after_gate, open, 0)); }
         while (futures.size() < static_cast<std::size_t>(count)) { futures.push_back(pool.apply_async(same, 1)); }
         auto sum = pool.apply_async(sum_of_many, when_all(futures));
-        if (has_workers<P>) {
+        if (has_workers<P>()) {
             CHECK_FALSE(sum.ready());
             open.set();
         }
-        CHECK(get_soon(sum) == count - (has_workers<P> ? 1 : 0));
+        CHECK(get_soon(sum) == count - (has_workers<P>() ? 1 : 0));
     }
     // Of one task, which each of the bits stands for.
     const SharedFuture<int> two = pool.apply_async(same, 2).share();
@@ -277,7 +277,7 @@ void linked_times() {
     }
     CHECK(right == rounds);
     // After it.
-    if constexpr (has_workers<P>) {
+    if (has_workers<P>()) {
         const Gate open{page};
         auto held = pool.apply_async(after_gate, open, 5);
         auto waiting = pool.apply_async(sum_of_two, std::move(held), pool.apply_async(same, 2));
