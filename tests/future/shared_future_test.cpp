@@ -90,7 +90,7 @@ void shared_error() {
     const SharedFuture<int> copy = failed;
     CHECK_THROWS_AS(copy.get(), std::out_of_range);
     CHECK(copy.ready());
-    if constexpr (has_processes<P>) {
+    if (has_processes<P>()) {
         const SharedFuture<int> died = pool.apply_async(TaskOptions{.label = "falls"},
                                                         [] {
                                                             ::raise(SIGKILL);
@@ -160,7 +160,7 @@ void shared_calls_functions() {
     std::atomic<int> called{0};
     {
         const SharedFuture<int> task =
-            has_workers<P> ? pool.apply_async(held_by, open, 3).share() : pool.apply_async(same, 3).share();
+            has_workers<P>() ? pool.apply_async(held_by, open, 3).share() : pool.apply_async(same, 3).share();
         const SharedFuture<int> copy = task;
         task.on_done([&] { ++called; });
         copy.on_done([&called, copy] { called += copy.get(); });
@@ -224,7 +224,7 @@ void shared_is_cancelled() {
     CHECK_FALSE(holder.ready());  // nothing of this has needed the worker
     open.set();
     CHECK(get_soon(holder) == 0);
-    if constexpr (has_processes<P>) {
+    if (has_processes<P>()) {
         const Gate never{page};
         const SharedFuture<int> runs = pool.apply_async(held_by, never, 0).share();
         const SharedFuture<int> same_task = runs;
@@ -252,7 +252,7 @@ void shared_outlives() {
         read_later = pool.apply_async(text).share();
         failed = pool.apply_async(fail, 8).share();
         pool.apply(same, 0);
-        if constexpr (has_processes<P>) {
+        if (has_processes<P>()) {
             auto holder = pool.apply_async(held_by, open, 0);
             lost = pool.apply_async(same, 1).share();
             pool.kill();
@@ -265,7 +265,7 @@ void shared_outlives() {
     CHECK(read_later.get().size() == 100'000);
     CHECK_THROWS_WITH(failed.get(), "8");
     CHECK_THROWS_WITH(failed.get(), "8");
-    if constexpr (has_processes<P>) {
+    if (has_processes<P>()) {
         CHECK_THROWS_AS(lost.get(), PoolTerminated);
         CHECK_THROWS_AS(lost.get(), PoolTerminated);
     }

@@ -51,10 +51,6 @@ void all_of_a_tuple() {
     CHECK(get_soon(when_all(pool.apply_async(same, 5))) == std::tuple{5});
     auto only_moved = when_all(pool.apply_async([] { return std::make_unique<int>(4); }), pool.apply_async(same, 6));
     CHECK(*std::get<0>(get_soon(only_moved)) == 4);
-    STATIC_REQUIRE(std::is_same_v<decltype(when_all()), Future<std::tuple<>>>);
-    auto none = when_all();
-    CHECK(none.wait_for(wait_limit) == std::future_status::ready);
-    CHECK(none.get() == std::tuple<>{});
 }
 ON_EVERY_ENGINE("when_all() of futures of several types gives all results", all_of_a_tuple)
 
@@ -121,7 +117,7 @@ void all_with_errors() {
     CHECK_THROWS_WITH(get_soon(when_all(pool.apply_async(same, 1), pool.apply_async(fail, 5),
                                         pool.apply_async([] { throw std::domain_error("late"); }))),
                       "5");
-    if constexpr (has_workers<P>) {  // the lowest fails last
+    if (has_workers<P>()) {  // the lowest fails last
         auto first = pool.apply_async(behind, open, -1);
         auto second = pool.apply_async(fail, 2);
         second.wait();
@@ -283,7 +279,7 @@ void all_are_cancelled() {
     done.wait();
     CHECK_FALSE(done.cancel());
     CHECK(done.get() == std::vector{1, 2});
-    if constexpr (has_processes<P>) {
+    if (has_processes<P>()) {
         const Gate never{page};
         auto runs = when_all(pool.apply_async(behind, never, 1), pool.apply_async(same, 2));
         wait_until([&] { return runs.running(); }, "the first to run");
@@ -336,7 +332,7 @@ void first_of_several() {
     SharedPage page;
     const Gate open{page};
     P pool{2};
-    if constexpr (has_workers<P>) {
+    if (has_workers<P>()) {
         std::vector<Future<int>> futures;
         futures.push_back(pool.apply_async(behind, open, 1));
         futures.push_back(pool.apply_async(same, 2));
@@ -379,7 +375,7 @@ void first_of_failures() {
     const Gate open{page};
     P pool{2};
     CHECK_THROWS_WITH(get_soon(when_any(several(pool, {-3, -4, -5}))), "-3");
-    if constexpr (has_workers<P>) {  // the first in the range fails last
+    if (has_workers<P>()) {  // the first in the range fails last
         std::vector<Future<int>> futures;
         futures.push_back(pool.apply_async(behind, open, -1));
         futures.push_back(pool.apply_async(fail, 2));
@@ -431,7 +427,7 @@ void first_is_cancelled() {
     CHECK(one.value == static_cast<int>(one.index));
     get_soon(holder);
     ran.wait_for(5);
-    if constexpr (has_processes<P>) {
+    if (has_processes<P>()) {
         const Gate never{page};
         std::vector<Future<int>> runs;
         runs.push_back(pool.apply_async(behind, never, 1));

@@ -122,7 +122,7 @@ void first_of_the_arguments() {
     const Counter calls{page};
     const Gate open{page};
     P pool{3};
-    if constexpr (has_workers<P>) {  // the first in the order of the arguments fails last
+    if (has_workers<P>()) {  // the first in the order of the arguments fails last
         auto late = pool.apply_async(fail_late, open, 1);
         auto soon = pool.apply_async(fail, 2);
         soon.wait();
@@ -153,7 +153,7 @@ void first_of_the_arguments() {
         auto left = small.apply_async(fail, 8);
         std::vector<Future<int>> fill;
         for (int n = 0; n < 10; ++n) { fill.push_back(small.apply_async(same, n)); }
-        auto late = has_workers<P> ? small.apply_async(fail_late, later, 9) : small.apply_async(fail, 9);
+        auto late = has_workers<P>() ? small.apply_async(fail_late, later, 9) : small.apply_async(fail, 9);
         auto two = left_first ? small.apply_async(counted_two, calls, std::move(left), std::move(late))
                               : small.apply_async(counted_two, calls, std::move(late), std::move(left));
         later.set();

@@ -64,7 +64,7 @@ void destroyed_with_dropped() {
     const Counter calls{page};
     {
         P pool{2};
-        auto first = has_workers<P> ? pool.apply_async(life_gate, open, 0) : pool.apply_async(same, 0);
+        auto first = has_workers<P>() ? pool.apply_async(life_gate, open, 0) : pool.apply_async(same, 0);
         const SharedFuture<int> root = std::move(first).share();
         for (int n = 0; n < 20; ++n) {
             static_cast<void>(
@@ -209,6 +209,14 @@ void within_tasks() {
         CHECK(sum == 135);
         // A task that has waited, and waits itself.
         CHECK(get_soon(pool.apply_async(waits_for_chain<P>, pool.apply_async(same, 7))) == 7);
+        own_pool<P> = nullptr;
+    }
+    // Where the chain has not room enough, what it begins with is run to make some.
+    for (const std::size_t capacity : {2, 3, 8}) {
+        P pool{PoolOptions{.workers = 1, .queue_capacity = capacity}};
+        own_pool<P> = &pool;
+        CHECK(get_soon(pool.apply_async(waits_for_chain<P>, 100)) == 100);
+        CHECK(get_soon(pool.apply_async(waits_for_tree<P>, 5)) == 32);
         own_pool<P> = nullptr;
     }
 }
