@@ -66,6 +66,7 @@ SUCCESSOR = "a crash of an actor to its successor's constructor"
 TASK = "a task: a lambda and an int"
 STRINGS = "100,000 strings of 26 characters to a new vector"
 TASKS = "a million tasks with results, submitted, then collected"
+CHAIN = "a chain of 100,000 tasks"
 
 
 def near(limit_near, limit_far):
@@ -78,6 +79,15 @@ def near(limit_near, limit_far):
         return this_round[OURS][TASKS][0] / (limit_near if ping < 100 else limit_far * ping)
 
     return measure
+
+
+def a_dependency(this_round):
+    """What each of eight adds to a submission, in such submissions without any."""
+    ours = this_round.get(OURS, {})
+    if "submission: a task with eight dependencies" not in ours:
+        return None
+    independent = ours["submission: an independent task"][0]
+    return (ours["submission: a task with eight dependencies"][0] - independent) / 8 / independent
 
 
 FIGURES = [
@@ -160,6 +170,10 @@ FIGURES = [
            to("a worker replaced, after the parent has grown, parent of 1 GB", OURS, other_case="a worker replaced, after the parent has grown")),
     Figure("real", (), "word count by key, to the best of the threads", 1, to("word count over a text tree", *THREADS)),
     Figure("real_gzip", (), "gzip, to pigz", 1, to("gzip, level 6", "pigz")),
+    Figure("graphs", (), "a chain's step, to an independent task", 1.5, to(CHAIN, OURS, other_case="100,000 independent tasks")),
+    Figure("graphs", (), "a chain's step, to Dask's on threads", 1 / 50, to(CHAIN, "python_dask_threads")),
+    Figure("graphs", (), "a chain's step, to Dask's on processes", 1 / 1000, to(CHAIN, "python_dask_processes")),
+    Figure("graphs", (), "submission: a dependency of eight, to an independent task", 0.25, a_dependency),
     Figure("mpi", (1,), "round trip to another process of an MPI job, to mpi4py.futures", 0.2, to("round trip, median", "python_mpi4py")),
 ] + [
     Figure("mpi", (1,), f"a task to it, {number} in flight, to mpi4py.futures", 0.1, to(f"a task, {number} in flight", "python_mpi4py"))

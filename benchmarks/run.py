@@ -33,6 +33,7 @@ WORKLOADS = {
     "dispatch": {"workers": (1, 2)},
     "map": {"workers": (1, 2)},
     "shapes": {"workers": (1, 2)},
+    "graphs": {"workers": (1, 2)},
     "primitives": {"workers": (1,)},
     "channels": {"workers": (1,)},
     "chunking": {"workers": (2,)},

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 # What our own programs link: the headers with every warning an error, and sanitizers if asked for.
 #     procpool_dev_header_only   the header-only mode
-#     procpool_dev               the compiled mode; the header-only one with PROCPOOL_TESTS_HEADER_ONLY
+#     procpool_dev               the compiled mode, with the library that is installed, if one is; the header-only one with
+#                                PROCPOOL_TESTS_HEADER_ONLY
 #     procpool_dev_mpi           what is added to each of them for the pool over several machines; absent without MPI
 #     procpool_dev_faults        procpool_dev with fault points (core/fault_point.hpp), which all of a program must have
 
@@ -25,6 +26,7 @@ if(PROCPOOL_SANITIZE)
     target_compile_options(procpool_dev_header_only INTERFACE
         -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer
         -fno-sanitize=null,object-size  # AddressSanitizer sees those too, and they take the compiler a third of its time
+        -fno-sanitize=vptr              # takes it a tenth, for a library with few virtual functions and no downcast
         $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # wrong alarms in std::function and std::regex
     target_link_options(procpool_dev_header_only INTERFACE -fsanitize=${sanitizers})
 endif()
@@ -42,8 +44,19 @@ function(procpool_dev_library name)
         target_link_libraries(${name} PUBLIC procpool_dev_header_only)
     endif()
 endfunction()
-procpool_dev_library(procpool_dev)
-procpool_dev_library(procpool_dev_faults PROCPOOL_FAULT_POINTS)
+if(PROCPOOL_SANITIZE)  # one for both: fault points where nobody waits change nothing that a sanitizer sees
+    procpool_dev_library(procpool_dev PROCPOOL_FAULT_POINTS)
+    add_library(procpool_dev_faults ALIAS procpool_dev)
+elseif(PROCPOOL_INSTALL AND NOT PROCPOOL_TESTS_HEADER_ONLY)  # the library that is installed, whose warnings the one below shows
+    add_library(procpool_dev INTERFACE)
+    target_compile_definitions(procpool_dev INTERFACE PROCPOOL_COMPILED)
+    target_link_libraries(procpool_dev INTERFACE $<TARGET_FILE:procpool_compiled> procpool_dev_header_only)
+    add_dependencies(procpool_dev procpool_compiled)
+    procpool_dev_library(procpool_dev_faults PROCPOOL_FAULT_POINTS)
+else()
+    procpool_dev_library(procpool_dev)
+    procpool_dev_library(procpool_dev_faults PROCPOOL_FAULT_POINTS)
+endif()
 
 if(PROCPOOL_HAS_MPI)
     add_library(procpool_dev_mpi INTERFACE)

@@ -16,6 +16,8 @@ template <class T>
 class Future;
 template <class T>
 class Promise;
+template <class T>
+class Ref;
 struct DeferredHooks;
 class CompletionQueue;
 

@@ -43,6 +43,7 @@
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/process_pool.hpp>
 #include <procpool/pool/progress.hpp>
+#include <procpool/pool/ref.hpp>
 #include <procpool/pool/stats.hpp>
 #include <procpool/pool/submit.hpp>
 #include <procpool/process/process.hpp>

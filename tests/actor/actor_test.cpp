@@ -23,12 +23,6 @@ using namespace procpool_test;
 
 namespace {
 
-template <class P>
-struct EngineOf;
-template <class E>
-struct EngineOf<ProcessPool<E>> {
-    using type = E;
-};
 template <class P, class T, class... Args>
 auto actor_of(Args&&... args) {
     return actor<T, typename EngineOf<P>::type>(std::forward<Args>(args)...);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// Random deaths in the middle of mixed work. PROCPOOL_CHAOS_SECONDS says for how long each case runs, 5 s if it is not
+// Random deaths in the middle of mixed work. PROCPOOL_CHAOS_SECONDS says for how long each case runs, 3 s if it is not
 // set.
 #include "chaos/mixed_work.hpp"
 

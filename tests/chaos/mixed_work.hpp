@@ -20,7 +20,7 @@ namespace procpool_test {
 /// How long a chaos test lasts.
 [[nodiscard]] inline std::chrono::seconds chaos_time() {
     const char* const text = std::getenv("PROCPOOL_CHAOS_SECONDS");
-    return std::chrono::seconds{text != nullptr ? std::atol(text) : 5};
+    return std::chrono::seconds{text != nullptr ? std::atol(text) : 3};
 }
 /// PROCPOOL_CHAOS_SEED runs the same random choices again; the times stay those of the machine.
 [[nodiscard]] inline unsigned chaos_seed() {

@@ -96,7 +96,7 @@ TEST_CASE("EXC-02: other exceptions arrive as RemoteError with their type's name
                            });
 }
 
-TEST_CASE("registering twice and from many threads lists a type once") {
+TEST_CASE("registering twice and from many threads lists a type once", "[thread]") {
     std::vector<std::thread> threads;
     for (int i = 0; i != 8; ++i) {
         threads.emplace_back([] {

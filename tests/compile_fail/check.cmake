@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: BSL-1.0
-# Compiles one source without making anything of it, and compares what happens with what its first line expects.
+# Compiles one source without making anything of it, and compares what happens with what its first line expects. Or precompiles a header.
 cmake_minimum_required(VERSION 3.24)
 
-file(STRINGS ${SOURCE} first_line LIMIT_COUNT 1)
 list(TRANSFORM INCLUDES PREPEND -I)
 list(TRANSFORM DEFINITIONS PREPEND -D)
+if(PRECOMPILE)
+    execute_process(COMMAND ${COMPILER} -std=c++20 -Wall -Wextra ${INCLUDES} ${DEFINITIONS} -x c++-header ${PRECOMPILE} -o ${PRECOMPILE}.gch
+        COMMAND_ERROR_IS_FATAL ANY)
+    return()
+endif()
+
+file(STRINGS ${SOURCE} first_line LIMIT_COUNT 1)
 execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only -Wall -Wextra ${FLAGS} ${INCLUDES} ${DEFINITIONS} ${SOURCE}
     RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
 string(REGEX REPLACE "[\n'\"]+|‘|’" " " flat "${output}")

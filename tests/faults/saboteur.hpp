@@ -22,11 +22,13 @@ namespace procpool_test {
 
 /// Requires: a point that workers of a pool come by.
 [[nodiscard]] inline std::string name_of(detail::FaultPoint point) {
-    static const char* const names[] = {"none",        "after_fork",    "before_ready", "asleep",       "spinning",
-                                        "level_empty", "level_cleared", "mail_empty",   "mail_cleared", "before_wake",
-                                        "after_claim", "before_run",    "extent_taken", "result_grown", "result_half",
-                                        "item_done",   "before_done",   "after_done",   "marked",       "before_exit"};
-    static_assert(std::size(names) == static_cast<std::size_t>(detail::FaultPoint::before_exit) + 1);
+    static const char* const names[] = {
+        "none",          "after_fork",   "before_ready", "asleep",      "spinning",    "level_empty",
+        "level_cleared", "mail_empty",   "mail_cleared", "before_wake", "after_claim", "before_run",
+        "extent_taken",  "result_grown", "result_half",  "item_done",   "before_done", "after_done",
+        "marked",        "before_exit",  "edge_added",   "list_closed", "bit_cleared", "ready_not_offered",
+        "ready_taken"};
+    static_assert(std::size(names) == static_cast<std::size_t>(detail::FaultPoint::ready_taken) + 1);
     return names[static_cast<std::size_t>(point)];
 }
 

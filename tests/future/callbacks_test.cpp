@@ -70,11 +70,11 @@ void added_in_every_state() {
     SharedPage page;
     for (const bool before : {true, false}) {
         for (const Ends end : {Ends::value, Ends::error, Ends::cancelled}) {
-            if (end == Ends::cancelled && !has_workers<P>) { continue; }
+            if (end == Ends::cancelled && !has_workers<P>()) { continue; }
             const Gate gate{page};
             P pool{1};
             Future<void> blocker;
-            if (has_workers<P>) {
+            if (has_workers<P>()) {
                 blocker = pool.apply_async([](Gate until) { until.wait(); }, gate);
             }
             Future<int> future = pool.apply_async(end == Ends::error ? fail : same, 5);
@@ -275,7 +275,7 @@ void cancelled_continuations() {
     CHECK(waiting.cancel());
     CHECK_THROWS_AS(get_soon(waiting), TaskCancelled);
     CHECK_FALSE(running.cancel());
-    if (has_processes<P>) {
+    if (has_processes<P>()) {
         CHECK(running.kill());
         CHECK_THROWS_AS(get_soon(running), TaskCancelled);
     }
@@ -435,7 +435,7 @@ void ended_with_the_pool() {
     std::thread waiter{[&] {
         for ([[maybe_unused]] const std::size_t at : as_completed(futures)) { ++completed; }
     }};
-    if (!has_processes<P>) { gate.set(); }
+    if (!has_processes<P>()) { gate.set(); }
     pool.terminate();
     const auto start = std::chrono::steady_clock::now();
     waiter.join();

@@ -90,14 +90,14 @@ void awaited() {
         try {
             co_await async_get(pool.apply_async(fail, 7), asio::use_awaitable);
         } catch (const std::out_of_range& error) { caught += std::stoi(error.what()); }
-        if constexpr (has_processes<P>) {
+        if (has_processes<P>()) {
             try {
                 co_await async_get(pool.apply_async([] { ::raise(SIGKILL); }), asio::use_awaitable);
             } catch (const WorkerDied& death) { caught += death.exit_status().signal(); }
         }
     };
     run(uses());
-    CHECK(caught == (has_processes<P> ? 7 + SIGKILL : 7));
+    CHECK(caught == (has_processes<P>() ? 7 + SIGKILL : 7));
 }
 ON_ENGINES_WITH_WORKERS("a coroutine of Asio's awaits values and errors", awaited)
 

@@ -150,16 +150,16 @@ void calls_within_calls() {
                                      answers += pool.map(square, first_numbers(3)).back();
                                  }};
         const auto f = snapshot([told](int i) {
-            if (has_workers<P> && i == 100) { told.wait_for(1); }  // so that progress is reported in the middle too
+            if (has_workers<P>() && i == 100) { told.wait_for(1); }  // so that progress is reported in the middle too
             return i;
         });
         CHECK(pool.map(options, f, first_numbers(150)) == first_numbers(150));
-        CHECK(answers >= (has_workers<P> ? 8 : 4));
+        CHECK(answers >= (has_workers<P>() ? 8 : 4));
 
         auto asking = std::views::iota(0, 50) | std::views::transform([&](int i) { return pool.apply(square, i); });
         if (room > 1) {
             CHECK(pool.map(MapOptions{.chunk_size = 2}, square, asking).back() == 49 * 49 * 49 * 49);
-        } else if (has_workers<P>) {  // a chunk that is being read has all room
+        } else if (has_workers<P>()) {  // a chunk that is being read has all room
             CHECK_THROWS_AS(pool.map(square, asking), std::system_error);
         }
     }

@@ -46,7 +46,7 @@ void told() {
                                  }};
         pool.for_each(options, snapshot([told_of_some](int i) {
                           std::this_thread::sleep_for(10ms);
-                          if (has_workers<P> && i == 59) { told_of_some.wait(); }  // the caller may be late
+                          if (has_workers<P>() && i == 59) { told_of_some.wait(); }  // the caller may be late
                       }),
                       first_numbers(60));
         REQUIRE(seen.size() >= 2);
@@ -63,7 +63,7 @@ void told() {
             }
         };
         check_times();
-        if (has_workers<P>) { CHECK(seen.front().done < 60); }
+        if (has_workers<P>()) { CHECK(seen.front().done < 60); }
 
         seen.clear();
         CHECK(pool.map(options, square, first_numbers(10)).size() == 10);

@@ -163,7 +163,7 @@ int sum_by_call(P& pool, int way, const MapOptions& options, const F& f) {
         case 9: {
             SharedPage page;
             Counter sum{page};
-            if constexpr (has_processes<P>) { pool.refork(); }  // so that workers have the page
+            if (has_processes<P>()) { pool.refork(); }  // so that workers have the page
             pool.for_each(options,
                           procpool::bind_front([](const F& to, Counter all, int i) { all.add(to(i)); }, f, sum), items);
             return static_cast<int>(sum.value());
@@ -449,7 +449,7 @@ void ended_in_the_middle() {
             ender.join();
             pool.join();
             CHECK(counts.encoded.value() == 1);
-            if constexpr (!has_processes<P>) { CHECK(counts.alive.value() == 0); }
+            if (!has_processes<P>()) { CHECK(counts.alive.value() == 0); }
         }
     }
 }
@@ -465,7 +465,7 @@ void finalized() {
         CHECK(sum_by_call(pool, 0, {}, procpool::bind_front(add, Payload{counts, large, 1})) == sum_of(1));
         pool.close();
     }
-    if constexpr (has_workers<P>) { CHECK(left.value() % 1000 == 2); }
+    if (has_workers<P>()) { CHECK(left.value() % 1000 == 2); }
     CHECK(counts.alive.value() == 0);
 }
 ON_EVERY_ENGINE("workers destroy what they keep before they end", finalized)

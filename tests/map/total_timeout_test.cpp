@@ -285,7 +285,7 @@ void random_totals() {
     CAPTURE(seed);
     std::mt19937 random{seed};
     P pool{{.workers = 2, .queue_capacity = 64}};
-    const std::size_t rounds = times(has_processes<P> ? 300 : 1000);
+    const std::size_t rounds = times(has_processes<P>() ? 300 : 1000);
     std::size_t whole = 0;
     std::size_t cut = 0;
     for (std::size_t round = 0; round < rounds; ++round) {

@@ -85,12 +85,12 @@ ON_EVERY_ENGINE("with backtraces an exception names the function that threw it",
 template <class P>
 void items_name_the_thrower() {
     P pool{with_backtraces()};
-    std::vector<int> items(100);
+    std::vector<int> items(20);
     std::iota(items.begin(), items.end(), 0);
     const auto check = [](auto call) {
         CHECK_THAT(first_line(backtrace_thrown_by(call)), ContainsSubstring("throw_range_error(int)"));
     };
-    for (const std::size_t chunk : {std::size_t{0}, std::size_t{1}, std::size_t{50}}) {
+    for (const std::size_t chunk : {std::size_t{0}, std::size_t{1}, std::size_t{10}}) {
         for (const OnError on_error : {OnError::fail_fast, OnError::wait_all}) {
             const MapOptions options{.chunk_size = chunk, .on_error = on_error};
             check([&] { pool.map(options, throw_range_error, items); });

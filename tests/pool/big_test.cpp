@@ -128,7 +128,7 @@ TEST_CASE("BIG-01 100 MB stay no longer in shared memory than they are needed", 
     CHECK(shared_memory() < (400 << 10));
 }
 
-TEST_CASE("BIG-02 more than 2 GiB and more than 4 GiB travel whole", "[slow]") {
+TEST_CASE("BIG-02 more than 2 GiB and more than 4 GiB travel whole", "[slow][serial]") {
     if (under_sanitizer || kilobytes_in("/proc/meminfo", "MemAvailable") < 12'000'000) { return; }
     Pool pool{1};
     CHECK(pool.apply([](const Flood& flood) { return flood.size; }, Flood{4'300'000'000}) == 4'300'000'000);

@@ -721,13 +721,13 @@ void futures_outlive_everything() {
         for (int i = 0; i < 5; ++i) { futures.push_back(pool.apply_async(same, i)); }
         futures.push_back(pool.apply_async([]() -> int { throw std::out_of_range("no"); }));
         futures.push_back(pool.apply_async([]() -> int {
-            if (has_processes<P>) { ::raise(SIGSEGV); }
+            if (has_processes<P>()) { ::raise(SIGSEGV); }
             throw std::out_of_range("no");
         }));
     }
     for (int i = 0; i < 5; ++i) { CHECK(futures[static_cast<std::size_t>(i)].get() == i); }
     CHECK_THROWS_AS(futures[5].get(), std::out_of_range);
-    if (has_processes<P>) { CHECK_THROWS_AS(futures[6].get(), WorkerDied); }
+    if (has_processes<P>()) { CHECK_THROWS_AS(futures[6].get(), WorkerDied); }
     futures.clear();  // the last one unread, after everything else
 }
 ON_EVERY_ENGINE("DTH-24 values/errors and deaths are there after the pool is gone", futures_outlive_everything)

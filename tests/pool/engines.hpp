@@ -23,14 +23,16 @@
 #endif
 
 /// Define test cases of a function template whose parameter is the type of the pool: one for every engine, or for those
-/// whose tasks run beside their caller. Each sanitizer gets those that it can check, since it makes them slow to
-/// compile.
+/// whose tasks run beside their caller. The type is TestedPool for all of them, which takes the compiler a third of the
+/// time. Each sanitizer gets those engines that it can check.
 #define ON_PROCESSES(name, test) \
-    TEST_CASE(name " - processes") { test<procpool::Pool>(); }
-#define ON_THREADS(name, test) \
-    TEST_CASE(name " - threads", "[thread]") { test<procpool::ThreadPool>(); }
+    TEST_CASE(name " - processes") { procpool_test::on_engine<procpool::ForkEngine>(test<procpool_test::TestedPool>); }
+#define ON_THREADS(name, test)                                                             \
+    TEST_CASE(name " - threads", "[thread]") {                                             \
+        procpool_test::on_engine<procpool::ThreadEngine>(test<procpool_test::TestedPool>); \
+    }
 #define ON_INLINE(name, test) \
-    TEST_CASE(name " - inline") { test<procpool::InlinePool>(); }
+    TEST_CASE(name " - inline") { procpool_test::on_engine<procpool::InlineEngine>(test<procpool_test::TestedPool>); }
 #if defined(PROCPOOL_TEST_MACHINES)
 #undef ON_PROCESSES
 #define ON_PROCESSES(name, test) \
@@ -83,14 +85,41 @@ private:
         return options;
     }
 };
-template <class P>
-inline constexpr bool has_processes = std::is_same_v<P, Pool> || std::is_same_v<P, RemotePool>;
-#else
-template <class P>
-inline constexpr bool has_processes = std::is_same_v<P, Pool>;
 #endif
+
+/// The engine of the test case that runs.
+struct TestedEngine {
+    [[nodiscard]] static const detail::engine::Traits& traits() { return *chosen; }
+    inline static const detail::engine::Traits* chosen = nullptr;
+};
+using TestedPool = ProcessPool<TestedEngine>;
+
+template <class E>
+void on_engine(void (*test)()) {
+    TestedEngine::chosen = &E::traits();
+    test();
+}
+
 template <class P>
-inline constexpr bool has_workers = !std::is_same_v<P, InlinePool>;
+struct EngineOf;
+template <class E>
+struct EngineOf<ProcessPool<E>> {
+    using type = E;
+};
+#if defined(PROCPOOL_TEST_MACHINES)
+template <>
+struct EngineOf<RemotePool> : EngineOf<MpiPool> {};
+#endif
+
+/// Whether the tasks of such a pool run in other processes; whether they run beside their caller.
+template <class P>
+[[nodiscard]] bool has_processes() {
+    return EngineOf<P>::type::traits().contains_crashes;
+}
+template <class P>
+[[nodiscard]] bool has_workers() {
+    return &EngineOf<P>::type::traits() != &InlineEngine::traits();
+}
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool under_sanitizer = true;

@@ -135,7 +135,7 @@ void join_rules() {
     CHECK(pool.join_for(0ms));
     pool.join();
     CHECK(future.ready());
-    CHECK(pool.workers().empty() == has_processes<P>);
+    CHECK(pool.workers().empty() == has_processes<P>());
 }
 ON_ENGINES_WITH_WORKERS("SHD-05 join_for() says false then true and join may be repeated", join_rules)
 
@@ -279,7 +279,7 @@ void terminates_with_a_full_queue() {
     std::size_t decided = 0;
     for (std::size_t i = 2; i < futures.size(); ++i) { decided += futures[i].ready(); }
     CHECK(decided == 4000);  // tasks that have not started are decided at once
-    if (!has_processes<P>) { never.set(); }
+    if (!has_processes<P>()) { never.set(); }
     CHECK(pool.join_for(wait_limit / 2));  // the tasks would end after wait_limit
     std::size_t terminated = 0;
     for (auto& future : futures) {
@@ -288,7 +288,7 @@ void terminates_with_a_full_queue() {
         } catch (const PoolTerminated&) { ++terminated; }
     }
     CHECK(terminated >= 4000);
-    CHECK(terminated == (has_processes<P> ? 4002 : terminated));
+    CHECK(terminated == (has_processes<P>() ? 4002 : terminated));
     CHECK(started.value() == 2);
 }
 ON_ENGINES_WITH_WORKERS("SHD-13 terminate() while tasks run and 4000 are queued", terminates_with_a_full_queue)

@@ -255,7 +255,7 @@ TEST_CASE("threads that take and give back at random never share an extent", "[t
         threads.emplace_back([&, i] {
             --waiting;
             while (waiting != 0) { std::this_thread::yield(); }
-            wrong[i] = churn(table, seed, i, 20'000);
+            wrong[i] = churn(table, seed, i, 10'000);
         });
     }
     for (std::thread& thread : threads) { thread.join(); }
@@ -269,7 +269,7 @@ TEST_CASE("processes that take and give back at random never share an extent") {
     const Table table{20};
     std::array<pid_t, 3> children{};
     for (std::uint32_t i = 0; i < children.size(); ++i) {
-        children[i] = start_child([&, i] { return std::min(churn(table, seed, i, 50'000), 90); });
+        children[i] = start_child([&, i] { return std::min(churn(table, seed, i, 20'000), 90); });
     }
     for (const pid_t child : children) { CHECK(wait_for_child(child, std::chrono::seconds{60}) == 0); }
     CHECK(table->was_owned() == 0);

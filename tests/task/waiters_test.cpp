@@ -95,7 +95,7 @@ TEST_CASE("a waiter that is redirected has its tasks marked and is woken elsewhe
     }
 }
 
-TEST_CASE("no mark is lost between threads that set and one that takes them") {
+TEST_CASE("no mark is lost between threads that set and one that takes them", "[thread]") {
     const unsigned seed = std::random_device{}();
     INFO("seed " << seed);
     constexpr std::uint32_t slots = 9000;

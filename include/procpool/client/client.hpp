@@ -7,6 +7,7 @@
 #include <procpool/client/biased_mutex.hpp>
 #include <procpool/client/crew.hpp>
 #include <procpool/client/dependency.hpp>
+#include <procpool/client/encoding.hpp>
 #include <procpool/client/every_worker.hpp>
 #include <procpool/client/guest_board.hpp>
 #include <procpool/client/heap_boards.hpp>
@@ -15,8 +16,10 @@
 #include <procpool/client/parcel.hpp>
 #include <procpool/client/parcel_store.hpp>
 #include <procpool/client/parkers.hpp>
+#include <procpool/client/pinned_values.hpp>
 #include <procpool/client/submission.hpp>
 #include <procpool/client/taken.hpp>
+#include <procpool/client/task_graph.hpp>
 #include <procpool/client/unobserved.hpp>
 #include <procpool/client/workers_memory.hpp>
 #include <procpool/codec/bytes.hpp>
@@ -167,8 +170,11 @@ public:
     bool run_awaited_by(std::uint32_t waiter) { return crew_->run_awaited_by(waiter); }
     bool make_room_in_task() { return crew_->make_room(); }
 
-    // ---- memory that the chunks of a call over many items have in common: extents of no slot, in which nothing but
-    // the call looks
+    /// Returns: the tasks of this process that have not ended, and those that they wait for or have waited for.
+    [[nodiscard]] TaskGraph graph();
+
+    // ---- memory that the chunks of a call over many items have in common, or tasks that refer to a value of put():
+    // extents of no slot, in which nothing but these looks
 
     /// Returns: a number that no other call has.
     [[nodiscard]] std::uint64_t next_call() noexcept { return calls_.fetch_add(1, std::memory_order_relaxed) + 1; }
@@ -180,6 +186,17 @@ public:
     /// Effects: frees memory of calls that have ended, where no task reads it any more. Called by: a thread that has
     /// dropped the readers, after that.
     void free_ended_calls() noexcept;
+
+    // ---- values that tasks refer to: see PinnedValues
+
+    /// Whether the pool is there, and not only what holds its client.
+    [[nodiscard]] bool has_pool() const noexcept { return has_pool_.load(std::memory_order_relaxed); }
+    /// Effects: a slot's task will refer to a value.
+    void note_values() noexcept { has_values_.store(true, std::memory_order_relaxed); }
+    /// Effects: lets go of what was left while mutex_ was held. Called by: a thread that holds no mutex.
+    void release_orphans() noexcept {
+        if (!orphans_.empty()) [[unlikely]] { const PinnedValues gone{std::move(orphans_)}; }
+    }
 
     [[nodiscard]] Parkers& parkers() noexcept { return parkers_; }
     [[nodiscard]] EveryWorker& every_worker() noexcept { return every_worker_; }
@@ -242,6 +259,7 @@ public:
     /// went: the issued ones are added here in one step, so that issuing a ticket costs nothing.
     static void release_pool(Client* client) noexcept {
         leave_round(*client);
+        client->release_values();
         std::int64_t issued = 0;
         {
             client->mutex_.lock_and_end_bias();
@@ -272,6 +290,7 @@ private:
         std::atomic<std::uint64_t> serial;    ///< of its task; the first, where Board::number_of() finds it
         std::atomic<std::uint64_t> dropped;   ///< serial + 1 of its last task that was detached
         std::atomic<std::uint64_t> observed;  ///< likewise, of one whose error is no news; written before
+        PinnedValues values;                  ///< what its task refers to; of who owns the slot
         std::uint32_t next;                   ///< link of free_ and returned_
         // written under mutex_:
         std::atomic<std::uint32_t>
@@ -287,8 +306,8 @@ private:
     };
     /// Those of a task to be published.
     struct Edges {
-        std::uint32_t first = 0;
-        std::uint32_t count = 0;
+        std::uint32_t first;
+        std::uint32_t count;
     };
     enum class Pinned { all, no_room, too_many };
 
@@ -298,28 +317,6 @@ private:
         std::uint32_t index;
         bool locked;
         static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need);
-    };
-
-    /// While there is one, this thread has a slot of the client whose arguments are being encoded, by code of the
-    /// user's maybe.
-    class Encoding {
-    public:
-        explicit Encoding(const Client& client) noexcept : client_(client), outer_(std::exchange(innermost_, this)) {}
-        Encoding(const Encoding&) = delete;
-        Encoding& operator=(const Encoding&) = delete;
-        ~Encoding() { innermost_ = outer_; }
-        [[nodiscard]] static std::size_t slots_of(const Client& client) noexcept {
-            std::size_t open = 0;
-            for (const Encoding* one = innermost_; one != nullptr; one = one->outer_) {
-                open += &one->client_ == &client ? 1U : 0U;
-            }
-            return open;
-        }
-
-    private:
-        const Client& client_;
-        const Encoding* outer_;
-        static inline constinit thread_local const Encoding* innermost_ = nullptr;
     };
 
     [[nodiscard]] task::Ring& ring_for(const Submission& submission) noexcept {
@@ -367,8 +364,13 @@ private:
     [[nodiscard]] Parcel copy_kept(Ticket ticket);
     void write_dependency(Writer& out, const Dependency& dependency);
     void free_settled(bool all) noexcept;
+    void settle(Lock& lock) noexcept;
+    void release_values() noexcept;
+    void orphan_values(std::uint32_t index) noexcept;
+    void give_back_with_values(std::uint32_t index, task::Phase phase) noexcept;
     void pop_settled(std::size_t place) noexcept;
     void clear_and_free(std::uint32_t index, task::Phase phase) noexcept;
+    [[nodiscard]] TaskGraph::Node node_of(Ticket ticket, task::Word word) const;
     void give_back_undone(std::uint32_t index, task::Phase phase) noexcept;
     [[nodiscard]] inline bool take_fresh();
     inline void take_returned() noexcept;
@@ -472,10 +474,14 @@ private:
     std::atomic<bool> has_dropped_{false};                     // some in the two before; written under mutex_
     std::shared_ptr<Unobserved> unobserved_;
     std::vector<EndedCall> ended_calls_;
-    std::deque<LinkedTask> linked_;  // in the order of their submission, more or less
-    std::size_t next_linked_ = 0;    // where the next look at them continues
-    std::uint32_t free_edge_ = 0;    // see task::Edge; a stack, through Edge::sibling
-    std::uint32_t fresh_edge_ = 0;   // so many have been used
+    bool is_unsettled_ = false;            // there are some in the next, or in orphans_
+    std::deque<LinkedTask> linked_;        // in the order of their submission, more or less
+    std::size_t next_linked_ = 0;          // where the next look at them continues
+    std::uint32_t free_edge_ = 0;          // see task::Edge; a stack, through Edge::sibling
+    std::uint32_t fresh_edge_ = 0;         // so many have been used
+    PinnedValues orphans_;                 // of slots that were freed while mutex_ was held; added to under it
+    std::atomic<bool> has_values_{false};  // some task has referred to one
+    std::atomic<bool> has_pool_{true};
 
     Observer observer_;
     std::span<SlotNotes> notes_;  // one for each slot
@@ -505,6 +511,7 @@ private:
 #include <procpool/client/client_cancel.hpp>
 #include <procpool/client/client_collect.hpp>
 #include <procpool/client/client_dropped.hpp>
+#include <procpool/client/client_graph.hpp>
 #include <procpool/client/client_life.hpp>
 #include <procpool/client/client_links.hpp>
 #include <procpool/client/client_submit.hpp>

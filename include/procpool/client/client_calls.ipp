@@ -28,11 +28,32 @@ PROCPOOL_DECL void Client::end_call(task::Extents::Run memory, std::vector<Ticke
         const bool is_read = !readers.empty();
         if (is_read) { ended_calls_.push_back({memory, std::move(readers)}); }
         board_.arguments.extents().end_call(memory);
+        board_.control.calls_ended.fetch_add(1, std::memory_order_relaxed);
         if (!is_read) { board_.arguments.extents().release(memory); }
     }
     // Those that sleep, or are about to: see Loop::search_or_sleep().
     board_.wake_seats();
     crew_->tidy();
+}
+
+/// Effects: what is in a slot that is to be freed can go when mutex_ is not held. Requires: mutex_ is held.
+PROCPOOL_DECL void Client::orphan_values(std::uint32_t index) noexcept {
+    if (notes_[index].values.empty()) { return; }
+    orphans_.append(std::move(notes_[index].values));
+    is_unsettled_ = true;
+}
+
+[[gnu::cold]] PROCPOOL_DECL void Client::give_back_with_values(std::uint32_t index, task::Phase phase) noexcept {
+    const PinnedValues gone{std::move(notes_[index].values)};
+    give_back(index, phase);
+}
+
+/// Effects: values that tasks have referred to do not keep the client, nor it them. Requires: the crew has ended.
+PROCPOOL_DECL void Client::release_values() noexcept {
+    has_pool_.store(false, std::memory_order_relaxed);
+    if (!has_values_.load(std::memory_order_relaxed)) { return; }
+    for (SlotNotes& notes : notes_) { const PinnedValues gone{std::move(notes.values)}; }
+    release_orphans();
 }
 
 PROCPOOL_DECL void Client::free_ended_calls() noexcept {

@@ -76,6 +76,7 @@ PROCPOOL_DECL Taken Client::take(Ticket ticket) {
 /// Does the work of take() when the task's slot does not say that it is decided.
 [[gnu::cold]] PROCPOOL_DECL Taken Client::take_elsewhere(Ticket ticket) {
     for (;;) {
+        release_orphans();
         {  // A sweep has taken it out of its slot, or does so now, under this mutex.
             const std::lock_guard guard{mutex_};
             if (Parcel parcel = kept_.take(ticket.serial)) {
@@ -118,6 +119,7 @@ inline void Client::clear(std::uint32_t index, task::Phase phase) noexcept {
 
 inline void Client::give_back(std::uint32_t index, task::Phase phase) noexcept {
     if (phase != task::Phase::done) [[unlikely]] { return give_back_undone(index, phase); }
+    if (!notes_[index].values.empty()) [[unlikely]] { return give_back_with_values(index, phase); }
     clear(index, phase);
     if (mutex_.try_lock_as_owner()) {
         add_free(index);

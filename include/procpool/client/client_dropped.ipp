@@ -92,7 +92,10 @@ PROCPOOL_DECL void Client::drop(Ticket ticket, bool observed) noexcept {
                 detached_.push_back(ticket);
                 has_dropped_.store(true, std::memory_order_relaxed);
             }
-            if (freed) { board_.notify_capacity_waiter(); }
+            if (freed) {
+                board_.notify_capacity_waiter();
+                release_orphans();
+            }
             return;
         }
         if (const task::Phase phase = try_take(ticket); phase != task::Phase::free) {
@@ -110,6 +113,7 @@ PROCPOOL_DECL void Client::drop(Ticket ticket, bool observed) noexcept {
         const std::lock_guard guard{mutex_};
         parcel = kept_.take(ticket.serial);
     }
+    release_orphans();
     const bool failed = parcel && (parcel.phase() == task::Phase::done ? parcel.ending() == Ending::exception
                                                                        : core::is_failure(parcel.ending()));
     if (failed && !observed) { tell({ticket.serial, {}, std::move(parcel)}); }
@@ -161,6 +165,7 @@ PROCPOOL_DECL bool Client::free_if_decided(Ticket ticket) noexcept {
         has_dropped_.store(!detached_.empty() || !failures_.empty() || telling_ != 0, std::memory_order_relaxed);
     }
     board_.notify_capacity_waiter();
+    release_orphans();
 }
 
 /// Returns: what tells of it, once its slot is given back; without memory for it, that there was one.

@@ -3,10 +3,12 @@
 
 #include <procpool/client/client_links.hpp>
 
+#include <procpool/codec/exception.hpp>
 #include <procpool/codec/plain.hpp>
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/scope.hpp>
+#include <procpool/log/tracer.hpp>
 
 #include <algorithm>
 #include <mutex>
@@ -23,8 +25,9 @@ namespace procpool::inline v0::detail::client {
     throw std::logic_error("procpool: the result of a future that is an argument has been taken");
 }
 
-[[nodiscard]] inline bool has_value(const Parcel& left) noexcept {
-    return left.phase() == task::Phase::done && left.ending() != Ending::exception;
+inline void write_bytes(Writer& out, std::span<const std::byte> bytes) {
+    codec::encode_plain(out, std::uint64_t{bytes.size()});
+    out.write(bytes.data(), bytes.size());
 }
 
 PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std::span<Dependency> dependencies,
@@ -53,6 +56,7 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     }
     // From here on this slot is the caller's, and what it depends on stays.
     const auto give_up = [&](std::span<std::byte> buffer) {
+        const PinnedValues gone{std::move(notes_[index].values)};
         if (!lock.owns_lock()) { lock.lock(); }
         board_.arguments.abandon(index, buffer);
         for (Dependency& one : dependencies) { unpin(one.edge); }
@@ -60,13 +64,15 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         lock.unlock();
         board_.notify_capacity_waiter();
     };
-    const auto failed =
-        std::ranges::find_if(dependencies, [](const Dependency& one) { return one.kept && !has_value(one.kept); });
-    if (failed != dependencies.end()) {
+    // What has failed and left its slot is an argument as a value is: another one before it may fail, too.
+    const auto cancelled = std::ranges::find_if(dependencies, [](const Dependency& one) {
+        return one.kept && one.kept.phase() != task::Phase::done && one.kept.ending() == Ending::cancelled;
+    });
+    if (cancelled != dependencies.end()) {
         give_up(board_.arguments.first_buffer(index));
         Submitted submitted;
-        try {  // runs the user's code, so without the mutex
-            Taken{*this, place_of_, Taken::in_parcel, std::move(failed->kept)}.require_value();
+        try {
+            Taken{*this, place_of_, Taken::in_parcel, std::move(cancelled->kept)}.require_value();
         } catch (...) { submitted.error = std::current_exception(); }
         return submitted;
     }
@@ -74,7 +80,7 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     Growth growth{*this, index, submission.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
     try {
-        const Encoding inner{*this};
+        const Encoding inner{*this, out, notes_[index].values};
         encode(out, [&](std::size_t number) { write_dependency(out, dependencies[number]); });
         if (!lock.owns_lock()) { lock.lock(); }
         linked_.emplace_back();
@@ -97,6 +103,11 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         ++count;
     }
     linked_.back().first_edge = first;
+    is_unsettled_ = true;
+    if (board_.control.trace_id != 0) [[unlikely]] {
+        const auto serial = static_cast<std::uint64_t>(issued_ + 1);  // which publish() gives it
+        for (const Dependency& one : dependencies) { log::trace_edge(board_, serial, one.ticket.serial); }
+    }
     const Ticket ticket = publish<true>(lock, index, submission, {first, count});
     return {.ticket = ticket};
 }
@@ -167,10 +178,18 @@ PROCPOOL_DECL void Client::write_dependency(Writer& out, const Dependency& depen
         codec::encode_plain(out, dependency.ticket.slot);
         codec::encode_plain(out, static_cast<std::uint32_t>(dependency.ticket.serial));
     } else {
-        codec::encode_plain(out, ResultAt::here);
-        const std::span<const std::byte> bytes = dependency.kept.bytes();
-        codec::encode_plain(out, std::uint64_t{bytes.size()});
-        out.write(bytes.data(), bytes.size());
+        if (dependency.kept.phase() == task::Phase::done) {
+            const bool has_value = dependency.kept.ending() != Ending::exception;
+            codec::encode_plain(out, has_value ? ResultAt::here : ResultAt::error);
+            return write_bytes(out, dependency.kept.bytes());
+        }
+        std::vector<std::byte> encoded;
+        Writer error{encoded, codec::grow_vector, &encoded, place_of_};
+        try {
+            Taken{*this, place_of_, Taken::in_parcel, dependency.kept.clone()}.require_value();
+        } catch (...) { codec::encode_exception(error, std::current_exception()); }
+        codec::encode_plain(out, ResultAt::error);
+        write_bytes(out, std::span{encoded}.first(error.size()));
     }
 }
 
@@ -232,6 +251,7 @@ PROCPOOL_DECL void Client::pop_settled(std::size_t place) noexcept {
     if (notes.lingering == task::Phase::free || notes.serial.load(std::memory_order_relaxed) != settled.ticket.serial) {
         return;
     }
+    orphan_values(settled.ticket.slot);
     clear(settled.ticket.slot, std::exchange(notes.lingering, task::Phase::free));
     add_free(settled.ticket.slot);
 }
@@ -243,6 +263,7 @@ PROCPOOL_DECL void Client::clear_and_free(std::uint32_t index, task::Phase phase
         notes_[index].lingering = phase;
         return;
     }
+    orphan_values(index);
     clear(index, phase);
     add_free(index);
 }
@@ -253,6 +274,19 @@ PROCPOOL_DECL void Client::clear_and_free(std::uint32_t index, task::Phase phase
         clear_and_free(index, phase);
     }
     board_.notify_capacity_waiter();
+    release_orphans();
+}
+
+/// Effects: frees what settled tasks had pinned, and values that tasks referred to. Requires: the lock is held; it may
+/// be released between.
+[[gnu::cold]] PROCPOOL_DECL void Client::settle(Lock& lock) noexcept {
+    if (!linked_.empty()) { free_settled(free_ == no_slot && fresh_ == notes_.size()); }
+    if (!orphans_.empty()) {
+        lock.unlock();
+        release_orphans();
+        lock.lock();
+    }
+    is_unsettled_ = !linked_.empty() || !orphans_.empty();
 }
 
 }  // namespace procpool::detail::client

@@ -37,9 +37,14 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
     Growth growth{*this, index, submission.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
     try {
-        const Encoding inner{*this};
-        encode(out);
+        if (submission.plain) {
+            encode(out);
+        } else {
+            const Encoding inner{*this, out, notes_[index].values};
+            encode(out);
+        }
     } catch (...) {
+        const PinnedValues gone{std::move(notes_[index].values)};
         board_.arguments.abandon(index, out.buffer());
         if (!lock.owns_lock()) { lock.lock(); }
         add_free(index);
@@ -51,8 +56,10 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
     if (!lock.owns_lock()) {
         lock.lock();
         if (!accepts(submission)) {
+            const PinnedValues gone{std::move(notes_[index].values)};
             board_.arguments.release(index);
             add_free(index);
+            lock.unlock();
             throw_ended();
         }
         // Other threads may have filled the ring meanwhile. There are twice as many places as slots.
@@ -67,7 +74,7 @@ inline std::uint32_t Client::acquire(Lock& lock, const Submission& submission) {
     task::Ring& ring = ring_for(submission);
     for (int attempt = 0;; ++attempt) {
         if (!detached_.empty()) { free_dropped(lock); }
-        if (!linked_.empty()) [[unlikely]] { free_settled(free_ == no_slot && fresh_ == notes_.size()); }
+        if (is_unsettled_) [[unlikely]] { settle(lock); }
         if (!accepts(submission)) { throw_ended(); }
         // Large arguments go where the last ones were, which is still in cache; for others a look each time would cost
         // more.

@@ -36,7 +36,7 @@ struct Dependency {
 /// What comes of a submission: nothing of it where there was no room.
 struct Submitted {
     std::optional<Ticket> ticket = {};
-    std::exception_ptr error = nullptr;  ///< of the first dependency that has ended in one; nothing is submitted
+    std::exception_ptr error = nullptr;  ///< a dependency was cancelled; nothing is submitted
     bool has_too_many = false;           ///< more dependencies than a task can have; likewise
 };
 

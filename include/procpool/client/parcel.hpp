@@ -28,7 +28,7 @@ namespace procpool::inline v0::detail::client {
 class Parcel {
 public:
     /// Makes an empty parcel.
-    Parcel() noexcept : kind_(Kind::nothing) {}
+    Parcel() noexcept : place_{}, rest_(nullptr), kind_(Kind::nothing), small_size_(0), ending_{}, phase_{} {}
     Parcel(task::Phase phase, Ending ending) noexcept
         : kind_(Kind::in_place),
           small_size_(0),

@@ -71,6 +71,8 @@ void check_code(const Client& client, std::uintptr_t address);
 [[nodiscard]] bool is_newer_than_workers(const Client& client, const void* address);
 /// Returns: as Client::place_of().
 [[nodiscard]] codec::VisibilityOf place_of(const Client& client) noexcept;
+/// Whether tasks share the memory of the client's process.
+[[nodiscard]] bool shares_memory(const Client& client) noexcept;
 /// Returns: as Client::unobserved().
 [[nodiscard]] const std::shared_ptr<Unobserved>& unobserved_of(const Client& client) noexcept;
 

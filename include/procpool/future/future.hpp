@@ -185,6 +185,13 @@ struct Argument {
     [[nodiscard]] static const TaskHandle& task(const FutureBase& future) noexcept { return future.task_; }
     static void consume(FutureBase& future) noexcept { future.task_.consume(); }
     static void require_valid(const FutureBase& future) { future.require_valid(); }
+    /// Returns: what counts an error that nobody takes, of the first of them that has that; null: nothing does.
+    template <class... Futures>
+    [[nodiscard]] static std::shared_ptr<client::Unobserved> unobserved(const Futures&... futures) {
+        std::shared_ptr<client::Unobserved> found;
+        static_cast<void>(((found = static_cast<const FutureBase&>(futures).unobserved()) || ...));
+        return found;
+    }
     [[nodiscard]] static bool wait(const FutureBase& future, Deadline deadline) {
         return future.wait_until_deadline(deadline);
     }

@@ -61,7 +61,8 @@ using value_of_part_t = value_in_tuple_t<result_of_part_t<P>>;
 template <class T>
 class AllOf : public Deferred<T> {
 public:
-    AllOf()
+    /// unobserved: counts its error if nobody takes it; null: nothing does.
+    explicit AllOf(std::shared_ptr<client::Unobserved> unobserved)
         : Deferred<T>(DeferredHooks{.cancel = [this] { return ask(&FutureBase::cancel); },
                                     .kill = [this] { return ask(&FutureBase::kill); },
                                     .running =
@@ -69,7 +70,8 @@ public:
                                             bool any = false;
                                             visit([&](FutureBase& part, bool) { any = any || part.running(); });
                                             return any;
-                                        }}) {}
+                                        }},
+                      std::move(unobserved)) {}
 
     void begin() override {
         if (begun_.exchange(true)) { return; }
@@ -148,12 +150,18 @@ private:
     std::atomic<std::size_t> left_{0};
 };
 
+/// Returns: what counts an error that nobody takes, of the first part that has that; null: nothing does.
+template <class... P>
+[[nodiscard]] std::shared_ptr<client::Unobserved> unobserved_of(P&... parts) {
+    return Argument::unobserved(PartOf<P>::base(parts)...);
+}
+
 template <class... P>
 class AllOfTuple final : public AllOf<std::tuple<value_of_part_t<P>...>> {
     using Base = AllOf<std::tuple<value_of_part_t<P>...>>;
 
 public:
-    explicit AllOfTuple(P&&... parts) : parts_(std::move(parts)...) {}
+    explicit AllOfTuple(P&&... parts) : Base(unobserved_of(parts...)), parts_(std::move(parts)...) {}
 
 private:
     void visit(LookAtPart look) override {
@@ -182,7 +190,9 @@ class AllOfRange final : public AllOf<result_of_parts_t<P>> {
     using Base = AllOf<result_of_parts_t<P>>;
 
 public:
-    explicit AllOfRange(std::vector<P> parts) : parts_(std::move(parts)) {}
+    explicit AllOfRange(std::vector<P> parts)
+        : Base(parts.empty() ? nullptr : unobserved_of(parts.front())),
+          parts_(std::move(parts)) {}
 
 private:
     void visit(LookAtPart look) override {
@@ -311,13 +321,15 @@ template <detail::future::RangeOfParts Range>
     if (race->parts.empty()) { throw std::invalid_argument("procpool: when_any() of no futures"); }
     race->errors.resize(race->parts.size());
     race->left = race->parts.size();
-    auto ends = make_deferred<FirstOf<T>>({.cancel = [race] { return race->ask(&FutureBase::cancel); },
-                                           .kill = [race] { return race->ask(&FutureBase::kill); }});
-    race->promise = std::move(ends.promise);
+    detail::future::Counted<detail::future::Deferred<FirstOf<T>>> state{new detail::future::Deferred<FirstOf<T>>(
+        DeferredHooks{.cancel = [race] { return race->ask(&FutureBase::cancel); },
+                      .kill = [race] { return race->ask(&FutureBase::kill); }},
+        detail::future::unobserved_of(race->parts.front()))};
+    race->promise = Promise<FirstOf<T>>{state};
     for (std::size_t index = 0; index != race->parts.size(); ++index) {
         race->parts[index].on_done([race, index] { race->end(index); });
     }
-    return std::move(ends.future);
+    return Future<FirstOf<T>>{std::move(state)};
 }
 
 }  // namespace procpool

@@ -23,8 +23,9 @@ using TaskEnd = Ending;
 /// One run of a task, or of a chunk of a map. Its times are by the clock of this machine; those of another one of an
 /// MpiPool are converted, to half of a round trip.
 struct TaskTiming {
-    std::string label;                   ///< of the task, cut to 47 bytes
-    detail::Clock::time_point queued;    ///< when it was submitted, not after `started`
+    std::string label;  ///< of the task, cut to 47 bytes
+    /// When it was submitted, or the last of the tasks that it depends on ended after that; not after `started`.
+    detail::Clock::time_point queued;
     detail::Clock::time_point started;   ///< when a worker began to run it, not after `finished`
     detail::Clock::time_point finished;  ///< when it ended
     /// Time on a processor, of the thread that ran it; nothing when that is unknown, as after a death.
@@ -36,6 +37,9 @@ struct TaskTiming {
     unsigned attempt = 0;            ///< counts from 0
     std::size_t items = 0;           ///< of a chunk, those that were finished; 0: a single task
     TaskEnd ended = TaskEnd::value;  ///< how the run ended
+    std::uint64_t task = 0;          ///< number of the task: see this_task::id()
+    /// The numbers of the tasks of this pool that it depends on, in the order of its arguments, each once.
+    std::vector<std::uint64_t> dependencies = {};
 };
 
 namespace detail::log {

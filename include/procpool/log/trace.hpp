@@ -18,8 +18,9 @@
 
 namespace procpool::inline v0::detail::log {
 
-/// pool and host are names, of a pool and of one of its machines; the others happen at a time.
-enum class TraceKind : std::uint8_t { pool, task, started, died, timed_out, recycled, host };
+/// pool and host are names, of a pool and of one of its machines; edge says that a task depends on another one; the
+/// others happen at a time.
+enum class TraceKind : std::uint8_t { pool, task, started, died, timed_out, recycled, host, edge };
 
 /// Times are those of the steady clock, in nanoseconds.
 struct TraceRecord {
@@ -35,10 +36,13 @@ struct TraceRecord {
     std::uint16_t attempt;
     TraceKind kind;
     Ending ended;
-    std::uint16_t node;  // rank of the machine; 0: that of the program
-    ShortText<47> text;  // label of the task, name of the pool or host
+    std::uint16_t node;            // rank of the machine; 0: that of the program
+    ShortText<47> text;            // label of the task, name of the pool or host
+    std::uint64_t dependency = 0;  // of an edge: the task that the other one depends on
 
-    [[nodiscard]] bool is_name() const noexcept { return kind == TraceKind::pool || kind == TraceKind::host; }
+    [[nodiscard]] bool has_time() const noexcept {
+        return kind != TraceKind::pool && kind != TraceKind::host && kind != TraceKind::edge;
+    }
 };
 
 /// The place in a trace up to which one reader has taken records.
@@ -137,7 +141,7 @@ private:
     Words* words_;
 };
 
-/// When the event of the record began. Requires: it is no name.
+/// When the event of the record began. Requires: it has a time.
 [[nodiscard]] inline std::int64_t beginning_of(const TraceRecord& record) noexcept {
     return record.kind == TraceKind::task ? std::min(record.begin, record.queued) : record.begin;
 }
@@ -149,10 +153,10 @@ template <class File, class Each>
 std::uint64_t add_all(File& file, Each each) {
     std::int64_t start = INT64_MAX;
     each([&](const TraceRecord& record) {
-        if (!record.is_name()) { start = std::min(start, beginning_of(record)); }
+        if (record.has_time()) { start = std::min(start, beginning_of(record)); }
     });
     return each([&](const TraceRecord& record) {
-        if (record.is_name() || beginning_of(record) >= start) { file.add(record, start); }
+        if (!record.has_time() || beginning_of(record) >= start) { file.add(record, start); }
     });
 }
 

@@ -43,12 +43,15 @@ void write_trace(const FileName& path, std::uint32_t pool);
 /// Writes a file for Perfetto (ui.perfetto.dev) and chrome://tracing that shows when each task ran on which worker. It
 /// covers all pools so far whose PoolOptions::trace is set, those that are gone included. Each worker has a track; a
 /// task's time in the queue, its time on a processor, its attempt, items and end are its arguments; starts and ends of
-/// workers and timeouts are instants. A task that is running is missing. Of an MpiPool, the workers of each machine are
-/// a group with its name, and times of other machines are by the clock of this one, wrong by at most half of a round
-/// trip. A task that was lost with its machine is on a track of its own there, from when it was sent until that was
-/// known; pools within tasks on other machines are missing. A million records are kept, fewer where the address space
-/// is limited; the file tells how many there was no room for. path: text or a std::filesystem::path. Throws:
-/// std::system_error. Called by: any thread, at any time.
+/// workers and timeouts are instants. A task that is running is missing. An arrow goes from the end of a task to the
+/// start of each task of its pool that has its future as an argument, whose time in the queue counts from when the last
+/// of those had ended; not where the call had to wait in this process, as for futures of other pools. Of an MpiPool,
+/// the workers of each machine are a group with its name, and times of other machines are by the clock of this one,
+/// wrong by at most half of a round trip. A task that was lost with its machine is on a track of its own there, from
+/// when it was sent until that was known; pools within tasks on other machines are missing. A million records are kept,
+/// fewer where the address space is limited: a run, an event and an argument that is a future take one each; the file
+/// tells how many there was no room for. path: text or a std::filesystem::path. Throws: std::system_error. Called by:
+/// any thread, at any time.
 void write_trace(const detail::log::FileName& path);
 
 /// Forgets the records so far, so that write_trace() begins anew. A task that is running may be missing later.

@@ -3,6 +3,7 @@
 
 #include <procpool/core/ending.hpp>
 #include <procpool/core/printable.hpp>
+#include <procpool/log/flows.hpp>
 #include <procpool/log/log_record.hpp>
 #include <procpool/log/shared_records.hpp>
 #include <procpool/log/trace.hpp>
@@ -17,6 +18,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -69,8 +71,12 @@ public:
         put("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
     }
 
+    /// Requires: add() has not been called.
+    void add_edge(const TraceRecord& edge) { flows_.add_edge(edge); }
+
     /// start: of the time axis, which viewers show from 0. Requires: the record is of nothing that began before.
     void add(const TraceRecord& record, std::int64_t start) {
+        if (record.kind == TraceKind::edge) { return; }
         const std::uint64_t group = group_of(record);
         if (record.kind == TraceKind::pool) {
             groups_[group] = record.text.view();
@@ -92,13 +98,16 @@ public:
             fmt::format(R"("pid":{},"tid":{},"ts":{})", group, record.worker, microseconds(record.begin - start));
         if (record.kind == TraceKind::task) {
             const std::string_view label = record.text.view();
+            flows_.add_run(record);
             event(fmt::format(
                 R"("ph":"X","cat":"task","name":{},{},"dur":{},"args":{{"task":{},"attempt":{},"process":{},"ended":"{}","queued_us":{}{}{}}})",
                 json_string(label.empty() ? std::string_view{record.items == 0 ? "task" : "chunk"} : label), where,
                 microseconds(record.end - record.begin), record.task, record.attempt, record.pid,
-                to_string(record.ended), microseconds(std::max<std::int64_t>(0, record.begin - record.queued)),
+                to_string(record.ended),
+                microseconds(std::max<std::int64_t>(0, record.begin - flows_.ready_at(record))),
                 record.cpu < 0 ? std::string{} : ",\"cpu_us\":" + microseconds(record.cpu),
                 record.items == 0 ? std::string{} : fmt::format(",\"items\":{}", record.items)));
+            if (flows_.is_first(record)) { add_flows(record, start); }
         } else {
             event(fmt::format(R"("ph":"i","s":"t","cat":"worker","name":"{}",{},"args":{{"process":{},"text":{}}})",
                               name_of(record.kind), where, record.pid, json_string(record.text.view())));
@@ -117,6 +126,25 @@ public:
     }
 
 private:
+    /// Adds an arrow from each task that this one depends on.
+    void add_flows(const TraceRecord& run, std::int64_t start) {
+        for (const std::uint64_t one : flows_.dependencies_of(run)) {
+            const std::optional<TraceRecord> from = flows_.last_run(run.pool, one);
+            if (!from) { continue; }
+            // Viewers look for the slice around that time, to which its end does not belong. The clock of another
+            // machine may say that this one began before that.
+            const std::int64_t left = std::max(from->begin, std::min(from->end - 1, run.begin));
+            ++last_flow_;
+            add_flow("s", *from, left - start);
+            add_flow("f", run, std::max(run.begin, left) - start);
+        }
+    }
+    void add_flow(std::string_view phase, const TraceRecord& at, std::int64_t time) {
+        event(fmt::format(
+            R"("ph":"{}","bp":"e","cat":"dependency","name":"dependency","id":{},"pid":{},"tid":{},"ts":{})", phase,
+            last_flow_, group_of(at), at.worker, microseconds(time)));
+    }
+
     struct Close {
         void operator()(std::FILE* file) const noexcept { std::fclose(file); }
     };
@@ -145,6 +173,7 @@ private:
             case TraceKind::died: return "ended";
             case TraceKind::timed_out: return "timeout";
             case TraceKind::recycled: return "recycled";
+            case TraceKind::edge:
             case TraceKind::pool:
             case TraceKind::host:
             case TraceKind::task: break;
@@ -156,15 +185,21 @@ private:
     bool first_ = true;
     std::map<std::uint64_t, std::string> groups_;               // their names
     std::set<std::pair<std::uint64_t, std::uint32_t>> tracks_;  // named: group and worker
+    Flows flows_;
+    std::uint64_t last_flow_ = 0;
 };
 
 PROCPOOL_DECL void write_trace(const FileName& path, std::uint32_t pool) {
     TraceFile file{path.text()};
     std::uint64_t dropped = 0;
     if (const SharedRecords* const records = SharedRecords::current()) {
+        const auto is_meant = [&](const TraceRecord& record) { return pool == 0 || record.pool == pool; };
+        records->trace.for_each([&](const TraceRecord& record) {
+            if (record.kind == TraceKind::edge && is_meant(record)) { file.add_edge(record); }
+        });
         dropped = add_all(file, [&](auto use) {
             return records->trace.for_each([&](const TraceRecord& record) {
-                if (pool == 0 || record.pool == pool) { use(record); }
+                if (is_meant(record)) { use(record); }
             });
         });
     }

@@ -22,6 +22,10 @@ namespace procpool::inline v0::detail::log {
 void trace_event(const task::Board& board, TraceKind kind, std::uint32_t worker, std::int32_t pid,
                  std::string_view text = {}) noexcept;
 
+/// Adds that a task depends on another one; their numbers. Called by: parent, before it publishes the dependant, so
+/// that this record comes before those of its runs.
+void trace_edge(const task::Board& board, std::uint64_t dependant, std::uint64_t dependency) noexcept;
+
 /// The end of a run, as far as it is known.
 struct RunEnd {
     std::uint64_t task;  ///< its number

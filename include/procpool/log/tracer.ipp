@@ -32,6 +32,17 @@ PROCPOOL_DECL void trace_host(const task::Board& board, std::uint16_t node, std:
     records->trace.add(record);
 }
 
+PROCPOOL_DECL void trace_edge(const task::Board& board, std::uint64_t dependant, std::uint64_t dependency) noexcept {
+    SharedRecords* const records = SharedRecords::current();
+    if (board.control.trace_id == 0 || records == nullptr) { return; }
+    TraceRecord record{};
+    record.pool = board.control.trace_id;
+    record.kind = TraceKind::edge;
+    record.task = dependant;
+    record.dependency = dependency;
+    records->trace.add(record);
+}
+
 PROCPOOL_DECL void trace_run(task::Board& board, std::uint32_t slot, const RunEnd& end) noexcept {
     task::TaskLabel& label = board.label(slot);
     SharedRecords* const records = SharedRecords::current();

@@ -40,7 +40,7 @@ auto ProcessPool<E>::broadcast(F f, Args&&... args) {
     detail::require_task<F, Args...>();
     if constexpr (detail::codec::TaskCall<F, Args...>) {
         return detail::map::get_all<detail::codec::task_result_t<F, Args...>>(
-            run_in_each_worker(traits_of_call<F, Args...>(f), [&](Writer& out) {
+            run_in_each_worker(traits_of_call<F>(f, detail::call_code<F, Args...>), [&](Writer& out) {
                 detail::codec::encode_call_for<E, F, std::remove_reference_t<Args>...>(out, f, args...);
             }));
     } else {

@@ -157,6 +157,9 @@ struct MapDriver::Arguments {
     void operator()(Writer& out) const {
         if (again != nullptr) {
             out.write(again->data(), again->size());
+            if (const client::Encoding* const task = client::Encoding::of(out)) {
+                task->values().add_all(chunk.values);
+            }
         } else {
             driver.encode(out, wanted, chunk);
         }
@@ -305,6 +308,8 @@ PROCPOOL_DECL void MapDriver::encode(Writer& out, std::size_t wanted, InFlightCh
     if (!keeps_slot_ && (head.count > 1 || options_.retries > 0)) {
         chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size());
     }
+    const client::Encoding* const task = client::Encoding::of(out);
+    if (task != nullptr && !task->values().empty()) { chunk.values.add_all(task->values()); }
 }
 
 PROCPOOL_DECL void MapDriver::resubmit() {

@@ -4,6 +4,7 @@
 /// \file
 /// Ledger: the account of a call over many items: what is in flight, settled, failed, and to be submitted again.
 
+#include <procpool/client/pinned_values.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/ending.hpp>
@@ -34,6 +35,7 @@ struct InFlightChunk {
     unsigned attempt = 0;                   ///< of that item
     std::vector<std::byte> arguments = {};  ///< where its slot does not keep them
     std::size_t argument_bytes = 0;         ///< of the arguments, wherever they are
+    client::PinnedValues values = {};       ///< what they refer to
     bool seen_decided = false;
 
     /// Whether its results are those of items of one block, and not those of blocks.

@@ -4,12 +4,13 @@
 /// \file
 /// SentCallable: the function object of a call over many items, encoded once, as its chunks bring it.
 
+#include <procpool/client/call_memory.hpp>
+#include <procpool/client/pinned_values.hpp>
 #include <procpool/client/submission.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/map/kept.hpp>
 #include <procpool/map/wire.hpp>
-#include <procpool/task/extents.hpp>
 
 #include <array>
 #include <cstddef>
@@ -19,10 +20,8 @@
 
 namespace procpool::inline v0::detail::map {
 
-/// A small one is copied into each chunk. For a large one the call has argument memory of its own, which the parent
-/// alone writes, before the first chunk that refers to it is submitted, and which stays until no chunk reads it any
-/// more. It belongs to no slot: there is no task in it that anybody would look for. Without memory for that, it is
-/// encoded into each chunk. Called by: parent, the call's thread.
+/// A small one is copied into each chunk. A large one lies in a CallMemory; without memory for that, it is encoded into
+/// each chunk. Called by: parent, the call's thread.
 class SentCallable {
 public:
     explicit SentCallable(client::Client& client);
@@ -38,15 +37,12 @@ private:
     enum class Sent { not_yet, copied, shared, anew };
 
     [[nodiscard]] Sent encode_once(client::Encode encode);
-    static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need);
-    [[nodiscard]] std::span<std::byte> move_to(std::size_t size, std::span<const std::byte> written);
-    void release() noexcept;
 
     client::Client& client_;
-    const std::uint64_t call_;
     Sent sent_ = Sent::not_yet;
     std::array<std::byte, largest_copied> small_;
-    task::Extents::Run memory_{0, 0};
+    client::CallMemory memory_;
+    client::PinnedValues values_;  // what the bytes refer to
     std::span<const std::byte> bytes_;
 };
 

@@ -61,7 +61,7 @@ public:
     void add_event(const Received& message, const Machine& from) const noexcept {
         if (board_.control.trace_id == 0) { return; }
         const std::optional<log::TraceRecord> event = record_of(message.bytes(), from);
-        if (!event || event->is_name() || event->kind == log::TraceKind::task) { return; }
+        if (!event || !event->has_time() || event->kind == log::TraceKind::task) { return; }
         log::SharedRecords::current()->trace.add(*event);
     }
 

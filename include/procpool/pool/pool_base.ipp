@@ -14,6 +14,7 @@
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/cut_off.hpp>
 #include <procpool/pool/each_worker.hpp>
+#include <procpool/pool/graph.hpp>
 #include <procpool/pool/keep_open.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/setup.hpp>
@@ -254,6 +255,11 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
         stats.running = pool::percentiles_of(running, tick);
     }
     return stats;
+}
+
+PROCPOOL_DECL std::string PoolBase::graph() const {
+    client::Client& of = client();
+    return pool::dot_of(of.graph(), task::text_within(of.board().control.name));
 }
 
 PROCPOOL_DECL std::vector<TaskTiming> PoolBase::timings() const {

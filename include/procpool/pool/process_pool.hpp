@@ -17,6 +17,7 @@
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/pool_base.hpp>
 #include <procpool/pool/pool_fwd.hpp>
+#include <procpool/pool/ref.hpp>
 #include <procpool/pool/refused_calls.hpp>
 #include <procpool/pool/task_call.hpp>
 #include <procpool/shm/shared_arguments.hpp>
@@ -154,6 +155,31 @@ public:
     template <class F>
     [[nodiscard]] App<ProcessPool, F> app(F f, TaskOptions options = {}) {
         return {*this, std::move(f), std::move(options)};
+    }
+
+    /// Sends a value once, for any number of tasks: see Ref. It is encoded here and now; where workers are threads it
+    /// is moved or copied, and shared. Text is kept as a std::string, the elements of a std::span as a std::vector.
+    /// Returns: the handle. Throws: PoolClosed; PoolBroken; CodecError; SharedMemoryExhausted; any exception of the
+    /// value's Codec.
+    template <class T>
+    [[nodiscard]] auto put(T&& value) -> Ref<detail::pool::stored_t<T>> {
+        using Value = detail::pool::stored_t<T>;
+        detail::codec::require_travels<Value>();
+        if constexpr (Encodable<Value>) {
+            detail::client::Client& to = open_client();
+            auto stored = std::make_shared<detail::pool::StoredOf<Value>>(to);
+            const bool is_shared = detail::client::shares_memory(to);
+            if constexpr (std::same_as<std::decay_t<T>, Value>) {
+                stored->put(is_shared, std::forward<T>(value));
+            } else if constexpr (std::same_as<detail::codec::wire_type_t<T>, Value>) {
+                stored->put(is_shared, Value(detail::codec::to_wire(value)));
+            } else {
+                stored->put(is_shared, Value(value.begin(), value.end()));
+            }
+            return Ref<Value>{std::move(stored)};
+        } else {
+            return detail::codec::this_call_is_refused{};
+        }
     }
 
     /// \{
@@ -468,6 +494,14 @@ private:
                     };
                     (encode(args), ...);
                 });
+            if (submitted.task.has_task() || submitted.error) {
+                const auto leave_empty = []<class Arg>(Arg& arg) {
+                    if constexpr (detail::pool::Passed<Arg>::is_future && std::is_base_of_v<FutureBase, Arg>) {
+                        arg = Arg{};
+                    }
+                };
+                (leave_empty(args), ...);
+            }
             if (submitted.task.has_task()) { return Future<Result>{std::move(submitted.task)}; }
             if (submitted.error) { return detail::pool::failed_future<Result>(client(), std::move(submitted.error)); }
             if (!submitted.comes_later) { return std::nullopt; }

@@ -20,6 +20,8 @@ namespace procpool::inline v0 {
 
 template <class T>
 class Future;
+template <class T>
+class SharedFuture;
 
 template <class E>
 struct detail::codec::why_refused<ProcessPool<E>> {
@@ -38,6 +40,8 @@ struct detail::codec::why_refused<Future<T>> {
             "travel: pass what it gives, get(), or share() it");
     };
 };
+template <class T>
+struct detail::codec::why_refused<SharedFuture<T>> : detail::codec::why_refused<Future<T>> {};
 
 namespace detail {
 

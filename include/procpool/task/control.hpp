@@ -83,6 +83,7 @@ struct Control {
     std::atomic<std::uint64_t> workers_started;
     std::atomic<std::uint64_t> workers_died;
     std::atomic<std::uint64_t> workers_recycled;
+    std::atomic<std::uint64_t> calls_ended;  // and values of put(): see Client::end_call(); written by the parent
 
     // Each loss and each retry is counted once, by the process that decides it: see losses(). The first three are
     // written by the supervisor and a companion, or by an engine's threads where there is none, and casualties by the

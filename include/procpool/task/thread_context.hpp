@@ -64,6 +64,13 @@ public:
     /// Keeps an object for later tasks of that call, until the call ends or others have taken the place. from: the
     /// call's memory that it was made of, see Extents::is_of_call().
     virtual void keep(std::uint64_t call, const std::byte* from, std::shared_ptr<const void> object) noexcept = 0;
+
+    // For values that many tasks refer to:
+
+    /// Returns: what an earlier task has given to keep_value() for that number; null when nothing is kept.
+    [[nodiscard]] virtual std::shared_ptr<const void> kept_value(std::uint64_t number) = 0;
+    /// Keeps a value for later tasks, until its memory is another's. from: as of keep(). Throws: std::bad_alloc.
+    virtual void keep_value(std::uint64_t number, const std::byte* from, std::shared_ptr<const void> value) = 0;
     /// The values that the worker keeps between tasks.
     [[nodiscard]] virtual KeptParts& parts() noexcept = 0;
 

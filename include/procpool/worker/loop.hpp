@@ -13,6 +13,7 @@
 #include <procpool/task/kept_parts.hpp>
 #include <procpool/task/thread_context.hpp>
 #include <procpool/worker/kept_objects.hpp>
+#include <procpool/worker/kept_values.hpp>
 #include <procpool/worker/stop_watcher.hpp>
 #include <procpool/worker/task_frame.hpp>
 
@@ -237,6 +238,9 @@ private:
     }
     PROCPOOL_DECL void keep(std::uint64_t call, const std::byte* from,
                             std::shared_ptr<const void> object) noexcept override;
+    [[nodiscard]] PROCPOOL_DECL std::shared_ptr<const void> kept_value(std::uint64_t number) override;
+    PROCPOOL_DECL void keep_value(std::uint64_t number, const std::byte* from,
+                                  std::shared_ptr<const void> value) override;
 
     [[nodiscard]] task::KeptParts& parts() noexcept override { return parts_; }
     void restart_clock_of_item();
@@ -283,6 +287,8 @@ private:
     const WorkerHooks& hooks_;
     StopWatcher watcher_;
     KeptObjects kept_;
+    KeptValues values_;
+    bool keeps_ = false;  // one of the two may have some
     task::Claim claim_{};
     std::uint64_t items_ = 0;  // of the task that runs, finished and counted
     int waiting_ = 0;

@@ -179,7 +179,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     seat_.current.store(0, std::memory_order_relaxed);
     if (timed || items_ != 0) {
         forget_items();
-        if (!kept_.empty()) { tidy(); }
+        if (keeps_) { tidy(); }
     }
 }
 
@@ -217,10 +217,23 @@ PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) 
 
 PROCPOOL_DECL void Loop::keep(std::uint64_t call, const std::byte* from, std::shared_ptr<const void> object) noexcept {
     kept_.keep({call, from, std::move(object)});
+    keeps_ = true;
+}
+
+PROCPOOL_DECL std::shared_ptr<const void> Loop::kept_value(std::uint64_t number) {
+    return values_.of(number, board_.control, board_.arguments.extents());
+}
+
+PROCPOOL_DECL void Loop::keep_value(std::uint64_t number, const std::byte* from, std::shared_ptr<const void> value) {
+    keeps_ = true;
+    values_.keep(number, {from, std::move(value)});
 }
 
 [[gnu::noinline, gnu::cold]] PROCPOOL_DECL void Loop::tidy() noexcept {
-    if (kept_.tidy(board_.arguments.extents())) { hooks_.after_task(); }
+    const bool objects = kept_.tidy(board_.arguments.extents());
+    const bool values = values_.tidy(board_.control, board_.arguments.extents());
+    keeps_ = !kept_.empty() || !values_.empty();
+    if (objects || values) { hooks_.after_task(); }
 }
 
 [[gnu::noinline]] PROCPOOL_DECL void Loop::restart_clock_of_item() {
@@ -265,7 +278,7 @@ PROCPOOL_DECL void Loop::sleep_among_others() {
 
 PROCPOOL_DECL void Loop::sleep() {
     // A call that ends after this look notifies the parker, which then does not sleep.
-    if (!kept_.empty()) { tidy(); }
+    if (keeps_) { tidy(); }
     board_.sleeping.add(number_);
     reach(FaultPoint::asleep);
     if (was_idle() && (!must_leave() || board_.has_blocked())) { seat_.parker.park(Deadline::never()); }
