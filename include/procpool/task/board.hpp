@@ -607,7 +607,8 @@ static_assert(std::is_trivially_destructible_v<Board>, "no process destroys what
 
 }  // namespace procpool::detail::task
 
+#include <procpool/task/board_links.hpp>
+
 #if PROCPOOL_BODIES
 #include <procpool/task/board.ipp>
-#include <procpool/task/board_links.ipp>
 #endif
