@@ -140,7 +140,7 @@ void draws_arrows() {
     const Gate may_end{page};
     P other{PoolOptions{.workers = 1, .trace = true}};  // whose tasks have the same numbers
     P pool{PoolOptions{.workers = 2, .trace = true}};
-    if (!has_workers<P>) { may_end.set(); }
+    if (!has_workers<P>()) { may_end.set(); }
     other.apply(named("elsewhere"), last, 1);
     pool.apply(named("before"), last, 1);
 

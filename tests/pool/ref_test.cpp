@@ -175,7 +175,7 @@ struct Watched : P {
     [[nodiscard]] std::uint32_t taken() const { return this->client().board().arguments.extents().was_owned(); }
 };
 
-constexpr std::size_t large = 200'000;  // numbers: more than one extent holds
+constexpr std::size_t many_numbers = 200'000;  // numbers: more than one extent holds
 
 /// Blocks until no worker has anything of these.
 void wait_until_none_is_alive(const Counts& counts) {
@@ -229,7 +229,7 @@ void encoded_once() {
     SharedPage page;
     const Counts counts{page};
     P pool{2};
-    const Ref<Counted> ref = pool.put(Counted{counts, large, 7});
+    const Ref<Counted> ref = pool.put(Counted{counts, many_numbers, 7});
     std::vector<Future<int>> futures;
     for (int i = 0; i < 500; ++i) { futures.push_back(pool.apply_async(plus_value, ref, i)); }
     for (int i = 0; i < 500; ++i) { CHECK(get_soon(futures[static_cast<std::size_t>(i)]) == 7 + i); }
@@ -237,7 +237,7 @@ void encoded_once() {
         CHECK(pool.broadcast(value_of, ref) == std::vector<int>(pool.size(), 7));
         CHECK(pool.map(procpool::bind_front(plus_value, ref), first(100)).back() == 106);
     }
-    if (has_processes<P>) {
+    if (has_processes<P>()) {
         CHECK(counts.encoded.value() == 1);
         CHECK(counts.decoded.value() == static_cast<std::int64_t>(pool.size()));
     } else {
@@ -252,7 +252,7 @@ void calls() {
     SharedPage page;
     const Counts counts{page};
     P pool{2};
-    const Ref<Counted> ref = pool.put(Counted{counts, large, 1});
+    const Ref<Counted> ref = pool.put(Counted{counts, many_numbers, 1});
     const std::vector<int> items = first(50);
     std::vector<int> results(items.size());
     std::iota(results.begin(), results.end(), 1);
@@ -281,7 +281,7 @@ void calls() {
     const auto shifted =
         scattered.apply([](const std::vector<int>& part, const Counted& c) { return part.front() + c.value(); }, ref);
     CHECK(shifted.front() == 1);
-    if (has_processes<P>) { CHECK(counts.encoded.value() == 1); }
+    if (has_processes<P>()) { CHECK(counts.encoded.value() == 1); }
     CHECK(counts.decoded.value() <= static_cast<std::int64_t>(pool.size()));
 }
 ON_EVERY_ENGINE("every call takes Refs and values that hold them", calls)
@@ -299,17 +299,17 @@ void freed() {
         return ref->value();
     };
     const std::uint32_t before = pool.taken();
-    std::optional<Ref<Counted>> ref = pool.put(Counted{counts, large, 3});
+    std::optional<Ref<Counted>> ref = pool.put(Counted{counts, many_numbers, 3});
     std::optional<Ref<Counted>> copy = ref;
     Future<int> running = pool.apply_async(snapshot(looks), *ref);
     std::vector<Future<int>> queued;
     for (int i = 0; i < 20; ++i) { queued.push_back(pool.apply_async(value_of, *ref)); }
     started.wait_for(1);
-    if (has_processes<P>) { CHECK(pool.taken() == before + 4); }  // 800,000 bytes
+    if (has_processes<P>()) { CHECK(pool.taken() == before + 4); }  // 800,000 bytes
     ref.reset();
     copy.reset();
-    for (int i = 0; i < 5; ++i) { CHECK(pool.apply(value_of, pool.put(Counted{counts, large, i})) == i); }
-    if (has_processes<P>) { CHECK(pool.taken() > before); }
+    for (int i = 0; i < 5; ++i) { CHECK(pool.apply(value_of, pool.put(Counted{counts, many_numbers, i})) == i); }
+    if (has_processes<P>()) { CHECK(pool.taken() > before); }
     may_look.set();
     CHECK(get_soon(running) == 3);
     for (Future<int>& one : queued) { CHECK(get_soon(one) == 3); }
@@ -329,7 +329,7 @@ void leaves() {
         Watched<P> pool{{.workers = 1, .queue_capacity = 8, .terminate_grace = 0ms}};
         const std::uint32_t before = pool.taken();
         {
-            const Ref<Counted> ref = pool.put(Counted{counts, large, way});
+            const Ref<Counted> ref = pool.put(Counted{counts, many_numbers, way});
             std::vector<Future<int>> futures;
             if (way == 0) {  // swept out of their slots
                 for (int i = 0; i < 50; ++i) { futures.push_back(pool.apply_async(plus_value, ref, i)); }
@@ -345,7 +345,7 @@ void leaves() {
                     pool.apply([](const Ref<Counted>&, Bad, int) {}, ref, Bad{false}, pool.apply_async(same, 1)),
                     std::domain_error);
             } else {  // cancelled, or lost with the pool
-                if (!has_workers<P>) { continue; }
+                if (!has_workers<P>()) { continue; }
                 Future<void> holds = pool.apply_async(snapshot([=] {
                     while (!may_end.is_set() && !this_task::stop_token().stop_requested()) {
                         std::this_thread::yield();
@@ -437,8 +437,8 @@ void pool_gone() {
     const Counts counts{page};
     P other{1};
     std::optional<P> pool{1};
-    const Ref<Counted> ref = pool->put(Counted{counts, large, 1});
-    const Ref<Counted> unused = pool->put(Counted{counts, large, 2});
+    const Ref<Counted> ref = pool->put(Counted{counts, many_numbers, 1});
+    const Ref<Counted> unused = pool->put(Counted{counts, many_numbers, 2});
     CHECK(other.apply(value_of, ref) == 1);
     CHECK(pool->apply(value_of, ref) == 1);
     Future<int> result = pool->apply_async(value_of, ref);
@@ -469,7 +469,7 @@ void pool_gone_with_tasks() {
     std::vector<Future<int>> futures;
     {
         P pool{1};
-        const Ref<Counted> ref = pool.put(Counted{counts, large, 1});
+        const Ref<Counted> ref = pool.put(Counted{counts, many_numbers, 1});
         for (int i = 0; i < 10; ++i) { futures.push_back(pool.apply_async(plus_value, ref, i)); }
         for (int i = 0; i < 10; ++i) { static_cast<void>(pool.apply_async(plus_value, ref, i)); }
     }
@@ -482,10 +482,10 @@ template <class P>
 void errors() {
     Watched<P> pool{1};
     const std::uint32_t before = pool.taken();
-    if (has_processes<P>) { CHECK_THROWS_AS(pool.put(Bad{false}), std::domain_error); }
+    if (has_processes<P>()) { CHECK_THROWS_AS(pool.put(Bad{false}), std::domain_error); }
     {
         const Ref<Bad> bad = pool.put(Bad{true});
-        if (has_processes<P>) {
+        if (has_processes<P>()) {
             for (int i = 0; i < 2; ++i) {
                 CHECK_THROWS_AS(pool.apply([](const Bad&) {}, bad), std::range_error);
                 CHECK_THROWS_AS(pool.apply([](const Ref<Bad>& b) { static_cast<void>(*b); }, bad), std::range_error);
@@ -506,7 +506,7 @@ void to_other_pool() {
     Watched<Other> other{2};
     const std::uint32_t before = other.taken();
     {
-        const Ref<Counted> ref = pool.put(Counted{counts, large, 4});
+        const Ref<Counted> ref = pool.put(Counted{counts, many_numbers, 4});
         for (int i = 0; i < 3; ++i) {
             CHECK(other.broadcast(value_of, ref) == std::vector<int>(other.size(), 4));
             CHECK(pool.apply(value_of, ref) == 4);
@@ -543,7 +543,7 @@ TEST_CASE("an actor is called with Refs") {
     SharedPage page;
     const Counts counts{page};
     Pool pool{1};
-    std::optional<Ref<Counted>> ref = pool.put(Counted{counts, large, 2});
+    std::optional<Ref<Counted>> ref = pool.put(Counted{counts, many_numbers, 2});
     auto account = actor<Account>();
     const ActorRef<Account> reference = account.ref();
     CHECK(account.call(&Account::add, *ref, 1).get() == 3);
@@ -596,15 +596,15 @@ void handed_on() {
     const auto hands_on = [looks](const Ref<Counted>& ref, Gate gate, Counter to) {
         static_cast<void>(this_worker::submit(looks, ref, gate, to));
     };
-    pool.apply(hands_on, pool.put(Counted{counts, large, 6}), may_look, sum);
-    for (int i = 0; i < 3; ++i) { static_cast<void>(pool.put(Counted{counts, large, 7})); }
+    pool.apply(hands_on, pool.put(Counted{counts, many_numbers, 6}), may_look, sum);
+    for (int i = 0; i < 3; ++i) { static_cast<void>(pool.put(Counted{counts, many_numbers, 7})); }
     may_look.set();
     sum.wait_for(1);
     CHECK(sum.value() == 6);
     const auto waits = [](const Ref<Counted>& ref) {
         return this_worker::submit([](const Counted& c) { return c.value(); }, ref).get();
     };
-    CHECK(pool.apply(waits, pool.put(Counted{counts, large, 8})) == 8);
+    CHECK(pool.apply(waits, pool.put(Counted{counts, many_numbers, 8})) == 8);
     wait_until(
         [&] {
             static_cast<void>(pool.apply(same, 1));
@@ -644,7 +644,7 @@ TEST_CASE("a forked child looks at an inherited Ref and frees nothing") {
     const Counter forked{page};
     Watched<Pool> pool{1};
     const std::uint32_t before = pool.taken();
-    std::optional<Ref<Counted>> ref = pool.put(Counted{counts, large, 9});
+    std::optional<Ref<Counted>> ref = pool.put(Counted{counts, many_numbers, 9});
     const std::uint32_t with_value = pool.taken();
     CHECK(in_child([&] {
               const Ref<Counted> copy = *ref;
@@ -705,15 +705,15 @@ TEST_CASE("a worker that dies while it decodes a value leaves nothing") {
     const std::uint32_t before = pool.taken();
     const auto looks = [](const Fatal& value) { return value.numbers.back(); };
     {
-        const Ref<Fatal> ref = pool.put(Fatal{decodings, first(large)});
+        const Ref<Fatal> ref = pool.put(Fatal{decodings, first(many_numbers)});
         CHECK_THROWS_AS(pool.apply(looks, ref), WorkerDied);
-        CHECK(pool.apply(looks, ref) == static_cast<int>(large) - 1);
+        CHECK(pool.apply(looks, ref) == static_cast<int>(many_numbers) - 1);
         decodings.add(-decodings.value());
     }
     CHECK(pool.taken() == before);
     {
-        const Ref<Fatal> ref = pool.put(Fatal{decodings, first(large)});
-        CHECK(pool.apply(TaskOptions{.retries = 1}, looks, ref) == static_cast<int>(large) - 1);
+        const Ref<Fatal> ref = pool.put(Fatal{decodings, first(many_numbers)});
+        CHECK(pool.apply(TaskOptions{.retries = 1}, looks, ref) == static_cast<int>(many_numbers) - 1);
         CHECK(decodings.value() == 2);
     }
     CHECK(pool.taken() == before);
@@ -748,7 +748,9 @@ TEST_CASE("a chunk that is sent again has the values that it was sent with") {
         runs.add(-runs.value());
         Watched<Pool> pool{{.workers = 1, .queue_capacity = capacity}};
         const std::vector<int> numbers = first(20);
-        const auto values = numbers | std::views::transform([&](int i) { return pool.put(Counted{counts, large, i}); });
+        const auto values = numbers | std::views::transform([&](int i) {
+                                return pool.put(Counted{counts, many_numbers, i});
+                            });
         CHECK(pool.map({.chunk_size = 5, .retries = 1}, snapshot(f), values) == numbers);
         static_cast<void>(pool.apply(same, 1));
         CHECK(pool.taken() == 0);
@@ -772,13 +774,13 @@ TEST_CASE("a function object's values stay for items that run on") {
             return 0;
         };
         {
-            auto range = pool.imap(
-                {.chunk_size = 1},
-                procpool::bind_front(snapshot(looks), pool.put(Counted{counts, large, 5}), std::string(size, 'x')),
-                first(2));
+            auto range = pool.imap({.chunk_size = 1},
+                                   procpool::bind_front(snapshot(looks), pool.put(Counted{counts, many_numbers, 5}),
+                                                        std::string(size, 'x')),
+                                   first(2));
             started.wait_for(2);
         }
-        for (int i = 0; i < 5; ++i) { static_cast<void>(pool.put(Counted{counts, large, 100})); }
+        for (int i = 0; i < 5; ++i) { static_cast<void>(pool.put(Counted{counts, many_numbers, 100})); }
         may_look.set();
         seen.wait_for(1);
         CHECK(seen.value() == 5);
@@ -836,7 +838,7 @@ TEST_CASE("workers are killed at random while they use Refs") {
             return plus_value(ref, i);
         };
         for (int round = 0; round < 10; ++round) {
-            const Ref<Counted> ref = pool.put(Counted{counts, large, round});
+            const Ref<Counted> ref = pool.put(Counted{counts, many_numbers, round});
             std::vector<Future<int>> futures;
             for (int i = 0; i < 300; ++i) {
                 futures.push_back(pool.apply_async(TaskOptions{.retries = 1000}, snapshot(f), ref, i));
