@@ -1,4 +1,4 @@
-// expect: procpool: the result of this function holds a string_view or span, and what it views ends with the task
+// expect: procpool: the result of this function holds a string_view or span, or a Ref, and what it refers to ends with the task
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/codec/call.hpp>
 

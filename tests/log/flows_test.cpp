@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <map>
 #include <set>
@@ -282,7 +283,9 @@ TraceRecord run(std::uint32_t pool, std::uint64_t task, std::int64_t queued, std
 
 TEST_CASE("flows know each dependency once and keep pools apart") {
     Flows flows;
-    for (const std::uint64_t dependency : {4, 2, 4, 2, 2, 9}) { flows.add_edge(edge(1, 10, dependency)); }
+    for (const std::uint64_t dependency : std::initializer_list<std::uint64_t>{4, 2, 4, 2, 2, 9}) {
+        flows.add_edge(edge(1, 10, dependency));
+    }
     flows.add_edge(edge(1, 11, 4));
     flows.add_edge(edge(2, 10, 3));
     const auto dependencies = [&](std::uint32_t pool, std::uint64_t task) {

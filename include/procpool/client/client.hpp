@@ -309,7 +309,6 @@ private:
         std::uint32_t first;
         std::uint32_t count;
     };
-    enum class Pinned { all, no_room, too_many };
 
     /// Lets arguments grow into their slot's memory.
     struct Growth {
@@ -359,7 +358,7 @@ private:
         return phase != task::Phase::free && phase != task::Phase::taken;
     }
     [[nodiscard]] task::Edge& edge(std::uint32_t name) const noexcept { return board_.edges()[name - 1]; }
-    [[nodiscard]] Pinned pin(std::uint32_t index, std::span<Dependency> dependencies);
+    [[nodiscard]] bool pin(std::uint32_t index, std::span<Dependency> dependencies);
     void unpin(std::uint32_t edge) noexcept;
     [[nodiscard]] Parcel copy_kept(Ticket ticket);
     void write_dependency(Writer& out, const Dependency& dependency);
@@ -428,7 +427,7 @@ private:
     void mark_memory() {
         if (modules_) { memory_.mark(); }
     }
-    void wait_for_capacity(const Submission& submission, std::optional<std::size_t> unsettled = {});
+    void wait_for_capacity(const Submission& submission);
     [[nodiscard]] bool sweep();
     void keep(std::uint32_t index, std::uint64_t serial, task::Phase phase);
     [[nodiscard]] inline task::Phase try_take(Ticket ticket) noexcept;

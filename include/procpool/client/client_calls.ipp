@@ -28,7 +28,7 @@ PROCPOOL_DECL void Client::end_call(task::Extents::Run memory, std::vector<Ticke
         const bool is_read = !readers.empty();
         if (is_read) { ended_calls_.push_back({memory, std::move(readers)}); }
         board_.arguments.extents().end_call(memory);
-        board_.control.calls_ended.fetch_add(1, std::memory_order_relaxed);
+        board_.control.calls_ended.fetch_add(1, std::memory_order_release);  // after end_call() above
         if (!is_read) { board_.arguments.extents().release(memory); }
     }
     // Those that sleep, or are about to: see Loop::search_or_sleep().

@@ -34,25 +34,16 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
                                               EncodeLinked encode) {
     check_code(reinterpret_cast<std::uintptr_t>(submission.code));
     Lock lock{mutex_};
-    std::uint32_t index = no_slot;
-    for (;;) {
-        index = acquire(lock, submission);
-        if (index == no_slot) { return {}; }
-        Pinned pinned{};
-        try {
-            pinned = pin(index, dependencies);
-        } catch (...) {
+    const std::uint32_t index = acquire(lock, submission);
+    if (index == no_slot) { return {}; }
+    try {
+        if (!pin(index, dependencies)) {
             add_free(index);
-            throw;
+            return {.has_too_many = true};
         }
-        if (pinned == Pinned::all) { break; }
+    } catch (...) {
         add_free(index);
-        if (pinned == Pinned::too_many) { return {.has_too_many = true}; }
-        if (submission.patience == Patience::try_once) { return {}; }
-        const std::size_t unsettled = linked_.size();
-        lock.unlock();
-        wait_for_capacity(submission, unsettled);
-        lock.lock();
+        throw;
     }
     // From here on this slot is the caller's, and what it depends on stays.
     const auto give_up = [&](std::span<std::byte> buffer) {
@@ -112,31 +103,30 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     return {.ticket = ticket};
 }
 
-/// Effects: what the task in that slot depends on stays where it is, or is copied. Requires: mutex_ is held.
-PROCPOOL_DECL Client::Pinned Client::pin(std::uint32_t index, std::span<Dependency> dependencies) {
+/// Effects: what the task in that slot depends on stays where it is, or is copied. Returns: false when there are not so
+/// many edges; nothing has changed then. Requires: mutex_ is held.
+PROCPOOL_DECL bool Client::pin(std::uint32_t index, std::span<Dependency> dependencies) {
     std::uint32_t bit = task::Links::being_submitted;
-    const auto undo = [&](Pinned why) {
+    const auto undo = [&] {
         for (Dependency& one : dependencies) {
             unpin(std::exchange(one.edge, 0));
             one.kept = {};
         }
-        return why;
+        return false;
     };
     for (Dependency& one : dependencies) {
         if (!is_in_slot(one.ticket)) {
             try {
                 one.kept = copy_kept(one.ticket);
             } catch (...) {
-                undo(Pinned::no_room);
+                undo();
                 throw;
             }
             continue;
         }
-        if (++bit > board_.most_dependencies()) { return undo(Pinned::too_many); }
+        if (++bit > board_.most_dependencies()) { return undo(); }
         if (free_edge_ == 0 && fresh_edge_ == board_.edges().size()) { free_settled(true); }
-        if (free_edge_ == 0 && fresh_edge_ == board_.edges().size()) {
-            return undo(linked_.empty() ? Pinned::too_many : Pinned::no_room);
-        }
+        if (free_edge_ == 0 && fresh_edge_ == board_.edges().size()) { return undo(); }
         one.edge = free_edge_ != 0 ? free_edge_ : ++fresh_edge_;
         task::Edge& edge = this->edge(one.edge);
         if (one.edge == free_edge_) { free_edge_ = task::Edge::get(edge.sibling); }
@@ -146,7 +136,7 @@ PROCPOOL_DECL Client::Pinned Client::pin(std::uint32_t index, std::span<Dependen
         task::Edge::set(edge.bit, bit);
         ++notes_[one.ticket.slot].pins;
     }
-    return Pinned::all;
+    return true;
 }
 
 /// Effects: frees the edge; what it pinned goes if nobody wants it any more. 0: there is none. Requires: mutex_ is

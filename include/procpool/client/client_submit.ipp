@@ -224,19 +224,14 @@ inline void Client::arm(Deadline expires) noexcept {
     }
 }
 
-/// Blocks until a slot may have become free, the pool's life has moved, or a while has passed. unsettled: instead of a
-/// slot, until fewer linked tasks than that have edges.
-PROCPOOL_DECL void Client::wait_for_capacity(const Submission& submission, std::optional<std::size_t> unsettled) {
+/// Blocks until a slot may have become free, the pool's life has moved, or a while has passed.
+PROCPOOL_DECL void Client::wait_for_capacity(const Submission& submission) {
     if (crew_->make_room()) { return; }
     const std::lock_guard guard{capacity_mutex_};
     const Parkers::Lease lease = parkers_.lease();
     if (lease) { board_.from_workers.set_capacity_waiter(lease.index() + 1); }
     const auto something_to_do = [&] {
         const std::lock_guard look{mutex_};
-        if (unsettled) {
-            free_settled(true);
-            return !accepts(submission) || linked_.size() < *unsettled;
-        }
         if (!accepts(submission) || free_ != no_slot || returned_.load(std::memory_order_seq_cst) != no_slot) {
             return true;
         }

@@ -37,7 +37,7 @@ struct Dependency {
 struct Submitted {
     std::optional<Ticket> ticket = {};
     std::exception_ptr error = nullptr;  ///< a dependency was cancelled; nothing is submitted
-    bool has_too_many = false;           ///< more dependencies than a task can have; likewise
+    bool has_too_many = false;           ///< more dependencies than there is room for; likewise
 };
 
 /// Writes the payload of a task; write(i) writes where the result of dependency i is.

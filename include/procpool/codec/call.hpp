@@ -217,8 +217,8 @@ constexpr auto require_call() {
         require_travels<task_result_t<F, Args...>>();
         static_assert(
             outlives_reader_v<task_result_t<F, Args...>>,
-            "procpool: the result of this function holds a string_view or span, and what it views ends with the task: "
-            "return std::string or std::vector instead");
+            "procpool: the result of this function holds a string_view or span, or a Ref, and what it refers to ends "
+            "with the task: return std::string or std::vector instead, or the value");
     }
 }
 template <class F, class... Args>

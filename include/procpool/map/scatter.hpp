@@ -138,7 +138,8 @@ inline constexpr bool may_be_scattered_v = [] {
 template <class T>
 struct items_hold_views {
     static_assert(!Encodable<T> || codec::outlives_reader_v<T>,
-                  "procpool: the items of this range hold a string_view or span, and what it views ends with the task "
+                  "procpool: the items of this range hold a string_view or span, or a Ref, and what it refers to ends "
+                  "with the task "
                   "that receives it: scatter items that hold std::string or std::vector instead");
 };
 

@@ -336,7 +336,7 @@ inline void Agent::read_trace() {
     if (pool == 0 || records == nullptr || last_beat_ == 0) { return; }  // its workers may have no indexes yet
     records->trace.take(trace_, [&](const log::TraceRecord& shared) {
         const log::TraceRecord record = shared;
-        if (record.pool != pool || record.is_name()) { return; }
+        if (record.pool != pool || !record.has_time()) { return; }
         if (record.kind == log::TraceKind::task) {
             runs_.insert_or_assign(record.task, record);
         } else {

@@ -80,12 +80,13 @@ public:
     [[nodiscard]] PoolStats stats() const;
     /// The tasks that have not ended, and those whose futures they have as arguments, as a graph in Graphviz's
     /// language: `dot -Tsvg` draws it. A node is a task, with its label, or its number where it has none, and its
-    /// state: blocked (waits for other tasks), pending, running, with the index of its worker, or done, however it has
-    /// ended. An edge goes from a task to one that has its future as an argument. Nodes come in the order of their
-    /// numbers, then edges. Workers go on meanwhile: a state may have changed since, but no task is shown as running
-    /// before those that it waits for are done. Not there: calls that wait in this process, as for futures of other
-    /// pools; results that have left the pool's memory and been copied into arguments; tasks that tasks have submitted
-    /// to their own pool. Called by: any thread of the process that built the pool.
+    /// state: blocked (waits for other tasks), pending, running, with the index of its worker or the rank of its
+    /// machine, or done, however it has ended. An edge goes from a task to one that has its future as an argument.
+    /// Nodes come in the order of their numbers, then edges. Workers go on meanwhile: a state may have changed since,
+    /// but no task is shown as running before those that it waits for are done. Not there: calls that wait in this
+    /// process, as for futures of other pools; tasks whose results had left the pool's memory when they became
+    /// arguments; tasks that tasks have submitted to their own pool. Called by: any thread of the process that built
+    /// the pool.
     [[nodiscard]] std::string graph() const;
     /// The runs of tasks that procpool::write_trace() would write, in the order in which they ended. Requires:
     /// PoolOptions::trace was set.

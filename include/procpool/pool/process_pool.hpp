@@ -480,7 +480,8 @@ private:
                     });
                 },
                 args...);
-            CallTraits call = traits_of_call<F>(f, detail::pool::linked_code<F, Args...>);
+            CallTraits call = traits_of_call<F>(f, detail::pool::linked_code<F, Args...>,
+                                                detail::pool::is_plain_linked_v<F, Args...>);
             LinkedTask submitted = PoolBase::submit_linked(
                 call, options, patience, futures.all(), [&](Writer& out, detail::client::WriteDependency write) {
                     detail::codec::encode_function_for<E>(out, f);

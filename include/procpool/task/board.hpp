@@ -41,9 +41,8 @@ namespace procpool::inline v0::detail::task {
 struct BoardSize {
     std::uint32_t slot_count;
     std::uint32_t seats;
-    std::uint32_t parkers;  // of the parent's threads, at most Waiters::most
-    std::uint32_t notes = sizeof(
-        std::uint64_t);  // bytes for each slot that only the parent writes; the number of the slot's task comes first
+    std::uint32_t parkers;     // of the parent's threads, at most Waiters::most
+    std::uint32_t notes = 8;   // bytes for each slot that only the parent writes; the number of its task comes first
     std::uint32_t guests = 0;  // slots for tasks of guests, at most; they come after the others
     bool open_to_all = false;  // see Guests::Places, which explains the next one too
     std::uint64_t id = 1;
@@ -187,8 +186,7 @@ public:
         mailboxes_[index].mark();
     }
 
-    // ---- tasks that wait for others. A task that others depend on stays in its slot, and decided, until all of them
-    // are settled. Neither recursion nor memory: they may be as many as there are slots
+    // ---- tasks that wait for others. A task that others depend on stays in its slot until all of them are settled
 
     /// Effects: publishes a task that waits for those that its edges name, and offers it as soon as they are decided.
     /// Wakes no worker: see wake_for_ready(). first_edge: see Edge; they hold all but `next`. Called by: parent, under
@@ -216,26 +214,15 @@ public:
     }
     /// Whether a task waits for others. Looks at all slots.
     [[nodiscard]] bool has_blocked() const noexcept;
-    /// Whether all that the task in this slot waits for is decided. A yes that stays true means that a task has written
-    /// where nobody but the library should. Called by: parent, under its producers' mutex.
+    /// Whether all that a task waits for is decided: for long only where one has written. Called by: as is_settled().
     [[nodiscard]] bool is_forgotten(std::uint32_t slot) const noexcept;
     /// Effects: offers a forgotten task. Called by: as is_forgotten().
     void release_forgotten(std::uint32_t slot) noexcept;
     /// Calls look(edge) for the edges of a task that has waited for others and is not settled, in the order of its
     /// arguments. The parent frees them meanwhile where it is: then those that are left are not looked at.
     template <class Look>
-    void each_edge_of(std::uint32_t slot, Look look) const {
-        const std::uint32_t number = half_number_of(slot);
-        std::uint32_t next = issues_[slot].first_edge.load(std::memory_order_relaxed);
-        for (std::uint32_t left = issues_[slot].dependencies.load(std::memory_order_relaxed);
-             left != 0 && next != 0 && next <= edge_count_; --left) {
-            const Edge& edge = edges_[next - 1];
-            next = Edge::get(edge.sibling);
-            if (Edge::get(edge.dependant) != slot || Edge::get(edge.dependant_number) != number) { return; }
-            look(edge);
-        }
-    }
-    /// Returns: a pending task that must run before the one in this slot can, or nothing: each of them has started.
+    void each_edge_of(std::uint32_t slot, Look look) const;
+    /// Returns: a pending task that must run before the one in this slot; nothing: each has started.
     [[nodiscard]] std::optional<Offer> pending_before(std::uint32_t slot) const noexcept;
 
     /// Effects: gives a pending task another generation, which makes its ring entry stale. Returns: false
@@ -494,8 +481,7 @@ private:
         }
     }
 
-    /// Tasks that were cancelled with another one, and whose dependants must be told: the first one, as
-    /// Links::next_cancelled says it.
+    /// Tasks that were cancelled with another one, whose dependants must be told: as Links::next_cancelled.
     struct CancelledWith {
         std::uint64_t first = 0;
     };
@@ -607,7 +593,8 @@ static_assert(std::is_trivially_destructible_v<Board>, "no process destroys what
 
 }  // namespace procpool::detail::task
 
+#include <procpool/task/board_links.hpp>
+
 #if PROCPOOL_BODIES
 #include <procpool/task/board.ipp>
-#include <procpool/task/board_links.ipp>
 #endif

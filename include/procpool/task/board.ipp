@@ -76,7 +76,7 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     std::byte* const argument_pockets = place(size.slot_count * ArgumentStore::pocket_bytes, apart);
     auto* const touched_arguments = reinterpret_cast<std::uint8_t*>(place(size.slot_count, apart));
     board.notes_ = place(std::size_t{size.notes} * size.slot_count, os::page_size);
-    constexpr std::uint32_t edges_for_each = 4;
+    constexpr std::uint32_t edges_for_each = 64;  // pages that are not used cost nothing
     board.edge_count_ = edges_for_each * linked_slots;
     board.edges_ = reinterpret_cast<Edge*>(place(board.edge_count_ * sizeof(Edge), apart));
 

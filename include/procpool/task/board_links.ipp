@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <procpool/task/board_links.hpp>
+
 #include <procpool/core/fault_point.hpp>
-#include <procpool/task/board.hpp>
 
 #include <utility>
 

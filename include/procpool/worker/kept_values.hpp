@@ -17,8 +17,8 @@
 
 namespace procpool::inline v0::detail::worker {
 
-/// Any number of them, by the numbers of their memory. They go when the parent has given that up, which is noticed when
-/// a value is looked for, and before the worker sleeps. Called by: the worker.
+/// Any number of them, by the numbers of their memory. They go when the parent has given that up: between tasks, since
+/// that may be fatal, after one that has looked for a value, and before the worker sleeps. Called by: the worker.
 class KeptValues {
 public:
     struct Kept {
@@ -28,11 +28,14 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return kept_.empty(); }
 
-    /// Returns: null when nothing is kept under that number. Throws: std::bad_alloc.
-    [[nodiscard]] std::shared_ptr<const void> of(std::uint64_t number, const task::Control& control,
-                                                 const task::Extents& memory) {
-        // relaxed: numbers are never used again, so what is found is right, whether others have ended or not.
-        if (control.calls_ended.load(std::memory_order_relaxed) != seen_) { tidy(control, memory); }
+    /// Whether memory has been given up since tidy().
+    /// Memory order: relaxed: numbers are never used again, so what is found is right, whether others have gone or not.
+    [[nodiscard]] bool is_behind(const task::Control& control) const noexcept {
+        return control.calls_ended.load(std::memory_order_relaxed) != seen_;
+    }
+
+    /// Returns: null when nothing is kept under that number.
+    [[nodiscard]] std::shared_ptr<const void> of(std::uint64_t number) const {
         const auto found = kept_.find(number);
         return found == kept_.end() ? nullptr : found->second.value;
     }
@@ -42,7 +45,8 @@ public:
 
     /// Effects: destroys those whose memory has been given up. Returns: whether there was any.
     bool tidy(const task::Control& control, const task::Extents& memory) noexcept {
-        seen_ = control.calls_ended.load(std::memory_order_relaxed);
+        if (!is_behind(control)) { return false; }
+        seen_ = control.calls_ended.load(std::memory_order_acquire);  // the memory's words come after it
         bool any = false;
         for (auto one = kept_.begin(); one != kept_.end();) {
             if (memory.is_of_call(one->second.from, one->first)) {

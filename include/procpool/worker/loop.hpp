@@ -108,6 +108,7 @@ private:
               claim_(loop.claim_),
               items_(loop.items_),
               took_token_(std::exchange(loop.took_token_, false)),
+              has_rest_(std::exchange(loop.has_rest_, false)),
               current_(loop.seat_.current.load(std::memory_order_relaxed)),
               inner_(loop.seat_.inner.load(std::memory_order_relaxed)),
               task_started_(loop.seat_.task_started.load(std::memory_order_relaxed)),
@@ -129,6 +130,7 @@ private:
             loop_.claim_ = claim_;
             loop_.items_ = items_;
             loop_.took_token_ = took_token_;
+            loop_.has_rest_ = has_rest_;
             loop_.seat_.current.store(current_, std::memory_order_relaxed);
             loop_.seat_.inner.store(inner_, std::memory_order_relaxed);
             loop_.seat_.progress.store(progress_, std::memory_order_relaxed);
@@ -143,6 +145,7 @@ private:
         task::Claim claim_;
         std::uint64_t items_;
         bool took_token_;
+        bool has_rest_;
         std::uint32_t current_;
         std::uint32_t inner_;
         std::int64_t task_started_;
@@ -192,6 +195,7 @@ private:
         seat_.task_started.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
         seat_.item.store(std::uint64_t{claim_.generation} << 32,
                          std::memory_order_release);  // the stamp above is this task's
+        has_rest_ = true;
     }
 
     void count_items(std::uint64_t items) noexcept {
@@ -293,6 +297,7 @@ private:
     std::uint64_t items_ = 0;  // of the task that runs, finished and counted
     int waiting_ = 0;
     bool took_token_ = false;
+    bool has_rest_ = false;   // the task leaves something to be done once it is decided
     bool searching_ = false;  // others may rely on this worker to look for work
     task::KeptParts parts_;
 };

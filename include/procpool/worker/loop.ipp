@@ -177,8 +177,9 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
         board_.results.release(claim.slot);
     }
     seat_.current.store(0, std::memory_order_relaxed);
-    if (timed || items_ != 0) {
-        forget_items();
+    if (has_rest_) {
+        has_rest_ = false;
+        if (timed || items_ != 0) { forget_items(); }
         if (keeps_) { tidy(); }
     }
 }
@@ -207,6 +208,7 @@ PROCPOOL_DECL bool Loop::finish_items(std::uint64_t done, const Writer& result) 
     board_.results.seal(claim_.slot, result.buffer(), result.size());
     count_items(done - items_);
     items_ = done;
+    has_rest_ = true;
     seat.progress.store(std::uint64_t{claim_.generation} << 32 | static_cast<std::uint32_t>(done),
                         std::memory_order_relaxed);
     reach(FaultPoint::item_done);
@@ -221,7 +223,8 @@ PROCPOOL_DECL void Loop::keep(std::uint64_t call, const std::byte* from, std::sh
 }
 
 PROCPOOL_DECL std::shared_ptr<const void> Loop::kept_value(std::uint64_t number) {
-    return values_.of(number, board_.control, board_.arguments.extents());
+    has_rest_ = has_rest_ || values_.is_behind(board_.control);
+    return values_.of(number);
 }
 
 PROCPOOL_DECL void Loop::keep_value(std::uint64_t number, const std::byte* from, std::shared_ptr<const void> value) {
