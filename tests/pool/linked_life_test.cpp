@@ -238,7 +238,7 @@ void within_tasks() {
         own_pool<P> = nullptr;
     }
     // Where the chain has not room enough, what it begins with is run to make some.
-    for (const std::size_t capacity : {2, 3, 8}) {
+    for (const std::size_t capacity : {2U, 3U, 8U}) {
         P pool{PoolOptions{.workers = 1, .queue_capacity = capacity}};
         own_pool<P> = &pool;
         CHECK(get_soon(pool.apply_async(waits_for_chain<P>, 100)) == 100);
