@@ -259,6 +259,7 @@ void all_are_cancelled() {
     const Gate open{page};
     P pool{1};
     auto holder = pool.apply_async(behind, open, 1);
+    wait_until([&] { return holder.running(); }, "the holder to run");
     auto all = when_all(several(pool, {1, 2, 3}));
     CHECK(all.cancel());
     CHECK_THROWS_AS(get_soon(all), TaskCancelled);
@@ -306,6 +307,7 @@ void all_dropped() {
         ended.wait();
     }
     CHECK_THROWS_AS(get_soon(when_all(several(pool, {3, -4}))), std::out_of_range);
+    wait_until([&] { return pool.stats().unobserved >= 2; }, "the count of what was dropped");
     pool.join();
     CHECK(ran.value() == 4);
     CHECK(pool.stats().unobserved == 2);
@@ -394,6 +396,7 @@ void first_of_failures() {
         auto dropped = when_any(several(pool, {-6, -7}));
         dropped.wait();
     }
+    wait_until([&] { return pool.stats().unobserved != 0; }, "the count of what was dropped");
     pool.join();
     CHECK(pool.stats().unobserved == 1);
 }

@@ -224,11 +224,14 @@ void cancelled_slots_are_used_again() {
         std::vector<Future<int>> blocked;
         for (int n = 0; n < 20; ++n) { blocked.push_back(held.counted(root)); }
         auto all = held.pool.apply_async([](const std::vector<int>&) {}, when_all(std::move(blocked)));
-        CHECK(all.cancel());
+        const bool withdrawn = all.cancel();
+        if (round == 0) { CHECK(withdrawn); }
         std::vector<Future<int>> some;
         for (int n = 0; n < 20; ++n) { some.push_back(held.counted(root)); }
-        for (Future<int>& one : some) { CHECK(one.cancel()); }
-        if (round == 0) { held.release(); }  // all others find it decided, or are
+        for (Future<int>& one : some) {
+            if (!one.cancel() && (round == 0 || get_soon(one) != 1)) { FAIL("a task ended otherwise"); }
+        }
+        if (round == 0) { held.release(); }  // the others may run before they are cancelled
     }
     CHECK(root.get() == 1);
     CHECK(held.pool.apply(same, 3) == 3);

@@ -58,6 +58,32 @@ void closed_with_blocked() {
 ON_ENGINES_WITH_WORKERS("a closed pool runs the tasks that wait for others to their end", closed_with_blocked)
 
 template <class P>
+void closed_with_all_workers() {
+    SharedPage page;
+    const Gate open{page};
+    const Meeting meeting{page, 3};
+    P pool{3};
+    const SharedFuture<int> root = pool.apply_async(life_gate, open, 0).share();
+    std::vector<Future<int>> together;
+    for (int n = 0; n < 3; ++n) {
+        together.push_back(pool.apply_async(
+            [](Meeting all, int m) {
+                all.arrive_and_wait();
+                return m;
+            },
+            meeting, root));
+    }
+    wait_until([&] { return root.running(); }, "the first task to run");
+    pool.close();
+    // Time for workers to leave, if they did; they must not, whenever they look.
+    std::this_thread::sleep_for(20ms);
+    open.set();
+    for (Future<int>& one : together) { CHECK(get_soon(one) == 0); }
+    pool.join();
+}
+ON_ENGINES_WITH_WORKERS("workers of a closed pool stay for the tasks that wait for others", closed_with_all_workers)
+
+template <class P>
 void destroyed_with_dropped() {
     SharedPage page;
     const Gate open{page};
@@ -212,7 +238,7 @@ void within_tasks() {
         own_pool<P> = nullptr;
     }
     // Where the chain has not room enough, what it begins with is run to make some.
-    for (const std::size_t capacity : {2, 3, 8}) {
+    for (const std::size_t capacity : {2U, 3U, 8U}) {
         P pool{PoolOptions{.workers = 1, .queue_capacity = capacity}};
         own_pool<P> = &pool;
         CHECK(get_soon(pool.apply_async(waits_for_chain<P>, 100)) == 100);
