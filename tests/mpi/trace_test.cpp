@@ -80,11 +80,11 @@ struct ScratchFile {
 };
 
 /// The pids of worker, supervisor and agent of a machine, from a task there.
-struct Chain {
+struct Lineage {
     pid_t worker;
     pid_t agent;
 };
-Chain chain_here() { return {::getpid(), parent_of(::getppid())}; }
+Lineage lineage_here() { return {::getpid(), parent_of(::getppid())}; }
 
 void wait_for_end_of(pid_t pid) {
     while (::kill(pid, 0) == 0) { std::this_thread::yield(); }
@@ -248,7 +248,7 @@ TEST_CASE("MPI-82 times of a machine with another clock are converted") {
 TEST_CASE("MPI-83 a run that is lost with its machine is told once") {
     MpiPool pool{{.workers = 1, .name = "halves", .trace = true, .mpi = {.node_timeout = 1s}}};
     const Records records;
-    const Chain far = pool.apply_on(1, chain_here);
+    const Lineage far = pool.apply_on(1, lineage_here);
     auto lost = pool.apply_on_async(TaskOptions{.label = "gone"}, 1, [] { ::pause(); });
     while (!lost.running()) { std::this_thread::yield(); }
     REQUIRE(::kill(far.agent, SIGSTOP) == 0);

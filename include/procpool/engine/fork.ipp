@@ -3,6 +3,7 @@
 
 #include <procpool/engine/fork.hpp>
 #include <procpool/log/report.hpp>
+#include <procpool/os/backtrace.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/modules.hpp>
 #include <procpool/os/own_stack.hpp>
