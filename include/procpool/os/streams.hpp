@@ -25,7 +25,7 @@ void flush_pending_output() noexcept;
 
 /// Whether flush_pending_output() has something to flush. For bodies only (.ipp), where it is inline: a worker asks
 /// after each task.
-[[nodiscard]] inline bool is_output_pending() noexcept;
+[[nodiscard]] bool is_output_pending() noexcept;
 
 /// Effects: reads from standard input meet the end of the file, also in programs that this process executes.
 void close_standard_input() noexcept;

@@ -49,7 +49,7 @@ PROCPOOL_DECL void purge_standard_streams() noexcept {
     }
 }
 
-inline bool is_output_pending() noexcept {
+PROCPOOL_DECL bool is_output_pending() noexcept {
     return ::__fpending(stdout) != 0 || ::__fpending(stderr) != 0 || has_pending_output(std::cout) ||
            has_pending_output(std::clog);
 }

@@ -4,6 +4,7 @@
 #include <procpool/pool/later_call.hpp>
 
 #include <procpool/client/client.hpp>
+#include <procpool/pool/each_worker.hpp>
 #include <procpool/pool/options.hpp>
 
 namespace procpool::inline v0::detail::pool {

@@ -6,6 +6,7 @@
 #include <procpool/log/log.hpp>
 #include <procpool/log/log_sink.hpp>
 #include <procpool/log/report.hpp>
+#include <procpool/os/call.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/exit_hook.hpp>
 #include <procpool/os/first_thread.hpp>

@@ -11,6 +11,7 @@
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
 #include <procpool/os/throw_place.hpp>
+#include <procpool/os/yield.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/task/thread_context.hpp>
 #include <procpool/worker/process.hpp>
