@@ -139,10 +139,11 @@ TEST_CASE("a pending task whose word is overwritten is lost and nothing else is"
         {0, 1},
         {0, 0x12345678'00000003},
         {keeps, 0},
-        {keeps, 6},
+        {keeps, static_cast<std::uint64_t>(Phase::taken)},
         {keeps, 9},
         {keeps, 0xffffffff},
-        {keeps, (std::uint64_t{0xfff} << 20) | 2},  // started by a seat that there is not
+        {keeps,
+         (std::uint64_t{0xfff} << 20) | static_cast<std::uint64_t>(Phase::started)},  // by a seat that there is not
     };
     for (const auto& [stays, comes] : writes) {
         CAPTURE(stays, comes);

@@ -510,7 +510,7 @@ void to_other_pool() {
         for (int i = 0; i < 3; ++i) {
             CHECK(other.broadcast(value_of, ref) == std::vector<int>(other.size(), 4));
             CHECK(pool.apply(value_of, ref) == 4);
-            CHECK(other.taken() == before + (has_processes<Other> ? 4 : 0));
+            CHECK(other.taken() == before + (has_processes<Other>() ? 4 : 0));
         }
         CHECK(counts.encoded.value() <= 1);
         CHECK(counts.decoded.value() <= 3 * static_cast<std::int64_t>(pool.size()) + 1);

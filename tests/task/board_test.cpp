@@ -375,7 +375,7 @@ TEST_CASE("a word is plausible as far as it can be that of the slot's task") {
     CHECK(board->is_plausible(1, board.word(1).started_by(3)));
     CHECK_FALSE(board->is_plausible(1, board.word(1).started_by(4)));
     CHECK_FALSE(board->is_plausible(1, board.word(1).with(Phase::free)));
-    CHECK_FALSE(board->is_plausible(1, board.word(1).with(static_cast<Phase>(7))));
+    CHECK_FALSE(board->is_plausible(1, board.word(1).with(static_cast<Phase>(8))));
     CHECK_FALSE(board->is_plausible(1, board.word(1).with_generation(8)));
     CHECK(board->take_from_ring({1, 7}, 8));
     CHECK(board->is_plausible(1, board.word(1)));
