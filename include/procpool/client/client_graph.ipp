@@ -51,8 +51,7 @@ PROCPOOL_DECL TaskGraph Client::graph() {
         }
     }
     std::ranges::sort(graph.edges);
-    const auto same = std::ranges::unique(graph.edges);
-    graph.edges.erase(same.begin(), same.end());
+    graph.edges.erase(std::unique(graph.edges.begin(), graph.edges.end()), graph.edges.end());
     for (auto seen = all.rbegin(); seen != all.rend(); ++seen) {
         if (seen->is_shown) { graph.nodes.push_back(node_of(seen->ticket, seen->word)); }
     }

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -88,9 +87,10 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     }
     std::uint32_t first = 0;
     std::uint32_t count = 0;
-    for (Dependency& one : std::views::reverse(dependencies)) {
-        if (one.edge == 0) { continue; }
-        edge(one.edge).sibling.store(std::exchange(first, one.edge), std::memory_order_relaxed);
+    for (std::size_t left = dependencies.size(); left != 0; --left) {
+        const std::uint32_t name = dependencies[left - 1].edge;
+        if (name == 0) { continue; }
+        edge(name).sibling.store(std::exchange(first, name), std::memory_order_relaxed);
         ++count;
     }
     linked_.back().first_edge = first;

@@ -181,12 +181,16 @@ private:
     std::shared_ptr<detail::future::SharedState<T>> state_;
 };
 
+namespace detail::codec {
+
 /// To what is no task by itself, as an item or a value that is bound, it is its result, for which the caller waits.
 template <class T>
-requires(!std::is_void_v<T>) struct detail::codec::wire_type<SharedFuture<T>> {
+requires(!std::is_void_v<T>) struct wire_type<SharedFuture<T>> {
     using type = T;
     static const T& from(const SharedFuture<T>& argument) { return argument.get(); }
 };
+
+}  // namespace detail::codec
 
 template <class T>
 SharedFuture<T> Future<T>::share() {

@@ -167,7 +167,7 @@ private:
 /// Returns: the future of f(args...), which is submitted when its futures are ready. Throws: as
 /// FutureBase::on_done().
 template <class E, class F, class... Args>
-[[nodiscard]] auto call_later(client::Client& client, const TaskOptions* options, F&& f,
+[[nodiscard]] auto call_later(client::Client& client, const TaskOptions* options, F f,
                               std::remove_reference_t<Args>&... args) {
     return std::make_shared<LaterCall<E, F, Args...>>(client, options, std::move(f), args...)->begin();
 }

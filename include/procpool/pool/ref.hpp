@@ -182,6 +182,7 @@ class Ref {
     static constexpr bool is_text = detail::codec::is_string_v<T>;
 
 public:
+    /// The type of the value.
     using value_type = T;
 
     /// \{
