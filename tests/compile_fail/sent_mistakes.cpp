@@ -68,7 +68,8 @@ void use(procpool::Pool& pool, const std::string& text, const procpool::Shared<i
     // expect-error: a pool cannot travel
     pool.apply([](const procpool::Pool& p) { return p.size(); }, pool);
     // expect-error: elsewhere it cannot travel
-    pool.apply([](procpool::Future<int> f) { return f.get(); }, procpool::Future<int>{});
+    pool.apply([](const std::vector<procpool::Future<int>>& all) { return all.size(); },
+               std::vector<procpool::Future<int>>{});
     // expect-error: Eigen.s matrices and arrays travel once procpool/eigen.hpp is included
     pool.apply([](int) { return Eigen::Matrix{}; }, 1);
     // expect-error: nlohmann::json travels once procpool/json.hpp is included
