@@ -170,6 +170,7 @@ TEST_CASE("items that end by one event have an exception each") {
                                      first_numbers(10));
     });
     started.wait_for(1);
+    wait_until([&] { return pool.stats().submitted == 2; }, "both chunks");
     pool.kill();
     caller.join();
     REQUIRE(outcomes.size() == 10);
