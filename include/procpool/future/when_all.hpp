@@ -136,9 +136,11 @@ private:
     // acq_rel: the last one sees what the others have left.
     void one_is_done() noexcept {
         if (left_.fetch_sub(1, std::memory_order_acq_rel) != 1) { return; }
+        std::exception_ptr error;
         try {
             collect();
-        } catch (...) { this->set_exception(std::current_exception()); }
+        } catch (...) { error = std::current_exception(); }
+        if (error) { this->set_exception(std::move(error)); }  // which nobody here holds when those that wait go on
     }
     bool ask(bool (FutureBase::*question)()) {
         bool any = false;
@@ -305,10 +307,12 @@ template <detail::future::RangeOfParts Range>
                 } else {
                     promise.set_value(FirstOf<T>{index, Part::take(parts[index])});
                 }
-            } catch (...) {
-                errors[index] = std::current_exception();
-                if (left == 0) { promise.set_exception(errors.front()); }
-            }
+                return;
+            } catch (...) { errors[index] = std::current_exception(); }
+            if (left != 0) { return; }
+            std::exception_ptr first = std::move(errors.front());
+            errors.clear();  // nobody here holds one when those that wait go on
+            promise.set_exception(std::move(first));
         }
         bool ask(bool (FutureBase::*question)()) {
             bool all = true;
