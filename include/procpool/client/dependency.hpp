@@ -5,7 +5,7 @@
 /// Dependency: a task whose result is an argument of another one, and how that one's arguments name it.
 
 #include <procpool/client/parcel.hpp>
-#include <procpool/client/submission.hpp>
+#include <procpool/client/ticket.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/function_ref.hpp>

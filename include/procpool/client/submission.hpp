@@ -5,6 +5,7 @@
 /// Submission: a task as a client gets it, without its payload. submit(): hands it over, for code that knows the task's
 /// types and not the Client.
 
+#include <procpool/client/ticket.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/function_ref.hpp>
@@ -24,12 +25,6 @@ namespace client {
 
 class Client;
 class Unobserved;
-
-/// Names a task as long as its result may be collected; numbers are never used again.
-struct Ticket {
-    std::uint64_t serial;
-    std::uint32_t slot;
-};
 
 enum class Patience { wait, try_once };
 

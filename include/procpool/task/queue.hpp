@@ -55,11 +55,11 @@ public:
         }
         in_use_ = &heads.in_use;
     }
-    /// Effects: tasks may wait for others. words: ReadySet::words_for(slots) for each priority. Called by: as attach().
-    void attach_ready(std::atomic<std::uint64_t>* words, std::uint32_t slots) noexcept {
+    /// Effects: tasks may wait for others. words: ReadySet::words_for(count) for each priority. Called by: as attach().
+    void attach_ready(std::atomic<std::uint64_t>* words, std::uint32_t count) noexcept {
         for (ReadySet& set : ready_) {
-            set.attach(words, slots);
-            words += ReadySet::words_for(slots);
+            set.attach(words, count);
+            words += ReadySet::words_for(count);
         }
     }
     static constexpr std::uint32_t priorities = levels - first_priority;

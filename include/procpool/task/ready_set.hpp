@@ -17,14 +17,14 @@ namespace procpool::inline v0::detail::task {
 class ReadySet {
 public:
     static constexpr std::uint32_t nothing = 0xffffffff;
-    [[nodiscard]] static constexpr std::size_t words_for(std::uint32_t slots) noexcept {
-        return groups_for(slots) + groups_for(groups_for(slots));
+    [[nodiscard]] static constexpr std::size_t words_for(std::uint32_t count) noexcept {
+        return groups_for(count) + groups_for(groups_for(count));
     }
 
-    void attach(std::atomic<std::uint64_t>* words, std::uint32_t slots) noexcept {
+    void attach(std::atomic<std::uint64_t>* words, std::uint32_t count) noexcept {
         members_ = words;
-        groups_ = words + groups_for(slots);
-        member_words_ = groups_for(slots);
+        groups_ = words + groups_for(count);
+        member_words_ = groups_for(count);
         group_words_ = groups_for(member_words_);
     }
 
@@ -68,7 +68,7 @@ public:
     }
 
 private:
-    [[nodiscard]] static constexpr std::uint32_t groups_for(std::uint32_t slots) noexcept { return (slots + 63) / 64; }
+    [[nodiscard]] static constexpr std::uint32_t groups_for(std::uint32_t count) noexcept { return (count + 63) / 64; }
     [[nodiscard]] static constexpr std::uint64_t bit(std::uint32_t number) noexcept {
         return std::uint64_t{1} << (number % 64);
     }
