@@ -16,9 +16,9 @@ namespace procpool::inline v0::detail::client {
 
 class Client;
 
-/// What many tasks read has a number and argument memory of its own, which the parent alone writes, before the first
-/// task that refers to it is submitted, and which stays until no task reads it any more. There is no task in it that
-/// anybody would look for. Called by: parent, one thread.
+/// Common reading of many tasks has a number and argument memory of its own, which the parent alone writes, before the
+/// first task that refers to it is submitted, and which stays until no task reads it any more. There is no task in it
+/// that anybody would look for. Called by: parent, one thread.
 class CallMemory {
 public:
     explicit CallMemory(Client& client);

@@ -54,7 +54,7 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         lock.unlock();
         board_.notify_capacity_waiter();
     };
-    // What has failed and left its slot is an argument as a value is: another one before it may fail, too.
+    // A failure that has left its slot is an argument as a value is: another one before it may fail, too.
     const auto cancelled = std::ranges::find_if(dependencies, [](const Dependency& one) {
         return one.kept && one.kept.phase() != task::Phase::done && one.kept.ending() == Ending::cancelled;
     });

@@ -33,7 +33,7 @@ struct Dependency {
     Parcel kept = {};        ///< what it has left, where that is not in its slot
 };
 
-/// What comes of a submission: nothing of it where there was no room.
+/// The outcome of a submission: nothing of it where there was no room.
 struct Submitted {
     std::optional<Ticket> ticket = {};
     std::exception_ptr error = nullptr;  ///< a dependency was cancelled; nothing is submitted

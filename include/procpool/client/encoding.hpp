@@ -53,7 +53,7 @@ public:
     }
 
     [[nodiscard]] Client& client() const noexcept { return client_; }
-    /// What the arguments refer to so far: it stays until the task has left its slot.
+    /// The values that the arguments refer to so far: they stay until the task has left its slot.
     [[nodiscard]] PinnedValues& values() const noexcept { return values_; }
 
 private:

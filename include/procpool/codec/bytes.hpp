@@ -93,7 +93,7 @@ public:
     /// one.
     [[nodiscard]] Visibility visibility_of(const void* address) const { return visibility_of_(address); }
 
-    /// Who is asked by that.
+    /// Returns: the function that answers visibility_of().
     [[nodiscard]] VisibilityOf where() const noexcept { return visibility_of_; }
 
     /// The number of bytes written so far.

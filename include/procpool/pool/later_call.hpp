@@ -61,7 +61,7 @@ template <class T>
 [[nodiscard]] TaskHandle submit_accepted(client::Client& client, TaskCode code, const TaskOptions* options,
                                          client::Encode encode);
 
-/// What a call that waits keeps of an argument: a future, or the value as it travels, which refers to nothing that may
+/// An argument as a waiting call keeps it: a future, or the value as it travels, which refers to nothing that may
 /// be gone by then.
 template <class Arg>
 using kept_argument_t = std::conditional_t<Passed<Arg>::is_future, std::remove_cvref_t<Arg>, codec::wire_type_t<Arg>>;

@@ -29,7 +29,7 @@
 
 namespace procpool::inline v0::detail::pool {
 
-/// What an argument, passed as Arg, is for the function: a list of one type, or of none for a future of void.
+/// An argument that is passed as Arg, as the function gets it: a list of one type, or of none for a future of void.
 template <class Arg, class Decayed = std::remove_cvref_t<Arg>>
 struct Passed {
     static constexpr bool is_future = false;

@@ -43,7 +43,7 @@ namespace procpool::inline v0::detail::pool {
     return client::error_of(failure, {}, board.from_workers.reason());
 }
 
-/// What a decided task has left in its slot: a value, the bytes of an exception, or what it is lost to.
+/// The result of a decided task in its slot: a value, the bytes of an exception, or what it is lost to.
 struct ResultInSlot {
     std::span<const std::byte> bytes = {};
     bool is_exception = false;

@@ -129,8 +129,8 @@ protected:
         FutureBase* future = nullptr;
         bool is_owned = false;  ///< its result goes to this call alone
     };
-    /// What comes of a call with futures: a task, or an error that one of them has ended in; neither where there was no
-    /// room.
+    /// The outcome of a call with futures: a task, or an error that one of them has ended in; neither where there was
+    /// no room.
     struct LinkedTask {
         TaskHandle task = {};
         std::exception_ptr error = nullptr;

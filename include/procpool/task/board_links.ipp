@@ -9,8 +9,8 @@
 
 namespace procpool::inline v0::detail::task {
 
-/// Who tells whom: the process that decides a task closes its list of dependants and clears a bit in each of them; who
-/// clears the last one offers the dependant. Of a dead or stopped worker the supervisor does that, for the tasks whose
+/// The process that decides a task closes its list of dependants and clears a bit in each of them; the one that
+/// clears the last bit offers the dependant. Of a dead or stopped worker the supervisor does that, for the tasks whose
 /// words say that this worker decided them. A list that is added to after the decision is closed by the parent, which
 /// looks at the word after that.
 PROCPOOL_DECL void Board::publish_blocked(Offer offer, std::uint32_t level, bool waited, std::uint32_t first_edge,
@@ -276,7 +276,7 @@ PROCPOOL_DECL std::optional<Claim> Board::claim_ready(std::uint32_t level, std::
         if (word.phase() != Phase::pending) { continue; }
         const std::optional<Claim> claimed = claim_offered({slot, word.generation()}, seat);
         if (!claimed) { continue; }
-        // Whoever made them ready relies on the worker that takes one of them for the next one.
+        // The process that made them ready relies on the worker that takes one of them for the next one.
         if (!queue.was_ready_empty()) { wake_for_new_task(); }
         return claimed;
     }

@@ -35,7 +35,7 @@ struct alignas(32) Edge {
         member.store(value, std::memory_order_release);
     }
 
-    /// What an edge says of its two tasks.
+    /// An edge's account of its two tasks.
     struct Values {
         std::uint32_t dependant_number;
         std::uint32_t dependant;
@@ -52,15 +52,16 @@ struct alignas(32) Edge {
     }
 };
 
-/// What a slot's task has to do with others. All-zero memory is the valid initial state; ordinary tasks leave it as it
+/// The relations of a slot's task to others. All-zero memory is the valid initial state; ordinary tasks leave it as it
 /// is. Any process of the pool writes it.
 struct alignas(cache_line) Links {
     /// The edges from this task: low half of its number 32 bits, the first edge of the list or `closed` 32. Another
     /// number: an empty list. Edges are added by the parent; the process that closes the list walks it.
     std::atomic<std::uint64_t> dependants;
-    /// What this task waits for: low half of its number 32 bits, a bit for each of the first dependencies; see
-    /// Board::missing_word() for the others. Bit 0: it is being submitted. Bit 31 is no such bit: a dependency was
-    /// cancelled. Setting and clearing bits twice does no harm, so it does not matter how far a dead process has got.
+    /// The dependencies that this task waits for: low half of its number 32 bits, a bit for each of the first
+    /// dependencies; see Board::missing_word() for the others. Bit 0: it is being submitted. Bit 31 is no such bit: a
+    /// dependency was cancelled. Setting and clearing bits twice does no harm, so it does not matter how far a dead
+    /// process has got.
     std::atomic<std::uint64_t> missing;
     /// A task that is cancelled with this one, and whose dependants are still to be told: low half of its number 32
     /// bits, its slot + 1 32; 0: none. Of the process that cancelled this one.
