@@ -5,7 +5,6 @@
 
 #include <procpool/codec/exception.hpp>
 #include <procpool/codec/plain.hpp>
-#include <procpool/core/deadlock.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/scope.hpp>
 #include <procpool/log/tracer.hpp>
