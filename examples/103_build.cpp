@@ -76,11 +76,9 @@ private:
         if (!is_new && !built.valid()) { throw std::runtime_error(target + " depends on itself"); }
         if (!is_new) { return built; }
         // A future of void orders its task behind another, and gives it no argument.
-        std::vector<procpool::Future<void>> inputs;
+        std::vector<procpool::SharedFuture<void>> inputs;
         for (const std::string& input : rules_.at(target).inputs) {
-            if (rules_.contains(input)) {
-                inputs.push_back(pool_.apply_async([] {}, submit(input)));
-            }
+            if (rules_.contains(input)) { inputs.push_back(submit(input)); }
         }
         const std::string& command = rules_.at(target).command;
         built = pool_.apply_async({.label = target}, run, target, command, when_all(inputs)).share();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "future/coroutine.hpp"
 #include "pool/engines.hpp"
 #include "pool/subprocess.hpp"
 
@@ -16,26 +17,6 @@
 namespace {
 
 using namespace procpool_test;
-
-/// A coroutine that starts at once and gives its result to a std::future.
-template <class T>
-struct Answer {
-    struct promise_type {
-        std::promise<T> promise;
-        Answer get_return_object() { return {promise.get_future()}; }
-        std::suspend_never initial_suspend() noexcept { return {}; }
-        std::suspend_never final_suspend() noexcept { return {}; }
-        void return_value(T value) { promise.set_value(std::move(value)); }
-        void unhandled_exception() { promise.set_exception(std::current_exception()); }
-    };
-    std::future<T> result;
-    T get() {
-        if (result.wait_for(wait_limit) != std::future_status::ready) {
-            throw std::runtime_error("a coroutine was not resumed");
-        }
-        return result.get();
-    }
-};
 
 template <class P>
 Answer<std::string> walk(P& pool, std::thread::id& place) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/future/when_all.hpp>
 
+#include "future/coroutine.hpp"
 #include "pool/engines.hpp"
 
 #include <array>
@@ -185,28 +186,8 @@ void all_of_others() {
 }
 ON_EVERY_ENGINE("when_all() of futures of pools and maps and promises", all_of_others)
 
-/// A coroutine that starts at once and gives its result to a std::future.
-template <class T>
-struct Awaited {
-    struct promise_type {
-        std::promise<T> promise;
-        Awaited get_return_object() { return {promise.get_future()}; }
-        std::suspend_never initial_suspend() noexcept { return {}; }
-        std::suspend_never final_suspend() noexcept { return {}; }
-        void return_value(T value) { promise.set_value(std::move(value)); }
-        void unhandled_exception() { promise.set_exception(std::current_exception()); }
-    };
-    std::future<T> result;
-    T get() {
-        if (result.wait_for(wait_limit) != std::future_status::ready) {
-            throw std::runtime_error("a coroutine was not resumed");
-        }
-        return result.get();
-    }
-};
-
 template <class P>
-Awaited<std::string> awaits_all(P& pool) {
+Answer<std::string> awaits_all(P& pool) {
     const auto [number, text] =
         co_await when_all(pool.apply_async(same, 4), pool.apply_async([] { return std::string("b"); }));
     std::string result = text + std::to_string(number);

@@ -3,6 +3,7 @@
 
 #include "map/ranges.hpp"
 #include "pool/engines.hpp"
+#include "support/counted.hpp"
 
 #include <procpool/codec/bind_front.hpp>
 
@@ -29,18 +30,6 @@ using namespace procpool_test;
 
 namespace {
 
-/// How often a Payload is encoded, decoded, and how many of those that were decoded live.
-struct Counts {
-    explicit Counts(SharedPage& page) : encoded(page), decoded(page), alive(page) {}
-    Counter encoded;
-    Counter decoded;
-    Counter alive;
-    void reset() const {
-        encoded.add(-encoded.value());
-        decoded.add(-decoded.value());
-    }
-};
-
 /// The encoded bytes, where they were.
 struct View {
     std::string text;
@@ -53,53 +42,7 @@ struct Bad {
     std::string text;
 };
 
-/// A value to bind, of a given size, that is counted.
-class Payload {
-public:
-    Payload(const Counts& counts, std::size_t size, int value) : counts_(counts), numbers_(size, value) {}
-    Payload(const Counts& counts, std::vector<int> numbers)
-        : counts_(counts),
-          numbers_(std::move(numbers)),
-          is_decoded_(true) {
-        counts_.decoded.add();
-        counts_.alive.add();
-    }
-    Payload(const Payload& other) : counts_(other.counts_), numbers_(other.numbers_), is_decoded_(other.is_decoded_) {
-        if (is_decoded_) { counts_.alive.add(); }
-    }
-    Payload(Payload&& other) noexcept
-        : counts_(other.counts_),
-          numbers_(std::move(other.numbers_)),
-          is_decoded_(std::exchange(other.is_decoded_, false)) {}
-    Payload& operator=(const Payload&) = delete;
-    ~Payload() {
-        if (is_decoded_) { counts_.alive.add(-1); }
-    }
-
-    [[nodiscard]] const Counts& counts() const { return counts_; }
-    [[nodiscard]] const std::vector<int>& numbers() const { return numbers_; }
-    [[nodiscard]] int value() const { return numbers_.front() == numbers_.back() ? numbers_.front() : -1; }
-
-private:
-    Counts counts_;
-    std::vector<int> numbers_;
-    bool is_decoded_ = false;
-};
-
 }  // namespace
-
-template <>
-struct procpool::Codec<Payload> {
-    static void encode(Writer& out, const Payload& payload) {
-        payload.counts().encoded.add();
-        detail::codec::encode_plain(out, payload.counts());
-        Codec<std::vector<int>>::encode(out, payload.numbers());
-    }
-    static Payload decode(Reader& in) {
-        const auto counts = detail::codec::decode_plain<Counts>(in);
-        return {counts, Codec<std::vector<int>>::decode(in)};
-    }
-};
 
 template <>
 struct procpool::Codec<Bad> {
@@ -129,7 +72,7 @@ constexpr std::size_t small = 10;
 constexpr int items_of_call = 300;
 constexpr int ways = 12;
 
-int add(const Payload& payload, int i) { return payload.value() + i; }
+int add(const Counted& payload, int i) { return payload.value() + i; }
 int sum_of(int value) { return items_of_call * (items_of_call - 1) / 2 + items_of_call * value; }
 
 /// Calls f for 0 … items_of_call-1 in one of the ways there are. Returns: the sum of the results.
@@ -197,7 +140,7 @@ void sent_once() {
         for (const MapOptions& options : {MapOptions{}, MapOptions{.chunk_size = 7}, MapOptions{.retries = 1}}) {
             CAPTURE(way, options.chunk_size, options.retries);
             counts.reset();
-            CHECK(sum_by_call(pool, way, options, procpool::bind_front(add, Payload{counts, large, way})) ==
+            CHECK(sum_by_call(pool, way, options, procpool::bind_front(add, Counted{counts, large, way})) ==
                   sum_of(way));
             CHECK(counts.encoded.value() == 1);
             CHECK(counts.decoded.value() >= 1);
@@ -213,7 +156,7 @@ void copied() {
     SharedPage page;
     P pool{2};
     const Counts counts{page};
-    CHECK(sum_by_call(pool, 0, {.chunk_size = 10}, procpool::bind_front(add, Payload{counts, small, 1})) == sum_of(1));
+    CHECK(sum_by_call(pool, 0, {.chunk_size = 10}, procpool::bind_front(add, Counted{counts, small, 1})) == sum_of(1));
     CHECK(counts.encoded.value() == 1);
     CHECK(counts.decoded.value() == items_of_call / 10);
     CHECK(counts.alive.value() == 0);
@@ -222,12 +165,12 @@ ON_EVERY_ENGINE("a small bound value is decoded for each chunk", copied)
 
 /// A function object that calls change, and one of its kind that they could leave as it is.
 struct Changing {
-    Payload payload;
+    Counted payload;
     int calls = 0;
     int operator()(int i) { return add(payload, i) + 1000 * std::exchange(calls, 1); }
 };
 struct Overloaded {
-    Payload payload;
+    Counted payload;
     int operator()(int) { return -1; }
     int operator()(int i) const { return add(payload, i); }
 };
@@ -284,9 +227,9 @@ void folded() {
     P pool{2};
     const Counts of_map{page};
     const Counts of_fold{page};
-    const auto plus = [](const Payload& payload, int a, int b) { return a + b + payload.value(); };
-    CHECK(pool.map_reduce({.chunk_size = 10}, procpool::bind_front(add, Payload{of_map, large, 1}),
-                          procpool::bind_front(plus, Payload{of_fold, large, 0}), 0,
+    const auto plus = [](const Counted& payload, int a, int b) { return a + b + payload.value(); };
+    CHECK(pool.map_reduce({.chunk_size = 10}, procpool::bind_front(add, Counted{of_map, large, 1}),
+                          procpool::bind_front(plus, Counted{of_fold, large, 0}), 0,
                           first_numbers(items_of_call)) == sum_of(1));
     CHECK(of_map.encoded.value() == 1);
     CHECK(of_fold.encoded.value() == 1);
@@ -336,7 +279,7 @@ void side_by_side() {
                     for (const int way : {0, 6, 7}) {
                         const int value = 10 * thread + round;
                         const auto f =
-                            procpool::bind_front(add, Payload{counts, large + static_cast<std::size_t>(value), value});
+                            procpool::bind_front(add, Counted{counts, large + static_cast<std::size_t>(value), value});
                         if (sum_by_call(pool, way, {.chunk_size = 10}, f) != sum_of(value)) { ++wrong; }
                     }
                 }
@@ -360,7 +303,7 @@ void in_turns() {
     std::vector<ResultRange<int>> ranges;
     for (int value = 0; value < 8; ++value) {
         ranges.push_back(
-            pool.imap({.chunk_size = 1, .window = 2}, procpool::bind_front(add, Payload{counts, large, value}), items));
+            pool.imap({.chunk_size = 1, .window = 2}, procpool::bind_front(add, Counted{counts, large, value}), items));
     }
     std::vector<ResultRange<int>::iterator> at;
     for (auto& range : ranges) { at.push_back(range.begin()); }
@@ -382,7 +325,7 @@ void consumed() {
     SharedPage page;
     P pool{2};
     const Counts counts{page};
-    auto range = pool.imap(procpool::bind_front(add, Payload{counts, large, 1}), first_numbers(10));
+    auto range = pool.imap(procpool::bind_front(add, Counted{counts, large, 1}), first_numbers(10));
     int sum = 0;
     for (const int result : range) { sum += result; }
     CHECK(sum == 45 + 10);
@@ -400,7 +343,7 @@ void abandoned() {
     const Gate may_look{page};
     const Counter started{page};
     const Counter seen{page};
-    const auto looks = [=](const Payload&, const View& view, int) {
+    const auto looks = [=](const Counted&, const View& view, int) {
         started.add();
         may_look.wait();
         seen.add(std::ranges::count(view.bytes, std::byte{'x'}));
@@ -408,12 +351,12 @@ void abandoned() {
     };
     {
         auto range = pool.imap(
-            procpool::bind_front(snapshot(looks), Payload{counts, large, 1}, View{std::string(10 * large, 'x'), {}}),
+            procpool::bind_front(snapshot(looks), Counted{counts, large, 1}, View{std::string(10 * large, 'x'), {}}),
             first_numbers(1));
         started.wait_for(1);
     }
     for (int i = 0; i < 3; ++i) {
-        CHECK(sum_by_call(pool, 0, {}, procpool::bind_front(add, Payload{of_others, 10 * large, i})) == sum_of(i));
+        CHECK(sum_by_call(pool, 0, {}, procpool::bind_front(add, Counted{of_others, 10 * large, i})) == sum_of(i));
     }
     may_look.set();
     seen.wait_for(1);
@@ -433,7 +376,7 @@ void ended_in_the_middle() {
             const Counts counts{page};
             const Counter started{page};
             const Gate ended{page};
-            const auto waits = [=](const Payload& payload, int i) {
+            const auto waits = [=](const Counted& payload, int i) {
                 started.add();
                 while (!ended.is_set() && !this_task::stop_token().stop_requested()) { std::this_thread::yield(); }
                 return add(payload, i);
@@ -444,7 +387,7 @@ void ended_in_the_middle() {
                 ended.set();
             }};
             CHECK_THROWS_AS(sum_by_call(pool, way, {.chunk_size = 1},
-                                        procpool::bind_front(snapshot(waits), Payload{counts, large, 1})),
+                                        procpool::bind_front(snapshot(waits), Counted{counts, large, 1})),
                             PoolTerminated);
             ender.join();
             pool.join();
@@ -462,7 +405,7 @@ void finalized() {
     const Counter left{page};
     {
         P pool{{.workers = 2, .finalizer = [=] { left.add(1 + 1000 * counts.alive.value()); }}};
-        CHECK(sum_by_call(pool, 0, {}, procpool::bind_front(add, Payload{counts, large, 1})) == sum_of(1));
+        CHECK(sum_by_call(pool, 0, {}, procpool::bind_front(add, Counted{counts, large, 1})) == sum_of(1));
         pool.close();
     }
     if (has_workers<P>()) { CHECK(left.value() % 1000 == 2); }
@@ -470,7 +413,7 @@ void finalized() {
 }
 ON_EVERY_ENGINE("workers destroy what they keep before they end", finalized)
 
-/// Like a Payload, but the worker that destroys it dies.
+/// Like a Counted, but the worker that destroys it dies.
 struct Deadly {
     std::vector<int> numbers;
     bool is_decoded = false;
@@ -522,7 +465,7 @@ TEST_CASE("workers are killed at random in calls with large callables") {
             if (victim > 0) { ::kill(victim, SIGKILL); }
         }
     }};
-    const auto f = [=](const Payload& payload, int i) {
+    const auto f = [=](const Counted& payload, int i) {
         done.add();
         return add(payload, i);
     };
@@ -531,7 +474,7 @@ TEST_CASE("workers are killed at random in calls with large callables") {
         CAPTURE(round, way);
         counts.reset();
         CHECK(sum_by_call(pool, way, {.chunk_size = 5, .retries = 1000},
-                          procpool::bind_front(snapshot(f), Payload{counts, large, round})) == sum_of(round));
+                          procpool::bind_front(snapshot(f), Counted{counts, large, round})) == sum_of(round));
         CHECK(counts.encoded.value() == 1);
     }
     is_over = true;
@@ -554,7 +497,7 @@ TEST_CASE("calls that their consumer abandons leave no memory taken") {
     constexpr std::size_t numbers = std::size_t{2} << 20;
     const std::size_t before = shared_memory();
     for (int round = 0; round < 30; ++round) {
-        auto range = pool.imap({.chunk_size = 1}, procpool::bind_front(add, Payload{counts, numbers, round}),
+        auto range = pool.imap({.chunk_size = 1}, procpool::bind_front(add, Counted{counts, numbers, round}),
                                first_numbers(items_of_call));
         CHECK(*range.begin() == round);
     }
@@ -574,11 +517,11 @@ TEST_CASE("workers are reforked in the middle of a call with a large callable") 
             pool.refork();
         }
     }};
-    const auto f = [=](const Payload& payload, int i) {
+    const auto f = [=](const Counted& payload, int i) {
         started.add();
         return add(payload, i);
     };
-    CHECK(sum_by_call(pool, 0, {.chunk_size = 1}, procpool::bind_front(snapshot(f), Payload{counts, large, 1})) ==
+    CHECK(sum_by_call(pool, 0, {.chunk_size = 1}, procpool::bind_front(snapshot(f), Counted{counts, large, 1})) ==
           sum_of(1));
     reforker.join();
     CHECK(counts.encoded.value() == 1);

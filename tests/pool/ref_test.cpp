@@ -2,6 +2,7 @@
 #include <procpool/pool/ref.hpp>
 
 #include "pool/engines.hpp"
+#include "support/counted.hpp"
 
 #include <procpool/client/client.hpp>
 #include <procpool/codec/bind_front.hpp>
@@ -34,45 +35,6 @@
 using namespace procpool_test;
 
 namespace {
-
-/// How often a Counted is encoded, decoded, and how many of those that were decoded live.
-struct Counts {
-    explicit Counts(SharedPage& page) : encoded(page), decoded(page), alive(page) {}
-    Counter encoded;
-    Counter decoded;
-    Counter alive;
-};
-
-/// A value that is counted.
-class Counted {
-public:
-    Counted(const Counts& counts, std::size_t size, int value) : counts_(counts), numbers_(size, value) {}
-    Counted(const Counts& counts, std::vector<int> numbers)
-        : counts_(counts),
-          numbers_(std::move(numbers)),
-          is_decoded_(true) {
-        counts_.decoded.add();
-        counts_.alive.add();
-    }
-    Counted(const Counted& other) : counts_(other.counts_), numbers_(other.numbers_) {}
-    Counted(Counted&& other) noexcept
-        : counts_(other.counts_),
-          numbers_(std::move(other.numbers_)),
-          is_decoded_(std::exchange(other.is_decoded_, false)) {}
-    Counted& operator=(const Counted&) = delete;
-    ~Counted() {
-        if (is_decoded_) { counts_.alive.add(-1); }
-    }
-
-    [[nodiscard]] const Counts& counts() const { return counts_; }
-    [[nodiscard]] const std::vector<int>& numbers() const { return numbers_; }
-    [[nodiscard]] int value() const { return numbers_.front() == numbers_.back() ? numbers_.front() : -1; }
-
-private:
-    Counts counts_;
-    std::vector<int> numbers_;
-    bool is_decoded_ = false;
-};
 
 /// The first worker that decodes one dies.
 struct Fatal {
@@ -123,19 +85,6 @@ template <>
 struct procpool::Codec<Deadly> {
     static void encode(Writer& out, const Deadly& deadly) { Codec<std::vector<int>>::encode(out, deadly.numbers); }
     static Deadly decode(Reader& in) { return Deadly{Codec<std::vector<int>>::decode(in), true}; }
-};
-
-template <>
-struct procpool::Codec<Counted> {
-    static void encode(Writer& out, const Counted& value) {
-        value.counts().encoded.add();
-        detail::codec::encode_plain(out, value.counts());
-        Codec<std::vector<int>>::encode(out, value.numbers());
-    }
-    static Counted decode(Reader& in) {
-        const auto counts = detail::codec::decode_plain<Counts>(in);
-        return {counts, Codec<std::vector<int>>::decode(in)};
-    }
 };
 
 template <>
