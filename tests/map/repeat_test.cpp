@@ -27,19 +27,19 @@ using Limits = std::map<std::string, int>;
 int limited(int n, const Limits& limits) { return std::min(n, limits.at("x")); }
 
 /// Counts in shared memory how often it is encoded.
-struct Counted {
+struct CountsEncodings {
     int* encoded;
 };
 
 }  // namespace
 
 template <>
-struct procpool::Codec<Counted> {
-    static void encode(Writer& out, const Counted& counted) {
+struct procpool::Codec<CountsEncodings> {
+    static void encode(Writer& out, const CountsEncodings& counted) {
         ++*counted.encoded;
         detail::codec::encode_plain(out, counted.encoded);
     }
-    static Counted decode(Reader& in) { return {detail::codec::decode_plain<int*>(in)}; }
+    static CountsEncodings decode(Reader& in) { return {detail::codec::decode_plain<int*>(in)}; }
 };
 
 namespace {
@@ -118,8 +118,8 @@ TEST_CASE("repeat is encoded once for a call not with each item") {
     Pool pool{2};
     Shared<int> encoded{0};
     const std::vector<int> items = first_numbers(100);
-    const auto f = [](int n, const Counted& counted) { return n + (counted.encoded == nullptr); };
-    CHECK(pool.map({.chunk_size = 25}, f, items, repeat(Counted{encoded.get()})) == items);
+    const auto f = [](int n, const CountsEncodings& counted) { return n + (counted.encoded == nullptr); };
+    CHECK(pool.map({.chunk_size = 25}, f, items, repeat(CountsEncodings{encoded.get()})) == items);
     CHECK(*encoded == 1);
 }
 

@@ -136,59 +136,59 @@ TEST_CASE("LEK-04 nothing in /dev/shm and /tmp has to do with a pool however it 
 // ---- values
 
 /// Counts the objects of its kind that live in this process.
-struct Counted {
+struct Alive {
     static inline int alive = 0;
     int value = 0;
-    Counted() { ++alive; }
-    explicit Counted(int v) : value(v) { ++alive; }
-    Counted(const Counted& other) : value(other.value) { ++alive; }
-    Counted(Counted&& other) noexcept : value(other.value) { ++alive; }
-    Counted& operator=(const Counted&) = default;
-    Counted& operator=(Counted&&) = default;
-    ~Counted() { --alive; }
+    Alive() { ++alive; }
+    explicit Alive(int v) : value(v) { ++alive; }
+    Alive(const Alive& other) : value(other.value) { ++alive; }
+    Alive(Alive&& other) noexcept : value(other.value) { ++alive; }
+    Alive& operator=(const Alive&) = default;
+    Alive& operator=(Alive&&) = default;
+    ~Alive() { --alive; }
 };
 
 }  // namespace
 
 template <>
-struct procpool::Codec<Counted> {
-    static void encode(Writer& out, const Counted& value) { Codec<int>::encode(out, value.value); }
-    static Counted decode(Reader& in) { return Counted{Codec<int>::decode(in)}; }
+struct procpool::Codec<Alive> {
+    static void encode(Writer& out, const Alive& value) { Codec<int>::encode(out, value.value); }
+    static Alive decode(Reader& in) { return Alive{Codec<int>::decode(in)}; }
 };
 
 namespace {
 
 /// Callable, with a value of its own.
 struct CountedCall {
-    Counted mine;
-    int operator()(const Counted& argument) const { return mine.value + argument.value; }
+    Alive mine;
+    int operator()(const Alive& argument) const { return mine.value + argument.value; }
 };
 
 TEST_CASE("LEK-05 arguments/results and callables are released on both sides as soon as they are used") {
     Pool pool{1};
-    Counted::alive = 0;
-    const auto alive_there = [&] { return pool.apply([] { return Counted::alive; }); };
+    Alive::alive = 0;
+    const auto alive_there = [&] { return pool.apply([] { return Alive::alive; }); };
     {
         const int before = alive_there();
         for (int i = 0; i < 10; ++i) {
-            CHECK(pool.apply([](Counted c) { return Counted{c.value + 1}; }, Counted{i}).value == i + 1);
-            CHECK(Counted::alive == 0);
+            CHECK(pool.apply([](Alive c) { return Alive{c.value + 1}; }, Alive{i}).value == i + 1);
+            CHECK(Alive::alive == 0);
             CHECK(alive_there() == before);
-            CHECK(pool.apply(CountedCall{Counted{5}}, Counted{i}) == 5 + i);
-            CHECK(Counted::alive == 0);
+            CHECK(pool.apply(CountedCall{Alive{5}}, Alive{i}) == 5 + i);
+            CHECK(Alive::alive == 0);
             CHECK(alive_there() == before);
-            CHECK_THROWS(pool.apply([](const Counted&) -> Counted { throw std::runtime_error("no"); }, Counted{i}));
+            CHECK_THROWS(pool.apply([](const Alive&) -> Alive { throw std::runtime_error("no"); }, Alive{i}));
             CHECK(alive_there() == before);
         }
-        static_cast<void>(pool.apply_async([](Counted c) { return c; }, Counted{1}));  // its result is not collected
+        static_cast<void>(pool.apply_async([](Alive c) { return c; }, Alive{1}));  // its result is not collected
         CHECK(alive_there() == before);
-        CHECK(Counted::alive == 0);
+        CHECK(Alive::alive == 0);
         {
-            const std::vector<Counted> items(10);
-            const auto results = pool.map([](const Counted& c) { return c; }, items);
-            CHECK(Counted::alive == 20);
+            const std::vector<Alive> items(10);
+            const auto results = pool.map([](const Alive& c) { return c; }, items);
+            CHECK(Alive::alive == 20);
         }
-        CHECK(Counted::alive == 0);
+        CHECK(Alive::alive == 0);
         CHECK(alive_there() == before);
     }
 }
