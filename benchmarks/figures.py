@@ -39,6 +39,16 @@ def beyond(case, other):
     return measure
 
 
+def over(case, other_case):
+    """procpool's value of one case, less that of another."""
+
+    def measure(this_round):
+        ours = this_round.get(OURS, {})
+        return ours[case][0] - ours[other_case][0] if case in ours and other_case in ours else None
+
+    return measure
+
+
 def within(case, other_case, program="locks", other=None):
     """The cost of one case of a program to that of another case, of the same program or another one."""
 
@@ -67,6 +77,7 @@ TASK = "a task: a lambda and an int"
 STRINGS = "100,000 strings of 26 characters to a new vector"
 TASKS = "a million tasks with results, submitted, then collected"
 CHAIN = "a chain of 100,000 tasks"
+PUT = "a task with 200,000 strings that were put, and an int"
 
 
 def near(limit_near, limit_far):
@@ -174,6 +185,9 @@ FIGURES = [
     Figure("graphs", (), "a chain's step, to Dask's on threads", 1 / 50, to(CHAIN, "python_dask_threads")),
     Figure("graphs", (), "a chain's step, to Dask's on processes", 1 / 1000, to(CHAIN, "python_dask_processes")),
     Figure("graphs", (), "submission: a dependency of eight, to an independent task", 0.25, a_dependency),
+    Figure("ref", (), "a task with 200,000 strings that were put, to one with them by value", 1 / 1000,
+           to(PUT, OURS, other_case="a task with 200,000 strings by value")),
+    Figure("ref", (), "a task with something that was put, over one without, ns", 150, over(PUT, "a task with an int")),
     Figure("mpi", (1,), "round trip to another process of an MPI job, to mpi4py.futures", 0.2, to("round trip, median", "python_mpi4py")),
 ] + [
     Figure("mpi", (1,), f"a task to it, {number} in flight, to mpi4py.futures", 0.1, to(f"a task, {number} in flight", "python_mpi4py"))
