@@ -1,4 +1,4 @@
-// expect: procpool: a Future is moved into apply.., apply_async.. or try_apply_async... elsewhere it cannot travel
+// expect: procpool: a Future is moved into apply.., apply_async.. or try_apply_async... elsewhere it cannot travel: pass what it gives, get.., or share.. it
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/procpool.hpp>
 

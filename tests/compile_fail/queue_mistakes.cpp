@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/channel/connection.hpp>
 #include <procpool/channel/queue.hpp>
+#include <procpool/pool/ref.hpp>
 
 #include <mutex>
 #include <string>
@@ -29,3 +30,5 @@ const Shared<Queue<std::string_view>> views{QueueOptions{}};
 const Shared<Queue<const int>> constants{QueueOptions{}};
 // expect-error: procpool: a string_view or span that comes out of a queue or pipe would view what is gone
 auto pipe_of_views = pipe<std::vector<std::string_view>>();
+// expect-error: comes out of a queue or pipe would view what is gone.*or what a Ref refers to
+const Shared<Queue<Ref<int>>> refs{QueueOptions{}};

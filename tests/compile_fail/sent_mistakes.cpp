@@ -67,7 +67,7 @@ void use(procpool::Pool& pool, const std::string& text, const procpool::Shared<i
     pool.apply([](procpool::Mutex& m) { m.lock(); }, *mutex);
     // expect-error: a pool cannot travel
     pool.apply([](const procpool::Pool& p) { return p.size(); }, pool);
-    // expect-error: elsewhere it cannot travel
+    // expect-error: futures within a value are not waited for
     pool.apply([](const std::vector<procpool::Future<int>>& all) { return all.size(); },
                std::vector<procpool::Future<int>>{});
     // expect-error: Eigen.s matrices and arrays travel once procpool/eigen.hpp is included

@@ -23,9 +23,10 @@ constexpr auto require_item() {
                   "procpool: a queue or pipe holds values: write Queue<T> or pipe<T>() with a T without const and &");
     codec::require_travels<T>();
     if constexpr (Encodable<T>) {
-        static_assert(!codec::holds_view<T>(),
-                      "procpool: a string_view or span that comes out of a queue or pipe would view what is gone: use "
-                      "std::string or std::vector, or the address of an element of a SharedArray");
+        static_assert(
+            !codec::holds_view<T>(),
+            "procpool: a string_view or span that comes out of a queue or pipe would view what is gone: use "
+            "std::string or std::vector, the address of an element of a SharedArray, or what a Ref refers to");
     }
 }
 

@@ -4,6 +4,8 @@
 /// \file
 /// when_all(), when_any(): one future of several.
 
+#include <procpool/codec/fields.hpp>
+#include <procpool/codec/mistake.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/future/future.hpp>
 #include <procpool/future/shared_future.hpp>
@@ -55,6 +57,29 @@ concept Part = requires {
 };
 template <class P>
 using value_of_part_t = value_in_tuple_t<result_of_part_t<P>>;
+
+/// Whether what is passed as Given can be a part: a Future is not copied.
+template <class Given, class P = std::remove_cvref_t<Given>>
+inline constexpr bool may_be_part_v = PartOf<P>::is_shared || std::is_constructible_v<P, Given>;
+
+template <class Given>
+struct part_not_moved {
+    static_assert(codec::never<Given>,
+                  "procpool: when_all() takes a Future away, whose result goes to one place: std::move() it, or "
+                  "share() it first");
+};
+template <class Range>
+struct futures_not_moved {
+    static_assert(codec::never<Range>,
+                  "procpool: when_all() and when_any() move Futures out of their range, which this one does not allow: "
+                  "pass it without const, or a range of what share() gives");
+};
+template <class Given>
+struct futures_without_range {
+    static_assert(codec::never<Given>,
+                  "procpool: when_any() takes one range of futures, in which it tells the place of the first: "
+                  "std::move() them into a std::vector, or share() them first");
+};
 
 /// The state of a future of several. It begins with the first question that the program asks it: as the argument of a
 /// task it is never asked, and that task waits for the parts.
@@ -231,6 +256,10 @@ concept RangeOfParts = std::ranges::input_range<Range> && requires {
     typename result_of_part_t<std::ranges::range_value_t<Range>>;
 };
 
+template <class Range>
+inline constexpr bool gives_parts_v =
+    may_be_part_v<std::remove_reference_t<std::ranges::range_reference_t<Range>>&&, std::ranges::range_value_t<Range>>;
+
 /// Moves Futures out of a range; copies what is shared.
 template <class Range>
 [[nodiscard]] auto gather_futures(Range& futures) {
@@ -250,29 +279,42 @@ template <class Range>
 
 }  // namespace detail::future
 
-/// Returns: the future of all results, with std::monostate for those of void. It ends once all have ended, with the
-/// error of the first of them that has one. Its cancel() and kill() act on all. As the argument of a task, see
-/// ProcessPool::apply_async(), the results do not come here. Futures are invalid from now on; SharedFutures stay.
-/// Throws: std::future_error when one of them is invalid already.
-template <class... P>
-requires(sizeof...(P) != 0 && (detail::future::Part<P> && ...))
-    [[nodiscard]] Future<std::tuple<detail::future::value_of_part_t<P>...>> when_all(P... futures) {
-    (detail::future::Argument::require_valid(detail::future::PartOf<P>::base(futures)), ...);
-    using State = detail::future::AllOfTuple<P...>;
-    using Result = std::tuple<detail::future::value_of_part_t<P>...>;
-    detail::future::Counted<State> state{new State(std::move(futures)...)};
-    return Future<Result>{detail::future::Counted<detail::future::Deferred<Result>>{std::move(state)}};
+/// Returns: the future of all results, a Future<std::tuple<T...>> with std::monostate for those of void. It ends once
+/// all have ended, with the error of the first of them that has one. Its cancel() and kill() act on all. As the
+/// argument of a task, see ProcessPool::apply_async(), the results do not come here. Futures are invalid from now on;
+/// SharedFutures stay. Throws: std::future_error when one of them is invalid already.
+template <class... Given>
+requires(sizeof...(Given) != 0 && (detail::future::Part<std::remove_cvref_t<Given>> && ...))
+    [[nodiscard]] auto when_all(Given&&... futures) {
+    if constexpr ((detail::future::may_be_part_v<Given&&> && ...)) {
+        (detail::future::Argument::require_valid(detail::future::PartOf<std::remove_cvref_t<Given>>::base(futures)),
+         ...);
+        using State = detail::future::AllOfTuple<std::remove_cvref_t<Given>...>;
+        using Result = std::tuple<detail::future::value_of_part_t<std::remove_cvref_t<Given>>...>;
+        detail::future::Counted<State> state{new State(std::remove_cvref_t<Given>(std::forward<Given>(futures))...)};
+        return Future<Result>{detail::future::Counted<detail::future::Deferred<Result>>{std::move(state)}};
+    } else {
+        static_cast<void>(sizeof(detail::future::part_not_moved<detail::codec::TypeList<Given...>>));
+        return detail::codec::this_call_is_refused{};
+    }
 }
 
 /// As above, of a range, whose Futures are moved away. Returns: a Future<std::vector<T>>; a Future<void> for those of
 /// void.
 template <detail::future::RangeOfParts Range>
+requires detail::future::gives_parts_v<Range>
 [[nodiscard]] auto when_all(Range&& futures) {
     using P = std::ranges::range_value_t<Range>;
     using State = detail::future::AllOfRange<P>;
     using Result = detail::future::result_of_parts_t<P>;
     detail::future::Counted<State> state{new State(detail::future::gather_futures(futures))};
     return Future<Result>{detail::future::Counted<detail::future::Deferred<Result>>{std::move(state)}};
+}
+/// Does not compile: the range's Futures cannot be moved away.
+template <detail::future::RangeOfParts Range>
+requires(!detail::future::gives_parts_v<Range>) auto when_all(Range&&) {
+    static_cast<void>(sizeof(detail::future::futures_not_moved<Range>));
+    return detail::codec::this_call_is_refused{};
 }
 
 /// The first of several results.
@@ -287,6 +329,7 @@ struct FirstOf {
 /// not ended. The futures are moved away. Throws: std::invalid_argument for an empty range; std::future_error when one
 /// of them is invalid already; as FutureBase::on_done().
 template <detail::future::RangeOfParts Range>
+requires detail::future::gives_parts_v<Range>
 [[nodiscard]] auto when_any(Range&& futures) {
     using P = std::ranges::range_value_t<Range>;
     using Part = detail::future::PartOf<P>;
@@ -335,5 +378,19 @@ template <detail::future::RangeOfParts Range>
     }
     return Future<FirstOf<T>>{std::move(state)};
 }
+
+/// \{
+/// Does not compile: the range's Futures cannot be moved away; there is no range.
+template <detail::future::RangeOfParts Range>
+requires(!detail::future::gives_parts_v<Range>) auto when_any(Range&&) {
+    static_cast<void>(sizeof(detail::future::futures_not_moved<Range>));
+    return detail::codec::this_call_is_refused{};
+}
+template <class... Given>
+requires(sizeof...(Given) != 0 && (detail::future::Part<std::remove_cvref_t<Given>> && ...)) auto when_any(Given&&...) {
+    static_cast<void>(sizeof(detail::future::futures_without_range<detail::codec::TypeList<Given...>>));
+    return detail::codec::this_call_is_refused{};
+}
+/// \}
 
 }  // namespace procpool

@@ -6,6 +6,9 @@
 
 #include <procpool/codec/call.hpp>
 #include <procpool/codec/callable.hpp>
+#include <procpool/codec/codec.hpp>
+#include <procpool/codec/mistake.hpp>
+#include <procpool/codec/refusal.hpp>
 #include <procpool/map/kept.hpp>
 
 #include <compare>
@@ -78,17 +81,34 @@ private:
     std::shared_ptr<const T> value_;
 };
 
+namespace detail::map {
+
+template <class T, bool it_travels>
+struct repeats_what_is_not_copied {
+    static_assert(codec::never<T>,
+                  "procpool: repeat() was given a value by name that cannot be copied: std::move() it");
+};
+/// That has been said.
+template <class T>
+struct repeats_what_is_not_copied<T, false> {};
+
+}  // namespace detail::map
+
 /// Returns: an endless range of `value`, for zipping with others: map(f, items, repeat(config)) calls f(item, config)
 /// for every item. The range holds a copy of the value, of the type that a task would get it as (a literal becomes a
 /// std::string). It does not travel with each item: once for each worker, or, where it is small, once a chunk. The
 /// function gets it as a const lvalue.
 template <class T>
-[[nodiscard]] Repeat<detail::codec::wire_type_t<T>> repeat(T&& value) {
+[[nodiscard]] auto repeat(T&& value) {
     using Value = detail::codec::wire_type_t<T>;
-    if constexpr (std::is_same_v<Value, std::remove_cvref_t<T>>) {
+    if constexpr (!std::is_same_v<Value, std::remove_cvref_t<T>>) {
+        return Repeat<Value>{std::make_shared<const Value>(detail::codec::to_wire(value))};
+    } else if constexpr (std::is_constructible_v<Value, T>) {
         return Repeat<Value>{std::make_shared<const Value>(std::forward<T>(value))};
     } else {
-        return Repeat<Value>{std::make_shared<const Value>(detail::codec::to_wire(value))};
+        detail::codec::require_travels<Value>();
+        static_cast<void>(sizeof(detail::map::repeats_what_is_not_copied<T, Encodable<Value>>));
+        return detail::codec::this_call_is_refused{};
     }
 }
 

@@ -169,7 +169,7 @@ public:
             detail::client::Client& to = open_client();
             auto stored = std::make_shared<detail::pool::StoredOf<Value>>(to);
             const bool is_shared = detail::client::shares_memory(to);
-            if constexpr (std::same_as<std::decay_t<T>, Value>) {
+            if constexpr (std::same_as<std::remove_cvref_t<T>, Value>) {
                 stored->put(is_shared, std::forward<T>(value));
             } else if constexpr (std::same_as<detail::codec::wire_type_t<T>, Value>) {
                 stored->put(is_shared, Value(detail::codec::to_wire(value)));

@@ -43,6 +43,31 @@ struct detail::codec::why_refused<Future<T>> {
 template <class T>
 struct detail::codec::why_refused<SharedFuture<T>> : detail::codec::why_refused<Future<T>> {};
 
+namespace detail::codec {
+
+template <class T>
+inline constexpr bool is_future_v = false;
+template <class T>
+inline constexpr bool is_future_v<Future<T>> = true;
+template <class T>
+inline constexpr bool is_future_v<SharedFuture<T>> = true;
+
+/// Many of them.
+template <class T>
+concept HoldsFutures = std::is_class_v<T> && looks_like_range_v<T> && is_future_v<typename T::value_type>;
+template <HoldsFutures T>
+struct why_refused<T> {
+    template <class Type>
+    struct check {
+        static_assert(never<Type>,
+                      "procpool: futures within a value are not waited for: give when_all(futures) to apply(), "
+                      "apply_async() or try_apply_async(), and the function gets the std::vector of their results; "
+                      "elsewhere pass what they give, get()");
+    };
+};
+
+}  // namespace detail::codec
+
 namespace detail {
 
 /// The code of a task: decodes a call, makes it, encodes what it returns.
