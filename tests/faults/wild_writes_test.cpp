@@ -4,6 +4,7 @@
 #include "faults/whole.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -371,6 +372,74 @@ TEST_CASE("a spare worker that nobody can find is found") {
     }
     for (int i = 0; i < 10; ++i) { CHECK(get_soon(pool.apply_async(same, i), soon) == i); }
     require_works(pool);
+}
+
+// ---- what tasks wait for
+
+std::atomic<std::uint64_t>& missing_to(const detail::task::Board& board, std::uint32_t slot);
+template <auto member>
+struct MissingTo {
+    friend std::atomic<std::uint64_t>& missing_to(const detail::task::Board& board, std::uint32_t slot) {
+        return (board.*member)(slot, 0);
+    }
+};
+template struct MissingTo<&detail::task::Board::missing_word>;
+
+/// Effects: every task that is in a slot misses something, as far as a task can write that.
+void overwrite_missing(const Pool& pool) {
+    const detail::task::Board& board = board_of(pool);
+    for (std::uint32_t slot = 0; slot < board.used_slots().size(); ++slot) {
+        const auto number = static_cast<std::uint32_t>(board.number_of(slot).load());
+        missing_to(board, slot).store(detail::task::Links::word(number, 0x7ffffffe));
+    }
+}
+
+// Each round would keep a slot or two for ever, so that none is left in the end.
+TEST_CASE("decided tasks that seem to wait for others keep neither these nor their slots") {
+    Pool pool{{.workers = 1, .queue_capacity = 4}};
+    for (int round = 0; round < 8; ++round) {
+        auto first = pool.apply_async(same, round);
+        auto second = pool.apply_async(same, std::move(first));
+        second.wait();
+        overwrite_missing(pool);
+        CHECK(get_soon(second, soon) == round);
+    }
+    require_works(pool);
+}
+
+TEST_CASE("cancelled tasks that seem to wait for others keep neither these nor their slots") {
+    SharedPage page;
+    for (const bool waits : {true, false}) {
+        CAPTURE(waits);
+        Pool pool{{.workers = 1, .queue_capacity = 4}};
+        for (int round = 0; round < 8; ++round) {
+            const Gate open{page};
+            const Gate begun{page};
+            auto first = pool.apply_async(
+                [](Gate started, Gate gate) {
+                    started.set();
+                    gate.wait();
+                    return 1;
+                },
+                begun, open);
+            begun.wait();
+            auto second = waits ? pool.apply_async(same, std::move(first)) : pool.apply_async(same, 2);
+            CHECK(second.cancel());
+            if (!waits) { overwrite_missing(pool); }
+            CHECK_THROWS_AS(get_soon(second, soon), TaskCancelled);
+            open.set();
+            wait_until(
+                [&] {
+                    for (const detail::task::Slot& slot : board_of(pool).used_slots()) {
+                        if (Word{slot.word.load()}.phase() == Phase::started) { return false; }
+                    }
+                    return true;
+                },
+                "a task to end", soon);
+            overwrite_missing(pool);
+        }
+        require_works(pool);
+    }
 }
 
 // ---- reports

@@ -403,6 +403,7 @@ private:
     [[nodiscard]] bool is_something_odd() const noexcept;
     void lose_overwritten(std::uint32_t index) noexcept;
     void offer_forgotten();
+    void settle_forgotten() noexcept;
     /// Returns: a generation; never 0, which stands for none.
     [[nodiscard]] std::uint32_t next_generation() noexcept {
         return ++last_generation_ != 0 ? last_generation_ : ++last_generation_;

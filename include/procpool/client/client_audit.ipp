@@ -22,9 +22,12 @@ namespace procpool::inline v0::detail::client {
     std::int64_t due = next_audit_.load(std::memory_order_relaxed);
     if (now < due || !next_audit_.compare_exchange_strong(due, now + seldom, std::memory_order_relaxed)) { return; }
     const bool has_waited = now - due < 5 * seldom;  // any thread, since the last call
-    if (!has_waited || !is_something_odd()) { return; }
+    if (!has_waited) { return; }
+    const bool is_odd = is_something_odd();
     {
         const std::lock_guard guard{mutex_};
+        if (!linked_.empty()) { settle_forgotten(); }
+        if (!is_odd) { return; }
         board_.mend_queue();
         for (std::uint32_t index = 0; index < board_.used_slots().size(); ++index) {
             if (is_overwritten(index)) { lose_overwritten(index); }
@@ -80,6 +83,22 @@ namespace procpool::inline v0::detail::client {
         board_.control.audits.fetch_add(1, std::memory_order_seq_cst);
         crew_->ring();
     }
+}
+
+/// Effects: frees what decided tasks had pinned that miss something for no other reason than that a task has written
+/// it: all that they depended on is decided too. Requires: mutex_ is held.
+[[gnu::cold]] PROCPOOL_DECL void Client::settle_forgotten() noexcept {
+    for (const LinkedTask& one : linked_) {
+        if (!is_decided(one.ticket)) { continue; }
+        bool all_are_decided = true;
+        for (std::uint32_t name = one.first_edge; name != 0; name = task::Edge::get(edge(name).sibling)) {
+            all_are_decided = all_are_decided && !word_of(task::Edge::get(edge(name).dependency)).is_undecided();
+        }
+        if (all_are_decided) {
+            board_.settle_forgotten(one.ticket.slot, static_cast<std::uint32_t>(one.ticket.serial));
+        }
+    }
+    free_settled(true);
 }
 
 /// Effects: gives an entry to each pending task that no entry of the queue or the mail offers, at its head or later.

@@ -218,6 +218,9 @@ public:
     [[nodiscard]] bool is_forgotten(std::uint32_t slot) const noexcept;
     /// Effects: offers a forgotten task. Called by: as is_forgotten().
     void release_forgotten(std::uint32_t slot) noexcept;
+    /// Effects: is_settled() says yes. Requires: that task is decided, and so is all that it depended on. Called by: as
+    /// is_settled().
+    void settle_forgotten(std::uint32_t slot, std::uint32_t number) noexcept;
     /// Calls look(edge) for the edges of a task that has waited for others and is not settled, in the order of its
     /// arguments. The parent frees them meanwhile where it is: then those that are left are not looked at.
     template <class Look>

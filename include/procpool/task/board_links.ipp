@@ -250,6 +250,20 @@ PROCPOOL_DECL void Board::release_forgotten(std::uint32_t slot) noexcept {
     release_cancelled(Word::no_seat, others);
 }
 
+/// A process that is late with the task's edges finds other ones there, and tells the rest of its list to nobody: what
+/// depends on the same task is forgotten then.
+PROCPOOL_DECL void Board::settle_forgotten(std::uint32_t slot, std::uint32_t number) noexcept {
+    const std::uint32_t words = Links::words_for(issues_[slot].dependencies.load(std::memory_order_relaxed));
+    for (std::uint32_t place = 0; place < words; ++place) {
+        std::atomic<std::uint64_t>& word = missing_word(slot, place);
+        std::uint64_t seen = word.load(std::memory_order_acquire);
+        // Another number: the slot has another linked task, and this one is settled.
+        while (Links::number_of(seen) == number && Links::misses_any(seen) &&
+               !word.compare_exchange_weak(seen, Links::word(number, Links::rest_of(seen) & Links::was_cancelled),
+                                           std::memory_order_seq_cst, std::memory_order_acquire)) {}
+    }
+}
+
 /// A walk to one of those that are not decided, and on from there: each is older than the one before.
 PROCPOOL_DECL std::optional<Offer> Board::pending_before(std::uint32_t slot) const noexcept {
     for (std::uint32_t at = slot;;) {
