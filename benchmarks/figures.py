@@ -182,6 +182,7 @@ FIGURES = [
     Figure("real", (), "word count by key, to the best of the threads", 1, to("word count over a text tree", *THREADS)),
     Figure("real_gzip", (), "gzip, to pigz", 1, to("gzip, level 6", "pigz")),
     Figure("graphs", (), "a chain's step, to an independent task", 1.5, to(CHAIN, OURS, other_case="100,000 independent tasks")),
+    Figure("graphs", (), "a chain's step, to Taskflow's", 2, to(CHAIN, "taskflow")),
     Figure("graphs", (), "a chain's step, to Dask's on threads", 1 / 50, to(CHAIN, "python_dask_threads")),
     Figure("graphs", (), "a chain's step, to Dask's on processes", 1 / 1000, to(CHAIN, "python_dask_processes")),
     Figure("graphs", (), "submission: a dependency of eight, to an independent task", 0.25, a_dependency),

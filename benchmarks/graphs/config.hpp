@@ -65,4 +65,44 @@ void add_graphs(Turns& turns, const Arguments& arguments, std::size_t part, Chai
     add_graph(turns, fan, wide + 2, 2 * wide, [=] { return run_fan(static_cast<int>(wide)); });
 }
 
+/// Adds the three graphs for libraries whose nodes pass no values: one is where its node leaves it, in this program.
+/// Nodes are made within the time, as others submit tasks. make(): a graph with add(f, nodes), which returns a Node*,
+/// and run(node), which returns that one's value.
+template <class Make>
+void add_node_graphs(Turns& turns, const Arguments& arguments, Make make) {
+    constexpr auto start = [](auto& graph) { return graph.add([] { return increment(0); }, {}); };
+    constexpr auto behind = [](auto& graph, auto* one) {
+        return graph.add([one] { return increment(one->value); }, {one});
+    };
+    add_graphs(
+        turns, arguments, 1,
+        [=](int steps) {
+            auto graph = make();
+            auto* last = start(*graph);
+            for (int i = 1; i < steps; ++i) { last = behind(*graph, last); }
+            return graph->run(last);
+        },
+        [=] {
+            auto graph = make();
+            std::vector<decltype(start(*graph))> first;
+            for (std::size_t i = 0; i < leaves; ++i) { first.push_back(start(*graph)); }
+            return graph->run(join_all(std::move(first), [&](auto* left, auto* right) {
+                return graph->add([=] { return add(left->value, right->value); }, {left, right});
+            }));
+        },
+        [=](int wide) {
+            auto graph = make();
+            auto* const one = start(*graph);
+            std::vector<decltype(start(*graph))> all;
+            for (int i = 0; i < wide; ++i) { all.push_back(behind(*graph, one)); }
+            return graph->run(graph->add(
+                [&all] {
+                    std::vector<int> results;
+                    for (const auto* node : all) { results.push_back(node->value); }
+                    return sum(results);
+                },
+                all));
+        });
+}
+
 }  // namespace benchmarks::graphs

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 /// \file
-/// graphs: oneTBB's flow graph of nodes that pass no messages: a value is where its node leaves it, in this program.
-/// Nodes are made within the time, as others submit tasks.
+/// graphs: oneTBB's flow graph, of nodes that pass no messages.
 
 #include "config.hpp"
 
@@ -9,7 +8,7 @@
 #include <tbb/global_control.h>
 
 #include <deque>
-#include <utility>
+#include <memory>
 #include <vector>
 
 namespace {
@@ -27,7 +26,7 @@ public:
     };
 
     template <class F>
-    Node* add(F f, const std::vector<Node*>& after = {}) {
+    Node* add(F f, const std::vector<Node*>& after) {
         nodes_.emplace_back(graph_, f);
         for (Node* before : after) { tbb::flow::make_edge(before->node, nodes_.back().node); }
         if (after.empty()) { first_.push_back(&nodes_.back()); }
@@ -49,43 +48,10 @@ private:
 
 int main(int argc, char** argv) {
     using namespace benchmarks;
-    using namespace benchmarks::graphs;
     return program(argc, argv, [](const Arguments& arguments) {
         const tbb::global_control limit{tbb::global_control::max_allowed_parallelism, arguments.workers + 1};
-        const auto start = [](Graph& graph) { return graph.add([] { return increment(0); }); };
-        const auto behind = [](Graph& graph, Graph::Node* one) {
-            return graph.add([one] { return increment(one->value); }, {one});
-        };
-        Turns turns = make_turns(arguments);
-        add_graphs(
-            turns, arguments, 1,
-            [&](int steps) {
-                Graph graph;
-                Graph::Node* last = start(graph);
-                for (int i = 1; i < steps; ++i) { last = behind(graph, last); }
-                return graph.run(last);
-            },
-            [&] {
-                Graph graph;
-                std::vector<Graph::Node*> first;
-                for (std::size_t i = 0; i < leaves; ++i) { first.push_back(start(graph)); }
-                return graph.run(join_all(std::move(first), [&](Graph::Node* left, Graph::Node* right) {
-                    return graph.add([=] { return benchmarks::graphs::add(left->value, right->value); }, {left, right});
-                }));
-            },
-            [&](int wide) {
-                Graph graph;
-                Graph::Node* const one = start(graph);
-                std::vector<Graph::Node*> all;
-                for (int i = 0; i < wide; ++i) { all.push_back(behind(graph, one)); }
-                return graph.run(graph.add(
-                    [&all] {
-                        std::vector<int> results;
-                        for (const Graph::Node* node : all) { results.push_back(node->value); }
-                        return sum(results);
-                    },
-                    all));
-            });
+        Turns turns = graphs::make_turns(arguments);
+        graphs::add_node_graphs(turns, arguments, [] { return std::make_unique<Graph>(); });
         turns.run_and_report();
     });
 }

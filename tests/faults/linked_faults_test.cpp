@@ -9,6 +9,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -103,13 +104,12 @@ enum class Fate { killed, stopped_and_killed, stopped_and_continued };
 /// A worker comes by these after its task is decided and before it claims the next one, so nothing runs twice.
 struct Step {
     FaultPoint point;
-    bool others_go_on;  // with the same tasks, while a worker is stopped there
+    bool others_go_on;              // with the same tasks, while a worker is stopped there
+    std::string_view only_in = {};  // the shape where workers come by often
 };
-const std::vector<Step> steps{{FaultPoint::after_done, false},
-                              {FaultPoint::list_closed, false},
-                              {FaultPoint::bit_cleared, false},
-                              {FaultPoint::ready_not_offered, true},
-                              {FaultPoint::ready_taken, true}};
+const std::vector<Step> steps{{FaultPoint::after_done, false},         {FaultPoint::list_closed, false},
+                              {FaultPoint::bit_cleared, false},        {FaultPoint::ready_not_offered, true},
+                              {FaultPoint::ready_kept, true, "chain"}, {FaultPoint::ready_taken, true, "fan"}};
 
 void wait_for_jobs(const Jobs& jobs, const char* what) {
     wait_until([&] { return count_ready(jobs) == jobs.size(); }, what, recovery);
@@ -178,6 +178,7 @@ void attack_graphs(const std::vector<Fate>& fates, unsigned retries, std::size_t
     std::string wrong;
     for (const Step& step : steps) {
         for (const Shape& shape : shapes) {
+            if (!step.only_in.empty() && step.only_in != shape.name) { continue; }
             for (const int nth : {1, 2, 7, 15}) {
                 for (const Fate fate : fates) {
                     std::string text;

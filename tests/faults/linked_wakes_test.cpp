@@ -47,7 +47,7 @@ TEST_CASE("tasks that become ready together run at the same time") {
 
 TEST_CASE("tasks go on whose dependency was finished by a worker that is stopped before it could say so") {
     for (const FaultPoint point : {FaultPoint::after_done, FaultPoint::list_closed, FaultPoint::bit_cleared,
-                                   FaultPoint::ready_not_offered, FaultPoint::ready_taken}) {
+                                   FaultPoint::ready_not_offered, FaultPoint::ready_kept, FaultPoint::ready_taken}) {
         CAPTURE(static_cast<int>(point));
         Saboteur saboteur;
         SharedPage page;
@@ -67,6 +67,52 @@ TEST_CASE("tasks go on whose dependency was finished by a worker that is stopped
         get_soon(first);
         get_soon(second);
         CHECK(runs.value() == 2);
+    }
+}
+
+std::atomic<FaultPoint> halt{};
+std::atomic<bool> is_halted{false};
+std::atomic<bool> goes_on{false};
+
+TEST_CASE("a task that a worker has made ready runs elsewhere when there is mail for that worker") {
+    for (const FaultPoint point : {FaultPoint::after_done, FaultPoint::ready_kept}) {
+        SharedPage page;
+        const Gate open{page};
+        const Counter ran{page};
+        const Counter mailed{page};
+        const Counter worker{page};
+        ThreadPool pool{2};
+        const auto where = [](Gate gate, Counter index) {
+            index.add(static_cast<std::int64_t>(this_worker::index()));
+            gate.wait();
+            return 1;
+        };
+        // Each waits for the other.
+        const auto answer = [](Counter call, Counter count, int) {
+            call.wait_for(1);
+            count.add();
+        };
+        const auto call = [](Counter calls, Counter count) {
+            calls.add();
+            count.wait_for(1);
+        };
+        auto root = pool.apply_async(where, open, worker);
+        auto next = pool.apply_async(answer, mailed, ran, std::move(root));
+        wait_until([&] { return !board_of(pool).sleeping.was_empty(); }, "the other worker to sleep");
+        halt = point;
+        is_halted = goes_on = false;
+        detail::fault_hook = [](FaultPoint reached) {
+            if (reached != halt.load() || is_halted.exchange(true)) { return; }
+            wait_until([] { return goes_on.load(); }, "the mail to be there");
+        };
+        open.set();
+        wait_until([] { return is_halted.load(); }, "the worker to be there");
+        auto mail = pool.apply_on_async(static_cast<std::size_t>(worker.value()), call, mailed, ran);
+        goes_on = true;
+        ran.wait_for(1);
+        get_soon(mail);
+        get_soon(next);
+        detail::fault_hook = nullptr;
     }
 }
 

@@ -27,7 +27,7 @@ namespace procpool_test {
         "level_cleared", "mail_empty",   "mail_cleared", "before_wake", "after_claim", "before_run",
         "extent_taken",  "result_grown", "result_half",  "item_done",   "before_done", "after_done",
         "marked",        "before_exit",  "edge_added",   "list_closed", "bit_cleared", "ready_not_offered",
-        "ready_taken"};
+        "ready_kept",    "ready_taken"};
     static_assert(std::size(names) == static_cast<std::size_t>(detail::FaultPoint::ready_taken) + 1);
     return names[static_cast<std::size_t>(point)];
 }

@@ -24,14 +24,14 @@ namespace procpool_test {
 inline constexpr std::chrono::seconds recovery{under_sanitizer ? 20 : 2};
 
 // An explicit instantiation may name private members: tests look at the board, users cannot.
-detail::client::Client* client_of(const Pool& pool);
+detail::client::Client* client_of(const detail::PoolBase& pool);
 template <auto member>
 struct ClientOf {
-    friend detail::client::Client* client_of(const Pool& pool) { return pool.*member; }
+    friend detail::client::Client* client_of(const detail::PoolBase& pool) { return pool.*member; }
 };
 template struct ClientOf<&detail::PoolBase::client_>;
 
-[[nodiscard]] inline detail::task::Board& board_of(const Pool& pool) { return client_of(pool)->board(); }
+[[nodiscard]] inline detail::task::Board& board_of(const detail::PoolBase& pool) { return client_of(pool)->board(); }
 
 [[nodiscard]] inline std::size_t slots_in_use(const Pool& pool) {
     std::size_t count = 0;

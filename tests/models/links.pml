@@ -2,7 +2,7 @@
 // Tasks that wait for tasks: lists of dependants, the bits that each of them misses, and the set of those that are ready.
 //
 // Mirrors   task/board_links  publish_blocked(), depend(), tell_dependants(), release_list(), satisfy(), clear_missing(), unblock(),
-//                             release_for(), offer_ready_again(), claim_ready();  task/links Edge::values()
+//                             release_for(), offer_ready_again(), claim_ready(), claim_made_ready();  task/links Edge::values()
 //           client/client_links pin(), is_settled(), pop_settled(), unpin();  client/client_submit publish<true>()
 //           worker/supervisor settle(), bypass_stopped_workers()
 // Left out  the queue's rings (a task without dependencies is found by its word, and decided in the step that claims it), the set's two
@@ -63,7 +63,10 @@ byte ran[3];                                // D, by number
 inline unblock(slot, n) {
     if
     :: atomic { slot == D && phase[D] == BLOCKED && number[D] == n -> phase[D] = PENDING }
-        ready = true
+        if
+        :: kept == NOTHING -> kept = D  // the worker's own next task
+        :: ready = true
+        fi
     :: else
     fi
 }
@@ -137,7 +140,7 @@ inline tell_dependants(slot, g) {
     n = 0
 }
 
-#define LOCALS byte slot = NOTHING, g, n, at, then, its, its_number, its_bit, its_from, its_from_number, left; bool tells
+#define LOCALS(keeps) byte slot = NOTHING, kept = keeps, g, n, at, then, its, its_number, its_bit, its_from, its_from_number, left; bool tells
 
 inline decide(what) {
     phase[what] == PENDING && slot == NOTHING && (what == B || me == 1) ->
@@ -146,7 +149,7 @@ inline decide(what) {
 }
 
 proctype Worker(byte me) {
-    LOCALS;
+    LOCALS(NOTHING);
 end_life:
     {
 end:    do
@@ -157,8 +160,9 @@ end:    do
             :: tells -> tell_dependants(slot, g)
             :: !tells
             fi;
-            atomic { slot = NOTHING; g = 0; tells = false; busy = busy && me != 1 }
+            atomic { slot = kept; kept = NOTHING; g = 0; tells = false; busy = busy && (me != 1 || slot == D) }
         :: atomic { slot == NOTHING && ready -> slot = D; ready = false; busy = busy || me == 1 }
+        :: slot == D ->
             if
             :: d_step { phase[D] == PENDING ->
                    phase[D] = DONE; ran[generation[D]]++;
@@ -170,7 +174,7 @@ end:    do
         od
     } unless {
         atomic {
-            me == 1 && dies -> dies = false; dead = true; slot = NOTHING; g = 0; n = 0; tells = false;
+            me == 1 && dies -> dies = false; dead = true; slot = NOTHING; kept = NOTHING; g = 0; n = 0; tells = false;
             at = 0; then = 0; its = 0; its_number = 0; its_bit = 0; its_from = 0; its_from_number = 0; left = 0
         }
     }
@@ -217,7 +221,7 @@ inline release_for_first() {
 }
 
 proctype Supervisor() {
-    LOCALS;
+    LOCALS(FREE);
     byte known, known_number, known_bit;
 end:
     do
@@ -274,7 +278,7 @@ inline unpin(edge) {
 #endif
 
 proctype Parent() {
-    LOCALS;
+    LOCALS(FREE);
     byte first;
     d_step {
         number[A] = 1; generation[A] = 1; number[B] = 1; generation[B] = 1;

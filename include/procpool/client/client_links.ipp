@@ -10,6 +10,8 @@
 #include <procpool/log/tracer.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -163,9 +165,11 @@ PROCPOOL_DECL Parcel Client::copy_kept(Ticket ticket) {
 PROCPOOL_DECL void Client::write_dependency(Writer& out, const Dependency& dependency) {
     if (dependency.edge != 0) {
         edge(dependency.edge).offset.store(static_cast<std::uint32_t>(out.size()), std::memory_order_relaxed);
-        codec::encode_plain(out, ResultAt::slot);
-        codec::encode_plain(out, dependency.ticket.slot);
-        codec::encode_plain(out, static_cast<std::uint32_t>(dependency.ticket.serial));
+        constexpr ResultAt at = ResultAt::slot;
+        const std::array name{dependency.ticket.slot, static_cast<std::uint32_t>(dependency.ticket.serial)};
+        std::byte* const to = out.claim(sizeof at + sizeof name);
+        std::memcpy(to, &at, sizeof at);
+        std::memcpy(to + sizeof at, &name, sizeof name);
     } else {
         if (dependency.kept.phase() == task::Phase::done) {
             const bool has_value = dependency.kept.ending() != Ending::exception;

@@ -35,6 +35,7 @@ enum class FaultPoint : std::uint32_t {
     list_closed,        // the task is decided, those that depend on it are not told yet
     bit_cleared,        // one of them misses nothing more in this word, the others are not looked at yet
     ready_not_offered,  // it is pending, no worker can find it yet
+    ready_kept,         // as ready_not_offered, and the worker that made it so claims it next
     ready_taken,        // a worker has found it, it is not started yet
     // guests
     guest_taking,      // a free slot is found, not the guest's own yet

@@ -16,12 +16,16 @@ namespace procpool::inline v0::detail::core {
 template <class T, std::size_t in_place = 4>
 class Few {
 public:
+    /// Makes room for `count` elements in one step.
+    void reserve(std::size_t count) {
+        if (count > in_place) { many_.reserve(count); }
+    }
     void push_back(T element) {
-        if (many_.empty() && size_ < in_place) {
+        if (size_ < in_place && many_.capacity() == 0) {
             few_[size_++] = std::move(element);
             return;
         }
-        if (many_.empty()) {
+        if (many_.capacity() == 0) {
             many_.reserve(4 * in_place);
             for (T& one : few_) { many_.push_back(std::move(one)); }
         }

@@ -134,6 +134,7 @@ PROCPOOL_DECL PoolBase::LinkedTask PoolBase::submit_linked(const CallTraits& cal
     for (const FutureArgument& one : futures) { future::Argument::require_valid(*one.future); }
     if (call.function != 0) { to.check_code(call.function); }
     core::Few<client::Dependency> dependencies;
+    dependencies.reserve(futures.size());
     for (const FutureArgument& one : futures) {
         const std::optional<client::Ticket> ticket = future::Argument::task(*one.future).ticket_of(to);
         if (!ticket) { return {.comes_later = true}; }

@@ -472,7 +472,7 @@ private:
         detail::pool::require_futures_moved<Args...>();
         Linked::require();
         if constexpr (Linked::is_task) {
-            detail::core::Few<FutureArgument> futures;
+            detail::core::Few<FutureArgument, 8> futures;
             detail::pool::each_future(
                 [&](FutureBase& future, bool is_shared) {
                     detail::future::Argument::each_leaf(future, is_shared, [&](FutureBase& leaf, bool shared) {

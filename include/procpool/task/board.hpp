@@ -196,10 +196,7 @@ public:
     /// Effects: as wake_for_new_task(), if there may be a task that has waited for others. In a pool that is closing,
     /// workers see whether they may leave: they stay as long as a task waits for others. Called by: a process that has
     /// decided a task, or made one wait, and does not look for one itself.
-    void wake_for_ready() noexcept {
-        if ((queue.was_in_use() & Queue::bit(Queue::ready)) != 0) { wake_for_new_task(); }
-        if (control.links_used.load(std::memory_order_relaxed) != 0 && !control.goes_on()) { wake_all(); }
-    }
+    void wake_for_ready() noexcept;
     /// Whether the task in this slot, which has waited for others and is decided, is in nobody's list any more. number:
     /// the low half of its number. Called by: parent, under its producers' mutex.
     [[nodiscard]] bool is_settled(std::uint32_t slot, std::uint32_t number) const noexcept;
@@ -221,6 +218,10 @@ public:
     /// Effects: is_settled() says yes. Requires: that task is decided, and so is all that it depended on. Called by: as
     /// is_settled().
     void settle_forgotten(std::uint32_t slot, std::uint32_t number) noexcept;
+    /// Effects: offers a pending task that has waited for others. Called by: any process.
+    void offer_ready(std::uint32_t slot) noexcept;
+    /// As claim_offered(), for a task that finish() has made ready.
+    [[nodiscard]] std::optional<Claim> claim_made_ready(Offer offer, std::uint32_t seat) noexcept;
     /// Calls look(edge) for the edges of a task that has waited for others and is not settled, in the order of its
     /// arguments. The parent frees them meanwhile where it is: then those that are left are not looked at.
     template <class Look>
@@ -256,11 +257,7 @@ public:
     /// is no room for it now. Called by: its guest; supervisor.
     bool push_guest(Offer offer) noexcept;
     /// As withdraw(). Called by: its guest.
-    bool withdraw_guest(Offer offer) noexcept {
-        const bool withdrawn = withdraw(offer.slot, offer.generation);
-        if (withdrawn) { guests.count_cancelled(); }
-        return withdrawn;
-    }
+    bool withdraw_guest(Offer offer) noexcept;
 
     /// Effects: every worker that sleeps, or is about to, looks once more at what it keeps of calls. Notifies all
     /// seats, whether or not they are among the sleepers: a notification that was not needed costs one look.
@@ -300,9 +297,9 @@ public:
     [[nodiscard]] std::optional<Claim> claim_for_companion(std::uint32_t seat) noexcept;
 
     /// Effects: makes a claimed task done, with the result that was sealed. Returns: false when a verdict has been
-    /// passed on it: then the worker publishes nothing more and waits to be killed. Called by: the worker that claimed
-    /// it.
-    [[nodiscard]] bool finish(Claim claim, std::uint32_t seat) noexcept {
+    /// passed on it: then the worker publishes nothing more and waits to be killed. next: takes a task that this makes
+    /// ready, which the caller claims or offers next; null if it does not. Called by: the worker that claimed it.
+    [[nodiscard]] bool finish(Claim claim, std::uint32_t seat, Offer* next = nullptr) noexcept {
         Slot& slot = slots_[claim.slot];
         Word expected = Word::pending(claim.generation, false).started_by(seat);
         for (;;) {
@@ -319,7 +316,7 @@ public:
             if (!expected.may_be_done()) [[unlikely]] { return finish_for_guest(claim.slot, expected); }
         }
         reach(FaultPoint::after_done);
-        announce(claim.slot, expected);
+        announce(claim.slot, expected, next);
         return true;
     }
 
@@ -484,9 +481,11 @@ private:
         }
     }
 
-    /// Tasks that were cancelled with another one, whose dependants must be told: as Links::next_cancelled.
-    struct CancelledWith {
-        std::uint64_t first = 0;
+    /// Of a task that others depend on.
+    struct Decision {
+        std::uint32_t seat;           ///< the decider's
+        Offer* next = nullptr;        ///< see finish()
+        std::uint64_t cancelled = 0;  ///< those cancelled with it whose dependants must be told: Links::next_cancelled
     };
     [[nodiscard]] std::atomic<std::uint64_t>& missing_word(std::uint32_t slot, std::uint32_t place) const noexcept {
         return place == 0 ? links_[slot].missing : more_missing_[std::size_t{slot} * more_words_ + place - 1];
@@ -497,13 +496,13 @@ private:
     }
     [[nodiscard]] bool ended_in_cancel(std::uint32_t slot) const noexcept;
     void depend(std::uint32_t edge) noexcept;
-    void tell_dependants(std::uint32_t slot, Word decided) noexcept;
-    void release(std::uint32_t slot, std::uint32_t number, std::uint32_t seat) noexcept;
-    void release_cancelled(std::uint32_t seat, CancelledWith others) noexcept;
-    void release_list(std::uint32_t slot, std::uint32_t number, std::uint32_t seat, CancelledWith& others) noexcept;
-    void satisfy(const Edge::Values& edge, std::uint32_t seat, CancelledWith& others) noexcept;
-    void clear_missing(Offer dependant, std::uint32_t bit, std::uint32_t seat, CancelledWith& others) noexcept;
-    void unblock(Offer dependant, std::uint32_t seat, CancelledWith& others) noexcept;
+    void tell_dependants(std::uint32_t slot, Word decided, Offer* next) noexcept;
+    void release(std::uint32_t slot, std::uint32_t number, Decision decision) noexcept;
+    void release_cancelled(Decision decision) noexcept;
+    void release_list(std::uint32_t slot, std::uint32_t number, Decision& decision) noexcept;
+    void satisfy(const Edge::Values& edge, Decision& decision) noexcept;
+    void clear_missing(Offer dependant, std::uint32_t bit, Decision& decision) noexcept;
+    void unblock(Offer dependant, Decision& decision) noexcept;
     void offer_ready_again() noexcept;
     [[nodiscard]] std::optional<Claim> claim_ready(std::uint32_t level, std::uint32_t seat) noexcept;
 
@@ -581,12 +580,12 @@ private:
     }
 
     /// Effects: calls the threads that wait for a task whose word has just been decided.
-    void announce(std::uint32_t index, Word decided) noexcept {
+    void announce(std::uint32_t index, Word decided, Offer* next = nullptr) noexcept {
         // Comes after the decision: a waiter that registered before it is seen here. If the slot has been taken
         // meanwhile, its taker has called those waiters, and this call of the next ones is harmless.
         if (decided.is_awaited()) {
             if (decided.waited()) { waiters.call(slots_[index].waiters, index); }
-            if (decided.is_depended()) [[unlikely]] { tell_dependants(index, decided); }
+            if (decided.is_depended()) [[unlikely]] { tell_dependants(index, decided, next); }
         }
         notify_capacity_waiter();
     }

@@ -162,7 +162,7 @@ PROCPOOL_DECL void Board::lose_overwritten(std::uint32_t slot) noexcept {
         }
         waiters.call_all();  // the set of its waiters may be overwritten too
         if (!guests.hold(slot)) {
-            tell_dependants(slot, lost);
+            tell_dependants(slot, lost, nullptr);
             wake_for_ready();
         }
         notify_capacity_waiter();
@@ -256,6 +256,12 @@ PROCPOOL_DECL bool Board::push_guest(Offer offer) noexcept {
     reach(FaultPoint::guest_pushed);
     wake_for_guest();
     return true;
+}
+
+PROCPOOL_DECL bool Board::withdraw_guest(Offer offer) noexcept {
+    const bool withdrawn = withdraw(offer.slot, offer.generation);
+    if (withdrawn) { guests.count_cancelled(); }
+    return withdrawn;
 }
 
 PROCPOOL_DECL std::optional<Claim> Board::claim_usual_or_guest(std::uint32_t seat) noexcept {

@@ -30,8 +30,8 @@ PROCPOOL_DECL void Board::publish_blocked(Offer offer, std::uint32_t level, bool
     control.links_used.store(1, std::memory_order_relaxed);  // released by the word
     slots_[slot].word.store(Word::blocked(offer.generation, waited).bits(), std::memory_order_release);
     for (std::uint32_t edge = first_edge; edge != 0; edge = Edge::get(edges_[edge - 1].sibling)) { depend(edge); }
-    CancelledWith others;  // none but this one, which nobody depends on yet
-    clear_missing({slot, number}, Links::being_submitted, Word::no_seat, others);
+    Decision of_parent{Word::no_seat};  // nobody depends on this one yet
+    clear_missing({slot, number}, Links::being_submitted, of_parent);
 }
 
 /// Effects: adds the edge to the list of its dependency, or clears its bit. Called by: publish_blocked().
@@ -45,8 +45,8 @@ PROCPOOL_DECL void Board::depend(std::uint32_t edge) noexcept {
     do {
         first = Links::number_of(seen) == number ? Links::rest_of(seen) : 0;
         if (first == Links::closed) {
-            CancelledWith others;
-            return satisfy(added.values(), Word::no_seat, others);
+            Decision of_parent{Word::no_seat};
+            return satisfy(added.values(), of_parent);
         }
         Edge::set(added.next, first);
         // release: the process that takes the list sees the edge.
@@ -58,7 +58,7 @@ PROCPOOL_DECL void Board::depend(std::uint32_t edge) noexcept {
     // seen here that it has decided.
     const Word before{first == 0 ? word.fetch_or(Word::depended_bit, std::memory_order_acq_rel)
                                  : word.load(std::memory_order_acquire)};
-    if (before.finished()) { release(dependency, number, Word::no_seat); }
+    if (before.finished()) { release(dependency, number, {Word::no_seat}); }
 }
 
 PROCPOOL_DECL bool Board::ended_in_cancel(std::uint32_t slot) const noexcept {
@@ -67,34 +67,32 @@ PROCPOOL_DECL bool Board::ended_in_cancel(std::uint32_t slot) const noexcept {
 }
 
 /// Effects: as release(), of a task whose word has just been decided.
-[[gnu::noinline]] PROCPOOL_DECL void Board::tell_dependants(std::uint32_t slot, Word decided) noexcept {
+[[gnu::noinline]] PROCPOOL_DECL void Board::tell_dependants(std::uint32_t slot, Word decided, Offer* next) noexcept {
     if (slot >= size_.slot_count || size_.open_to_all) { return; }  // a task has written in the word of a guest's
     const std::uint32_t number = half_number_of(slot);
     // Still decided after the look at the number: it is this task's. Otherwise its slot has been given back, since
     // those that depend on it are settled: the parent has told them.
     const Word now{slots_[slot].word.load(std::memory_order_acquire)};
-    if (now.generation() == decided.generation() && now.finished()) { release(slot, number, decided.seat()); }
+    if (now.generation() == decided.generation() && now.finished()) { release(slot, number, {decided.seat(), next}); }
 }
 
-/// Effects: tells those that depend on a decided task, unless another process does. seat: the decider's.
-PROCPOOL_DECL void Board::release(std::uint32_t slot, std::uint32_t number, std::uint32_t seat) noexcept {
-    CancelledWith others;
-    release_list(slot, number, seat, others);
-    release_cancelled(seat, others);
+/// Effects: tells those that depend on a decided task, unless another process does.
+PROCPOOL_DECL void Board::release(std::uint32_t slot, std::uint32_t number, Decision decision) noexcept {
+    release_list(slot, number, decision);
+    if (decision.cancelled != 0) { release_cancelled(decision); }
 }
 
-PROCPOOL_DECL void Board::release_cancelled(std::uint32_t seat, CancelledWith others) noexcept {
-    while (others.first != 0) {
-        const std::uint32_t next = Links::rest_of(others.first) - 1;
-        if (next >= size_.slot_count) { return; }  // a task has written there
-        const std::uint32_t its_number = Links::number_of(others.first);
-        others.first = links_[next].next_cancelled.load(std::memory_order_relaxed);
-        release_list(next, its_number, seat, others);
+PROCPOOL_DECL void Board::release_cancelled(Decision decision) noexcept {
+    while (decision.cancelled != 0) {
+        const std::uint32_t slot = Links::rest_of(decision.cancelled) - 1;
+        if (slot >= size_.slot_count) { return; }  // a task has written there
+        const std::uint32_t its_number = Links::number_of(decision.cancelled);
+        decision.cancelled = links_[slot].next_cancelled.load(std::memory_order_relaxed);
+        release_list(slot, its_number, decision);
     }
 }
 
-PROCPOOL_DECL void Board::release_list(std::uint32_t slot, std::uint32_t number, std::uint32_t seat,
-                                       CancelledWith& others) noexcept {
+PROCPOOL_DECL void Board::release_list(std::uint32_t slot, std::uint32_t number, Decision& decision) noexcept {
     std::atomic<std::uint64_t>& list = links_[slot].dependants;
     std::uint64_t seen = list.load(std::memory_order_acquire);
     do {
@@ -108,12 +106,12 @@ PROCPOOL_DECL void Board::release_list(std::uint32_t slot, std::uint32_t number,
         // Not so where a task has written in the list, or where this process was late and others have told the rest.
         if (edge.dependency != slot || edge.dependency_number != number) { return; }
         next = Edge::get(edges_[next - 1].next);  // before its bit is cleared: then the edge may be another one's
-        satisfy(edge, seat, others);
+        satisfy(edge, decision);
     }
 }
 
 /// Effects: the dependency of this edge is decided.
-PROCPOOL_DECL void Board::satisfy(const Edge::Values& edge, std::uint32_t seat, CancelledWith& others) noexcept {
+PROCPOOL_DECL void Board::satisfy(const Edge::Values& edge, Decision& decision) noexcept {
     const Offer dependant{edge.dependant, edge.dependant_number};
     if (ended_in_cancel(edge.dependency)) {
         std::atomic<std::uint64_t>& first = links_[dependant.slot].missing;
@@ -122,12 +120,11 @@ PROCPOOL_DECL void Board::satisfy(const Edge::Values& edge, std::uint32_t seat, 
         while (Links::number_of(seen) == dependant.generation &&
                !first.compare_exchange_weak(seen, seen | Links::was_cancelled, std::memory_order_relaxed)) {}
     }
-    clear_missing(dependant, edge.bit, seat, others);
+    clear_missing(dependant, edge.bit, decision);
 }
 
 /// dependant: with the low half of its number.
-PROCPOOL_DECL void Board::clear_missing(Offer dependant, std::uint32_t bit, std::uint32_t seat,
-                                        CancelledWith& others) noexcept {
+PROCPOOL_DECL void Board::clear_missing(Offer dependant, std::uint32_t bit, Decision& decision) noexcept {
     const auto [slot, number] = dependant;
     std::atomic<std::uint64_t>& word = missing_word(slot, bit / Links::bits);
     const std::uint64_t mask = std::uint64_t{1} << (bit % Links::bits);
@@ -144,11 +141,11 @@ PROCPOOL_DECL void Board::clear_missing(Offer dependant, std::uint32_t bit, std:
         const std::uint64_t other = missing_word(slot, place).load(std::memory_order_seq_cst);
         if (Links::number_of(other) != number || Links::misses_any(other)) { return; }
     }
-    unblock(dependant, seat, others);
+    unblock(dependant, decision);
 }
 
 /// Effects: offers a task that misses nothing any more, or cancels it with what it depends on.
-PROCPOOL_DECL void Board::unblock(Offer dependant, std::uint32_t seat, CancelledWith& others) noexcept {
+PROCPOOL_DECL void Board::unblock(Offer dependant, Decision& decision) noexcept {
     const auto [slot, number] = dependant;
     std::uint64_t bits = slots_[slot].word.load(std::memory_order_acquire);
     Word next;
@@ -157,12 +154,18 @@ PROCPOOL_DECL void Board::unblock(Offer dependant, std::uint32_t seat, Cancelled
         if (Word{bits}.phase() != Phase::blocked || half_number_of(slot) != number) { return; }
         if (!is_linked(slot)) { return; }  // a task has written there
         const bool is_cancelled = (links_[slot].missing.load(std::memory_order_relaxed) & Links::was_cancelled) != 0;
-        next = is_cancelled ? Word{bits}.with(Phase::cancelled).with_seat(seat) : Word{bits}.with(Phase::pending);
+        next =
+            is_cancelled ? Word{bits}.with(Phase::cancelled).with_seat(decision.seat) : Word{bits}.with(Phase::pending);
     } while (!slots_[slot].word.compare_exchange_weak(bits, next.bits(), std::memory_order_seq_cst,
                                                       std::memory_order_acquire));
     if (next.phase() == Phase::pending) {
         reach(FaultPoint::ready_not_offered);
-        queue.add_ready(issues_[slot].place.load(std::memory_order_relaxed) & ~Issue::linked, slot);
+        const std::uint32_t level = issues_[slot].place.load(std::memory_order_relaxed) & ~Issue::linked;
+        if (decision.next != nullptr && decision.next->slot == ReadySet::nothing && queue.is_next(level)) {
+            *decision.next = {slot, next.generation()};
+        } else {
+            queue.add_ready(level, slot);
+        }
         // A task that waits for this one may be the only one who could run it.
         if (next.waited() && control.shares_memory) { waiters.call(slots_[slot].waiters, slot); }
         return;
@@ -170,8 +173,8 @@ PROCPOOL_DECL void Board::unblock(Offer dependant, std::uint32_t seat, Cancelled
     from_workers.cancelled_with_others.fetch_add(1, std::memory_order_relaxed);
     if (next.waited()) { waiters.call(slots_[slot].waiters, slot); }
     if (next.is_depended()) {
-        links_[slot].next_cancelled.store(others.first, std::memory_order_relaxed);
-        others.first = Links::word(number, slot + 1);
+        links_[slot].next_cancelled.store(decision.cancelled, std::memory_order_relaxed);
+        decision.cancelled = Links::word(number, slot + 1);
     }
     notify_capacity_waiter();
 }
@@ -196,10 +199,10 @@ PROCPOOL_DECL void Board::release_for(std::uint32_t seat) noexcept {
             const Word word{slots_[values.dependency].word.load(std::memory_order_acquire)};
             const bool has_decided = word.finished() && word.seat() == seat;
             if (!has_decided || half_number_of(values.dependency) != values.dependency_number) { return; }
-            release(values.dependency, values.dependency_number, seat);  // first: no edge in an open list is freed
-            CancelledWith others;
-            satisfy(values, seat, others);
-            release_cancelled(seat, others);
+            release(values.dependency, values.dependency_number, {seat});  // first: no edge in an open list is freed
+            Decision of_worker{seat};
+            satisfy(values, of_worker);
+            release_cancelled(of_worker);
         });
     }
     offer_ready_again();
@@ -210,10 +213,17 @@ PROCPOOL_DECL void Board::offer_ready_again() noexcept {
     const auto used = static_cast<std::uint32_t>(used_slots().size());
     for (std::uint32_t slot = 0; slot < used; ++slot) {
         const Word word{slots_[slot].word.load(std::memory_order_acquire)};
-        if (word.phase() == Phase::pending && is_linked(slot)) {
-            queue.add_ready(issues_[slot].place.load(std::memory_order_relaxed) & ~Issue::linked, slot);
-        }
+        if (word.phase() == Phase::pending && is_linked(slot)) { offer_ready(slot); }
     }
+}
+
+PROCPOOL_DECL void Board::wake_for_ready() noexcept {
+    if ((queue.was_in_use() & Queue::bit(Queue::ready)) != 0) { wake_for_new_task(); }
+    if (control.links_used.load(std::memory_order_relaxed) != 0 && !control.goes_on()) { wake_all(); }
+}
+
+PROCPOOL_DECL void Board::offer_ready(std::uint32_t slot) noexcept {
+    queue.add_ready(issues_[slot].place.load(std::memory_order_relaxed) & ~Issue::linked, slot);
 }
 
 PROCPOOL_DECL bool Board::has_blocked() const noexcept {
@@ -245,9 +255,9 @@ PROCPOOL_DECL void Board::release_forgotten(std::uint32_t slot) noexcept {
         const std::uint32_t rest = place == 0 && is_cancelled ? Links::was_cancelled : 0;
         missing_word(slot, place).store(Links::word(number, rest), std::memory_order_seq_cst);
     }
-    CancelledWith others;
-    unblock({slot, number}, Word::no_seat, others);
-    release_cancelled(Word::no_seat, others);
+    Decision of_parent{Word::no_seat};
+    unblock({slot, number}, of_parent);
+    release_cancelled(of_parent);
 }
 
 /// A process that is late with the task's edges finds other ones there, and tells the rest of its list to nobody: what
@@ -281,6 +291,15 @@ PROCPOOL_DECL std::optional<Offer> Board::pending_before(std::uint32_t slot) con
     }
 }
 
+PROCPOOL_DECL std::optional<Claim> Board::claim_made_ready(Offer offer, std::uint32_t seat) noexcept {
+    const std::optional<Claim> claimed = claim_offered(offer, seat);
+    if (claimed && (queue.was_in_use() & Queue::bit(Queue::ready)) != 0) {
+        // The process that made others ready relies on the worker that takes one of them for the next one.
+        if (!queue.was_ready_empty() || !queue.mark_empty(Queue::ready)) { wake_for_new_task(); }
+    }
+    return claimed;
+}
+
 PROCPOOL_DECL std::optional<Claim> Board::claim_ready(std::uint32_t level, std::uint32_t seat) noexcept {
     ReadySet& set = queue.ready_of(level);
     for (std::uint32_t slot = set.take(); slot != ReadySet::nothing; slot = set.take()) {
@@ -288,11 +307,7 @@ PROCPOOL_DECL std::optional<Claim> Board::claim_ready(std::uint32_t level, std::
         if (slot >= size_.slot_count || !is_linked(slot)) { continue; }  // left from a task before, or written by one
         const Word word{slots_[slot].word.load(std::memory_order_acquire)};
         if (word.phase() != Phase::pending) { continue; }
-        const std::optional<Claim> claimed = claim_offered({slot, word.generation()}, seat);
-        if (!claimed) { continue; }
-        // The process that made them ready relies on the worker that takes one of them for the next one.
-        if (!queue.was_ready_empty()) { wake_for_new_task(); }
-        return claimed;
+        if (const std::optional<Claim> claimed = claim_made_ready({slot, word.generation()}, seat)) { return claimed; }
     }
     return std::nullopt;
 }

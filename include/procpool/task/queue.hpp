@@ -9,6 +9,7 @@
 #include <procpool/task/ready_set.hpp>
 #include <procpool/task/ring.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -76,6 +77,14 @@ public:
     void add_ready(std::uint32_t level, std::uint32_t slot) noexcept {
         ready_of(level).add(slot);
         mark(ready);
+    }
+
+    /// Whether a task of that level which has waited for others comes before all that were offered a moment ago.
+    [[nodiscard]] bool is_next(std::uint32_t level) const noexcept {
+        const std::uint32_t in_use = was_in_use();
+        if (level > usual || (in_use & (bit(level) - 1)) != 0) { return false; }
+        return (in_use & bit(ready)) == 0 || std::all_of(ready_.begin(), ready_.begin() + level - first_priority,
+                                                         [](const ReadySet& set) { return set.was_empty(); });
     }
 
     /// Called by: parent under its producers' mutex; supervisor for `requeued`; companion for `given_back`.

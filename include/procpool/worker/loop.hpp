@@ -156,10 +156,21 @@ private:
 
     void run_nested(task::Claim claim);
 
+    /// Effects: the task that the last one made ready can be had by all workers.
+    void offer_made_ready() noexcept;
+    /// Returns: the task that the last one made ready, now started, if it is this worker's next.
+    [[nodiscard]] std::optional<task::Claim> claim_made_ready() noexcept;
+
     /// Mail comes first: no other worker will run it.
     [[nodiscard]] std::optional<task::Claim> next() noexcept {
+        if (made_ready_.slot != task::ReadySet::nothing) [[unlikely]] {
+            if (const std::optional<task::Claim> claim = claim_made_ready()) { return claim; }
+        }
         if (!mailbox_.was_empty()) {
-            if (const std::optional<task::Claim> claim = board_.claim_mail(index_, number_)) { return claim; }
+            if (const std::optional<task::Claim> claim = board_.claim_mail(index_, number_)) {
+                board_.wake_for_ready();  // for those that the last task made ready: this one may take long
+                return claim;
+            }
         }
         return board_.claim(number_);
     }
@@ -294,7 +305,8 @@ private:
     KeptValues values_;
     bool keeps_ = false;  // one of the two may have some
     task::Claim claim_{};
-    std::uint64_t items_ = 0;  // of the task that runs, finished and counted
+    task::Offer made_ready_{task::ReadySet::nothing, 0};  // by the last task; in no queue, and claimed next
+    std::uint64_t items_ = 0;                             // of the task that runs, finished and counted
     int waiting_ = 0;
     bool took_token_ = false;
     bool has_rest_ = false;   // the task leaves something to be done once it is decided

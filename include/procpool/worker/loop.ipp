@@ -19,6 +19,7 @@ namespace procpool::inline v0::detail::worker {
 PROCPOOL_DECL void Loop::run() {
     for (;;) {
         if (must_make_room()) {
+            offer_made_ready();
             board_.wake_for_ready();  // those that its last task made ready
             return;
         }
@@ -41,8 +42,27 @@ PROCPOOL_DECL void Loop::run() {
 
 PROCPOOL_DECL bool Loop::run_one() {
     const std::optional<task::Claim> claim = next();
-    if (claim) { run_task(*claim); }
+    if (claim) {
+        run_task(*claim);
+        offer_made_ready();
+    }
     return claim.has_value();
+}
+
+PROCPOOL_DECL void Loop::offer_made_ready() noexcept {
+    if (made_ready_.slot == task::ReadySet::nothing) { return; }
+    board_.offer_ready(std::exchange(made_ready_.slot, task::ReadySet::nothing));
+}
+
+[[gnu::noinline]] PROCPOOL_DECL std::optional<task::Claim> Loop::claim_made_ready() noexcept {
+    reach(FaultPoint::ready_kept);
+    if (!mailbox_.was_empty()) {
+        offer_made_ready();
+        return std::nullopt;
+    }
+    const task::Offer offer = made_ready_;
+    made_ready_.slot = task::ReadySet::nothing;
+    return board_.claim_made_ready(offer, number_);
 }
 
 PROCPOOL_DECL bool Loop::run_one_within(bool mail) {
@@ -117,6 +137,7 @@ PROCPOOL_DECL void Loop::run_nested(task::Claim claim) {
     const Waiting outer{*this};
     seat_.inner.store(claim.slot + 1, std::memory_order_relaxed);
     run_task(claim);
+    offer_made_ready();
     board_.wake_for_ready();  // the task that waits goes on, and does not look for others
 }
 
@@ -171,7 +192,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     seat_.current.store(task::Seat::counted, std::memory_order_relaxed);
     if (run) [[unlikely]] { run->end(id(), index_, items_, outcome); }
     reach(FaultPoint::before_done);
-    if (!board_.finish(claim, number_)) {
+    if (!board_.finish(claim, number_, &made_ready_)) {
         seat_.current.store(task::Seat::condemned, std::memory_order_relaxed);
         hooks_.condemned();
         board_.results.release(claim.slot);
@@ -180,7 +201,10 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     if (has_rest_) {
         has_rest_ = false;
         if (timed || items_ != 0) { forget_items(); }
-        if (keeps_) { tidy(); }
+        if (keeps_) {
+            offer_made_ready();  // first: what is kept may be destroyed by code of the user's
+            tidy();
+        }
     }
 }
 
