@@ -34,6 +34,7 @@ WORKLOADS = {
     "map": {"workers": (1, 2)},
     "shapes": {"workers": (1, 2)},
     "graphs": {"workers": (1, 2)},
+    "journal": {"workers": (1, 2)},
     "primitives": {"workers": (1,)},
     "channels": {"workers": (1,)},
     "chunking": {"workers": (2,)},

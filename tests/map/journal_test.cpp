@@ -298,6 +298,12 @@ TEST_CASE("journal: a file of another call is refused and stays as it was") {
     mismatches(members, "captured or was bound to other values", [&] {
         static_cast<void>(pool.map({.journal = members}, Scale{{2, 4}}, items));
     });
+    static_cast<void>(pool.map({.journal = folder.file("large")}, Scale{first_numbers(100'000)}, items));
+    CHECK(bytes_of(folder.file("large")).size() < 10'000);
+    Scale large{first_numbers(100'000)};
+    large.factors.back() = 0;
+    mismatches(folder.file("large"), "captured or was bound to other values",
+               [&] { static_cast<void>(pool.map({.journal = folder.file("large")}, large, items)); });
     const std::string repeated = folder.file("repeated");
     const auto times = [](int i, int factor) { return i * factor; };
     static_cast<void>(pool.map({.journal = repeated}, times, items, procpool::repeat(2)));
@@ -759,6 +765,9 @@ TEST_CASE("journal: options that cannot be are refused before anything runs") {
         std::invalid_argument);
     CHECK(runs.take() == 0);
     CHECK_FALSE(std::filesystem::exists(folder.file()));
+    const std::filesystem::path path = folder.file();
+    CHECK(pool.map({.journal = path}, run_square, items)[3] == 9);
+    CHECK(std::filesystem::exists(path));
 }
 
 }  // namespace

@@ -306,7 +306,7 @@ PROCPOOL_DECL void MapDriver::open_journal(const JournalTypes& types) {
     std::vector<std::byte> known;
     Writer out{known, codec::grow_vector, &known, persist::visibility_in_another_run};
     types.known(out);
-    const bool keeps_nothing = !traits_.keeps_errors && !traits_.folds && types.results == typeid(void);
+    const bool keeps_nothing = types.results == typeid(void);
     std::string results = type_name(types.results);
     if (traits_.folds) { results += " folded to " + type_name(types.sums); }
     journaled_ = std::make_unique<JournaledCall>(
@@ -320,7 +320,7 @@ PROCPOOL_DECL void MapDriver::open_journal(const JournalTypes& types) {
                                  .code = by_version
                                              ? "version " + options_.journal_version
                                              : persist::name_of_code(reinterpret_cast<std::uintptr_t>(traits_.code)),
-                                 .function = std::string(reinterpret_cast<const char*>(known.data()), out.size())},
+                                 .function = persist::text_of_function(std::span{known}.first(out.size()))},
         JournaledCall::Rules{.keeps_errors = traits_.keeps_errors,
                              .folds = traits_.folds,
                              .framed = traits_.frames && (goes_on_ || traits_.keeps_errors)});

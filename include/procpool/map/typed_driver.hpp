@@ -147,7 +147,8 @@ private:
             refuse_journal(options(), "for_each() of a function that changes its items",
                            "these are in memory that goes with the program");
         } else {
-            using Result = typename item_result<F, Item, items>::type;
+            using Result =
+                std::conditional_t<Sink::mode == Results::none, void, typename item_result<F, Item, items>::type>;
             using Sum = typename sum_of<F, Sink::mode>::type;
             open_journal(
                 {.results = typeid(Result),

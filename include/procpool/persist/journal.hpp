@@ -8,6 +8,7 @@
 #include <procpool/persist/disk_sync.hpp>
 #include <procpool/persist/journal_file.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -38,15 +39,15 @@ public:
 
     // ---- what is added
 
-    /// Effects: what is new is on the disk within about two seconds. A record that cannot be written is lost: the first
-    /// one is told to the log.
+    /// Effects: what is new is on the disk within about two seconds. A record that cannot be written is lost. The log
+    /// is told the first of such errors.
     void append(RecordKind kind, std::uint64_t first, std::span<const std::uint64_t> items,
                 std::span<const std::byte> results);
     /// Effects: the file is gone.
     void remove();
 
 private:
-    void warn(int error);
+    void warn(int error) noexcept;
 
     const std::string path_;
     JournalFile file_;
@@ -56,7 +57,7 @@ private:
     static constexpr std::size_t nothing = SIZE_MAX;
     std::size_t loaded_ = nothing;  // the record whose body that is
     JournalFile::Body body_;
-    bool warned_ = false;
+    std::atomic<bool> warned_{false};
     DiskSync sync_;  // goes before the file
 };
 

@@ -15,7 +15,9 @@ PROCPOOL_DECL Journal::Journal(const std::string& path, const JournalIdentity& i
     : path_(path),
       file_(path, identity),
       records_(file_.take_records()),
-      sync_([this] { static_cast<void>(file_.sync()); }) {
+      sync_([this] {
+          if (const int error = file_.sync(); error != 0) { warn(error); }
+      }) {
     std::stable_sort(records_.begin(), records_.end(),
                      [](const JournalRecord& a, const JournalRecord& b) { return a.first < b.first; });
 }
@@ -65,9 +67,8 @@ PROCPOOL_DECL void Journal::remove() {
     reach(FaultPoint::journal_removed);
 }
 
-PROCPOOL_DECL void Journal::warn(int error) {
-    if (warned_) { return; }
-    warned_ = true;
+PROCPOOL_DECL void Journal::warn(int error) noexcept {
+    if (warned_.exchange(true, std::memory_order_relaxed)) { return; }
     log::report(LogLevel::warning, {}, "the journal {}: {}; the call goes on, and what is not recorded runs again",
                 path_, std::system_category().message(error));
 }

@@ -77,17 +77,27 @@ void write_function(Writer& out, std::uintptr_t address, bool by_version);
 void write_words(Writer& out, std::span<std::byte> bytes, core::FunctionRef<bool(std::size_t)> may_be_captured,
                  bool by_version, const std::type_info& type);
 
+/// Returns: the bytes that a function is known by, or, where they are many, their number and checksums.
+[[nodiscard]] std::string text_of_function(std::span<const std::byte> bytes);
+
+/// Effects: writes a value that is bound to a function.
+template <class T>
+void write_value(Writer& out, const T& value) {
+    Codec<T>::encode(out, value);
+}
+template <class T>
+void write_value(Writer& out, const std::shared_ptr<const T>& value) {
+    Codec<T>::encode(out, *value);
+}
+
 /// Effects: writes what the function object is known by. F is decayed, and Sendable. Throws: CodecError.
 template <class F>
 void write_known(Writer& out, const F& f, bool by_version) {
     if constexpr (requires { typename F::Wrapped; }) {
         write_known(out, f.f, by_version);
         if constexpr (requires { f.g; }) { write_known(out, f.g, by_version); }
-        if constexpr (requires { f.values; }) {  // pointers to what was bound
-            const auto write = [&out]<class T>(const std::shared_ptr<const T>& value) {
-                Codec<T>::encode(out, *value);
-            };
-            std::apply([&write](const auto&... each) { (write(each), ...); }, f.values);
+        if constexpr (requires { f.values; }) {
+            std::apply([&out](const auto&... each) { (write_value(out, each), ...); }, f.values);
         }
     } else if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
         write_function(out, reinterpret_cast<std::uintptr_t>(f), by_version);

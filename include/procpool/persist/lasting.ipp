@@ -9,6 +9,7 @@
 #include <procpool/os/code_name.hpp>
 #include <procpool/os/modules.hpp>
 #include <procpool/os/symbols.hpp>
+#include <procpool/persist/checksum.hpp>
 
 #include <cstdio>
 #include <cstring>
@@ -49,6 +50,17 @@ PROCPOOL_DECL void write_function(Writer& out, std::uintptr_t address, bool by_v
         }
     }
     Codec<std::string>::encode(out, name_of_code(address));
+}
+
+PROCPOOL_DECL std::string text_of_function(std::span<const std::byte> bytes) {
+    constexpr std::size_t few = 1024;
+    if (bytes.size() <= few) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+    const std::uint64_t checksum = checksum_of(bytes);
+    char text[128];
+    std::snprintf(text, sizeof text, "%zu bytes with checksums %016llx and %016llx", bytes.size(),
+                  static_cast<unsigned long long>(checksum),
+                  static_cast<unsigned long long>(checksum_of(bytes, checksum)));
+    return text;
 }
 
 PROCPOOL_DECL void write_words(Writer& out, std::span<std::byte> bytes,
