@@ -10,10 +10,8 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/map/chunk_size.hpp>
-#include <procpool/map/journaled_call.hpp>
 #include <procpool/map/ledger.hpp>
 #include <procpool/map/progress_reporter.hpp>
-#include <procpool/map/read_items.hpp>
 #include <procpool/map/sent_callable.hpp>
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/stop_request.hpp>
@@ -31,6 +29,9 @@
 #include <vector>
 
 namespace procpool::inline v0::detail::map {
+
+class JournaledCall;
+class ReadItems;
 
 /// Chunks in flight, so that no worker waits for its next one.
 inline constexpr std::size_t chunks_per_worker = 4;
@@ -156,7 +157,8 @@ private:
     void read_on(std::size_t most);
     [[nodiscard]] bool is_input_over();
     [[nodiscard]] std::size_t journaled_size() const noexcept;
-    [[nodiscard]] std::size_t fit_run_to_blocks(const JournaledCall::Run& run, std::size_t size, ChunkHead& head) const;
+    [[nodiscard]] std::size_t fit_run_to_blocks(std::size_t from, std::size_t count, std::size_t size,
+                                                ChunkHead& head) const;
     void resubmit();
     void settle(InFlightChunk chunk);
     void obey();

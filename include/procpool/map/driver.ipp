@@ -9,6 +9,9 @@
 #include <procpool/core/exception_note.hpp>
 #include <procpool/core/type_name.hpp>
 #include <procpool/future/task_handle.hpp>
+#include <procpool/map/journaled_call.hpp>
+#include <procpool/map/read_items.hpp>
+#include <procpool/persist/journal.hpp>
 #include <procpool/persist/lasting.hpp>
 
 #include <algorithm>
@@ -238,7 +241,7 @@ PROCPOOL_DECL bool MapDriver::submit_next_journaled(std::size_t most) {
     const JournaledCall::Run run = journaled.next_run();
     InFlightChunk chunk{.first = journaled.items().first() + run.from};
     std::size_t size = run.is_one_chunk ? run.count : std::min(run.count, journaled_size());
-    if (traits_.folds) { size = fit_run_to_blocks(run, size, chunk.head); }
+    if (traits_.folds) { size = fit_run_to_blocks(run.from, run.count, size, chunk.head); }
     std::optional<client::Ticket> ticket;
     try {
         ticket = submit({*this, chunk, size});
@@ -284,17 +287,17 @@ PROCPOOL_DECL std::size_t MapDriver::journaled_size() const noexcept {
 }
 
 /// As fit_to_blocks(), of items that were read: there may be no more of them in a block that is not the last.
-PROCPOOL_DECL std::size_t MapDriver::fit_run_to_blocks(const JournaledCall::Run& run, std::size_t size,
+PROCPOOL_DECL std::size_t MapDriver::fit_run_to_blocks(std::size_t from, std::size_t count, std::size_t size,
                                                        ChunkHead& head) const {
     const ReadItems& items = journaled_->items();
-    const std::size_t into = (items.first() + run.from) % fold_block;
-    const bool is_last = input_over_ && run.from + run.count == items.count();
-    const std::size_t whole = is_last ? run.count : run.count - run.count % fold_block;
+    const std::size_t into = (items.first() + from) % fold_block;
+    const bool is_last = input_over_ && from + count == items.count();
+    const std::size_t whole = is_last ? count : count - count % fold_block;
     if (into == 0 && whole != 0 && (size >= std::min(whole, fold_block) || !is_worth_splitting())) {
         return std::min(whole, ((std::min(size, SIZE_MAX / 2) - 1) / fold_block + 1) * fold_block);
     }
     head.flags = ChunkHead::apart;
-    return std::min({size, run.count, fold_block - into});
+    return std::min({size, count, fold_block - into});
 }
 
 PROCPOOL_DECL void MapDriver::open_journal(const JournalTypes& types) {
@@ -488,7 +491,9 @@ PROCPOOL_DECL void MapDriver::obey() {
 
 PROCPOOL_DECL void MapDriver::expire() {
     expires_ = Deadline::never();
-    if (traits_.reads_at_once) { static_cast<void>(has_input()); }  // another input may never come back
+    if (traits_.reads_at_once && !ledger_.is_stopped()) {
+        static_cast<void>(is_input_over());
+    }  // another input may never come back
     const bool reads_on = !input_over_ && !ledger_.is_stopped();
     unread_ = !reads_on ? 0 : traits_.items ? *traits_.items - submitted_ : 1;
     ledger_.expire();

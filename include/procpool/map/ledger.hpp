@@ -12,7 +12,6 @@
 #include <procpool/map/chunk_size.hpp>
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/wire.hpp>
-#include <procpool/persist/journal.hpp>
 #include <procpool/pool/options.hpp>
 
 #include <chrono>
@@ -23,6 +22,10 @@
 #include <span>
 #include <string_view>
 #include <vector>
+
+namespace procpool::inline v0::detail::persist {
+class Journal;
+}
 
 namespace procpool::inline v0::detail::map {
 

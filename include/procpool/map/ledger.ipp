@@ -8,6 +8,8 @@
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/exception_note.hpp>
+#include <procpool/map/outcome.hpp>
+#include <procpool/persist/journal.hpp>
 
 #include <algorithm>
 #include <cstring>

@@ -11,6 +11,7 @@
 #include <procpool/map/driver.hpp>
 #include <procpool/map/input.hpp>
 #include <procpool/map/kept.hpp>
+#include <procpool/map/read_items.hpp>
 #include <procpool/map/runner.hpp>
 #include <procpool/map/wire.hpp>
 #include <procpool/map/wrapped.hpp>

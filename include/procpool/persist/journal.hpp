@@ -34,7 +34,7 @@ public:
     /// Returns: that of items from `at` on, which never goes back. Valid until the next call.
     [[nodiscard]] Stretch find(std::uint64_t at);
     /// Returns: the rest of the newest stretch's record, valid until the next call; null when it is damaged, and then
-    /// it counts no more. Throws: std::system_error.
+    /// it counts no more. Throws: std::bad_alloc.
     [[nodiscard]] const JournalFile::Body* load();
 
     // ---- what is added

@@ -67,11 +67,14 @@ public:
         std::size_t count = 0;
 
         [[nodiscard]] std::uint64_t checksum_of_item(std::size_t i) const noexcept;
+        [[nodiscard]] std::span<const std::byte> items() const noexcept {
+            return std::span{bytes}.first(count * sizeof(std::uint64_t));
+        }
         [[nodiscard]] std::span<const std::byte> results() const noexcept {
             return std::span{bytes}.subspan(count * sizeof(std::uint64_t));
         }
     };
-    /// Returns: whether the record is undamaged; the body has the rest of it then. Throws: std::system_error.
+    /// Returns: whether the record is undamaged; the body has the rest of it then. Throws: std::bad_alloc.
     [[nodiscard]] bool read(const JournalRecord& record, Body& body) const;
 
     /// Effects: writes a record. items: a checksum for each. Returns: 0, or the error; the file is as before then.

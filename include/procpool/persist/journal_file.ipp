@@ -227,13 +227,14 @@ PROCPOOL_DECL void JournalFile::scan() {
 
 PROCPOOL_DECL bool JournalFile::read(const JournalRecord& record, Body& body) const {
     RecordHead head;
-    const std::span head_bytes = std::as_writable_bytes(std::span{&head, 1});
     body.count = static_cast<std::size_t>(record.count);
     body.bytes.resize(body.count * sizeof(std::uint64_t) + static_cast<std::size_t>(record.size));
-    return file_.read(head_bytes, record.offset) == sizeof head && head.is_whole(seed_, record.offset) &&
-           file_.read(body.bytes, record.offset + sizeof head) == body.bytes.size() &&
-           checksum_of(body.results(), checksum_of(std::span{body.bytes}.first(body.bytes.size() - record.size))) ==
-               head.body;
+    try {
+        return file_.read(std::as_writable_bytes(std::span{&head, 1}), record.offset) == sizeof head &&
+               head.is_whole(seed_, record.offset) &&
+               file_.read(body.bytes, record.offset + sizeof head) == body.bytes.size() &&
+               head.body == checksum_of(body.results(), checksum_of(body.items()));
+    } catch (const std::system_error&) { return false; }  // the disk is damaged
 }
 
 PROCPOOL_DECL int JournalFile::append(RecordKind kind, std::uint64_t first, std::span<const std::uint64_t> items,
