@@ -101,6 +101,14 @@ def a_dependency(this_round):
     return (ours["submission: a task with eight dependencies"][0] - independent) / 8 / independent
 
 
+def kept(this_round, how=""):
+    """What a journal adds to an item, in ns."""
+    ours = this_round.get(OURS, {})
+    plain, with_journal = f"100,000 results of 100 B{how}", f"100,000 results of 100 B{how}, kept"
+    return ours[with_journal][0] - ours[plain][0] if plain in ours and with_journal in ours else None
+
+
+LEFT = "an item of 10 µs, half a million"
 FIGURES = [
     Figure("round_trip", (1,), "`apply` of an empty task, to a raw ping-pong", 2.5, to(ROUND_TRIP, "ping_pong")),
     Figure("dispatch", (), "a million tasks: to 60 ns each where a ping-pong takes under 100 ns, to 0.8 of it elsewhere", 1, near(60, 0.8)),
@@ -189,6 +197,11 @@ FIGURES = [
     Figure("ref", (), "a task with 200,000 strings that were put, to one with them by value", 1 / 1000,
            to(PUT, OURS, other_case="a task with 200,000 strings by value")),
     Figure("ref", (), "a task with something that was put, over one without, ns", 150, over(PUT, "a task with an int")),
+    Figure("journal", (), "a result of 100 B kept, ns", 1500, kept),
+    Figure("journal", (), "the same, each in a chunk of its own, ns", 3000, lambda one: kept(one, ", one by one")),
+    Figure("journal", (), "a result kept, to a file for each", 0.1, to("100,000 results of 100 B, kept", "files")),
+    Figure("journal", (), "a million items of 10 µs that go on in the middle, to half a million", 1.05,
+           to(f"{LEFT} that are left of a million", OURS, other_case=f"{LEFT} of them")),
     Figure("mpi", (1,), "round trip to another process of an MPI job, to mpi4py.futures", 0.2, to("round trip, median", "python_mpi4py")),
 ] + [
     Figure("mpi", (1,), f"a task to it, {number} in flight, to mpi4py.futures", 0.1, to(f"a task, {number} in flight", "python_mpi4py"))

@@ -35,6 +35,7 @@ WORKLOADS = {
     "shapes": {"workers": (1, 2)},
     "graphs": {"workers": (1, 2)},
     "ref": {"workers": (1, 2)},
+    "journal": {"workers": (1, 2)},
     "primitives": {"workers": (1,)},
     "channels": {"workers": (1,)},
     "chunking": {"workers": (2,)},

@@ -84,6 +84,8 @@ struct BrokenBarrier;
 struct BrokenPipe;
 struct CodecError;
 struct EndOfFile;
+struct JournalBusy;
+struct JournalMismatch;
 class NodeLost;
 class OwnerDied;
 class PartLost;
@@ -96,6 +98,7 @@ class RestartsExhausted;
 class SharedMemoryExhausted;
 struct TaskCancelled;
 class TaskTimedOut;
+class TooManyFailures;
 class WaitTimedOut;
 class WorkerDied;
 

@@ -6,6 +6,7 @@
 
 #include <procpool/codec/choice.hpp>
 #include <procpool/codec/error_code.hpp>
+#include <procpool/codec/exception.hpp>
 #include <procpool/codec/exception_type.hpp>
 #include <procpool/core/error.hpp>
 
@@ -292,6 +293,24 @@ struct ExceptionCodec<PartLost> {
 };
 
 template <>
+struct ExceptionCodec<TooManyFailures> {
+    static void encode(Writer& out, const TooManyFailures& e) {
+        Codec<std::uint64_t>::encode(out, e.failed());
+        Codec<std::uint64_t>::encode(out, e.done());
+        Codec<bool>::encode(out, e.first() != nullptr);
+        if (e.first()) { encode_exception(out, e.first()); }
+        Codec<std::string>::encode(out, e.what());
+    }
+    static TooManyFailures decode(Reader& in) {
+        const auto failed = static_cast<std::size_t>(Codec<std::uint64_t>::decode(in));
+        const auto done = static_cast<std::size_t>(Codec<std::uint64_t>::decode(in));
+        TooManyFailures e(failed, done, Codec<bool>::decode(in) ? decode_exception(in) : nullptr);
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+};
+
+template <>
 struct ExceptionCodec<SharedMemoryExhausted> {
     static void encode(Writer& out, const SharedMemoryExhausted& e) { Codec<std::uint64_t>::encode(out, e.bytes()); }
     static SharedMemoryExhausted decode(Reader& in) { return SharedMemoryExhausted(Codec<std::uint64_t>::decode(in)); }
@@ -354,6 +373,9 @@ inline constexpr std::array standard_exceptions {
     by_text<EndOfFile>,
     by_text<BrokenPipe>,
     by_codec<SharedMemoryExhausted>,
+    by_text<JournalMismatch>,
+    by_text<JournalBusy>,
+    by_codec<TooManyFailures>,
     // clang-format on
 };
 

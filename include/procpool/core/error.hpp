@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -174,6 +175,35 @@ public:
 private:
     std::string child_;
     ExitStatus status_;
+};
+
+/// MapOptions::journal is a file that is no journal of this call: of another call, function, type or build, or none at
+/// all. It stays as it was.
+struct JournalMismatch : Error {
+    using Error::Error;
+};
+
+/// Another call, of this program or another one, has MapOptions::journal open.
+struct JournalBusy : Error {
+    using Error::Error;
+};
+
+/// More items of a call failed than MapOptions::stop_after_failures allows.
+class TooManyFailures : public Error {
+public:
+    /// The text names both numbers, and what the first error says. done: items that ended, those that failed included.
+    TooManyFailures(std::size_t failed, std::size_t done, std::exception_ptr first);
+    /// How many items failed, those included that were running when it was enough.
+    [[nodiscard]] std::size_t failed() const noexcept { return failed_; }
+    /// How many items ended, in this run of the call.
+    [[nodiscard]] std::size_t done() const noexcept { return done_; }
+    /// The error of the lowest item that failed, of those that are known; item_of() tells which.
+    [[nodiscard]] const std::exception_ptr& first() const noexcept { return first_; }
+
+private:
+    std::size_t failed_;
+    std::size_t done_;
+    std::exception_ptr first_;
 };
 
 /// The last owner of a lock died while it held it, so that the data behind it may be half changed, and nobody has

@@ -4,6 +4,7 @@
 #include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
 
+#include <exception>
 #include <utility>
 
 namespace procpool::inline v0 {
@@ -85,6 +86,25 @@ PROCPOOL_DECL RestartsExhausted::RestartsExhausted(const std::string& supervisor
             ", and there were as many restarts before as may be"),
       child_(std::move(child)),
       status_(status) {}
+
+namespace detail::core {
+
+[[nodiscard]] PROCPOOL_DECL std::string text_of_error(const std::exception_ptr& error) {
+    try {
+        if (error) { std::rethrow_exception(error); }
+    } catch (const std::exception& e) { return std::string(": ") + e.what(); } catch (...) {
+    }
+    return {};
+}
+
+}  // namespace detail::core
+
+PROCPOOL_DECL TooManyFailures::TooManyFailures(std::size_t failed, std::size_t done, std::exception_ptr first)
+    : Error("procpool: " + std::to_string(failed) + " of " + std::to_string(done) + " items failed" +
+            detail::core::text_of_error(first)),
+      failed_(failed),
+      done_(done),
+      first_(std::move(first)) {}
 
 PROCPOOL_DECL OwnerDied::OwnerDied(std::int32_t pid, std::int32_t thread)
     : Error("procpool: " +

@@ -84,6 +84,13 @@ enum class FaultPoint : std::uint32_t {
     barrier_completed,    // the completion function has returned
     barrier_before_pass,  // nobody has come to the next pass, this one's sleepers are not woken yet
     barrier_not_woken,    // the round has ended or the barrier is broken, its sleepers are not woken yet
+    // journals of calls over many items, in the program that makes the call
+    journal_opened,   // the file is there and locked, nothing of it is read or written yet
+    journal_begun,    // its head is written, no record yet
+    journal_cut,      // what lay behind the last whole record is gone
+    journal_taken,    // the caller has results that are not recorded yet
+    journal_written,  // they are
+    journal_removed,  // the call has succeeded, its file is gone
     // actor
     snapshot_half,  // the object is saved, the word does not say so yet
     count

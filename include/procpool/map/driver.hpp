@@ -25,9 +25,13 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <typeinfo>
 #include <vector>
 
 namespace procpool::inline v0::detail::map {
+
+class JournaledCall;
+class ReadItems;
 
 /// Chunks in flight, so that no worker waits for its next one.
 inline constexpr std::size_t chunks_per_worker = 4;
@@ -41,6 +45,12 @@ enum class DrivenBy {
 
 /// Returns: when the total timeout of a call that begins now passes.
 [[nodiscard]] Deadline expiry_of(const MapOptions& options);
+
+/// Checks options as all calls over many items do, and whether this call can do what they say. keeps_errors: a failed
+/// item is a result. Throws: std::invalid_argument.
+void check_call(const MapOptions& options, bool keeps_errors);
+/// Throws: std::invalid_argument when there is a journal. call: that cannot have one; why: a clause.
+void refuse_journal(const MapOptions& options, const char* call, const char* why);
 
 /// Properties that follow from the item and result types.
 struct ChunkTraits {
@@ -115,6 +125,26 @@ protected:
     virtual void encode_items(Writer& out, std::size_t wanted, ChunkHead& head) = 0;
     [[nodiscard]] virtual std::exception_ptr take_input_error() noexcept = 0;
 
+    /// Effects: adds as many items as there are, up to `most`, to those that were read. Later than at the first of
+    /// them, take_input_error() has what the range or a Codec throws. Called only where there is a journal.
+    virtual void read_items(std::size_t most, ReadItems& to) = 0;
+    /// Effects: writes the callable, or where it is.
+    virtual void write_function(Writer& out, ChunkHead& head) = 0;
+
+    /// The types of a call with a journal, and what its callable is known by in another run.
+    struct JournalTypes {
+        const std::type_info& results;
+        const std::type_info& sums;  ///< void where nothing is folded
+        const std::type_info& items;
+        bool results_last;  ///< and the sums do
+        client::Encode known;
+    };
+    /// Effects: what the journal has is not run again, and what is settled is added. Throws: as persist::Journal;
+    /// CodecError.
+    void open_journal(const JournalTypes& types);
+
+    [[nodiscard]] const MapOptions& options() const noexcept { return options_; }
+
     /// Effects: writes a callable that may be large, or where it is. encode: writes it. Throws: as encode_items().
     void write_callable(Writer& out, ChunkHead& head, client::Encode encode);
 
@@ -123,6 +153,12 @@ private:
     struct Arguments;
     [[nodiscard]] std::optional<client::Ticket> submit(const Arguments& arguments);
     void encode(Writer& out, std::size_t wanted, InFlightChunk& chunk);
+    [[nodiscard]] bool submit_next_journaled(std::size_t most);
+    void read_on(std::size_t most);
+    [[nodiscard]] bool is_input_over();
+    [[nodiscard]] std::size_t journaled_size() const noexcept;
+    [[nodiscard]] std::size_t fit_run_to_blocks(std::size_t from, std::size_t count, std::size_t size,
+                                                ChunkHead& head) const;
     void resubmit();
     void settle(InFlightChunk chunk);
     void obey();
@@ -130,7 +166,8 @@ private:
     void kill_running() const;
     [[nodiscard]] bool may_wait_for_slot() const noexcept;
     void abandon() noexcept;
-    void end_input(const std::exception_ptr& error);
+    void end_input(const std::exception_ptr& error) { end_input(error, submitted_); }
+    void end_input(const std::exception_ptr& error, std::size_t index);
     [[nodiscard]] std::size_t fit_to_blocks(std::size_t size, ChunkHead& head) const noexcept;
     [[nodiscard]] bool is_worth_splitting() const noexcept;
 
@@ -153,7 +190,8 @@ private:
     std::size_t submitted_ = 0;  // items
     std::size_t unread_ = 0;     // items, once the total timeout has passed
     bool input_over_ = false;
-    std::unique_ptr<SentCallable> callable_;  // null for those that are small
+    std::unique_ptr<SentCallable> callable_;    // null for those that are small
+    std::unique_ptr<JournaledCall> journaled_;  // null without a journal
 };
 
 }  // namespace procpool::detail::map

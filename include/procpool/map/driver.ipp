@@ -4,14 +4,22 @@
 #include <procpool/map/driver.hpp>
 
 #include <procpool/client/client.hpp>
+#include <procpool/codec/plain.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/exception_note.hpp>
+#include <procpool/core/type_name.hpp>
 #include <procpool/future/task_handle.hpp>
+#include <procpool/map/journaled_call.hpp>
+#include <procpool/map/read_items.hpp>
+#include <procpool/persist/journal.hpp>
+#include <procpool/persist/lasting.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,9 +50,30 @@ private:
     const client::Taken& taken_;
 };
 
-/// Returns: the options. Throws: std::invalid_argument, before anything has begun.
-[[nodiscard]] PROCPOOL_DECL const MapOptions& checked(const MapOptions& options) {
+PROCPOOL_DECL void check_call(const MapOptions& options, bool keeps_errors) {
     check_task(options);
+    if (options.retry_failed && !keeps_errors) {
+        throw std::invalid_argument(
+            "procpool: MapOptions::retry_failed is for calls where a failed item is a result: map_outcomes(), "
+            "imap_outcomes(), imap() and imap_unordered()");
+    }
+    const bool is_limited = options.stop_after_failures.count != 0 || options.stop_after_failures.share > 0;
+    if (is_limited && !keeps_errors && options.on_error == OnError::fail_fast) {
+        throw std::invalid_argument(
+            "procpool: MapOptions::stop_after_failures is for calls that go on when an item fails: map_outcomes(), "
+            "imap_outcomes(), imap(), imap_unordered(), or with OnError::wait_all");
+    }
+}
+
+PROCPOOL_DECL void refuse_journal(const MapOptions& options, const char* call, const char* why) {
+    if (options.journal) {
+        throw std::invalid_argument(std::string("procpool: ") + call + " has no MapOptions::journal, since " + why);
+    }
+}
+
+/// Returns: the options. Throws: std::invalid_argument, before anything has begun.
+[[nodiscard]] PROCPOOL_DECL const MapOptions& checked(const MapOptions& options, bool keeps_errors) {
+    check_call(options, keeps_errors);
     return options;
 }
 
@@ -64,7 +93,7 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
                                    const ChunkTraits& traits, DrivenBy driven_by, const StopRequest& request,
                                    std::optional<Deadline> expires)
     : client_(client),
-      options_(checked(options)),
+      options_(checked(options, traits.keeps_errors)),
       sink_(sink),
       traits_(traits),
       driven_by_(driven_by),
@@ -85,7 +114,8 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
                .folds = traits.folds,
                .retries = options.retries,
                .total_timeout = options.total_timeout,
-               .label = options.label},
+               .label = options.label,
+               .limit = options.stop_after_failures},
               sink, sizes_) {
     if (driven_by == DrivenBy::caller) { hold_.emplace(pool::KeepOpen{client, client::OpenUntil::returned}); }
     ledger_.in_flight().reserve(most_in_flight_);
@@ -141,11 +171,17 @@ PROCPOOL_DECL void MapDriver::run() {
 
 PROCPOOL_DECL bool MapDriver::has_input() {
     if (ledger_.is_overdue()) { return unread_ != 0; }
-    if (ledger_.is_stopped() || input_over_) { return false; }
+    if (ledger_.is_stopped()) { return false; }
+    if (journaled_ != nullptr && journaled_->has_runs()) { return true; }
+    return !is_input_over();
+}
+
+PROCPOOL_DECL bool MapDriver::is_input_over() {
+    if (input_over_) { return true; }
     try {
         input_over_ = is_at_end();
     } catch (...) { end_input(std::current_exception()); }
-    return !input_over_;
+    return input_over_;
 }
 
 /// The arguments of a chunk. One class for all, so that Client::submit() is compiled once.
@@ -174,6 +210,7 @@ PROCPOOL_DECL bool MapDriver::submit_next(std::size_t most) {
         ledger_.end_overdue(std::exchange(submitted_, submitted_ + count), count);
         return true;
     }
+    if (journaled_ != nullptr) { return submit_next_journaled(most); }
     const std::size_t size = std::min(most, sizes_.wanted());
     InFlightChunk chunk{.first = submitted_};
     const std::size_t wanted = sizes_.hand_out(traits_.folds ? fit_to_blocks(size, chunk.head) : size);
@@ -193,6 +230,104 @@ PROCPOOL_DECL bool MapDriver::submit_next(std::size_t most) {
     ledger_.add(std::move(chunk), client_, *ticket);
     if (const std::exception_ptr error = take_input_error()) { end_input(error); }
     return true;
+}
+
+/// Effects: reads items, and gives those to the ledger that the journal has results of; or submits a chunk of those
+/// that were read before.
+PROCPOOL_DECL bool MapDriver::submit_next_journaled(std::size_t most) {
+    JournaledCall& journaled = *journaled_;
+    if (!journaled.has_runs()) { read_on(most); }
+    if (!journaled.has_runs() || ledger_.is_stopped()) { return true; }
+    const JournaledCall::Run run = journaled.next_run();
+    InFlightChunk chunk{.first = journaled.items().first() + run.from};
+    std::size_t size = run.is_one_chunk ? run.count : std::min(run.count, journaled_size());
+    if (traits_.folds) { size = fit_run_to_blocks(run.from, run.count, size, chunk.head); }
+    std::optional<client::Ticket> ticket;
+    try {
+        ticket = submit({*this, chunk, size});
+    } catch (...) {
+        journaled.drop_runs([](std::size_t, std::size_t) {});
+        end_input(std::current_exception(), chunk.first);
+        return true;
+    }
+    if (driven_by_ == DrivenBy::consumer && expires_.is_never()) { expires_ = expiry_of(options_); }  // the first item
+    if (!ticket) { return false; }
+    const auto checksums = journaled.items().checksums(run.from).first(chunk.head.count);
+    chunk.checksums.assign(checksums.begin(), checksums.end());
+    journaled.submitted(chunk.head.count);
+    ledger_.add(std::move(chunk), client_, *ticket);
+    return true;
+}
+
+PROCPOOL_DECL void MapDriver::read_on(std::size_t most) {
+    JournaledCall& journaled = *journaled_;
+    const JournaledCall::Wanted wanted = journaled.find(submitted_);
+    std::size_t count = std::min(most, wanted.most);
+    if (!wanted.is_recorded) {
+        ChunkHead unused{};
+        const std::size_t size = std::min(most, journaled_size());
+        count = std::min(count, traits_.folds ? fit_to_blocks(size, unused) : size);
+    }
+    count = sizes_.hand_out(count);
+    read_items(count, journaled.items());
+    const std::size_t read = journaled.items().count();
+    sizes_.put_back(count - read);
+    submitted_ += read;
+    if (const std::exception_ptr error = take_input_error()) { end_input(error); }
+    if (traits_.folds) { static_cast<void>(is_input_over()); }
+    journaled.settle(ledger_, sink_, input_over_);
+}
+
+/// Returns: items of a chunk that a worker returns in a few parts at most, each of which is recorded as it comes.
+PROCPOOL_DECL std::size_t MapDriver::journaled_size() const noexcept {
+    constexpr double longest = 100e6;  // nanoseconds
+    const std::size_t size = sizes_.wanted();
+    if (sizes_.is_fixed() || sizes_.cost() * static_cast<double>(size) <= longest) { return size; }
+    return std::max<std::size_t>(1, static_cast<std::size_t>(longest / sizes_.cost()));
+}
+
+/// As fit_to_blocks(), of items that were read: there may be no more of them in a block that is not the last.
+PROCPOOL_DECL std::size_t MapDriver::fit_run_to_blocks(std::size_t from, std::size_t count, std::size_t size,
+                                                       ChunkHead& head) const {
+    const ReadItems& items = journaled_->items();
+    const std::size_t into = (items.first() + from) % fold_block;
+    const bool is_last = input_over_ && from + count == items.count();
+    const std::size_t whole = is_last ? count : count - count % fold_block;
+    if (into == 0 && whole != 0 && (size >= std::min(whole, fold_block) || !is_worth_splitting())) {
+        return std::min(whole, ((std::min(size, SIZE_MAX / 2) - 1) / fold_block + 1) * fold_block);
+    }
+    head.flags = ChunkHead::apart;
+    return std::min({size, count, fold_block - into});
+}
+
+PROCPOOL_DECL void MapDriver::open_journal(const JournalTypes& types) {
+    if (!types.results_last) {
+        throw CodecError("procpool: a journal cannot keep results of type " + type_name(types.results) +
+                         ", which may hold addresses");
+    }
+    const bool by_version = !options_.journal_version.empty();
+    std::vector<std::byte> known;
+    Writer out{known, codec::grow_vector, &known, persist::visibility_in_another_run};
+    types.known(out);
+    const bool keeps_nothing = types.results == typeid(void);
+    std::string results = type_name(types.results);
+    if (traits_.folds) { results += " folded to " + type_name(types.sums); }
+    journaled_ = std::make_unique<JournaledCall>(
+        client_, options_,
+        persist::JournalIdentity{.call = traits_.keeps_errors ? "outcomes"
+                                         : traits_.folds      ? "sums"
+                                         : keeps_nothing      ? "nothing"
+                                                              : "results",
+                                 .results = std::move(results),
+                                 .items = type_name(types.items),
+                                 .code = by_version
+                                             ? "version " + options_.journal_version
+                                             : persist::name_of_code(reinterpret_cast<std::uintptr_t>(traits_.code)),
+                                 .function = persist::text_of_function(std::span{known}.first(out.size()))},
+        JournaledCall::Rules{.keeps_errors = traits_.keeps_errors,
+                             .folds = traits_.folds,
+                             .framed = traits_.frames && (goes_on_ || traits_.keeps_errors)});
+    ledger_.record_in(journaled_->journal());
 }
 
 PROCPOOL_DECL void MapDriver::wait(Deadline deadline) {
@@ -253,6 +388,10 @@ PROCPOOL_DECL void MapDriver::report_progress() {
 }
 
 PROCPOOL_DECL void MapDriver::end_progress() {
+    ledger_.close();
+    if (journaled_ != nullptr && !options_.journal_keep && !error() && !ledger_.has_failures()) {
+        journaled_->journal().remove();
+    }
     try {
         progress_.end(ledger_.settled(), error() == nullptr);
     } catch (...) {
@@ -297,13 +436,24 @@ PROCPOOL_DECL std::optional<client::Ticket> MapDriver::submit(const Arguments& a
 
 PROCPOOL_DECL void MapDriver::encode(Writer& out, std::size_t wanted, InFlightChunk& chunk) {
     ChunkHead& head = chunk.head;
-    const bool exact = options_.timeout.count() > 0 || options_.retries > 0 || goes_on_ || traits_.keeps_errors;
+    const bool exact = options_.timeout.count() > 0 || options_.retries > 0 || goes_on_ || traits_.keeps_errors ||
+                       journaled_ != nullptr;
     const bool framed = traits_.frames && (goes_on_ || traits_.keeps_errors);
     const bool brief = driven_by_ == DrivenBy::consumer && !sizes_.is_fixed();
-    head.flags |= (exact ? ChunkHead::exact : 0) | (goes_on_ ? ChunkHead::goes_on : 0) |
-                  (framed ? ChunkHead::framed : 0) | (brief ? ChunkHead::brief : 0);
+    // A chunk tells one failure only: it ends there where each of them counts, or what comes behind is recorded.
+    const bool goes_on = goes_on_ && journaled_ == nullptr && !ledger_.is_limited();
+    head.flags |= (exact ? ChunkHead::exact : 0) | (goes_on ? ChunkHead::goes_on : 0) |
+                  (framed ? ChunkHead::framed : 0) | (brief ? ChunkHead::brief : 0) |
+                  (journaled_ != nullptr ? ChunkHead::recorded : 0);
     head.results = reinterpret_cast<std::uint64_t>(sink_.address(submitted_));
-    encode_items(out, wanted, head);
+    if (journaled_ == nullptr) {
+        encode_items(out, wanted, head);
+    } else {
+        codec::encode_plain(out, head);
+        write_function(out, head);
+        head.count = journaled_->items().write(out, journaled_->next_run().from, wanted);
+        std::memcpy(out.buffer().data(), &head, sizeof head);
+    }
     chunk.argument_bytes = out.size();
     if (!keeps_slot_ && (head.count > 1 || options_.retries > 0)) {
         chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size());
@@ -341,10 +491,15 @@ PROCPOOL_DECL void MapDriver::obey() {
 
 PROCPOOL_DECL void MapDriver::expire() {
     expires_ = Deadline::never();
-    if (traits_.reads_at_once) { static_cast<void>(has_input()); }  // another input may never come back
+    if (traits_.reads_at_once && !ledger_.is_stopped()) {
+        static_cast<void>(is_input_over());
+    }  // another input may never come back
     const bool reads_on = !input_over_ && !ledger_.is_stopped();
     unread_ = !reads_on ? 0 : traits_.items ? *traits_.items - submitted_ : 1;
     ledger_.expire();
+    if (journaled_ != nullptr) {
+        journaled_->drop_runs([this](std::size_t first, std::size_t count) { ledger_.end_overdue(first, count); });
+    }
     kill_running();
 }
 
@@ -367,11 +522,11 @@ PROCPOOL_DECL void MapDriver::abandon() noexcept {
     }
 }
 
-/// Effects: the range gives no more items; `error` counts as one of the item that would have been next.
-PROCPOOL_DECL void MapDriver::end_input(const std::exception_ptr& error) {
+/// Effects: the range gives no more items; `error` counts as one of the item `index`.
+PROCPOOL_DECL void MapDriver::end_input(const std::exception_ptr& error, std::size_t index) {
     input_over_ = true;
-    core::note_item(error, submitted_);
-    ledger_.note(submitted_, error);
+    core::note_item(error, index);
+    ledger_.note(index, error);
     if (!goes_on_ && driven_by_ != DrivenBy::consumer) { stop(); }
 }
 

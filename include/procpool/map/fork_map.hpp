@@ -213,6 +213,7 @@ auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges
     } else {
         check(pool_options);
         check_task(options);
+        detail::map::refuse_journal(options, "fork_map()", "its items do not travel, so that nobody knows them again");
         detail::map::IndexedCalls<std::remove_reference_t<F>, std::remove_reference_t<Ranges>...> calls{f, ranges...};
         const auto numbers = std::views::iota(std::size_t{0}, calls.read());
         const auto call = detail::map::as_inherited_call(calls);

@@ -12,14 +12,20 @@
 #include <procpool/map/chunk_size.hpp>
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/wire.hpp>
+#include <procpool/pool/options.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
+
+namespace procpool::inline v0::detail::persist {
+class Journal;
+}
 
 namespace procpool::inline v0::detail::map {
 
@@ -31,11 +37,12 @@ struct InFlightChunk {
     client::Ticket ticket = {};
     std::size_t first = 0;  ///< item of the range
     ChunkHead head = {};
-    std::size_t casualty = nobody;          ///< the item of it that its worker died with
-    unsigned attempt = 0;                   ///< of that item
-    std::vector<std::byte> arguments = {};  ///< where its slot does not keep them
-    std::size_t argument_bytes = 0;         ///< of the arguments, wherever they are
-    client::PinnedValues values = {};       ///< what they refer to
+    std::size_t casualty = nobody;              ///< the item of it that its worker died with
+    unsigned attempt = 0;                       ///< of that item
+    std::vector<std::byte> arguments = {};      ///< where its slot does not keep them
+    std::size_t argument_bytes = 0;             ///< of the arguments, wherever they are
+    client::PinnedValues values = {};           ///< what they refer to
+    std::vector<std::uint64_t> checksums = {};  ///< of its items, where there is a journal
     bool seen_decided = false;
 
     /// Whether its results are those of items of one block, and not those of blocks.
@@ -94,13 +101,20 @@ public:
         unsigned retries;                           ///< of an item
         std::chrono::nanoseconds total_timeout{0};  ///< of the call
         std::string_view label = {};                ///< of the call
+        FailureLimit limit = {};                    ///< of items that fail
     };
 
     /// Lifetime: the references outlive it.
     Ledger(const Rules& rules, ResultSink& sink, ChunkSize& sizes) noexcept
         : rules_(rules),
           sink_(sink),
-          sizes_(sizes) {}
+          sizes_(sizes),
+          is_limited_(rules.limit.count != 0 || rules.limit.share > 0) {}
+
+    /// Whether the call ends when too many items have failed.
+    [[nodiscard]] bool is_limited() const noexcept { return is_limited_; }
+    /// Effects: what is settled is recorded from now on. Lifetime: the journal outlives it.
+    void record_in(persist::Journal& journal) noexcept { journal_ = &journal; }
 
     // ---- in flight
 
@@ -116,10 +130,17 @@ public:
 
     /// Effects: gives results to the sink, and notes errors; items that are left are to be submitted again.
     void settle(InFlightChunk&& chunk, const EndedChunk& end);
+    /// Effects: gives results to the sink that were recorded when an earlier run of the call had them. in: is behind
+    /// them then. apart: they are folded, and are those of items of one block.
+    void replay(std::size_t first, std::size_t count, Reader& in, bool apart);
+    /// Effects: items from `index` on end in TaskCancelled. Requires that errors are kept.
+    void withhold(std::size_t index, std::size_t count);
     /// Effects: items from `index` on have failed.
     void fail(std::size_t index, std::size_t count, const std::exception_ptr& error);
     /// Effects: keeps the error of the lowest item, or of what counts as one.
     void note(std::size_t index, const std::exception_ptr& error);
+    /// Whether items have failed, or were not run.
+    [[nodiscard]] bool has_failures() const noexcept { return has_failures_; }
     /// Returns: items that have ended.
     [[nodiscard]] std::size_t settled() const noexcept { return settled_; }
     /// Returns: the error of the lowest item known, or of the range. Null when there is none.
@@ -144,6 +165,8 @@ public:
     /// Effects: cancels chunks that have not started; those that run stop after the item they are at.
     void stop();
     [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
+    /// Effects: the error is TooManyFailures, if it has stopped for that.
+    void close();
     /// Effects: as stop(), since the total timeout has passed: items that were submitted and do not end by themselves
     /// end in TaskTimedOut, but for those that an earlier stop() has withdrawn. The caller kills what runs.
     void expire();
@@ -152,9 +175,17 @@ public:
     void end_overdue(std::size_t index, std::size_t count);
 
 private:
+    void settle_chunk(InFlightChunk&& chunk, const EndedChunk& end);
+    void fail_in_chunk(const InFlightChunk& chunk, std::size_t item, std::size_t count,
+                       const std::exception_ptr& error);
+    void record_outcomes(const InFlightChunk& chunk, std::size_t from, std::size_t to,
+                         std::span<const std::byte> results);
+    void count_failures(std::size_t index, std::size_t count, const std::exception_ptr& error);
+    void keep_limit();
     void note_failure(std::size_t index, const std::exception_ptr& error);
     [[nodiscard]] bool failed_before(std::size_t index) const noexcept { return failed_at_ && *failed_at_ < index; }
-    void take_results(const InFlightChunk& chunk, std::size_t end, Reader& in);
+    void take_results(const InFlightChunk& chunk, std::size_t end, Reader& in, std::span<const std::byte> bytes);
+    void skip_results(std::size_t count, bool sums, Reader& in);
     [[nodiscard]] std::size_t settle_loss(InFlightChunk& chunk, const EndedChunk& end, std::size_t at);
     void run_again(InFlightChunk& chunk, const EndedChunk& end, std::size_t from, std::span<const std::byte> carry);
     void lose_rest(const InFlightChunk& chunk, const EndedChunk& end, std::size_t from);
@@ -173,6 +204,14 @@ private:
     bool rest_is_overdue_ = false;  // and not withdrawn for another reason
     std::optional<std::size_t> failed_at_;
     std::exception_ptr error_;
+    persist::Journal* journal_ = nullptr;
+    const bool is_limited_;
+    bool has_failures_ = false;
+    bool gave_up_ = false;
+    std::size_t replayed_ = 0;  // items that the call did not run
+    std::size_t failures_ = 0;  // items, where they are limited
+    std::size_t first_failed_ = SIZE_MAX;
+    std::exception_ptr first_failure_;
 };
 
 }  // namespace procpool::detail::map

@@ -6,7 +6,10 @@
 #include <procpool/client/failure.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/deadline.hpp>
+#include <procpool/core/error.hpp>
 #include <procpool/core/exception_note.hpp>
+#include <procpool/map/outcome.hpp>
+#include <procpool/persist/journal.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -39,6 +42,11 @@ PROCPOOL_DECL void Ledger::erase_taken() noexcept {
 }
 
 PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) {
+    settle_chunk(std::move(chunk), end);
+    if (is_limited_) { keep_limit(); }
+}
+
+PROCPOOL_DECL void Ledger::settle_chunk(InFlightChunk&& chunk, const EndedChunk& end) {
     const std::size_t skipped = chunk.head.skip;
     const std::size_t count = chunk.head.count;
     if (end.withdrawn) {  // by stop()
@@ -47,7 +55,7 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
     }
     Reader in{end.bytes, end.place_of};
     if (end.ending == Ending::exception) {
-        fail(chunk.first + skipped, count - skipped, codec::decode_exception(in));
+        fail_in_chunk(chunk, skipped, count - skipped, codec::decode_exception(in));
         settled_ += count - skipped;
         return;
     }
@@ -61,11 +69,11 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
     const bool failed = report.error_at != 0 && report.error_at < end.bytes.size();
     sizes_.measured(report.completed - skipped,
                     std::chrono::nanoseconds{std::min<std::uint64_t>(report.nanoseconds, INT64_MAX)});
-    take_results(chunk, failed ? report.failed_item : report.completed, in);
+    take_results(chunk, failed ? report.failed_item : report.completed, in, end.bytes);
     std::size_t done = report.completed;
     if (failed) {
         Reader error{end.bytes.subspan(report.error_at), end.place_of};
-        fail(chunk.first + report.failed_item, 1, codec::decode_exception(error));
+        fail_in_chunk(chunk, report.failed_item, 1, codec::decode_exception(error));
         done = std::max(done, static_cast<std::size_t>(report.failed_item) + 1);
     }
     const bool killed = overdue_ && end.ending == Ending::cancelled;
@@ -84,6 +92,8 @@ PROCPOOL_DECL void Ledger::settle(InFlightChunk&& chunk, const EndedChunk& end) 
 }
 
 PROCPOOL_DECL void Ledger::fail(std::size_t index, std::size_t count, const std::exception_ptr& error) {
+    has_failures_ = true;
+    if (is_limited_ && !overdue_) { count_failures(index, count, error); }
     if (rules_.keeps_errors) {
         for (std::size_t i = 0; i < count; ++i) {
             const std::exception_ptr own = i == 0 ? error : codec::copy_exception(error);  // to be thrown by itself
@@ -93,6 +103,72 @@ PROCPOOL_DECL void Ledger::fail(std::size_t index, std::size_t count, const std:
     } else {
         core::note_item(error, index);
         note_failure(index, error);
+    }
+}
+
+/// Effects: items of a chunk, from `item` of it on, have failed, and that is recorded.
+PROCPOOL_DECL void Ledger::fail_in_chunk(const InFlightChunk& chunk, std::size_t item, std::size_t count,
+                                         const std::exception_ptr& error) {
+    fail(chunk.first + item, count, error);
+    if (journal_ != nullptr && rules_.keeps_errors) {
+        journal_->append(persist::RecordKind::failures, chunk.first + item,
+                         std::span{chunk.checksums}.subspan(item, count), {});
+    }
+}
+
+PROCPOOL_DECL void Ledger::replay(std::size_t first, std::size_t count, Reader& in, bool apart) {
+    settled_ += count;
+    replayed_ += count;
+    try {
+        if (rules_.folds && failed_before(first)) {
+            skip_results(apart ? count : 1, !apart, in);
+        } else if (apart) {
+            sink_.take_apart(first, count, in);
+        } else {
+            sink_.take(first, count, in);
+        }
+    } catch (...) {
+        if (rules_.keeps_errors) { throw; }
+        note_failure(first, std::current_exception());
+    }
+}
+
+PROCPOOL_DECL void Ledger::withhold(std::size_t index, std::size_t count) {
+    has_failures_ = true;
+    settled_ += count;
+    replayed_ += count;
+    for (const std::size_t end = index + count; index < end; ++index) {
+        const auto error = std::make_exception_ptr(TaskCancelled(
+            "procpool: the item was not run, since MapOptions::retry_failed runs only those that failed before"));
+        core::note_item(error, index);
+        sink_.fail(index, error);
+    }
+}
+
+PROCPOOL_DECL void Ledger::count_failures(std::size_t index, std::size_t count, const std::exception_ptr& error) {
+    failures_ += count;
+    if (index < first_failed_) {
+        first_failed_ = index;
+        first_failure_ = error;
+    }
+}
+
+/// Effects: stops the call if too many items have failed.
+PROCPOOL_DECL void Ledger::keep_limit() {
+    if (stopped_) { return; }
+    const FailureLimit& limit = rules_.limit;
+    const auto ended = static_cast<double>(settled_ - replayed_);
+    if ((limit.count != 0 && failures_ >= limit.count) ||
+        (limit.share > 0 && failures_ >= std::max<std::size_t>(limit.least, 1) &&
+         static_cast<double>(failures_) >= limit.share * ended)) {
+        gave_up_ = true;
+        stop();
+    }
+}
+
+PROCPOOL_DECL void Ledger::close() {
+    if (std::exchange(gave_up_, false)) {
+        error_ = std::make_exception_ptr(TooManyFailures(failures_, settled_ - replayed_, first_failure_));
     }
 }
 
@@ -130,16 +206,21 @@ PROCPOOL_DECL void Ledger::stop() {
     }
 }
 
-PROCPOOL_DECL void Ledger::take_results(const InFlightChunk& chunk, std::size_t end, Reader& in) {
+PROCPOOL_DECL void Ledger::take_results(const InFlightChunk& chunk, std::size_t end, Reader& in,
+                                        std::span<const std::byte> bytes) {
     const std::size_t skipped = chunk.head.skip;
-    if (end <= skipped || (rules_.folds && failed_before(chunk.first + skipped))) { return; }
+    const bool unused = rules_.folds && failed_before(chunk.first + skipped);
+    if (end <= skipped || (unused && journal_ == nullptr)) { return; }
     const bool blocks = rules_.folds && !chunk.is_apart();
     // The result of a block comes when all of it is folded.
     const std::size_t from = blocks ? skipped - skipped % fold_block : skipped;
     const std::size_t to = blocks && end != chunk.head.count ? end - end % fold_block : end;
     if (from == to) { return; }
+    const std::size_t before = in.remaining();
     try {
-        if (rules_.folds && !blocks) {
+        if (unused) {
+            skip_results(blocks ? (to - from - 1) / fold_block + 1 : to - from, blocks, in);
+        } else if (rules_.folds && !blocks) {
             const Clock::time_point start = Clock::now();
             sink_.take_apart(chunk.first + from, to - from, in);
             folded_items_ += static_cast<double>(to - from);
@@ -149,8 +230,58 @@ PROCPOOL_DECL void Ledger::take_results(const InFlightChunk& chunk, std::size_t 
         }
     } catch (...) {
         if (rules_.keeps_errors) { throw; }
-        note_failure(chunk.first + skipped, std::current_exception());
+        return note_failure(chunk.first + skipped, std::current_exception());
     }
+    if (journal_ == nullptr && !(is_limited_ && rules_.keeps_errors)) { return; }
+    const auto taken = bytes.subspan(bytes.size() - before, before - in.remaining());
+    if (rules_.keeps_errors) { return record_outcomes(chunk, from, to, taken); }
+    if (journal_ != nullptr) {
+        journal_->append(blocks ? persist::RecordKind::sums : persist::RecordKind::values, chunk.first + from,
+                         std::span{chunk.checksums}.subspan(from, to - from), taken);
+    }
+}
+
+/// Effects: passes results of items, or sums of blocks.
+PROCPOOL_DECL void Ledger::skip_results(std::size_t count, bool sums, Reader& in) {
+    for (; count != 0; --count) { sink_.skip(in, sums); }
+}
+
+/// Effects: counts the errors among the outcomes of items, and records which there are, and the values.
+PROCPOOL_DECL void Ledger::record_outcomes(const InFlightChunk& chunk, std::size_t from, std::size_t to,
+                                           std::span<const std::byte> results) {
+    Reader in{results};
+    std::size_t first = from;  // of those that have ended alike
+    std::size_t first_at = 0;
+    bool failed = false;
+    const auto end_run = [&](std::size_t end, std::size_t end_at) {
+        if (first == end || journal_ == nullptr) { return; }
+        const auto checksums = std::span{chunk.checksums}.subspan(first, end - first);
+        if (failed) {
+            journal_->append(persist::RecordKind::failures, chunk.first + first, checksums, {});
+        } else {
+            journal_->append(persist::RecordKind::values, chunk.first + first, checksums,
+                             results.subspan(first_at, end_at - first_at));
+        }
+    };
+    for (std::size_t item = from; item < to; ++item) {
+        const std::size_t at = results.size() - in.remaining();
+        const bool this_one = skip_outcome(in);
+        if (this_one != failed) {
+            end_run(item, at);
+            first = item;
+            first_at = at;
+            failed = this_one;
+        }
+        if (!this_one) { continue; }
+        has_failures_ = true;
+        if (is_limited_) {
+            const std::size_t index = chunk.first + item;
+            const auto bytes = results.subspan(at, results.size() - in.remaining() - at);
+            count_failures(index, 1, index < first_failed_ ? decode_outcome_error(bytes) : nullptr);
+            if (index == first_failed_) { core::note_item(first_failure_, index); }
+        }
+    }
+    end_run(to, results.size() - in.remaining());
 }
 
 PROCPOOL_DECL void Ledger::expire() {
@@ -196,7 +327,12 @@ PROCPOOL_DECL std::size_t Ledger::settle_loss(InFlightChunk& chunk, const EndedC
     // With a machine all of them are lost, and where each error is kept it tells which one.
     const std::size_t each = end.ending == Ending::node_lost && rules_.keeps_errors ? 1 : next - at;
     for (std::size_t item = at; item < next; item += each) {
-        fail(chunk.first + item, each, end.error(chunk.first + item));
+        const std::exception_ptr error = end.error(chunk.first + item);
+        if (core::may_retry(end.ending)) {
+            fail_in_chunk(chunk, item, each, error);
+        } else {
+            fail(chunk.first + item, each, error);
+        }
     }
     chunk.casualty = InFlightChunk::nobody;
     if (next < chunk.head.count && !stopped_) { run_again(chunk, end, next, {}); }

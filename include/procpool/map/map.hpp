@@ -26,7 +26,7 @@ namespace detail::map {
 template <class F, class Item, class Range, class Sink>
 void run_items(client::Client& client, const MapOptions& options, const F& f, Range& range, Sink& sink) {
     using Driver = TypedMapDriver<F, Item, Items::copied, Range, Sink>;
-    const bool shared = is_shared(range, client::place_of(client));
+    const bool shared = !options.journal && is_shared(range, client::place_of(client));
     if constexpr (may_be_shared_v<Range> && !Driver::may_share_items) {
         if (shared) {
             TypedMapDriver<F, Item, Items::shared, Range, Sink>{client, options, f, range, sink}.run();
@@ -142,7 +142,7 @@ void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Out
                 throw detail::map::AssignedResults<Result, Element>::too_small();
             }
             if constexpr (std::is_same_v<Result, Element> && std::is_trivially_copyable_v<Element>) {
-                if (detail::map::is_shared(output, detail::client::place_of(run_by))) {
+                if (!options.journal && detail::map::is_shared(output, detail::client::place_of(run_by))) {
                     detail::map::SharedResults<Element> sink{std::ranges::data(output)};
                     detail::map::run_items<F, Item>(run_by, options, f, range, sink);
                     return;

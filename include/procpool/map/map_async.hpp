@@ -119,7 +119,11 @@ private:
 template <class Item, Items items, class Result, class F, class Read>
 auto run_async(client::Client& client, pool::CallThreads& threads, const MapOptions& options, F f, Read read) {
     using Made = typename AsyncResults<Result>::Made;
-    check_task(options);
+    check_call(options, false);
+    if constexpr (items == Items::in_place) {
+        refuse_journal(options, "for_each_async() of a function that changes its items",
+                       "these are in memory that goes with the program");
+    }
     const Deadline expires = expiry_of(options);
     check_callable(client, f);
     auto range = read();

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <exception>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -103,5 +104,21 @@ struct Codec<Outcome<T>> {
         }
     }
 };
+
+namespace detail::map {
+
+/// Effects: passes the bytes of an Outcome. Returns: whether it is an error.
+inline bool skip_outcome(Reader& in) {
+    const auto head = codec::decode_plain<std::uint64_t>(in);
+    static_cast<void>(in.take(static_cast<std::size_t>(head >> 1)));
+    return (head & 1) != 0;
+}
+/// Returns: the error that the bytes of an Outcome are.
+[[nodiscard]] inline std::exception_ptr decode_outcome_error(std::span<const std::byte> bytes) {
+    Reader in{bytes.subspan(sizeof(std::uint64_t))};
+    return codec::decode_exception(in);
+}
+
+}  // namespace detail::map
 
 }  // namespace procpool

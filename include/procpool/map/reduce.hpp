@@ -48,6 +48,13 @@ public:
         parts_.add(std::move(part));
         fold_parts();
     }
+    void skip(Reader& in, bool sum) override {
+        if (sum) {
+            static_cast<void>(Codec<T>::decode(in));
+        } else {
+            static_cast<void>(Codec<Mapped>::decode(in));
+        }
+    }
     /// The last block need not be whole.
     void end() override {
         if (block_) { end_block(); }

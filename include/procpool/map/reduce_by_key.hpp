@@ -123,6 +123,7 @@ public:
 
     void take(std::size_t first, std::size_t count, Reader& in) override { take_sums(first, count, fold_block, in); }
     void take_apart(std::size_t first, std::size_t count, Reader& in) override { take_sums(first, count, 1, in); }
+    void skip(Reader& in, bool) override { static_cast<void>(in.take(codec::decode_length(in))); }
     void end() override { end_block(); }
 
     [[nodiscard]] std::map<typename Pair::first_type, typename Pair::second_type> value() && {

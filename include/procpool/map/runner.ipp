@@ -49,7 +49,11 @@ PROCPOOL_DECL bool ChunkRunner::run_all() {
     constexpr std::uint64_t most_blocks = 32;
     constexpr std::chrono::nanoseconds cheap{100};
     constexpr std::chrono::microseconds often{2};
-    constexpr std::chrono::milliseconds longest_brief{1};
+    constexpr std::chrono::milliseconds brief{1};
+    constexpr std::chrono::milliseconds recorded{20};
+    const Clock::duration longest = (head_.flags & ChunkHead::brief) != 0      ? Clock::duration{brief}
+                                    : (head_.flags & ChunkHead::recorded) != 0 ? Clock::duration{recorded}
+                                                                               : Clock::duration::max();
     const Clock::time_point start = Clock::now();
     Clock::time_point last = start;
     std::uint64_t block = 1;
@@ -83,7 +87,7 @@ PROCPOOL_DECL bool ChunkRunner::run_all() {
                 elapsed < cheap * static_cast<std::int64_t>(done_ - before) ? std::min(block * 2, largest_block) : 1;
         }
         blocks = elapsed < often ? std::min(blocks * 2, most_blocks) : std::max(blocks / 2, std::uint64_t{1});
-        if ((head_.flags & ChunkHead::brief) != 0 && now - start > longest_brief) { return true; }
+        if (now - start > longest) { return true; }
         last = now;
     }
     return true;

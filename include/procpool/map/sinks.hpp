@@ -40,6 +40,9 @@ public:
     PROCPOOL_DECL virtual void take(std::size_t first, std::size_t count, Reader& in);
     /// Effects: decodes the results of items of one block. Called only where they are folded.
     PROCPOOL_DECL virtual void take_apart(std::size_t first, std::size_t count, Reader& in);
+    /// Effects: passes the bytes of one result; sum: that of a block. Called only where errors are not kept, and there
+    /// is a journal.
+    PROCPOOL_DECL virtual void skip(Reader& in, bool sum);
     /// Effects: ends the result: all items are taken. Throws: what folds them.
     PROCPOOL_DECL virtual void end();
     /// Called only where errors are kept.
@@ -137,6 +140,7 @@ public:
         if (all_.size() < first + count) { all_.resize(first + count); }
         in.read(all_.data() + first, count * sizeof(Result));
     }
+    void skip(Reader& in, bool) override { static_cast<void>(in.take(sizeof(Result))); }
     [[nodiscard]] std::vector<Result> vector() && { return std::move(all_); }
 
 private:
@@ -165,6 +169,7 @@ public:
         for (std::size_t i = 0; i < count; ++i) { decode_result_to_end(results, in, first + i); }
         append_pieces();
     }
+    void skip(Reader& in, bool) override { static_cast<void>(Codec<Result>::decode(in)); }
     [[nodiscard]] std::vector<Result> vector() && { return std::move(all_); }
 
 protected:
@@ -220,6 +225,7 @@ public:
         for (std::size_t i = first; i < first + count; ++i) { output_[i] = decode_result<Result>(in, i); }
         taken_ += count;
     }
+    void skip(Reader& in, bool) override { static_cast<void>(Codec<Result>::decode(in)); }
     [[nodiscard]] bool is_full() const noexcept { return taken_ == output_.size(); }
     [[nodiscard]] static std::invalid_argument too_small() {
         return std::invalid_argument("procpool: map_into() needs an output of the input's size");

@@ -12,6 +12,7 @@ namespace procpool::inline v0::detail::map {
 PROCPOOL_DECL void* ResultSink::address(std::size_t) noexcept { return nullptr; }
 PROCPOOL_DECL void ResultSink::take(std::size_t, std::size_t, Reader&) {}
 PROCPOOL_DECL void ResultSink::take_apart(std::size_t, std::size_t, Reader&) {}
+PROCPOOL_DECL void ResultSink::skip(Reader&, bool) {}
 PROCPOOL_DECL void ResultSink::end() {}
 PROCPOOL_DECL void ResultSink::fail(std::size_t, const std::exception_ptr&) {}
 PROCPOOL_DECL void ResultSink::advise_large_pages(void* address, std::size_t size) noexcept {

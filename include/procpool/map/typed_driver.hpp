@@ -5,14 +5,17 @@
 /// TypedMapDriver: a MapDriver that reads a range, and writes its items as chunks.
 
 #include <procpool/codec/callable.hpp>
+#include <procpool/codec/padding.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/map/driver.hpp>
 #include <procpool/map/input.hpp>
 #include <procpool/map/kept.hpp>
+#include <procpool/map/read_items.hpp>
 #include <procpool/map/runner.hpp>
 #include <procpool/map/wire.hpp>
 #include <procpool/map/wrapped.hpp>
+#include <procpool/persist/lasting.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -23,9 +26,20 @@
 #include <memory>
 #include <optional>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace procpool::inline v0::detail::map {
+
+/// The sum of a block of items; void where they are not folded.
+template <class F, Results results>
+struct sum_of {
+    using type = void;
+};
+template <class F>
+struct sum_of<F, Results::folded> {
+    using type = typename F::Value;
+};
 
 /// One call of map() or its relatives. Single pass: the range's begin() is called once.
 template <class F, class Item, Items items, class Range, class Sink>
@@ -66,6 +80,7 @@ public:
           next_(std::ranges::begin(range)),
           shares_items_(items != Items::copied || mode.shares_items) {
         check_callable(client, f);
+        if (options.journal) { open_journal_of_call(); }
     }
 
 private:
@@ -81,11 +96,7 @@ private:
             if (shares_items_) { head.items = reinterpret_cast<std::uint64_t>(std::to_address(next_)); }
         }
         codec::encode_plain(out, head);
-        if constexpr (may_be_large_v<F>) {
-            write_callable(out, head, [this](Writer& to) { codec::encode_callable<F>(to, f_); });
-        } else {
-            codec::encode_callable<F>(out, f_);
-        }
+        TypedMapDriver::write_function(out, head);
         if constexpr (items != Items::copied || copies_block) {
             if (!shares_items_) {
                 const auto left = static_cast<std::size_t>(std::ranges::distance(next_, std::ranges::end(range_)));
@@ -121,6 +132,52 @@ private:
             if (head.count == 0) { throw; }
             out.rewind(whole);
             error_ = std::current_exception();
+        }
+    }
+
+    void write_function(Writer& out, ChunkHead& head) override {
+        if constexpr (may_be_large_v<F>) {
+            write_callable(out, head, [this](Writer& to) { codec::encode_callable<F>(to, f_); });
+        } else {
+            codec::encode_callable<F>(out, f_);
+        }
+    }
+
+    void open_journal_of_call() {
+        if constexpr (items != Items::copied) {
+            refuse_journal(options(), "for_each() of a function that changes its items",
+                           "these are in memory that goes with the program");
+        } else {
+            using Result =
+                std::conditional_t<Sink::mode == Results::none, void, typename item_result<F, Item, items>::type>;
+            using Sum = typename sum_of<F, Sink::mode>::type;
+            open_journal(
+                {.results = typeid(Result),
+                 .sums = typeid(Sum),
+                 .items = typeid(Item),
+                 .results_last = !persist::may_hold_address<Result>() && !persist::may_hold_address<Sum>(),
+                 .known = [this](Writer& out) { persist::write_known(out, f_, !options().journal_version.empty()); }});
+        }
+    }
+
+    void read_items(std::size_t most, ReadItems& to) override {
+        if constexpr (items == Items::copied) {
+            try {
+                while (to.count() < most && !is_at_end()) {
+                    decltype(auto) item = *next_;
+                    const auto encode = [&item](Writer& out) { encode_item<Item>(out, item); };
+                    if constexpr (codec::is_plain_v<Item> && !std::is_empty_v<Item>) {
+                        to.add(encode, [&encode](Writer& out) {
+                            encode(out);
+                            std::byte* const bytes = out.buffer().data();
+                            codec::copy_without_padding(bytes, codec::value_from_bytes<Item>(bytes));
+                        });
+                    } else {
+                        to.add(encode, encode);
+                    }
+                    is_taken_ = true;
+                }
+            } catch (...) { error_ = std::current_exception(); }
         }
     }
 

@@ -45,7 +45,8 @@ struct ChunkHead {
         8;  ///< items are part of one block, which the parent folds: their results are not folded
     static constexpr std::uint64_t brief =
         16;  ///< somebody waits for results: where items take long, the rest is left for another chunk
-    static constexpr std::uint64_t refers = 32;  ///< to the callable, by a CallablePlace
+    static constexpr std::uint64_t refers = 32;    ///< to the callable, by a CallablePlace
+    static constexpr std::uint64_t recorded = 64;  ///< results are to be recorded: as `brief`, but rarer
 
     std::uint64_t skip;     ///< items that have been dealt with before
     std::uint64_t count;    ///< items, those included

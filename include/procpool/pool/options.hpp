@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace procpool::inline v0 {
@@ -77,6 +78,16 @@ enum class OnError {
     wait_all    ///< all items are run; the error of the lowest item that failed is thrown
 };
 
+/// How many items of a call may fail before it gives up, though it would go on after each of them.
+struct FailureLimit {
+    /// So many; 0: any number.
+    std::size_t count = 0;
+    /// A share of the items that have ended, above 0 and up to 1; 0: any. Those that a journal had do not count.
+    double share = 0;
+    /// The share counts only when at least so many have failed: the first items say little.
+    std::size_t least = 3;
+};
+
 /// How a call over many items is run.
 struct MapOptions {
     /// The number of items that a worker takes at once; 0: the pool chooses and adapts it. For imap() and
@@ -110,6 +121,37 @@ struct MapOptions {
     /// the call's own thread is at is not interrupted, such as an input that blocks or the folding of map_reduce(), nor
     /// is an item of an InlinePool. stats() counts the chunks as cancelled.
     std::chrono::nanoseconds total_timeout{0};
+    /// When this is reached, items that have not started are not run, those that run are let finish, and the call ends
+    /// in TooManyFailures, also where a failed item would be a result. For imap_outcomes(), map_outcomes(), imap() and
+    /// imap_unordered(), and with OnError::wait_all; other calls end with their first failure anyway and refuse it.
+    FailureLimit stop_after_failures = {};
+    /// The path of a file in which results are kept as they come. When the program has died, or was interrupted, the
+    /// same call goes on where it was: items whose results are there are not run again, those that are new or changed
+    /// are, wherever they stand. What a killed program had recorded is there; when the machine dies, all but the last
+    /// two seconds. Results of long items are recorded one by one, others every 20 ms or so; a failure is not kept,
+    /// the item runs again. The number of workers, chunks, retries and so on may differ between the runs.
+    ///
+    /// The file is for one call: for its kind, its function, with what that has captured or is bound to, the types of
+    /// items and results, and the build of the program (see journal_version); JournalMismatch otherwise. It stays when
+    /// the call has succeeded, and then gives all results to the next one (see journal_keep). Only one call at a time
+    /// may use it: JournalBusy. A damaged record is as if it were not there; what a program wrote half is cut off.
+    /// Where a record cannot be written, since the disk is full, the call goes on, with one warning in the log.
+    ///
+    /// Items are known by a checksum of their bytes, those of spans and Refs by what they refer to; other addresses in
+    /// items or results end in CodecError. Results are copied, also where workers could write them into shared memory.
+    /// for_each() of a function that changes its items, and fork_map(), refuse a journal. The call's own thread writes
+    /// it: some microseconds for each record.
+    std::optional<std::string> journal = {};
+    /// Stands for the build of the program in the journal, so that a rebuild goes on with the journal of an earlier
+    /// build: change it when the function changes. Then a function pointer is known by its symbol, where the program
+    /// has symbols, and memory that a closure refers to, as a snapshot() does, is taken to be the same.
+    std::string journal_version = {};
+    /// Whether the journal stays when the call has succeeded, and no item has failed.
+    bool journal_keep = true;
+    /// With a journal, only the items run that had failed when it was written: what it has results of is given, and
+    /// the others end in TaskCancelled. Only where a failed item is a result: map_outcomes(), imap_outcomes(), imap()
+    /// and imap_unordered(). (Without it failed items run again, and so do those that have not run.)
+    bool retry_failed = false;
 };
 
 /// How a range is scattered.
@@ -125,6 +167,8 @@ namespace detail::pool {
 void check_timeout(std::chrono::nanoseconds timeout);
 /// Throws: std::invalid_argument.
 void check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority);
+/// Checks what only calls over many items have. Throws: std::invalid_argument.
+void check_map(const MapOptions& options);
 
 }  // namespace detail::pool
 
@@ -132,7 +176,7 @@ void check_task(std::chrono::nanoseconds timeout, unsigned retries, int priority
 template <class Options>
 void check_task(const Options& options) {
     detail::pool::check_task(options.timeout, options.retries, options.priority);
-    if constexpr (requires { options.total_timeout; }) { detail::pool::check_timeout(options.total_timeout); }
+    if constexpr (requires { options.total_timeout; }) { detail::pool::check_map(options); }
 }
 
 }  // namespace procpool

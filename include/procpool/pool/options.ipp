@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <stdexcept>
+#include <string>
 
 namespace procpool::inline v0 {
 
@@ -31,6 +32,20 @@ PROCPOOL_DECL void detail::pool::check_task(std::chrono::nanoseconds timeout, un
     check_timeout(timeout);
     if (priority < -4 || priority > 3) { throw std::invalid_argument("procpool: a priority must be from -4 to 3"); }
     if (retries > 65535) { throw std::invalid_argument("procpool: retries must be from 0 to 65535"); }
+}
+
+PROCPOOL_DECL void detail::pool::check_map(const MapOptions& options) {
+    check_timeout(options.total_timeout);
+    const auto require = [](bool holds, const char* text) {
+        if (!holds) { throw std::invalid_argument(text); }
+    };
+    const double share = options.stop_after_failures.share;
+    require(share >= 0 && share <= 1, "procpool: the share of MapOptions::stop_after_failures must be from 0 to 1");
+    require(!options.journal || !options.journal->empty(), "procpool: MapOptions::journal must be the path of a file");
+    require(!options.journal || options.journal->find('\0') == std::string::npos,
+            "procpool: MapOptions::journal must be the path of a file, and has a zero in it");
+    require(options.journal || !options.retry_failed,
+            "procpool: MapOptions::retry_failed needs MapOptions::journal, which says what has failed");
 }
 
 }  // namespace procpool
