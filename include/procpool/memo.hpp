@@ -44,13 +44,13 @@ namespace procpool::inline v0 {
 /// passed as ignore(value) does not count.
 ///
 /// **Deaths** leave nothing behind: a process may be killed at any instruction, and the others go on, without a wrong
-/// result. A damaged entry is a missing one, and a directory that a crash of the machine has damaged starts empty. Where
-/// the files cannot be used in the middle of work, as on a full disk, functions are called as if there was no memo; the
-/// log has one warning of each process (set_log_sink()). Nothing here protects from those who may write the directory
-/// and mean harm.
+/// result. A damaged entry is a missing one, and a directory that a crash of the machine has damaged starts empty.
+/// Where the files cannot be used in the middle of work, as on a full disk, functions are called as if there was no
+/// memo; the log has one warning of each process (set_log_sink()). Nothing here protects from those who may write the
+/// directory and mean harm.
 ///
-/// The directory must be on a file system of this machine. It must not be copied, opened or removed by other means while
-/// a program uses it; afterwards any of that is fine.
+/// The directory must be on a file system of this machine. It must not be copied, opened or removed by other means
+/// while a program uses it; afterwards any of that is fine.
 class Memo {
 public:
     /// Opens the directory, or makes it and its parents. Throws: std::system_error, as for lack of rights or of room;
@@ -67,8 +67,8 @@ public:
     ~Memo() = default;
 
     /// \{
-    /// Returns: the function f, that looks first; it may outlive the Memo. A name is for all functions that are erased by
-    /// it; two that differ need names or versions that differ, unless they are pointers. Throws: CodecError when f
+    /// Returns: the function f, that looks first; it may outlive the Memo. A name is for all functions that are erased
+    /// by it; two that differ need names or versions that differ, unless they are pointers. Throws: CodecError when f
     /// captured an address; Error when its code belongs to no build that can be told from others.
     template <class F>
     [[nodiscard]] auto operator()(F f) const {

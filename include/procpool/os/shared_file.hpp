@@ -56,8 +56,8 @@ private:
     std::array<bool, 3> held_{};
 };
 
-/// A lock on a file's first byte, of the open file and the processes that have inherited it: the kernel releases it when the
-/// last of them is gone. Closing another descriptor of the file does not.
+/// A lock on a file's first byte, of the open file and the processes that have inherited it: the kernel releases it
+/// when the last of them is gone. Closing another descriptor of the file does not.
 class FileLock {
 public:
     /// Opens the file, or makes it. Throws: std::system_error.

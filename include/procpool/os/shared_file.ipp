@@ -65,7 +65,8 @@ PROCPOOL_DECL NumbersOfStreams::~NumbersOfStreams() {
 
 PROCPOOL_DECL FileLock::FileLock(const char* path) {
     constexpr mode_t all_may_read_and_write = 0666;  // as far as the umask allows
-    file_ = Descriptor{call("open", [&] { return ::open(path, O_RDWR | O_CREAT | O_CLOEXEC, all_may_read_and_write); })};
+    file_ =
+        Descriptor{call("open", [&] { return ::open(path, O_RDWR | O_CREAT | O_CLOEXEC, all_may_read_and_write); })};
     if (!file_) { throw_error(errno, "fcntl"); }
 }
 

@@ -28,8 +28,9 @@ public:
         // A commit writes the page of its number's lowest bit: the newest state has to be where it would be.
         if ((first->txnid & 1) != 0 || (second->txnid != 0 && (second->txnid & 1) == 0)) { return false; }
         const Meta& newest = first->txnid > second->txnid ? *first : *second;
-        const std::uint64_t pages_here = file_.size() / page_size_;
-        if (newest.last_page < 1 || newest.last_page >= pages_here) { return false; }
+        pages_here_ = file_.size() / page_size_;
+        // Pages that a transaction took and gave back were never written: the file may end before the last of them.
+        if (newest.last_page < 1 || newest.last_page > 2 * pages_here_ + most_unwritten) { return false; }
         seen_.assign(static_cast<std::size_t>(newest.last_page) + 1, false);
         seen_[0] = seen_[1] = true;
         return check_tree(newest.free, true) && check_tree(newest.main, false);
@@ -38,6 +39,7 @@ public:
 private:
     static constexpr std::size_t least_page = 4096;
     static constexpr std::size_t most_page = 32768;
+    static constexpr std::uint64_t most_unwritten = 1 << 20;
     static constexpr std::size_t page_header = 16;
     static constexpr std::size_t node_header = 8;
     static constexpr std::size_t most_key = 511;
@@ -107,7 +109,7 @@ private:
 
     /// left: how many levels there are, with this one.
     [[nodiscard]] bool check_page(std::uint64_t page, unsigned left, bool is_free) {
-        if (!take(page)) { return false; }
+        if (page >= pages_here_ || !take(page)) { return false; }
         const std::size_t at = static_cast<std::size_t>(page) * page_size_;
         const auto flags = static_cast<std::uint16_t>(read<std::uint16_t>(at + 10) & ~dirty);
         const auto lower = read<std::uint16_t>(at + 12);
@@ -159,8 +161,7 @@ private:
                 if (!is_before(last_, bound, is_free)) { return false; }
                 bounds_.push_back(bound);
             }
-            const std::uint64_t child = read<std::uint16_t>(node) |
-                                        std::uint64_t{read<std::uint16_t>(node + 2)} << 16 |
+            const std::uint64_t child = read<std::uint16_t>(node) | std::uint64_t{read<std::uint16_t>(node + 2)} << 16 |
                                         std::uint64_t{read<std::uint16_t>(node + 4)} << 32;
             if (!check_page(child, left - 1, is_free)) { return false; }
         }
@@ -215,7 +216,7 @@ private:
 
     /// Returns: how many pages the value has; 0 when they are wrong.
     [[nodiscard]] std::size_t check_overflow(std::uint64_t page, std::size_t data) {
-        if (page >= seen_.size()) { return 0; }
+        if (page >= pages_here_) { return 0; }
         const std::size_t at = static_cast<std::size_t>(page) * page_size_;
         const std::size_t pages = read<std::uint32_t>(at + 12);
         if (read<std::uint64_t>(at) != page || (read<std::uint16_t>(at + 10) & ~dirty) != overflow ||
@@ -223,7 +224,7 @@ private:
             return 0;
         }
         for (std::size_t i = 0; i != pages; ++i) {
-            if (!take(page + i)) { return 0; }
+            if (page + i >= pages_here_ || !take(page + i)) { return 0; }
         }
         overflows_ += pages;
         return pages;
@@ -245,8 +246,9 @@ private:
 
     std::span<const std::byte> file_;
     std::uint32_t page_size_ = 0;
+    std::uint64_t pages_here_ = 0;
     std::vector<bool> seen_;
-    Key last_;                // of the leaves so far
+    Key last_;                 // of the leaves so far
     std::vector<Key> bounds_;  // that the next key may not come before
     std::uint64_t entries_ = 0, branches_ = 0, leaves_ = 0, overflows_ = 0;
 };

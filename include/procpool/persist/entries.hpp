@@ -114,7 +114,8 @@ public:
 
     /// \{
     /// In a transaction that writes. Throws: LmdbError.
-    /// Effects: writes an entry in the place of one that is there. Returns: false when the same was there, and may stay.
+    /// Effects: writes an entry in the place of one that is there. Returns: false when the same was there, and may
+    /// stay.
     bool put(const EntryKey& key, std::span<const std::byte> result, std::uint64_t cost, const MemoOptions& options,
              Moment now);
     /// Effects: notes that an entry was used now, if it is there.

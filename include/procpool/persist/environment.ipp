@@ -21,8 +21,8 @@ inline constexpr const char* state_name = "procpool_memo";
 inline constexpr const char* entries_name = "data.mdb";
 inline constexpr const char* lock_name = "lock.mdb";
 
-/// A file that is no larger is looked through whenever a process is alone with it, since the kernel's clock is too coarse
-/// to say that nobody has changed it; a larger one, where it is not as its last writer left it.
+/// A file that is no larger is looked through whenever a process is alone with it, since the kernel's clock is too
+/// coarse to say that nobody has changed it; a larger one, where it is not as its last writer left it.
 inline constexpr std::uint64_t always_checked = std::uint64_t{64} << 20;
 inline constexpr std::uint64_t least_map = std::uint64_t{64} << 20;
 inline constexpr std::size_t most_readers = 4096;
@@ -74,8 +74,9 @@ inline Environment::~Environment() = default;
 
 inline void Environment::require_own(const std::filesystem::path& directory) const {
     if (state().magic != State::own_magic) {
-        throw Error("procpool: " + directory.string() +
-                    " is not a memo's directory, or its file procpool_memo is damaged: remove it, or give Memo another one");
+        throw Error(
+            "procpool: " + directory.string() +
+            " is not a memo's directory, or its file procpool_memo is damaged: remove it, or give Memo another one");
     }
     if (state().layout != State::own_layout) {
         throw Error("procpool: the memo in " + directory.string() + " has layout " + std::to_string(state().layout) +

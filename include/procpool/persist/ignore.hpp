@@ -4,13 +4,16 @@
 /// \file
 /// ignore: an argument that a memo does not look at.
 
+#include <procpool/codec/standard.hpp>
 #include <procpool/codec/wire_type.hpp>
 #include <procpool/core/requirements.hpp>
 
+#include <type_traits>
+
 namespace procpool::inline v0 {
 
-/// An argument of a memo's function, or a member of one, that is no part of what the result is looked up by: how much is
-/// printed, say, or by how many threads. The function gets the value itself:
+/// An argument of a memo's function, or a member of one, that is no part of what the result is looked up by: how much
+/// is printed, say, or by how many threads. The function gets the value itself:
 ///
 ///     const auto solve = memo(+[](const Problem& problem, int verbosity) { ... });
 ///     pool.map(solve, problems, procpool::repeat(procpool::ignore(2)));
@@ -27,6 +30,19 @@ struct ignore {
 template <class T>
 ignore(T) -> ignore<detail::codec::wire_type_t<T>>;
 /// \endcond
+
+/// Travels as its value, and not as a part of what holds it: no bytes of that are all there is to it.
+template <class T>
+struct Codec<ignore<T>> {
+    /// \cond
+    using parts = detail::codec::TypeList<std::remove_cv_t<T>>;
+
+    static void encode(Writer& out, const ignore<T>& ignored) {
+        Codec<std::remove_cv_t<T>>::encode(out, ignored.value);
+    }
+    static ignore<T> decode(Reader& in) { return {Codec<std::remove_cv_t<T>>::decode(in)}; }
+    /// \endcond
+};
 
 namespace detail::persist {
 template <class T>

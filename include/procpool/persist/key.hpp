@@ -61,11 +61,12 @@ private:
 
 template <class T>
 struct not_a_key {
-    static_assert(codec::never<T>,
-                  "procpool: a memo cannot look up results by this type, whose bytes may differ where values are equal, "
-                  "for padding or a union that cannot be looked into: make it an aggregate of other types, give it a "
-                  "serialize(Archive&) member, specialise procpool::Codec<T> for it, or pass it as "
-                  "procpool::ignore(value)");
+    static_assert(
+        codec::never<T>,
+        "procpool: a memo cannot look up results by this type, whose bytes may differ where values are equal, "
+        "for padding or a union that cannot be looked into: make it an aggregate of other types, give it a "
+        "serialize(Archive&) member, specialise procpool::Codec<T> for it, or pass it as "
+        "procpool::ignore(value)");
 };
 template <class T>
 struct address_is_no_key {
@@ -97,6 +98,8 @@ consteval bool is_dense() {
         return is_dense<std::remove_all_extents_t<T>>();
     } else if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
         return true;
+    } else if constexpr (std::is_class_v<T> && !codec::is_plain_v<T> && !codec::Searched<T>) {
+        return false;  // a Codec of the user's, or a member that is ignored
     } else {
         return std::has_unique_object_representations_v<T>;
     }
@@ -222,6 +225,10 @@ concept OptionalLike = requires(const T& value) {
     *value;
 };
 template <class T>
+inline constexpr bool is_standard_array_v = false;
+template <class T, std::size_t Size>
+inline constexpr bool is_standard_array_v<std::array<T, Size>> = true;
+template <class T>
 inline constexpr bool is_unique_pointer_v = false;
 template <class T, class Deleter>
 inline constexpr bool is_unique_pointer_v<std::unique_ptr<T, Deleter>> = true;
@@ -297,8 +304,7 @@ void add_container(Writer& out, const T& container) {
     } else if constexpr (is_unordered) {
         add_size(out, container);
         add_unordered(out, container, [](Writer& to, const auto& element) { add_value(to, element); });
-    } else if constexpr (std::is_same_v<std::remove_cvref_t<typename T::value_type>, bool> &&
-                         !codec::is_span_v<T>) {
+    } else if constexpr (std::is_same_v<std::remove_cvref_t<typename T::value_type>, bool> && !codec::is_span_v<T>) {
         add_size(out, container);
         for (const bool element : container) { add_value(out, element); }
     } else {
@@ -342,9 +348,9 @@ void add_value(Writer& out, const T& value) {
     } else if constexpr (OptionalLike<T> && !std::is_aggregate_v<T>) {
         add_value(out, value.has_value());
         if (value.has_value()) { add_value(out, *value); }
-    } else if constexpr (codec::is_plain_v<T> && is_dense<T>()) {
+    } else if constexpr (codec::is_plain_v<T> && is_dense<T>() && !std::is_pointer_v<T>) {
         add_bytes(out, value);
-    } else if constexpr (codec::name_in_standard(type_text<T>()) == "array") {
+    } else if constexpr (is_standard_array_v<T>) {
         add_elements(out, value);
     } else if constexpr (TupleLike<T>) {
         std::apply([&](const auto&... elements) { (add_value(out, elements), ...); }, value);

@@ -77,8 +77,9 @@ consteval bool holds_address() {
         return false;
     } else if constexpr (std::is_pointer_v<T>) {
         return !std::is_function_v<std::remove_pointer_t<T>>;
-    } else if constexpr (codec::is_span_v<T> || requires { [] <class U>(std::type_identity<std::reference_wrapper<U>>) {
-                         }(std::type_identity<T>{}); }) {
+    } else if constexpr (codec::is_span_v<T> || requires {
+                             []<class U>(std::type_identity<std::reference_wrapper<U>>) {}(std::type_identity<T>{});
+                         }) {
         return true;
     } else if constexpr (codec::Visitable<T> && !requires { requires Codec<T>::plain; }) {
         return any_holds_address(codec::fields_t<T>{}, codec::TypeList<T, Seen...>{});
@@ -96,9 +97,10 @@ struct not_kept {
     static_assert(!std::is_reference_v<Returned>,
                   "procpool: a memo cannot keep a reference, which means nothing to the next run: let the function "
                   "return a value (in a lambda, without `-> auto&` or `decltype(auto)`)");
-    static_assert(std::is_void_v<Returned> || std::is_reference_v<Returned>,
-                  "procpool: a memo cannot keep a result that holds a pointer, a std::reference_wrapper or a std::span, "
-                  "which means nothing to the next run: let the function return the value itself");
+    static_assert(
+        std::is_void_v<Returned> || std::is_reference_v<Returned>,
+        "procpool: a memo cannot keep a result that holds a pointer, a std::reference_wrapper or a std::span, "
+        "which means nothing to the next run: let the function return the value itself");
 };
 
 /// Does not compile, and says why, unless the result of the call can be kept.
@@ -122,17 +124,26 @@ inline constexpr bool has_only_other_calls = false;
 template <class F>
 requires requires { &F::operator(); }
 inline constexpr bool has_only_other_calls<F> = [] {
-    return !requires { []<class R, class... P>(R (F::*)(P...) const) {}(&F::operator()); } &&
-           !requires { []<class R, class... P>(R (F::*)(P...) const noexcept) {}(&F::operator()); } &&
-           !requires { []<class R, class... P>(R (F::*)(P...) const&) {}(&F::operator()); } &&
-           !requires { []<class R, class... P>(R (F::*)(P...) const& noexcept) {}(&F::operator()); };
+    return !requires {
+        []<class R, class... P>(R (F::*)(P...) const) {}(&F::operator());
+    }
+    &&!requires {
+        []<class R, class... P>(R (F::*)(P...) const noexcept) {}(&F::operator());
+    }
+    &&!requires {
+        []<class R, class... P>(R (F::*)(P...) const&) {}(&F::operator());
+    }
+    &&!requires {
+        []<class R, class... P>(R (F::*)(P...) const& noexcept) {}(&F::operator());
+    };
 }();
 
 template <class F>
 struct changes_itself {
-    static_assert(codec::never<F>,
-                  "procpool: a memo keeps what a function computes from its arguments, and this function object changes "
-                  "itself when it is called: take `mutable` away, or make its operator() const");
+    static_assert(
+        codec::never<F>,
+        "procpool: a memo keeps what a function computes from its arguments, and this function object changes "
+        "itself when it is called: take `mutable` away, or make its operator() const");
 };
 
 /// Does not compile, and says why, unless an F can be a memo's function.
@@ -145,6 +156,6 @@ constexpr auto require_function() {
     }
 }
 template <class F>
-inline constexpr bool may_be_kept_v = codec::may_be_function_v<F> && codec::Sendable<F> && !has_only_other_calls<F>;
+inline constexpr bool may_be_kept_v = codec::may_be_function_v<F>&& codec::Sendable<F> && !has_only_other_calls<F>;
 
 }  // namespace procpool::detail::persist

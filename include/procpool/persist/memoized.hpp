@@ -16,6 +16,8 @@
 #include <procpool/persist/store.hpp>
 #include <procpool/persist/type_digest.hpp>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -90,10 +92,23 @@ template <class Result>
     return std::nullopt;
 }
 
-[[nodiscard]] inline bool wants_stop(const std::stop_token& stop) noexcept { return stop.stop_requested(); }
+/// The type that an argument counts as: text is text, however the function gets it.
 template <class T>
-[[nodiscard]] bool wants_stop(const T&) noexcept {
-    return false;
+struct as_key {
+    using type = T;
+};
+template <class C>
+struct as_key<codec::BasicTextArgument<C>> {
+    using type = std::basic_string<C>;
+};
+template <class T>
+using as_key_t = typename as_key<T>::type;
+
+/// Returns: the argument, if it is a token; one that nobody sets otherwise.
+[[nodiscard]] inline std::stop_token stop_of(const std::stop_token& stop) noexcept { return stop; }
+template <class T>
+[[nodiscard]] std::stop_token stop_of(const T&) noexcept {
+    return {};
 }
 
 }  // namespace procpool::detail::persist
@@ -122,9 +137,8 @@ public:
         using Result = typename Made::Result;
         detail::persist::require_kept<Made>();
         if constexpr (Encodable<Result>) {
-            return look(static_cast<const Result*>(nullptr),
-                        to_given<typename Made::template Given<Args&&>>(args)...);
-        } else {
+            return look(static_cast<const Result*>(nullptr), to_given<typename Made::template Given<Args&&>>(args)...);
+        } else if constexpr (!std::is_void_v<Result>) {
             return detail::codec::this_call_is_refused{};
         }
     }
@@ -152,7 +166,6 @@ private:
         void add_to(Writer& out) const {
             if constexpr (!IsIgnored) { detail::persist::add_value<Value>(out, value); }
         }
-        [[nodiscard]] bool wants_stop() const noexcept { return detail::persist::wants_stop(value); }
         [[nodiscard]] Given&& take() { return static_cast<Given&&>(value); }
     };
 
@@ -185,11 +198,19 @@ private:
         }
         store.count_miss();
         detail::reach(detail::FaultPoint::memo_missing);
+        const std::array<std::stop_token, sizeof...(Given) + 1> stops{stop_of(args.value)...};  // f may move its own
         const auto start = std::chrono::steady_clock::now();
-        Result result(detail::codec::to_wire(std::invoke(f_, args.take()...)));
-        const auto cost = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start);
+        Result result = [&]() -> Result {
+            if constexpr (std::is_same_v<Result, std::invoke_result_t<const F&, Given...>>) {
+                return std::invoke(f_, args.take()...);
+            } else {
+                return Result(detail::codec::to_wire(std::invoke(f_, args.take()...)));
+            }
+        }();
+        const auto cost =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start);
         detail::reach(detail::FaultPoint::memo_computed);
-        if (!(args.wants_stop() || ...)) {
+        if (std::ranges::none_of(stops, &std::stop_token::stop_requested)) {
             store.put(key, encode_kept(result), static_cast<std::uint64_t>(cost.count()), options_);
         }
         return result;
@@ -202,9 +223,9 @@ private:
         KeyBytes bytes;
         Writer& out = bytes.writer();
         out.write(&identity_.digest, sizeof(identity_.digest));
-        detail::codec::encode_plain(out, type_digest_v<Result, std::remove_cvref_t<Given>...>);
+        detail::codec::encode_plain(out, type_digest_v<Result, as_key_t<std::remove_cvref_t<Given>>...>);
         if (!identity_.is_named) {
-            detail::codec::encode_plain(out, name_of_types<Result, std::remove_cvref_t<Given>...>());
+            detail::codec::encode_plain(out, name_of_types<Result, as_key_t<std::remove_cvref_t<Given>>...>());
         }
         (args.add_to(out), ...);
         return bytes.digest();

@@ -45,8 +45,8 @@ public:
 
     [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
 
-    /// Effects: opens the directory in this process, anew where its files have been removed. Throws: as Environment, but
-    /// Error for those of LMDB.
+    /// Effects: opens the directory in this process, anew where its files have been removed. Throws: as Environment,
+    /// but Error for those of LMDB.
     void require_open();
 
     /// \{
@@ -115,7 +115,6 @@ private:
     [[nodiscard]] static std::uint64_t largest_map(const MemoOptions& options) noexcept;
 
     const std::string directory_;
-    os::FileStamp place_;  // which directory that was
 
     std::atomic<os::Token> owner_{0};  // of what follows; another process has to adopt() it first
     std::atomic<os::Token> lock_{0};   // a process that finds another's token there was forked meanwhile

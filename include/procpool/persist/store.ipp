@@ -179,9 +179,9 @@ inline Store& Store::of(const std::string& directory) {
     if (known != nullptr) { return *known; }
     try {
         return made(directory);
-    } catch (const std::bad_alloc&) {
-        throw;
-    } catch (const std::exception&) { return add_name(directory, nullptr); }  // its first use says what is wrong
+    } catch (const std::bad_alloc&) { throw; } catch (const std::exception&) {
+        return add_name(directory, nullptr);
+    }  // its first use says what is wrong
 }
 
 inline Store& Store::made(const std::filesystem::path& directory) {
@@ -201,14 +201,13 @@ inline Store& Store::made(const std::filesystem::path& directory) {
     const os::FileStamp found = os::stamp_of(path.c_str());
     Store* store = nullptr;
     for (const Name* name = Name::newest.load(std::memory_order_acquire); name != nullptr; name = name->next) {
-        if (name->store->place_.is_same_file(found)) {
+        // Another directory may have got the number of one that is gone.
+        if (os::stamp_of(name->store->directory_.c_str()).is_same_file(found)) {
             store = name->store;
             if (name->directory == path) { return *store; }
         }
     }
-    Store& made = add_name(path, store);
-    made.place_ = found;
-    return made;
+    return add_name(path, store);
 }
 
 inline void Store::adopt() {
@@ -248,7 +247,6 @@ inline Environment& Store::opened() {
     try {
         auto now = std::make_unique<Environment>(directory_);
         is_kept_ = is_kept_ || holders_ == 0;
-        place_ = os::stamp_of(directory_.c_str());
         failed_at_.store(0);
         open_.store(now.get());
         return *now.release();
@@ -360,9 +358,7 @@ inline bool Store::find(const EntryKey& key, const MemoOptions& options, FoundBy
                 take_failure();
                 return false;
             }
-        } catch (const std::bad_alloc&) {
-            throw;
-        } catch (const std::exception&) {
+        } catch (const std::bad_alloc&) { throw; } catch (const std::exception&) {
             take_failure();
             return false;
         }
@@ -434,9 +430,9 @@ inline void Store::put(const EntryKey& key, std::span<const std::byte> result, s
         if (!is_written) { return warn("another process has the lock of the one who writes, and does not go on"); }
         if (is_new) { count(&Tally::stores); }
         if (evicted != 0) { count(&Tally::evictions, evicted); }
-    } catch (const std::bad_alloc&) {
-        throw;
-    } catch (...) { take_failure(); }
+    } catch (const std::bad_alloc&) { throw; } catch (...) {
+        take_failure();
+    }
 }
 
 inline std::uint64_t Store::largest_map(const MemoOptions& options) noexcept {
