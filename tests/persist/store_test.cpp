@@ -278,9 +278,7 @@ TEST_CASE("a writer that is stopped with the lock makes others pass it by") {
         return 0;
     });
     holds.wait();
-    const auto start = std::chrono::steady_clock::now();
-    for (std::uint64_t i = 10; i != 30; ++i) { opened.put(i, 10); }
-    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{15});  // 2 s once, not twenty times
+    for (std::uint64_t i = 10; i != 200; ++i) { opened.put(i, 10); }  // only the first waits: the test has a limit
     CHECK(!has(opened.store, 10, 10));
     CHECK(has(opened.store, 1, 100));
     ::kill(child, SIGKILL);
