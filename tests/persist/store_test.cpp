@@ -214,6 +214,33 @@ TEST_CASE("threads of one process look and keep at a time while the map grows") 
     CHECK(opened.store.stats().stores == 400);
 }
 
+TEST_CASE("a use is noted in the end") {
+    const TemporaryDirectory directory;
+    const auto used_at = [&] {
+        RawEntries raw{directory.memo()};
+        MDB_txn* transaction = nullptr;
+        check(::mdb_txn_begin(raw.environment.lmdb(), nullptr, MDB_RDONLY, &transaction));
+        Entry entry;
+        FoundBytes bytes;
+        const Found found =
+            Entries{transaction, raw.environment.table()}.find(key_number(1), {}, Moment::now(), entry, bytes);
+        ::mdb_txn_abort(transaction);
+        return found == Found::yes ? entry.used : 0;
+    };
+    const Moment before{Moment::now().seconds - 50 * 3600};
+    {
+        RawEntries raw{directory.memo()};
+        raw.write([&](Entries entries) { entries.put(key_number(1), value_of(1, 10), 1, {}, before); });
+    }
+    CHECK(used_at() == before.hour());
+    {
+        Store& store = Store::made(directory.memo());
+        const HeldStore held{store};
+        CHECK(has(store, 1, 10));
+    }
+    CHECK(used_at() > before.hour());
+}
+
 TEST_CASE("a directory is opened once by a process whatever path leads there") {
     const TemporaryDirectory directory;
     std::filesystem::create_directory(directory.memo());

@@ -106,8 +106,8 @@ inline void Environment::make_alone(const std::filesystem::path& directory) {
     const std::string name = os::boot_name();
     std::copy_n(name.data(), std::min(name.size(), boot.size() - 1), boot.data());
     const os::FileStamp found = os::stamp_of(entries.c_str());
-    const bool is_known = found.size > always_checked && now.boot == boot && found.size == now.entries_size.load() &&
-                          found.modified == now.entries_modified.load();
+    const bool is_known = found.size > always_checked && !name.empty() && now.boot == boot &&
+                          found.size == now.entries_size.load() && found.modified == now.entries_modified.load();
     if (found.size != 0 && !is_known && !is_whole(os::FileView{entries.c_str()}.bytes())) {
         log::report(LogLevel::warning, log::subject_here(),
                     "the memo in {} is damaged, as by a crash of the machine, and starts empty", directory.string());

@@ -77,6 +77,7 @@ private:
     static constexpr std::size_t lane_count = 64;
     static constexpr std::chrono::seconds longest_wait{2};
     static constexpr std::size_t most_touched = 128;
+    static constexpr std::int64_t longest_unnoted = 10;  // seconds
 
     /// A reader's transaction, for one thread at a time.
     struct alignas(cache_line) Lane {
@@ -99,7 +100,8 @@ private:
     template <class Resize>
     bool without_transactions(const Resize& resize);
     void count(std::atomic<std::uint64_t> Tally::*counter, std::uint64_t by = 1) noexcept;
-    void note_use(const EntryKey& key, const MemoOptions& options);
+    void note_use(const EntryKey& key, const MemoOptions& options, Moment now) noexcept;
+    void note_uses(const MemoOptions& options) noexcept;
     [[nodiscard]] std::vector<EntryKey> take_touched();
 
     [[nodiscard]] Environment& opened();
@@ -133,6 +135,7 @@ private:
 
     std::atomic<bool> touched_lock_{false};
     std::vector<EntryKey> touched_;  // entries whose use is to be noted
+    std::int64_t noted_at_ = 0;
 };
 
 /// Holds a store, if it is counted.

@@ -237,6 +237,7 @@ inline void Store::hold() {
 }
 
 inline void Store::let_go() noexcept {
+    if (open_.load() != nullptr) { note_uses({}); }
     const Locked locked{*this};
     if (--holders_ == 0 && !is_kept_) { close(); }
 }
@@ -351,7 +352,7 @@ inline bool Store::find(const EntryKey& key, const MemoOptions& options, FoundBy
                 return look.entries().find(key, options, now, entry, result);
             }();
             if (found == Found::damaged) { count(&Tally::damaged); }
-            if (found == Found::yes && entry.used < now.hour()) { note_use(key, options); }
+            if (found == Found::yes && entry.used < now.hour()) { note_use(key, options, now); }
             return found == Found::yes;
         } catch (const LmdbError& error) {
             if (error.code() != MDB_MAP_RESIZED || !adopt_size()) {
@@ -447,18 +448,27 @@ inline std::vector<EntryKey> Store::take_touched() {
     return taken;
 }
 
-/// Effects: notes the use, at the latest when there are many.
-inline void Store::note_use(const EntryKey& key, const MemoOptions& options) {
-    while (touched_lock_.exchange(true)) { os::yield(); }
-    const bool is_full = touched_.size() >= most_touched;
-    if (!is_full && (touched_.empty() || touched_.back() != key)) { touched_.push_back(key); }
-    touched_lock_.store(false);
-    if (!is_full) { return; }
-    const std::vector<EntryKey> touched = take_touched();
-    static_cast<void>(write(largest_map(options), [&](Entries entries) {
-        const Moment now = Moment::now();
-        for (const EntryKey& used : touched) { entries.touch(used, now); }
-    }));
+/// Effects: the use is noted now, or with others when there are many, or after a while.
+inline void Store::note_use(const EntryKey& key, const MemoOptions& options, Moment now) noexcept {
+    try {
+        while (touched_lock_.exchange(true)) { os::yield(); }
+        if (touched_.empty() || touched_.back() != key) { touched_.push_back(key); }
+        const bool is_due = touched_.size() >= most_touched || now.seconds - noted_at_ >= longest_unnoted;
+        if (is_due) { noted_at_ = now.seconds; }
+        touched_lock_.store(false);
+        if (is_due) { note_uses(options); }
+    } catch (const std::exception&) { touched_lock_.store(false); }
+}
+
+inline void Store::note_uses(const MemoOptions& options) noexcept {
+    try {
+        const std::vector<EntryKey> touched = take_touched();
+        if (touched.empty()) { return; }
+        static_cast<void>(write(largest_map(options), [&](Entries entries) {
+            const Moment now = Moment::now();
+            for (const EntryKey& used : touched) { entries.touch(used, now); }
+        }));
+    } catch (...) { take_failure(); }
 }
 
 inline MemoStats Store::stats() {
