@@ -202,6 +202,9 @@ FIGURES = [
     Figure("journal", (), "a result kept, to a file for each", 0.1, to("100,000 results of 100 B, kept", "files")),
     Figure("journal", (), "a million items of 10 µs that go on in the middle, to half a million", 1.05,
            to(f"{LEFT} that are left of a million", OURS, other_case=f"{LEFT} of them")),
+    Figure("memo", (), "a hit of 200 B in a worker, µs", 3, lambda one: None if value("a hit of 200 B")(one) is None else value("a hit of 200 B")(one) / 1e3),
+    Figure("memo", (), "a hit of 200 B, to joblib.Memory", 1 / 100, to("a hit of 200 B", "python_joblib")),
+    Figure("memo", (), "a miss of 200 B that is kept, to joblib.Memory", 1 / 10, to("a miss of 200 B, kept", "python_joblib")),
     Figure("mpi", (1,), "round trip to another process of an MPI job, to mpi4py.futures", 0.2, to("round trip, median", "python_mpi4py")),
 ] + [
     Figure("mpi", (1,), f"a task to it, {number} in flight, to mpi4py.futures", 0.1, to(f"a task, {number} in flight", "python_mpi4py"))

@@ -41,6 +41,7 @@ WORKLOADS = {
     "chunking": {"workers": (2,)},
     "payload": {"workers": (1,)},
     "startup": {"workers": (1, 2)},
+    "memo": {"workers": (1,)},
     "recovery": {"workers": (1, 2)},
     "wakeup": {"workers": (1, 2)},
     "scaling": {"workers": (1, 2, 4, 8, 16, 32, 64), "quick": (1, 64)},

@@ -4,6 +4,7 @@
 #     procpool_dev               the compiled mode, with the library that is installed, if one is; the header-only one with
 #                                PROCPOOL_TESTS_HEADER_ONLY
 #     procpool_dev_mpi           what is added to each of them for the pool over several machines; absent without MPI
+#     procpool_dev_memo          what is added to each of them for results on disk; absent without LMDB or xxHash
 #     procpool_dev_faults        procpool_dev with fault points (core/fault_point.hpp), which all of a program must have
 
 # Stands behind the names of tests, so that those of several builds can be told apart.
@@ -62,4 +63,9 @@ if(PROCPOOL_HAS_MPI)
     add_library(procpool_dev_mpi INTERFACE)
     target_link_libraries(procpool_dev_mpi INTERFACE MPI::MPI_C)
     target_compile_definitions(procpool_dev_mpi INTERFACE $<TARGET_PROPERTY:procpool::mpi,INTERFACE_COMPILE_DEFINITIONS>)
+endif()
+if(PROCPOOL_HAS_MEMO)
+    add_library(procpool_dev_memo INTERFACE)
+    target_link_libraries(procpool_dev_memo INTERFACE ${PROCPOOL_LMDB_LIBRARY} ${PROCPOOL_XXHASH_LIBRARY})
+    target_include_directories(procpool_dev_memo SYSTEM INTERFACE ${PROCPOOL_LMDB_INCLUDE} ${PROCPOOL_XXHASH_INCLUDE})
 endif()

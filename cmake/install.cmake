@@ -11,7 +11,7 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/procpoolConfig.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/procpoolConfigVersion.cmake
     COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/procpoolConfig.cmake ${PROJECT_BINARY_DIR}/procpoolConfigVersion.cmake
-    ${CMAKE_CURRENT_LIST_DIR}/procpoolMpi.cmake
+    ${CMAKE_CURRENT_LIST_DIR}/procpoolMpi.cmake ${CMAKE_CURRENT_LIST_DIR}/procpoolMemo.cmake
     DESTINATION ${procpool_cmake_dir})
 
 # pkg-config: procpool is header-only, procpool-compiled has the library.

@@ -5,5 +5,7 @@
 /// All bodies of the compiled mode: included by one source of a program, or of the library that is linked to it.
 
 #define PROCPOOL_SOURCE
-#include <procpool/os/alarm.hpp>  // which mpi/ alone uses
+#include <procpool/os/alarm.hpp>        // which mpi/ alone uses
+#include <procpool/os/file_system.hpp>  // as persist/ does this
+#include <procpool/os/shared_file.hpp>  // and this
 #include <procpool/procpool.hpp>

@@ -1,6 +1,6 @@
-#SPDX - License - Identifier : BSL - 1.0
-#cmake - DINCLUDE = < folder that holds procpool / > - P check.cmake
-#A folder is a layer : its headers include only what this table allows, each with one door to the outside.
+# SPDX-License-Identifier: BSL-1.0
+# cmake -DINCLUDE=<folder that holds procpool/> -P check.cmake
+# A folder is a layer: its headers include only what this table allows, each with one door to the outside.
 cmake_minimum_required(VERSION 3.24)
 
 set(core)
@@ -29,7 +29,8 @@ set(doors
     "(boost|asio)/=asio.hpp"
     "(sys|linux|asm)/|(unistd|signal|poll|fcntl|sched|spawn|syscall)\\.h=os"
     "csignal=os"
-    "mpi\\.h=mpi")
+    "mpi\\.h=mpi"
+    "(lmdb|xxhash)\\.h=persist")
 set(among_users_headers "shared_map.hpp: procpool/arena.hpp")
 set(longest 600)
 
@@ -74,7 +75,7 @@ foreach(header IN LISTS headers)
         if(line MATCHES "\"")
             list(APPEND wrong "${header}: includes \"${target}\"; write <procpool/...>")
         elseif(target MATCHES "\\.ipp$")
-            if(layer STREQUAL "mpi" AND target STREQUAL "procpool/${name}.ipp" AND text MATCHES "\n#include <${target}>\n$")
+            if(layer MATCHES "^(mpi|persist)$" AND target STREQUAL "procpool/${name}.ipp" AND text MATCHES "\n#include <${target}>\n$")
                 continue()  # they are in no library
             endif()
             if(NOT target STREQUAL "procpool/${name}.ipp" OR NOT text MATCHES "\n#if PROCPOOL_BODIES\n#include <${target}>\n#endif\n$")

@@ -91,6 +91,14 @@ enum class FaultPoint : std::uint32_t {
     journal_taken,    // the caller has results that are not recorded yet
     journal_written,  // they are
     journal_removed,  // the call has succeeded, its file is gone
+    // memo
+    memo_alone,      // a process is alone with a memo's directory, and has made nothing yet
+    memo_made,       // its files are made, LMDB has not opened them yet
+    memo_missing,    // an entry is not there, its function not called yet
+    memo_computed,   // the result is there, not kept yet
+    memo_locked,     // the lock of the one who writes is held, nothing is written yet
+    memo_written,    // entries are written, not committed yet
+    memo_committed,  // they are committed, the state of the file not noted yet
     // actor
     snapshot_half,  // the object is saved, the word does not say so yet
     count

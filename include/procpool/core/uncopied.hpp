@@ -18,6 +18,7 @@ struct a_SharedArray_is_not_copied__capture_its_span_or_pass_it_as_an_argument {
 struct a_Shared_is_not_copied__capture_its_get_or_pass_std_ref {};
 struct it_is_not_copied__capture_or_pass_its_address {};
 struct a_Future_is_not_copied__move_it {};
+struct a_Memo_is_not_copied__capture_or_pass_its_functions {};
 struct an_actor_is_not_copied__move_it_or_pass_its_ref {};
 struct a_pool_is_not_copied__move_it_or_pass_it_by_reference__tasks_cannot_have_it {};
 
