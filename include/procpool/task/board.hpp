@@ -175,10 +175,7 @@ public:
     }
 
     /// As publish(), for the worker of one index; then wake_for_mail(). Requires: its ring is not full.
-    void publish_to(std::uint32_t index, Offer offer, bool waited) noexcept {
-        make_pending(offer, Issue::mailed | index, waited);
-        deliver(index, offer);
-    }
+    void publish_to(std::uint32_t index, Offer offer, bool waited) noexcept;
     /// Effects: offers a task that is pending to the worker of one index. Called by: parent, under its producers'
     /// mutex.
     void deliver(std::uint32_t index, Offer offer) noexcept {

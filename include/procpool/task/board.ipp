@@ -258,6 +258,11 @@ PROCPOOL_DECL bool Board::push_guest(Offer offer) noexcept {
     return true;
 }
 
+PROCPOOL_DECL void Board::publish_to(std::uint32_t index, Offer offer, bool waited) noexcept {
+    make_pending(offer, Issue::mailed | index, waited);
+    deliver(index, offer);
+}
+
 PROCPOOL_DECL bool Board::withdraw_guest(Offer offer) noexcept {
     const bool withdrawn = withdraw(offer.slot, offer.generation);
     if (withdrawn) { guests.count_cancelled(); }
