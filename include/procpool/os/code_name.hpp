@@ -61,6 +61,10 @@ using CodeName = std::uint64_t;
 /// Returns: the file of the module that a name means, according to `described`; empty when it is not there.
 [[nodiscard]] std::string_view module_of(CodeName name, std::string_view described) noexcept;
 
+/// Returns: the build id of the module that a name means, which has a part of it; empty when it has been removed
+/// meanwhile. Throws: std::bad_alloc.
+[[nodiscard]] std::string build_of(CodeName name);
+
 /// Effects: explain_name() knows from now on the modules of another process too. Throws: std::bad_alloc.
 void remember_modules(std::string_view described);
 

@@ -179,18 +179,28 @@ PROCPOOL_DECL bool is_same_program(std::string_view described) {
     return described.starts_with(program);
 }
 
-PROCPOOL_DECL std::string_view module_of(CodeName name, std::string_view described) noexcept {
-    char digits[digits_of_number + 1];
-    std::snprintf(digits, sizeof(digits), "%08x", static_cast<unsigned>(module_number(name)));
+/// Returns: what is behind the number in the module's line; empty when there is none.
+[[nodiscard]] inline std::string_view line_of(CodeName name, std::string_view described) noexcept {
+    char number[digits_of_number + 2];
+    std::snprintf(number, sizeof(number), "%08x ", static_cast<unsigned>(module_number(name)));
     while (!described.empty()) {
         std::string_view line = described.substr(0, described.find('\n'));
         described.remove_prefix(line.size() == described.size() ? line.size() : line.size() + 1);
-        if (!line.starts_with(digits)) { continue; }
-        const std::size_t build_id = line.find(' ');
-        const std::size_t path = build_id == std::string_view::npos ? build_id : line.find(' ', build_id + 1);
-        return path == std::string_view::npos ? std::string_view{} : line.substr(path + 1);
+        if (line.starts_with(number)) { return line.substr(digits_of_number + 1); }
     }
     return {};
+}
+
+PROCPOOL_DECL std::string_view module_of(CodeName name, std::string_view described) noexcept {
+    const std::string_view line = line_of(name, described);
+    const std::size_t path = line.find(' ');
+    return path == std::string_view::npos ? std::string_view{} : line.substr(path + 1);
+}
+
+PROCPOOL_DECL std::string build_of(CodeName name) {
+    const std::string modules = describe_modules();
+    const std::string_view line = line_of(name, modules);
+    return std::string(line.substr(0, line.find(' ')));
 }
 
 /// Modules that other processes have said to have loaded. Never removed: there are as many as machines that came.

@@ -20,9 +20,6 @@ namespace procpool::inline v0::detail::persist {
 /// Returns: the address as an os::CodeName. Throws: Error when its module's build cannot be told from another one's.
 [[nodiscard]] os::CodeName name_in_build(const void* address);
 
-/// Returns: the whole build id of the module of a name, which has only a part of it. Throws: std::bad_alloc.
-[[nodiscard]] std::string build_of(os::CodeName name);
-
 /// Returns: the function's name in the program's symbols, which another build has too; build and place where there is
 /// none.
 [[nodiscard]] std::string name_of_function(const void* code);

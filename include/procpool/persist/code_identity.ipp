@@ -6,9 +6,6 @@
 #include <procpool/os/symbols.hpp>
 #include <procpool/persist/code_identity.hpp>
 
-#include <cstdio>
-#include <string_view>
-
 namespace procpool::inline v0::detail::persist {
 
 inline codec::Visibility place_in_build(const void* address) {
@@ -27,24 +24,11 @@ inline os::CodeName name_in_build(const void* address) {
     return name;
 }
 
-inline std::string build_of(os::CodeName name) {
-    char number[16];
-    const int digits = std::snprintf(number, sizeof(number), "%08x ", static_cast<unsigned>(os::module_number(name)));
-    const std::string modules = os::describe_modules();
-    for (std::size_t line = 0; line < modules.size(); line = modules.find('\n', line) + 1) {
-        if (modules.compare(line, static_cast<std::size_t>(digits), number) == 0) {
-            const std::size_t build = line + static_cast<std::size_t>(digits);
-            return modules.substr(build, modules.find(' ', build) - build);
-        }
-    }
-    return {};  // it was removed meanwhile: the name itself says most
-}
-
 inline std::string name_of_function(const void* code) {
     std::string symbol = os::function_at(reinterpret_cast<std::uintptr_t>(code));
     if (!symbol.empty()) { return symbol; }
     const os::CodeName name = name_in_build(code);
-    return build_of(name) + '+' + std::to_string(name);
+    return os::build_of(name) + '+' + std::to_string(name);
 }
 
 }  // namespace procpool::detail::persist

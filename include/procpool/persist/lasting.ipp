@@ -31,16 +31,9 @@ PROCPOOL_DECL std::string name_of_code(std::uintptr_t address) {
             "procpool: the code of this call has no name in another run, since the build ids of two modules cannot be "
             "told apart: set MapOptions::journal_version");
     }
-    char digits[32];
-    std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(os::module_number(name)));
-    std::string build = digits;
-    const std::string modules = os::describe_modules();
-    if (const std::size_t line = modules.find(build + ' '); line != std::string::npos) {
-        const std::size_t begin = line + build.size() + 1;
-        build = modules.substr(begin, modules.find(' ', begin) - begin);
-    }
-    std::snprintf(digits, sizeof digits, "+0x%llx", static_cast<unsigned long long>(name & UINT32_MAX));
-    return "build " + build + digits;
+    char offset[32];
+    std::snprintf(offset, sizeof offset, "+0x%llx", static_cast<unsigned long long>(name & UINT32_MAX));
+    return "build " + os::build_of(name) + offset;
 }
 
 PROCPOOL_DECL void write_function(Writer& out, std::uintptr_t address, bool by_version) {

@@ -51,7 +51,7 @@ template <class F>
     KeyBytes bytes;
     Writer& out = bytes.writer();
     const os::CodeName name = name_of_types<F>();
-    add_value(out, build_of(name));
+    add_value(out, os::build_of(name));
     codec::encode_plain(out, name);
     codec::encode_plain(out, wire_version);
     add_callable(out, f);
