@@ -102,6 +102,23 @@ TEST_CASE("entries are found as they were put also by a process that comes later
     CHECK(opened.store.stats().stores == 301);
 }
 
+TEST_CASE("a forked child reads by an environment of its own") {
+    Opened opened;
+    opened.put(1, 100);
+    REQUIRE(has(opened.store, 1, 100));
+    CHECK(in_child([&] {
+              if (!has(opened.store, 1, 100)) { return 1; }
+              std::string listed;
+              const Environment another{opened.directory.memo()};  // its table is the same
+              const auto add = [](const char* line, void* to) {
+                  *static_cast<std::string*>(to) += line;
+                  return 0;
+              };
+              ::mdb_reader_list(another.lmdb(), add, &listed);
+              return listed.find(' ' + std::to_string(::getpid()) + ' ') != std::string::npos ? 0 : 2;
+          }) == 0);
+}
+
 TEST_CASE("entries that are too old count as missing and are replaced") {
     const TemporaryDirectory directory;
     RawEntries raw{directory.memo()};
@@ -280,12 +297,20 @@ TEST_CASE("a child that is forked while a thread of its parent opens or looks is
             opened.put(2, 5000);
         }
     });
+    const TemporaryDirectory reopened;
+    Store& other = Store::made(reopened.memo());
+    {
+        const Memo open{reopened.memo()};  // and closes it again
+        other.put(key_number(1), value_of(1, 100), 1, {});
+    }
     std::thread opens([&] {
-        const TemporaryDirectory other;
-        while (!stop) { const Memo memo{other.memo()}; }
+        while (!stop) {
+            const Memo memo{reopened.memo()};
+            static_cast<void>(memo.stats());
+        }
     });
     for (int i = 0; i != 50; ++i) {
-        CHECK(in_child([&] { return has(opened.store, 1, 100) ? 0 : 1; }) == 0);
+        CHECK(in_child([&] { return has(opened.store, 1, 100) && has(other, 1, 100) ? 0 : 1; }) == 0);
     }
     stop = true;
     looks.join();

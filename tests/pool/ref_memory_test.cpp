@@ -27,9 +27,7 @@
 
 // Where values of put() are, how long they stay there, and where workers have them.
 
-using namespace procpool_test;
-
-namespace {
+namespace procpool_test::ref_memory {
 
 /// Encoding one closes a pool.
 struct Closes {
@@ -56,23 +54,23 @@ private:
     std::optional<Counter> destroyed_;
 };
 
-}  // namespace
+}  // namespace procpool_test::ref_memory
 
 template <>
-struct procpool::Codec<Closes> {
-    static void encode(Writer&, const Closes& one) { one.pool->close(); }
-    static Closes decode(Reader&) { return {nullptr}; }
+struct procpool::Codec<procpool_test::ref_memory::Closes> {
+    static void encode(Writer&, const procpool_test::ref_memory::Closes& one) { one.pool->close(); }
+    static procpool_test::ref_memory::Closes decode(Reader&) { return {nullptr}; }
 };
 
 template <>
-struct procpool::Codec<Slow> {
-    static void encode(Writer& out, const Slow& value) {
+struct procpool::Codec<procpool_test::ref_memory::Slow> {
+    static void encode(Writer& out, const procpool_test::ref_memory::Slow& value) {
         detail::codec::encode_plain(out, value.begun);
         detail::codec::encode_plain(out, value.may_end);
     }
-    static Slow decode(Reader& in) {
-        const auto begun = detail::codec::decode_plain<Counter>(in);
-        const auto may_end = detail::codec::decode_plain<Gate>(in);
+    static procpool_test::ref_memory::Slow decode(Reader& in) {
+        const auto begun = detail::codec::decode_plain<procpool_test::Counter>(in);
+        const auto may_end = detail::codec::decode_plain<procpool_test::Gate>(in);
         begun.add();
         may_end.wait();
         return {begun, may_end};
@@ -80,12 +78,12 @@ struct procpool::Codec<Slow> {
 };
 
 template <>
-struct procpool::Codec<Tells> {
-    static void encode(Writer&, const Tells&) { throw std::domain_error("not encoded"); }
-    static Tells decode(Reader&) { throw std::range_error("not decoded"); }
+struct procpool::Codec<procpool_test::ref_memory::Tells> {
+    static void encode(Writer&, const procpool_test::ref_memory::Tells&) { throw std::domain_error("not encoded"); }
+    static procpool_test::ref_memory::Tells decode(Reader&) { throw std::range_error("not decoded"); }
 };
 
-namespace {
+namespace procpool_test::ref_memory {
 
 /// A pool that shows what is taken of its memory for arguments.
 struct Watched : Pool {
@@ -349,4 +347,4 @@ TEST_CASE("a forked child does not believe what it has decoded while its parent 
     CHECK(child.exit_status().code() == 1);
 }
 
-}  // namespace
+}  // namespace procpool_test::ref_memory
