@@ -6,10 +6,12 @@
 
 #include <procpool/core/fault_point.hpp>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <future>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,8 +55,10 @@ private:
     void reached(FaultPoint point) const {
         switch (point) {
             case FaultPoint::task_claimed_for_node:
+            case FaultPoint::shared_sent:
             case FaultPoint::answer_received: pid_of(Victim::companion).store(::getpid()); break;
             case FaultPoint::task_received:
+            case FaultPoint::shared_received:
             case FaultPoint::answer_ready: pid_of(Victim::agent).store(::getpid()); break;
             default: return;
         }
@@ -150,6 +154,51 @@ void strike(FaultPoint point, Victim victim, int signal) {
     CHECK(stats.timed_out == 0);
 }
 
+int brief_with(const Ref<std::vector<int>>& value, int n) {
+    std::this_thread::sleep_for(1ms);
+    const std::span<const int> numbers = value.span();
+    return std::ranges::all_of(numbers, [&](int one) { return one == n / 5; }) ? n : -1;
+}
+
+void strike_values(FaultPoint point, Victim victim, int signal) {
+    const bool loses_machine = victim != Victim::worker;
+    const Striker striker;
+    MpiPool pool{{.workers = 2, .mpi = {.node_timeout = loses_machine ? 1s : 30s}}};
+    striker.pid_of(Victim::worker).store(pool.apply_on(2, [] { return ::getpid(); }));
+    striker.arm(point, 5, victim, signal);
+    std::vector<Ref<std::vector<int>>> values;
+    std::vector<Future<int>> again;
+    std::vector<Future<int>> mailed;
+    for (int i = 0; i < 60; ++i) {
+        if (i % 5 == 0) { values.push_back(pool.put(std::vector<int>(i % 2 == 0 ? 200'000 : 10, i / 5))); }
+        again.push_back(pool.apply_async(TaskOptions{.retries = 3}, brief_with, values.back(), i));
+        mailed.push_back(pool.apply_on_async(2 + static_cast<std::size_t>(i) % 2, brief_with, values.back(), i));
+    }
+    values.clear();
+    striker.wait_until_hit();
+    const auto pid = static_cast<pid_t>(striker.pid_of(victim).load());
+    if (signal == SIGSTOP && victim != Victim::agent) {
+        std::this_thread::sleep_for(victim == Victim::companion ? 1500ms : 200ms);
+        ::kill(pid, SIGCONT);
+    }
+    CHECK(outcomes_of(again).right == 60);
+    const Outcomes there = outcomes_of(mailed);
+    if (!loses_machine) { CHECK(there.lost <= (signal == SIGKILL ? 1 : 0)); }
+    again.clear();
+    mailed.clear();
+    if (loses_machine) {
+        wait_until([&] { return !pool.nodes()[1].alive; }, "the machine to be lost");
+        wait_until([&] { return pool.apply(brief, 1) == 1 && taken_by(pool) == 0; }, "memory to be free");
+    } else {
+        wait_until_all_is_free(pool, 2);
+    }
+    if (signal == SIGSTOP) { ::kill(pid, SIGCONT); }
+    CHECK(pool.apply(brief_with, pool.put(std::vector<int>(200'000, 1)), 7) == 7);
+    pool.close();
+    REQUIRE(pool.join_for(wait_limit));
+    every_task_counts(pool);
+}
+
 #define STRIKE_AT(point, words)                                                                               \
     TEST_CASE("MPI-30 the companion is killed when " words) { strike(point, Victim::companion, SIGKILL); }    \
     TEST_CASE("MPI-31 the companion stands still when " words) { strike(point, Victim::companion, SIGSTOP); } \
@@ -162,6 +211,17 @@ STRIKE_AT(FaultPoint::task_claimed_for_node, "a task is claimed and not sent")
 STRIKE_AT(FaultPoint::task_received, "a task is received and not submitted")
 STRIKE_AT(FaultPoint::answer_ready, "a task is decided and not answered")
 STRIKE_AT(FaultPoint::answer_received, "an answer is received and not taken")
+
+#define STRIKE_VALUES_AT(point, words)                                                                                \
+    TEST_CASE("MPI-123 the companion is killed when " words) { strike_values(point, Victim::companion, SIGKILL); }    \
+    TEST_CASE("MPI-123 the companion stands still when " words) { strike_values(point, Victim::companion, SIGSTOP); } \
+    TEST_CASE("MPI-123 an agent is killed when " words) { strike_values(point, Victim::agent, SIGKILL); }             \
+    TEST_CASE("MPI-123 an agent stands still when " words) { strike_values(point, Victim::agent, SIGSTOP); }          \
+    TEST_CASE("MPI-123 a far worker is killed when " words) { strike_values(point, Victim::worker, SIGKILL); }        \
+    TEST_CASE("MPI-123 a far worker stands still when " words) { strike_values(point, Victim::worker, SIGSTOP); }
+
+STRIKE_VALUES_AT(FaultPoint::shared_sent, "a value is sent and no task with it")
+STRIKE_VALUES_AT(FaultPoint::shared_received, "a value is received and no task with it is submitted")
 
 TEST_CASE("MPI-36 a machine that was frozen does not run tasks that were on their way to it when it was lost") {
     SharedPage page;

@@ -338,6 +338,41 @@ TEST_CASE("memory of a call is the call's until it ends and free when it is rele
     table->release(again);
 }
 
+TEST_CASE("a call's run is found by its number and any range of it can be asked about") {
+    const Table table{6};
+    const auto take = [&](std::size_t size, std::uint64_t call) {
+        return table->acquire(size, Extents::stamp_of_call(call));
+    };
+    CHECK(table->find_call(1) == nullptr);
+    const Extents::Run before = take(piece, 1);
+    const Extents::Run run = take(2 * piece, 2);
+    const Extents::Run behind = take(piece, 3);
+    CHECK(table->find_call(2) == table->address(run));
+    CHECK(table->find_call(3) == table->address(behind));
+    CHECK(table->find_call(4) == nullptr);
+
+    const auto address = reinterpret_cast<std::uint64_t>(table->address(run));
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, piece, piece + 1, 2 * piece}) {
+        CHECK(table->hold_of_call(address, size, 2));
+        CHECK_FALSE(table->hold_of_call(address, size, 3));
+        CHECK_FALSE(table->hold_of_call(address + 1, size, 2));
+    }
+    CHECK(table->hold_of_call(address + piece, piece, 2));
+    CHECK_FALSE(table->hold_of_call(address, 2 * piece + 1, 2));
+    CHECK_FALSE(table->hold_of_call(address, 4 * piece, 2));
+    for (const std::uint64_t size : {5 * piece, UINT64_MAX, UINT64_MAX - address, UINT64_MAX - piece + 1}) {
+        CHECK_FALSE(table->hold_of_call(address, size, 2));
+    }
+    for (const std::uint64_t other : {std::uint64_t{0}, address - piece, address + 2 * piece, address + 5 * piece,
+                                      address - 2 * piece, UINT64_MAX, UINT64_MAX & ~(piece - 1)}) {
+        CHECK_FALSE(table->hold_of_call(other, 1, 2));
+    }
+    table->end_call(run);
+    CHECK_FALSE(table->hold_of_call(address, 1, 2));
+    for (const Extents::Run one : {before, run, behind}) { table->release(one); }
+    CHECK(table->find_call(2) == nullptr);
+}
+
 TEST_CASE("no stamp of a call is another call's or a task's") {
     const std::vector<std::uint64_t> calls{1, 2, 0x3fffffff, 0x40000000, 0x40000001, std::uint64_t{1} << 61};
     for (const std::uint64_t one : calls) {

@@ -211,6 +211,34 @@ TEST_CASE("a buffer with a payload that would have fitted into a smaller one") {
     }
 }
 
+TEST_CASE("what was written behind a payload is found there and nothing where the slot is damaged") {
+    const ScratchBoard board{{slots, 1, 1}};
+    auto& store = board->arguments;
+    const std::size_t window = store.window(0).size();
+    const std::size_t pocket = store.pocket(0).size();
+    for (const std::size_t size :
+         {Slot::inline_bytes + 1, pocket - 9, pocket - 8, pocket - 7, pocket, pocket + 1, window - 9, window - 8,
+          window - 7, window, window + 1, extent - 1, extent, 2 * extent + 5}) {
+        CAPTURE(size);
+        const std::span<std::byte> buffer = write(store, 1, 3, size + 8, size);
+        store.seal(1, buffer, size);
+        CHECK(store.payload(1).size() == size);
+        CHECK(is_pattern(store.payload(1)));
+        const std::span<std::byte> behind = store.behind(1);
+        REQUIRE(behind.size() >= 8);
+        CHECK(behind.data() == store.payload(1).data() + size);
+        for (std::size_t i = 0; i < 8; ++i) { CHECK(behind[i] == pattern(size + i)); }
+        store.release(1);
+    }
+    write(store, 1, 3, Slot::inline_bytes, Slot::inline_bytes);
+    CHECK(store.behind(1).empty());
+    for (const std::uint32_t bytes : {Slot::large, Slot::large - 1, Slot::in_window - 1,
+                                      Slot::in_window + static_cast<std::uint32_t>(window) + 1}) {
+        board.slot(1).argument_bytes = bytes;
+        CHECK(store.behind(1).empty());
+    }
+}
+
 TEST_CASE("an abandoned payload holds nothing however far it came") {
     const ScratchBoard board{{slots, 1, 1}};
     auto& store = board->arguments;

@@ -18,7 +18,7 @@ class Client;
 
 /// Common reading of many tasks has a number and argument memory of its own, which the parent alone writes, before the
 /// first task that refers to it is submitted, and which stays until no task reads it any more. There is no task in it
-/// that anybody would look for. Called by: parent, one thread.
+/// that anybody would look for. Other machines have a copy, under the same number. Called by: parent, one thread.
 class CallMemory {
 public:
     explicit CallMemory(Client& client);
@@ -32,8 +32,7 @@ public:
     [[nodiscard]] task::Extents::Run run() const noexcept { return memory_; }
     [[nodiscard]] const std::byte* data() const noexcept;
 
-    /// As Writer::Grow, for an owner that is a CallMemory. Throws: SharedMemoryExhausted; also where other machines
-    /// would have to read it.
+    /// As Writer::Grow, for an owner that is a CallMemory. Throws: SharedMemoryExhausted.
     static std::span<std::byte> grow(void* self, std::span<std::byte> current, std::size_t used, std::size_t need);
     /// Effects: gives back what is not needed for that many bytes.
     void trim(std::size_t size) noexcept;

@@ -35,7 +35,6 @@ PROCPOOL_DECL std::span<std::byte> CallMemory::grow(void* self, std::span<std::b
 
 /// Effects: there is memory of that size, which begins with what is written.
 PROCPOOL_DECL std::span<std::byte> CallMemory::move_to(std::size_t size, std::span<const std::byte> written) {
-    if (client_.board().has_companion()) { throw SharedMemoryExhausted{size}; }  // other machines do not have it
     const task::Extents::Run larger = client_.acquire_for_call(call_, size);
     std::byte* const begin = client_.board().arguments.extents().address(larger);
     if (!written.empty()) { std::memcpy(begin, written.data(), written.size()); }

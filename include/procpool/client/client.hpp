@@ -339,7 +339,14 @@ private:
         std::vector<Ticket> readers;
     };
 
+    /// How many bytes the arguments are, and the traits of a task with them.
+    struct Encoded {
+        std::size_t size = 0;
+        std::uint8_t traits = 0;
+    };
+
     // On the hot path: inline, where the bodies are.
+    [[nodiscard, gnu::always_inline]] inline Encoded end_arguments(Writer& out, const Encoding& arguments);
     [[nodiscard, gnu::always_inline]] inline std::uint32_t acquire(Lock& lock, const Submission& submission);
     void add_free(std::uint32_t index) noexcept {
         notes_[index].next = free_;
@@ -411,7 +418,7 @@ private:
     inline void arm(Deadline expires) noexcept;
     template <bool is_linked = false>
     [[gnu::always_inline]] inline Ticket publish(Lock& lock, std::uint32_t index, const Submission& submission,
-                                                 Edges edges = {});
+                                                 std::uint8_t more_traits, Edges edges = {});
     void request_stop_of_all() noexcept;
     void look_at_life() noexcept;
     void close_if_unused() noexcept;

@@ -70,16 +70,18 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
     if (!submission.plain) { lock.unlock(); }
     Growth growth{*this, index, submission.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
+    Encoded encoded;
     try {
         const Encoding inner{*this, out, notes_[index].values};
         encode(out, [&](std::size_t number) { write_dependency(out, dependencies[number]); });
+        encoded = end_arguments(out, inner);
         if (!lock.owns_lock()) { lock.lock(); }
         linked_.emplace_back();
     } catch (...) {
         give_up(out.buffer());
         throw;
     }
-    board_.arguments.seal(index, out.buffer(), out.size());
+    board_.arguments.seal(index, out.buffer(), encoded.size);
     if (!submission.plain && !accepts(submission)) {
         linked_.pop_back();
         board_.arguments.release(index);
@@ -100,7 +102,7 @@ PROCPOOL_DECL Submitted Client::submit_linked(const Submission& submission, std:
         const auto serial = static_cast<std::uint64_t>(issued_ + 1);  // which publish() gives it
         for (const Dependency& one : dependencies) { log::trace_edge(board_, serial, one.ticket.serial); }
     }
-    const Ticket ticket = publish<true>(lock, index, submission, {first, count});
+    const Ticket ticket = publish<true>(lock, index, submission, encoded.traits, {first, count});
     return {.ticket = ticket};
 }
 

@@ -3,6 +3,7 @@
 
 #include <procpool/client/client_submit.hpp>
 
+#include <procpool/client/listed_references.hpp>
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/os/yield.hpp>
@@ -36,12 +37,15 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
 
     Growth growth{*this, index, submission.plain};
     Writer out{board_.arguments.first_buffer(index), Growth::grow, &growth, place_of_};
+    Encoded encoded;
     try {
         if (submission.plain) {
             encode(out);
+            encoded.size = out.size();
         } else {
             const Encoding inner{*this, out, notes_[index].values};
             encode(out);
+            encoded = end_arguments(out, inner);
         }
     } catch (...) {
         const PinnedValues gone{std::move(notes_[index].values)};
@@ -52,7 +56,7 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
         board_.notify_capacity_waiter();
         throw;
     }
-    board_.arguments.seal(index, out.buffer(), out.size());
+    board_.arguments.seal(index, out.buffer(), encoded.size);
     if (!lock.owns_lock()) {
         lock.lock();
         if (!accepts(submission)) {
@@ -65,7 +69,16 @@ PROCPOOL_DECL std::optional<Ticket> Client::submit(const Submission& submission,
         // Other threads may have filled the ring meanwhile. There are twice as many places as slots.
         if (task::Ring& ring = ring_for(submission); ring.is_full()) { static_cast<void>(make_room(ring)); }
     }
-    return publish(lock, index, submission);
+    return publish(lock, index, submission, encoded.traits);
+}
+
+/// Effects: a companion will find what the arguments refer to.
+inline Client::Encoded Client::end_arguments(Writer& out, const Encoding& arguments) {
+    const std::size_t size = out.size();
+    const bool refers = !arguments.values().empty() || arguments.common().number != 0;
+    if (!refers || !board_.has_companion() || size <= task::Slot::inline_bytes) [[likely]] { return {size, 0}; }
+    list_references(out, *this, arguments);
+    return {size, task::Slot::listing};
 }
 
 /// Returns: a free slot, or no_slot when there is none and the caller has no patience. Requires: the lock is held; it
@@ -144,7 +157,7 @@ inline void Client::take_returned() noexcept {
 }
 
 template <bool is_linked>
-inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission& submission,
+inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission& submission, std::uint8_t more_traits,
                               [[maybe_unused]] Edges edges) {
     task::Slot& task = slot(index);
     task::Issue& issue = board_.issue(index);
@@ -157,7 +170,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
         task.attempt = submission.attempt;
     }
     const bool labelled = !submission.label.empty();
-    int traits = (limited ? task::Slot::limited : 0) | (labelled ? task::Slot::labelled : 0) |
+    int traits = more_traits | (limited ? task::Slot::limited : 0) | (labelled ? task::Slot::labelled : 0) |
                  (submission.worker != Submission::any_worker ? task::Slot::mailed : 0) |
                  (submission.keeps_slot ? task::Slot::staying : 0);
     if (labelled) {

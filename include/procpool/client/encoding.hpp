@@ -5,6 +5,7 @@
 /// Encoding: the arguments that a thread encodes, and for which pool.
 
 #include <procpool/client/pinned_values.hpp>
+#include <procpool/client/reference.hpp>
 #include <procpool/core/config.hpp>
 
 #include <cstddef>
@@ -55,6 +56,9 @@ public:
     [[nodiscard]] Client& client() const noexcept { return client_; }
     /// The values that the arguments refer to so far: they stay until the task has left its slot.
     [[nodiscard]] PinnedValues& values() const noexcept { return values_; }
+    /// The memory that the arguments have in common with those of the call's other chunks; number 0: none.
+    [[nodiscard]] Reference common() const noexcept { return common_; }
+    void set_common(const Reference& memory) noexcept { common_ = memory; }
 
 private:
     Client& client_;
@@ -62,6 +66,7 @@ private:
     PinnedValues& values_;
     const For what_;
     Encoding* const outer_;
+    Reference common_{};
     static inline constinit thread_local Encoding* innermost_ = nullptr;
 };
 

@@ -32,6 +32,13 @@ public:
     void add(std::shared_ptr<const void> value);
     /// Effects: adds what the other list has, which stays. Throws: std::bad_alloc.
     void add_all(const PinnedValues& other);
+    /// Calls look(value) for each.
+    template <class Look>
+    void each(Look look) const {
+        for (const Node* one = first_.load(std::memory_order_relaxed); one != nullptr; one = one->next) {
+            look(one->value.get());
+        }
+    }
     /// Effects: moves the other list here.
     void append(PinnedValues&& other) noexcept;
 

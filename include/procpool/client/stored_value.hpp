@@ -5,6 +5,7 @@
 /// StoredValue: a value that is sent to each pool once, and that tasks refer to.
 
 #include <procpool/client/client_ref.hpp>
+#include <procpool/client/reference.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/os/identity.hpp>
@@ -26,7 +27,7 @@ struct StoredValueAt {
     enum class Where : std::uint64_t { here, follows, on_board };
     Where where;
     std::uint64_t number;  ///< on_board: of the memory, see Client::next_call()
-    std::uint64_t place;   ///< here: the StoredValue; on_board: the address
+    std::uint64_t place;   ///< here: the StoredValue; on_board: the address, where the client is
     std::uint64_t size;
 };
 
@@ -44,6 +45,10 @@ public:
     /// its slot. Throws: std::logic_error when the pool is gone, or in a child; any exception of the Codec;
     /// SharedMemoryExhausted.
     void write(Writer& out);
+
+    /// Returns: where it is for the workers of a client. Requires: arguments for that have been written, and refer to
+    /// it as long as the call lasts.
+    [[nodiscard]] Reference reference_for(const Client& client) const;
 
     /// Returns: the encoded value. Throws: std::logic_error when it cannot be read, or not any more.
     [[nodiscard]] std::span<const std::byte> bytes() const;
@@ -96,7 +101,7 @@ private:
     codec::VisibilityOf encoded_for_ = nullptr;  // whose addresses are in them; null: unknown
     bool has_bytes_ = false;
     std::vector<std::byte> own_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::vector<Place> places_;  // the first is the home's, where memory_ is
 };
 
@@ -104,8 +109,11 @@ private:
 [[nodiscard]] StoredValueAt read_stored(Reader& in);
 /// Returns: what this worker keeps of that value; null when it keeps nothing. Throws: CodecError outside of tasks.
 [[nodiscard]] std::shared_ptr<const void> kept_stored(const StoredValueAt& at);
-/// Effects: this worker keeps it for later tasks.
-void keep_stored(const StoredValueAt& at, std::shared_ptr<const void> value);
+/// Returns: its bytes, in the memory of this worker's machine. Throws: CodecError outside of tasks, and when they are
+/// not there.
+[[nodiscard]] std::span<const std::byte> bytes_of_stored(const StoredValueAt& at);
+/// Effects: this worker keeps it for later tasks. bytes: what it was made of.
+void keep_stored(const StoredValueAt& at, std::span<const std::byte> bytes, std::shared_ptr<const void> value);
 /// Returns: the memory of the board that the caller's task is on.
 [[nodiscard]] const task::Extents& memory_of_task();
 [[noreturn]] void throw_empty_ref();

@@ -6,11 +6,13 @@
 #include <procpool/client/call_memory.hpp>
 #include <procpool/client/client.hpp>
 #include <procpool/client/encoding.hpp>
+#include <procpool/client/listed_references.hpp>
 #include <procpool/codec/plain.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/task/thread_context.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <stdexcept>
@@ -32,11 +34,6 @@ namespace procpool::inline v0::detail::client {
 [[noreturn, gnu::cold]] inline void throw_given_up() {
     throw std::logic_error(
         "procpool: this Ref is used after the last handle in the process that called put(), and the last task with it");
-}
-
-/// Returns: whether the workers of that client find values in its argument memory.
-[[nodiscard]] inline bool has_values_on_board(const Client& client) noexcept {
-    return !client.board().control.shares_memory && !client.board().has_companion();
 }
 
 PROCPOOL_DECL StoredValue::StoredValue(Client& home) : home_(home), encoded_for_(home.place_of()) {}
@@ -68,7 +65,7 @@ PROCPOOL_DECL void StoredValue::give_up(const Place& place) noexcept {
 }
 
 PROCPOOL_DECL void StoredValue::encode_at_home() {
-    if (has_values_on_board(*home_)) {
+    if (!home_->board().control.shares_memory) {
         places_.push_back(encode_for(*home_));
         memory_ = &home_->board().arguments.extents();
         number_ = places_.front().number;
@@ -100,7 +97,7 @@ PROCPOOL_DECL std::span<const std::byte> StoredValue::bytes() const {
 PROCPOOL_DECL void StoredValue::write(Writer& out) {
     require_pool();
     const Encoding* const arguments = Encoding::of(out);
-    if (arguments == nullptr || arguments->client().board().has_companion()) { return write_bytes(out); }
+    if (arguments == nullptr) { return write_bytes(out); }
     if (!is_mine()) { throw_foreign_ref(); }
     Client& client = arguments->client();
     StoredValueAt at{StoredValueAt::Where::here, 0, reinterpret_cast<std::uint64_t>(this), 0};
@@ -108,6 +105,12 @@ PROCPOOL_DECL void StoredValue::write(Writer& out) {
     client.note_values();
     arguments->values().add(shared_from_this());
     codec::encode_plain(out, at);
+}
+
+PROCPOOL_DECL Reference StoredValue::reference_for(const Client& client) const {
+    const std::lock_guard guard{mutex_};
+    const auto place = std::ranges::find(places_, &client, [](const Place& one) { return one.pool.get(); });
+    return {place->number, reinterpret_cast<std::uintptr_t>(place->bytes.data()), place->bytes.size()};
 }
 
 PROCPOOL_DECL StoredValueAt StoredValue::place_on(Client& client) {
@@ -176,8 +179,13 @@ PROCPOOL_DECL std::shared_ptr<const void> kept_stored(const StoredValueAt& at) {
     return context_of_task().kept_value(at.number);
 }
 
-PROCPOOL_DECL void keep_stored(const StoredValueAt& at, std::shared_ptr<const void> value) {
-    context_of_task().keep_value(at.number, reinterpret_cast<const std::byte*>(at.place), std::move(value));
+PROCPOOL_DECL std::span<const std::byte> bytes_of_stored(const StoredValueAt& at) {
+    return bytes_here(context_of_task().board_of_task(), {at.number, at.place, at.size});
+}
+
+PROCPOOL_DECL void keep_stored(const StoredValueAt& at, std::span<const std::byte> bytes,
+                               std::shared_ptr<const void> value) {
+    context_of_task().keep_value(at.number, bytes.data(), std::move(value));
 }
 
 PROCPOOL_DECL const task::Extents& memory_of_task() { return context_of_task().board_of_task().arguments.extents(); }

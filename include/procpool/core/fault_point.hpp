@@ -53,6 +53,8 @@ enum class FaultPoint : std::uint32_t {
     task_claimed_for_node,  // the companion has claimed a task for a machine, not sent it yet
     answer_received,        // the companion has an answer, the task is not decided yet
     task_received,          // an agent has a task, not submitted yet
+    shared_sent,            // a machine has been sent what a task refers to, not the task yet
+    shared_received,        // an agent has it, no task with it is submitted yet
     answer_ready,           // a task of an agent's is decided, the answer not sent yet
     // locks, in any process
     poisoned_not_consistent,  // an owner's death is noted, the next owner would still be told by the kernel

@@ -17,7 +17,8 @@ using LogFunction = std::function<void(const LogRecord&)>;
 
 /// Gives every record of at least this level to the sink; an empty sink ends that. Records are texts that tasks and the
 /// program give to log(), and events of the library:
-/// - debug: a worker starts; a task of a pool with PoolOptions::backtraces throws, and where.
+/// - debug: a worker starts; a task of a pool with PoolOptions::backtraces throws, and where; a machine of an MpiPool
+///   gets what tasks refer to.
 /// - info: a worker is recycled.
 /// - warning: a task is lost with its worker, is run again or exceeds its timeout; nobody took the error of a task; a
 ///   worker cannot be replaced for now.

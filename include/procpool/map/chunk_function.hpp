@@ -4,12 +4,14 @@
 /// \file
 /// ChunkFunction: the function object of a chunk of items, in the worker.
 
+#include <procpool/client/listed_references.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/plain.hpp>
 #include <procpool/map/wire.hpp>
 #include <procpool/task/thread_context.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,9 +31,13 @@ private:
     F f_;
 };
 
-/// Returns: where the callable is, if the chunk refers to it.
+/// Returns: where the callable is, if the chunk refers to it, and where its bytes are here.
 [[nodiscard]] inline CallablePlace take_place(Reader& in, const ChunkHead& head) {
     return (head.flags & ChunkHead::refers) != 0 ? codec::decode_plain<CallablePlace>(in) : CallablePlace{};
+}
+[[nodiscard]] inline std::span<const std::byte> bytes_at(const CallablePlace& place, const task::TaskContext& worker) {
+    if (place.call == 0) { return {}; }
+    return client::bytes_here(worker.board_of_task(), {place.call, place.address, place.size});
 }
 
 /// Decoded from what the chunk brings, or from what the call's chunks have in common.
@@ -40,8 +46,8 @@ class ChunkFunction<F, true, false> {
 public:
     using Type = F;
 
-    ChunkFunction(Reader& in, const ChunkHead& head, task::TaskContext&)
-        : elsewhere_(take_place(in, head).bytes()),
+    ChunkFunction(Reader& in, const ChunkHead& head, task::TaskContext& worker)
+        : elsewhere_(bytes_at(take_place(in, head), worker)),
           f_(codec::decode_callable<F>((head.flags & ChunkHead::refers) != 0 ? elsewhere_ : in)) {}
     [[nodiscard]] F& get() noexcept { return f_; }
 
@@ -64,8 +70,9 @@ public:
         const CallablePlace place = take_place(in, head);
         kept_ = worker.kept(place.call);
         if (kept_ == nullptr) {
-            kept_ = std::make_shared<const Decoded>(place.bytes());
-            worker.keep(place.call, place.data(), kept_);
+            const std::span<const std::byte> bytes = bytes_at(place, worker);
+            kept_ = std::make_shared<const Decoded>(bytes);
+            worker.keep(place.call, bytes.data(), kept_);
         }
         f_ = &static_cast<const Decoded*>(kept_.get())->f;
     }

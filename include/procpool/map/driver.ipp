@@ -196,6 +196,7 @@ struct MapDriver::Arguments {
             if (const client::Encoding* const task = client::Encoding::of(out)) {
                 task->values().add_all(chunk.values);
             }
+            if (driver.callable_ != nullptr) { driver.callable_->refer_from(out); }
         } else {
             driver.encode(out, wanted, chunk);
         }

@@ -6,6 +6,7 @@
 
 #include <procpool/client/call_memory.hpp>
 #include <procpool/client/pinned_values.hpp>
+#include <procpool/client/reference.hpp>
 #include <procpool/client/submission.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
@@ -30,6 +31,10 @@ public:
     /// any exception of `encode`; SharedMemoryExhausted.
     void write(Writer& out, ChunkHead& head, client::Encode encode);
 
+    /// Effects: the task whose arguments `out` writes refers to the callable, too, if any does. Called by: who writes
+    /// anew what write() has written.
+    void refer_from(const Writer& out) const noexcept;
+
     /// Effects, Throws: as Client::end_call().
     void end(std::vector<client::Ticket> readers);
 
@@ -37,6 +42,9 @@ private:
     enum class Sent { not_yet, copied, shared, anew };
 
     [[nodiscard]] Sent encode_once(client::Encode encode);
+    [[nodiscard]] client::Reference memory() const noexcept {
+        return {memory_.call(), reinterpret_cast<std::uintptr_t>(bytes_.data()), bytes_.size()};
+    }
 
     client::Client& client_;
     Sent sent_ = Sent::not_yet;

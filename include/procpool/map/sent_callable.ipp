@@ -22,11 +22,17 @@ PROCPOOL_DECL void SentCallable::write(Writer& out, ChunkHead& head, client::Enc
     }
     if (sent_ == Sent::shared) {
         head.flags |= ChunkHead::refers;
-        codec::encode_plain(
-            out, CallablePlace{reinterpret_cast<std::uint64_t>(bytes_.data()), bytes_.size(), memory_.call()});
+        const client::Reference place = memory();
+        codec::encode_plain(out, CallablePlace{place.address, place.size, place.number});
+        refer_from(out);
     } else {
         out.write(bytes_.data(), bytes_.size());
     }
+}
+
+PROCPOOL_DECL void SentCallable::refer_from(const Writer& out) const noexcept {
+    if (sent_ != Sent::shared) { return; }
+    if (client::Encoding* const chunk = client::Encoding::of(out)) { chunk->set_common(memory()); }
 }
 
 PROCPOOL_DECL void SentCallable::end(std::vector<client::Ticket> readers) {

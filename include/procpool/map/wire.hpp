@@ -62,9 +62,6 @@ struct CallablePlace {
     std::uint64_t address;
     std::uint64_t size;
     std::uint64_t call;  ///< see Client::next_call()
-
-    [[nodiscard]] const std::byte* data() const noexcept { return reinterpret_cast<const std::byte*>(address); }
-    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data(), size}; }
 };
 
 /// Begins a chunk's result; the results of the items from `skip` to `completed` follow. If error_at is not 0, an item

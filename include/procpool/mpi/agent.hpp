@@ -12,6 +12,7 @@
 #include <procpool/mpi/log_forward.hpp>
 #include <procpool/mpi/message.hpp>
 #include <procpool/mpi/rest.hpp>
+#include <procpool/mpi/sent_memory.hpp>
 #include <procpool/mpi/wire.hpp>
 #include <procpool/task/machine.hpp>
 
@@ -19,11 +20,13 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace procpool::inline v0::detail::mpi {
 
@@ -45,27 +48,38 @@ private:
     using Time = Clock::time_point;
     using Name = std::pair<std::uint32_t, std::uint32_t>;  ///< of a task: slot and generation
 
-    /// A task that has come, or is coming.
+    /// A task that has come, or is coming; or what tasks refer to; or that this may go.
     struct Arrival {
         Received message;
         std::optional<LargeBytes> bytes;
         bool is_right = true;      ///< the bytes are what the task had when it was sent
         std::optional<Kind> wish;  ///< that it be recalled, cancelled or killed
+
+        [[nodiscard]] bool is_named_by(const Message& head) const noexcept {
+            const Message& own = message.head;
+            return own.slot == head.slot && own.generation == head.generation &&
+                   (own.kind == Kind::task || own.count == head.count);
+        }
     };
     struct Task {
         client::Ticket ticket;
         Time came;
-        std::size_t before;       ///< tasks that were here when it came
-        std::uint64_t items = 0;  ///< of it, that the companion knows to be finished
+        std::size_t before;                                ///< tasks that were here when it came
+        std::vector<std::shared_ptr<FarMemory>> shared{};  ///< what it refers to
+        std::uint64_t items = 0;                           ///< of it, that the companion knows to be finished
     };
 
     void say_hello();
     bool receive();
     bool submit_arrivals();
     void drop_arrivals();
-    [[nodiscard]] Arrival* find_arrival(Name name) noexcept;
+    /// Returns: the task, or what is shared, that a message is about; null if it is not on its way.
+    [[nodiscard]] Arrival* find_arrival(const Message& about) noexcept;
     [[nodiscard]] bool is_in_doubt();
     [[nodiscard]] bool submit(const Received& message, std::span<const std::byte> arguments);
+    /// Returns: what a task refers to, on the board. Throws: SharedMemoryExhausted; CodecError when it has not come.
+    [[nodiscard]] std::vector<std::shared_ptr<FarMemory>> find_shared(const Received& task);
+    void share(Arrival&& arrival);
     bool answer();
     void answer(Name name, const Task& task);
     void say(Kind kind, const Received& about, Ending ending);
@@ -87,6 +101,7 @@ private:
     std::optional<Wire> wire_;
     std::deque<Arrival> arrivals_;
     std::map<Name, Task> tasks_;
+    std::unordered_map<std::uint64_t, std::shared_ptr<FarMemory>> shared_;  // by numbers
     LogForward log_;
     log::TraceReader trace_;
     std::unordered_map<std::uint64_t, log::TraceRecord> runs_;  // by the numbers that their tasks have here

@@ -78,7 +78,8 @@ inline bool Agent::receive() {
     while (wire_->receive(message)) {
         any = any || message.head.kind != Kind::beat;  // a beat leaves an idle machine idle
         heard_ = Clock::now();
-        if (message.head.kind != Kind::task) {
+        const Kind kind = message.head.kind;
+        if (kind != Kind::task && kind != Kind::shared && kind != Kind::forget) {
             obey(message);
             continue;
         }
@@ -101,9 +102,12 @@ inline bool Agent::submit_arrivals() {
         Arrival& first = arrivals_.front();
         if (first.bytes && !(first.is_right && wire_->have_come(*first.bytes))) { break; }
         if (is_in_doubt()) { break; }
-        reach(FaultPoint::task_received);
         const std::span<const std::byte> arguments = first.bytes ? first.bytes->bytes() : first.message.bytes();
-        if (first.wish) {
+        const bool is_task = first.message.head.kind == Kind::task;
+        if (is_task) { reach(FaultPoint::task_received); }
+        if (!is_task) {
+            share(std::move(first));
+        } else if (first.wish) {
             say(*first.wish == Kind::recall ? Kind::given_back : Kind::done, first.message, Ending::cancelled);
         } else if (!submit(first.message, arguments)) {
             break;
@@ -112,6 +116,29 @@ inline bool Agent::submit_arrivals() {
         any = true;
     }
     return any;
+}
+
+/// Effects: tasks that follow refer to it, or none does.
+inline void Agent::share(Arrival&& arrival) {
+    const std::uint64_t number = arrival.message.head.count;
+    if (arrival.message.head.kind == Kind::forget) {
+        shared_.erase(number);
+    } else {
+        reach(FaultPoint::shared_received);
+        shared_.insert_or_assign(
+            number, std::make_shared<FarMemory>(client_, std::move(arrival.message), std::move(arrival.bytes)));
+    }
+}
+
+inline std::vector<std::shared_ptr<FarMemory>> Agent::find_shared(const Received& task) {
+    std::vector<std::shared_ptr<FarMemory>> all;
+    for (std::uint32_t i = 0; i < task.head.numbers; ++i) {
+        const auto found = shared_.find(task.number(i));
+        if (found == shared_.end()) { throw CodecError("procpool: what a task refers to is not on its machine"); }
+        found->second->place();
+        all.push_back(found->second);
+    }
+    return all;
 }
 
 /// Effects: forgets them: nobody waits for them here.
@@ -161,10 +188,11 @@ inline bool Agent::submit(const Received& message, std::span<const std::byte> ar
                              " has not the code of a task: " + os::explain_name(head.code));
         }
         client_.check_code(code);
+        std::vector<std::shared_ptr<FarMemory>> shared = find_shared(message);
         const std::optional<client::Ticket> ticket =
             client_.submit(submission, [&](Writer& out) { out.write(arguments.data(), arguments.size()); });
         if (!ticket) { return false; }
-        tasks_.emplace(name, Task{*ticket, Clock::now(), before});
+        tasks_.emplace(name, Task{*ticket, Clock::now(), before, std::move(shared)});
     } catch (const PoolClosed&) { say(Kind::done, message, Ending::terminated); } catch (const PoolBroken&) {
         say(Kind::done, message, Ending::broken);
     } catch (const std::exception&) {
@@ -269,9 +297,7 @@ inline void Agent::obey(const Received& message) {
             break;
         case Kind::bye: may_go_ = true; break;
         case Kind::sent:
-            if (Arrival* const arrival = find_arrival({message.head.slot, message.head.generation})) {
-                arrival->is_right = true;
-            }
+            if (Arrival* const arrival = find_arrival(message.head)) { arrival->is_right = true; }
             break;
         case Kind::recall:
         case Kind::cancel:
@@ -280,10 +306,9 @@ inline void Agent::obey(const Received& message) {
     }
 }
 
-inline Agent::Arrival* Agent::find_arrival(Name name) noexcept {
-    const auto found = std::find_if(arrivals_.begin(), arrivals_.end(), [&](const Arrival& arrival) {
-        return Name{arrival.message.head.slot, arrival.message.head.generation} == name;
-    });
+inline Agent::Arrival* Agent::find_arrival(const Message& about) noexcept {
+    const auto found = std::find_if(arrivals_.begin(), arrivals_.end(),
+                                    [&](const Arrival& arrival) { return arrival.is_named_by(about); });
     return found != arrivals_.end() ? &*found : nullptr;
 }
 
@@ -292,7 +317,7 @@ inline void Agent::fulfil(const Received& wish) {
     const Name name{wish.head.slot, wish.head.generation};
     const auto task = tasks_.find(name);
     if (task == tasks_.end()) {
-        if (Arrival* const arrival = find_arrival(name)) { arrival->wish = wish.head.kind; }
+        if (Arrival* const arrival = find_arrival(wish.head)) { arrival->wish = wish.head.kind; }
         return;
     }
     const client::Ticket ticket = task->second.ticket;

@@ -14,6 +14,7 @@
 #include <procpool/mpi/far_runs.hpp>
 #include <procpool/mpi/message.hpp>
 #include <procpool/mpi/rest.hpp>
+#include <procpool/mpi/sent_memory.hpp>
 #include <procpool/mpi/table.hpp>
 #include <procpool/mpi/wire.hpp>
 #include <procpool/task/board.hpp>
@@ -113,6 +114,11 @@ private:
     [[nodiscard]] int least_loaded() const noexcept;
     [[nodiscard]] std::uint32_t window_of(const Node& node) const noexcept;
     void send(task::Claim claim, int node);
+    /// Effects: the machine has what the task refers to, before it gets the task. Returns: the numbers. Throws: Error
+    /// when a task has written there.
+    [[nodiscard]] std::vector<std::uint64_t> share(std::uint32_t slot, int node);
+    /// Effects: machines forget what the program has given up.
+    void forget_shared();
     /// Returns: the flight that an answer is about, if it is not late.
     [[nodiscard]] Flight* flight_of(const Received& message) noexcept;
     void land(std::uint32_t slot) noexcept;
@@ -163,6 +169,7 @@ private:
     std::vector<Node> nodes_;
     std::vector<Flight> flights_;  // by slot
     std::deque<Incoming> incoming_;
+    SentMemory sent_;
     std::vector<std::uint32_t> returned_;  // slots of tasks that wait for a place in the queue
     std::size_t flying_ = 0;
     std::optional<FarRuns> runs_;

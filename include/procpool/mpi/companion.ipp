@@ -4,6 +4,7 @@
 #include <procpool/mpi/companion.hpp>
 #include <procpool/mpi/log_forward.hpp>
 
+#include <procpool/client/listed_references.hpp>
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
@@ -45,6 +46,7 @@ inline void Companion::run(task::Board& board) {
         bool worked = receive();
         worked = finish_incoming() || worked;
         if (!told_ && has_started_) { worked = ship() || worked; }
+        forget_shared();
         // A task for which this process was woken, and not another one, does not wait for it.
         if (std::exchange(is_relied_on_, false) && !board_->queue.was_empty()) { board_->wake_for_new_task(); }
         wire_->tidy();
@@ -207,6 +209,14 @@ inline void Companion::send(task::Claim claim, int node) {
                                 std::make_exception_ptr(CodecError(
                                     "procpool: this task's code has no name that other machines would know it by")));
     }
+    std::vector<std::uint64_t> shared;
+    try {
+        if (issue.has(task::Slot::listing)) { shared = share(claim.slot, node); }
+    } catch (const Error&) {
+        // A call over many items that has ended drops chunks that it has asked to stop.
+        return is_asked_to_stop(claim.slot) ? withdraw(claim.slot)
+                                            : end_in_exception(claim, node, std::current_exception());
+    }
     if ((place & task::Issue::mailed) != 0) { head.worker = (place & ~task::Issue::mailed) - to.first_index; }
     if (slot.has_limits()) {
         head.attempt = slot.attempt;
@@ -229,14 +239,37 @@ inline void Companion::send(task::Claim claim, int node) {
     // later than that when the machine is lost and comes back: it hears that they are right only if it was not.
     if (board().is_linked(claim.slot)) {
         const auto whole = std::make_shared<const std::vector<std::byte>>(pool::with_results(board(), claim.slot));
-        wire_->send(node, head, board().label_of(claim.slot), *whole, whole);
+        wire_->send(node, head, board().label_of(claim.slot), *whole, whole, shared);
     } else {
-        wire_->send(node, head, board().label_of(claim.slot), board().arguments.payload(claim.slot));
+        wire_->send(node, head, board().label_of(claim.slot), board().arguments.payload(claim.slot), {}, shared);
     }
     wire_->follow_large({.kind = Kind::sent, .slot = claim.slot, .generation = claim.generation});
     if (slot.stop_request.load(std::memory_order_relaxed) != 0) {  // perhaps before it came back from another place
         board().seats()[seat_of(node)].stopper.notify();
     }
+}
+
+inline std::vector<std::uint64_t> Companion::share(std::uint32_t slot, int node) {
+    forget_shared();  // first: there may be room only then
+    std::vector<std::uint64_t> numbers;
+    for (const client::Reference& one : client::listed_references(board(), slot)) {
+        numbers.push_back(one.number);
+        if (!sent_.add(one, node)) { continue; }
+        log::report(LogLevel::debug, subject(), "machine {} (rank {}) gets {} bytes for tasks that refer to them",
+                    record(node).host.data(), node, one.size);
+        // It stays where it is until the task is decided, as large arguments do.
+        wire_->send(node, {.kind = Kind::shared, .count = one.number}, {},
+                    {reinterpret_cast<const std::byte*>(one.address), static_cast<std::size_t>(one.size)});
+        wire_->follow_large({.kind = Kind::sent, .count = one.number});
+        reach(FaultPoint::shared_sent);
+    }
+    return numbers;
+}
+
+inline void Companion::forget_shared() {
+    sent_.tidy(board(), [&](std::uint64_t number, int node) {
+        if (serves(node)) { wire_->send(node, {.kind = Kind::forget, .count = number}); }
+    });
 }
 
 inline Companion::Flight* Companion::flight_of(const Received& message) noexcept {
@@ -367,10 +400,10 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
     task::Slot& slot = board().all_slots()[claim.slot];
     if (message.head.phase != task::Phase::done) {
         core::Crash crash{};
-        crash.count = message.head.frames;
+        crash.count = std::min<std::uint32_t>(message.head.numbers, core::Crash::most_frames);
         crash.signal = message.head.signal;
         crash.pid = message.head.pid;
-        for (std::uint32_t i = 0; i < crash.count; ++i) { crash.frames[i] = os::address_of(message.frame(i)); }
+        for (std::uint32_t i = 0; i < crash.count; ++i) { crash.frames[i] = os::address_of(message.number(i)); }
         const Ending ending = message.head.ending;
         const bool is_its_own = ending == Ending::died || ending == Ending::timed_out || ending == Ending::cancelled;
         const bool has_worker = message.head.worker < node.workers;

@@ -79,6 +79,7 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
         const std::int64_t first = std::int64_t{launch.rank} << 40;  // no two tasks have one number
         client.number_from(first);
         try {
+            client.board().control.has_copies = true;
             observe_all(client, setup.name, static_cast<std::uint64_t>(first) + 1);
             client.set_crew(std::make_unique<engine::ForkCrew>(client, std::move(setup)));
         } catch (const std::exception& error) {  // the rest of main() is not for this rank

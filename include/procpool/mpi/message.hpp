@@ -37,8 +37,10 @@ enum class Kind : std::uint8_t {
     // of the companion
     welcome,  ///< count: the index of the machine's first worker
     refused,  ///< the machine is none of the pool's; text: why
-    task,     ///< text: its label; bytes: its arguments
-    sent,     ///< large arguments have been read while the machine was one of the pool's
+    shared,   ///< count: the number of what tasks that follow refer to; bytes: it
+    task,     ///< text: its label; numbers: of what it refers to; bytes: its arguments
+    sent,     ///< large arguments, or what is shared, have been read while the machine was one of the pool's
+    forget,   ///< count: the number of what no task that follows refers to; those before it may run for long
     recall,   ///< a task is wanted back, if it has not started
     cancel,   ///< a task is to be withdrawn, or asked to stop
     kill,     ///< a task is to end at once
@@ -49,9 +51,9 @@ enum class Kind : std::uint8_t {
            ///< how often the agent did not run for long, as it says, and as the companion has heard it
 };
 
-/// Begins each message; the text, the frames of a crash and the bytes follow, these unless they are large.
+/// Begins each message; the text, the numbers and the bytes follow, these unless they are large.
 struct Message {
-    /// Bytes of tasks beyond this come in messages of their own, so that they are not copied.
+    /// Bytes beyond this come in messages of their own, so that they are not copied.
     static constexpr std::size_t most_inline = std::size_t{32} << 10;
 
     Kind kind{};
@@ -63,8 +65,8 @@ struct Message {
     std::uint32_t worker = 0xffffffff;  ///< index on its machine of the one that a task is for, or was lost with
     std::int32_t pid = 0;
     ExitStatus status{};
-    std::int32_t signal = 0;  ///< of a crash
-    std::uint32_t frames = 0;
+    std::int32_t signal = 0;    ///< of a crash
+    std::uint32_t numbers = 0;  ///< how many; of a crash, these are its frames
     std::uint32_t text_size = 0;
     std::uint64_t code = 0;  ///< its name, see os::CodeName
     std::int64_t timeout = 0;
@@ -75,7 +77,7 @@ struct Message {
     std::uint64_t bytes = 0;
 
     [[nodiscard]] bool is_large() const noexcept {
-        return bytes > most_inline && (kind == Kind::task || kind == Kind::done);
+        return bytes > most_inline && (kind == Kind::task || kind == Kind::done || kind == Kind::shared);
     }
 };
 static_assert(std::is_trivially_copyable_v<Message>);
@@ -91,15 +93,15 @@ public:
         if (buffer.size() < sizeof head) { return false; }
         std::memcpy(&head, buffer.data(), sizeof head);
         const std::size_t inlined = head.is_large() ? 0 : static_cast<std::size_t>(head.bytes);
-        return head.frames <= core::Crash::most_frames &&
-               buffer.size() == sizeof head + head.text_size + head.frames * sizeof(std::uint64_t) + inlined;
+        return buffer.size() ==
+               sizeof head + head.text_size + std::size_t{head.numbers} * sizeof(std::uint64_t) + inlined;
     }
     [[nodiscard]] std::string_view text() const noexcept {
         return {reinterpret_cast<const char*>(buffer.data()) + sizeof head, head.text_size};
     }
-    [[nodiscard]] std::uint64_t frame(std::size_t number) const noexcept {
+    [[nodiscard]] std::uint64_t number(std::size_t place) const noexcept {
         std::uint64_t value = 0;
-        std::memcpy(&value, buffer.data() + sizeof head + head.text_size + number * sizeof value, sizeof value);
+        std::memcpy(&value, buffer.data() + sizeof head + head.text_size + place * sizeof value, sizeof value);
         return value;
     }
     /// Those that came with it.

@@ -68,15 +68,15 @@ public:
 
     /// keeps: what the bytes lie in, if they are large: it lives until they are sent.
     void send(int to, Message head, std::string_view text = {}, std::span<const std::byte> bytes = {},
-              std::shared_ptr<const void> keeps = {}, std::span<const std::uint64_t> frames = {}) {
+              std::shared_ptr<const void> keeps = {}, std::span<const std::uint64_t> numbers = {}) {
         head.text_size = static_cast<std::uint32_t>(text.size());
-        head.frames = static_cast<std::uint32_t>(frames.size());
+        head.numbers = static_cast<std::uint32_t>(numbers.size());
         head.bytes = bytes.size();
         const std::span<const std::byte> inlined = head.is_large() ? std::span<const std::byte>{} : bytes;
         Sending sending{spare_buffer(), to, {}, {}, {}};
         append(sending.buffer, &head, sizeof head);
         append(sending.buffer, text.data(), text.size());
-        append(sending.buffer, frames.data(), frames.size_bytes());
+        append(sending.buffer, numbers.data(), numbers.size_bytes());
         append(sending.buffer, inlined.data(), inlined.size());
         sendings_.push_back(std::move(sending));
         Sending& sent = sendings_.back();

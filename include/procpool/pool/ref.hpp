@@ -168,8 +168,9 @@ private:
 /// elements or a std::string, as a std::span<const E> or std::string_view of the bytes that lie in shared memory.
 /// A worker decodes the value when it is looked at for the first time, and keeps it for later tasks; views are not
 /// decoded. The memory is free for others when the last handle of the process that called put() and the last task with
-/// one are gone. Where it cannot be told whether somebody still reads it, the value itself travels: in a task that a
-/// worker submits or that goes to another machine.
+/// one are gone. A machine of an MpiPool gets the value once, with the first task that refers to it, and has it in its
+/// own memory for as long; a task for which there is no room there ends in SharedMemoryExhausted. Where it cannot be
+/// told whether somebody still reads it, the value itself travels: in a task that a worker submits.
 /// A copy refers to the same value. A Ref is no result of a task. What a worker keeps of one beyond the task stays
 /// valid as long as there is a handle where put() was called; after that, a look at a value that has not been decoded
 /// throws std::logic_error. In a forked child an inherited Ref may be looked at as long as the value is there, and
@@ -238,16 +239,16 @@ struct Codec<Ref<T>> {
             auto* const value = reinterpret_cast<detail::client::StoredValue*>(at.place);
             return Ref<T>{std::static_pointer_cast<Stored>(value->shared_from_this())};
         }
-        const auto size = static_cast<std::size_t>(at.size);
         if (at.where == StoredValueAt::Where::follows) {
+            const auto size = static_cast<std::size_t>(at.size);
             return Ref<T>{std::make_shared<Stored>(std::span{in.take(size), size})};
         }
         if (const std::shared_ptr<const void> kept = detail::client::kept_stored(at)) {
             return Ref<T>{std::const_pointer_cast<Stored>(std::static_pointer_cast<const Stored>(kept))};
         }
-        auto value = std::make_shared<Stored>(detail::client::memory_of_task(), at.number,
-                                              std::span{reinterpret_cast<const std::byte*>(at.place), size});
-        detail::client::keep_stored(at, value);
+        const std::span<const std::byte> bytes = detail::client::bytes_of_stored(at);
+        auto value = std::make_shared<Stored>(detail::client::memory_of_task(), at.number, bytes);
+        detail::client::keep_stored(at, bytes, value);
         return Ref<T>{std::move(value)};
     }
 };

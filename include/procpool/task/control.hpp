@@ -76,7 +76,8 @@ struct Control {
     std::uint32_t trace_id;                      // of the pool in traces; 0: it is not traced; written once
     bool measures;                               // the times of tasks; written once
     bool shares_memory;                          // workers are threads of the parent; written once
-    std::array<char, 32> name;                   // of the pool, cut to fit; written once
+    bool has_copies;  // what tasks refer to is another machine's, and copied to here under its number; written once
+    std::array<char, 32> name;  // of the pool, cut to fit; written once
     /// Of the supervisor's thread, for guests that do not end with it; 0: not known yet.
     std::atomic<std::uint64_t> supervisor;
     std::atomic<std::int32_t> supervisor_pid;

@@ -113,6 +113,29 @@ public:
         return (words_[extent].load(std::memory_order_relaxed) & ~warm_bit) == stamp_of_call(call);
     }
 
+    /// Whether that many bytes from an address on lie in a run that begins there, and is that call's as is_of_call()
+    /// says: any numbers may be asked about.
+    [[nodiscard]] bool hold_of_call(std::uint64_t address, std::uint64_t size, std::uint64_t call) const noexcept {
+        const std::uint64_t offset = address - reinterpret_cast<std::uintptr_t>(memory_);
+        const std::uint64_t first = offset / extent_size;
+        if (offset % extent_size != 0 || first >= count_ || size > (count_ - first) * extent_size) { return false; }
+        for (std::uint64_t i = first; i == first || i * extent_size < offset + size; ++i) {
+            if ((words_[i].load(std::memory_order_relaxed) & ~warm_bit) != stamp_of_call(call)) { return false; }
+        }
+        return true;
+    }
+
+    /// Returns: where the run of a call begins that has not ended; null when there is none. Looks at all extents before
+    /// it. Requires: the call has one run.
+    [[nodiscard]] const std::byte* find_call(std::uint64_t call) const noexcept {
+        for (std::uint32_t i = 0; i < count_; ++i) {
+            if ((words_[i].load(std::memory_order_relaxed) & ~warm_bit) == stamp_of_call(call)) {
+                return address({i, 1});
+            }
+        }
+        return nullptr;
+    }
+
     /// Frees the extents that a dead worker had taken for a task, noted in the slot or not.
     void release_all_of(std::uint64_t owner) noexcept {
         for (std::uint32_t i = 0; i < count_; ++i) {

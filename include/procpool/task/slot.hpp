@@ -152,6 +152,7 @@ struct alignas(apart) Slot {
     static constexpr std::uint8_t mailed = 8;     // for one worker only
     static constexpr std::uint8_t staying = 16;   // it keeps its slot until its result is taken
     static constexpr std::uint8_t measured = 32;  // `submitted` and `stands_for` count; the worker adds its times
+    static constexpr std::uint8_t listing = 64;   // behind its arguments lies what they refer to: see list_references()
 
     std::atomic<std::uint64_t> word;
     std::uintptr_t code;                 // the address of a task_code function; written by the parent while free

@@ -108,6 +108,17 @@ public:
         return large_payload(index);
     }
 
+    /// Returns: the rest of the memory that a payload lies in; none behind one in the slot's line, or where the slot
+    /// names memory that it does not have.
+    [[nodiscard]] std::span<std::byte> behind(std::uint32_t index) const noexcept {
+        const std::uint32_t size = bytes(slots_[index]);
+        if (size <= Slot::inline_bytes) { return {}; }
+        if (size <= pocket_bytes) { return pocket(index).subspan(size); }
+        if (size - Slot::in_window <= window_size_) { return window(index).subspan(size - Slot::in_window); }
+        const Held held = this->held(index);
+        return std::span{extents_.address(held.run), held.run.count * Extents::extent_size}.subspan(held.size);
+    }
+
     /// A large payload: its run, and how many bytes of it count.
     struct Held {
         Extents::Run run;
