@@ -4,7 +4,7 @@
 #   <!-- part: FILE NAME -->   the lines of FILE between // [NAME] and // [/NAME], without their indentation; of several such
 #                              parts one after the other
 #   <!-- output: FILE -->      all of FILE
-# In README.md each block of C++ has such a line, and README.md has at most 320 lines. Links into the project lead to what
+# In README.md each block of C++ has such a line, and README.md has at most 340 lines. Links into the project lead to what
 # exists, headings included, and so do names of headers, as `room/header.hpp`, on the map of the headers.
 cmake_minimum_required(VERSION 3.24)
 
@@ -87,8 +87,8 @@ if(NOT blocks EQUAL shown_blocks)
 endif()
 string(REGEX MATCHALL "\n" lines "${readme}")
 list(LENGTH lines lines)
-if(lines GREATER 320)
-    message(SEND_ERROR "README.md has ${lines} lines, more than 320")
+if(lines GREATER 340)
+    message(SEND_ERROR "README.md has ${lines} lines, more than 340")
 endif()
 
 set(map include/procpool/README.md)
