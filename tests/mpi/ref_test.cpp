@@ -69,6 +69,11 @@ std::vector<int> numbers_to(int n) {
     return numbers;
 }
 
+/// Characters that are read where they have arrived.
+struct Viewed {
+    std::string_view text;
+};
+
 int value_plus(const Ref<Counted>& counted, int n) { return counted->value() + n; }
 int plain_value(const Counted& counted) { return counted.value(); }
 bool all_are(std::span<const int> numbers, int value) {
@@ -76,6 +81,18 @@ bool all_are(std::span<const int> numbers, int value) {
 }
 
 }  // namespace
+
+template <>
+struct procpool::Codec<Viewed> {
+    static void encode(Writer& out, const Viewed& viewed) {
+        detail::codec::encode_plain(out, std::uint64_t{viewed.text.size()});
+        out.write(viewed.text.data(), viewed.text.size());
+    }
+    static Viewed decode(Reader& in) {
+        const auto size = static_cast<std::size_t>(detail::codec::decode_plain<std::uint64_t>(in));
+        return {{reinterpret_cast<const char*>(in.take(size)), size}};
+    }
+};
 
 TEST_CASE("MPI-110 a value goes to another machine once and each worker there decodes it once") {
     SharedPage page;
@@ -353,29 +370,30 @@ TEST_CASE("MPI-120 an item that still runs keeps the function object of its call
     const Gate may_go_on{page};
     const Counter right{page};
     MpiPool pool{remote(2)};
-    const std::vector<int> ones(many_numbers, 1);
+    const std::string ones(many_numbers, '1');
     {
-        auto results = pool.imap_unordered(MapOptions{.chunk_size = 1},
-                                           procpool::bind_front(
-                                               [](std::span<const int> all, Gate b, Gate m, Counter r, int n) {
-                                                   if (n == 0) {
-                                                       b.set();
-                                                       m.wait();
-                                                       r.add(all_are(all, 1) ? 1 : 1000);
-                                                   }
-                                                   return n;
-                                               },
-                                               std::span<const int>{ones}, begun, may_go_on, right),
-                                           std::vector<int>{0, 1});
+        auto results =
+            pool.imap_unordered(MapOptions{.chunk_size = 1},
+                                procpool::bind_front(
+                                    [](const Viewed& all, Gate b, Gate m, Counter r, int n) {
+                                        if (n == 0) {
+                                            b.set();
+                                            m.wait();
+                                            r.add(std::ranges::count(all.text, '1') == many_numbers ? 1 : 1000);
+                                        }
+                                        return n;
+                                    },
+                                    Viewed{ones}, begun, may_go_on, right),
+                                std::vector<int>{0, 1});
         const auto [index, value] = *results.begin();
         CHECK(value == 1);
         begun.wait();
     }
     // The memory would be taken for the next.
-    const std::vector<int> twos(many_numbers, 2);
+    const std::string twos(many_numbers, '2');
     for (int round = 0; round < 3; ++round) {
         const auto sums = pool.map(
-            procpool::bind_front([](std::span<const int> all, int n) { return all.back() + n; }, std::span{twos}),
+            procpool::bind_front([](const Viewed& all, int n) { return all.text.back() - '0' + n; }, Viewed{twos}),
             numbers_to(10));
         CHECK(sums.back() == 11);
     }

@@ -33,6 +33,9 @@ class Encoding;
 /// that has encoded them, where there is a companion.
 void list_references(Writer& out, Client& client, const Encoding& arguments);
 
+/// Returns: StoredValue::reference_for() of a value that arguments for that client refer to.
+[[nodiscard]] Reference reference_of(const void* value, const Client& client);
+
 /// Returns: what was listed, each once. Requires: the slot's Issue says that there is a list. Throws: Error when a task
 /// has written there; what is returned can be read until the task has been decided. Called by: companion.
 [[nodiscard]] std::vector<Reference> listed_references(const task::Board& board, std::uint32_t slot);

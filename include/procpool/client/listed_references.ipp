@@ -5,7 +5,7 @@
 
 #include <procpool/client/client.hpp>
 #include <procpool/client/encoding.hpp>
-#include <procpool/client/stored_value.hpp>
+#include <procpool/client/stored_value.hpp>  // which may be under way: it has reference_of()
 #include <procpool/codec/plain.hpp>
 #include <procpool/core/ending.hpp>
 #include <procpool/core/error.hpp>
@@ -32,9 +32,7 @@ PROCPOOL_DECL void list_references(Writer& out, Client& client, const Encoding& 
     arguments.values().each([&](const void*) { ++count; });
     codec::encode_plain(out, count);
     if (arguments.common().number != 0) { codec::encode_plain(out, arguments.common()); }
-    arguments.values().each([&](const void* value) {
-        codec::encode_plain(out, static_cast<const StoredValue*>(value)->reference_for(client));
-    });
+    arguments.values().each([&](const void* value) { codec::encode_plain(out, reference_of(value, client)); });
 }
 
 PROCPOOL_DECL std::vector<Reference> listed_references(const task::Board& board, std::uint32_t slot) {

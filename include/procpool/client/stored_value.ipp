@@ -113,6 +113,10 @@ PROCPOOL_DECL Reference StoredValue::reference_for(const Client& client) const {
     return {place->number, reinterpret_cast<std::uintptr_t>(place->bytes.data()), place->bytes.size()};
 }
 
+PROCPOOL_DECL Reference reference_of(const void* value, const Client& client) {
+    return static_cast<const StoredValue*>(value)->reference_for(client);
+}
+
 PROCPOOL_DECL StoredValueAt StoredValue::place_on(Client& client) {
     const auto at = [](std::uint64_t number, std::span<const std::byte> bytes) {
         return StoredValueAt{StoredValueAt::Where::on_board, number, reinterpret_cast<std::uint64_t>(bytes.data()),
