@@ -214,7 +214,7 @@ TEST_CASE("journal: a program that is killed while it cuts or removes its journa
         Pool pool{1};
         Killer::arm(detail::FaultPoint::journal_removed, 1);
         static_cast<void>(
-            pool.map({.chunk_size = 10, .journal = folder.file(), .journal_keep = false}, run_square, numbers()));
+            pool.map({.chunk_size = 10, .journal = folder.file(), .journal_keep = false}, square_slowly, numbers()));
     }};
     CHECK(killed_by(removing.wait(), SIGKILL));
     CHECK_FALSE(std::filesystem::exists(folder.file()));

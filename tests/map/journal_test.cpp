@@ -18,6 +18,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -28,7 +29,7 @@ using namespace procpool_test;
 
 namespace {
 
-constexpr auto add = [](int x, int y) { return x + y; };
+constexpr auto add_up = [](int x, int y) { return x + y; };
 
 /// What went wrong when the call was made; empty when nothing did.
 template <class Error, class Call>
@@ -82,11 +83,11 @@ void made_again() {
               return values;
           }) == 0);
     CHECK(runs_again(runs, [&](const MapOptions& options) {
-              return pool.map_reduce(options, run_square, add, 5, items);
+              return pool.map_reduce(options, run_square, add_up, 5, items);
           }) == 0);
     CHECK(runs_again(runs, [&](const MapOptions& options) {
               return pool.map_reduce_by_key(
-                  options, [](int i) { return std::pair(run_text(i), i); }, add, items);
+                  options, [](int i) { return std::pair(run_text(i), i); }, add_up, items);
           }) == 0);
     CHECK(runs_again(runs, [&](const MapOptions& options) {
               std::vector<std::string> values;
@@ -201,6 +202,20 @@ TEST_CASE("journal: sums are used where all of their block is as it was") {
         check(256);
         check(0);
         items = first_numbers(3000);
+    }
+}
+
+TEST_CASE("journal: a block that has grown is folded in the same order") {
+    InlinePool pool{1};
+    const TemporaryFolder folder;
+    const auto call = [&](std::optional<std::string> journal, std::size_t count) {
+        return pool.map_reduce_by_key(
+            {.chunk_size = 1024, .journal = std::move(journal)},
+            [](int i) { return std::pair(i % 2, std::string(1, 'a')); },
+            [](const std::string& x, const std::string& y) { return "(" + x + y + ")"; }, first_numbers(count));
+    };
+    for (const std::size_t count : {300U, 400U, 350U}) {
+        CHECK(call(folder.file(), count) == call(std::nullopt, count));
     }
 }
 
@@ -518,11 +533,11 @@ TEST_CASE("journal: failed items run again and nothing else does") {
     // Sums of what comes behind an item that failed are kept, too.
     const MapOptions reduced{.chunk_size = 8, .on_error = OnError::wait_all, .journal = folder.file("reduce")};
     is_broken = true;
-    CHECK(text_of<std::range_error>([&] { static_cast<void>(pool.map_reduce(reduced, run_odd, add, 0, items)); }) ==
+    CHECK(text_of<std::range_error>([&] { static_cast<void>(pool.map_reduce(reduced, run_odd, add_up, 0, items)); }) ==
           "item 3");
     static_cast<void>(runs.take());
     is_broken = false;
-    CHECK(pool.map_reduce(reduced, run_odd, add, 0, items) == -780);
+    CHECK(pool.map_reduce(reduced, run_odd, add_up, 0, items) == -780);
     CHECK(runs.items() == std::vector{3, 13, 23, 33});
 }
 
@@ -626,6 +641,26 @@ TEST_CASE("journal: what has ended is recorded when the call does not end well")
     static_cast<void>(runs.take());
     CHECK(pool.map({.journal = folder.file()}, blocks, items) == items);
     CHECK(runs.items() == std::vector{99});
+}
+
+TEST_CASE("journal: an item that takes long is recorded before the others of its chunk have run") {
+    const Runs runs;
+    const TemporaryFolder folder;
+    SharedPage page;
+    static Word* opened = nullptr;
+    opened = page.word();
+    Pool pool{1};
+    auto results = pool.map_async(
+        {.chunk_size = 10, .journal = folder.file()},
+        [](int i) {
+            if (i == 0) { std::this_thread::sleep_for(50ms); }
+            while (i == 1 && opened->load() == 0) { ::usleep(1000); }
+            return run_text(i + 97);
+        },
+        first_numbers(10));
+    wait_until([&] { return contains(bytes_of(folder.file()), run_text(97)); }, "the record of the first item");
+    opened->store(1);
+    CHECK(results.get().size() == 10);
 }
 
 // ---- what travels
