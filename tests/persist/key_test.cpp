@@ -264,7 +264,7 @@ TEST_CASE("another build gives another code name to a place and the same type di
     CHECK(name_of_types<int>() == name_of_types<int>());
     CHECK(name_of_types<int>() != name_of_types<long>());
     CHECK(name_of_types<int, long>() != name_of_types<long, int>());
-    CHECK(build_of(name_of_types<int>()).size() >= 16);
+    CHECK(detail::os::build_of(name_of_types<int>()).size() >= 16);
     STATIC_REQUIRE(type_digest_v<int> != type_digest_v<long>);
     STATIC_REQUIRE(type_digest_v<int, long> != type_digest_v<long, int>);
     STATIC_REQUIRE(type_digest_v<std::vector<Padded>> != type_digest_v<std::vector<Nested>>);
