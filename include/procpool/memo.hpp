@@ -54,7 +54,7 @@ namespace procpool::inline v0 {
 class Memo {
 public:
     /// Opens the directory, or makes it and its parents. Throws: std::system_error, as for lack of rights or of room;
-    /// Error where it is on a network file system, holds something else, or is of another version.
+    /// Error where it is on a network file system, holds another LMDB database, or is of another version.
     explicit Memo(const std::filesystem::path& directory, const MemoOptions& options = {})
         : store_(detail::persist::Store::made(directory)),
           options_(options) {

@@ -175,6 +175,10 @@ PROCPOOL_DECL void JournalFile::refuse(const JournalIdentity& identity) const {
     if (differs + 1 < names.size()) {
         text += " (" + std::string((*texts)[differs]) + ", not " + std::string(wanted[differs]) + ")";
     }
+    text += "; remove it, or give this call a journal of its own";
+    if (names[differs].starts_with("of another build")) {
+        text += "; with MapOptions::journal_version a rebuild goes on with it";
+    }
     throw JournalMismatch(text);
 }
 

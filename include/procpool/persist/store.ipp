@@ -12,6 +12,7 @@
 #include <chrono>
 #include <exception>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -254,6 +255,9 @@ inline Environment& Store::opened() {
     } catch (const LmdbError& error) {
         failed_at_.store(Moment::now().seconds);
         throw Error("procpool: the memo in " + directory_ + " cannot be opened: " + error.text());
+    } catch (const std::system_error& error) {
+        failed_at_.store(Moment::now().seconds);
+        throw std::system_error(error.code(), "procpool: the memo in " + directory_ + " cannot be opened");
     } catch (...) {
         failed_at_.store(Moment::now().seconds);
         throw;

@@ -127,9 +127,10 @@ struct MapOptions {
     FailureLimit stop_after_failures = {};
     /// The path of a file in which results are kept as they come. When the program has died, or was interrupted, the
     /// same call goes on where it was: items whose results are there are not run again, those that are new or changed
-    /// are, wherever they stand. What a killed program had recorded is there; when the machine dies, all but the last
-    /// two seconds. Results of long items are recorded one by one, others every 20 ms or so; a failure is not kept,
-    /// the item runs again. The number of workers, chunks, retries and so on may differ between the runs.
+    /// are. An item is known by its place and a checksum, so one that is put in front makes those behind it run. What a
+    /// killed program had recorded is there; when the machine dies, all but the last two seconds. Results of long items
+    /// are recorded one by one, others every 20 ms or so; a failure is not kept, the item runs again. The number of
+    /// workers, chunks, retries and so on may differ between the runs.
     ///
     /// The file is for one call: for its kind, its function, with what that has captured or is bound to, the types of
     /// items and results, and the build of the program (see journal_version); JournalMismatch otherwise. It stays when
@@ -137,8 +138,8 @@ struct MapOptions {
     /// may use it: JournalBusy. A damaged record is as if it were not there; what a program wrote half is cut off.
     /// Where a record cannot be written, since the disk is full, the call goes on, with one warning in the log.
     ///
-    /// Items are known by a checksum of their bytes, those of spans and Refs by what they refer to; other addresses in
-    /// items or results end in CodecError. Results are copied, also where workers could write them into shared memory.
+    /// Checksums are of an item's bytes, those of spans and Refs of what they refer to; other addresses in items or
+    /// results end in CodecError. Results are copied, also where workers could write them into shared memory.
     /// for_each() of a function that changes its items, and fork_map(), refuse a journal. The call's own thread writes
     /// it: some microseconds for each record.
     std::optional<std::string> journal = {};
