@@ -410,4 +410,16 @@ void shared_in_a_task() {
 }
 ON_EVERY_ENGINE("what a task submits can be shared there", shared_in_a_task)
 
+static_assert(detail::codec::is_plain_call_v<int (*)(int), int>);
+static_assert(!detail::codec::is_plain_call_v<int (*)(int), SharedFuture<int>>, "its result may have to be waited for");
+
+template <class P>
+void shared_for_one_worker() {
+    P pool{2};
+    const SharedFuture<int> one = pool.apply_async(same, 1).share();
+    std::thread{[&] { CHECK(pool.apply(same, 2) == 2); }}.join();  // which takes the pool from this thread alone
+    CHECK(pool.apply_on(0, same, one) == 1);
+}
+ON_EVERY_ENGINE("a shared future is an argument of a task for one worker", shared_for_one_worker)
+
 }  // namespace

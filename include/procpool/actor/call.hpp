@@ -152,7 +152,7 @@ void call_code(TaskFrame& frame) {
 template <class F, class... Args>
 inline constexpr bool is_plain_actor_call_v = codec::is_plain_call_v<F, Args...> ||
                                               (std::is_member_pointer_v<std::decay_t<F>> &&
-                                               (codec::is_plain_v<codec::wire_type_t<Args>> && ...));
+                                               (codec::is_plain_argument_v<Args> && ...));
 
 /// Effects: writes the function, then the arguments.
 template <class F, class... Args>

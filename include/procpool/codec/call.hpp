@@ -226,12 +226,17 @@ constexpr auto require_task_call() {
     require_call<not_callable, F, Args...>();
 }
 
+/// An argument is its bytes, which it gives without waiting: the result of a SharedFuture has to be there first.
+template <class Argument>
+inline constexpr bool is_plain_argument_v = is_plain_v<wire_type_t<Argument>>&& noexcept(
+    wire_type<std::decay_t<Argument>>::from(std::declval<const std::decay_t<Argument>&>()));
+
 /// The callable and all arguments are their bytes, so that they may be copied without a Writer; check_captures() is
 /// still due.
 template <class F, class... Args>
 inline constexpr bool is_plain_call_v =
     (callable_kind_v<F> == CallableKind::nothing || callable_kind_v<F> == CallableKind::bytes ||
-     std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>)&&(is_plain_v<wire_type_t<Args>>&&...);
+     std::is_function_v<std::remove_pointer_t<std::decay_t<F>>>)&&(is_plain_argument_v<Args>&&...);
 
 /// Effects: writes the callable, then the arguments. Throws: CodecError; any exception of Codecs.
 template <class F, class... Args>

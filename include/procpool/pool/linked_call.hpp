@@ -92,8 +92,7 @@ using linked_call_t = CallOf<F, typename Joined<codec::TypeList<>, typename Pass
 /// As codec::is_plain_call_v, where the results of other tasks are no part of the bytes.
 template <class F, class... Args>
 inline constexpr bool is_plain_linked_v = codec::is_plain_call_v<F> &&
-                                          ((Passed<Args>::is_future ||
-                                            codec::is_plain_v<codec::wire_type_t<Args>>)&&...);
+                                          ((Passed<Args>::is_future || codec::is_plain_argument_v<Args>)&&...);
 
 /// The type of what f(args...) gives, where some arguments may be futures.
 template <class F, class... Args>
