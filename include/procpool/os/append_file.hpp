@@ -49,7 +49,11 @@ public:
     [[nodiscard]] int sync() const noexcept;
 
 private:
+    [[nodiscard]] bool is_intact() const noexcept;
+
     Descriptor file_;
+    std::uint64_t device_ = 0;
+    std::uint64_t inode_ = 0;
 };
 
 /// Effects: the path leads to no file any more. Returns: 0, or the error.

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -21,6 +22,16 @@ PROCPOOL_DECL AppendFile::AppendFile(const std::string& path) {
                       all_may_read_and_write);
     })};
     if (!file_) { throw_error(errno, "fcntl"); }
+    struct stat now {};
+    call("fstat", [&] { return ::fstat(file_.number(), &now); });
+    device_ = now.st_dev;
+    inode_ = now.st_ino;
+}
+
+/// As Descriptor::is_intact(), by one call of the system: no other file has this inode.
+PROCPOOL_DECL bool AppendFile::is_intact() const noexcept {
+    struct stat now {};
+    return ::fstat(file_.number(), &now) == 0 && now.st_dev == device_ && now.st_ino == inode_;
 }
 
 PROCPOOL_DECL bool AppendFile::is_regular() const noexcept {
@@ -75,12 +86,22 @@ PROCPOOL_DECL std::size_t AppendFile::read(std::span<std::byte> to, std::uint64_
 }
 
 PROCPOOL_DECL int AppendFile::write(std::initializer_list<std::span<const std::byte>> parts) noexcept {
-    if (!file_.is_intact()) { return EBADF; }
+    if (!is_intact()) { return EBADF; }
     constexpr std::size_t most = 8;
+    constexpr std::size_t few = 1024;  // bytes that are copied faster than the system follows a list
     std::array<iovec, most> left{};
+    std::array<std::byte, few> together;
     std::size_t count = 0;
+    std::size_t size = 0;
     for (const std::span<const std::byte> part : parts) {
         if (!part.empty()) { left[count++] = {const_cast<std::byte*>(part.data()), part.size()}; }
+        size += part.size();
+    }
+    if (count > 1 && size <= few) {
+        std::byte* to = together.data();
+        for (const std::span<const std::byte> part : parts) { to = std::copy(part.begin(), part.end(), to); }
+        left[0] = {together.data(), size};
+        count = 1;
     }
     for (iovec* first = left.data(); count != 0;) {
         const ssize_t written =
@@ -99,7 +120,7 @@ PROCPOOL_DECL int AppendFile::write(std::initializer_list<std::span<const std::b
 }
 
 PROCPOOL_DECL int AppendFile::cut(std::uint64_t size) noexcept {
-    if (!file_.is_intact()) { return EBADF; }
+    if (!is_intact()) { return EBADF; }
     const int result = try_call("ftruncate", [&] { return ::ftruncate(file_.number(), static_cast<off_t>(size)); });
     return result == -1 ? errno : 0;
 }

@@ -9,6 +9,7 @@
 #include <procpool/core/function_ref.hpp>
 #include <procpool/os/per_process.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -41,7 +42,7 @@ private:
         std::chrono::nanoseconds every;
         std::mutex mutex = {};
         std::condition_variable wakes = {};
-        bool dirty = false;
+        std::atomic<bool> dirty{false};
         bool ends = false;
         std::thread thread = {};
 
@@ -49,6 +50,7 @@ private:
     };
 
     Shared* const shared_;
+    bool has_thread_ = false;
     const Clock::time_point begin_ = Clock::now();
 };
 

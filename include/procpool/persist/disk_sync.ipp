@@ -28,13 +28,14 @@ PROCPOOL_DECL DiskSync::~DiskSync() {
     if (shared->dirty) { shared->sync(); }
 }
 
+/// Memory order: a thread that sees that something was written asks the system for all of it, so relaxed.
 PROCPOOL_DECL void DiskSync::note_written() {
-    const std::lock_guard guard{shared_->mutex};
-    shared_->dirty = true;
-    if (shared_->thread.joinable() || Clock::now() - begin_ < shared_->every) { return; }
+    shared_->dirty.store(true, std::memory_order_relaxed);
+    if (has_thread_ || Clock::now() - begin_ < shared_->every) { return; }
     const os::AllSignalsBlocked inherited_by_the_thread;
     try {
         shared_->thread = std::thread{[shared = shared_] { shared->serve(); }};
+        has_thread_ = true;
     } catch (const std::system_error&) {}  // no thread is to be had: the system writes to the disk in its own time
 }
 
@@ -42,11 +43,9 @@ PROCPOOL_DECL void DiskSync::Shared::serve() {
     os::name_process("procpool:sync");  // the thread, that is
     std::unique_lock lock{mutex};
     while (!ends) {
-        if (std::exchange(dirty, false)) {
-            lock.unlock();
-            sync();
-            lock.lock();
-        }
+        lock.unlock();
+        if (dirty.exchange(false, std::memory_order_relaxed)) { sync(); }
+        lock.lock();
         wakes.wait_for(lock, every, [this] { return ends; });
     }
 }
