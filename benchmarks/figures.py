@@ -198,7 +198,7 @@ FIGURES = [
            to(PUT, OURS, other_case="a task with 200,000 strings by value")),
     Figure("ref", (), "a task with something that was put, over one without, ns", 150, over(PUT, "a task with an int")),
     Figure("journal", (), "a result of 100 B kept, ns", 1500, kept),
-    Figure("journal", (), "the same, each in a chunk of its own, ns", 3000, lambda one: kept(one, ", one by one")),
+    Figure("journal", (), "the same, each in a chunk of its own, ns", 1500, lambda one: kept(one, ", one by one")),
     Figure("journal", (), "a result kept, to a file for each", 0.1, to("100,000 results of 100 B, kept", "files")),
     Figure("journal", (), "a million items of 10 µs that go on in the middle, to half a million", 1.05,
            to(f"{LEFT} that are left of a million", OURS, other_case=f"{LEFT} of them")),
