@@ -3,6 +3,7 @@
 #include <procpool/memo.hpp>
 #include <procpool/procpool.hpp>
 
+#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,7 +13,13 @@ struct Holder {
     procpool::ignore<std::string> note;
 };
 
+struct Point {
+    double x;
+    double y;
+};
+
 std::string returns(int x);
+int takes_points(const std::array<Point, 2>& points);
 int takes_holder(Holder holder);
 int takes_span(std::span<const int> span);
 int takes_text(const std::string& text);
@@ -20,6 +27,7 @@ int takes_many(const std::vector<int>& many, int verbosity);
 
 void use(const procpool::Memo& memo) {
     memo(returns)(1);
+    memo(takes_points)(std::array<Point, 2>{});
     memo(takes_holder)(Holder{1, {"x"}});
     const std::vector<int> numbers{1, 2};
     memo(takes_span)(std::span<const int>(numbers));

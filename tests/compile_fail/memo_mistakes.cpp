@@ -3,6 +3,7 @@
 #include <procpool/memo.hpp>
 #include <procpool/procpool.hpp>
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <span>
@@ -12,6 +13,9 @@
 struct Holder {
     int number;
     const int* address;
+};
+struct Address {
+    const short* address;
 };
 union Either {
     char letter;
@@ -29,6 +33,8 @@ std::span<int> views(int x);
 int takes_holder(Holder holder);
 int takes_span(std::span<int> span);
 int takes_pointer(const int* pointer);
+int takes_pointers(const std::vector<const long*>& pointers);
+int takes_holders(const std::array<Address, 2>& holders);
 int takes_union(WithUnion with);
 int takes_text(const std::string& text);
 
@@ -56,6 +62,10 @@ void use(const procpool::Memo& memo, const std::string& text) {
     pool.apply(memo(takes_text), 5);
     // expect-error: a memo cannot look up results by a pointer, reference or view
     memo(takes_holder)(Holder{1, nullptr});
+    // expect-error: a memo cannot look up results by a pointer, reference or view
+    memo(takes_pointers)(std::vector<const long*>{});
+    // expect-error: a memo cannot look up results by a pointer, reference or view
+    memo(takes_holders)(std::array<Address, 2>{});
     // expect-error: a memo cannot look up results by a pointer, reference or view
     memo(takes_span)(std::span<int>(numbers));
     // expect-error: a memo cannot look up results by a pointer, reference or view

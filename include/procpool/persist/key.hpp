@@ -190,11 +190,12 @@ private:
     Writer& out_;
 };
 
-/// Elements one after the other, as a block where that is the same.
+/// Elements one after the other, numbers as a block.
 template <class Elements>
 void add_elements(Writer& out, const Elements& elements) {
     using Element = std::remove_cvref_t<decltype(*elements.begin())>;
-    if constexpr (requires { elements.data(); } && is_dense<Element>()) {
+    constexpr bool is_number = std::is_arithmetic_v<Element> || std::is_enum_v<Element>;
+    if constexpr (requires { elements.data(); } && is_number && is_dense<Element>()) {
         out.write(elements.data(), elements.size() * sizeof(Element));
     } else {
         for (const auto& element : elements) { add_value<Element>(out, element); }

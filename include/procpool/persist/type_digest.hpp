@@ -36,10 +36,10 @@ consteval std::uint64_t digest_type(std::uint64_t digest) {
     digest = digest_text(type_text<T>(), digest);
     if constexpr (std::is_object_v<T> && !(std::is_same_v<T, Seen> || ...)) {
         digest = digest_text("(", digest ^ sizeof(T));
-        if constexpr (codec::Visitable<T>) {
-            return digest_parts(codec::fields_t<T>{}, codec::TypeList<T, Seen...>{}, digest);
-        } else if constexpr (requires { typename Codec<T>::parts; }) {
+        if constexpr (requires { typename Codec<T>::parts; }) {
             return digest_parts(typename Codec<T>::parts{}, codec::TypeList<T, Seen...>{}, digest);
+        } else if constexpr (codec::Visitable<T>) {
+            return digest_parts(codec::fields_t<T>{}, codec::TypeList<T, Seen...>{}, digest);
         }
     }
     return digest_text(")", digest);

@@ -144,8 +144,9 @@ struct MapOptions {
     /// it: some microseconds for each record.
     std::optional<std::string> journal = {};
     /// Stands for the build of the program in the journal, so that a rebuild goes on with the journal of an earlier
-    /// build: change it when the function changes. Then a function pointer is known by its symbol, where the program
-    /// has symbols, and memory that a closure refers to, as a snapshot() does, is taken to be the same.
+    /// build. Change it when the function changes, or is another one: then only a function pointer is known by itself,
+    /// by its symbol, where the program has symbols, and a closure by the bytes that it captured. Memory that it refers
+    /// to, as a snapshot() does, is taken to be the same.
     std::string journal_version = {};
     /// Whether the journal stays when the call has succeeded, and no item has failed.
     bool journal_keep = true;
