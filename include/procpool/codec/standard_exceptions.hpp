@@ -6,7 +6,6 @@
 
 #include <procpool/codec/choice.hpp>
 #include <procpool/codec/error_code.hpp>
-#include <procpool/codec/exception.hpp>
 #include <procpool/codec/exception_type.hpp>
 #include <procpool/core/error.hpp>
 
@@ -36,6 +35,10 @@
 #endif
 
 namespace procpool::inline v0::detail::codec {
+
+// For exceptions that hold others; codec/exception.hpp has them, and its bodies include this header.
+void encode_exception(Writer& out, const std::exception_ptr& thrown);
+[[nodiscard]] std::exception_ptr decode_exception(Reader& in);
 
 /// An E with a what() that its public constructors cannot give it.
 template <class E>
