@@ -63,13 +63,13 @@ void use(const procpool::Memo& memo, const std::string& text) {
     // expect-error: a memo cannot look up results by a pointer, reference or view
     memo(takes_holder)(Holder{1, nullptr});
     // expect-error: a memo cannot look up results by a pointer, reference or view
-    memo(takes_pointers)(std::vector<const long*>{});
-    // expect-error: a memo cannot look up results by a pointer, reference or view
-    memo(takes_holders)(std::array<Address, 2>{});
-    // expect-error: a memo cannot look up results by a pointer, reference or view
     memo(takes_span)(std::span<int>(numbers));
     // expect-error: a memo cannot look up results by a pointer, reference or view
     memo(takes_pointer)(&number);
     // expect-error: a memo cannot look up results by this type, whose bytes may differ where values are equal
     memo(takes_union)(WithUnion{1, {.number = 2}});
+    // expect-error: a memo cannot look up results by a pointer, reference or view
+    memo(takes_pointers)(std::vector<const long*>{});
+    // expect-error: a memo cannot look up results by a pointer, reference or view
+    memo(takes_holders)(std::array<Address, 2>{});
 }

@@ -50,8 +50,8 @@ PROCPOOL_DECL std::vector<Reference> listed_references(const task::Board& board,
         require(board.arguments.extents().hold_of_call(one.address, one.size, one.number));
     }
     std::ranges::sort(all, {}, &Reference::number);
-    const auto repeated = std::ranges::unique(all, {}, &Reference::number);
-    all.erase(repeated.begin(), repeated.end());
+    const auto is_same = [](const Reference& a, const Reference& b) { return a.number == b.number; };
+    all.erase(std::unique(all.begin(), all.end(), is_same), all.end());
     return all;
 }
 
