@@ -7,8 +7,11 @@
 #include <procpool/procpool.hpp>
 
 #include "pool/engines.hpp"
+#include "support/asleep.hpp"
 
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,6 +31,15 @@ struct Record {
     std::string host;
 };
 
+[[nodiscard]] inline bool log_thread_sleeps() {
+    for (const auto& thread : std::filesystem::directory_iterator{"/proc/self/task"}) {
+        std::string name;
+        std::getline(std::ifstream{thread.path() / "comm"}, name);
+        if (name == "procpool:log") { return is_asleep_on_futex(std::stoi(thread.path().filename())); }
+    }
+    return false;
+}
+
 class Records {
 public:
     explicit Records(LogLevel level = LogLevel::info) {
@@ -38,6 +50,8 @@ public:
                                      std::string{record.label}, std::string{record.pool}, std::string{record.host}});
             },
             level);
+        // AddressSanitizer's allocator has locks that stay locked in a child which is forked while a thread allocates.
+        if (under_sanitizer) { wait_until(log_thread_sleeps, "the thread of the log to sleep"); }
     }
     Records(const Records&) = delete;
     Records& operator=(const Records&) = delete;
