@@ -21,7 +21,7 @@
 /// Returns: how far a ball flies that is thrown at that angle, in degrees, by 20 metres a second.
 double range(int angle) { return 400 / 9.81 * std::sin(angle * 3.141592653589793 / 90); }
 
-/// What is known of range(). Used by one process.
+/// The known values of range(). Used by one process.
 class Table {
 public:
     explicit Table(const std::string& file) {

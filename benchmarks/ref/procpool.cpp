@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
         procpool::Pool pool{arguments.workers};
         const procpool::Ref<Words> put = pool.put(words);
         const procpool::Ref<std::vector<double>> numbers = pool.put(std::vector<double>(words.size()));
-        // Whatever a worker does for a value once is done.
+        // Each worker has decoded the values.
         static_cast<void>(pool.broadcast(by_words, put, 0));
         static_cast<void>(pool.broadcast(by_view, numbers, 0));
 

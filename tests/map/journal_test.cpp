@@ -31,7 +31,7 @@ namespace {
 
 constexpr auto add_up = [](int x, int y) { return x + y; };
 
-/// What went wrong when the call was made; empty when nothing did.
+/// The error that the call ended in; empty when there was none.
 template <class Error, class Call>
 std::string text_of(Call call) {
     try {
@@ -632,7 +632,9 @@ TEST_CASE("journal: what has ended is recorded when the call does not end well")
     const std::vector<int> items = first_numbers(100);
     const auto blocks = [](int i) {
         Runs::add(i);
-        while (i == 99 && may_end->load() == 0) { ::usleep(1000); }
+        if (i == 99) {
+            wait_until([] { return may_end->load() != 0; }, "the item to end");
+        }
         return i;
     };
     CHECK_THROWS_AS(pool.map({.chunk_size = 30, .total_timeout = 500ms, .journal = folder.file()}, blocks, items),
@@ -654,7 +656,9 @@ TEST_CASE("journal: an item that takes long is recorded before the others of its
         {.chunk_size = 10, .journal = folder.file()},
         [](int i) {
             if (i == 0) { std::this_thread::sleep_for(50ms); }
-            while (i == 1 && opened->load() == 0) { ::usleep(1000); }
+            if (i == 1) {
+                wait_until([] { return opened->load() != 0; }, "the look at the file");
+            }
             return run_text(i + 97);
         },
         first_numbers(10));

@@ -137,12 +137,12 @@ TEST_CASE("stop_after_failures: deaths and timeouts count and items that run are
         Runs::add(i);
         if (i == 0) {  // runs until the others have failed
             waits->store(1);
-            while (Runs::of(3) == 0) { ::usleep(1000); }
-            ::usleep(20'000);
+            wait_until([] { return Runs::of(3) != 0; }, "the others");
+            ::usleep(20'000);  // so that the call has most likely given up
             finished->store(1);
             return 0;
         }
-        while (waits->load() == 0) { ::usleep(1000); }
+        wait_until([] { return waits->load() != 0; }, "the item that waits");
         ::raise(SIGKILL);
         return i;
     };

@@ -102,6 +102,17 @@ Outcomes outcomes_of(std::vector<Future<int>>& tasks) {
     return all;
 }
 
+/// Effects: lets a stopped worker or companion, whose tasks nobody takes, go on after longer than a machine's silence.
+/// Returns: the victim.
+pid_t wait_for_stopped(const Striker& striker, Victim victim, int signal) {
+    const auto pid = static_cast<pid_t>(striker.pid_of(victim).load());
+    if (signal == SIGSTOP && victim != Victim::agent) {
+        std::this_thread::sleep_for(victim == Victim::companion ? 1500ms : 200ms);
+        ::kill(pid, SIGCONT);
+    }
+    return pid;
+}
+
 void strike(FaultPoint point, Victim victim, int signal) {
     // A machine is lost soon where that is meant, and never where one of its workers dies.
     const bool loses_machine = victim != Victim::worker;
@@ -122,14 +133,7 @@ void strike(FaultPoint point, Victim victim, int signal) {
     std::iota(items.begin(), items.end(), 0);
     auto map = pool.map_async(MapOptions{.chunk_size = 3, .retries = 3}, brief, items);
     striker.wait_until_hit();
-    const auto pid = static_cast<pid_t>(striker.pid_of(victim).load());
-    if (signal == SIGSTOP && victim != Victim::agent) {
-        // Nobody takes a stopped worker's or companion's tasks from it: it goes on after longer than a machine's
-        // silence.
-        std::this_thread::sleep_for(victim == Victim::companion ? 1500ms : 200ms);
-        ::kill(pid, SIGCONT);
-    }
-
+    const pid_t pid = wait_for_stopped(striker, victim, signal);
     const Outcomes repeated = outcomes_of(again);
     CHECK(repeated.right == 60);
     const Outcomes single = outcomes_of(once);
@@ -176,11 +180,7 @@ void strike_values(FaultPoint point, Victim victim, int signal) {
     }
     values.clear();
     striker.wait_until_hit();
-    const auto pid = static_cast<pid_t>(striker.pid_of(victim).load());
-    if (signal == SIGSTOP && victim != Victim::agent) {
-        std::this_thread::sleep_for(victim == Victim::companion ? 1500ms : 200ms);
-        ::kill(pid, SIGCONT);
-    }
+    const pid_t pid = wait_for_stopped(striker, victim, signal);
     CHECK(outcomes_of(again).right == 60);
     const Outcomes there = outcomes_of(mailed);
     if (!loses_machine) { CHECK(there.lost <= (signal == SIGKILL ? 1 : 0)); }

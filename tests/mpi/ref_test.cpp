@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What many tasks refer to, values of put() and large function objects of maps, is on another machine once.
+// Memory that many tasks refer to, values of put() and large function objects of maps, is on another machine once.
 #include "mpi/accounts.hpp"
 #include "mpi/machines.hpp"
 #include "support/counted.hpp"
@@ -291,7 +291,7 @@ TEST_CASE("MPI-117 cancelled and killed tasks let go of their values") {
         auto asked = pool.apply_async(
             [](std::stop_token stop, std::span<const int> all, Counter counter, int value) {
                 counter.add();
-                while (!stop.stop_requested()) { ::usleep(100); }
+                wait_until([&] { return stop.stop_requested(); }, "a request");
                 return all_are(all, value);
             },
             *ref, begun, round);

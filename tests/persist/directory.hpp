@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What tests of memos share: a directory for a test, a count of calls that workers add to, and damage.
+/// Shared by tests of memos: a directory for a test, a count of calls that workers add to, and damage.
 
 #include <procpool/memo.hpp>
 #include <procpool/procpool.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/pool/ref.hpp>
 
+#include "os/in_child.hpp"
 #include "pool/engines.hpp"
 #include "support/counted.hpp"
 
@@ -105,16 +106,6 @@ void hold(Counter begun, Gate open) {
     int count = 0;
     for (std::string line; std::getline(file, line);) { count += line.find("rw-s") != std::string::npos ? 1 : 0; }
     return count;
-}
-
-/// Returns: the exit status of a child that ends with what f returns.
-template <class F>
-int in_child(F f) {
-    const pid_t child = ::fork();
-    if (child == 0) { ::_exit(f()); }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
 }
 
 TEST_CASE("a view is of the memory where put has left the value") {

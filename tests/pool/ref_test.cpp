@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <procpool/pool/ref.hpp>
 
+#include "os/in_child.hpp"
 #include "pool/engines.hpp"
 #include "support/counted.hpp"
 
@@ -574,16 +575,6 @@ TEST_CASE("a worker's own pool takes the Refs of its task") {
                          inner.apply([](std::span<const int> v) { return v.back(); }, inner.put(*r));
               },
               ref) == 2 * 999);
-}
-
-/// Returns: how a child ended that calls f.
-template <class F>
-int in_child(F f) {
-    const pid_t child = ::fork();
-    if (child == 0) { ::_exit(f()); }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
 }
 
 TEST_CASE("a forked child looks at an inherited Ref and frees nothing") {

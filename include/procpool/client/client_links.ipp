@@ -254,7 +254,7 @@ PROCPOOL_DECL void Client::pop_settled(std::size_t place) noexcept {
 /// Effects: frees a taken slot; later, if the task is still in lists of others. Requires: mutex_ is held.
 PROCPOOL_DECL void Client::clear_and_free(std::uint32_t index, task::Phase phase) noexcept {
     const std::uint64_t serial = notes_[index].serial.load(std::memory_order_relaxed);
-    // What is missing to a task that has not waited for others is what a task has written there.
+    // A task that has not waited for others misses nothing, unless a task has written there.
     if (phase != task::Phase::done && board_.is_linked(index) &&
         !board_.is_settled(index, static_cast<std::uint32_t>(serial))) {
         notes_[index].lingering = phase;

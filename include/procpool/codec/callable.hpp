@@ -174,7 +174,7 @@ struct not_a_function {
         "procpool: what was given as the function cannot be called: the function comes first (second, after options), "
         "then its arguments, or ranges of them");
 };
-/// What made it has been refused, and said why.
+/// Its maker has been refused, and said why.
 template <>
 struct not_a_function<this_call_is_refused> {};
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// JournaledCall: what a call over many items has in its journal, and which items run nevertheless.
+/// JournaledCall: the items of a call that its journal has results of, and those that run nevertheless.
 
 #include <procpool/core/config.hpp>
 #include <procpool/map/ledger.hpp>
@@ -37,7 +37,7 @@ public:
 
     // ---- reading on; requires that there are no runs
 
-    /// What to read next.
+    /// The next stretch of items to read.
     struct Wanted {
         std::size_t most;  ///< items
         bool is_recorded;  ///< there are results of them

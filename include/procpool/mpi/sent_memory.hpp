@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// SentMemory: which machines have what tasks refer to. FarMemory: what one of them has got.
+/// SentMemory: which machines have the memory that tasks refer to. FarMemory: that memory on one of them.
 
 #include <procpool/client/client.hpp>
 #include <procpool/client/reference.hpp>

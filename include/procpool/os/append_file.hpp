@@ -15,8 +15,8 @@
 
 namespace procpool::inline v0::detail::os {
 
-/// What write() has written is in the kernel, so it survives the death of any process, but not that of the machine
-/// until sync(). Called by: one thread at a time, but for sync().
+/// Bytes that write() has written are in the kernel, so they survive the death of any process, but not that of the
+/// machine until sync(). Called by: one thread at a time, but for sync().
 class AppendFile {
 public:
     AppendFile() noexcept = default;

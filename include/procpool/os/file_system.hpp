@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What a file system promises: whether the memory of a mapped file is one for all processes, and since when it is
+/// The promises of a file system: whether the memory of a mapped file is one for all processes, and since when it is
 /// mounted for sure.
 
 #include <procpool/core/config.hpp>

@@ -14,9 +14,6 @@
 
 namespace procpool::inline v0::detail::persist {
 
-/// The meaning of an address for a later run of this build: see codec::Writer.
-[[nodiscard]] codec::Visibility place_in_build(const void* address);
-
 /// Returns: the address as an os::CodeName. Throws: Error when its module's build cannot be told from another one's.
 [[nodiscard]] os::CodeName name_in_build(const void* address);
 

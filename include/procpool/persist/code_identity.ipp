@@ -2,17 +2,10 @@
 #pragma once
 
 #include <procpool/core/error.hpp>
-#include <procpool/os/modules.hpp>
 #include <procpool/os/symbols.hpp>
 #include <procpool/persist/code_identity.hpp>
 
 namespace procpool::inline v0::detail::persist {
-
-inline codec::Visibility place_in_build(const void* address) {
-    if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
-    if (os::name_of(reinterpret_cast<std::uintptr_t>(address)) != 0) { return codec::Visibility::named; }
-    return os::is_readable(address) ? codec::Visibility::this_process : codec::Visibility::everywhere;
-}
 
 inline os::CodeName name_in_build(const void* address) {
     const os::CodeName name = os::name_of(reinterpret_cast<std::uintptr_t>(address));

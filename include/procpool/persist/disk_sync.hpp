@@ -36,7 +36,7 @@ public:
     void note_written();
 
 private:
-    /// What the thread uses. A child that was forked can destroy none of it: it may hang in that.
+    /// Used by the thread. A child that was forked can destroy none of it: it may hang in that.
     struct Shared {
         std::function<void()> sync;
         std::chrono::nanoseconds every;

@@ -55,7 +55,7 @@ struct EntryKey {
     [[nodiscard]] bool operator==(const EntryKey&) const = default;
 };
 
-/// What is noted of a result.
+/// The notes on a result.
 struct Entry {
     std::uint64_t checksum;        ///< of what follows, and of the key
     std::uint64_t value_checksum;  ///< of the result's bytes, and of the key

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Journal: what a call over many items has found in its file, item by item, and what it adds.
+/// Journal: the results that a call over many items has found in its file, item by item, and those that it adds.
 
 #include <procpool/core/config.hpp>
 #include <procpool/persist/disk_sync.hpp>

@@ -17,7 +17,7 @@
 
 namespace procpool::inline v0::detail::persist {
 
-/// What a journal is of. Results of a call mean nothing to one of which any of this differs.
+/// The call that a journal is of. Results of a call mean nothing to one of which any of this differs.
 struct JournalIdentity {
     std::string call;      ///< of which kind
     std::string results;   ///< their type

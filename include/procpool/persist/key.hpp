@@ -14,6 +14,7 @@
 #include <procpool/persist/code_identity.hpp>
 #include <procpool/persist/digest.hpp>
 #include <procpool/persist/ignore.hpp>
+#include <procpool/persist/lasting.hpp>
 
 #include <algorithm>
 #include <array>
@@ -37,7 +38,7 @@ namespace procpool::inline v0::detail::persist {
 /// The bytes of a key, as they are put together.
 class KeyBytes {
 public:
-    KeyBytes() noexcept : writer_(few_, grow, this, place_in_build) {}
+    KeyBytes() noexcept : writer_(few_, grow, this, visibility_in_another_run) {}
     KeyBytes(const KeyBytes&) = delete;
     KeyBytes& operator=(const KeyBytes&) = delete;
 
@@ -393,7 +394,7 @@ void add_callable(Writer& out, const F& f, bool by_symbol) {
     } else if constexpr (codec::NamesStatic<F>) {
         codec::encode_callable(out, f);
     } else if constexpr (kind == codec::CallableKind::bytes) {
-        codec::check_captures(f, place_in_build);
+        codec::check_captures(f, visibility_in_another_run);
         add_bytes(out, f);
     }
 }

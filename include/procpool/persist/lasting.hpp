@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What values, functions and code are in another run of the program: whether a result's bytes mean the same there, and
-/// bytes of a function object by which it is known again.
+/// Values, functions and code, as another run of the program finds them: whether a result's bytes mean the same there,
+/// and bytes of a function object by which it is known again.
 
 #include <procpool/codec/address.hpp>
 #include <procpool/codec/callable.hpp>

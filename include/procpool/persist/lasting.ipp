@@ -20,7 +20,7 @@ namespace procpool::inline v0::detail::persist {
 
 PROCPOOL_DECL codec::Visibility visibility_in_another_run(const void* address) {
     if (!os::may_be_address(address)) { return codec::Visibility::everywhere; }
-    if (os::in_loaded_module(address)) { return codec::Visibility::named; }
+    if (os::name_of(reinterpret_cast<std::uintptr_t>(address)) != 0) { return codec::Visibility::named; }
     return os::is_readable(address) ? codec::Visibility::this_process : codec::Visibility::everywhere;
 }
 

@@ -31,7 +31,7 @@
 
 namespace procpool::inline v0::detail::persist {
 
-/// What a function is to a memo, besides its type.
+/// A function as a memo knows it, besides its type.
 struct FunctionIdentity {
     Digest digest;            ///< of its code or its name, and of what it holds
     std::uint64_t group = 0;  ///< what its entries are erased by
@@ -75,7 +75,7 @@ template <class F>
 template <class Result>
 [[nodiscard]] std::vector<std::byte> encode_kept(const Result& result) {
     std::vector<std::byte> bytes(256);
-    Writer out{bytes, codec::grow_vector, &bytes, place_in_build};
+    Writer out{bytes, codec::grow_vector, &bytes, visibility_in_another_run};
     Codec<Result>::encode(out, result);
     bytes.resize(out.size());
     return bytes;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// State: what lies in the file that all processes with the same memo map, besides its entries.
+/// State: the memory that all processes with the same memo map, besides its entries.
 
 #include <procpool/core/platform.hpp>
 #include <procpool/sync/robust_lock.hpp>
@@ -25,7 +25,10 @@ struct alignas(apart) Tally {
     std::atomic<std::uint64_t> damaged;
 };
 
-/// All zero before the first process has made it.
+/// All zero before the first process has made it. Written by: the process that is alone, as the lock on this file
+/// tells, everything down to is_made; the holder of `writing` the two words about the file of entries; all processes
+/// their tallies, by single steps. A process may die between any two of these: is_made stays 0 then, or the two words
+/// differ from the file, which is looked through. A damaged word costs a look more, or the directory (see Environment).
 struct State {
     static constexpr std::array<char, 16> own_magic{"procpool memo\n"};
     /// Another one for any change of this struct, or of what entries.hpp writes.

@@ -7,6 +7,7 @@
 #include <procpool/core/platform.hpp>
 #include <procpool/core/requirements.hpp>
 #include <procpool/os/identity.hpp>
+#include <procpool/os/program_lock.hpp>
 #include <procpool/persist/entries.hpp>
 #include <procpool/persist/environment.hpp>
 #include <procpool/persist/options.hpp>
@@ -30,8 +31,8 @@ namespace procpool::inline v0::detail::persist {
 /// One for each directory that the process has met, never destroyed. What is open in it belongs to the process that
 /// opened it: a forked child leaves its parent's alone, and opens its own at the first use.
 ///
-/// A look needs no lock that others might have: it takes a lane, a reader's transaction that is there already. Whoever
-/// closes the directory, or makes its map larger, takes all lanes first.
+/// A look needs no lock that others might have: it takes a lane, a reader's transaction that is there already. A thread
+/// that closes the directory, or makes its map larger, takes all lanes first.
 ///
 /// find() and put() do not throw what befalls the files: without them calls go on, as if nothing was there, and the log
 /// says so once.
@@ -87,6 +88,12 @@ private:
     class Look;
     class Writing;
     struct Name;
+    /// Entries whose use is to be noted. No memory of its own: a child may be forked in the middle of a change.
+    struct Touched {
+        std::array<EntryKey, most_touched> keys;
+        std::size_t count = 0;
+        [[nodiscard]] std::span<const EntryKey> all() const noexcept { return std::span{keys}.first(count); }
+    };
 
     explicit Store(std::string directory) : directory_(std::move(directory)) {}
 
@@ -102,7 +109,7 @@ private:
     void count(std::atomic<std::uint64_t> Tally::*counter, std::uint64_t by = 1) noexcept;
     void note_use(const EntryKey& key, const MemoOptions& options, Moment now) noexcept;
     void note_uses(const MemoOptions& options) noexcept;
-    [[nodiscard]] std::vector<EntryKey> take_touched();
+    [[nodiscard]] Touched take_touched() noexcept;
 
     [[nodiscard]] Environment& opened();
     [[nodiscard]] bool adopt_size() noexcept;
@@ -119,9 +126,7 @@ private:
     const std::string directory_;
 
     std::atomic<os::Token> owner_{0};  // of what follows; another process has to adopt() it first
-    std::atomic<os::Token> lock_{0};   // a process that finds another's token there was forked meanwhile
-    class Locked;
-
+    os::ProgramLock lock_;             // of opening and closing
     std::atomic<Environment*> open_{nullptr};
     std::array<Lane, lane_count> lanes_;
     std::atomic<std::uint32_t> writers_{0};
@@ -131,10 +136,10 @@ private:
     std::atomic<bool> has_warned_{false};
     std::atomic<std::uint32_t> stuck_{0};  // the thread that did not let go of the lock in time
 
-    std::vector<const void*> inherited_;  // what a parent had open: not to be closed here
+    std::vector<const void*> inherited_;  // a parent had these open; not to be closed here
 
-    std::atomic<bool> touched_lock_{false};
-    std::vector<EntryKey> touched_;  // entries whose use is to be noted
+    os::ProgramLock touched_lock_;  // of the two that follow
+    Touched touched_;
     std::int64_t noted_at_ = 0;
 };
 

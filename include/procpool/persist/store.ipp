@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <mutex>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -28,26 +29,6 @@ struct Store::Name {
     static inline constinit std::atomic<Name*> newest{nullptr};
 };
 
-/// The lock of opening and closing, for a scope. A child that is forked while a thread of its parent holds it finds the
-/// parent's token there, and takes it.
-class Store::Locked {
-public:
-    explicit Locked(Store& store) : store_(store) {
-        const os::Token mine = os::process_token();
-        for (;;) {
-            os::Token seen = store.lock_.load();
-            if (seen != mine && store.lock_.compare_exchange_strong(seen, mine)) { break; }
-            std::this_thread::sleep_for(std::chrono::microseconds{50});
-        }
-    }
-    Locked(const Locked&) = delete;
-    Locked& operator=(const Locked&) = delete;
-    ~Locked() { store_.lock_.store(0); }
-
-private:
-    Store& store_;
-};
-
 /// A lane, with a transaction that reads, for a scope.
 class Store::Look {
 public:
@@ -60,7 +41,7 @@ public:
                 if (++at % lane_count == 0) { os::yield(); }
             }
             lane_ = &store.lanes_[at % lane_count];
-            // seq_cst: whoever closes takes the pointer away first, and looks at the lane after that.
+            // seq_cst: a thread that closes takes the pointer away first, and looks at the lane after that.
             environment_ = store.open_.load();
             if (environment_ != nullptr) { break; }
             lane_->is_taken.store(false);
@@ -186,17 +167,8 @@ inline Store& Store::of(const std::string& directory) {
 }
 
 inline Store& Store::made(const std::filesystem::path& directory) {
-    static constinit std::atomic<os::Token> one_at_a_time{0};
-    const os::Token mine = os::process_token();
-    for (;;) {
-        os::Token seen = one_at_a_time.load();
-        if (seen != mine && one_at_a_time.compare_exchange_strong(seen, mine)) { break; }
-        std::this_thread::sleep_for(std::chrono::microseconds{50});
-    }
-    struct Unlock {
-        ~Unlock() { one_at_a_time.store(0); }
-    } const unlock;
-
+    static constinit os::ProgramLock one_at_a_time;
+    const std::lock_guard locked{one_at_a_time};
     std::filesystem::create_directories(directory);
     const std::string path = std::filesystem::canonical(directory).string();
     const os::FileStamp found = os::stamp_of(path.c_str());
@@ -212,7 +184,7 @@ inline Store& Store::made(const std::filesystem::path& directory) {
 }
 
 inline void Store::adopt() {
-    const Locked locked{*this};
+    const std::lock_guard locked{lock_};
     const os::Token mine = os::process_token();
     if (owner_.load() == mine) { return; }
     if (Environment* const parents = open_.load(); parents != nullptr) { inherited_.push_back(parents); }
@@ -226,25 +198,24 @@ inline void Store::adopt() {
     is_kept_ = false;
     failed_at_.store(0);
     has_warned_.store(false);
-    touched_lock_.store(false);
-    touched_.clear();
+    touched_.count = 0;
     owner_.store(mine, std::memory_order_release);
 }
 
 inline void Store::hold() {
     if (!os::is_process(owner_.load(std::memory_order_acquire))) { adopt(); }
-    const Locked locked{*this};
+    const std::lock_guard locked{lock_};
     ++holders_;
 }
 
 inline void Store::let_go() noexcept {
     if (open_.load() != nullptr) { note_uses({}); }
-    const Locked locked{*this};
+    const std::lock_guard locked{lock_};
     if (--holders_ == 0 && !is_kept_) { close(); }
 }
 
 inline Environment& Store::opened() {
-    const Locked locked{*this};
+    const std::lock_guard locked{lock_};
     if (Environment* const now = open_.load(); now != nullptr) { return *now; }
     try {
         auto now = std::make_unique<Environment>(directory_);
@@ -267,14 +238,14 @@ inline Environment& Store::opened() {
 inline void Store::require_open() {
     if (!os::is_process(owner_.load(std::memory_order_acquire))) { adopt(); }
     {
-        const Locked locked{*this};
+        const std::lock_guard locked{lock_};
         const Environment* const now = open_.load();
         if (now != nullptr && !now->is_current(directory_)) { close(); }
     }
     static_cast<void>(opened());
 }
 
-/// Requires: Locked.
+/// Requires: lock_ is held.
 inline void Store::close() noexcept {
     Environment* const now = open_.exchange(nullptr);
     if (now == nullptr) { return; }
@@ -322,14 +293,14 @@ inline void Store::warn(const std::string& why) noexcept {
                 directory_, why);
 }
 
-/// Effects: what the files did to a call is a warning; one after which LMDB is of no more use also closes them.
+/// Effects: the failure of a call is a warning; one after which LMDB is of no more use also closes the files.
 inline void Store::take_failure() noexcept {
     try {
         throw;
     } catch (const LmdbError& error) {
         warn(error.text());
         if (error.code() == MDB_PANIC || error.code() == ENOMEM) {
-            const Locked locked{*this};
+            const std::lock_guard locked{lock_};
             failed_at_.store(Moment::now().seconds);
             close();
         }
@@ -423,13 +394,13 @@ inline void Store::put(const EntryKey& key, std::span<const std::byte> result, s
     constexpr std::size_t most_of_lmdb = UINT32_MAX;
     if (has_given_up() || result.size() > options.most_bytes || result.size() > most_of_lmdb) { return; }
     try {
-        const std::vector<EntryKey> touched = take_touched();
+        const Touched touched = take_touched();
         bool is_new = false;
         std::size_t evicted = 0;
         const bool is_written = write(largest_map(options), [&](Entries entries) {
             const Moment now = Moment::now();
             is_new = entries.put(key, result, cost, options, now);
-            for (const EntryKey& used : touched) { entries.touch(used, now); }
+            for (const EntryKey& used : touched.all()) { entries.touch(used, now); }
             evicted = entries.evict(options, now);
         });
         if (!is_written) { return warn("another process has the lock of the one who writes, and does not go on"); }
@@ -445,32 +416,32 @@ inline std::uint64_t Store::largest_map(const MemoOptions& options) noexcept {
     return options.most_bytes > UINT64_MAX / 8 ? UINT64_MAX : 4 * options.most_bytes + much;
 }
 
-inline std::vector<EntryKey> Store::take_touched() {
-    while (touched_lock_.exchange(true)) { os::yield(); }
-    std::vector<EntryKey> taken = std::exchange(touched_, {});
-    touched_lock_.store(false);
+inline Store::Touched Store::take_touched() noexcept {
+    const std::lock_guard locked{touched_lock_};
+    const Touched taken = touched_;
+    touched_.count = 0;
     return taken;
 }
 
 /// Effects: the use is noted now, or with others when there are many, or after a while.
 inline void Store::note_use(const EntryKey& key, const MemoOptions& options, Moment now) noexcept {
-    try {
-        while (touched_lock_.exchange(true)) { os::yield(); }
-        if (touched_.empty() || touched_.back() != key) { touched_.push_back(key); }
-        const bool is_due = touched_.size() >= most_touched || now.seconds - noted_at_ >= longest_unnoted;
-        if (is_due) { noted_at_ = now.seconds; }
-        touched_lock_.store(false);
-        if (is_due) { note_uses(options); }
-    } catch (const std::exception&) { touched_lock_.store(false); }
+    {
+        const std::lock_guard locked{touched_lock_};
+        const bool is_known = touched_.count != 0 && touched_.keys[touched_.count - 1] == key;
+        if (!is_known && touched_.count != most_touched) { touched_.keys[touched_.count++] = key; }
+        if (touched_.count != most_touched && now.seconds - noted_at_ < longest_unnoted) { return; }
+        noted_at_ = now.seconds;
+    }
+    note_uses(options);
 }
 
 inline void Store::note_uses(const MemoOptions& options) noexcept {
     try {
-        const std::vector<EntryKey> touched = take_touched();
-        if (touched.empty()) { return; }
+        const Touched touched = take_touched();
+        if (touched.count == 0) { return; }
         static_cast<void>(write(largest_map(options), [&](Entries entries) {
             const Moment now = Moment::now();
-            for (const EntryKey& used : touched) { entries.touch(used, now); }
+            for (const EntryKey& used : touched.all()) { entries.touch(used, now); }
         }));
     } catch (...) { take_failure(); }
 }
