@@ -61,8 +61,8 @@ TEST_CASE("a lock that one has alone keeps others away until it is shared or its
         if (!lock.try_alone()) { return 1; }
         held.set();
         may_share.wait();
-        lock.share();
         shared.set();
+        lock.share();
         for (;;) { ::pause(); }
         return 0;
     });

@@ -35,6 +35,7 @@ private:
 
     [[nodiscard]] static std::byte* base() noexcept;
     [[nodiscard]] static std::ptrdiff_t find();
+    [[nodiscard]] static bool is_entry(const Entry* entry, const void* object, const Entry* next) noexcept;
 
     static inline constinit std::atomic<std::ptrdiff_t> offset_{unknown};
 };

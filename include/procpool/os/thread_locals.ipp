@@ -20,6 +20,12 @@ struct ThreadLocals::Entry {  // as glibc has it since 2.18
     Entry* next;
 };
 
+/// A word of a thread's storage may lead to what belongs to ThreadSanitizer, whose checks die of it.
+[[nodiscard, gnu::noinline, gnu::no_sanitize_thread]] PROCPOOL_DECL bool ThreadLocals::is_entry(
+    const Entry* entry, const void* object, const Entry* next) noexcept {
+    return entry->object == object && entry->next == next;
+}
+
 /// The same distance away from the list's head in all threads.
 PROCPOOL_DECL std::byte* ThreadLocals::base() noexcept { return reinterpret_cast<std::byte*>(::pthread_self()); }
 
@@ -48,10 +54,9 @@ PROCPOOL_DECL std::ptrdiff_t ThreadLocals::find() {
     for (std::size_t i = 0; i < places.size(); ++i) {
         Entry* const now = load(places[i]);
         if (now == before[i] || reinterpret_cast<std::uintptr_t>(now) % alignof(Entry) != 0 || !may_be_address(now) ||
-            !is_readable(now)) {
+            !is_readable(now) || !is_entry(now, &object, before[i])) {
             continue;
         }
-        if (now->object != &object || now->next != before[i]) { continue; }
         *places[i] = now->next;
         std::free(now);
         return reinterpret_cast<std::byte*>(places[i]) - base();
