@@ -144,7 +144,7 @@ TEST_CASE("refork: what runs finishes where it is - what is queued runs on the n
     auto reforked = std::async(std::launch::async, [&] { pool.refork(); });
     auto submitted_meanwhile = pool.apply_async(get_state);
     CHECK(reforked.wait_for(50ms) == std::future_status::timeout);
-    wait_until([&] { return board_of(pool).control.refork.load() == detail::task::Refork::asked; },
+    wait_until([&] { return board_of(pool).control.orders.look().refork() == detail::task::Refork::asked; },
                "refork() to begin");  // a closed pool refuses it
     CHECK_FALSE(pool.join_for(0s));   // closes it, too
     may_end.set();

@@ -20,10 +20,11 @@ struct AnyValue {
 struct MistakenOptions {
     AnyValue workers = {}, initializer = {}, finalizer = {}, max_tasks_per_worker = {}, start_timeout = {},
              queue_capacity = {}, terminate_grace = {}, name = {}, trace = {}, latencies = {}, backtraces = {},
-             mpi = {};
+             mpi = {}, grow_to = {}, idle_timeout = {}, min_workers = {}, max_rss = {}, kill_rss = {},
+             memory_reserve = {}, pin = {}, threads_per_worker = {};
     AnyValue chunk_size = {}, window = {}, on_error = {}, timeout = {}, retries = {}, priority = {}, label = {},
              progress = {}, total_timeout = {}, stop_after_failures = {}, journal = {}, journal_version = {},
-             journal_keep = {}, retry_failed = {};
+             journal_keep = {}, retry_failed = {}, hedge = {}, seed = {};
     AnyValue processes = {}, max_workers = {}, threads = {}, initargs = {}, maxtasksperchild = {}, chunksize = {};
 };
 

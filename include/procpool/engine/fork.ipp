@@ -90,13 +90,13 @@ PROCPOOL_DECL void ForkCrew::refork() {
     const std::lock_guard one_at_a_time{reforking_};
     const Change change{*this};
     task::Control& control = board_.control;
-    control.refork.store(task::Refork::asked, std::memory_order_seq_cst);
+    control.orders.set(task::Refork::asked);
     board_.wake_all();
     ring();
     static_cast<void>(supervisor_->wait_for_end(Deadline::never()));
-    // acquire: sees what the old one has settled. If it has not said so, the pool was stopped, or it was killed.
-    const bool done = control.refork.load(std::memory_order_acquire) == task::Refork::done;
-    control.refork.store(task::Refork::none, std::memory_order_seq_cst);
+    // Sees what the old one has settled. If it has not said so, the pool was stopped, or it was killed.
+    const bool done = control.orders.look().refork() == task::Refork::done;
+    control.orders.set(task::Refork::none);
     if (!done || reaped_) { return; }
     supervisor_->reap();
     control.workers_forked.store(0, std::memory_order_relaxed);

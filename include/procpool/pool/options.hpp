@@ -12,11 +12,19 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 
 namespace procpool::inline v0 {
+
+/// What the workers of a pool are bound to.
+enum class Pin {
+    none,   ///< nothing: they run where the program may
+    cores,  ///< each to one of the processors that the program may use, in turns
+    nodes   ///< each to the processors of one memory node, in turns
+};
 
 /// How a pool is built.
 struct PoolOptions {
@@ -49,9 +57,33 @@ struct PoolOptions {
     bool backtraces = false;
     /// For an MpiPool. `workers` is then the number on each machine.
     MpiOptions mpi = {};
+    /// The most workers that resize() may ask for; 0: `workers`. Each place costs some hundred bytes of address space,
+    /// and no process until it is asked for.
+    std::size_t grow_to = 0;
+    /// A worker that has had no task for so long leaves, down to min_workers; 0: none leaves. When a task finds all
+    /// workers busy, those that have left come back.
+    std::chrono::milliseconds idle_timeout{0};
+    /// How many workers stay, however long they are idle; from 1 to `workers`.
+    std::size_t min_workers = 1;
+    /// A worker that has more memory than so many bytes of its own, beyond what it shares with others, is replaced
+    /// after the task or item that it runs; 0: never. Looked at every 100 ms while it is busy.
+    std::size_t max_rss = 0;
+    /// A worker that has more than so many bytes, likewise, is killed: its task ends in MemoryLimitExceeded, or runs
+    /// again if it has retries; 0: never.
+    std::size_t kill_rss = 0;
+    /// While the machine, or the program's control group, has less than so many bytes of memory left, only one worker
+    /// takes new tasks; 0: all do always.
+    std::size_t memory_reserve = 0;
+    /// What workers are bound to.
+    Pin pin = Pin::none;
+    /// How many threads OpenMP, TBB and the usual BLAS libraries start in each worker; 0: as the program's environment
+    /// says.
+    std::size_t threads_per_worker = 0;
 
     /// The most workers a pool may have.
     static constexpr std::size_t max_workers = detail::core::most_workers;
+    /// The largest threads_per_worker.
+    static constexpr std::size_t max_threads_per_worker = std::size_t{1} << 16;
     /// The largest queue_capacity.
     static constexpr std::size_t max_queue_capacity = std::size_t{1} << 20;
 };
@@ -154,6 +186,13 @@ struct MapOptions {
     /// the others end in TaskCancelled. Only where a failed item is a result: map_outcomes(), imap_outcomes(), imap()
     /// and imap_unordered(). (Without it failed items run again, and so do those that have not run.)
     bool retry_failed = false;
+    /// An item, or a chunk of them, that takes longer than so many times what others take runs a second time on an idle
+    /// worker when nothing else is left to run; the first result counts, the other one is dropped, and its task killed
+    /// if it still runs when the call ends. So items may run twice. 0: none does; otherwise at least 1.
+    double hedge = 0;
+    /// For a function that takes a `Random&` behind its item: the generator for the item at index i is
+    /// Random{seed, i}, whatever workers, chunks and retries there are.
+    std::uint64_t seed = 0;
 };
 
 /// How a range is scattered.

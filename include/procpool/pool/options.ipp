@@ -4,6 +4,7 @@
 #include <procpool/pool/options.hpp>
 
 #include <chrono>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -22,6 +23,10 @@ PROCPOOL_DECL void check(const PoolOptions& options) {
             "procpool: PoolOptions::max_tasks_per_worker must be from 0 to 4294967295");
     require(options.start_timeout.count() > 0, "procpool: PoolOptions::start_timeout must be positive");
     require(options.terminate_grace.count() >= 0, "procpool: PoolOptions::terminate_grace must not be negative");
+    require(options.grow_to <= PoolOptions::max_workers, "procpool: PoolOptions::grow_to must be from 0 to 2000");
+    require(options.idle_timeout.count() >= 0, "procpool: PoolOptions::idle_timeout must not be negative");
+    require(options.threads_per_worker <= PoolOptions::max_threads_per_worker,
+            "procpool: PoolOptions::threads_per_worker must be from 0 to 65536");
 }
 
 PROCPOOL_DECL void detail::pool::check_timeout(std::chrono::nanoseconds timeout) {
@@ -44,6 +49,9 @@ PROCPOOL_DECL void detail::pool::check_map(const MapOptions& options) {
     require(!options.journal || !options.journal->empty(), "procpool: MapOptions::journal must be the path of a file");
     require(!options.journal || options.journal->find('\0') == std::string::npos,
             "procpool: MapOptions::journal must be the path of a file, and has a zero in it");
+    // written so that it refuses what is not a number
+    require(options.hedge == 0 || (options.hedge >= 1 && options.hedge <= std::numeric_limits<double>::max()),
+            "procpool: MapOptions::hedge must be 0 or at least 1");
     require(options.journal || !options.retry_failed,
             "procpool: MapOptions::retry_failed needs MapOptions::journal, which says what has failed");
 }

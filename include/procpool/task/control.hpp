@@ -8,6 +8,7 @@
 #include <procpool/core/platform.hpp>
 #include <procpool/task/extents.hpp>
 #include <procpool/task/guests.hpp>
+#include <procpool/task/orders.hpp>
 #include <procpool/task/queue.hpp>
 
 #include <algorithm>
@@ -42,13 +43,6 @@ enum class Life : std::uint32_t {
     return life == Life::broken ? Ending::broken : Ending::terminated;
 }
 
-/// Whether all workers of a pool are being replaced, and their supervisor with them.
-enum class Refork : std::uint32_t {
-    none,
-    asked,  // workers finish their tasks and leave; they are not replaced
-    done    // they have left, and their supervisor leaves the board to the next one
-};
-
 /// Written by the parent, the supervisor and a companion, each word by whom it names or in single steps, and read by
 /// all: it lies on pages that workers cannot write, so what it says can be relied on. All-zero memory is the valid
 /// initial state.
@@ -72,10 +66,10 @@ struct Control {
     std::atomic<std::uint32_t> remote_workers;   // on others; written once, by a companion, before the pool is built
     std::uint32_t spinners;                      // how many may spin at once; written once
     std::uint32_t items_per_worker;              // then it is recycled; 0: never; written once
-    std::atomic<Refork> refork;                  // asked and reset by the parent, done by the supervisor
-    std::uint32_t trace_id;                      // of the pool in traces; 0: it is not traced; written once
-    bool measures;                               // the times of tasks; written once
-    bool shares_memory;                          // workers are threads of the parent; written once
+    Orders orders;
+    std::uint32_t trace_id;  // of the pool in traces; 0: it is not traced; written once
+    bool measures;           // the times of tasks; written once
+    bool shares_memory;      // workers are threads of the parent; written once
     bool has_copies;  // what tasks refer to is another machine's, and copied to here under its number; written once
     std::array<char, 32> name;  // of the pool, cut to fit; written once
     /// Of the supervisor's thread, for guests that do not end with it; 0: not known yet.
@@ -132,8 +126,7 @@ struct Control {
     /// Memory order: seq_cst: a sleeper registers and then looks here, the process that moves one of the two then wakes
     /// the sleepers.
     [[nodiscard]] bool goes_on() const noexcept {
-        return life.load(std::memory_order_seq_cst) == Life::open &&
-               refork.load(std::memory_order_seq_cst) == Refork::none;
+        return life.load(std::memory_order_seq_cst) == Life::open && orders.look().refork() == Refork::none;
     }
 
     void set_name(std::string_view text) noexcept {

@@ -182,11 +182,15 @@ private:
 
     /// Whether the worker leaves now; the tasks that are left run on others.
     [[nodiscard]] bool must_make_room() const noexcept {
-        return is_being_replaced() || (board_.control.items_per_worker != 0 && item_budget() == 0);
+        return is_dismissed() || (board_.control.items_per_worker != 0 && item_budget() == 0);
     }
-    /// Memory order: relaxed: one task more or less does not matter; a sleeper has looked by goes_on().
-    [[nodiscard]] bool is_being_replaced() const noexcept {
-        return board_.control.refork.load(std::memory_order_relaxed) != task::Refork::none;
+    /// Whether it takes no more tasks, nor items of the one that it runs.
+    [[nodiscard]] bool is_dismissed() const noexcept {
+        const task::Orders::Told told = board_.control.orders.glance();
+        return !told.nothing() && is_dismissed_by(told);
+    }
+    [[nodiscard]] bool is_dismissed_by(task::Orders::Told told) const noexcept {
+        return told.refork() != task::Refork::none || told.dismisses(index_);
     }
 
     void run_task(task::Claim claim);
@@ -237,7 +241,7 @@ private:
     void leave_if_impostor() override { hooks_.before_result(); }
 
     [[nodiscard]] std::uint64_t item_budget() const noexcept override {
-        if (is_being_replaced()) { return items_ == 0 ? 1 : 0; }  // it was claimed, so it makes progress
+        if (is_dismissed()) { return items_ == 0 ? 1 : 0; }  // it was claimed, so it makes progress
         const std::uint64_t most = board_.control.items_per_worker;
         if (most == 0) { return UINT64_MAX; }
         const std::uint64_t done = seat_.items_done.load(std::memory_order_relaxed);

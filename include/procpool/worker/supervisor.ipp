@@ -65,13 +65,13 @@ namespace procpool::inline v0::detail::worker {
     if (stopping() || !reforking()) {
         settle_everything();
     } else {
-        board_.control.refork.store(task::Refork::done, std::memory_order_release);
+        board_.control.orders.set(task::Refork::done);
     }
     os::leave(EXIT_SUCCESS);
 }
 
 PROCPOOL_DECL bool Supervisor::reforking() const noexcept {
-    return board_.control.refork.load(std::memory_order_seq_cst) != task::Refork::none;
+    return board_.control.orders.look().refork() != task::Refork::none;
 }
 
 PROCPOOL_DECL bool Supervisor::is_occupied(std::uint32_t seat) const noexcept {
