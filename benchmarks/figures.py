@@ -185,6 +185,7 @@ FIGURES = [
     Figure("wakeup", (), "first task after the pool slept, to a semaphore ping-pong", 1.2, to("first task after 5 ms of idling", "semaphore")),
     Figure("startup", (), "pool up, one task, down: to `fork` and `waitpid` for each process", 2, to("pool up, one task, down", "fork_wait")),
     Figure("startup", (), "the same with a parent of 1 GB", 2, to("pool up, one task, down, parent of 1 GB", "fork_wait")),
+    Figure("startup", (), "from 1 worker to 64: to 64 times `fork` and `waitpid`", 1, to("from 1 worker to 64", "fork_wait")),
     Figure("startup", (), "a worker replaced when the parent has grown by 1 GB, to one before", 1.2,
            to("a worker replaced, after the parent has grown, parent of 1 GB", OURS, other_case="a worker replaced, after the parent has grown")),
     Figure("real", (), "word count by key, to the best of the threads", 1, to("word count over a text tree", *THREADS)),

@@ -51,6 +51,8 @@ inline std::string in_parent(const std::string& what, std::size_t gigabytes) {
 
 constexpr const char* up_and_down = "pool up, one task, down";
 constexpr const char* first_task = "first task of a new pool";
+constexpr const char* growth = "from 1 worker to 64";
+constexpr std::size_t grown = 64;
 constexpr const char* respawn = "a worker replaced, after the parent has grown";
 
 /// Reports the median of some calls of `measure`, which returns seconds.

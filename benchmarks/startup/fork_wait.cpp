@@ -31,6 +31,13 @@ int main(int argc, char** argv) {
                     for (std::size_t i = 0; i < arguments.workers + 1; ++i) { fork_and_wait(); }
                 });
             });
+            if (size == 0) {
+                startup::report_median(startup::growth, arguments, [] {
+                    return seconds([] {
+                        for (std::size_t i = 0; i < startup::grown; ++i) { fork_and_wait(); }
+                    });
+                });
+            }
             startup::report_median(startup::in_parent(startup::respawn, size), arguments,
                                    [] { return seconds(fork_and_wait); });
         }

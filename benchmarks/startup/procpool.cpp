@@ -7,10 +7,26 @@
 
 #include <signal.h>
 
+#include <chrono>
+#include <thread>
+
 int main(int argc, char** argv) {
     using namespace benchmarks;
     return program(argc, argv, [](const Arguments& arguments) {
         startup::measure<Procpool>(arguments);
+
+        procpool::Pool elastic{procpool::PoolOptions{.workers = 1, .grow_to = startup::grown}};
+        const auto wait_for_workers = [&](std::size_t count) {
+            while (elastic.workers().size() != count) { std::this_thread::sleep_for(std::chrono::microseconds{50}); }
+        };
+        startup::report_median(startup::growth, arguments, [&] {
+            elastic.resize(1);
+            wait_for_workers(1);
+            return seconds([&] {
+                elastic.resize(startup::grown);
+                wait_for_workers(startup::grown);
+            });
+        });
 
         procpool::Pool pool{1};
         const auto pid = [] { return procpool::this_worker::pid(); };
