@@ -360,6 +360,27 @@ TEST_CASE("a worker is stopped at every point while workers are recycled", "[slo
     attack_running(recycling_rows, stops, options_of(5), sixty_small, sixty_small);
 }
 
+// ---- resizing
+
+const std::vector<Row> resizing_rows{
+    {detail::FaultPoint::after_fork, 0, {1, 2}},   {detail::FaultPoint::before_ready, 0, {1, 2}},
+    {detail::FaultPoint::asleep, 0, {1, 2}},       {detail::FaultPoint::after_claim, 1, {1, 31, 60}},
+    {detail::FaultPoint::before_done, 1, {1, 40}}, {detail::FaultPoint::before_exit, 0, {1, 2, 3}}};
+
+[[nodiscard]] Jobs sixty_small_resized(Pool& pool) {
+    Jobs jobs;
+    for (const std::size_t size : {std::size_t{1}, workers, std::size_t{2}, workers}) {
+        pool.resize(size);
+        for (Job& one : small_jobs(pool, 15)) { jobs.push_back(std::move(one)); }
+        wait_until([&] { return pool.workers().size() == size; }, "workers to come or go", recovery);
+    }
+    return jobs;
+}
+
+TEST_CASE("a worker is killed at every point while the pool is resized", "[slow]") {
+    attack_running(resizing_rows, {Then::killed_at_once}, options_of(), sixty_small_resized, sixty_small);
+}
+
 // ---- closing
 
 void attack_closing(std::size_t items, const std::vector<Then>& thens) {

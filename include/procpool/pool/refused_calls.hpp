@@ -24,7 +24,8 @@ struct not_pool_options {
         codec::never<Options>,
         "procpool: a pool is built with PoolOptions, as in ProcessPool pool{{.workers = 4}}: workers, "
         "initializer, finalizer, max_tasks_per_worker, start_timeout, queue_capacity, terminate_grace, name, mpi, "
-        "trace, latencies, backtraces, in this order; a time has a unit, as in .start_timeout = 5s");
+        "trace, latencies, backtraces, grow_to, idle_timeout, min_workers, max_rss, kill_rss, memory_reserve, pin, "
+        "threads_per_worker, in this order; a time has a unit, as in .start_timeout = 5s");
 };
 
 struct a_pool_is_built_with_a_number_or_with_PoolOptions__as_in_ProcessPool_pool_PoolOptions_workers_4 {};
