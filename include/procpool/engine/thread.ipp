@@ -13,6 +13,7 @@
 #include <procpool/task/thread_context.hpp>
 #include <procpool/worker/break_pool.hpp>
 #include <procpool/worker/deadlines.hpp>
+#include <procpool/worker/place.hpp>
 
 #include <algorithm>
 #include <span>
@@ -217,6 +218,8 @@ PROCPOOL_DECL void ThreadCrew::work(
     client::crew_of_thread = this;
     client::client_of_thread = &client_;
     worker_of_thread_ = &workers_[index];
+    worker::take_place(board_, setup_, index);
+    setup_.inner_threads.set_for_thread();
     task::Seat& seat = board_.seats()[index];
     if (initialize(index)) {
         seat.state.store(task::SeatState::ready, std::memory_order_release);

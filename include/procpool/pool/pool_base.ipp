@@ -16,6 +16,7 @@
 #include <procpool/pool/each_worker.hpp>
 #include <procpool/pool/graph.hpp>
 #include <procpool/pool/keep_open.hpp>
+#include <procpool/pool/places.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/setup.hpp>
 
@@ -26,6 +27,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace procpool::inline v0::detail {
 
@@ -61,11 +63,13 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
                              actor != nullptr ? 2 : 1);  // an actor's first is no call
     if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
     control.spinners = static_cast<std::uint32_t>(pool::spare_cpus());
+    std::vector<os::CpuSet> places = pool::places_of(options);
     client->set_crew(engine.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
                                options.start_timeout, options.terminate_grace, std::move(options.name),
                                control.items_per_worker != 0 && control.workers != 0, options.backtraces,
-                               actor != nullptr ? std::optional{*actor} : std::nullopt, options.mpi}));
+                               actor != nullptr ? std::optional{*actor} : std::nullopt, options.mpi, nullptr, false,
+                               true, std::move(places), os::InnerThreads{options.threads_per_worker}}));
     threads_ = threads.release();
     client_ = client.release();
 }

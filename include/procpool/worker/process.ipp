@@ -14,6 +14,7 @@
 #include <procpool/os/yield.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/task/thread_context.hpp>
+#include <procpool/worker/place.hpp>
 #include <procpool/worker/process.hpp>
 
 #include <algorithm>
@@ -175,6 +176,8 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     os::records_throws.store(setup.backtraces, std::memory_order_relaxed);
     os::unblock_all_signals();
 
+    if (index < board.control.workers) { take_place(board, setup, index); }
+    setup.inner_threads.set_for_process();
     static_cast<void>(initialize(setup, index, [&](const std::string& reason) {
         board.from_workers.set_reason(reason);
         seat.state.store(task::SeatState::failed, std::memory_order_release);
@@ -189,7 +192,10 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     board.from_workers.ready_count.fetch_add(1, std::memory_order_relaxed);
     seat.state.store(task::SeatState::ready, std::memory_order_release);
 
-    if (index >= board.control.workers) { wait_for_index(board, seat_number); }
+    if (index >= board.control.workers) {
+        wait_for_index(board, seat_number);
+        take_place(board, setup, task::thread_context.index);
+    }
     {
         Loop loop{board, seat_number, process_hooks};
         loop_of_worker = &loop;

@@ -6,12 +6,15 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/mpi_options.hpp>
+#include <procpool/os/affinity.hpp>
+#include <procpool/os/inner_threads.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace procpool::inline v0::detail::worker {
 
@@ -39,6 +42,8 @@ struct Setup {
     bool is_far = false;             ///< results go on to another machine
     bool on_first_stack =
         true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
+    std::vector<os::CpuSet> places = {};  ///< in turns, what each worker is bound to; empty: nothing
+    os::InnerThreads inner_threads = {};
 };
 
 /// Describes the exception being handled, for people. Called by: a catch block.
