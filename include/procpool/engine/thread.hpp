@@ -83,7 +83,7 @@ private:
 
     void work(std::uint32_t index);
 
-    [[nodiscard]] bool initialize(std::uint32_t index) noexcept;
+    [[nodiscard]] bool initialize(std::uint32_t index, std::unique_ptr<worker::State>& state) noexcept;
 
     void leave() noexcept;
 

@@ -16,8 +16,10 @@
 #include <procpool/worker/place.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace procpool::inline v0::detail::engine {
 
@@ -221,7 +223,8 @@ PROCPOOL_DECL void ThreadCrew::work(
     worker::take_place(board_, setup_, index);
     setup_.inner_threads.set_for_thread();
     task::Seat& seat = board_.seats()[index];
-    if (initialize(index)) {
+    std::unique_ptr<worker::State> state;
+    if (initialize(index, state)) {
         seat.state.store(task::SeatState::ready, std::memory_order_release);
         board_.from_workers.ready_count.fetch_add(1, std::memory_order_relaxed);
         {
@@ -230,12 +233,12 @@ PROCPOOL_DECL void ThreadCrew::work(
             loop.run();
             workers_[index].loop = nullptr;
         }
-        worker::finalize(setup_, index);
+        worker::finalize(setup_, index, std::move(state));
     }
 }
 
-PROCPOOL_DECL bool ThreadCrew::initialize(std::uint32_t index) noexcept {
-    return worker::initialize(setup_, index, [this](const std::string& reason) {
+PROCPOOL_DECL bool ThreadCrew::initialize(std::uint32_t index, std::unique_ptr<worker::State>& state) noexcept {
+    return worker::initialize(setup_, index, state, [this](const std::string& reason) {
         worker::break_pool(board_, reason, log::subject_here());
         board_.lose_all_pending(Ending::broken);
         board_.wake_all();

@@ -9,6 +9,7 @@
 #include <procpool/core/mpi_options.hpp>
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/progress.hpp>
+#include <procpool/worker/initializer.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -31,9 +32,11 @@ enum class Pin {
 struct PoolOptions {
     /// The number of workers, at most max_workers; 0: usable_cpus().
     std::size_t workers = 0;
-    /// Runs in every worker before its first task, replacements included. If it throws, the pool is broken.
-    std::function<void()> initializer = {};
-    /// Runs in every worker that ends gracefully.
+    /// Runs in every worker before its first task, replacements included. If it throws, the pool is broken. An object
+    /// of a class that it returns is kept there for tasks, which get it by with_state() and this_worker::state(): a
+    /// model, a connection. It is made in each worker, thread or process, and need not be movable.
+    Initializer initializer = {};
+    /// Runs in every worker that ends gracefully; then the object that the initializer returned is destroyed.
     std::function<void()> finalizer = {};
     /// A worker is replaced when it has run this many tasks, or items of calls over many; 0: never. Threads are not
     /// replaced.

@@ -63,6 +63,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
                              actor != nullptr ? 2 : 1);  // an actor's first is no call
     if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
     control.spinners = static_cast<std::uint32_t>(pool::spare_cpus());
+    client->set_state_type(options.initializer.state_type());
     std::vector<os::CpuSet> places = pool::places_of(options);
     client->set_crew(engine.make_crew(
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),

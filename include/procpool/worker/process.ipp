@@ -21,7 +21,9 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <memory>
 #include <span>
+#include <utility>
 
 namespace procpool::inline v0::detail::worker {
 
@@ -178,7 +180,8 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
 
     if (index < board.control.workers) { take_place(board, setup, index); }
     setup.inner_threads.set_for_process();
-    static_cast<void>(initialize(setup, index, [&](const std::string& reason) {
+    std::unique_ptr<State> state;
+    static_cast<void>(initialize(setup, index, state, [&](const std::string& reason) {
         board.from_workers.set_reason(reason);
         seat.state.store(task::SeatState::failed, std::memory_order_release);
         std::exit(EXIT_FAILURE);
@@ -206,7 +209,7 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     seat.state.store(task::SeatState::leaving, std::memory_order_release);
     if (setup.recycles) { replace_by_spare(board, seat_number, setup.start_timeout); }
     reach(FaultPoint::before_exit);
-    finalize(setup, index);
+    finalize(setup, index, std::move(state));
     std::exit(EXIT_SUCCESS);
 }
 

@@ -8,10 +8,14 @@
 #include <procpool/core/mpi_options.hpp>
 #include <procpool/os/affinity.hpp>
 #include <procpool/os/inner_threads.hpp>
+#include <procpool/task/thread_context.hpp>
+#include <procpool/worker/initializer.hpp>
+#include <procpool/worker/state.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,7 +33,7 @@ struct ActorLives {
 
 struct Setup {
     std::uint32_t workers;
-    std::function<void()> initializer;
+    Initializer initializer;
     std::function<void()> finalizer;
     std::chrono::milliseconds start_timeout;
     std::chrono::milliseconds terminate_grace;
@@ -49,13 +53,15 @@ struct Setup {
 /// Describes the exception being handled, for people. Called by: a catch block.
 [[nodiscard]] std::string describe_current_exception();
 
-/// Runs the initializer, if there is one. Calls failed(reason) when it throws, in the catch block: a thread that
-/// pthread_exit() unwinds must not leave it. Returns: whether the worker may run tasks.
+/// Runs the initializer, if there is one; what it returns is the worker's state. Calls failed(reason) when it throws,
+/// in the catch block: a thread that pthread_exit() unwinds must not leave it. Returns: whether the worker may run
+/// tasks.
 template <class Failed>
-[[nodiscard]] bool initialize(const Setup& setup, std::uint32_t index, Failed failed) {
+[[nodiscard]] bool initialize(const Setup& setup, std::uint32_t index, std::unique_ptr<State>& state, Failed failed) {
     if (!setup.initializer) { return true; }
     try {
-        setup.initializer();
+        state = setup.initializer.make_state();
+        task::thread_context.state = state.get();
         return true;
     } catch (...) {
         const std::string what =
@@ -66,7 +72,8 @@ template <class Failed>
 }
 
 /// Runs the finalizer, if there is one, and logs what it throws: the worker ends anyway, and no task is left to fail.
-void finalize(const Setup& setup, std::uint32_t index) noexcept;
+/// Then the worker's state is destroyed.
+void finalize(const Setup& setup, std::uint32_t index, std::unique_ptr<State> state) noexcept;
 
 }  // namespace procpool::detail::worker
 
