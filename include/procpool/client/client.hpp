@@ -459,6 +459,7 @@ private:
     std::unique_ptr<Crew> crew_;
     const codec::VisibilityOf place_of_;
     worker::StateType state_type_;
+    const char* const pool_name_ = board_.control.name.data();  // in memory, for os::probe
     mutable std::mutex modules_mutex_;
     std::optional<os::Modules> modules_;  // the code that the workers have, where that may differ from ours
     WorkersMemory memory_;                // looked at where there is modules_
