@@ -14,7 +14,7 @@
 #include <procpool/os/yield.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/task/thread_context.hpp>
-#include <procpool/worker/place.hpp>
+#include <procpool/worker/bind.hpp>
 #include <procpool/worker/process.hpp>
 
 #include <algorithm>
@@ -91,10 +91,10 @@ PROCPOOL_DECL void wait_for_index(task::Board& board, std::uint32_t seat_number)
     // index between the offers, the second one is found to be stale.
     const auto must_wait = [&] {
         std::uint32_t index = seat.index.load(std::memory_order_acquire);
-        if (index > board.control.workers) {
-            seat.index.compare_exchange_strong(index, board.control.workers, std::memory_order_seq_cst);
+        if (index > board.control.places) {
+            seat.index.compare_exchange_strong(index, board.control.places, std::memory_order_seq_cst);
         }  // no worker has that index
-        return index >= board.control.workers && board.control.goes_on();
+        return index >= board.control.places && board.control.goes_on();
     };
     do {
         board.from_workers.spare.store(seat_number + 1, std::memory_order_seq_cst);
@@ -109,7 +109,7 @@ PROCPOOL_DECL bool give_index_to_spare(task::Board& board, const task::Seat& ret
     if (spare == 0) { return false; }
     // It may have died and another worker may sit there, or it may have an index already: an index that is given is
     // never changed.
-    std::uint32_t none = board.control.workers;
+    std::uint32_t none = board.control.places;
     task::Seat* const seat = board.seat_of(spare - 1);
     // seq_cst: see Board::wake_for_mail().
     if (seat == nullptr || !seat->index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed),
@@ -178,7 +178,7 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     os::records_throws.store(setup.backtraces, std::memory_order_relaxed);
     os::unblock_all_signals();
 
-    if (index < board.control.workers) { take_place(board, setup, index); }
+    if (index < board.control.places) { bind_worker(board, setup, index); }
     setup.inner_threads.set_for_process();
     std::unique_ptr<State> state;
     static_cast<void>(initialize(setup, index, state, [&](const std::string& reason) {
@@ -195,9 +195,9 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     board.from_workers.ready_count.fetch_add(1, std::memory_order_relaxed);
     seat.state.store(task::SeatState::ready, std::memory_order_release);
 
-    if (index >= board.control.workers) {
+    if (index >= board.control.places) {
         wait_for_index(board, seat_number);
-        take_place(board, setup, task::thread_context.index);
+        bind_worker(board, setup, task::thread_context.index);
     }
     {
         Loop loop{board, seat_number, process_hooks};
@@ -207,7 +207,9 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     }
 
     seat.state.store(task::SeatState::leaving, std::memory_order_release);
-    if (setup.recycles) { replace_by_spare(board, seat_number, setup.start_timeout); }
+    if (setup.recycles && seat.dismissal.load(std::memory_order_relaxed) != task::Dismissal::surplus) {
+        replace_by_spare(board, seat_number, setup.start_timeout);
+    }
     reach(FaultPoint::before_exit);
     finalize(setup, index, std::move(state));
     std::exit(EXIT_SUCCESS);

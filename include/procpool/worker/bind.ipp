@@ -2,7 +2,7 @@
 #pragma once
 
 #include <procpool/log/report.hpp>
-#include <procpool/worker/place.hpp>
+#include <procpool/worker/bind.hpp>
 
 #include <atomic>
 #include <string>
@@ -10,9 +10,9 @@
 
 namespace procpool::inline v0::detail::worker {
 
-PROCPOOL_DECL void take_place(task::Board& board, const Setup& setup, std::uint32_t index) noexcept {
-    if (setup.places.empty()) { return; }
-    const int error = setup.places[index % setup.places.size()].bind_this_thread();
+PROCPOOL_DECL void bind_worker(task::Board& board, const Setup& setup, std::uint32_t index) noexcept {
+    if (setup.processors.empty()) { return; }
+    const int error = setup.processors[index % setup.processors.size()].bind_this_thread();
     // relaxed: it says nothing about other memory
     if (error == 0 || board.from_workers.told_unbound.exchange(1, std::memory_order_relaxed) != 0) { return; }
     try {
