@@ -54,6 +54,7 @@ class Semaphore;
 template <class T>
 class Connection;
 
+class Initializer;
 class Process;
 class ExitStatus;
 

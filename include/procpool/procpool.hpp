@@ -60,4 +60,6 @@
 #include <procpool/sync/placement.hpp>
 #include <procpool/sync/recursive_mutex.hpp>
 #include <procpool/sync/semaphore.hpp>
+#include <procpool/worker/state.hpp>
 #include <procpool/worker/this_worker.hpp>
+#include <procpool/worker/with_state.hpp>

@@ -76,6 +76,11 @@ public:
     void number_from(std::int64_t first) noexcept { issued_ = released_ = first; }
     /// Called by: the pool's constructor, as its last step that may fail. Throws: std::bad_alloc.
     void set_crew(std::unique_ptr<Crew> crew);
+    /// \{
+    /// What the workers' initializer returns for tasks. Called by: the pool's constructor; then any thread.
+    void set_state_type(const worker::StateType& type) noexcept { state_type_ = type; }
+    [[nodiscard]] const worker::StateType& state_type() const noexcept { return state_type_; }
+    /// \}
     /// The meaning of an address in an argument for the workers.
     [[nodiscard]] codec::VisibilityOf place_of() const noexcept { return place_of_; }
     /// Whether the workers' memory is certain to lack what is at `address`, because it is newer than they are.
@@ -457,6 +462,8 @@ private:
     task::Board& board_;
     std::unique_ptr<Crew> crew_;
     const codec::VisibilityOf place_of_;
+    worker::StateType state_type_;
+    const char* const pool_name_ = board_.control.name.data();  // in memory, for os::probe
     mutable std::mutex modules_mutex_;
     std::optional<os::Modules> modules_;  // the code that the workers have, where that may differ from ours
     WorkersMemory memory_;                // looked at where there is modules_

@@ -78,6 +78,8 @@ PROCPOOL_DECL bool is_newer_than_workers(const Client& client, const void* addre
 
 PROCPOOL_DECL codec::VisibilityOf place_of(const Client& client) noexcept { return client.place_of(); }
 
+PROCPOOL_DECL const worker::StateType& state_type_of(const Client& client) noexcept { return client.state_type(); }
+
 PROCPOOL_DECL bool shares_memory(const Client& client) noexcept { return client.board().control.shares_memory; }
 
 PROCPOOL_DECL const std::shared_ptr<Unobserved>& unobserved_of(const Client& client) noexcept {

@@ -6,6 +6,7 @@
 #include <procpool/client/listed_references.hpp>
 #include <procpool/core/deadlock.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/os/probes.hpp>
 #include <procpool/os/yield.hpp>
 
 #include <algorithm>
@@ -192,6 +193,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     submitted_.store(serial, std::memory_order_relaxed);
     notes_[index].serial.store(serial, std::memory_order_release);
     const bool for_one = submission.worker != Submission::any_worker;
+    os::probe::submit(pool_name_, serial, index, generation);
     if constexpr (is_linked) {
         linked_.back().ticket = {serial, index};
         for (std::uint32_t name = edges.first; name != 0; name = task::Edge::get(edge(name).sibling)) {

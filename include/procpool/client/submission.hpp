@@ -9,6 +9,7 @@
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/function_ref.hpp>
+#include <procpool/worker/state.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -66,6 +67,8 @@ void check_code(const Client& client, std::uintptr_t address);
 [[nodiscard]] bool is_newer_than_workers(const Client& client, const void* address);
 /// Returns: as Client::place_of().
 [[nodiscard]] codec::VisibilityOf place_of(const Client& client) noexcept;
+/// Returns: as Client::state_type().
+[[nodiscard]] const worker::StateType& state_type_of(const Client& client) noexcept;
 /// Whether tasks share the memory of the client's process.
 [[nodiscard]] bool shares_memory(const Client& client) noexcept;
 /// Returns: as Client::unobserved().

@@ -140,6 +140,7 @@ PROCPOOL_DECL ForkCrew::Supervisor ForkCrew::start() {
     os::Descriptor parent = os::open_pidfd(os::this_process());
     worker::Supervisor in_child{board_, setup_, bell_, parent};  // here, so that the child need not allocate
     const auto code = std::make_unique<const os::Modules>(os::Modules::loaded_now());
+    setup_.inner_threads.before_fork();
     os::flush_standard_streams();
     pid_t pid = 0;
     {

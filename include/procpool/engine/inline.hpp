@@ -18,6 +18,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -77,7 +78,8 @@ private:
               before_(std::exchange(task::thread_context, {.in_worker = true,
                                                            .pid = os::this_process(),
                                                            .pool = crew.board_.control.name.data(),
-                                                           .object = crew.object_})),
+                                                           .object = crew.object_,
+                                                           .state = crew.state_.get()})),
               client_before_(std::exchange(client::client_of_thread, &crew.client_)) {}
         AsWorker(const AsWorker&) = delete;
         AsWorker& operator=(const AsWorker&) = delete;
@@ -99,7 +101,8 @@ private:
     worker::Setup setup_;
     worker::Loop loop_;
     std::recursive_mutex running_;
-    void* object_ = nullptr;                 // see task::ThreadContext; guarded by running_
+    void* object_ = nullptr;  // see task::ThreadContext; guarded by running_, as is:
+    std::unique_ptr<worker::State> state_;
     std::atomic<std::thread::id> runner_{};  // relaxed: a thread asks only whether it is itself
 };
 

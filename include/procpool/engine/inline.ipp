@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace procpool::inline v0::detail::engine {
 
@@ -28,7 +29,7 @@ PROCPOOL_DECL InlineCrew::InlineCrew(client::Client& client, worker::Setup setup
     board_.control.workers_forked.store(1, std::memory_order_relaxed);
     if (setup_.backtraces) { os::records_throws.store(true, std::memory_order_relaxed); }
     const AsWorker now{*this};
-    static_cast<void>(worker::initialize(setup_, 0, [](const std::string& reason) {
+    static_cast<void>(worker::initialize(setup_, 0, state_, [](const std::string& reason) {
         throw PoolBroken("procpool: " + core::sentence(Ending::broken, {.reason = reason}));
     }));
 }
@@ -44,7 +45,7 @@ PROCPOOL_DECL bool InlineCrew::join(Deadline deadline) {
     if (board_.control.ended.exchange(1) == 0) {
         const AsWorker now{*this};
         loop_.drop_parts();
-        worker::finalize(setup_, 0);
+        worker::finalize(setup_, 0, std::move(state_));
     }
     return true;
 }

@@ -98,7 +98,7 @@ private:
     /// Effects: sleeps until there is a task for its index, the thread is wanted, or the pool ends.
     void rest(std::uint32_t index);
 
-    [[nodiscard]] bool initialize(std::uint32_t index) noexcept;
+    [[nodiscard]] bool initialize(std::uint32_t index, std::unique_ptr<worker::State>& state) noexcept;
 
     void leave() noexcept;
 

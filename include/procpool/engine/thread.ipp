@@ -11,12 +11,15 @@
 #include <procpool/os/throw_place.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/thread_context.hpp>
+#include <procpool/worker/bind.hpp>
 #include <procpool/worker/break_pool.hpp>
 #include <procpool/worker/deadlines.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace procpool::inline v0::detail::engine {
 
@@ -265,8 +268,11 @@ PROCPOOL_DECL void ThreadCrew::work(
     client::crew_of_thread = this;
     client::client_of_thread = &client_;
     worker_of_thread_ = &workers_[index];
+    worker::bind_worker(board_, setup_, index);
+    setup_.inner_threads.set_for_thread();
     task::Seat& seat = board_.seats()[index];
-    if (initialize(index)) {
+    std::unique_ptr<worker::State> state;
+    if (initialize(index, state)) {
         seat.state.store(task::SeatState::ready, std::memory_order_release);
         board_.from_workers.ready_count.fetch_add(1, std::memory_order_relaxed);
         {
@@ -279,7 +285,7 @@ PROCPOOL_DECL void ThreadCrew::work(
             }
             workers_[index].loop = nullptr;
         }
-        worker::finalize(setup_, index);
+        worker::finalize(setup_, index, std::move(state));
     }
 }
 
@@ -294,8 +300,8 @@ PROCPOOL_DECL void ThreadCrew::rest(std::uint32_t index) {
     if (is_wanted()) { rests.store(false, std::memory_order_relaxed); }
 }
 
-PROCPOOL_DECL bool ThreadCrew::initialize(std::uint32_t index) noexcept {
-    return worker::initialize(setup_, index, [this](const std::string& reason) {
+PROCPOOL_DECL bool ThreadCrew::initialize(std::uint32_t index, std::unique_ptr<worker::State>& state) noexcept {
+    return worker::initialize(setup_, index, state, [this](const std::string& reason) {
         worker::break_pool(board_, reason, log::subject_here());
         board_.lose_all_pending(Ending::broken);
         board_.wake_all();

@@ -10,6 +10,7 @@
 #include <procpool/codec/callable.hpp>
 #include <procpool/map/kept.hpp>
 #include <procpool/map/outcome.hpp>
+#include <procpool/worker/with_state.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include <stop_token>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace procpool::inline v0::detail::map {
@@ -29,9 +31,13 @@ concept Wrapper = requires {
 };
 
 /// Throws: CodecError when `f`, or the callable it wraps, is code that the workers do not have, or has captured what
-/// only this process has, or is a snapshot of memory that is newer than they are.
+/// only this process has, or is a snapshot of memory that is newer than they are; std::logic_error when it wants a
+/// state that they do not have.
 template <class F>
 void check_callable(const client::Client& client, const F& f) {
+    if constexpr (worker::WantsState<F>) {
+        worker::require_state(client::state_type_of(client), typeid(typename F::StateWanted));
+    }
     if constexpr (Wrapper<F>) {
         check_callable(client, f.f);
         if constexpr (requires { f.g; }) { check_callable(client, f.g); }

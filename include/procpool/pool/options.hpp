@@ -9,6 +9,7 @@
 #include <procpool/core/mpi_options.hpp>
 #include <procpool/pool/cpus.hpp>
 #include <procpool/pool/progress.hpp>
+#include <procpool/worker/initializer.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -22,17 +23,20 @@ namespace procpool::inline v0 {
 /// What the workers of a pool are bound to.
 enum class Pin {
     none,   ///< nothing: they run where the program may
-    cores,  ///< each to one of the processors that the program may use, in turns
-    nodes   ///< each to the processors of one memory node, in turns
+    cores,  ///< each to one of the processors that the program may use, by its index; several to one where there are
+            ///< more workers than processors
+    nodes   ///< each to those processors of one memory node that the program may use, by its index, in turns
 };
 
 /// How a pool is built.
 struct PoolOptions {
     /// The number of workers, at most max_workers; 0: usable_cpus().
     std::size_t workers = 0;
-    /// Runs in every worker before its first task, replacements included. If it throws, the pool is broken.
-    std::function<void()> initializer = {};
-    /// Runs in every worker that ends gracefully.
+    /// Runs in every worker before its first task, replacements included. If it throws, the pool is broken. An object
+    /// of a class that it returns is kept there for tasks, which get it by with_state() and this_worker::state(): a
+    /// model, a connection. It is made in each worker, thread or process, and need not be movable.
+    Initializer initializer = {};
+    /// Runs in every worker that ends gracefully; then the object that the initializer returned is destroyed.
     std::function<void()> finalizer = {};
     /// A worker is replaced when it has run this many tasks, or items of calls over many; 0: never. Threads are not
     /// replaced.
@@ -74,10 +78,21 @@ struct PoolOptions {
     /// While the machine, or the program's control group, has less than so many bytes of memory left, only one worker
     /// takes new tasks; 0: all do always.
     std::size_t memory_reserve = 0;
-    /// What workers are bound to.
+    /// What workers are bound to, before their initializer: of the processors that the thread which builds the pool may
+    /// use then. A replacement is bound as the worker that it replaces; with max_tasks_per_worker its initializer may
+    /// run before that. Threads and processes that a task starts are bound with it; the program's other threads are
+    /// not. Where the system refuses it, the log has one warning, and the worker runs anywhere. Holds for the threads
+    /// of a ThreadPool too; an InlinePool, whose tasks run in the caller's thread, ignores it.
     Pin pin = Pin::none;
-    /// How many threads OpenMP, TBB and the usual BLAS libraries start in each worker; 0: as the program's environment
-    /// says.
+    /// How many threads OpenMP and the usual BLAS libraries start in each worker; 0: as the program's environment says.
+    /// Sets OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, BLIS_NUM_THREADS, VECLIB_MAXIMUM_THREADS,
+    /// NUMEXPR_NUM_THREADS and NUMBA_NUM_THREADS in the worker, before its initializer; libraries that the program has
+    /// loaded, and which have read these already, are told by their own functions, where the loader finds these: for
+    /// OpenMP that holds for the thread that runs the tasks. The thread that builds the pool gives its idle OpenMP
+    /// threads up, since GCC's library hangs in children otherwise; a parallel region makes them again. TBB reads no
+    /// variable: it starts a thread for each processor that a worker is bound to, see pin, or what a
+    /// tbb::global_control says that the initializer makes. In a ThreadPool it holds for OpenMP and MKL, whose numbers
+    /// belong to a thread; nothing else is set there, nor in an InlinePool.
     std::size_t threads_per_worker = 0;
 
     /// The most workers a pool may have.

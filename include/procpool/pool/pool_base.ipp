@@ -16,6 +16,7 @@
 #include <procpool/pool/each_worker.hpp>
 #include <procpool/pool/graph.hpp>
 #include <procpool/pool/keep_open.hpp>
+#include <procpool/pool/processors.hpp>
 #include <procpool/task/board.hpp>
 #include <procpool/worker/setup.hpp>
 
@@ -26,6 +27,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace procpool::inline v0::detail {
 
@@ -69,6 +71,8 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
                              actor != nullptr ? 2 : 1);  // an actor's first is no call
     if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
     control.spinners = static_cast<std::uint32_t>(pool::spare_cpus());
+    client->set_state_type(options.initializer.state_type());
+    std::vector<os::CpuSet> processors = pool::processors_of(options);
     client->set_crew(engine.make_crew(
         *client, worker::Setup{.places = places,
                                .initializer = std::move(options.initializer),
@@ -81,7 +85,9 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
                                .actor = actor != nullptr ? std::optional{*actor} : std::nullopt,
                                .mpi = options.mpi,
                                .idle_timeout = shrinks ? options.idle_timeout : std::chrono::milliseconds{0},
-                               .min_workers = options.min_workers}));
+                               .min_workers = options.min_workers,
+                               .processors = std::move(processors),
+                               .inner_threads = os::InnerThreads{options.threads_per_worker}}));
     threads_ = threads.release();
     client_ = client.release();
 }

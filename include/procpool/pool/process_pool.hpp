@@ -21,6 +21,7 @@
 #include <procpool/pool/refused_calls.hpp>
 #include <procpool/pool/task_call.hpp>
 #include <procpool/shm/shared_arguments.hpp>
+#include <procpool/worker/with_state.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -28,6 +29,7 @@
 #include <cstdint>
 #include <optional>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace procpool::inline v0 {
@@ -423,7 +425,8 @@ public:
 #undef PROCPOOL_DEFINED_IN
 
 private:
-    /// Throws: CodecError when f is a snapshot of memory that is newer than the workers.
+    /// Throws: CodecError when f is a snapshot of memory that is newer than the workers; std::logic_error when it wants
+    /// a state that they do not have.
     template <class F>
     CallTraits traits_of_call(const F& f, detail::TaskCode code, bool plain = false) const {
         std::uintptr_t function = 0;
@@ -435,6 +438,8 @@ private:
             detail::codec::check_snapshot(f,
                                           [&](const void* address) { return is_newer_than_workers(run_by, address); });
         }
+        detail::worker::each_state_wanted<F>(
+            [this](const std::type_info& wanted) { detail::worker::require_state(state_type_of(client()), wanted); });
         return {.code = code, .plain = plain, .function = function};
     }
 

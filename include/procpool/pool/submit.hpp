@@ -12,10 +12,12 @@
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/task_call.hpp>
 #include <procpool/worker/task_frame.hpp>
+#include <procpool/worker/with_state.hpp>
 
 #include <concepts>
 #include <cstdint>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace procpool::inline v0 {
@@ -35,11 +37,15 @@ struct CallHere {
 /// their own.
 [[nodiscard]] bool is_newer_than_workers_here(const void* address);
 
+/// Throws: std::logic_error when the caller's worker has no such state.
+void require_state_here(const std::type_info& wanted);
+
 template <class F, class... Args>
 TaskHandle submit_call_here(const TaskOptions* options, const F& f, const std::remove_reference_t<Args>&... args) {
     detail::require_task<F, Args...>();
     if constexpr (codec::TaskCall<F, Args...>) {
         if constexpr (codec::is_snapshot_v<F>) { codec::check_snapshot(f, is_newer_than_workers_here); }
+        worker::each_state_wanted<F>(require_state_here);
         std::uintptr_t function = 0;
         if constexpr (std::is_function_v<std::remove_pointer_t<F>>) { function = reinterpret_cast<std::uintptr_t>(f); }
         return submit_here(

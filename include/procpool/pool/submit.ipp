@@ -40,6 +40,12 @@ PROCPOOL_DECL TaskHandle submit_here(const CallHere& call, const TaskOptions* op
     return TaskHandle{*client::submit_as_guest(board, submission, encode)};
 }
 
+PROCPOOL_DECL void require_state_here(const std::type_info& wanted) {
+    if (task::thread_context.task == nullptr) { return; }  // no task: refused as that
+    const worker::State* const state = task::thread_context.state;
+    worker::require_state(state != nullptr ? state->type() : worker::StateType{}, wanted);
+}
+
 PROCPOOL_DECL bool is_newer_than_workers_here(const void* address) {
     const client::Client* const here = client_here();
     return here == nullptr || here->is_newer_than_workers(address);

@@ -152,6 +152,7 @@ struct FromWorkers {
     std::atomic<std::uint32_t> ready_count;  // how often a worker's initializer has returned
     std::atomic<std::uint64_t> cancelled_with_others;  // tasks that depended on cancelled ones
 
+    std::atomic<std::uint32_t> told_unbound;  // a worker has logged that it is not where PoolOptions::pin says
     std::atomic<std::uint32_t> reason_state;  // 0 free, 1 being written, 2 written
     std::array<char, 1000> reason_text;
 

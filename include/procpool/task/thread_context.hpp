@@ -15,6 +15,9 @@ namespace procpool::inline v0 {
 
 class Writer;
 
+namespace detail::worker {
+class State;
+}
 namespace detail::os {
 enum class Wiped : std::uint64_t;
 }
@@ -84,9 +87,10 @@ struct ThreadContext {
     std::uint32_t index = 0;
     std::int32_t pid = 0;
     std::uint32_t attempt = 0;
-    TaskContext* task = nullptr;  ///< of the task that runs
-    const char* pool = nullptr;   ///< name of the pool it works for; may be null
-    void* object = nullptr;       ///< of the actor that it serves
+    TaskContext* task = nullptr;           ///< of the task that runs
+    const char* pool = nullptr;            ///< name of the pool it works for; may be null
+    void* object = nullptr;                ///< of the actor that it serves
+    const worker::State* state = nullptr;  ///< what the initializer has returned
 };
 inline thread_local constinit ThreadContext thread_context{};
 

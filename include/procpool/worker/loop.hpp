@@ -306,6 +306,7 @@ private:
 
     task::Board& board_;
     task::Seat& seat_;
+    const char* const pool_name_ = board_.control.name.data();  // in memory, for os::probe
     std::uint32_t number_;
     std::uint32_t index_;  // of the worker
     const task::Mailbox& mailbox_;

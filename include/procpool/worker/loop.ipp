@@ -4,6 +4,7 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
+#include <procpool/os/probes.hpp>
 #include <procpool/os/throw_place.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/worker/loop.hpp>
@@ -151,6 +152,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     task::Slot& slot = board_.all_slots()[claim.slot];
     claim_ = claim;
     items_ = 0;
+    os::probe::start(pool_name_, index_, claim_.slot, claim_.generation, slot.code);
     seat_.current.store(claim.slot + 1, std::memory_order_relaxed);
     const bool special = slot.has_limits();
     task::thread_context.attempt = special ? slot.attempt : 0;
@@ -190,6 +192,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     task::thread_context.task = nullptr;
     hooks_.after_task();
     slot.outcome = outcome;
+    os::probe::end(pool_name_, index_, claim_.slot, claim_.generation, slot.outcome);
     board_.results.seal(claim.slot, out.buffer(), out.size());
     auto& count = outcome == Ending::value ? seat_.completed : seat_.failed;
     count.store(count.load(std::memory_order_relaxed) + 1,

@@ -14,13 +14,16 @@
 #include <procpool/os/yield.hpp>
 #include <procpool/shm/heap.hpp>
 #include <procpool/task/thread_context.hpp>
+#include <procpool/worker/bind.hpp>
 #include <procpool/worker/process.hpp>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <memory>
 #include <span>
+#include <utility>
 
 namespace procpool::inline v0::detail::worker {
 
@@ -175,7 +178,10 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     os::records_throws.store(setup.backtraces, std::memory_order_relaxed);
     os::unblock_all_signals();
 
-    static_cast<void>(initialize(setup, index, [&](const std::string& reason) {
+    if (index < board.control.places) { bind_worker(board, setup, index); }
+    setup.inner_threads.set_for_process();
+    std::unique_ptr<State> state;
+    static_cast<void>(initialize(setup, index, state, [&](const std::string& reason) {
         board.from_workers.set_reason(reason);
         seat.state.store(task::SeatState::failed, std::memory_order_release);
         std::exit(EXIT_FAILURE);
@@ -189,7 +195,10 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     board.from_workers.ready_count.fetch_add(1, std::memory_order_relaxed);
     seat.state.store(task::SeatState::ready, std::memory_order_release);
 
-    if (index >= board.control.places) { wait_for_index(board, seat_number); }
+    if (index >= board.control.places) {
+        wait_for_index(board, seat_number);
+        bind_worker(board, setup, task::thread_context.index);
+    }
     {
         Loop loop{board, seat_number, process_hooks};
         loop_of_worker = &loop;
@@ -202,7 +211,7 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
         replace_by_spare(board, seat_number, setup.start_timeout);
     }
     reach(FaultPoint::before_exit);
-    finalize(setup, index);
+    finalize(setup, index, std::move(state));
     std::exit(EXIT_SUCCESS);
 }
 

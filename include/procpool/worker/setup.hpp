@@ -6,12 +6,19 @@
 
 #include <procpool/core/config.hpp>
 #include <procpool/core/mpi_options.hpp>
+#include <procpool/os/affinity.hpp>
+#include <procpool/os/inner_threads.hpp>
+#include <procpool/task/thread_context.hpp>
+#include <procpool/worker/initializer.hpp>
+#include <procpool/worker/state.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace procpool::inline v0::detail::worker {
 
@@ -26,7 +33,7 @@ struct ActorLives {
 
 struct Setup {
     std::uint32_t places;  ///< how many workers there may be; task::Control::workers are made at first
-    std::function<void()> initializer;
+    Initializer initializer;
     std::function<void()> finalizer;
     std::chrono::milliseconds start_timeout;
     std::chrono::milliseconds terminate_grace;
@@ -41,18 +48,22 @@ struct Setup {
         true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
     std::chrono::milliseconds idle_timeout{0};  ///< workers without tasks for so long leave; 0: none does
     std::size_t min_workers = 1;                ///< so many stay
+    std::vector<os::CpuSet> processors = {};    ///< in turns, what each worker is bound to; empty: nothing
+    os::InnerThreads inner_threads = {};
 };
 
 /// Describes the exception being handled, for people. Called by: a catch block.
 [[nodiscard]] std::string describe_current_exception();
 
-/// Runs the initializer, if there is one. Calls failed(reason) when it throws, in the catch block: a thread that
-/// pthread_exit() unwinds must not leave it. Returns: whether the worker may run tasks.
+/// Runs the initializer, if there is one; what it returns is the worker's state. Calls failed(reason) when it throws,
+/// in the catch block: a thread that pthread_exit() unwinds must not leave it. Returns: whether the worker may run
+/// tasks.
 template <class Failed>
-[[nodiscard]] bool initialize(const Setup& setup, std::uint32_t index, Failed failed) {
+[[nodiscard]] bool initialize(const Setup& setup, std::uint32_t index, std::unique_ptr<State>& state, Failed failed) {
     if (!setup.initializer) { return true; }
     try {
-        setup.initializer();
+        state = setup.initializer.make_state();
+        task::thread_context.state = state.get();
         return true;
     } catch (...) {
         const std::string what =
@@ -63,7 +74,8 @@ template <class Failed>
 }
 
 /// Runs the finalizer, if there is one, and logs what it throws: the worker ends anyway, and no task is left to fail.
-void finalize(const Setup& setup, std::uint32_t index) noexcept;
+/// Then the worker's state is destroyed.
+void finalize(const Setup& setup, std::uint32_t index, std::unique_ptr<State> state) noexcept;
 
 }  // namespace procpool::detail::worker
 

@@ -18,13 +18,17 @@ PROCPOOL_DECL std::string describe_current_exception() {
     }
 }
 
-PROCPOOL_DECL void finalize(const Setup& setup, std::uint32_t index) noexcept {
-    if (!setup.finalizer) { return; }
-    try {
-        setup.finalizer();
-    } catch (...) {
-        procpool::log(LogLevel::warning, "the finalizer of worker {} threw {}", index, describe_current_exception());
+PROCPOOL_DECL void finalize(const Setup& setup, std::uint32_t index, std::unique_ptr<State> state) noexcept {
+    if (setup.finalizer) {
+        try {
+            setup.finalizer();
+        } catch (...) {
+            procpool::log(LogLevel::warning, "the finalizer of worker {} threw {}", index,
+                          describe_current_exception());
+        }
     }
+    task::thread_context.state = nullptr;
+    state.reset();
 }
 
 }  // namespace procpool::detail::worker

@@ -175,6 +175,8 @@ private:
 
     /// Effects: settles the task that the dead worker ran, vacates its seat, and makes its replacement due.
     void settle(Worker& worker, const os::EndedChild& ended) noexcept;
+    inline void probe_end(const task::Seat& seat, task::SeatState state, bool unasked,
+                          const os::EndedChild& ended) const noexcept;
 
     /// Effects: as settle(); a pool without workers breaks.
     void settle_companion(const os::EndedChild& ended) noexcept;

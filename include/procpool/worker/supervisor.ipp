@@ -5,6 +5,7 @@
 #include <procpool/os/children.hpp>
 #include <procpool/os/exit_hook.hpp>
 #include <procpool/os/own_stack.hpp>
+#include <procpool/os/probes.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/thread_locals.hpp>
@@ -400,6 +401,19 @@ PROCPOOL_DECL void Supervisor::notify_again() noexcept {
     }
 }
 
+inline void Supervisor::probe_end(const task::Seat& seat, task::SeatState state, bool unasked,
+                                  const os::EndedChild& ended) const noexcept {
+    const char* const pool = board_.control.name.data();
+    const std::uint32_t index = seat.index.load(std::memory_order_relaxed);
+    if (unasked) {
+        const bool signaled = ended.status.signaled();
+        os::probe::death(pool, index, ended.pid, signaled ? ended.status.signal() : 0,
+                         signaled ? 0 : ended.status.code());
+    } else if (state == task::SeatState::leaving && board_.control.goes_on()) {
+        os::probe::recycle(pool, index, ended.pid, seat.items_done.load(std::memory_order_relaxed));
+    }
+}
+
 PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ended) noexcept {
     task::Seat& seat = board_.seats()[worker.seat];
     const task::SeatState state = seat.state.load(std::memory_order_acquire);
@@ -413,6 +427,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     board_.release_for(worker.seat);
     sweep_guests();
     announcer_.ended(seat, state, unasked && !had_task, ended);
+    probe_end(seat, state, unasked, ended);
     board_.queue.mark_all_levels();
     board_.mark_all_mail();
     board_.sleeping.remove(worker.seat);
