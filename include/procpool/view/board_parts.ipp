@@ -21,7 +21,7 @@ namespace procpool::inline v0::detail::view {
     if (signal == 0) { return "exit"; }
     const std::string text = to_string(ExitStatus::from_signal(signal));
     const std::size_t name = text.find('(');
-    return name == std::string::npos ? "signal " + std::to_string(signal)
+    return name == std::string::npos ? std::string{"signal "}.append(std::to_string(signal))
                                      : text.substr(name + 1, text.size() - name - 2);
 }
 
