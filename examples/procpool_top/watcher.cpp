@@ -23,7 +23,7 @@ namespace {
 }  // namespace
 
 void Watcher::find(Clock::time_point now) {
-    constexpr std::chrono::seconds often_enough{10};
+    constexpr std::chrono::seconds often_enough{60};
     if (!found_all_at_ || now - *found_all_at_ >= often_enough) {
         processes_.clear();
         found_ = {};

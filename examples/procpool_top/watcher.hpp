@@ -54,7 +54,7 @@ public:
     explicit Watcher(std::int32_t only = 0) : only_(only) {}
 
     /// Looks for new pools once a second at most, and when one is gone: at processes that were not there before, and
-    /// every ten seconds at all, since a process may have got the number of another.
+    /// once a minute at all, since a process may have got the number of another.
     [[nodiscard]] Snapshot look();
 
 private:
