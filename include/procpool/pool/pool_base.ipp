@@ -18,6 +18,8 @@
 #include <procpool/pool/keep_open.hpp>
 #include <procpool/pool/processors.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/view/board_parts.hpp>
+#include <procpool/view/prometheus.hpp>
 #include <procpool/worker/setup.hpp>
 
 #include <algorithm>
@@ -52,7 +54,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     }
     auto client = std::make_unique<client::Client>(
         static_cast<std::uint32_t>(options.queue_capacity), seats, engine.place_of, !engine.shares_memory,
-        actor != nullptr && !engine.shares_memory, layout.companion_seats, layout.indices, shrinks);
+        actor != nullptr && !engine.shares_memory, layout.companion_seats, layout.indices, shrinks, options.name);
     task::Control& control = client->board().control;
     control.places = places;
     control.workers.store(layout.workers, std::memory_order_relaxed);
@@ -290,6 +292,12 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
         stats.running = pool::percentiles_of(running, tick);
     }
     return stats;
+}
+
+PROCPOOL_DECL std::string PoolBase::prometheus() const {
+    const view::PoolView view = view::view_of(client().board());
+    const view::ExposedPool exposed{&view};
+    return view::prometheus_text({&exposed, 1});
 }
 
 PROCPOOL_DECL std::string PoolBase::graph() const {
