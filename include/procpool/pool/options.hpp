@@ -61,8 +61,7 @@ struct PoolOptions {
     bool backtraces = false;
     /// For an MpiPool. `workers` is then the number on each machine.
     MpiOptions mpi = {};
-    /// The most workers that resize() may ask for; 0: `workers`. Each place costs some hundred bytes of address space,
-    /// and no process until it is asked for.
+    /// The most workers that resize() may ask for; 0: `workers`. A place without a worker costs some address space.
     std::size_t grow_to = 0;
     /// A worker that has had no task for so long leaves, down to min_workers; 0: none leaves. When a task finds all
     /// workers busy, those that have left come back.
