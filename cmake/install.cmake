@@ -14,6 +14,8 @@ install(FILES ${PROJECT_BINARY_DIR}/procpoolConfig.cmake ${PROJECT_BINARY_DIR}/p
     ${CMAKE_CURRENT_LIST_DIR}/procpoolMpi.cmake ${CMAKE_CURRENT_LIST_DIR}/procpoolMemo.cmake
     DESTINATION ${procpool_cmake_dir})
 
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/gdb/procpool.py DESTINATION ${CMAKE_INSTALL_DATADIR}/procpool/gdb)
+
 # pkg-config: procpool is header-only, procpool-compiled has the library.
 file(RELATIVE_PATH prefix_from_pkgconfig ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" prefix_from_pkgconfig "${prefix_from_pkgconfig}")

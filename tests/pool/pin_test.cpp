@@ -163,6 +163,17 @@ TEST_CASE("PIN-08 where the program's processors are not told work goes on with 
     CHECK(records.with("workers are not bound to processors").size() == 1);
 }
 
+template <class P>
+void is_bound_when_the_pool_grows() {
+    const Cpus allowed = cpus_of();
+    P pool{PoolOptions{.workers = 1, .grow_to = 4, .pin = Pin::cores}};
+    pool.resize(4);
+    const std::vector<Cpus> found = pool.broadcast(cpus_here);
+    REQUIRE(found.size() == 4);
+    for (std::size_t index = 0; index < 4; ++index) { CHECK(found[index] == expected(index, allowed)); }
+}
+ON_ENGINES_WITH_WORKERS("PIN-10 workers that a pool grows by are bound too", is_bound_when_the_pool_grows)
+
 TEST_CASE("PIN-09 workers are bound to nothing unless it is asked; the thread of an InlinePool never") {
     const Cpus allowed = cpus_of();
     Pool pool{2};

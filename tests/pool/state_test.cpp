@@ -214,6 +214,25 @@ void is_destroyed_after_the_finalizer() {
 }
 ON_EVERY_ENGINE("STA-06 it is there for the finalizer and destroyed after it", is_destroyed_after_the_finalizer)
 
+template <class P>
+void is_made_when_the_pool_grows() {
+    SharedPage page;
+    const Counter made{page};
+    P pool{PoolOptions{.workers = 1,
+                       .initializer =
+                           [made] {
+                               made.add();
+                               return Model{static_cast<int>(this_worker::index()) + 1};
+                           },
+                       .grow_to = 3}};
+    const auto factor = with_state([](const Model& model) { return model.factor; });
+    CHECK(pool.broadcast(factor) == std::vector<int>{1});
+    pool.resize(3);
+    CHECK(pool.broadcast(factor) == std::vector<int>{1, 2, 3});
+    CHECK(made.value() == 3);
+}
+ON_ENGINES_WITH_WORKERS("STA-14 workers that a pool grows by make theirs", is_made_when_the_pool_grows)
+
 // ---- which type
 
 template <class P>

@@ -16,6 +16,11 @@
 #define PROCPOOL_HAS_PROBES 1
 #define PROCPOOL_PROBE4(...) STAP_PROBE4(procpool, __VA_ARGS__)
 #define PROCPOOL_PROBE5(...) STAP_PROBE5(procpool, __VA_ARGS__)
+#if defined(__clang__)  // which copies arguments that may be in registers or memory to its stack
+#pragma push_macro("STAP_SDT_ARG_CONSTRAINT")
+#undef STAP_SDT_ARG_CONSTRAINT
+#define STAP_SDT_ARG_CONSTRAINT m
+#endif
 #else
 #define PROCPOOL_HAS_PROBES 0
 #define PROCPOOL_PROBE4(...) static_cast<void>(0)
@@ -71,5 +76,8 @@ namespace procpool::inline v0::detail::os::probe {
 
 }  // namespace procpool::detail::os::probe
 
+#if PROCPOOL_HAS_PROBES && defined(__clang__)
+#pragma pop_macro("STAP_SDT_ARG_CONSTRAINT")
+#endif
 #undef PROCPOOL_PROBE4
 #undef PROCPOOL_PROBE5
