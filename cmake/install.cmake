@@ -29,3 +29,8 @@ set(libs "-L\${libdir} -lprocpool ")
 configure_file(${CMAKE_CURRENT_LIST_DIR}/packaging/procpool.pc.in ${PROJECT_BINARY_DIR}/procpool-compiled.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/procpool.pc ${PROJECT_BINARY_DIR}/procpool-compiled.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+if(PROCPOOL_INSTALL_TOP)
+    add_subdirectory(${PROJECT_SOURCE_DIR}/examples/procpool_top ${PROJECT_BINARY_DIR}/examples/procpool_top)
+    install(TARGETS procpool_top RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

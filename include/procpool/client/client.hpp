@@ -29,6 +29,7 @@
 #include <procpool/os/identity.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/modules.hpp>
+#include <procpool/os/region_file.hpp>
 #include <procpool/os/single_threaded.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/task/board.hpp>
@@ -57,13 +58,15 @@ public:
     /// Throws: SharedMemoryExhausted.
     /// open_to_all: any process of the program may be a guest, also one that was forked before; where the workers are
     /// processes.
-    /// companion_seats, indices: see task::BoardSize.
+    /// companion_seats, indices: see task::BoardSize. name: of the pool, where others may look into its memory.
     Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where, bool code_may_differ,
-           bool open_to_all = false, std::uint32_t companion_seats = 0, std::uint32_t indices = 0);
+           bool open_to_all = false, std::uint32_t companion_seats = 0, std::uint32_t indices = 0,
+           std::string_view name = {});
     [[nodiscard]] GuestBoard guest_board() const noexcept { return {&board_, board_.guests.id()}; }
 
     [[nodiscard]] task::Board& board() noexcept { return board_; }
     [[nodiscard]] const task::Board& board() const noexcept { return board_; }
+    [[nodiscard]] os::RegionFile& region_file() noexcept { return region_file_; }
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
     ~Client() { leave_round(*this); }
@@ -237,7 +240,9 @@ public:
     /// like, also when the pool is stopped meanwhile; std::system_error, and the pool is broken then.
     void refork();
     [[nodiscard]] std::uint64_t submitted() const noexcept { return submitted_.load(std::memory_order_relaxed); }
-    [[nodiscard]] std::uint64_t cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t cancelled() const noexcept {
+        return board_.head.cancelled.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] Observer& observer() noexcept { return observer_; }
     [[nodiscard]] const Observer& observer() const noexcept { return observer_; }
     [[noreturn]] void throw_ended() const;
@@ -448,6 +453,7 @@ private:
     [[gnu::always_inline]] inline void clear(std::uint32_t index, task::Phase phase) noexcept;
     inline void give_back(std::uint32_t index, task::Phase phase) noexcept;
 
+    os::RegionFile region_file_;
     os::Mapping region_;
     HeapRegion heap_region_;  // instead
     task::Board& board_;
@@ -495,7 +501,6 @@ private:
     mutable std::mutex label_mutex_;
     std::vector<std::string> labels_;          // of the slots that are labelled; made with the first one
     std::atomic<std::uint64_t> submitted_{0};  // written under mutex_
-    std::atomic<std::uint64_t> cancelled_{0};
     std::atomic<std::uint64_t> calls_{0};
     std::atomic<std::uint32_t> polls_{0};
     std::atomic<std::int64_t> next_audit_{0};  // steady clock, nanoseconds

@@ -14,9 +14,11 @@ namespace procpool::inline v0::detail::client {
 
 PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where,
                              bool code_may_differ, bool open_to_all, std::uint32_t companion_seats,
-                             std::uint32_t indices)
+                             std::uint32_t indices, std::string_view name)
     : Holder(os::process_token()),
-      region_(open_to_all ? os::Mapping{} : os::Mapping::reserve(os::generous_reservation(), os::least_reservation)),
+      region_file_(name, code_may_differ),
+      region_(open_to_all ? os::Mapping{}
+                          : os::Mapping::reserve(os::generous_reservation(), os::least_reservation, region_file_)),
       heap_region_(open_to_all ? &HeapBoards::of_this_process() : nullptr),
       board_(task::Board::create(open_to_all ? heap_region_.memory() : std::span{region_.data(), region_.size()},
                                  size_of_board({.slot_count = capacity,

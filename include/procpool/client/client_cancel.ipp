@@ -13,7 +13,7 @@ PROCPOOL_DECL bool Client::withdraw(Ticket ticket) noexcept {
         if (!word.has_not_started()) { return false; }
         // withdraw() fails when the task starts meanwhile, or got another generation in make_room().
         if (board_.withdraw(ticket.slot, word.generation())) {
-            cancelled_.fetch_add(1, std::memory_order_relaxed);
+            board_.head.cancelled.fetch_add(1, std::memory_order_relaxed);
             board_.wake_for_ready();
             return true;
         }
@@ -45,7 +45,7 @@ PROCPOOL_DECL bool Client::kill(Ticket ticket) noexcept {
             return true;
         }
         if (board_.condemn(ticket.slot, word.generation(), Ending::cancelled)) {
-            cancelled_.fetch_add(1, std::memory_order_relaxed);
+            board_.head.cancelled.fetch_add(1, std::memory_order_relaxed);
             crew_->ring();
             return true;
         }

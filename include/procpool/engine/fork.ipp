@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <procpool/core/scope.hpp>
 #include <procpool/engine/fork.hpp>
 #include <procpool/log/report.hpp>
 #include <procpool/os/backtrace.hpp>
@@ -8,6 +9,7 @@
 #include <procpool/os/modules.hpp>
 #include <procpool/os/own_stack.hpp>
 #include <procpool/os/program_lock.hpp>
+#include <procpool/os/region_file.hpp>
 #include <procpool/os/sanitizer.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
@@ -90,6 +92,8 @@ PROCPOOL_DECL void ForkCrew::refork() {
     const std::lock_guard one_at_a_time{reforking_};
     const Change change{*this};
     task::Control& control = board_.control;
+    client_.region_file().reopen(supervisor_->pid());  // while the old one has it
+    const core::OnExit closes_file{[this] { client_.region_file().close(); }};
     control.orders.set(task::Refork::asked);
     board_.wake_all();
     ring();
@@ -142,10 +146,12 @@ PROCPOOL_DECL ForkCrew::Supervisor ForkCrew::start() {
         if (pid == 0) {
             worker::parents_code = code.get();
             worker::is_parent_far = setup_.is_far;
+            os::RegionFile::close_inherited(&client_.region_file());
             in_child.run();
         }
     }
     if (pid < 0) { os::throw_error(errno, "fork"); }
+    client_.region_file().leave_to_child();
     *supervisor = os::Child{pid};
     wait_for_start(*supervisor);
     return supervisor;

@@ -16,6 +16,8 @@
 
 namespace procpool::inline v0::detail::os {
 
+class RegionFile;
+
 /// Every range below is rounded to the kernel's pages by the kernel or to 64 KiB by us.
 inline constexpr std::size_t page_size = 4096;
 
@@ -36,7 +38,7 @@ private:
 };
 inline constinit Reservations reservations{};
 
-/// An anonymous mapping shared with the children forked after it was made, at the same address in all of them.
+/// A mapping shared with the children forked after it was made, at the same address in all of them.
 class Mapping {
 public:
     Mapping() noexcept = default;
@@ -61,7 +63,11 @@ public:
     }
 
     /// Reserves as much as can be had: from `most`, halving, down to `least`. Throws: SharedMemoryExhausted.
-    [[nodiscard]] static Mapping reserve(std::size_t most, std::size_t least);
+    [[nodiscard]] static Mapping reserve(std::size_t most, std::size_t least) { return reserve(most, least, nullptr); }
+    /// As above, as a mapping of that file if it can be had, and without a file if not: the file is closed then.
+    [[nodiscard]] static Mapping reserve(std::size_t most, std::size_t least, RegionFile& file) {
+        return reserve(most, least, &file);
+    }
 
     /// Releases the ownership: the mapping stays to the end of the program.
     void leave() noexcept { address_ = nullptr; }
@@ -70,7 +76,8 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
-    [[nodiscard]] bool map(std::size_t size);
+    [[nodiscard]] static Mapping reserve(std::size_t most, std::size_t least, RegionFile* file);
+    [[nodiscard]] bool map(std::size_t size, RegionFile* file);
     void unmap() noexcept;
 
     void* address_ = nullptr;

@@ -7,6 +7,7 @@
 #include <procpool/os/cgroup.hpp>
 #include <procpool/os/descriptor.hpp>
 #include <procpool/os/memory.hpp>
+#include <procpool/os/region_file.hpp>
 #include <procpool/os/sanitizer.hpp>
 
 #include <fcntl.h>
@@ -50,7 +51,7 @@ PROCPOOL_DECL bool Reservations::hold(const void* address) const noexcept {
 }
 
 PROCPOOL_DECL Mapping::Mapping(std::size_t size) : size_(size) {
-    if (!map(size)) { throw SharedMemoryExhausted{size}; }
+    if (!map(size, nullptr)) { throw SharedMemoryExhausted{size}; }
 }
 
 PROCPOOL_DECL void Mapping::unmap() noexcept {
@@ -59,10 +60,10 @@ PROCPOOL_DECL void Mapping::unmap() noexcept {
     ::munmap(address_, size_);
 }
 
-PROCPOOL_DECL Mapping Mapping::reserve(std::size_t most, std::size_t least) {
+PROCPOOL_DECL Mapping Mapping::reserve(std::size_t most, std::size_t least, RegionFile* file) {
     Mapping mapping;
     for (std::size_t size = std::max(most, least);; size = std::max(size / 2, least)) {
-        if (mapping.map(size)) {
+        if (mapping.map(size, file)) {
             mapping.size_ = size;
             return mapping;
         }
@@ -70,16 +71,18 @@ PROCPOOL_DECL Mapping Mapping::reserve(std::size_t most, std::size_t least) {
     }
 }
 
+/// Returns: the address of a mapping of the file, or without one for -1; -1 when it cannot be had. It allows no access,
+/// for locked memory that can be touched is populated at once.
+[[nodiscard, gnu::noinline]] PROCPOOL_DECL std::intptr_t map_untouched(std::size_t size, int file) noexcept {
+    const int flags = MAP_SHARED | MAP_NORESERVE | (file < 0 ? MAP_ANONYMOUS : 0);
+    return try_call("mmap",
+                    [=] { return reinterpret_cast<std::intptr_t>(::mmap(nullptr, size, PROT_NONE, flags, file, 0)); });
+}
+
 /// Where all mappings are locked from the start, one beyond RLIMIT_MEMLOCK cannot be made; but a small one can be
 /// unlocked, and grows then. Returns: its address, -1 when it cannot be had.
-[[nodiscard, gnu::noinline]] PROCPOOL_DECL std::intptr_t map_unlocked(std::size_t size) noexcept {
-    rlimit largest_file{};
-    if (::getrlimit(RLIMIT_FSIZE, &largest_file) != 0 || size > largest_file.rlim_cur) {
-        return -1;  // ftruncate() would send SIGXFSZ
-    }
-    const Descriptor file{try_call("memfd_create", [] { return ::memfd_create("procpool", MFD_CLOEXEC); })};
-    if (!file || ::ftruncate(file.number(), static_cast<off_t>(size)) != 0) { return -1; }
-    void* const small = ::mmap(nullptr, page_size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, file.number(), 0);
+[[nodiscard, gnu::noinline]] PROCPOOL_DECL std::intptr_t map_unlocked(std::size_t size, int file) noexcept {
+    void* const small = ::mmap(nullptr, page_size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, file, 0);
     if (small == MAP_FAILED) { return -1; }
     ::munlock(small, page_size);
     void* const whole = ::mremap(small, page_size, size, MREMAP_MAYMOVE);
@@ -87,13 +90,28 @@ PROCPOOL_DECL Mapping Mapping::reserve(std::size_t most, std::size_t least) {
     return reinterpret_cast<std::intptr_t>(whole);
 }
 
-[[gnu::noinline]] PROCPOOL_DECL bool Mapping::map(std::size_t size) {
+/// As above, of a file of its own.
+[[nodiscard, gnu::noinline]] PROCPOOL_DECL std::intptr_t map_unlocked(std::size_t size) noexcept {
+    rlimit largest_file{};
+    if (::getrlimit(RLIMIT_FSIZE, &largest_file) != 0 || size > largest_file.rlim_cur) {
+        return -1;  // ftruncate() would send SIGXFSZ
+    }
+    const Descriptor file{try_call("memfd_create", [] { return ::memfd_create("procpool", MFD_CLOEXEC); })};
+    if (!file || ::ftruncate(file.number(), static_cast<off_t>(size)) != 0) { return -1; }
+    return map_unlocked(size, file.number());
+}
+
+[[gnu::noinline]] PROCPOOL_DECL bool Mapping::map(std::size_t size, RegionFile* file) {
     owner_ = process_token();
-    // The mapping allows no access until it is unlocked: locked memory that can be touched is populated at once.
-    std::intptr_t address = try_call("mmap", [size] {
-        return reinterpret_cast<std::intptr_t>(
-            ::mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    });
+    std::intptr_t address = -1;
+    if (file != nullptr) {
+        if (const int number = file->create(size); number >= 0) {
+            address = map_untouched(size, number);
+            if (address == -1 && errno == EAGAIN) { address = map_unlocked(size, number); }
+        }
+        if (address == -1) { file->close(); }
+    }
+    if (address == -1) { address = map_untouched(size, -1); }
     if (address == -1 && errno == EAGAIN) { address = map_unlocked(size); }
     if (address == -1) { return false; }
     void* const memory = reinterpret_cast<void*>(address);

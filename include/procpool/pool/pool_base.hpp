@@ -78,6 +78,12 @@ public:
     [[nodiscard]] std::vector<WorkerInfo> workers() const;
     /// Counts of tasks and workers since the pool was built.
     [[nodiscard]] PoolStats stats() const;
+    /// The pool in the text format that Prometheus reads, for a program that answers its requests: workers by state,
+    /// tasks by ending, the queue by phase, deaths by reason, each worker's resident memory, and where
+    /// PoolOptions::latencies is set, histograms of times; all labelled with the pool's name. Each metric begins with
+    /// its # HELP and # TYPE, which a strict reader takes once only: give such a one the pools of a program at
+    /// addresses of their own. Takes some microseconds for each worker.
+    [[nodiscard]] std::string prometheus() const;
     /// The tasks that have not ended, and those whose futures they have as arguments, as a graph in Graphviz's
     /// language: `dot -Tsvg` draws it. A node is a task, with its label, or its number where it has none, and its
     /// state: blocked (waits for other tasks), pending, running, with the index of its worker or the rank of its

@@ -17,6 +17,8 @@
 #include <procpool/pool/graph.hpp>
 #include <procpool/pool/keep_open.hpp>
 #include <procpool/task/board.hpp>
+#include <procpool/view/board_parts.hpp>
+#include <procpool/view/prometheus.hpp>
 #include <procpool/worker/setup.hpp>
 
 #include <algorithm>
@@ -43,7 +45,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     auto client = std::make_unique<client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
                                                    2 * layout.workers + 2 + layout.companion_seats, engine.place_of,
                                                    !engine.shares_memory, actor != nullptr && !engine.shares_memory,
-                                                   layout.companion_seats, layout.indices);
+                                                   layout.companion_seats, layout.indices, options.name);
     task::Control& control = client->board().control;
     control.workers = layout.workers;
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
@@ -256,6 +258,12 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
         stats.running = pool::percentiles_of(running, tick);
     }
     return stats;
+}
+
+PROCPOOL_DECL std::string PoolBase::prometheus() const {
+    const view::PoolView view = view::view_of(client().board());
+    const view::ExposedPool exposed{&view};
+    return view::prometheus_text({&exposed, 1});
 }
 
 PROCPOOL_DECL std::string PoolBase::graph() const {

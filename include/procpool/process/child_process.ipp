@@ -11,6 +11,7 @@
 #include <procpool/os/exit_hook.hpp>
 #include <procpool/os/first_thread.hpp>
 #include <procpool/os/program_lock.hpp>
+#include <procpool/os/region_file.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/streams.hpp>
 #include <procpool/os/thread_locals.hpp>
@@ -118,7 +119,10 @@ PROCPOOL_DECL ChildProcess::ChildProcess(std::string name, ChildMain::Run run, v
     {
         const os::AllSignalsBlocked blocked;
         pid = os::try_fork();
-        if (pid == 0) { ChildMain::live(start); }
+        if (pid == 0) {
+            os::RegionFile::close_inherited(nullptr);
+            ChildMain::live(start);
+        }
     }
     if (pid < 0) { os::throw_error(errno, "fork"); }
     child_ = os::Child{pid};

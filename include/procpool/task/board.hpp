@@ -5,12 +5,12 @@
 /// Board: a pool's region of shared memory, and the steps of a task through it.
 
 #include <procpool/core/config.hpp>
-#include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/core/platform.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/sync/parker.hpp>
 #include <procpool/task/actor_record.hpp>
+#include <procpool/task/board_head.hpp>
 #include <procpool/task/control.hpp>
 #include <procpool/task/crashes.hpp>
 #include <procpool/task/guests.hpp>
@@ -69,6 +69,7 @@ public:
         return create(std::span{region.data(), region.size()}, size);
     }
 
+    BoardHead head;
     Control control;
     SeatSet sleeping;  // seats whose worker waits in park(); the process that takes one out must notify it
     SeatSet

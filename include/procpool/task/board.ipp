@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
 #include <procpool/os/futex.hpp>
+#include <procpool/os/ticks.hpp>
 #include <procpool/task/board.hpp>
 
 #include <algorithm>
@@ -104,6 +106,29 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     board.guests.attach({board.slots_, guests, guest_arguments, window, &board.queue.ring(Queue::guests),
                          &board.from_workers.guests, size.slot_count, size.guests, size.id, os::process_token(),
                          size.open_to_all});
+
+    const auto part = [&](const void* where, std::size_t count) {
+        return BoardHead::Part{static_cast<std::uint64_t>(static_cast<const std::byte*>(where) - region.data()), count};
+    };
+    BoardHead& head = board.head;
+    head.layout = layout_of_board();
+    head.size = region.size();
+    head.control = part(&board.control, 1);
+    head.from_workers = part(&board.from_workers, 1);
+    head.seats = part(board.seats_, size.seats);
+    head.sitters = part(board.sitters_, size.seats);
+    head.latencies = part(board.latencies_, size.seats);
+    head.slots = part(board.slots_, all_slots);
+    head.issues = part(board.issues_, size.slot_count);
+    head.labels = part(board.labels_, all_slots);
+    head.guests = part(guests, size.guests);
+    head.notes = part(board.notes_, size.slot_count);
+    head.note_size = size.notes;
+    head.parents_slots = size.slot_count;
+    head.workers_seats = board.workers_seats();
+    head.built_at = Clock::now().time_since_epoch().count();
+    head.built_tick = os::ticks();
+    head.magic.store(BoardHead::right_magic, std::memory_order_release);
     return board;
 }
 
@@ -160,6 +185,7 @@ PROCPOOL_DECL void Board::lose_overwritten(std::uint32_t slot) noexcept {
             control.casualties.fetch_sub(1, std::memory_order_relaxed);
             return;
         }
+        head.count_loss(Ending::overwritten);
         waiters.call_all();  // the set of its waiters may be overwritten too
         if (!guests.hold(slot)) {
             tell_dependants(slot, lost, nullptr);
@@ -429,6 +455,7 @@ PROCPOOL_DECL bool Board::lose_started(std::uint32_t slot, Word started, Ending 
     if (!slots_[slot].word.compare_exchange_strong(bits, started.with(Phase::lost).bits(), std::memory_order_seq_cst)) {
         return false;
     }
+    head.count_loss(ending);
     announce(slot, started);
     if (guests.hold(slot)) { wake_guest(slot, started); }
     return true;
@@ -443,20 +470,27 @@ PROCPOOL_DECL bool Board::withdraw_started(std::uint32_t slot, Word started) noe
 }
 
 PROCPOOL_DECL bool Board::lose(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
-    return lose_pending(slot, generation, ending) || decide(slot, generation, Phase::started, Phase::lost);
+    if (lose_pending(slot, generation, ending)) { return true; }
+    const bool lost = decide(slot, generation, Phase::started, Phase::lost);
+    if (lost && !guests.hold(slot)) { head.count_loss(ending); }
+    return lost;
 }
 
 PROCPOOL_DECL bool Board::lose_pending(std::uint32_t slot, std::uint32_t generation, Ending ending) noexcept {
     slots_[slot].loss.store(ending,
                             std::memory_order_relaxed);  // counts once the word says lost, which releases it
-    return decide(slot, generation, Phase::blocked, Phase::lost) ||
-           decide(slot, generation, Phase::pending, Phase::lost);
+    const bool lost =
+        decide(slot, generation, Phase::blocked, Phase::lost) || decide(slot, generation, Phase::pending, Phase::lost);
+    if (lost && !guests.hold(slot)) { head.count_loss(ending); }  // a guest cannot write there
+    return lost;
 }
 
 PROCPOOL_DECL void Board::lose_all_pending(Ending ending) noexcept {
     each_used([&](std::uint32_t i) {
         const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
-        if (word.has_not_started()) { lose_pending(i, word.generation(), ending); }
+        if (word.has_not_started() && lose_pending(i, word.generation(), ending) && guests.hold(i)) {
+            head.count_loss(ending);
+        }
     });
 }
 
@@ -465,7 +499,9 @@ PROCPOOL_DECL void Board::lose_all(Ending ending) noexcept {
         for (;;) {  // a submitter that has not looked at life yet may move it to the end of a ring meanwhile
             const Word word{slots_[i].word.load(std::memory_order_seq_cst)};
             if (!word.is_undecided()) { break; }
-            if (lose(i, word.generation(), ending)) { break; }
+            if (!lose(i, word.generation(), ending)) { continue; }
+            if (guests.hold(i)) { head.count_loss(ending); }
+            break;
         }
     });
 }

@@ -146,11 +146,12 @@ struct alignas(apart) Slot {
     static constexpr std::uint32_t large = 0xffffffff;
     static constexpr std::uint32_t in_window = std::uint32_t{1} << 30;
     static constexpr std::size_t inline_bytes = 16;
-    static constexpr std::uint8_t limited = 1;    // timeout, retries and attempt count
-    static constexpr std::uint8_t labelled = 2;   // the parent keeps a label, and its TaskLabel has the beginning of it
-    static constexpr std::uint8_t traced = 4;     // its TaskLabel has the times; the worker adds it to the trace
-    static constexpr std::uint8_t mailed = 8;     // for one worker only
-    static constexpr std::uint8_t staying = 16;   // it keeps its slot until its result is taken
+    static constexpr std::uint8_t limited = 1;   // timeout, retries and attempt count
+    static constexpr std::uint8_t labelled = 2;  // the parent keeps a label, and its TaskLabel has the beginning of it,
+                                                 // and when the task was started
+    static constexpr std::uint8_t traced = 4;    // its TaskLabel has the times; the worker adds it to the trace
+    static constexpr std::uint8_t mailed = 8;    // for one worker only
+    static constexpr std::uint8_t staying = 16;  // it keeps its slot until its result is taken
     static constexpr std::uint8_t measured = 32;  // `submitted` and `stands_for` count; the worker adds its times
     static constexpr std::uint8_t listing = 64;   // behind its arguments lies what they refer to: see list_references()
 
@@ -177,6 +178,8 @@ struct alignas(apart) Slot {
     [[nodiscard]] bool is_traced() const noexcept { return has(traced); }
     [[nodiscard]] bool is_measured() const noexcept { return has(measured); }
     [[nodiscard]] bool is_observed() const noexcept { return has(traced | measured); }
+    /// Whether its worker writes down when it begins the task.
+    [[nodiscard]] bool is_clocked() const noexcept { return has(traced | measured | labelled); }
     [[nodiscard]] bool is_mailed() const noexcept { return has(mailed); }
     [[nodiscard]] bool stays() const noexcept { return has(staying); }
 
@@ -202,13 +205,15 @@ struct alignas(apart) Slot {
 /// A task's label and the times that the trace wants; valid only if the slot's traits say so.
 struct alignas(cache_line) TaskLabel {
     std::int64_t queued;                // steady clock, nanoseconds; of the parent while free
-    std::atomic<std::int64_t> started;  // likewise; 0: no worker is running it, or the trace has that run
+    std::atomic<std::int64_t> started;  // likewise; 0: no worker is running it, or the trace has that run; of a task
+                                        // that is not traced, the last time it began
     std::array<char, 48> text;          // cut to fit; of the parent while free
 
     void set(std::string_view label) noexcept {
         const std::size_t size = std::min(label.size(), text.size() - 1);
         std::memcpy(text.data(), label.data(), size);
         text[size] = '\0';
+        started.store(0, std::memory_order_relaxed);
     }
 };
 static_assert(sizeof(TaskLabel) == cache_line && std::is_trivially_destructible_v<TaskLabel>,

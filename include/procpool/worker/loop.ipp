@@ -152,7 +152,7 @@ PROCPOOL_DECL void Loop::run_task(task::Claim claim) {
     const bool timed = special && board_.issue_of(claim.slot).is_timed();
     if (timed) { start_clock(); }
     std::optional<ObservedRun> run;
-    if (slot.is_observed()) [[unlikely]] { run.emplace(board_, number_, claim.slot); }
+    if (slot.is_clocked()) [[unlikely]] { run.emplace(board_, number_, claim.slot); }
     Results results{board_, claim, hooks_, {}};
     Writer out{results.first, Results::grow, &results, hooks_.place_of};
     Ending outcome = Ending::value;

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// ObservedRun: one run of a task that is traced, or whose times are measured.
+/// ObservedRun: one run of a task that is traced or labelled, or whose times are measured.
 
 #include <procpool/core/ending.hpp>
 #include <procpool/log/tracer.hpp>
@@ -22,7 +22,11 @@ public:
         : board_(board),
           seat_(seat),
           slot_(board.all_slots()[slot]) {
-        if (slot_.is_traced()) { traced_.emplace(board, slot); }
+        if (slot_.is_traced()) {
+            traced_.emplace(board, slot);
+        } else if (slot_.is_labelled()) {  // for those that look at what runs
+            board.label(slot).started.store(log::trace_time(), std::memory_order_relaxed);
+        }
         started_ = os::ticks();
     }
     /// number: of the task. worker: its index. items: that were finished; 0: a task of one call.

@@ -6,6 +6,7 @@
 #include <procpool/os/exit_hook.hpp>
 #include <procpool/os/own_stack.hpp>
 #include <procpool/os/process.hpp>
+#include <procpool/os/region_file.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/thread_locals.hpp>
 #include <procpool/sync/member.hpp>
@@ -145,6 +146,7 @@ PROCPOOL_DECL int Supervisor::spawn_companion() noexcept {
 [[noreturn]] PROCPOOL_DECL void Supervisor::live(Start start) noexcept {
     children_.close();
     bell_.close();
+    os::RegionFile::close_inherited(nullptr);
     watch_ = {};
     os::LifeLine::forget();
     life_->writing.close();
@@ -398,7 +400,10 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     // Before the words: a thread that learns of the death from its task finds it in workers() and stats() too.
     seat.state.store(task::SeatState::vacant, std::memory_order_release);
     board_.sitter(worker.seat).store(task::Board::nobody, std::memory_order_relaxed);
-    if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
+    if (unasked) {
+        board_.control.workers_died.fetch_add(1, std::memory_order_relaxed);
+        board_.head.count_death(ended.status.signaled() ? ended.status.signal() : 0);
+    }
     if (setup_.actor && !board_.actor.has_died()) { note_death_of_actor(seat, unasked, ended); }
     const bool had_task = casualties_.settle(worker.seat, ended);
     board_.release_for(worker.seat);
