@@ -9,6 +9,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -28,10 +29,12 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -169,7 +172,6 @@ public:
         acceptor_.set_option(tcp::acceptor::reuse_address{true});
         acceptor_.bind(address);
         acceptor_.listen();
-        next_event_.expires_at(Clock::time_point::max());
     }
 
     void run() {
@@ -184,6 +186,13 @@ public:
 
 private:
     using Request = http::request_parser<http::empty_body>;
+    struct Listener {
+        tcp::socket& socket;
+        asio::steady_timer changed;  // never goes off: a cancellation tells of a change
+        Text event;                  // that has not been taken as a whole
+        std::size_t sent = 0;        // of it
+        bool ends = false;
+    };
 
     asio::awaitable<void> accept() {
         for (;;) {
@@ -284,51 +293,64 @@ private:
 
     /// Ends when the client has gone, or has taken nothing for as long as our patience lasts, or nothing can be sent.
     asio::awaitable<void> send_events(beast::tcp_stream& stream) {
-        const std::shared_ptr<void> listening{nullptr, [this](void*) { --listeners_; }};
-        if (++listeners_ == 1 && !takes_snapshots_) {
+        Listener self{stream.socket(), asio::steady_timer{io_, Clock::time_point::max()}, nullptr};
+        self.socket.non_blocking(true);
+        const auto place = listeners_.insert(listeners_.end(), &self);
+        const std::shared_ptr<void> listening{nullptr, [this, place](void*) { listeners_.erase(place); }};
+        if (!takes_snapshots_) {
             takes_snapshots_ = true;
             asio::co_spawn(io_, take_snapshots(), asio::detached);
         }
-        for (std::uint64_t sent = 0;;) {
-            if (sent == events_) {
+        while (!self.ends) {
+            if (self.event) {
+                stream.expires_after(patience);
+                co_await asio::async_write(stream, asio::buffer(*self.event) + self.sent, asio::use_awaitable);
+                stream.expires_never();
+                self.event = nullptr;
+            } else {
                 error_code ignored;
-                co_await next_event_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+                co_await self.changed.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
             }
-            const Text event = event_;
-            if (!event) { co_return; }
-            sent = events_;
-            stream.expires_after(patience);
-            co_await asio::async_write(stream, asio::buffer(*event), asio::use_awaitable);
         }
     }
 
     /// Makes an event each period as long as there are listeners.
     asio::awaitable<void> take_snapshots() {
         asio::steady_timer pause{io_};
-        for (auto next = Clock::now(); listeners_ != 0;) {
+        for (auto next = Clock::now(); !listeners_.empty();) {
+            Text event;
             try {
-                event_ = event_of(*json_.get());
-            } catch (const std::exception&) { event_ = nullptr; }
-            ++events_;
-            next_event_.cancel();
+                event = event_of(*json_.get());
+            } catch (const std::exception&) {}  // event: none, which ends them
+            for (Listener* const listener : listeners_) { offer(event, *listener); }
             next = std::max(next + period, Clock::now() + period / 2);
             pause.expires_at(next);
             co_await pause.async_wait(asio::use_awaitable);
         }
-        event_ = nullptr;
         takes_snapshots_ = false;
+    }
+
+    /// Mostly all of an event is taken at once, which wakes nobody. One that has not taken the last gets none.
+    static void offer(const Text& event, Listener& listener) {
+        if (listener.event) { return; }
+        error_code error;
+        const std::size_t sent = event ? listener.socket.write_some(asio::buffer(*event), error) : 0;
+        listener.ends = !event || (error && error != asio::error::would_block);
+        if (!listener.ends && sent == event->size()) { return; }
+        if (!listener.ends) {
+            listener.event = event;
+            listener.sent = sent;
+        }
+        listener.changed.cancel();
     }
 
     // What coroutines refer to is above the context, whose end destroys those that are left.
     Kept json_;
     Kept metrics_;
     unsigned connections_ = 0;
-    unsigned listeners_ = 0;
+    std::list<Listener*> listeners_;
     bool takes_snapshots_ = false;
-    Text event_;  // the newest
-    std::uint64_t events_ = 0;
     asio::io_context io_{1};
-    asio::steady_timer next_event_{io_};  // never goes off: a cancellation tells those that wait of an event
     tcp::acceptor acceptor_{io_};
 };
 
