@@ -178,6 +178,17 @@ TEST_CASE("another process sees workers and tasks and the queue of a pool") {
     pool.join();
 }
 
+TEST_CASE("the number of workers that are wanted is seen as it changes") {
+    ProcessPool pool{PoolOptions{.workers = 1, .grow_to = 3}};
+    CHECK(only_pool().view.workers_wanted == 1);
+    pool.resize(3);
+    CHECK(only_pool().view.workers_wanted == 3);
+    wait_until([&] { return only_pool().view.workers.size() == 3; }, "three workers");
+    pool.resize(1);
+    wait_until([&] { return only_pool().view.workers.size() == 1; }, "one worker");
+    CHECK(only_pool().view.deaths.empty());
+}
+
 TEST_CASE("tasks that end with their pool are counted by how") {
     SharedPage page;
     const Gate begun{page};
@@ -211,7 +222,10 @@ TEST_CASE("the file of a pool's memory is open in its supervisor alone") {
         const view::ForeignPool seen = only_pool();
         CHECK(files_open_in(::getpid()) == 0);
         CHECK(files_open_in(seen.supervisor) == 1);
-        for (const WorkerInfo& worker : pool.workers()) { CHECK(files_open_in(worker.pid) == 0); }
+        for (const WorkerInfo& worker : pool.workers()) {
+            // One that has just been forked is about to close it.
+            wait_until([&] { return files_open_in(worker.pid) == 0; }, "a worker to close the file");
+        }
         CHECK(pool.apply(+[] { return files_open_in(::getpid()); }) == 0);
         const pid_t before = seen.supervisor;
         pool.refork();
