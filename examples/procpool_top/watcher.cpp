@@ -2,9 +2,12 @@
 #include "watcher.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 namespace procpool_top {
+
+namespace os = procpool::detail::os;
 
 namespace {
 
@@ -13,16 +16,30 @@ namespace {
 }
 
 [[nodiscard]] std::string name_of(std::int32_t pid) {
-    const auto use = procpool::detail::os::use_of_process(pid);
+    const auto use = os::use_of_process(pid, false);
     return use ? use->name : std::string{};
 }
 
 }  // namespace
 
-void Watcher::find() {
-    found_ = view::find_pools(only_);
-    if (only_ != 0 && found_.files.empty()) { found_.hidden = procpool::detail::os::files_in_memory("", only_).hidden; }
-    found_at_ = Clock::now();
+void Watcher::find(Clock::time_point now) {
+    constexpr std::chrono::seconds often_enough{60};
+    if (!found_all_at_ || now - *found_all_at_ >= often_enough) {
+        processes_.clear();
+        found_ = {};
+        found_all_at_ = now;
+    }
+    const std::vector<pid_t> all = os::all_processes();
+    std::vector<pid_t> fresh;
+    std::ranges::copy_if(all, std::back_inserter(fresh), [this](pid_t pid) { return !processes_.contains(pid); });
+    processes_ = {all.begin(), all.end()};
+    const auto is_gone = [this](pid_t pid) { return !processes_.contains(pid); };
+    std::erase_if(found_.files, [&](const os::OpenFile& file) { return is_gone(file.pid); });
+    std::erase_if(found_.hidden, is_gone);
+    os::OpenFiles more = view::find_pools(fresh, only_);
+    std::ranges::move(more.files, std::back_inserter(found_.files));
+    std::ranges::move(more.hidden, std::back_inserter(found_.hidden));
+    found_at_ = now;
 }
 
 Snapshot Watcher::look() {
@@ -30,12 +47,16 @@ Snapshot Watcher::look() {
     Snapshot snapshot;
     constexpr std::chrono::seconds often_enough{1};
     for (bool again = !found_at_ || begin - *found_at_ >= often_enough;; again = true) {
-        if (again) { find(); }
+        if (again) { find(begin); }
         snapshot.pools.clear();
         snapshot.refused.clear();
         bool is_any_gone = false;
-        for (const procpool::detail::os::OpenFile& file : found_.files) {
-            view::Look look = view::read_pool(file);
+        for (const os::OpenFile& file : found_.files) {
+            constexpr std::chrono::milliseconds fresh_enough{450};  // for what /proc says
+            const auto known =
+                std::ranges::find_if(before_, [&](const auto& one) { return one.second.pool.supervisor == file.pid; });
+            view::Look look =
+                view::read_pool(file, known != before_.end() ? &known->second.pool : nullptr, fresh_enough);
             if (look.pool) {
                 snapshot.pools.push_back(compare(std::move(*look.pool), Clock::now()));
             } else if (look.why_not.empty()) {
@@ -46,10 +67,10 @@ Snapshot Watcher::look() {
         }
         if (!is_any_gone || again) { break; }
     }
-    if (only_ != 0 && found_.hidden != 0) {
+    if (std::ranges::find(found_.hidden, only_) != found_.hidden.end()) {
         snapshot.refused.push_back({only_, name_of(only_), "it belongs to another user"});
     }
-    snapshot.hidden = found_.hidden;
+    snapshot.hidden = found_.hidden.size();
     std::erase_if(before_, [&](const auto& one) {
         return std::ranges::none_of(snapshot.pools, [&](const ShownPool& shown) {
             return Name{shown.pool.device, shown.pool.inode} == one.first;
@@ -72,11 +93,11 @@ ShownPool Watcher::compare(view::ForeignPool pool, Clock::time_point now) {
         if (passed <= 0) { return std::nullopt; }
         return after > before ? static_cast<double>(after - before) / passed : 0;
     };
-    Before record{now, shown.pool.view.all_ended(), {}};
+    Before record{now, shown.pool.view.all_ended(), shown.pool, {}};
     if (last != before_.end()) { shown.rate = rate(last->second.ended, record.ended); }
     for (const view::WorkerView& worker : shown.pool.view.workers) {
         WorkerChange change;
-        Worker noted{worker.tasks_done, worker.cpu_seconds, {}};
+        Worker noted{worker.tasks_done, worker.cpu_seconds, {}, {}};
         const Worker* before = nullptr;
         if (last != before_.end()) {
             const auto found = last->second.workers.find(worker.pid);
@@ -84,10 +105,13 @@ ShownPool Watcher::compare(view::ForeignPool pool, Clock::time_point now) {
         }
         if (before != nullptr) {
             change.rate = rate(before->tasks_done, worker.tasks_done);
-            if (before->cpu_seconds && worker.cpu_seconds) {
-                change.cpu = rate(*before->cpu_seconds, *worker.cpu_seconds);
+            const double asked = static_cast<double>(shown.pool.asked_at - last->second.pool.asked_at) / 1e9;
+            change.cpu = before->cpu;
+            if (before->cpu_seconds && worker.cpu_seconds && asked > 0) {
+                change.cpu = std::max(0.0, *worker.cpu_seconds - *before->cpu_seconds) / asked;
             }
         }
+        noted.cpu = change.cpu;
         if (worker.task) {
             const view::TaskView& task = *worker.task;
             const bool is_known = before != nullptr && before->task && before->task->slot == task.slot &&

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,7 +53,8 @@ public:
     /// only: of the program with a process of that number; 0: all programs.
     explicit Watcher(std::int32_t only = 0) : only_(only) {}
 
-    /// Looks for new pools once a second at most, and when one is gone.
+    /// Looks for new pools once a second at most, and when one is gone: at processes that were not there before, and
+    /// once a minute at all, since a process may have got the number of another.
     [[nodiscard]] Snapshot look();
 
 private:
@@ -66,20 +68,24 @@ private:
     struct Worker {
         std::uint64_t tasks_done;
         std::optional<double> cpu_seconds;
+        std::optional<double> cpu;  ///< as it was shown
         std::optional<Task> task;
     };
     struct Before {
         Clock::time_point when;
         std::uint64_t ended;
+        view::ForeignPool pool;
         std::map<std::int32_t, Worker> workers;
     };
 
-    void find();
+    void find(Clock::time_point now);
     [[nodiscard]] ShownPool compare(view::ForeignPool pool, Clock::time_point now);
 
     std::int32_t only_;
     procpool::detail::os::OpenFiles found_;
+    std::set<std::int32_t> processes_;  // that have been looked at
     std::optional<Clock::time_point> found_at_;
+    std::optional<Clock::time_point> found_all_at_;
     std::map<Name, Before> before_;
 };
 

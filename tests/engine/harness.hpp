@@ -113,10 +113,11 @@ template <procpool::Engine E>
 class Bench {
 public:
     Bench(std::uint32_t capacity, procpool::detail::worker::Setup setup)
-        : client_(new cli::Client(capacity, 2 * setup.workers + 2, E::traits().place_of, !E::traits().shares_memory)) {
+        : client_(new cli::Client(capacity, 2 * setup.places + 2, E::traits().place_of, !E::traits().shares_memory)) {
         try {
             E::traits().prepare();
-            client_->board().control.workers = setup.workers;
+            client_->board().control.places = setup.places;
+            client_->board().control.workers = setup.places;
             client_->board().control.spinners = static_cast<std::uint32_t>(procpool::detail::os::affinity_cpus() - 1);
             client_->set_crew(E::traits().make_crew(*client_, std::move(setup)));
         } catch (...) {

@@ -137,6 +137,7 @@ TEST_CASE("a task learns who runs it", "[thread]") {
     static detail::task::ThreadContext seen;
     static std::uint64_t number = 0;
     const ScratchBoard board{{2, 2, 1}};
+    board->control.places = 1;
     board->control.workers = 1;
     CHECK_FALSE(in_worker());
     CHECK_THROWS_AS(this_worker::index(), std::logic_error);
@@ -208,6 +209,7 @@ TEST_CASE("a task leaves nothing on its seat that another of its generation coul
 TEST_CASE("a loop ends when the pool is closed and nothing is left - asleep or not", "[thread]") {
     for (int round = 0; round < 50; ++round) {
         const ScratchBoard board{{8, 4, 1}};
+        board->control.places = 3;
         board->control.workers = 3;
         board->control.spinners = round % 2 == 0 ? 1 : 0;
         std::vector<std::thread> threads;
@@ -239,6 +241,7 @@ TEST_CASE("what was published before a close is run also when both come between 
     constexpr int rounds = 40'000;
 #endif
     const ScratchBoard board{{1, 1, 1}, std::size_t{4} << 20};
+    board->control.places = 1;
     board->control.workers = 1;
     std::atomic<int> begun{0};
     std::atomic<int> ended{0};
@@ -287,6 +290,7 @@ TEST_CASE("sleeping workers are woken for every task", "[thread][slow]") {
     std::mt19937_64 random{seed};
     constexpr std::uint32_t slots = 8;
     const ScratchBoard board{{slots, workers, 1}, std::size_t{16} << 20};
+    board->control.places = workers;
     board->control.workers = workers;
     board->control.spinners = spinners;
     std::vector<std::thread> threads;
@@ -332,6 +336,7 @@ TEST_CASE("a burst of tasks keeps all sleepers busy not just the one that was wo
     running = 0;
     go = false;
     const ScratchBoard board{{8, 3, 1}};
+    board->control.places = 3;
     board->control.workers = 3;
     board->control.spinners = GENERATE(0U, 1U, 3U);
     std::vector<std::thread> threads;

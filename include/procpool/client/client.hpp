@@ -58,9 +58,10 @@ public:
     /// Throws: SharedMemoryExhausted.
     /// open_to_all: any process of the program may be a guest, also one that was forked before; where the workers are
     /// processes.
-    /// companion_seats, indices: see task::BoardSize. name: of the pool, where others may look into its memory.
+    /// companion_seats, indices, shrinks: see task::BoardSize. name: of the pool, where others may look into its
+    /// memory.
     Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where, bool code_may_differ,
-           bool open_to_all = false, std::uint32_t companion_seats = 0, std::uint32_t indices = 0,
+           bool open_to_all = false, std::uint32_t companion_seats = 0, std::uint32_t indices = 0, bool shrinks = false,
            std::string_view name = {});
     [[nodiscard]] GuestBoard guest_board() const noexcept { return {&board_, board_.guests.id()}; }
 
@@ -236,6 +237,9 @@ public:
     /// Effects: calls that keep the pool open until it is joined no longer do. Returns: false when the deadline came
     /// before the end of the workers.
     [[nodiscard]] bool join(Deadline deadline);
+    /// Effects: so many workers are wanted, at most task::Control::places. Throws: PoolClosed and its like;
+    /// std::system_error when a thread cannot be had.
+    void resize(std::uint32_t workers);
     /// Effects: the workers see the program's memory and have its code as they are now. Throws: PoolClosed and its
     /// like, also when the pool is stopped meanwhile; std::system_error, and the pool is broken then.
     void refork();

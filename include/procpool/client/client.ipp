@@ -14,7 +14,7 @@ namespace procpool::inline v0::detail::client {
 
 PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, codec::VisibilityOf where,
                              bool code_may_differ, bool open_to_all, std::uint32_t companion_seats,
-                             std::uint32_t indices, std::string_view name)
+                             std::uint32_t indices, bool shrinks, std::string_view name)
     : Holder(os::process_token()),
       region_file_(name, code_may_differ),
       region_(open_to_all ? os::Mapping{}
@@ -26,7 +26,8 @@ PROCPOOL_DECL Client::Client(std::uint32_t capacity, std::uint32_t seats, codec:
                                                 .parkers = Parkers::count,
                                                 .notes = sizeof(SlotNotes),
                                                 .companion_seats = companion_seats,
-                                                .indices = indices},
+                                                .indices = indices,
+                                                .shrinks = shrinks},
                                                code_may_differ, open_to_all))),
       place_of_(where),
       modules_(code_may_differ ? std::optional{os::Modules::loaded_now()} : std::nullopt),

@@ -118,7 +118,7 @@ namespace procpool::inline v0::detail::client {
         }
     };
     for (std::uint32_t level = 0; level < task::Queue::levels; ++level) { note_ring(board_.queue.ring(level)); }
-    for (std::uint32_t worker = 0; worker < board_.all_workers(); ++worker) {
+    for (std::uint32_t worker = 0; worker < board_.all_places(); ++worker) {
         note_ring(board_.mail(worker));
         note_offer(board_.mailboxes()[worker].look());
     }

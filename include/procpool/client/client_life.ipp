@@ -82,6 +82,11 @@ PROCPOOL_DECL bool Client::join(Deadline deadline) {
     return true;
 }
 
+PROCPOOL_DECL void Client::resize(std::uint32_t workers) {
+    if (!is_open()) { throw_ended(); }
+    crew_->resize(workers);
+}
+
 PROCPOOL_DECL void Client::refork() {
     if (!is_open()) { throw_ended(); }
     std::optional<os::Modules> modules = os::Modules::loaded_now();

@@ -214,7 +214,7 @@ inline Ticket Client::publish(Lock& lock, std::uint32_t index, const Submission&
     } else if (for_one) {
         board_.wake_for_mail(submission.worker);
         // seq_cst: published before this look; the supervisor writes this and then looks at the mail.
-        if (submission.worker >= board_.control.workers &&
+        if (submission.worker >= board_.control.places &&
             board_.control.companion_ended.load(std::memory_order_seq_cst) != 0) {
             board_.control.casualties.fetch_add(1, std::memory_order_relaxed);
             if (!board_.lose_pending(index, generation, Ending::node_lost)) {

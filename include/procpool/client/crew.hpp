@@ -49,6 +49,10 @@ public:
     /// ended meanwhile. Throws: std::system_error when new workers cannot be had; then has_ended().
     virtual void refork() {}
 
+    /// Effects: so many workers are wanted: task::Control::workers. Throws: std::system_error when a thread cannot be
+    /// had.
+    virtual void resize(std::uint32_t) {}
+
     /// Effects: runs one pending task in the caller. Only crews without workers do anything.
     virtual void run_here() {}
     [[nodiscard]] virtual bool runs_here() const noexcept { return false; }

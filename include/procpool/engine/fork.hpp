@@ -50,6 +50,7 @@ public:
     /// workers have, and the board is the next one's from then on. Never two at a time: a seat, the deadlines and the
     /// bell have one supervisor.
     PROCPOOL_DECL void refork() override;
+    PROCPOOL_DECL void resize(std::uint32_t workers) override;
 
 private:
     using Supervisor = std::shared_ptr<const os::Child>;

@@ -88,6 +88,12 @@ PROCPOOL_DECL bool ForkCrew::join(Deadline deadline) {
     }
 }
 
+PROCPOOL_DECL void ForkCrew::resize(std::uint32_t workers) {
+    // seq_cst: written before the ring, after which the supervisor looks here.
+    board_.control.workers.store(workers, std::memory_order_seq_cst);
+    ring();
+}
+
 PROCPOOL_DECL void ForkCrew::refork() {
     const std::lock_guard one_at_a_time{reforking_};
     const Change change{*this};
@@ -160,7 +166,7 @@ PROCPOOL_DECL ForkCrew::Supervisor ForkCrew::start() {
 PROCPOOL_DECL void ForkCrew::wait_for_start(const os::Child& supervisor) {
     const client::Parkers::Lease lease = client_.parkers().lease();
     const task::Control& control = board_.control;
-    const auto is_up = [&] { return control.workers_forked.load(std::memory_order_acquire) >= setup_.workers; };
+    const auto is_up = [&] { return control.workers_forked.load(std::memory_order_acquire) != 0; };
     while (!is_up()) {
         if (control.start_error.load(std::memory_order_acquire) != 0 || (supervisor.has_ended() && !is_up())) {
             static_cast<void>(supervisor.wait_for_end(Deadline::never()));

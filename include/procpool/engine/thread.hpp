@@ -51,6 +51,9 @@ public:
 
     PROCPOOL_DECL bool make_room() override;
 
+    /// Threads that are not wanted sleep, but for tasks of their index; they end with the pool.
+    PROCPOOL_DECL void resize(std::uint32_t workers) override;
+
 protected:
     // relaxed: a thread that reads it reads it again.
     PROCPOOL_DECL void set_waiting(bool waiting) noexcept override;
@@ -66,6 +69,8 @@ private:
             false};  ///< its task waits for room in the queue, and there is nothing else that it could run
         std::atomic<std::uint32_t> collects{
             0};  ///< a set, see Waiters: results for these keep their slots until its task goes on
+        std::atomic<bool> rests{true};  ///< it is not wanted, or not made yet, and runs tasks of its index only
+        [[nodiscard]] bool is_stuck() const noexcept { return stuck.load() || rests.load(std::memory_order_relaxed); }
     };
 
     /// Returns: the caller's, if it is a worker of this crew that runs tasks.
@@ -81,7 +86,17 @@ private:
 
     void end_timer();
 
+    /// Effects: makes so many threads, with those that are there. Requires: changing_ is held, or no other thread has
+    /// this crew. Throws: std::system_error; those that could be had are there.
+    void make_threads(std::uint32_t wanted);
+
+    /// Effects: the pool does not end before leave(). Returns: false when it has ended.
+    [[nodiscard]] bool stay() noexcept;
+
     void work(std::uint32_t index);
+
+    /// Effects: sleeps until there is a task for its index, the thread is wanted, or the pool ends.
+    void rest(std::uint32_t index);
 
     [[nodiscard]] bool initialize(std::uint32_t index) noexcept;
 
@@ -91,8 +106,8 @@ private:
     task::Board& board_;
     worker::Setup setup_;
     std::unique_ptr<ThreadWorker[]> workers_;  // by worker index, which is the number of the seat too
-    std::atomic<std::uint32_t> alive_;
-    std::mutex joining_;
+    std::atomic<std::uint32_t> alive_{1};      // threads, and who makes some
+    std::mutex changing_;                      // of threads_
     std::mutex timing_;
     std::condition_variable rang_;
     bool rung_ = false;

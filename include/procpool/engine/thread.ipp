@@ -24,25 +24,73 @@ PROCPOOL_DECL ThreadCrew::ThreadCrew(client::Client& client, worker::Setup setup
     : client_(client),
       board_(client.board()),
       setup_(std::move(setup)),
-      workers_(std::make_unique<ThreadWorker[]>(setup_.workers)),
-      alive_(setup_.workers) {
+      workers_(std::make_unique<ThreadWorker[]>(setup_.places)) {
     board_.control.armed.store(Deadline::never().when().time_since_epoch().count(), std::memory_order_relaxed);
     if (setup_.backtraces) { os::records_throws.store(true, std::memory_order_relaxed); }
     const os::AllSignalsBlocked inherited_by_the_threads;
-    threads_.reserve(setup_.workers);
+    threads_.reserve(setup_.places);
     try {
-        for (std::uint32_t index = 0; index < setup_.workers; ++index) {
-            prepare_seat(index);
-            threads_.emplace_back([this, index] { work(index); });
-        }
+        make_threads(board_.control.workers.load(std::memory_order_relaxed));
     } catch (...) {
-        alive_ -= setup_.workers - static_cast<std::uint32_t>(threads_.size());
         board_.control.advance(task::Life::killed);
         board_.wake_all();
+        leave();
         for (std::thread& thread : threads_) { thread.join(); }
         throw;
     }
-    board_.control.workers_forked.store(setup_.workers, std::memory_order_release);
+    board_.control.workers_forked.store(1, std::memory_order_release);
+    leave();
+}
+
+PROCPOOL_DECL void ThreadCrew::resize(std::uint32_t workers) {
+    const std::lock_guard guard{changing_};
+    if (!stay()) { return; }
+    struct Leave {
+        ThreadCrew& crew;
+        ~Leave() { crew.leave(); }
+    } const leave{*this};
+    const auto set = [this](std::uint32_t size) {
+        board_.control.workers.store(size, std::memory_order_seq_cst);
+        for (std::uint32_t index = 0; index < threads_.size(); ++index) {
+            task::Seat& seat = board_.seats()[index];
+            seat.dismissal.store(index < size ? task::Dismissal::none : task::Dismissal::surplus,
+                                 std::memory_order_relaxed);
+        }
+        board_.control.orders.set_personal(size < threads_.size());
+        board_.wake_seats();  // last: a thread that is awake because of it sees what it is told
+    };
+    try {
+        const os::AllSignalsBlocked inherited_by_the_threads;
+        make_threads(workers);
+    } catch (...) {
+        set(static_cast<std::uint32_t>(threads_.size()));
+        throw;
+    }
+    set(workers);
+}
+
+PROCPOOL_DECL bool ThreadCrew::stay() noexcept {
+    std::uint32_t alive = alive_.load(std::memory_order_relaxed);
+    while (alive != 0) {
+        // relaxed: it only keeps the count from 0; see leave() for what the last one has to see.
+        if (alive_.compare_exchange_weak(alive, alive + 1, std::memory_order_relaxed)) { return true; }
+    }
+    return false;
+}
+
+PROCPOOL_DECL void ThreadCrew::make_threads(std::uint32_t wanted) {
+    while (threads_.size() < wanted) {
+        const auto index = static_cast<std::uint32_t>(threads_.size());
+        prepare_seat(index);
+        alive_.fetch_add(1, std::memory_order_relaxed);  // as stay()
+        try {
+            threads_.emplace_back([this, index] { work(index); });
+        } catch (...) {
+            alive_.fetch_sub(1, std::memory_order_relaxed);
+            board_.seats()[index].state.store(task::SeatState::vacant, std::memory_order_relaxed);
+            throw;
+        }
+    }
 }
 
 PROCPOOL_DECL ThreadCrew::~ThreadCrew() {
@@ -52,7 +100,7 @@ PROCPOOL_DECL ThreadCrew::~ThreadCrew() {
 }
 
 PROCPOOL_DECL void ThreadCrew::ring() noexcept {
-    if (board_.control.life.load() != task::Life::open) { return; }
+    if (board_.control.life.load() != task::Life::open) { return board_.wake_seats(); }  // for those that rest
     {
         const std::lock_guard guard{timing_};
         rung_ = true;
@@ -75,7 +123,7 @@ PROCPOOL_DECL bool ThreadCrew::join(Deadline deadline) {
         if (deadline.passed()) { return false; }
         lease.park(deadline.or_sooner(Deadline::after(std::chrono::milliseconds{100})));
     }
-    const std::lock_guard guard{joining_};
+    const std::lock_guard guard{changing_};
     for (std::thread& thread : threads_) {
         if (thread.joinable()) { thread.join(); }
     }
@@ -111,9 +159,9 @@ PROCPOOL_DECL bool ThreadCrew::run_any_if_all_wait() {
     ThreadWorker* const here = own_worker();
     if (here == nullptr || board_.actor.is_one || here->loop->waiting() >= deepest) { return false; }
     const auto waits = [&](const ThreadWorker& worker) {
-        return &worker == here || worker.waits.load(std::memory_order_relaxed) || worker.stuck.load();
+        return &worker == here || worker.waits.load(std::memory_order_relaxed) || worker.is_stuck();
     };
-    return std::ranges::all_of(std::span{workers_.get(), setup_.workers}, waits) && here->loop->run_newest_within();
+    return std::ranges::all_of(std::span{workers_.get(), setup_.places}, waits) && here->loop->run_newest_within();
 }
 
 PROCPOOL_DECL bool ThreadCrew::make_room() {
@@ -146,8 +194,8 @@ PROCPOOL_DECL ThreadCrew::ThreadWorker* ThreadCrew::own_worker() const noexcept 
 PROCPOOL_DECL bool ThreadCrew::nobody_makes_room() const noexcept {
     bool all_stuck = true;
     std::uint32_t uncollected = 0;
-    for (const ThreadWorker& worker : std::span{workers_.get(), setup_.workers}) {
-        if (worker.stuck.load()) {
+    for (const ThreadWorker& worker : std::span{workers_.get(), setup_.places}) {
+        if (worker.is_stuck()) {
             uncollected |= worker.collects.load(std::memory_order_relaxed);
         } else {
             all_stuck = false;
@@ -224,11 +272,26 @@ PROCPOOL_DECL void ThreadCrew::work(
         {
             worker::Loop loop{board_, index, thread_hooks};
             workers_[index].loop = &loop;
-            loop.run();
+            for (bool ends = false; !ends;) {
+                rest(index);
+                ends = !board_.control.goes_on();  // before it looks for tasks: then no more of them come
+                loop.run();
+            }
             workers_[index].loop = nullptr;
         }
         worker::finalize(setup_, index);
     }
+}
+
+PROCPOOL_DECL void ThreadCrew::rest(std::uint32_t index) {
+    task::Seat& seat = board_.seats()[index];
+    std::atomic<bool>& rests = workers_[index].rests;
+    const auto is_wanted = [&] { return seat.dismissal.load(std::memory_order_relaxed) == task::Dismissal::none; };
+    rests.store(!is_wanted(), std::memory_order_relaxed);
+    while (!is_wanted() && board_.mailboxes()[index].was_empty() && board_.control.goes_on()) {
+        seat.parker.park(Deadline::never());
+    }
+    if (is_wanted()) { rests.store(false, std::memory_order_relaxed); }
 }
 
 PROCPOOL_DECL bool ThreadCrew::initialize(std::uint32_t index) noexcept {

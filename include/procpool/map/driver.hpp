@@ -105,6 +105,7 @@ public:
     void end_callable() noexcept;
 
     [[nodiscard]] std::size_t workers() const noexcept;
+    [[nodiscard]] std::size_t most_in_flight() const noexcept;
     [[nodiscard]] std::size_t submitted() const noexcept { return submitted_; }
     /// Returns: items that are worth the cost of a chunk, going by those that were measured.
     [[nodiscard]] std::size_t worthwhile() const noexcept { return sizes_.wanted(); }
@@ -182,7 +183,6 @@ private:
     StopRequest::Kind obeyed_ = StopRequest::Kind::none;
     const bool goes_on_;  // after an item has failed
     client::Parkers::Lease lease_;
-    std::size_t most_in_flight_;
     const bool keeps_slot_;  // a chunk keeps its slot until its results are taken
     ProgressReporter progress_;
     ChunkSize sizes_;

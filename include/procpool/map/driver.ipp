@@ -103,9 +103,9 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
                                                : expiry_of(options)),
       goes_on_(options.on_error == OnError::wait_all && !traits.keeps_errors),
       lease_(client.parkers().lease()),
-      most_in_flight_(chunks_per_worker * client.board().all_workers()),
       keeps_slot_(driven_by != DrivenBy::consumer &&
-                  client.board().parents_slots().size() >= calls_within_calls * most_in_flight_),
+                  client.board().parents_slots().size() >=
+                      calls_within_calls * chunks_per_worker * client.board().all_places()),
       progress_(options.progress, traits.items.value_or(0)),
       sizes_(chunk_size_of(client, options), driven_by == DrivenBy::consumer ? std::nullopt : traits.items,
              client.board().all_workers(), traits.bytes_per_item),
@@ -118,7 +118,7 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
                .limit = options.stop_after_failures},
               sink, sizes_) {
     if (driven_by == DrivenBy::caller) { hold_.emplace(pool::KeepOpen{client, client::OpenUntil::returned}); }
-    ledger_.in_flight().reserve(most_in_flight_);
+    ledger_.in_flight().reserve(most_in_flight());
 }
 
 PROCPOOL_DECL MapDriver::~MapDriver() { end_callable(); }
@@ -147,7 +147,7 @@ PROCPOOL_DECL void MapDriver::end_callable() noexcept {
 PROCPOOL_DECL void MapDriver::run() {
     try {
         while (has_input()) {
-            if (ledger_.in_flight().size() >= most_in_flight_ || !submit_next()) { wait(Deadline::never()); }
+            if (ledger_.in_flight().size() >= most_in_flight() || !submit_next()) { wait(Deadline::never()); }
             collect();
             report_progress();
         }
@@ -399,6 +399,9 @@ PROCPOOL_DECL void MapDriver::end_progress() {
         if (!error()) { throw; }
     }
 }
+
+/// The pool may grow meanwhile.
+PROCPOOL_DECL std::size_t MapDriver::most_in_flight() const noexcept { return chunks_per_worker * workers(); }
 
 PROCPOOL_DECL std::size_t MapDriver::workers() const noexcept { return client_.board().all_workers(); }
 

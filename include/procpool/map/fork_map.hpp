@@ -219,6 +219,8 @@ auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges
         const auto call = detail::map::as_inherited_call(calls);
         if (pool_options.workers == 0) { pool_options.workers = usable_cpus(); }
         pool_options.workers = std::clamp<std::size_t>(numbers.size(), 1, pool_options.workers);
+        pool_options.min_workers = std::min(pool_options.min_workers, pool_options.workers);
+        pool_options.grow_to = 0;
         constexpr bool returns = !std::is_void_v<detail::codec::task_result_t<decltype(call), std::size_t>>;
         if constexpr (returns) {
             using Results = decltype(std::declval<Pool&>().map(options, call, numbers));

@@ -84,7 +84,7 @@ protected:
     ScatteredBase() noexcept = default;
     /// Sends the parts. encode: called once for each, in order, with its index; writes something. Throws: as
     /// submit_to_each(); the error of a task.
-    ScatteredBase(client::Client& client, bool remakes, TaskCode keep,
+    ScatteredBase(client::Client& client, std::uint32_t parts, bool remakes, TaskCode keep,
                   core::FunctionRef<void(Writer&, std::uint32_t)> encode);
     ScatteredBase(ScatteredBase&&) noexcept = default;
     ScatteredBase& operator=(ScatteredBase&& other) noexcept;
@@ -176,9 +176,10 @@ public:
     /// No parts.
     Scattered() noexcept = default;
     /// Called by: ProcessPool::scatter().
-    Scattered(detail::client::Client& client, const ScatterOptions& options,
+    Scattered(detail::client::Client& client, std::size_t parts, const ScatterOptions& options,
               detail::core::FunctionRef<void(Writer&, std::uint32_t)> encode)
-        : ScatteredBase(client, options.remake, detail::map::keep_code<Part>, encode) {}
+        : ScatteredBase(client, static_cast<std::uint32_t>(parts), options.remake, detail::map::keep_code<Part>,
+                        encode) {}
 
     /// The number of parts; 0 when they have been moved away.
     [[nodiscard]] std::size_t size() const noexcept { return count(); }
@@ -264,7 +265,7 @@ auto ProcessPool<E>::scatter(const ScatterOptions& options, Range&& range) {
         const auto all = static_cast<std::size_t>(std::ranges::distance(range));
         const std::size_t parts = size();
         auto next = std::ranges::begin(range);
-        return Scattered<T>(open_client(), options, [&](Writer& out, std::uint32_t part) {
+        return Scattered<T>(open_client(), parts, options, [&](Writer& out, std::uint32_t part) {
             const std::size_t count = all / parts + (part < all % parts ? 1 : 0);
             std::vector<T> items;
             items.reserve(count);

@@ -73,11 +73,11 @@ inline void drop_unwanted(client::Client& client) {
     return taken.ending() == Ending::value && (taken.bytes().empty() || taken.bytes()[0] == std::byte{0});
 }
 
-PROCPOOL_DECL ScatteredBase::ScatteredBase(client::Client& client, bool remakes, TaskCode keep,
+PROCPOOL_DECL ScatteredBase::ScatteredBase(client::Client& client, std::uint32_t parts, bool remakes, TaskCode keep,
                                            core::FunctionRef<void(Writer&, std::uint32_t)> encode)
     : client_(client),
       number_(client.every_worker().scattered.fetch_add(1, std::memory_order_relaxed) + 1),
-      count_(client.board().all_workers()),
+      count_(parts),
       copies_(remakes ? count_ : 0) {
     try {
         drop_unwanted(client);
@@ -91,7 +91,7 @@ PROCPOOL_DECL ScatteredBase::ScatteredBase(client::Client& client, bool remakes,
             if (remakes) { copies_[part].assign(bytes.begin(), bytes.end()); }
         };
         std::vector<TaskHandle> tasks = pool::submit_to_each(client, "procpool: scatter() in a task of the pool",
-                                                             {.code = keep}, pool::all_workers(client), write);
+                                                             {.code = keep}, pool::first_workers(count_), write);
         pool::wait_for_all(tasks);
         for (TaskHandle& task : tasks) { task.take().require_value(); }
     } catch (...) {
@@ -147,7 +147,7 @@ PROCPOOL_DECL std::vector<client::Taken> ScatteredBase::run(TaskCode code, const
         pool::wait_for_all(tasks);
         return tasks;
     };
-    std::vector<TaskHandle> tasks = run_on(pool::all_workers(to), false);
+    std::vector<TaskHandle> tasks = run_on(pool::first_workers(count_), false);
     std::vector<std::optional<client::Taken>> ended(count_);
     std::vector<std::uint32_t> lost;
     for (std::uint32_t part = 0; part < count_; ++part) {

@@ -68,7 +68,7 @@ inline void Agent::say_hello() {
     wire_->send(0,
                 {.kind = Kind::hello,
                  .worker = static_cast<std::uint32_t>(board.parents_slots().size()),
-                 .count = board.control.workers},
+                 .count = board.control.places},
                 machine_.host.data(), std::as_bytes(std::span{modules}));
 }
 
@@ -240,7 +240,7 @@ inline void Agent::answer(Name name, const Task& task) {
     const Time now = Clock::now();
     const auto residence = now - task.came;
     // A task that came when all workers had one has waited for some of those.
-    const std::uint64_t rounds = 1 + task.before / std::max<std::uint32_t>(1, client_.board().control.workers);
+    const std::uint64_t rounds = 1 + task.before / std::max<std::uint32_t>(1, client_.board().control.places);
     Message head{.kind = Kind::done,
                  .phase = taken.phase(),
                  .ending = taken.ending(),

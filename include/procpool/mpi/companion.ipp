@@ -80,7 +80,7 @@ inline void Companion::greet(Received& hello) {
     for (const Node& other : nodes_) { total += other.workers; }
     if (total > most_workers_) { return refuse(hello.from, "there are too many workers"); }
     for (int other = 0; other < ranks_; ++other) {
-        const bool counts = other == 0 ? board().control.workers != 0 : serves(other);
+        const bool counts = other == 0 ? board().control.places != 0 : serves(other);
         if (counts && task::text_within(record(other).host) == task::text_within(record(hello.from).host)) {
             log::report(LogLevel::warning, subject(),
                         "ranks {} and {} are both on machine {}, each with its own {} workers: start one rank on each "
@@ -108,7 +108,7 @@ inline void Companion::refuse(int node, const std::string& why) {
 }
 
 inline void Companion::end_start() {
-    std::uint32_t index = board().control.workers;
+    std::uint32_t index = board().control.places;
     for (int rank = 1; rank < ranks_; ++rank) {
         Node& node = nodes_[static_cast<std::size_t>(rank)];
         if (node.state == NodeState::expected) { lose(rank, "has not said hello"); }
@@ -121,7 +121,7 @@ inline void Companion::end_start() {
     }
     log::trace_host(board(), 0, task::text_within(record(0).host));
     has_started_ = true;
-    board().control.remote_workers.store(index - board().control.workers, std::memory_order_release);
+    board().control.remote_workers.store(index - board().control.places, std::memory_order_release);
     table_.set_start(Table::Start::done);
 }
 

@@ -139,7 +139,7 @@ inline void Companion::break_if_none_is_left() noexcept {
     const bool any = std::any_of(nodes_.begin() + 1, nodes_.end(), [](const Node& node) {
         return node.state == NodeState::serves || node.state == NodeState::expected;
     });
-    if (any || board().control.workers != 0) { return; }
+    if (any || board().control.places != 0) { return; }
     worker::break_pool(board(), "no machine is left", subject());
     os::signal_child(board().control.supervisor_pid.load(std::memory_order_relaxed),
                      SIGCHLD);  // its bell is the program's
@@ -162,7 +162,7 @@ inline void Companion::pause() {
     const bool takes_tasks = least_loaded() != 0;
     if (takes_tasks) { board().sleeping.add(own); }
     bool is_idle = !takes_tasks || board().queue.was_empty();
-    for (std::uint32_t index = board().control.workers; is_idle && index < board().all_workers(); ++index) {
+    for (std::uint32_t index = board().control.places; is_idle && index < board().all_workers(); ++index) {
         is_idle = !board().has_mail(index);
         has_mail_ = !is_idle;
     }

@@ -46,11 +46,11 @@ inline engine::Layout lay_out(std::uint32_t workers, const MpiOptions& options) 
 inline void warn_if_pinned(const worker::Setup& setup, const task::Machine& machine) noexcept {
     const std::size_t cpus = os::affinity_cpus();
     const std::size_t all = os::online_cpus();
-    if (cpus >= all || (cpus > 1 && setup.workers <= cpus)) { return; }
+    if (cpus >= all || (cpus > 1 && setup.places <= cpus)) { return; }
     log::report(LogLevel::warning, {.pool = setup.name},
                 "rank {} on machine {} may use {} of {} processors for its {} workers: start it with mpirun --bind-to "
                 "none, or srun -c {}",
-                machine.node, machine.host.data(), cpus, all, setup.workers, all);
+                machine.node, machine.host.data(), cpus, all, setup.places, all);
 }
 
 /// Effects: where rank 0 traces tasks or measures their times, all runs here are traced: it learns of them from that.
@@ -71,7 +71,7 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     const MpiOptions options = setup.mpi;
     NodeRecord& own = table_.nodes()[0];
     own.host = machine.host;
-    own.workers = setup.workers;
+    own.workers = setup.places;
     own.state = NodeState::serves;
     if (launch.size > 1) { warn_if_pinned(setup, machine); }
     if (launch.rank != 0) {
@@ -93,7 +93,7 @@ inline MpiCrew::MpiCrew(client::Client& client, worker::Setup setup)
     }
     if (launch.size > 1) {
         const auto others = static_cast<std::uint32_t>(launch.size - 1);
-        const std::uint32_t most = others * std::max(setup.workers, most_workers_of_node);
+        const std::uint32_t most = others * std::max(setup.places, most_workers_of_node);
         companion_.emplace(table_, options, launch.size, most);
         setup.companion = &*companion_;
     }

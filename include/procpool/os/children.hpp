@@ -57,6 +57,9 @@ void signal_group(pid_t leader, int number) noexcept;
 
 void signal_child(pid_t child, int number) noexcept;
 
+/// Effects: what the process has from watch_children() is readable, as if a child had ended.
+void wake_watcher(pid_t process) noexcept;
+
 }  // namespace procpool::detail::os
 
 #if PROCPOOL_BODIES

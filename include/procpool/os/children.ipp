@@ -74,4 +74,6 @@ PROCPOOL_DECL void signal_group(pid_t leader, int number) noexcept {
 
 PROCPOOL_DECL void signal_child(pid_t child, int number) noexcept { ::kill(child, number); }
 
+PROCPOOL_DECL void wake_watcher(pid_t process) noexcept { ::kill(process, SIGCHLD); }
+
 }  // namespace procpool::detail::os

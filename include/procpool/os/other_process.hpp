@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,11 @@ struct ProcessUse {
     std::uint64_t shared_bytes = 0;  ///< of these, of files and shared memory
 };
 
-/// Returns: nothing when there is no such process, or /proc does not tell.
-[[nodiscard]] std::optional<ProcessUse> use_of_process(pid_t pid);
+/// Returns: nothing when there is no such process, or /proc does not tell. memory: whether its memory is asked for.
+[[nodiscard]] std::optional<ProcessUse> use_of_process(pid_t pid, bool memory = true);
+
+/// Returns: the numbers of all processes that there are; nothing where there is no /proc.
+[[nodiscard]] std::vector<pid_t> all_processes();
 
 /// Where a process has a file open.
 struct OpenFile {
@@ -37,14 +41,14 @@ struct OpenFile {
     friend bool operator==(const OpenFile&, const OpenFile&) = default;
 };
 
+/// Files in memory, each once, by the number of the process that was found to have it open.
 struct OpenFiles {
-    std::vector<OpenFile> files;  ///< one of each, by the number of the process
-    std::size_t hidden = 0;       ///< processes that may not be looked at
-    bool can_be_had = true;       ///< false: there is no /proc
+    std::vector<OpenFile> files;
+    std::vector<pid_t> hidden;  ///< processes that may not be looked at
 };
 
-/// Returns: the files in memory (memfd_create()) whose name begins with `prefix`. only: of that process; 0: of all.
-[[nodiscard]] OpenFiles files_in_memory(std::string_view prefix, pid_t only);
+/// Returns: the files in memory (memfd_create()) of these processes whose name begins with `prefix`.
+[[nodiscard]] OpenFiles files_in_memory(std::string_view prefix, std::span<const pid_t> of);
 
 /// Another process's file in memory, for reading. Its contents may change at any time, and all of it may be anything.
 /// Reading never blocks, and costs the other process no memory where it has not written yet.

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <procpool/core/scope.hpp>
 #include <procpool/os/call.hpp>
-#include <procpool/os/file.hpp>
 #include <procpool/os/other_process.hpp>
 
 #include <dirent.h>
@@ -18,6 +16,7 @@
 #include <cstdio>
 #include <memory>
 #include <set>
+#include <string>
 #include <utility>
 
 namespace procpool::inline v0::detail::os {
@@ -35,14 +34,34 @@ template <std::size_t count>
     return numbers;
 }
 
-PROCPOOL_DECL std::optional<ProcessUse> use_of_process(pid_t pid) {
+/// What there is of a process in one of its files in /proc, for which a few system calls are enough: it is asked for
+/// often.
+class ProcText {
+public:
+    ProcText(pid_t pid, const char* name) noexcept {
+        std::array<char, 64> path{};
+        std::snprintf(path.data(), path.size(), "/proc/%d/%s", static_cast<int>(pid), name);
+        const int file = try_call("open", [&] { return ::open(path.data(), O_RDONLY | O_CLOEXEC); });
+        if (file < 0) { return; }
+        const ssize_t got = try_call("read", [&] { return ::read(file, text_.data(), text_.size()); });
+        ::close(file);
+        size_ = got > 0 ? static_cast<std::size_t>(got) : 0;
+    }
+    [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
+
+private:
+    std::array<char, 1024> text_;
+    std::size_t size_ = 0;
+};
+
+PROCPOOL_DECL std::optional<ProcessUse> use_of_process(pid_t pid, bool memory) {
     if (pid <= 0) { return std::nullopt; }
-    const std::string folder = "/proc/" + std::to_string(pid);
-    const std::string text = text_of_file((folder + "/stat").c_str());
+    const ProcText stat{pid, "stat"};
     // "1 (name) S 0 ...": the name may hold anything, the third part is the state.
+    const std::string_view text = stat.text();
     const std::size_t name = text.find('(');
     const std::size_t end_of_name = text.rfind(')');
-    if (name == std::string::npos || end_of_name == std::string::npos || end_of_name + 4 > text.size()) {
+    if (name == std::string_view::npos || end_of_name == std::string_view::npos || end_of_name + 4 > text.size()) {
         return std::nullopt;
     }
     ProcessUse use;
@@ -50,15 +69,17 @@ PROCPOOL_DECL std::optional<ProcessUse> use_of_process(pid_t pid) {
     const char state = text[end_of_name + 2];
     use.has_ended = state == 'Z' || state == 'X';
     constexpr std::size_t first = 4;  // the number of the part that follows
-    const auto parts = numbers_in<12>(std::string_view{text}.substr(end_of_name + 4));
+    constexpr std::size_t user_time = 14;
+    const auto parts = numbers_in<user_time + 2 - first>(text.substr(end_of_name + 4));
     use.parent = static_cast<pid_t>(parts[0]);
-    const long ticks = ::sysconf(_SC_CLK_TCK);
-    use.cpu_seconds =
-        static_cast<double>(parts[14 - first] + parts[15 - first]) / static_cast<double>(ticks > 0 ? ticks : 100);
-    const auto pages = numbers_in<3>(text_of_file((folder + "/statm").c_str()));
-    const auto page = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PAGESIZE), 1L));
-    use.resident_bytes = pages[1] * page;
-    use.shared_bytes = pages[2] * page;
+    static const auto ticks_per_second = static_cast<double>(std::max(::sysconf(_SC_CLK_TCK), 1L));
+    use.cpu_seconds = static_cast<double>(parts[user_time - first] + parts[user_time - first + 1]) / ticks_per_second;
+    if (memory) {
+        static const auto page = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PAGESIZE), 1L));
+        const auto pages = numbers_in<3>(ProcText{pid, "statm"}.text());
+        use.resident_bytes = pages[1] * page;
+        use.shared_bytes = pages[2] * page;
+    }
     return use;
 }
 
@@ -80,11 +101,17 @@ template <class Look>
     return true;
 }
 
-PROCPOOL_DECL OpenFiles files_in_memory(std::string_view prefix, pid_t only) {
+PROCPOOL_DECL std::vector<pid_t> all_processes() {
+    std::vector<pid_t> all;
+    static_cast<void>(each_number_in("/proc", [&](int number) { all.push_back(number); }));
+    return all;
+}
+
+PROCPOOL_DECL OpenFiles files_in_memory(std::string_view prefix, std::span<const pid_t> of) {
     OpenFiles found;
     const std::string start = "/memfd:" + std::string{prefix};
     std::set<std::pair<std::uint64_t, std::uint64_t>> known;
-    const auto look_at = [&](pid_t pid) {
+    for (const pid_t pid : of) {
         const std::string folder = "/proc/" + std::to_string(pid) + "/fd";
         const bool could = each_number_in(folder.c_str(), [&](int number) {
             const std::string path = folder + "/" + std::to_string(number);
@@ -98,14 +125,7 @@ PROCPOOL_DECL OpenFiles files_in_memory(std::string_view prefix, pid_t only) {
                 found.files.push_back({pid, number});
             }
         });
-        if (!could && errno == EACCES) { ++found.hidden; }
-    };
-    if (only != 0) {
-        look_at(only);
-    } else {
-        std::vector<pid_t> all;
-        found.can_be_had = each_number_in("/proc", [&](int number) { all.push_back(number); });
-        for (const pid_t pid : all) { look_at(pid); }
+        if (!could && errno == EACCES) { found.hidden.push_back(pid); }
     }
     return found;
 }

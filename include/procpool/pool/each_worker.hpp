@@ -26,6 +26,8 @@ inline void set_options(client::Submission& task, const TaskOptions& options) {
     task.label = options.label;
 }
 
+/// Returns: the indexes of so many workers.
+[[nodiscard]] std::vector<std::uint32_t> first_workers(std::size_t count);
 /// Returns: the indexes of all workers.
 [[nodiscard]] std::vector<std::uint32_t> all_workers(client::Client& client);
 

@@ -11,10 +11,14 @@
 
 namespace procpool::inline v0::detail::pool {
 
-PROCPOOL_DECL std::vector<std::uint32_t> all_workers(client::Client& client) {
-    std::vector<std::uint32_t> indexes(client.board().all_workers());
+PROCPOOL_DECL std::vector<std::uint32_t> first_workers(std::size_t count) {
+    std::vector<std::uint32_t> indexes(count);
     std::iota(indexes.begin(), indexes.end(), std::uint32_t{0});
     return indexes;
+}
+
+PROCPOOL_DECL std::vector<std::uint32_t> all_workers(client::Client& client) {
+    return first_workers(client.board().all_workers());
 }
 
 PROCPOOL_DECL std::vector<TaskHandle> submit_to_each(client::Client& to, const char* deadlock, client::Submission task,

@@ -3,6 +3,7 @@
 
 #include <procpool/pool/options.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <stdexcept>
@@ -24,6 +25,11 @@ PROCPOOL_DECL void check(const PoolOptions& options) {
     require(options.start_timeout.count() > 0, "procpool: PoolOptions::start_timeout must be positive");
     require(options.terminate_grace.count() >= 0, "procpool: PoolOptions::terminate_grace must not be negative");
     require(options.grow_to <= PoolOptions::max_workers, "procpool: PoolOptions::grow_to must be from 0 to 2000");
+    require(options.grow_to == 0 || options.workers <= options.grow_to,
+            "procpool: PoolOptions::workers must be at most grow_to");
+    require(options.min_workers >= 1 && (options.min_workers == 1 || options.workers == 0 ||
+                                         options.min_workers <= std::max(options.workers, options.grow_to)),
+            "procpool: PoolOptions::min_workers must be from 1 to workers");
     require(options.idle_timeout.count() >= 0, "procpool: PoolOptions::idle_timeout must not be negative");
     require(options.threads_per_worker <= PoolOptions::max_threads_per_worker,
             "procpool: PoolOptions::threads_per_worker must be from 0 to 65536");

@@ -33,21 +33,29 @@ namespace procpool::inline v0::detail {
 
 PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions options, const worker::ActorLives* actor) {
     check(options);
-    const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), engine.most_workers);
+    const std::size_t most = std::min(options.grow_to != 0 ? options.grow_to : SIZE_MAX, engine.most_workers);
+    const std::size_t workers = std::min(options.workers != 0 ? options.workers : usable_cpus(), most);
     const engine::Layout layout = engine.lay_out(static_cast<std::uint32_t>(workers), options.mpi);
+    const bool is_far = layout.companion_seats != 0;
+    if (is_far && (options.grow_to != 0 || options.idle_timeout.count() != 0)) {
+        throw std::invalid_argument("procpool: a pool on several machines has neither grow_to nor idle_timeout");
+    }
+    const std::uint32_t places = options.grow_to != 0 ? static_cast<std::uint32_t>(most) : layout.workers;
+    const bool shrinks = options.idle_timeout.count() != 0 && !engine.shares_memory;
     engine.prepare();
     log::prepare_log();
     // Twice as many seats as workers: a replacement sits down before its predecessor's seat is free.
     static_assert(2 * PoolOptions::max_workers + 2 <= task::Word::most_seats, "a task's word says which seat runs it");
-    if (2 * layout.workers + 2 + layout.companion_seats > task::Word::most_seats) {
+    const std::uint32_t seats = 2 * places + 2 + layout.companion_seats;
+    if (seats > task::Word::most_seats) {
         throw std::invalid_argument("procpool: too many workers here for that many machines");
     }
-    auto client = std::make_unique<client::Client>(static_cast<std::uint32_t>(options.queue_capacity),
-                                                   2 * layout.workers + 2 + layout.companion_seats, engine.place_of,
-                                                   !engine.shares_memory, actor != nullptr && !engine.shares_memory,
-                                                   layout.companion_seats, layout.indices, options.name);
+    auto client = std::make_unique<client::Client>(
+        static_cast<std::uint32_t>(options.queue_capacity), seats, engine.place_of, !engine.shares_memory,
+        actor != nullptr && !engine.shares_memory, layout.companion_seats, layout.indices, shrinks, options.name);
     task::Control& control = client->board().control;
-    control.workers = layout.workers;
+    control.places = places;
+    control.workers.store(layout.workers, std::memory_order_relaxed);
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
     control.set_name(options.name);
     if (actor != nullptr) {
@@ -64,10 +72,18 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     if (options.backtraces) { os::intercept_throws(); }  // here, since it takes a lock
     control.spinners = static_cast<std::uint32_t>(pool::spare_cpus());
     client->set_crew(engine.make_crew(
-        *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
-                               options.start_timeout, options.terminate_grace, std::move(options.name),
-                               control.items_per_worker != 0 && control.workers != 0, options.backtraces,
-                               actor != nullptr ? std::optional{*actor} : std::nullopt, options.mpi}));
+        *client, worker::Setup{.places = places,
+                               .initializer = std::move(options.initializer),
+                               .finalizer = std::move(options.finalizer),
+                               .start_timeout = options.start_timeout,
+                               .terminate_grace = options.terminate_grace,
+                               .name = std::move(options.name),
+                               .recycles = control.items_per_worker != 0 && places != 0,
+                               .backtraces = options.backtraces,
+                               .actor = actor != nullptr ? std::optional{*actor} : std::nullopt,
+                               .mpi = options.mpi,
+                               .idle_timeout = shrinks ? options.idle_timeout : std::chrono::milliseconds{0},
+                               .min_workers = options.min_workers}));
     threads_ = threads.release();
     client_ = client.release();
 }
@@ -201,6 +217,16 @@ PROCPOOL_DECL void PoolBase::refork() { client().refork(); }
 
 PROCPOOL_DECL void PoolBase::kill() { client().stop(task::Life::killed); }
 
+PROCPOOL_DECL void PoolBase::resize(std::size_t workers) {
+    client::Client& to = client();
+    const std::size_t most = to.board().control.places;
+    if (workers == 0 || workers > most) {
+        throw std::invalid_argument("procpool: resize() to " + std::to_string(workers) + ", of a pool for 1 to " +
+                                    std::to_string(most) + " workers: see PoolOptions::grow_to");
+    }
+    to.resize(static_cast<std::uint32_t>(workers));
+}
+
 PROCPOOL_DECL std::size_t PoolBase::size() const { return client().board().all_workers(); }
 
 PROCPOOL_DECL std::vector<NodeInfo> PoolBase::machines() const { return client().nodes(); }
@@ -210,7 +236,9 @@ PROCPOOL_DECL std::vector<WorkerInfo> PoolBase::workers() const {
     const task::Board& board = client().board();
     for (std::uint32_t number = 0; number < board.workers_seats(); ++number) {
         const task::Seat& seat = board.seats()[number];
-        const bool spare = seat.index.load(std::memory_order_relaxed) >= board.control.workers;
+        const bool spare = seat.index.load(std::memory_order_relaxed) >=
+                           (board.control.shares_memory ? board.control.workers.load(std::memory_order_relaxed)
+                                                        : board.control.places);
         if (spare || seat.state.load(std::memory_order_acquire) == task::SeatState::vacant) { continue; }
         const std::int32_t sitter = board.sitter(number).load(std::memory_order_relaxed);
         const std::int32_t pid = sitter != 0 ? sitter : seat.pid.load(std::memory_order_relaxed);

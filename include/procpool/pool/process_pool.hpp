@@ -80,6 +80,11 @@ public:
                       "procpool: refork() gives workers this program's memory, which other machines do not have");
         detail::PoolBase::refork();
     }
+    /// As PoolBase's. Not for an MpiPool: its size is what the machines have.
+    void resize(std::size_t workers) {
+        static_assert(!detail::engine::FarEngine<E>, "procpool: the size of an MpiPool is what its machines have");
+        detail::PoolBase::resize(workers);
+    }
     /// Returns: the machines of an MpiPool, in the order of their ranks. Called by: any thread.
     [[nodiscard]] std::vector<NodeInfo> nodes() const requires detail::engine::FarEngine<E> { return machines(); }
     /// Closes and joins the pool; terminates it when an exception is unwinding through it. Does nothing when exit()

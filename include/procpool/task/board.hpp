@@ -11,6 +11,7 @@
 #include <procpool/sync/parker.hpp>
 #include <procpool/task/actor_record.hpp>
 #include <procpool/task/board_head.hpp>
+#include <procpool/task/board_size.hpp>
 #include <procpool/task/control.hpp>
 #include <procpool/task/crashes.hpp>
 #include <procpool/task/guests.hpp>
@@ -37,24 +38,6 @@
 #include <utility>
 
 namespace procpool::inline v0::detail::task {
-
-struct BoardSize {
-    std::uint32_t slot_count;
-    std::uint32_t seats;
-    std::uint32_t parkers;     // of the parent's threads, at most Waiters::most
-    std::uint32_t notes = 8;   // bytes for each slot that only the parent writes; the number of its task comes first
-    std::uint32_t guests = 0;  // slots for tasks of guests, at most; they come after the others
-    bool open_to_all = false;  // see Guests::Places, which explains the next one too
-    std::uint64_t id = 1;
-    std::uint32_t companion_seats = 0;  // the last of the seats: see worker::Companion
-    std::uint32_t indices = 0;          // of workers, with mail of their own; 0: as many as there are seats
-};
-
-/// A task that a worker has claimed.
-struct Claim {
-    std::uint32_t slot;
-    std::uint32_t generation;
-};
 
 /// Lies at the start of its region, and its pointers point into the region and mean the same in every process of the
 /// pool, since all of them inherited the mapping. Workers cannot write it, but for its last member: see guard(). So
@@ -131,7 +114,7 @@ public:
     [[nodiscard]] std::atomic<std::int32_t>& sitter(std::uint32_t seat) const noexcept { return sitters_[seat]; }
     static constexpr std::int32_t nobody = -1;
     [[nodiscard]] std::span<sync::Parker> parkers() const noexcept { return waiters.parkers(); }
-    /// By worker index; those beyond Control::all_workers stay empty.
+    /// By worker index; those beyond all_places() stay empty.
     [[nodiscard]] std::span<Mailbox> mailboxes() const noexcept { return {mailboxes_, size_.indices}; }
     /// The order of the tasks for the worker of an index; on pages that workers cannot write.
     [[nodiscard]] Ring& mail(std::uint32_t index) const noexcept { return mail_[index]; }
@@ -140,10 +123,14 @@ public:
         return !mail_[index].was_empty() || mailboxes_[index].look().has_value();
     }
     [[nodiscard]] bool has_mail() const noexcept;
-    /// Returns: the number of workers, those of other machines too: they have the indexes below this. Memory order:
-    /// acquire, as the store of the process that has found them.
+    /// Returns: the number of workers that are wanted, those of other machines too: they have the indexes below this.
+    /// Memory order: acquire, as the store of the process that has found them.
     [[nodiscard]] std::uint32_t all_workers() const noexcept {
-        return control.workers + control.remote_workers.load(std::memory_order_acquire);
+        return control.workers.load(std::memory_order_relaxed) + control.remote_workers.load(std::memory_order_acquire);
+    }
+    /// Likewise, the most there may be.
+    [[nodiscard]] std::uint32_t all_places() const noexcept {
+        return control.places + control.remote_workers.load(std::memory_order_acquire);
     }
     /// Marks every mailbox whose ring ever held a task: a worker may have died when it had cleared the mark. Called by:
     /// parent, supervisor.
@@ -238,13 +225,21 @@ public:
         if (spinning.was_empty()) { wake_one(); }
     }
     void wake_one() noexcept {
-        for (std::uint32_t number = sleeping.take_one(); number != SeatSet::nobody; number = sleeping.take_one()) {
-            reach(FaultPoint::before_wake);
-            if (notify(number)) { return; }
-        }
+        const std::uint32_t number = sleeping.take_one();
+        if (number == SeatSet::nobody) { return; }
+        reach(FaultPoint::before_wake);
+        if (!notify(number)) [[unlikely]] { wake_next(number); }
     }
     void wake_all() noexcept;
     void wake_retiree() noexcept;
+    /// Effects: a process that finds no other sleeper for a task rings the supervisor, once. So it stands behind the
+    /// last seat among the sleepers while workers are away. Called by: supervisor. Memory order: as a sleeper's: the
+    /// supervisor looks at the queue afterwards.
+    void await_demand() noexcept { sleeping.add(size_.seats); }
+    void await_no_demand() noexcept { sleeping.remove(size_.seats); }
+    [[nodiscard]] bool awaits_demand() const noexcept { return sleeping.contains(size_.seats); }
+    /// Returns: how many tasks wait that any worker may run, counted up to `most`.
+    [[nodiscard]] std::uint32_t waiting_tasks(std::uint32_t most) const noexcept;
     /// As wake_for_new_task(), for a task of a guest, which may die between any two steps: the worker stays in its set
     /// until it is awake.
     void wake_for_guest() noexcept;
@@ -466,6 +461,11 @@ private:
         if (seat != nullptr) { seat->parker.notify(); }
         return seat != nullptr;
     }
+    /// Effects: as wake_one(), where what was taken out of the sleepers is no seat: the supervisor, or what a task has
+    /// written there.
+    void wake_next(std::uint32_t taken) noexcept;
+    /// Effects: the supervisor looks at what there is to do. Called by: any process.
+    void ring_supervisor() const noexcept;
 
     [[gnu::always_inline]] void make_pending(Offer offer, std::uint32_t place, bool waited) noexcept {
         note_place(offer, place);
@@ -521,35 +521,8 @@ private:
     /// As claim(), where other levels than the usual one may hold something.
     [[nodiscard]] std::optional<Claim> claim_by_level(std::uint32_t in_use, std::uint32_t seat) noexcept;
 
-    [[nodiscard, gnu::always_inline]] std::optional<Claim> claim_from(Ring& ring, std::uint32_t seat) noexcept {
-        for (;;) {
-            const std::uint64_t position = ring.head();
-            const std::optional<Offer> offer = ring.at(position);
-            if (!offer) {
-                if (ring.head() == position) { return std::nullopt; }
-                continue;
-            }
-            // The word is known unless a thread waits for the task, so try without loading it: its line is transferred
-            // once, not twice.
-            Word expected = Word::pending(offer->generation, false);
-            do {
-                std::uint64_t bits = expected.bits();
-                // acquire: sees the payload that was written before the word became pending.
-                if (slots_[offer->slot].word.compare_exchange_strong(
-                        bits, expected.started_by(seat).bits(), std::memory_order_acq_rel, std::memory_order_acquire)) {
-                    reach(FaultPoint::after_claim);
-                    ring.advance_past(position);
-                    // Prefetches the line of the task that this worker is likely to claim next, while this one runs.
-                    if (const std::optional<Offer> next = ring.at(position + control.workers)) {
-                        prefetch_for_write(&slots_[next->slot]);
-                    }
-                    return Claim{offer->slot, offer->generation};
-                }
-                expected = Word{bits};
-            } while (expected.phase() == Phase::pending && expected.generation() == offer->generation);
-            ring.advance_past(position);
-        }
-    }
+    /// As claim(), from one ring.
+    [[nodiscard, gnu::always_inline]] std::optional<Claim> claim_from(Ring& ring, std::uint32_t seat) noexcept;
 
     /// Effects: sets the word to next(word), as long as it has this phase and generation. Returns: whether it changed.
     /// Memory order: seq_cst, since the process looks for the waiters after the decision (see finish()).
@@ -593,6 +566,7 @@ static_assert(std::is_trivially_destructible_v<Board>, "no process destroys what
 
 }  // namespace procpool::detail::task
 
+#include <procpool/task/board_claim.hpp>
 #include <procpool/task/board_links.hpp>
 
 #if PROCPOOL_BODIES

@@ -3,6 +3,7 @@
 
 #include <procpool/core/deadline.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/os/children.hpp>
 #include <procpool/os/futex.hpp>
 #include <procpool/os/ticks.hpp>
 #include <procpool/task/board.hpp>
@@ -29,7 +30,8 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     auto& board = *reinterpret_cast<Board*>(place(sizeof(Board), os::page_size));
     // First, so that they are in the same place on every board that uses this memory: see Guests::take().
     auto* const guests = reinterpret_cast<Guest*>(place(size.guests * sizeof(Guest), apart));
-    board.sleeping.attach(words(SeatSet::words_for(size.seats)), size.seats);
+    const std::uint32_t sleepers = size.seats + (size.shrinks ? 1 : 0);
+    board.sleeping.attach(words(SeatSet::words_for(sleepers)), sleepers);
     board.spinning.attach(words(SeatSet::words_for(size.seats)), size.seats);
     board.seats_ = reinterpret_cast<Seat*>(place(size.seats * sizeof(Seat), apart));
     const std::span parkers{reinterpret_cast<sync::Parker*>(place(size.parkers * sizeof(sync::Parker), apart)),
@@ -135,18 +137,18 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
 PROCPOOL_DECL void Board::mend_queue() noexcept {
     for (std::uint32_t level = 0; level < Queue::levels; ++level) { static_cast<void>(queue.ring(level).mend()); }
     queue.mark_all_levels();
-    for (std::uint32_t index = 0; index < all_workers(); ++index) { static_cast<void>(mail_[index].mend()); }
+    for (std::uint32_t index = 0; index < all_places(); ++index) { static_cast<void>(mail_[index].mend()); }
     mark_all_mail();
 }
 
 PROCPOOL_DECL void Board::mark_all_mail() noexcept {
-    for (std::uint32_t index = 0; index < all_workers(); ++index) {
+    for (std::uint32_t index = 0; index < all_places(); ++index) {
         if (mail_[index].tail() != 0) { mailboxes_[index].mark(); }
     }
 }
 
 PROCPOOL_DECL void Board::wake_for_mail(std::uint32_t index) noexcept {
-    if (index >= control.workers && size_.companion_seats != 0) {
+    if (index >= control.places && size_.companion_seats != 0) {
         seats_[workers_seats()].stopper.notify();  // says which reason there is
         seats_[workers_seats()].parker.notify();
         return;
@@ -154,7 +156,7 @@ PROCPOOL_DECL void Board::wake_for_mail(std::uint32_t index) noexcept {
     for (Seat& seat : seats()) {
         // One without an index may be getting this one.
         const std::uint32_t its = seat.index.load(std::memory_order_seq_cst);
-        if (its == index || its >= control.workers) { seat.parker.notify(); }
+        if (its == index || its >= control.places) { seat.parker.notify(); }
     }
 }
 
@@ -218,7 +220,7 @@ PROCPOOL_DECL bool Board::is_marked(std::uint32_t slot) const noexcept {
 }
 
 PROCPOOL_DECL bool Board::has_mail() const noexcept {
-    for (std::uint32_t index = 0; index < all_workers(); ++index) {
+    for (std::uint32_t index = 0; index < all_places(); ++index) {
         if (has_mail(index)) { return true; }
     }
     return false;
@@ -246,7 +248,31 @@ PROCPOOL_DECL void Board::wake_all() noexcept {
 PROCPOOL_DECL void Board::wake_for_guest() noexcept {
     if (!spinning.was_empty()) { return; }
     // A worker that claims a task wakes the next one.
-    if (!notify(sitting_one_of(sleeping))) { wake_helper(); }
+    if (notify(sitting_one_of(sleeping))) { return; }
+    if (size_.shrinks && sleeping.remove(size_.seats)) { ring_supervisor(); }
+    wake_helper();
+}
+
+[[gnu::noinline, gnu::cold]] PROCPOOL_DECL void Board::wake_next(std::uint32_t taken) noexcept {
+    if (taken == size_.seats) { return ring_supervisor(); }  // there was no other sleeper
+    wake_one();
+}
+
+PROCPOOL_DECL void Board::ring_supervisor() const noexcept {
+    // A signal that it reads with those of its children; whoever else may have this number by now ignores it.
+    if (const std::int32_t pid = control.supervisor_pid.load(std::memory_order_relaxed); pid > 0) {
+        os::wake_watcher(pid);
+    }
+}
+
+PROCPOOL_DECL std::uint32_t Board::waiting_tasks(std::uint32_t most) const noexcept {
+    std::uint32_t found = 0;
+    each_used([&](std::uint32_t slot) {
+        const bool waits =
+            found < most && Word{slots_[slot].word.load(std::memory_order_seq_cst)}.phase() == Phase::pending;
+        if (waits && !slots_[slot].is_mailed()) { ++found; }
+    });
+    return found;
 }
 
 PROCPOOL_DECL void Board::wake_helper() noexcept {

@@ -88,6 +88,7 @@ static_assert(offsetof(BoardHead, magic) == 0 && offsetof(BoardHead, layout) == 
                                    offsetof(BoardHead, deaths),
                                    sizeof(Control),
                                    offsetof(Control, slots_used),
+                                   offsetof(Control, places),
                                    offsetof(Control, workers),
                                    offsetof(Control, orders),
                                    offsetof(Control, measures),

@@ -55,14 +55,15 @@ struct Control {
         slots_used;  // the first so many have had tasks; written by the parent, under its producers' mutex
     std::atomic<std::uint32_t> links_used;  // whether tasks have waited for others; likewise
 
-    alignas(apart) std::atomic<std::uint32_t> workers_forked;  // forked so far, of the first generation
+    alignas(apart) std::atomic<std::uint32_t> workers_forked;  // whether all of the first generation are
     std::atomic<std::int32_t> start_error;                     // errno of a first-generation fork that failed
     std::atomic<std::uint32_t> ended;                          // no task runs any more, and every task is decided
     std::atomic<std::uint32_t> deaths;           // confirmed and settled; marks may be missing (see Waiters)
     std::atomic<std::uint32_t> companion_ended;  // its seats take nothing any more; written by the supervisor
     std::atomic<std::uint32_t> program_ended;    // before it could end the pool; likewise, for a companion
     std::atomic<std::uint32_t> audits;           // how often the parent has asked the supervisor for one; see Auditor
-    std::uint32_t workers;                       // how many live on this machine; written once
+    std::uint32_t places;                        // how many workers may live on this machine; written once
+    std::atomic<std::uint32_t> workers;          // how many are wanted there; written by the parent
     std::atomic<std::uint32_t> remote_workers;   // on others; written once, by a companion, before the pool is built
     std::uint32_t spinners;                      // how many may spin at once; written once
     std::uint32_t items_per_worker;              // then it is recycled; 0: never; written once

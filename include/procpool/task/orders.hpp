@@ -30,13 +30,8 @@ public:
         [[nodiscard]] Refork refork() const noexcept { return static_cast<Refork>(bits & refork_bits); }
         /// Whether only the worker of index 0 takes new tasks.
         [[nodiscard]] bool is_paused() const noexcept { return (bits & paused_bit) != 0; }
-        /// Whether a seat says that its worker leaves: Seat::must_leave.
+        /// Whether some workers leave: each looks at its Seat::dismissal.
         [[nodiscard]] bool is_personal() const noexcept { return (bits & personal_bit) != 0; }
-        /// Whether the worker of this index leaves when it has finished what it runs, and is not replaced by one of the
-        /// same index.
-        [[nodiscard]] bool dismisses(std::uint32_t index) const noexcept {
-            return bits >> first_shift != 0 && index >= bits >> first_shift;
-        }
     };
 
     /// Memory order: seq_cst: a sleeper registers and then looks here, the process that gives orders then wakes the
@@ -48,14 +43,11 @@ public:
     void set(Refork state) noexcept { change(refork_bits, static_cast<std::uint32_t>(state)); }
     void set_paused(bool paused) noexcept { change(paused_bit, paused ? paused_bit : 0); }
     void set_personal(bool personal) noexcept { change(personal_bit, personal ? personal_bit : 0); }
-    /// Effects: Told::dismisses() for the workers of this index and higher ones; 0: for none.
-    void dismiss_from(std::uint32_t index) noexcept { change(~std::uint32_t{0} << first_shift, index << first_shift); }
 
 private:
     static constexpr std::uint32_t refork_bits = 0xff;
     static constexpr std::uint32_t paused_bit = 1U << 8;
     static constexpr std::uint32_t personal_bit = 1U << 9;
-    static constexpr std::uint32_t first_shift = 10;
 
     void change(std::uint32_t of, std::uint32_t to) noexcept {
         std::uint32_t seen = word_.load(std::memory_order_relaxed);

@@ -16,12 +16,20 @@ namespace procpool::inline v0::detail::task {
 
 enum class SeatState : std::uint32_t { vacant, starting, failed, ready, leaving };
 
+/// Whether a worker leaves when it has finished what it runs.
+enum class Dismissal : std::uint32_t {
+    none,
+    replaced,  // another one of its index takes its place
+    surplus    // none does, unless there is a task for that index
+};
+
 /// A worker's account of itself. Written by the supervisor while it is vacant, by its worker afterwards.
 struct alignas(apart) Seat {
     sync::Parker parker;
     std::atomic<SeatState> state;
     std::atomic<std::uint32_t> index;  // of the worker
     std::atomic<std::int32_t> pid;
+    std::atomic<Dismissal> dismissal;    // written by whoever gives orders: see Orders::set_personal()
     std::atomic<std::uint32_t> current;  // slot + 1 of the task that runs, 0 when idle; a hint for observers
     static constexpr std::uint32_t counted = 0xffffffff;  // current, while a task that is counted below is not done yet
     static constexpr std::uint32_t condemned =

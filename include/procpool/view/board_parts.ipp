@@ -21,7 +21,7 @@ namespace procpool::inline v0::detail::view {
     if (signal == 0) { return "exit"; }
     const std::string text = to_string(ExitStatus::from_signal(signal));
     const std::size_t name = text.find('(');
-    return name == std::string::npos ? "signal " + std::to_string(signal)
+    return name == std::string::npos ? std::string{"signal "}.append(std::to_string(signal))
                                      : text.substr(name + 1, text.size() - name - 2);
 }
 
@@ -52,7 +52,7 @@ PROCPOOL_DECL void add_workers(PoolView& view, const BoardParts& parts) {
         if (state == task::SeatState::vacant || pid <= 0) { continue; }
         WorkerView worker;
         worker.seat = static_cast<std::uint32_t>(number);
-        if (const std::uint32_t index = seat.index.load(std::memory_order_relaxed); index < control.workers) {
+        if (const std::uint32_t index = seat.index.load(std::memory_order_relaxed); index < control.places) {
             worker.index = index;
         }
         worker.pid = pid;
@@ -109,7 +109,7 @@ PROCPOOL_DECL PoolView view_of(const BoardParts& parts) {
     view.is_paused = told.is_paused();
     view.is_reforking = told.refork() != task::Refork::none;
     view.uptime = seconds_since(parts.head->built_at);
-    view.workers_wanted = control.workers;
+    view.workers_wanted = control.workers.load(std::memory_order_relaxed);
     view.queue.capacity = parts.head->parents_slots;
     add_workers(view, parts);
     add_endings(view, parts);

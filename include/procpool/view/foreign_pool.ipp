@@ -187,7 +187,35 @@ private:
     return {};
 }
 
-inline Look read_pool(os::OpenFile where) {
+/// Effects: adds what /proc says. Returns: false when the supervisor has ended.
+[[nodiscard]] inline bool ask(ForeignPool& pool, std::int32_t supervisor_pid) {
+    const std::optional<os::ProcessUse> supervisor = os::use_of_process(supervisor_pid, false);
+    if (!supervisor || supervisor->has_ended) { return false; }
+    pool.asked_at = Clock::now().time_since_epoch().count();
+    pool.supervisor = supervisor_pid;
+    pool.program = supervisor->parent;
+    if (const auto program = os::use_of_process(pool.program, false)) { pool.program_name = program->name; }
+    add_use(pool.view, supervisor_pid);
+    return true;
+}
+
+/// As ask(), from memory. Returns: false when a worker is not known.
+[[nodiscard]] inline bool recall(ForeignPool& pool, const ForeignPool& known) {
+    for (WorkerView& worker : pool.view.workers) {
+        const auto same = std::ranges::find(known.view.workers, worker.pid, &WorkerView::pid);
+        if (same == known.view.workers.end()) { return false; }
+        worker.resident_bytes = same->resident_bytes;
+        worker.shared_bytes = same->shared_bytes;
+        worker.cpu_seconds = same->cpu_seconds;
+    }
+    pool.asked_at = known.asked_at;
+    pool.supervisor = known.supervisor;
+    pool.program = known.program;
+    pool.program_name = known.program_name;
+    return true;
+}
+
+inline Look read_pool(os::OpenFile where, const ForeignPool* known, std::chrono::nanoseconds fresh) {
     const os::MemoryFile file = os::MemoryFile::open(where);
     if (!file) {
         const bool is_gone = errno == ENOENT || errno == ESRCH;
@@ -200,27 +228,26 @@ inline Look read_pool(os::OpenFile where) {
     if (!copy->read()) { return {std::nullopt, copy->is_still_there() ? "its memory is damaged" : ""}; }
     ForeignPool pool;
     pool.view = copy->view();
+    if (!copy->is_still_there()) { return {}; }
     pool.device = file.device();
     pool.inode = file.inode();
-    const std::optional<os::ProcessUse> supervisor = os::use_of_process(where.pid);
-    if (!copy->is_still_there() || !supervisor || supervisor->has_ended) { return {}; }
-    pool.supervisor = where.pid;
-    pool.program = supervisor->parent;
-    if (const auto program = os::use_of_process(supervisor->parent)) { pool.program_name = program->name; }
-    add_use(pool.view, where.pid);
+    const bool is_known = known != nullptr && known->supervisor == where.pid && known->device == pool.device &&
+                          known->inode == pool.inode &&
+                          Clock::now().time_since_epoch().count() - known->asked_at < fresh.count();
+    if (!(is_known && recall(pool, *known)) && !ask(pool, where.pid)) { return {}; }
     return {std::move(pool), {}};
 }
 
-inline os::OpenFiles find_pools(std::int32_t only) {
-    os::OpenFiles found = os::files_in_memory(os::RegionFile::prefix, 0);
+inline os::OpenFiles find_pools(std::span<const std::int32_t> of, std::int32_t only) {
+    os::OpenFiles found = os::files_in_memory(os::RegionFile::prefix, of);
     if (only == 0) { return found; }
     const auto parent_of = [](std::int32_t pid) {
-        const auto use = os::use_of_process(pid);
+        const auto use = os::use_of_process(pid, false);
         return use ? use->parent : 0;
     };
-    const std::int32_t supervisor_of_worker = parent_of(only);
+    const std::int32_t its_parent = parent_of(only);
     std::erase_if(found.files, [&](os::OpenFile file) {
-        return file.pid != only && parent_of(file.pid) != only && file.pid != supervisor_of_worker;
+        return file.pid != only && file.pid != its_parent && parent_of(file.pid) != only;
     });
     return found;
 }

@@ -28,7 +28,7 @@ public:
     explicit Exposition(std::span<const ExposedPool> pools) : pools_(pools) {
         for (const ExposedPool& pool : pools) {
             std::string common = label("pool", pool.view->name);
-            for (const auto& [name, value] : pool.labels) { common += "," + label(name, value); }
+            for (const auto& [name, value] : pool.labels) { common.append(",").append(label(name, value)); }
             common_.push_back(std::move(common));
         }
     }
@@ -59,7 +59,8 @@ public:
             if (letter == '"' || letter == '\\') { text += '\\'; }
             text += letter;
         }
-        return text + '"';
+        text += '"';
+        return text;
     }
     [[nodiscard]] std::string take() { return std::move(text_); }
 

@@ -114,7 +114,7 @@ private:
         // A worker claims tasks between saying that it is ready and that it leaves; a spare one when it has an index,
         // or the pool is not open any more.
         const bool has_index =
-            seat.index.load(std::memory_order_acquire) < board_.control.workers || !board_.control.goes_on();
+            seat.index.load(std::memory_order_acquire) < board_.control.places || !board_.control.goes_on();
         const bool claims = seat.state.load(std::memory_order_acquire) == task::SeatState::ready && has_index;
         if (!claims) { return word_of(slot).bits() == word.bits(); }
         if (current - 1 < board_.used_slots().size()) {  // a worker claims a task when its last one is decided

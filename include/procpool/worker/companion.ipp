@@ -73,7 +73,7 @@ PROCPOOL_DECL void CompanionProcess::settle(Casualties& casualties, const os::En
 
 PROCPOOL_DECL void CompanionProcess::lose_mail(Casualties& casualties) noexcept {
     const std::uint32_t all = board_.all_workers();
-    for (std::uint32_t index = board_.control.workers; index < all; ++index) {
+    for (std::uint32_t index = board_.control.places; index < all; ++index) {
         while (const std::optional<task::Claim> claim = board_.claim_mail(index, board_.workers_seats())) {
             casualties.settle_task(claim->slot, {.worker = {}, .ending = Ending::node_lost});
         }

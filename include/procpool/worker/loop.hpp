@@ -180,17 +180,23 @@ private:
 
     [[nodiscard]] bool must_leave() const noexcept { return !board_.control.goes_on(); }
 
+    /// Returns: a task for this worker, now started, where no other of its index follows.
+    [[nodiscard]] std::optional<task::Claim> last_mail() noexcept {
+        if (seat_.dismissal.load(std::memory_order_relaxed) != task::Dismissal::surplus) { return std::nullopt; }
+        return board_.claim_mail(index_, number_);
+    }
+
     /// Whether the worker leaves now; the tasks that are left run on others.
     [[nodiscard]] bool must_make_room() const noexcept {
         return is_dismissed() || (board_.control.items_per_worker != 0 && item_budget() == 0);
     }
     /// Whether it takes no more tasks, nor items of the one that it runs.
     [[nodiscard]] bool is_dismissed() const noexcept {
-        const task::Orders::Told told = board_.control.orders.glance();
-        return !told.nothing() && is_dismissed_by(told);
+        return !board_.control.orders.glance().nothing() && is_dismissed_by(board_.control.orders.glance());
     }
     [[nodiscard]] bool is_dismissed_by(task::Orders::Told told) const noexcept {
-        return told.refork() != task::Refork::none || told.dismisses(index_);
+        return told.refork() != task::Refork::none ||
+               (told.is_personal() && seat_.dismissal.load(std::memory_order_relaxed) != task::Dismissal::none);
     }
 
     void run_task(task::Claim claim);
@@ -269,7 +275,7 @@ private:
     inline void search_or_sleep();
 
     /// Then no submitter relies on it to look for work, so it need not say that it does.
-    [[nodiscard]] bool is_alone() const noexcept { return board_.control.workers == 1 && !board_.has_companion(); }
+    [[nodiscard]] bool is_alone() const noexcept { return board_.control.places == 1 && !board_.has_companion(); }
 
     /// Sleeps until it is woken, if there is nothing for it and others may still come.
     void sleep();

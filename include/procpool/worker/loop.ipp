@@ -18,9 +18,15 @@ namespace procpool::inline v0::detail::worker {
 
 PROCPOOL_DECL void Loop::run() {
     for (;;) {
-        if (must_make_room()) {
+        if (must_make_room()) [[unlikely]] {
+            if (const std::optional<task::Claim> claim = last_mail()) {
+                run_task(*claim);
+                continue;
+            }
             offer_made_ready();
             board_.wake_for_ready();  // those that its last task made ready
+            // It may have been taken out of the sleepers for a task that it leaves to others.
+            stop_searching();
             return;
         }
         if (const std::optional<task::Claim> claim = next()) {

@@ -88,10 +88,10 @@ PROCPOOL_DECL void wait_for_index(task::Board& board, std::uint32_t seat_number)
     // index between the offers, the second one is found to be stale.
     const auto must_wait = [&] {
         std::uint32_t index = seat.index.load(std::memory_order_acquire);
-        if (index > board.control.workers) {
-            seat.index.compare_exchange_strong(index, board.control.workers, std::memory_order_seq_cst);
+        if (index > board.control.places) {
+            seat.index.compare_exchange_strong(index, board.control.places, std::memory_order_seq_cst);
         }  // no worker has that index
-        return index >= board.control.workers && board.control.goes_on();
+        return index >= board.control.places && board.control.goes_on();
     };
     do {
         board.from_workers.spare.store(seat_number + 1, std::memory_order_seq_cst);
@@ -106,7 +106,7 @@ PROCPOOL_DECL bool give_index_to_spare(task::Board& board, const task::Seat& ret
     if (spare == 0) { return false; }
     // It may have died and another worker may sit there, or it may have an index already: an index that is given is
     // never changed.
-    std::uint32_t none = board.control.workers;
+    std::uint32_t none = board.control.places;
     task::Seat* const seat = board.seat_of(spare - 1);
     // seq_cst: see Board::wake_for_mail().
     if (seat == nullptr || !seat->index.compare_exchange_strong(none, retiring.index.load(std::memory_order_relaxed),
@@ -189,7 +189,7 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     board.from_workers.ready_count.fetch_add(1, std::memory_order_relaxed);
     seat.state.store(task::SeatState::ready, std::memory_order_release);
 
-    if (index >= board.control.workers) { wait_for_index(board, seat_number); }
+    if (index >= board.control.places) { wait_for_index(board, seat_number); }
     {
         Loop loop{board, seat_number, process_hooks};
         loop_of_worker = &loop;
@@ -198,7 +198,9 @@ PROCPOOL_DECL void record_crashes(task::Seat& seat) noexcept {
     }
 
     seat.state.store(task::SeatState::leaving, std::memory_order_release);
-    if (setup.recycles) { replace_by_spare(board, seat_number, setup.start_timeout); }
+    if (setup.recycles && seat.dismissal.load(std::memory_order_relaxed) != task::Dismissal::surplus) {
+        replace_by_spare(board, seat_number, setup.start_timeout);
+    }
     reach(FaultPoint::before_exit);
     finalize(setup, index);
     std::exit(EXIT_SUCCESS);

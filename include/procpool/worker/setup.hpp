@@ -25,7 +25,7 @@ struct ActorLives {
 };
 
 struct Setup {
-    std::uint32_t workers;
+    std::uint32_t places;  ///< how many workers there may be; task::Control::workers are made at first
     std::function<void()> initializer;
     std::function<void()> finalizer;
     std::chrono::milliseconds start_timeout;
@@ -39,6 +39,8 @@ struct Setup {
     bool is_far = false;             ///< results go on to another machine
     bool on_first_stack =
         true;  ///< the caller's stack is as large as `ulimit -s` allows, so workers may use their copy of it
+    std::chrono::milliseconds idle_timeout{0};  ///< workers without tasks for so long leave; 0: none does
+    std::size_t min_workers = 1;                ///< so many stay
 };
 
 /// Describes the exception being handled, for people. Called by: a catch block.

@@ -39,7 +39,7 @@ public:
           setup_(setup),
           bell_(bell),
           parent_(parent),
-          workers_(setup.workers + (setup.recycles ? 1 : 0)),
+          workers_(setup.places + (setup.recycles ? 1 : 0)),
           deadlines_(board),
           announcer_(board, setup.is_far ? &task::this_machine->first_index : nullptr),
           casualties_(board, announcer_),
@@ -57,6 +57,9 @@ private:
         std::uint32_t seat = 0;
         Clock::time_point respawn_at = Clock::time_point::max();
         Clock::time_point started_at = {};
+        task::Dismissal dismissed = task::Dismissal::none;
+        std::uint64_t tasks = 0;            // that it had finished when it was looked at last
+        Clock::time_point idle_since = {};  // it has begun none since
     };
     using milliseconds = std::chrono::milliseconds;
     static constexpr milliseconds companions_grace{2000};  // to tell other machines
@@ -106,6 +109,22 @@ private:
 
     /// Whether a task waits for this worker and no other.
     [[nodiscard]] bool has_mail(std::uint32_t index) const noexcept;
+
+    // ---- how many there are: see supervisor_size.hpp
+
+    /// Effects: makes as many workers as are wanted due, and dismisses the others.
+    void fit_to_size() noexcept;
+    /// Effects: the worker leaves when it has finished what it runs.
+    void dismiss(Worker& worker, task::Dismissal how) noexcept;
+    /// Effects: dismisses workers that have had no task for a while.
+    void let_idle_go() noexcept;
+    /// Effects: makes those due that have left, if tasks wait for which nobody is there; otherwise hears of the next
+    /// such task.
+    void bring_back() noexcept;
+    [[nodiscard]] bool is_away(std::uint32_t index) const noexcept {
+        return index < size_ && workers_[index].pid == 0 && workers_[index].respawn_at == Clock::time_point::max();
+    }
+    [[nodiscard]] bool is_spare(std::uint32_t index) const noexcept { return index >= setup_.places; }
 
     // ---- waiting
 
@@ -195,6 +214,9 @@ private:
     Auditor auditor_;
     Restarts restarts_;
     std::uint32_t next_seat_ = 0;
+    std::uint32_t size_ = 0;  // how many workers were wanted when it looked last
+    Clock::time_point look_for_idle_at_ = Clock::time_point::max();
+    Clock::time_point look_for_demand_at_ = Clock::time_point::max();
     milliseconds fork_delay_{};
     Clock::time_point kill_at_ = Clock::time_point::max();
     std::uint32_t deaths_before_ready_ = 0;
@@ -202,6 +224,8 @@ private:
 };
 
 }  // namespace procpool::detail::worker
+
+#include <procpool/worker/supervisor_size.hpp>
 
 #if PROCPOOL_BODIES
 #include <procpool/worker/supervisor.ipp>

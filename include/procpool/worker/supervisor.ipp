@@ -46,10 +46,12 @@ namespace procpool::inline v0::detail::worker {
     if (companion_.is_wanted()) {
         if (const int error = spawn_companion(); error != 0) { fail_to_start(error); }
     }
+    size_ = board_.control.workers.load(std::memory_order_seq_cst);
     for (std::uint32_t index = 0; index < workers_.size() && !stopping(); ++index) {
+        if (index >= size_ && !is_spare(index)) { continue; }
         if (const int error = spawn(index); error != 0) { fail_to_start(error); }
     }
-    board_.control.workers_forked.store(setup_.workers, std::memory_order_release);
+    board_.control.workers_forked.store(1, std::memory_order_release);
     board_.notify_parent();
     while (!may_end()) {
         apply_life();
@@ -61,6 +63,7 @@ namespace procpool::inline v0::detail::worker {
         auditor_.audit(
             is_ending(), [this](std::uint32_t seat) { return is_occupied(seat); },
             [this](std::uint32_t seat) { kill_worker_on(seat); });
+        fit_to_size();
         spawn_what_is_due();
     }
     if (stopping() || !reforking()) {
@@ -98,6 +101,7 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     seat.stopper.reset();
     deadlines_.forget(*number);
     seat.items_done.store(0, std::memory_order_relaxed);
+    seat.dismissal.store(task::Dismissal::none, std::memory_order_relaxed);
     seat.crash.count = 0;
     seat.index.store(index, std::memory_order_seq_cst);  // see Board::wake_for_mail()
     seat.current.store(0, std::memory_order_relaxed);
@@ -125,7 +129,10 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     os::lead_group(pid);  // also here, so that its group exists whichever process runs first
     seat.pid.store(pid, std::memory_order_relaxed);
     board_.sitter(*number).store(pid, std::memory_order_relaxed);
-    workers_[index] = {pid, *number, Clock::time_point::max(), now};
+    workers_[index] = {.pid = pid, .seat = *number, .started_at = now, .idle_since = now};
+    if (setup_.idle_timeout.count() != 0) {
+        look_for_idle_at_ = std::min(look_for_idle_at_, now + setup_.idle_timeout);
+    }
     board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
     announcer_.started(index, pid);
     return 0;
@@ -135,7 +142,7 @@ PROCPOOL_DECL int Supervisor::spawn_companion() noexcept {
     companion_.seat(0);
     const pid_t self = os::this_process();
     const pid_t pid = os::try_fork();
-    if (pid == 0) { live({board_, setup_, board_.workers_seats(), setup_.workers, self, &companion_}); }
+    if (pid == 0) { live({board_, setup_, board_.workers_seats(), setup_.places, self, &companion_}); }
     const int error = errno;
     companion_.seat(pid);
     if (pid < 0) { return error; }
@@ -177,14 +184,15 @@ PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
         return worker.pid == 0 && worker.respawn_at == Clock::time_point::max();
     };
     const bool all_gone = !workers_.empty() && workers_.back().pid == 0 &&
-                          std::all_of(workers_.begin(), workers_.begin() + setup_.workers, is_gone);
+                          std::all_of(workers_.begin(), workers_.begin() + setup_.places, is_gone);
     if (all_gone && needs_workers()) { workers_.front().respawn_at = now; }
     for (std::uint32_t index = 0; index < workers_.size(); ++index) {
         Worker& worker = workers_[index];
         // Its mail may have been hidden, by a task's wild write, when the worker left.
-        const bool is_missed = is_gone(worker) && index < setup_.workers && has_mail(index);
+        const bool is_missed = is_gone(worker) && !is_spare(index) && has_mail(index);
         if (worker.pid != 0 || (worker.respawn_at > now && !is_missed) || !may_begin_life()) { continue; }
-        if (!(needs_workers() || has_mail(index)) || (index == setup_.workers && life() != task::Life::open)) {
+        const bool is_wanted = is_spare(index) ? life() == task::Life::open : index < size_ || has_mail(index);
+        if (!is_wanted || !(needs_workers() || has_mail(index))) {
             worker.respawn_at = Clock::time_point::max();
         } else if (const int error = spawn(index); error != 0) {
             if (fork_delay_ == fork_delay_.zero()) { announcer_.refused(index, error); }
@@ -192,6 +200,7 @@ PROCPOOL_DECL void Supervisor::spawn_what_is_due() noexcept {
             worker.respawn_at = now + fork_delay_;
         } else {
             fork_delay_ = {};
+            if (index >= size_ && !is_spare(index)) { dismiss(worker, task::Dismissal::surplus); }  // it has mail
         }
     }
 }
@@ -247,7 +256,7 @@ PROCPOOL_DECL Clock::time_point Supervisor::next_time() const noexcept {
     if (watch_.must_ask()) { next = Clock::now() + milliseconds{100}; }
     next = std::min(next, auditor_.next_time(is_ending()));
     if (life() == task::Life::terminated) { next = std::min(next, kill_at_); }
-    next = std::min(next, companion_.next_time());
+    next = std::min({next, companion_.next_time(), look_for_idle_at_, look_for_demand_at_});
     for (const Worker& worker : workers_) {
         if (worker.pid == 0 && !may_begin_life()) { continue; }
         next = std::min(next, worker.pid == 0 ? worker.respawn_at : start_deadline(worker));
@@ -426,9 +435,11 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     }
     Worker& vacant = worker.pid == ended.pid ? worker : workers_.back();
     vacant.pid = 0;
-    vacant.respawn_at = Clock::now();
+    const bool is_surplus = vacant.dismissed == task::Dismissal::surplus &&
+                            !is_spare(static_cast<std::uint32_t>(&vacant - workers_.data()));
+    vacant.respawn_at = is_surplus ? Clock::time_point::max() : Clock::now();
     board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
-    if (state == task::SeatState::leaving && board_.control.goes_on()) {
+    if (state == task::SeatState::leaving && board_.control.goes_on() && !is_surplus) {
         board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed);
     }
     if (unasked) { count_death(vacant, state, ended); }
@@ -498,10 +509,8 @@ PROCPOOL_DECL void Supervisor::seat_spare(Worker& dead) noexcept {
     task::Seat& seat = board_.seats()[spare.seat];
     const auto index = static_cast<std::uint32_t>(&dead - workers_.data());
     if (seat.index.load(std::memory_order_acquire) == index) {
-        std::swap(dead.seat, spare.seat);
-        std::swap(dead.pid, spare.pid);
-        std::swap(dead.started_at, spare.started_at);
-    } else if (seat.index.load(std::memory_order_acquire) == setup_.workers &&
+        std::swap(dead, spare);
+    } else if (seat.index.load(std::memory_order_acquire) == setup_.places &&
                seat.state.load(std::memory_order_acquire) == task::SeatState::ready) {
         // The dead worker may have taken the spare and got no further. seq_cst: as wait_for_index(), where the spare
         // looks at life again.
@@ -532,6 +541,7 @@ PROCPOOL_DECL void Supervisor::count_death(Worker& worker, task::SeatState state
                    about);
     }
     constexpr std::array<int, 8> delays{0, 0, 1, 10, 20, 50, 100, 200};
+    if (worker.respawn_at == Clock::time_point::max()) { return; }
     worker.respawn_at += milliseconds{delays[std::min<std::size_t>(deaths_before_ready_ - 1, delays.size() - 1)]};
 }
 
