@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""page_test.py SERVE_CANNED: the page in a browser. Skipped (77) where there is no Chromium."""
+"""page_test.py SERVE_CANNED PROCPOOL_TOP SCENERY: the page in a browser. Skipped (77) where there is no Chromium."""
 
 import json
-import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
 
-from serving import Browser, Server
+from serving import LIMIT, Browser, Server
 
-CANNED = sys.argv[1]
+CANNED, TOP, SCENERY = sys.argv[1:4]
 HOSTILE = ["<script>document.title = 'taken'</script>", "<img src=x onerror=\"document.title = 'taken'\">", "</td></table><b id=taken>", "\"'`${1}\\", "{{nonce}}", "\u202egnp\u0000\u2028"]
 
 
@@ -129,8 +129,34 @@ class Page(unittest.TestCase):
         self.shows("load it again")
 
 
+class Whole(unittest.TestCase):
+    def test_a_programs_life(self):
+        program = subprocess.Popen([SCENERY, "3"], stdin=subprocess.PIPE)
+        server = Server(TOP, "--pid", str(program.pid), "--serve", "127.0.0.1:0")
+        try:
+            with Browser(scheme="dark") as browser:
+                browser.open(server.url)
+                browser.wait_for("document.querySelectorAll('.workers .busy').length === 3")
+                self.assertEqual(browser.value("document.querySelector('h2 b').textContent"), "render")
+                program.stdin.write(b"<b id=taken>\n")
+                program.stdin.flush()
+                browser.wait_for("[...document.querySelectorAll('.workers .label')].some(label => label.textContent === '<b id=taken>')")
+                browser.wait_for("document.querySelector('.bad')?.textContent === '1'")
+                browser.wait_for("document.body.textContent.includes('1 SIGABRT')")
+                browser.wait_for("[...document.querySelectorAll('.legend span')].some(name => name.textContent === '<b id=taken>')")
+                self.assertEqual(browser.value("document.querySelectorAll('#taken').length"), 0)
+                program.stdin.close()
+                self.assertEqual(program.wait(LIMIT), 0)
+                browser.wait_for("document.querySelector('.pool.gone .chip')?.textContent === 'ended'")
+                self.assertEqual(browser.troubles, [])
+        finally:
+            self.assertEqual(server.stop(), 0)
+            program.kill()
+            program.wait()
+
+
 if __name__ == "__main__":
     if not Browser.command():
         print("skipped: there is no Chromium")
         sys.exit(77)
-    unittest.main(argv=sys.argv[:1] + sys.argv[2:], verbosity=2)
+    unittest.main(argv=sys.argv[:1] + sys.argv[4:], verbosity=2)

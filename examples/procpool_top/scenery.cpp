@@ -58,15 +58,15 @@ int main(int argc, char** argv) {
         std::deque<procpool::Future<std::size_t>> running;
         try {
             for (int number = 1;; ++number) {
-                const milliseconds time{400 + dice() % 2800};
+                const milliseconds time{500 + dice() % 4500};
                 const std::size_t megabytes = 4 + dice() % 60;
                 running.push_back(
                     pool.apply_async({.label = fmt::format("frame {}", number)}, render, time, megabytes));
-                if (number % 4 == 0) {
+                if (number % 3 == 0) {
                     running.push_back(pool.apply_async({.priority = 1, .label = fmt::format("denoise {}", number - 3)},
                                                        render, time / 3, std::size_t{8}));
                 }
-                while (running.size() > 2 * workers) {
+                while (running.size() > workers) {
                     running.front().get();
                     running.pop_front();
                 }
@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
     std::thread small{[&] {
         try {
             for (;;) {
-                pool.map({.priority = -1, .label = "thumbnails"}, thumbnail, std::views::iota(0, 150));
+                pool.map({.priority = 1, .label = "thumbnails"}, thumbnail, std::views::iota(0, 400));
                 pool.for_each(
                     {.priority = 2, .label = "upload"}, [](int) { std::this_thread::sleep_for(120ms); },
                     std::views::iota(0, 12));

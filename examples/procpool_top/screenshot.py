@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSL-1.0
 """Makes the README's picture of `procpool-top --serve`: a minute of a busy pool, with a task that crashes.
 
-    python3 examples/procpool_top/screenshot.py build/release/examples/procpool_top/procpool-top build/release/examples/procpool_top_scenery
+    python3 examples/procpool_top/screenshot.py build/release/examples/procpool_top/procpool-top build/release/examples/procpool_top/scenery
 """
 
 import pathlib
@@ -20,11 +20,11 @@ def main():
         sys.exit(__doc__)
     top, scenery = sys.argv[1:3]
     picture = sys.argv[3] if len(sys.argv) > 3 else PICTURE
-    with subprocess.Popen([scenery, "8"], stdin=subprocess.PIPE) as program:
+    with subprocess.Popen([scenery, "10"], stdin=subprocess.PIPE) as program:
         server = Server(top, "--pid", str(program.pid), "--serve", "127.0.0.1:0")
         with Browser(scheme=sys.argv[4] if len(sys.argv) > 4 else "light") as browser:
             browser.open(server.url)
-            browser.wait_for("document.querySelectorAll('.workers .busy').length === 8")
+            browser.wait_for("document.querySelectorAll('.workers .busy').length === 10")
             time.sleep(33)
             program.stdin.write(b"frame with a bug\n")
             program.stdin.flush()
