@@ -320,6 +320,24 @@ TEST_CASE("a pool of threads has no file") {
     CHECK(pool.prometheus().find("procpool_workers{pool=\"procpool\",state=\"idle\"}") != std::string::npos);
 }
 
+TEST_CASE("a pool writes its text while it works", "[thread]") {
+    ThreadPool pool{PoolOptions{.workers = 2, .name = "busy", .latencies = true}};
+    std::atomic<bool> may_end{false};
+    std::thread submitter{[&] {
+        while (!may_end) {
+            pool.apply_async(
+                    TaskOptions{.priority = 1, .label = "one"}, +[] {})
+                .get();
+        }
+    }};
+    for (int i = 0; i < 200; ++i) {
+        const std::string text = pool.prometheus();
+        CHECK(text.find("procpool_task_seconds_count{pool=\"busy\"} ") != std::string::npos);
+    }
+    may_end = true;
+    submitter.join();
+}
+
 TEST_CASE("what is no pool's memory is told") {
     CHECK(Fake{}.look().why_not == "its memory is smaller than a pool's");
     CHECK(Fake{1 << 20}.look().why_not.empty());  // one that is being built looks the same
