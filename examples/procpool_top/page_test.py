@@ -159,4 +159,10 @@ if __name__ == "__main__":
     if not Browser.command():
         print("skipped: there is no Chromium")
         sys.exit(77)
+    try:
+        with Browser():
+            pass
+    except (EOFError, OSError) as error:
+        print(f"skipped: Chromium does not start here: {error}")
+        sys.exit(77)
     unittest.main(argv=sys.argv[:1] + sys.argv[4:], verbosity=2)

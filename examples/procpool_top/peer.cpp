@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 
@@ -25,7 +24,7 @@ std::string kernels_name_of(const Endpoint& end) {
         for (std::size_t i = 0; i < bytes.size(); i += 4) {
             std::uint32_t word = 0;
             std::memcpy(&word, bytes.data() + i, sizeof word);
-            fmt::format_to(std::back_inserter(name), "{:08X}", word);
+            name += fmt::format("{:08X}", word);
         }
     };
     if (end.address().is_v4()) {
