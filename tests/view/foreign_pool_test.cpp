@@ -263,6 +263,34 @@ TEST_CASE("no child has the file of a pool that another thread builds") {
     CHECK(strays == 0);
 }
 
+namespace {
+std::function<void()> before_bell;  // called once, between the memory of a pool and the fork of its supervisor
+}
+
+TEST_CASE("processes that are forked in the middle of a pool's construction have not its file") {
+    std::optional<ProcessPool<>> inner;
+    std::optional<Process> child;
+    before_bell = [&] {
+        CHECK(files_open_in(::getpid()) == 1);
+        inner.emplace(PoolOptions{.workers = 1});
+        child.emplace([] { return files_open_in(::getpid()) == 0 ? 0 : 1; });
+    };
+    os::refuse_call = [](const char* name) noexcept {
+        if (before_bell && std::strcmp(name, "eventfd") == 0) { std::exchange(before_bell, nullptr)(); }
+        return 0;
+    };
+    ProcessPool outer{PoolOptions{.workers = 1}};
+    os::refuse_call = nullptr;
+    REQUIRE(inner.has_value());
+    for (ProcessPool<>* const pool : {&*inner, &outer}) {
+        CHECK(pool->apply(+[] { return files_open_in(::getpid()); }) == 0);
+        CHECK(pool->apply(+[] { return files_open_in(::getppid()); }) == 1);
+    }
+    CHECK(files_open_in(::getpid()) == 0);
+    child->join();
+    CHECK(child->exit_status() == ExitStatus::from_code(0));
+}
+
 TEST_CASE("nobody can make the file of a pool smaller") {
     ProcessPool pool{PoolOptions{.workers = 1}};
     const os::OpenFiles found = pools_of_this_process();
