@@ -4,10 +4,8 @@
 
 #include "json.hpp"
 #include "screen.hpp"
-#include "watcher.hpp"
-#ifdef PROCPOOL_TOP_SERVES
 #include "serve.hpp"
-#endif
+#include "watcher.hpp"
 
 #include <procpool/view/prometheus.hpp>
 
@@ -135,12 +133,8 @@ template <class T>
         case Mode::json: return print_json(watcher, options.interval);
         case Mode::prometheus: return print(to_prometheus(watcher.look())) ? EXIT_SUCCESS : EXIT_FAILURE;
         case Mode::serve:
-#ifdef PROCPOOL_TOP_SERVES
             return serve(options.address, {.json = [&watcher] { return to_json(watcher.look()); },
                                            .prometheus = [&watcher] { return to_prometheus(watcher.look()); }});
-#else
-            throw Mistake{"--serve was left out when this program was built: it needs Boost.Beast"};
-#endif
         case Mode::screen: break;
     }
     if (::isatty(STDOUT_FILENO) != 1) {

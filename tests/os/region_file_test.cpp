@@ -8,6 +8,7 @@
 #include "os/refusal.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -135,6 +136,25 @@ TEST_CASE("memory is to be had without a file") {
               }) == 0);
     }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("memory of a file costs nothing where the program locks all it maps and may lock only little") {
+    CHECK(in_child([] {
+              rlimit limit{};
+              ::getrlimit(RLIMIT_MEMLOCK, &limit);
+              limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, std::size_t{4} << 20);
+              if (::setrlimit(RLIMIT_MEMLOCK, &limit) != 0) { return 20; }
+              if (::geteuid() == 0 && ::setuid(65534) != 0) { return 0; }  // root may lock anything
+              if (::mlockall(MCL_FUTURE) != 0) { return 0; }               // without the right there is nothing to see
+              RegionFile file{"locked", true};
+              const Mapping mapping = Mapping::reserve(size, size, file);
+              if (absent_bytes(mapping.data(), size) != size) { return 1; }
+              mapping.data()[5 * page_size] = std::byte{1};
+              if (size - absent_bytes(mapping.data(), size) > 512 * page_size) { return 2; }
+              return give_back(mapping.data(), size) && mapping.data()[5 * page_size] == std::byte{0} ? 0 : 3;
+          }) == 0);
+}
+#endif
 
 TEST_CASE("a name is cut and may hold anything") {
     RegionFile file{std::string(1000, '/') + "\n", true};

@@ -178,6 +178,17 @@ TEST_CASE("another process sees workers and tasks and the queue of a pool") {
     pool.join();
 }
 
+TEST_CASE("the number of workers that are wanted is seen as it changes") {
+    ProcessPool pool{PoolOptions{.workers = 1, .grow_to = 3}};
+    CHECK(only_pool().view.workers_wanted == 1);
+    pool.resize(3);
+    CHECK(only_pool().view.workers_wanted == 3);
+    wait_until([&] { return only_pool().view.workers.size() == 3; }, "three workers");
+    pool.resize(1);
+    wait_until([&] { return only_pool().view.workers.size() == 1; }, "one worker");
+    CHECK(only_pool().view.deaths.empty());
+}
+
 TEST_CASE("tasks that end with their pool are counted by how") {
     SharedPage page;
     const Gate begun{page};
@@ -211,7 +222,10 @@ TEST_CASE("the file of a pool's memory is open in its supervisor alone") {
         const view::ForeignPool seen = only_pool();
         CHECK(files_open_in(::getpid()) == 0);
         CHECK(files_open_in(seen.supervisor) == 1);
-        for (const WorkerInfo& worker : pool.workers()) { CHECK(files_open_in(worker.pid) == 0); }
+        for (const WorkerInfo& worker : pool.workers()) {
+            // One that has just been forked is about to close it.
+            wait_until([&] { return files_open_in(worker.pid) == 0; }, "a worker to close the file");
+        }
         CHECK(pool.apply(+[] { return files_open_in(::getpid()); }) == 0);
         const pid_t before = seen.supervisor;
         pool.refork();
@@ -247,6 +261,34 @@ TEST_CASE("no child has the file of a pool that another thread builds") {
     }
     for (std::thread& one : all) { one.join(); }
     CHECK(strays == 0);
+}
+
+namespace {
+std::function<void()> before_bell;  // called once, between the memory of a pool and the fork of its supervisor
+}
+
+TEST_CASE("processes that are forked in the middle of a pool's construction have not its file") {
+    std::optional<ProcessPool<>> inner;
+    std::optional<Process> child;
+    before_bell = [&] {
+        CHECK(files_open_in(::getpid()) == 1);
+        inner.emplace(PoolOptions{.workers = 1});
+        child.emplace([] { return files_open_in(::getpid()) == 0 ? 0 : 1; });
+    };
+    os::refuse_call = [](const char* name) noexcept {
+        if (before_bell && std::strcmp(name, "eventfd") == 0) { std::exchange(before_bell, nullptr)(); }
+        return 0;
+    };
+    ProcessPool outer{PoolOptions{.workers = 1}};
+    os::refuse_call = nullptr;
+    REQUIRE(inner.has_value());
+    for (ProcessPool<>* const pool : {&*inner, &outer}) {
+        CHECK(pool->apply(+[] { return files_open_in(::getpid()); }) == 0);
+        CHECK(pool->apply(+[] { return files_open_in(::getppid()); }) == 1);
+    }
+    CHECK(files_open_in(::getpid()) == 0);
+    child->join();
+    CHECK(child->exit_status() == ExitStatus::from_code(0));
 }
 
 TEST_CASE("nobody can make the file of a pool smaller") {
@@ -304,6 +346,24 @@ TEST_CASE("a pool of threads has no file") {
     ThreadPool pool{PoolOptions{.workers = 2}};
     CHECK(pools_of_this_process().files.empty());
     CHECK(pool.prometheus().find("procpool_workers{pool=\"procpool\",state=\"idle\"}") != std::string::npos);
+}
+
+TEST_CASE("a pool writes its text while it works", "[thread]") {
+    ThreadPool pool{PoolOptions{.workers = 2, .name = "busy", .latencies = true}};
+    std::atomic<bool> may_end{false};
+    std::thread submitter{[&] {
+        while (!may_end) {
+            pool.apply_async(
+                    TaskOptions{.priority = 1, .label = "one"}, +[] {})
+                .get();
+        }
+    }};
+    for (int i = 0; i < 200; ++i) {
+        const std::string text = pool.prometheus();
+        CHECK(text.find("procpool_task_seconds_count{pool=\"busy\"} ") != std::string::npos);
+    }
+    may_end = true;
+    submitter.join();
 }
 
 TEST_CASE("what is no pool's memory is told") {

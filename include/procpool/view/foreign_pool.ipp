@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -30,6 +31,9 @@ public:
             !read_array(head_.from_workers, &from_workers_, 1)) {
             return false;
         }
+        unsigned char measures = 0;  // the one truth value that is looked at; any byte may be there
+        std::memcpy(&measures, &control_.measures, sizeof measures);
+        control_.measures = measures != 0;
         constexpr std::uint64_t most_seats = task::Word::most_seats;
         seats_ = part<task::Seat>(head_.seats, most_seats);
         sitters_ = part<std::atomic<std::int32_t>>(head_.sitters, most_seats);
