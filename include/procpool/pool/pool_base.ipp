@@ -47,6 +47,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     task::Control& control = client->board().control;
     control.workers = layout.workers;
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
+    control.kill_rss = options.kill_rss;
     control.set_name(options.name);
     if (actor != nullptr) {
         client->board().actor.is_one = true;
@@ -65,7 +66,8 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
         *client, worker::Setup{control.workers, std::move(options.initializer), std::move(options.finalizer),
                                options.start_timeout, options.terminate_grace, std::move(options.name),
                                control.items_per_worker != 0 && control.workers != 0, options.backtraces,
-                               actor != nullptr ? std::optional{*actor} : std::nullopt, options.mpi}));
+                               actor != nullptr ? std::optional{*actor} : std::nullopt, options.mpi,
+                               worker::MemoryLimits{options.max_rss, options.kill_rss, options.memory_reserve}}));
     threads_ = threads.release();
     client_ = client.release();
 }
@@ -238,6 +240,7 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
                       board.control.withdrawn.load(std::memory_order_relaxed) +
                       board.from_workers.cancelled_with_others.load(std::memory_order_relaxed);
     stats.timed_out = losses.timed_out;
+    stats.memory_exceeded = losses.over_memory;
     stats.retried = losses.retried;
     client().settle_dropped(true);
     stats.unobserved = client().unobserved()->count() + board.guests.unobserved();

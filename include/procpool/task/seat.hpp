@@ -16,12 +16,20 @@ namespace procpool::inline v0::detail::task {
 
 enum class SeatState : std::uint32_t { vacant, starting, failed, ready, leaving };
 
+/// Whether a worker leaves when it has finished what it runs.
+enum class Dismissal : std::uint32_t {
+    none,
+    replaced,  // another one of its index takes its place
+    surplus    // none does, unless there is a task for that index
+};
+
 /// A worker's account of itself. Written by the supervisor while it is vacant, by its worker afterwards.
 struct alignas(apart) Seat {
     sync::Parker parker;
     std::atomic<SeatState> state;
     std::atomic<std::uint32_t> index;  // of the worker
     std::atomic<std::int32_t> pid;
+    std::atomic<Dismissal> dismissal;    // written by the process that gives orders: see Orders::set_personal()
     std::atomic<std::uint32_t> current;  // slot + 1 of the task that runs, 0 when idle; a hint for observers
     static constexpr std::uint32_t counted = 0xffffffff;  // current, while a task that is counted below is not done yet
     static constexpr std::uint32_t condemned =
@@ -43,7 +51,8 @@ struct alignas(apart) Seat {
     /// none does.
     std::atomic<std::uint64_t> outer_item;
     std::atomic<std::int64_t> outer_started;
-    sync::Parker stopper;  // of the thread that asks tasks to stop
+    std::atomic<std::uint32_t> goes_on;  // it takes tasks in a pause too: see Orders::set_paused(); of the supervisor
+    sync::Parker stopper;                // of the thread that asks tasks to stop
 
     alignas(cache_line) std::atomic<std::uint64_t> completed;  // tasks that returned, in all lives on this seat
     std::atomic<std::uint64_t> failed;                         // tasks that threw, likewise

@@ -16,6 +16,7 @@
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/companion.hpp>
 #include <procpool/worker/deadlines.hpp>
+#include <procpool/worker/memory_guard.hpp>
 #include <procpool/worker/process.hpp>
 #include <procpool/worker/restarts.hpp>
 #include <procpool/worker/setup.hpp>
@@ -45,6 +46,7 @@ public:
           casualties_(board, announcer_),
           companion_(board, setup.companion),
           auditor_(board),
+          memory_guard_(board, setup.memory),
           restarts_(setup.actor ? setup.actor->restarts : 0, setup.actor ? setup.actor->period : milliseconds{}) {}
 
     /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all
@@ -57,6 +59,7 @@ private:
         std::uint32_t seat = 0;
         Clock::time_point respawn_at = Clock::time_point::max();
         Clock::time_point started_at = {};
+        task::Dismissal dismissed = task::Dismissal::none;
     };
     using milliseconds = std::chrono::milliseconds;
     static constexpr milliseconds companions_grace{2000};  // to tell other machines
@@ -106,6 +109,11 @@ private:
 
     /// Whether a task waits for this worker and no other.
     [[nodiscard]] bool has_mail(std::uint32_t index) const noexcept;
+
+    /// Effects: the worker leaves when it has finished what it runs.
+    void dismiss(Worker& worker, task::Dismissal how) noexcept;
+    /// Effects: as dismiss(), for the worker on that seat.
+    void replace_worker_on(std::uint32_t seat) noexcept;
 
     // ---- waiting
 
@@ -193,6 +201,7 @@ private:
     Casualties casualties_;
     CompanionProcess companion_;
     Auditor auditor_;
+    MemoryGuard memory_guard_;
     Restarts restarts_;
     std::uint32_t next_seat_ = 0;
     milliseconds fork_delay_{};

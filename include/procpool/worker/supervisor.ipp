@@ -45,6 +45,7 @@ namespace procpool::inline v0::detail::worker {
     if (companion_.is_wanted()) {
         if (const int error = spawn_companion(); error != 0) { fail_to_start(error); }
     }
+    memory_guard_.start();
     for (std::uint32_t index = 0; index < workers_.size() && !stopping(); ++index) {
         if (const int error = spawn(index); error != 0) { fail_to_start(error); }
     }
@@ -60,6 +61,8 @@ namespace procpool::inline v0::detail::worker {
         auditor_.audit(
             is_ending(), [this](std::uint32_t seat) { return is_occupied(seat); },
             [this](std::uint32_t seat) { kill_worker_on(seat); });
+        memory_guard_.look([this](std::uint32_t seat) { kill_worker_on(seat); },
+                           [this](std::uint32_t seat) { replace_worker_on(seat); });
         spawn_what_is_due();
     }
     if (stopping() || !reforking()) {
@@ -97,6 +100,7 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     seat.stopper.reset();
     deadlines_.forget(*number);
     seat.items_done.store(0, std::memory_order_relaxed);
+    seat.dismissal.store(task::Dismissal::none, std::memory_order_relaxed);
     seat.crash.count = 0;
     seat.index.store(index, std::memory_order_seq_cst);  // see Board::wake_for_mail()
     seat.current.store(0, std::memory_order_relaxed);
@@ -112,6 +116,7 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     board_.sitter(*number).store(0, std::memory_order_relaxed);
     seat.state.store(task::SeatState::starting, std::memory_order_release);
     board_.actor.begins();
+    memory_guard_.begin(*number);
     const pid_t self = os::this_process();
     const pid_t pid = os::try_fork();
     if (pid == 0) { live({board_, setup_, *number, index, self}); }
@@ -124,7 +129,7 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     os::lead_group(pid);  // also here, so that its group exists whichever process runs first
     seat.pid.store(pid, std::memory_order_relaxed);
     board_.sitter(*number).store(pid, std::memory_order_relaxed);
-    workers_[index] = {pid, *number, Clock::time_point::max(), now};
+    workers_[index] = {.pid = pid, .seat = *number, .started_at = now};
     board_.control.workers_started.fetch_add(1, std::memory_order_relaxed);
     announcer_.started(index, pid);
     return 0;
@@ -243,6 +248,7 @@ PROCPOOL_DECL void Supervisor::end_companion() noexcept {
 PROCPOOL_DECL Clock::time_point Supervisor::next_time() const noexcept {
     Clock::time_point next = Clock::time_point::max();
     if (watch_.must_ask()) { next = Clock::now() + milliseconds{100}; }
+    next = std::min(next, memory_guard_.next_time());
     next = std::min(next, auditor_.next_time(is_ending()));
     if (life() == task::Life::terminated) { next = std::min(next, kill_at_); }
     next = std::min(next, companion_.next_time());
@@ -297,6 +303,24 @@ PROCPOOL_DECL void Supervisor::kill_worker_on(std::uint32_t seat) noexcept {
     }
     for (const Worker& worker : workers_) {
         if (worker.pid != 0 && worker.seat == seat) { os::signal_group(worker.pid, SIGKILL); }
+    }
+}
+
+PROCPOOL_DECL void Supervisor::dismiss(Worker& worker, task::Dismissal how) noexcept {
+    worker.dismissed = how;
+    task::Seat& seat = board_.seats()[worker.seat];
+    // The notification comes last: a worker that is awake because of it sees both, and one that is awake anyway sees
+    // them before its next task or the one after it.
+    seat.dismissal.store(how, std::memory_order_relaxed);
+    board_.control.orders.set_personal(true);
+    seat.parker.notify();
+}
+
+PROCPOOL_DECL void Supervisor::replace_worker_on(std::uint32_t seat) noexcept {
+    for (Worker& worker : workers_) {
+        if (worker.pid != 0 && worker.seat == seat && worker.dismissed == task::Dismissal::none) {
+            dismiss(worker, task::Dismissal::replaced);
+        }
     }
 }
 
@@ -400,7 +424,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     board_.sitter(worker.seat).store(task::Board::nobody, std::memory_order_relaxed);
     if (unasked) { board_.control.workers_died.fetch_add(1, std::memory_order_relaxed); }
     if (setup_.actor && !board_.actor.has_died()) { note_death_of_actor(seat, unasked, ended); }
-    const bool had_task = casualties_.settle(worker.seat, ended);
+    const bool had_task = casualties_.settle(worker.seat, ended, {}, memory_guard_.excess_of(worker.seat));
     board_.release_for(worker.seat);
     sweep_guests();
     announcer_.ended(seat, state, unasked && !had_task, ended);
@@ -422,6 +446,11 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
     Worker& vacant = worker.pid == ended.pid ? worker : workers_.back();
     vacant.pid = 0;
     vacant.respawn_at = Clock::now();
+    vacant.dismissed = task::Dismissal::none;
+    const bool any_leaves = std::any_of(workers_.begin(), workers_.end(), [](const Worker& other) {
+        return other.pid != 0 && other.dismissed != task::Dismissal::none;
+    });
+    if (!any_leaves && board_.control.orders.glance().is_personal()) { board_.control.orders.set_personal(false); }
     board_.control.deaths.fetch_add(1, std::memory_order_seq_cst);
     if (state == task::SeatState::leaving && board_.control.goes_on()) {
         board_.control.workers_recycled.fetch_add(1, std::memory_order_relaxed);
@@ -496,6 +525,7 @@ PROCPOOL_DECL void Supervisor::seat_spare(Worker& dead) noexcept {
         std::swap(dead.seat, spare.seat);
         std::swap(dead.pid, spare.pid);
         std::swap(dead.started_at, spare.started_at);
+        std::swap(dead.dismissed, spare.dismissed);
     } else if (seat.index.load(std::memory_order_acquire) == setup_.workers &&
                seat.state.load(std::memory_order_acquire) == task::SeatState::ready) {
         // The dead worker may have taken the spare and got no further. seq_cst: as wait_for_index(), where the spare
