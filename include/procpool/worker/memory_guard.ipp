@@ -136,7 +136,7 @@ PROCPOOL_DECL void MemoryGuard::reckon(Clock::time_point now) noexcept try {
     reckoned_at_ = now;
 
     // As many as can have at once what one needs, besides what the others have by now.
-    const std::uint64_t all = workers();
+    const std::uint64_t all = std::max<std::uint64_t>(1, workers());
     std::uint64_t fit = 1;
     if (!is_short) {
         fit = std::clamp<std::uint64_t>((available - limits_.reserve + admitted_have) / std::max(need_, least_need), 1,
