@@ -75,13 +75,13 @@ struct PoolOptions {
     /// ends in MemoryLimitExceeded, or runs again if it has retries; 0: never. Not below max_rss. Within 100 ms a task
     /// may take some hundred megabytes more.
     std::size_t kill_rss = 0;
-    /// So many bytes of memory are kept free, on the machine and in each control group that the program is in: while
-    /// less is left, or processes wait for memory for 10 % of the time, one worker alone begins tasks and items. The
-    /// pool learns how much a worker needs, and while memory is scarce lets no more of them begin tasks than can all
-    /// have that; with little memory, leave room here for one more worker than is to run. It begins with one worker,
-    /// and takes some tenths of a second to learn. Tasks that have begun go on, and so do those for one worker alone,
-    /// as of broadcast(): tasks that wait for others to begin, other than by futures, may wait for as long as memory
-    /// is scarce. Each time that is logged once, as a warning. 0: all workers begin tasks always.
+    /// So many bytes of memory stay free, on the machine and in each control group that the program is in. While less
+    /// is left, or processes wait for memory for 10 % of the time, one worker alone begins tasks and items. Otherwise
+    /// the pool learns how much a worker needs, and lets no more of them begin than can all have that beside the
+    /// reserve: it begins with one worker, and takes some tenths of a second to learn. What has begun goes on, and so
+    /// do tasks for one worker alone, as of broadcast(). Tasks that wait for others to begin, other than by futures,
+    /// may wait for as long as memory is scarce. Each time that memory gets scarce is logged once, as a warning. 0: all
+    /// workers begin tasks always.
     std::size_t memory_reserve = 0;
     /// What workers are bound to.
     Pin pin = Pin::none;

@@ -99,10 +99,11 @@ PROCPOOL_DECL bool MemoryGuard::condemn_tasks_of(std::uint32_t seat) noexcept {
 PROCPOOL_DECL void MemoryGuard::warn_of_start(std::uint64_t own, std::uint64_t limit) noexcept try {
     if (is_told_of_start_) { return; }
     is_told_of_start_ = true;
-    log::report(LogLevel::warning, {.pool = board_.control.name.data()},
-                "workers have {} of memory of their own before or with their first item, and may have {}: each is "
-                "replaced after every item",
-                core::text_of_bytes(own), core::text_of_bytes(limit));
+    log::report(
+        LogLevel::warning, {.pool = board_.control.name.data()},
+        "workers have {} of memory of their own before their first item or with it, and may have {}: the limit is "
+        "too low, and none of them does more than one item",
+        core::text_of_bytes(own), core::text_of_bytes(limit));
 } catch (const std::exception&) {  // no memory for the words: the supervisor goes on without this record
 }
 
