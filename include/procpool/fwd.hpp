@@ -87,6 +87,7 @@ struct CodecError;
 struct EndOfFile;
 struct JournalBusy;
 struct JournalMismatch;
+class MemoryLimitExceeded;
 class NodeLost;
 class OwnerDied;
 class PartLost;

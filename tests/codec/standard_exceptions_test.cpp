@@ -139,6 +139,7 @@ TEST_CASE("procpool's own errors arrive with all they tell") {
     check_value(WorkerDied(ExitStatus::from_signal(11), 4711, "label", "backtrace", 7));
     check_value(PartLost(3));
     check_value(NodeLost("node2", "label", 7));
+    check_value(MemoryLimitExceeded(77, 66, 4711, "label", 7));
     check_value(SharedMemoryExhausted(77));
 
     const auto again = [](const auto& e) { return round_trip_thrown(std::make_exception_ptr(e)); };
@@ -154,6 +155,15 @@ TEST_CASE("procpool's own errors arrive with all they tell") {
         CHECK(e.label() == "label");
         CHECK(e.item() == 7);
     });
+    caught_as<MemoryLimitExceeded>(again(MemoryLimitExceeded(77, 66, 4711, "label", 7)),
+                                   [](const MemoryLimitExceeded& e) {
+                                       CHECK(e.resident() == 77);
+                                       CHECK(e.limit() == 66);
+                                       CHECK(e.pid() == 4711);
+                                       CHECK(e.exit_status() == ExitStatus::from_signal(9));
+                                       CHECK(e.label() == "label");
+                                       CHECK(e.item() == 7);
+                                   });
     caught_as<PartLost>(again(PartLost(3)), [](const PartLost& e) { CHECK(e.part() == 3); });
     caught_as<SharedMemoryExhausted>(again(SharedMemoryExhausted(77)),
                                      [](const SharedMemoryExhausted& e) { CHECK(e.bytes() == 77); });

@@ -21,12 +21,15 @@ TEST_CASE("every ending has a word") {
     CHECK(to_string(Ending::terminated) == "terminated");
     CHECK(to_string(Ending::broken) == "broken");
     CHECK(to_string(Ending::overwritten) == "overwritten");
+    CHECK(to_string(Ending::memory_exceeded) == "memory limit exceeded");
+    CHECK(to_string(Ending::node_lost) == "node lost");
 }
 
-TEST_CASE("retries follow deaths and timeouts") {
-    for (int i = 0; i <= static_cast<int>(Ending::overwritten); ++i) {
+TEST_CASE("retries follow deaths and timeouts and too much memory") {
+    for (int i = 0; i <= static_cast<int>(Ending::node_lost); ++i) {
         const auto ending = static_cast<Ending>(i);
-        CHECK(detail::core::may_retry(ending) == (ending == Ending::died || ending == Ending::timed_out));
+        CHECK(detail::core::may_retry(ending) == (ending == Ending::died || ending == Ending::timed_out ||
+                                                  ending == Ending::memory_exceeded || ending == Ending::node_lost));
     }
 }
 
@@ -45,6 +48,10 @@ TEST_CASE("a sentence tells what happened to a task") {
           "task 'resize' exceeded its timeout of 0.02 s");
     CHECK(sentence(Ending::timed_out, {.timeout = 36h}) == "a task exceeded its timeout of 129600 s");
     CHECK(sentence(Ending::timed_out, {.timeout = 1us}) == "a task exceeded its timeout of 1e-06 s");
+    CHECK(sentence(Ending::memory_exceeded, {.task = "the task", .excess = {1'500'000'000, 1'000'000'000}}) ==
+          "the task exceeded its memory limit of 1 GB, with 1.5 GB");
+    CHECK(sentence(Ending::memory_exceeded, {.worker = "worker 3", .excess = {999, 2000}}) ==
+          "worker 3 was stopped: a task exceeded its memory limit of 2 kB, with 999 bytes");
     CHECK(sentence(Ending::cancelled, {.task = "the task"}) == "the task was cancelled");
     CHECK(sentence(Ending::terminated, {.task = "the task"}) == "the pool was terminated before the task finished");
     CHECK(sentence(Ending::broken, {.reason = "no memory"}) == "the pool is broken: no memory");

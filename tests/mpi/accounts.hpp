@@ -30,8 +30,9 @@ inline void every_task_counts(const procpool::MpiPool& pool) {
     const procpool::PoolStats stats = pool.stats();
     const procpool::detail::task::Control& control = client_of(pool)->board().control;
     // The rest of a chunk that runs again is a task of its own.
-    const std::uint64_t resumed = control.resumed_casualties + control.resumed_timeouts;
-    CHECK(stats.submitted == stats.completed + stats.failed + stats.cancelled + stats.timed_out + resumed);
+    const std::uint64_t resumed = control.resumed_casualties + control.resumed_timeouts + control.resumed_over_memory;
+    CHECK(stats.submitted ==
+          stats.completed + stats.failed + stats.cancelled + stats.timed_out + stats.memory_exceeded + resumed);
 }
 
 /// Pieces of the memory for arguments that are taken on rank 0, and where a task runs.

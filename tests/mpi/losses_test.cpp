@@ -2,6 +2,9 @@
 #include "mpi/machines.hpp"
 
 #include <csignal>
+#include <cstddef>
+#include <numeric>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -55,6 +58,47 @@ TEST_CASE("MPI-10 a crash far away costs its task and tells where") {
         if (this_task::attempt() < 2) { ::raise(SIGKILL); }
         return this_task::attempt();
     }) == 2);
+}
+
+TEST_CASE("MPI-10 limits of memory hold on other machines too") {
+    PoolOptions options = remote(2);
+    options.kill_rss = std::size_t{64} << 20;
+    options.max_rss = std::size_t{32} << 20;
+    MpiPool pool{options};
+    const auto burst = [] {
+        static std::vector<std::string> kept;
+        for (int i = 0; i < 600; ++i) {
+            kept.emplace_back(std::size_t{1} << 20, 'x');
+            std::this_thread::sleep_for(1ms);
+        }
+        for (;;) { ::pause(); }
+    };
+    try {
+        pool.apply(burst);
+        FAIL("it returned");
+    } catch (const MemoryLimitExceeded& error) {
+        CHECK(error.limit() == options.kill_rss);
+        CHECK(error.resident() > error.limit());
+        CHECK(error.pid() > 0);
+    }
+    CHECK(pool.apply(TaskOptions{.retries = 1}, [burst] {
+        if (this_task::attempt() == 0) { burst(); }
+        return this_task::attempt();
+    }) == 1);
+    CHECK(pool.stats().memory_exceeded == 1);
+    // A leak ends its worker, and costs nothing.
+    std::vector<int> items(40);
+    std::iota(items.begin(), items.end(), 0);
+    const auto pids = pool.map(
+        MapOptions{.retries = 3},
+        [](int) {
+            static std::vector<std::string> kept;
+            kept.emplace_back(std::size_t{4} << 20, 'x');
+            std::this_thread::sleep_for(20ms);
+            return ::getpid();
+        },
+        items);
+    CHECK(std::set(pids.begin(), pids.end()).size() > 2);
 }
 
 TEST_CASE("MPI-11 items that a far worker finished before it died are kept") {

@@ -29,6 +29,7 @@ public:
         std::filesystem::create_directories(std::filesystem::path{folder_ + path}.parent_path());
         std::ofstream{folder_ + path} << text;
     }
+    [[nodiscard]] const std::string& folder() const { return folder_; }
     [[nodiscard]] double cpus() const { return detail::os::Limits{folder_}.cpu_quota(); }
     [[nodiscard]] std::uint64_t memory() const { return detail::os::Limits{folder_}.available_memory(); }
     [[nodiscard]] std::uint64_t memory(std::uint64_t enough) const {
@@ -48,6 +49,20 @@ TEST_CASE("a machine without any of the files limits nothing") {
     const FakeRoot root;
     CHECK(root.cpus() == unlimited);
     CHECK(root.memory() == unlimited_memory);
+}
+
+TEST_CASE("memory pressure is that of the group where it is told and otherwise that of the machine") {
+    const FakeRoot root;
+    const auto pressure = [&] { return detail::os::Limits{root.folder()}.memory_pressure(); };
+    CHECK(pressure() == 0);
+    root.write("/proc/pressure/memory", "some avg10=12.50 avg60=1.00 avg300=0.00 total=7\nfull avg10=99.00\n");
+    CHECK(pressure() == 12.5);
+    root.write("/proc/self/cgroup", "0::/mine\n");
+    CHECK(pressure() == 12.5);
+    root.write("/sys/fs/cgroup/mine/memory.pressure", "some avg10=3.25 avg60=1.00 avg300=0.00 total=7\n");
+    CHECK(pressure() == 3.25);
+    root.write("/sys/fs/cgroup/mine/memory.pressure", "full avg10=3.25\n");
+    CHECK(pressure() == 0);
 }
 
 TEST_CASE("a CPU quota is its time over its period") {

@@ -26,7 +26,8 @@ TEST_CASE("the fields of a word do not touch each other") {
     for (const std::uint32_t generation : {0U, 1U, 0x80000000U, 0xffffffffU}) {
         for (const std::uint32_t seat : {0U, 1U, 0x800U, Word::most_seats}) {
             for (const bool waited : {false, true}) {
-                for (const Ending verdict : {Ending::value, Ending::timed_out, Ending::cancelled}) {
+                for (const Ending verdict :
+                     {Ending::value, Ending::timed_out, Ending::memory_exceeded, Ending::cancelled}) {
                     for (const Phase phase : phases) {
                         const Word started = Word::pending(generation, waited).started_by(seat);
                         const bool condemned = verdict != Ending::value;

@@ -40,7 +40,8 @@ PROCPOOL_DECL Parcel Client::describe_failure(std::uint32_t index, task::Phase p
     auto failure = std::make_unique<Failure>();
     failure->ending = task.ending(phase);
     const task::Word word = word_of(index);
-    const bool has_killed = failure->ending == Ending::timed_out || failure->ending == Ending::cancelled;
+    const bool has_killed = failure->ending == Ending::timed_out || failure->ending == Ending::cancelled ||
+                            failure->ending == Ending::memory_exceeded;
     if (phase == task::Phase::lost && (failure->ending == Ending::died || has_killed)) {
         failure->death.pid = task.pid;
         failure->death.status = task.exit_status;
@@ -52,6 +53,9 @@ PROCPOOL_DECL Parcel Client::describe_failure(std::uint32_t index, task::Phase p
         failure->death.crash = board_.crashes.of(board_.number_of(index).load(std::memory_order_relaxed));
     } else if (board_.actor.is_one && is_end_of_actor(failure->ending)) {
         failure->death = board_.actor.last_death();
+    }
+    if (failure->ending == Ending::memory_exceeded) {
+        failure->death.excess = {board_.issue(index).excess, board_.control.kill_rss};
     }
     if (failure->ending == Ending::node_lost) { failure->host = crew_->host_of(word.seat()); }
     failure->of_actor = board_.actor.is_one;

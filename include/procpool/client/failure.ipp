@@ -22,6 +22,9 @@ PROCPOOL_DECL std::exception_ptr error_of(const Failure& failure, std::optional<
         case Ending::died:
             return std::make_exception_ptr(WorkerDied{failure.death.status, failure.death.pid, failure.label,
                                                       backtrace_text(failure.death.crash), item});
+        case Ending::memory_exceeded:
+            return std::make_exception_ptr(MemoryLimitExceeded{
+                failure.death.excess.resident, failure.death.excess.limit, failure.death.pid, failure.label, item});
         case Ending::timed_out: return std::make_exception_ptr(TaskTimedOut{failure.timeout, failure.label, item});
         case Ending::cancelled:
             return std::make_exception_ptr(

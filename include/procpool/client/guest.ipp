@@ -521,6 +521,10 @@ PROCPOOL_DECL Parcel GuestTask::describe_failure(Ending ending) const {
     failure->label = label_;
     if (ending == Ending::died) {
         failure->death = {slot.pid, slot.exit_status, board().crashes.of(number_)};
+    } else if (ending == Ending::memory_exceeded) {
+        failure->death.pid = slot.pid;
+        failure->death.status = slot.exit_status;
+        failure->death.excess = {board().issue_of(slot_).excess, board().control.kill_rss};
     } else if (board().actor.is_one && is_end_of_actor(ending)) {
         failure->death = board().actor.last_death();
     }

@@ -236,6 +236,27 @@ struct ExceptionCodec<ActorDied> {
 };
 
 template <>
+struct ExceptionCodec<MemoryLimitExceeded> {
+    static void encode(Writer& out, const MemoryLimitExceeded& e) {
+        Codec<std::uint64_t>::encode(out, e.resident());
+        Codec<std::uint64_t>::encode(out, e.limit());
+        Codec<std::int32_t>::encode(out, e.pid());
+        Codec<std::string>::encode(out, e.label());
+        Codec<std::optional<std::size_t>>::encode(out, e.item());
+        Codec<std::string>::encode(out, e.what());
+    }
+    static MemoryLimitExceeded decode(Reader& in) {
+        const auto resident = Codec<std::uint64_t>::decode(in);
+        const auto limit = Codec<std::uint64_t>::decode(in);
+        const auto pid = Codec<std::int32_t>::decode(in);
+        auto label = Codec<std::string>::decode(in);
+        MemoryLimitExceeded e(resident, limit, pid, std::move(label), Codec<std::optional<std::size_t>>::decode(in));
+        set_what(e, Codec<std::string>::decode(in));
+        return e;
+    }
+};
+
+template <>
 struct ExceptionCodec<NodeLost> {
     static void encode(Writer& out, const NodeLost& e) {
         Codec<std::string>::encode(out, e.host());
@@ -367,6 +388,7 @@ inline constexpr std::array standard_exceptions {
     by_codec<RemoteError>,
     by_codec<WorkerDied>,
     by_codec<ActorDied>,
+    by_codec<MemoryLimitExceeded>,
     by_codec<NodeLost>,
     by_codec<RestartsExhausted>,
     by_codec<PartLost>,

@@ -27,19 +27,21 @@ enum class Ending : std::uint8_t {
     terminated,         ///< the pool was terminated or killed before the task ended
     broken,             ///< the pool broke before the task ended
     overwritten,        ///< another task has written where the pool keeps this one
+    memory_exceeded,    ///< its worker had more memory of its own than PoolOptions::kill_rss
     node_lost,          ///< its machine fell silent, and nobody knows how far it got
     killed = cancelled  ///< the same: kill() ended it
 };
 
 /// Returns: "value", "exception", "worker died", "timed out", "cancelled", "terminated", "broken", "overwritten",
-/// "node lost".
+/// "memory limit exceeded", "node lost".
 [[nodiscard]] std::string_view to_string(Ending ending) noexcept;
 
 namespace detail::core {
 
 /// Whether a task that ended so may run again, if it has retries left.
 [[nodiscard]] constexpr bool may_retry(Ending ending) noexcept {
-    return ending == Ending::died || ending == Ending::timed_out || ending == Ending::node_lost;
+    return ending == Ending::died || ending == Ending::timed_out || ending == Ending::memory_exceeded ||
+           ending == Ending::node_lost;
 }
 
 /// Whether it is an error of the task itself: neither asked for, nor the end of the whole pool.
@@ -63,6 +65,12 @@ struct Crash {
     }
 };
 
+/// The memory of a worker that was killed for it, in bytes.
+struct Excess {
+    std::uint64_t resident = 0;  ///< what it had of its own; 0: it was not killed for that
+    std::uint64_t limit = 0;     ///< what it could have
+};
+
 /// How the worker of a task died.
 struct Death {
     std::int32_t pid = 0;  ///< on its machine
@@ -70,6 +78,7 @@ struct Death {
     Crash crash = {};                   ///< no frames: it did not crash, or nobody knows where any more
     std::array<char, 200> reason = {};  ///< why an actor's process could not begin, cut to fit; empty: it could
     std::uint32_t worker = 0xffffffff;  ///< its index; this one: unknown
+    Excess excess = {};
 };
 
 /// The facts that a sentence about an ending needs.
@@ -80,11 +89,15 @@ struct EndingDetails {
     std::chrono::nanoseconds timeout{0};  ///< of the task
     std::string_view reason = {};         ///< why the pool is broken
     std::string_view host = {};           ///< the machine that ran the task
+    Excess excess = {};                   ///< of the worker
 };
 
 /// Returns: the ending in words, without a full stop: "worker 17 was killed by signal 11 (SIGSEGV) while it ran task
 /// 'resize'", "task 'resize' exceeded its timeout of 1.5 s", "the pool is broken: ...".
 [[nodiscard]] std::string sentence(Ending ending, const EndingDetails& details);
+
+/// Returns: "1.5 GB", with up to four digits; a GB has 10^9 bytes.
+[[nodiscard]] std::string text_of_bytes(std::uint64_t bytes);
 
 /// "task 'resize'", "task 'resize, item 7'", "task 'item 7'"; "a task" without label and item.
 [[nodiscard]] std::string task_name(std::string_view label, std::optional<std::size_t> item = {});

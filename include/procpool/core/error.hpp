@@ -129,6 +129,22 @@ private:
     std::optional<std::size_t> item_;
 };
 
+/// The worker had more memory of its own than PoolOptions::kill_rss allows, and was killed while it ran the task.
+class MemoryLimitExceeded : public WorkerDied {
+public:
+    /// The text names both figures, and the task where it has a label or is an item. In bytes.
+    MemoryLimitExceeded(std::uint64_t resident, std::uint64_t limit, std::int32_t pid = 0, std::string label = {},
+                        std::optional<std::size_t> item = {});
+    /// How many bytes of its own the worker had.
+    [[nodiscard]] std::uint64_t resident() const noexcept { return resident_; }
+    /// How many it could have: PoolOptions::kill_rss.
+    [[nodiscard]] std::uint64_t limit() const noexcept { return limit_; }
+
+private:
+    std::uint64_t resident_;
+    std::uint64_t limit_;
+};
+
 /// The task's machine fell silent, or the companion that speaks to it ended; nobody knows how far the task got.
 class NodeLost : public WorkerDied {
 public:

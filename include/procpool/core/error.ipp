@@ -60,6 +60,15 @@ PROCPOOL_DECL WorkerDied::WorkerDied(const std::string& what, ExitStatus status,
       backtrace_(std::move(backtrace)),
       item_(item) {}
 
+PROCPOOL_DECL MemoryLimitExceeded::MemoryLimitExceeded(std::uint64_t resident, std::uint64_t limit, std::int32_t pid,
+                                                       std::string label, std::optional<std::size_t> item)
+    : WorkerDied("procpool: " + detail::core::sentence(Ending::memory_exceeded,
+                                                       {.task = detail::core::task_name(label, item),
+                                                        .excess = {.resident = resident, .limit = limit}}),
+                 ExitStatus::from_signal(9), pid, std::move(label), {}, item),
+      resident_(resident),
+      limit_(limit) {}
+
 PROCPOOL_DECL NodeLost::NodeLost(std::string host, std::string label, std::optional<std::size_t> item)
     : WorkerDied(
           "procpool: " +

@@ -23,6 +23,7 @@ struct Loss {
     bool runs_again;
     std::uint32_t index;    ///< of the worker, where that was a companion's; no_worker: unknown
     std::string_view host;  ///< likewise, its machine
+    std::uint64_t excess;   ///< bytes that the worker had, where it was killed for them
 };
 
 /// Called by: supervisor, companion.

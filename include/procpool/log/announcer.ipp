@@ -78,7 +78,8 @@ PROCPOOL_DECL void Announcer::lost(std::uint32_t slot, task::Word word, const Lo
                                    .task = "task " + std::to_string(task),
                                    .status = loss.worker.status,
                                    .timeout = board_.issue_of(slot).time_limit(),
-                                   .host = loss.host}),
+                                   .host = loss.host,
+                                   .excess = {loss.excess, board_.control.kill_rss}}),
            loss.runs_again ? "; it is run again" : "");
 } catch (...) {  // as above
 }

@@ -256,6 +256,7 @@ inline void Agent::answer(Name name, const Task& task) {
         head.worker = failure->death.worker;
         head.status = failure->death.status;
         head.signal = failure->death.crash.signal;
+        head.excess = failure->death.excess.resident;
         frame_count = std::min<std::size_t>(failure->death.crash.count, frames.size());
         std::transform(failure->death.crash.frames.begin(), failure->death.crash.frames.begin() + frame_count,
                        frames.begin(), [](std::uintptr_t frame) { return os::name_of(frame); });

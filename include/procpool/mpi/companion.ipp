@@ -405,7 +405,8 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
         crash.pid = message.head.pid;
         for (std::uint32_t i = 0; i < crash.count; ++i) { crash.frames[i] = os::address_of(message.number(i)); }
         const Ending ending = message.head.ending;
-        const bool is_its_own = ending == Ending::died || ending == Ending::timed_out || ending == Ending::cancelled;
+        const bool is_its_own = ending == Ending::died || ending == Ending::timed_out || ending == Ending::cancelled ||
+                                ending == Ending::memory_exceeded;
         const bool has_worker = message.head.worker < node.workers;
         casualties_->settle_task(claim.slot,
                                  {.worker = {message.head.pid, message.head.status},
@@ -413,7 +414,8 @@ inline void Companion::finish(const Received& message, std::span<const std::byte
                                   .crash = crash.count != 0 ? &crash : nullptr,
                                   .level = task::Queue::given_back,
                                   .index = has_worker ? node.first_index + message.head.worker : LogRecord::no_worker,
-                                  .host = host_of(static_cast<std::uint32_t>(message.from))});
+                                  .host = host_of(static_cast<std::uint32_t>(message.from)),
+                                  .excess = message.head.excess});
         // A mailbox keeps one task that runs again: the next such loss must find it gone.
         if (is_mailed) { static_cast<void>(ship_mail()); }
         return;

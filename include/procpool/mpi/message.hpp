@@ -75,6 +75,7 @@ struct Message {
     std::int64_t echo = 0;       ///< of an agent's beat: `sent` of the last one of the companion's
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
+    std::uint64_t excess = 0;  ///< bytes that a worker had which was killed for them
 
     [[nodiscard]] bool is_large() const noexcept {
         return bytes > most_inline && (kind == Kind::task || kind == Kind::done || kind == Kind::shared);

@@ -27,6 +27,10 @@ public:
     /// slowed down, and no process is killed for it.
     [[nodiscard]] std::uint64_t available_memory(std::uint64_t enough = UINT64_MAX) const;
 
+    /// The share of the last ten seconds, in per cent, in which some process of this one's group waited for memory; of
+    /// the machine's, where groups are not told. 0: the system does not tell.
+    [[nodiscard]] double memory_pressure() const;
+
 private:
     [[nodiscard]] std::string read(const std::string& path) const;
     [[nodiscard]] std::optional<std::int64_t> number(const std::string& path) const;

@@ -107,6 +107,17 @@ namespace procpool::inline v0::detail::os {
     return least;
 }
 
+/// The first line is "some avg10=1.23 avg60=...".
+[[gnu::noinline]] PROCPOOL_DECL double Limits::memory_pressure() const {
+    std::string text = unified_.empty() ? std::string{} : read(unified_.front() + "/memory.pressure");
+    if (text.empty()) { text = read("/proc/pressure/memory"); }
+    constexpr std::string_view begin = "some avg10=";
+    if (!text.starts_with(begin)) { return 0; }
+    double share = 0;
+    std::from_chars(text.data() + begin.size(), text.data() + text.size(), share);
+    return share;
+}
+
 [[gnu::noinline]] PROCPOOL_DECL std::string Limits::read(const std::string& path) const {
     return text_of_file((root_ + path).c_str());
 }

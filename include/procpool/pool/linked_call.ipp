@@ -38,6 +38,7 @@ namespace procpool::inline v0::detail::pool {
     if (failure.ending == Ending::died) {
         failure.death.crash = board.crashes.of(board.number_of(slot).load(std::memory_order_relaxed));
     }
+    failure.death.excess = {issue.excess, board.control.kill_rss};
     if (issue.is_timed()) { failure.timeout = issue.time_limit(); }
     if (issue.has(task::Slot::labelled)) { failure.label = task::text_within(board.label(slot).text); }
     return client::error_of(failure, {}, board.from_workers.reason());

@@ -68,14 +68,23 @@ struct PoolOptions {
     std::chrono::milliseconds idle_timeout{0};
     /// How many workers stay, however long they are idle; from 1 to `workers`.
     std::size_t min_workers = 1;
-    /// A worker that has more memory than so many bytes of its own, beyond what it shares with others, is replaced
-    /// after the task or item that it runs; 0: never. Looked at every 100 ms while it is busy.
+    /// A worker that has more memory than so many bytes of its own is replaced after the task or item that it runs, as
+    /// by max_tasks_per_worker; 0: never. Its own is what it has in memory beyond what it had when it was forked, but
+    /// for files and shared memory: arguments, results, Shared and SharedArray do not count. It is looked at every 100
+    /// ms while it runs tasks. A worker that has too much before its first task runs one all the same. Threads have no
+    /// memory of their own: other pools than those of processes ignore this, kill_rss and memory_reserve.
     std::size_t max_rss = 0;
-    /// A worker that has more than so many bytes, likewise, is killed: its task ends in MemoryLimitExceeded, or runs
-    /// again if it has retries; 0: never.
+    /// A worker that has more than so many bytes, likewise, while it runs a task is killed: the task, or the item,
+    /// ends in MemoryLimitExceeded, or runs again if it has retries; 0: never. Not below max_rss. Within 100 ms a task
+    /// may take some hundred megabytes more.
     std::size_t kill_rss = 0;
-    /// While the machine, or the program's control group, has less than so many bytes of memory left, only one worker
-    /// takes new tasks; 0: all do always.
+    /// So many bytes of memory stay free, on the machine and in each control group that the program is in. While less
+    /// is left, or processes wait for memory for 10 % of the time, one worker alone begins tasks and items. Otherwise
+    /// the pool learns how much a worker needs, and lets no more of them begin than can all have that beside the
+    /// reserve: it begins with one worker, and takes some tenths of a second to learn. What has begun goes on, and so
+    /// do tasks for one worker alone, as of broadcast(). Tasks that wait for others to begin, other than by futures,
+    /// may wait for as long as memory is scarce. Each time that memory gets scarce is logged once, as a warning. 0: all
+    /// workers begin tasks always.
     std::size_t memory_reserve = 0;
     /// What workers are bound to, before their initializer: of the processors that the thread which builds the pool may
     /// use then. A replacement is bound as the worker that it replaces; with max_tasks_per_worker its initializer may

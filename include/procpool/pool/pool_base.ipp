@@ -59,6 +59,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
     control.places = places;
     control.workers.store(layout.workers, std::memory_order_relaxed);
     control.items_per_worker = engine.contains_crashes ? static_cast<std::uint32_t>(options.max_tasks_per_worker) : 0;
+    control.kill_rss = options.kill_rss;
     control.set_name(options.name);
     if (actor != nullptr) {
         client->board().actor.is_one = true;
@@ -86,6 +87,7 @@ PROCPOOL_DECL PoolBase::PoolBase(const engine::Traits& engine, PoolOptions optio
                                .backtraces = options.backtraces,
                                .actor = actor != nullptr ? std::optional{*actor} : std::nullopt,
                                .mpi = options.mpi,
+                               .memory = {options.max_rss, options.kill_rss, options.memory_reserve},
                                .idle_timeout = shrinks ? options.idle_timeout : std::chrono::milliseconds{0},
                                .min_workers = options.min_workers,
                                .processors = std::move(processors),
@@ -274,6 +276,7 @@ PROCPOOL_DECL PoolStats PoolBase::stats() const {
                       board.control.withdrawn.load(std::memory_order_relaxed) +
                       board.from_workers.cancelled_with_others.load(std::memory_order_relaxed);
     stats.timed_out = losses.timed_out;
+    stats.memory_exceeded = losses.over_memory;
     stats.retried = losses.retried;
     client().settle_dropped(true);
     stats.unobserved = client().unobserved()->count() + board.guests.unobserved();

@@ -54,10 +54,12 @@ struct PoolStats {
     Percentiles waiting{};
     /// Time for which a worker ran a task that returned or threw, likewise; an item's is the mean of its chunk.
     Percentiles running{};
+    std::uint64_t memory_exceeded = 0;  ///< tasks that ended in MemoryLimitExceeded; in no other count
 };
 
 /// Returns: "12 submitted, 11 completed, ...; workers: 2 started, ..."; and where times were measured, "...; waiting:
-/// 50 % up to 1.5 us, 95 % up to 12 us, 99 % up to 1.2 ms; running: ..."
+/// 50 % up to 1.5 us, 95 % up to 12 us, 99 % up to 1.2 ms; running: ..."; and where there were any, "...; 2 over the
+/// memory limit"
 [[nodiscard]] std::string to_string(const PoolStats& stats);
 
 namespace detail::pool {

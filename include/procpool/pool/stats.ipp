@@ -56,7 +56,8 @@ PROCPOOL_DECL std::string to_string(const PoolStats& stats) {
                "{} started, {} died, {} recycled",
                stats.submitted, stats.completed, stats.failed, stats.cancelled, stats.timed_out, stats.retried,
                stats.unobserved, stats.workers_started, stats.workers_died, stats.workers_recycled) +
-           detail::pool::text_of("waiting", stats.waiting) + detail::pool::text_of("running", stats.running);
+           detail::pool::text_of("waiting", stats.waiting) + detail::pool::text_of("running", stats.running) +
+           (stats.memory_exceeded == 0 ? "" : fmt::format("; {} over the memory limit", stats.memory_exceeded));
 }
 
 }  // namespace procpool

@@ -363,7 +363,7 @@ public:
     }
 
     /// Effects: condemns a running task: its worker publishes nothing, and the task ends with the verdict when the
-    /// worker is dead; `cancelled` overrules `timed_out`, which may mean another attempt. Returns: false when it is not
+    /// worker is dead; `cancelled` overrules the others, which may mean another attempt. Returns: false when it is not
     /// running, or condemned already. Called by: parent and supervisor; the supervisor kills.
     bool condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept;
 

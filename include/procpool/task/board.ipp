@@ -449,7 +449,7 @@ PROCPOOL_DECL void Board::request_stop(std::uint32_t slot, Word word, std::uint6
 PROCPOOL_DECL bool Board::condemn(std::uint32_t slot, std::uint32_t generation, Ending verdict) noexcept {
     return change(slot, generation, Phase::started, [&](Word word) {
         if (word.is_finishing()) { return word; }
-        const bool may = !word.is_condemned() || (word.verdict() == Ending::timed_out && verdict == Ending::cancelled);
+        const bool may = !word.is_condemned() || (word.verdict() != Ending::cancelled && verdict == Ending::cancelled);
         return may ? word.condemned(verdict) : word;
     });
 }

@@ -69,6 +69,7 @@ struct Control {
     std::uint32_t items_per_worker;              // then it is recycled; 0: never; written once
     Orders orders;
     std::uint32_t trace_id;  // of the pool in traces; 0: it is not traced; written once
+    std::uint64_t kill_rss;  // bytes of its own beyond which a worker is killed; 0: none is; written once
     bool measures;           // the times of tasks; written once
     bool shares_memory;      // workers are threads of the parent; written once
     bool has_copies;  // what tasks refer to is another machine's, and copied to here under its number; written once
@@ -81,16 +82,18 @@ struct Control {
     std::atomic<std::uint64_t> workers_recycled;
     std::atomic<std::uint64_t> calls_ended;  // and values of put(): see Client::end_call(); written by the parent
 
-    // Each loss and each retry is counted once, by the process that decides it: see losses(). The first three are
+    // Each loss and each retry is counted once, by the process that decides it: see losses(). The first four are
     // written by the supervisor and a companion, or by an engine's threads where there is none, and casualties by the
     // parent too, for tasks that it publishes when the companion has ended; the others by the parent. All in single
     // steps, so it does not matter who else counts, and never by worker processes, which have this page read-only.
-    std::atomic<std::uint64_t> casualties;          // tasks lost with their worker
-    std::atomic<std::uint64_t> timed_out;           // tasks lost to their timeout
-    std::atomic<std::uint64_t> requeued;            // tasks offered again instead of being lost
-    std::atomic<std::uint64_t> resumed_casualties;  // casualties whose rest the parent has submitted anew
-    std::atomic<std::uint64_t> resumed_timeouts;    // likewise, of timed_out
-    std::atomic<std::uint64_t> withdrawn;           // by a companion: cancelled, and not begun on their machine
+    std::atomic<std::uint64_t> casualties;           // tasks lost with their worker
+    std::atomic<std::uint64_t> timed_out;            // tasks lost to their timeout
+    std::atomic<std::uint64_t> over_memory;          // tasks lost to the memory of their worker
+    std::atomic<std::uint64_t> requeued;             // tasks offered again instead of being lost
+    std::atomic<std::uint64_t> resumed_casualties;   // casualties whose rest the parent has submitted anew
+    std::atomic<std::uint64_t> resumed_timeouts;     // likewise, of timed_out
+    std::atomic<std::uint64_t> resumed_over_memory;  // likewise, of over_memory
+    std::atomic<std::uint64_t> withdrawn;            // by a companion: cancelled, and not begun on their machine
 
     /// Effects: moves life to `to`, unless it is there or beyond. Returns: whether this call moved it.
     /// Memory order: seq_cst: a submitter publishes and then looks at life, the process that ends the pool moves life
@@ -103,24 +106,35 @@ struct Control {
         return false;
     }
 
+    /// The counter of tasks that are lost so.
+    [[nodiscard]] std::atomic<std::uint64_t>& lost_by(Ending ending) noexcept {
+        if (ending == Ending::memory_exceeded) { return over_memory; }
+        return ending == Ending::timed_out ? timed_out : casualties;
+    }
     /// Counts a lost task whose rest is submitted anew. Called by: parent.
     void count_retry(Ending ending) noexcept {
-        (ending == Ending::timed_out ? resumed_timeouts : resumed_casualties).fetch_add(1, std::memory_order_release);
+        auto& count = ending == Ending::memory_exceeded ? resumed_over_memory
+                      : ending == Ending::timed_out     ? resumed_timeouts
+                                                        : resumed_casualties;
+        count.fetch_add(1, std::memory_order_release);
     }
 
     /// Tasks that did not run again, by how they ended, and those that did.
     struct Losses {
         std::uint64_t casualties;
         std::uint64_t timed_out;
+        std::uint64_t over_memory;
         std::uint64_t retried;
     };
     [[nodiscard]] Losses losses() const noexcept {
         // Read first, so that each retry read has been counted as a loss by the time the losses are read.
         const std::uint64_t after_death = resumed_casualties.load(std::memory_order_acquire);
         const std::uint64_t after_timeout = resumed_timeouts.load(std::memory_order_acquire);
+        const std::uint64_t after_excess = resumed_over_memory.load(std::memory_order_acquire);
         return {casualties.load(std::memory_order_relaxed) - after_death,
                 timed_out.load(std::memory_order_relaxed) - after_timeout,
-                requeued.load(std::memory_order_relaxed) + after_death + after_timeout};
+                over_memory.load(std::memory_order_relaxed) - after_excess,
+                requeued.load(std::memory_order_relaxed) + after_death + after_timeout + after_excess};
     }
 
     /// Whether idle workers wait for more.

@@ -31,6 +31,8 @@ struct Issue {
     std::atomic<std::uint8_t> traits;   // those of the slot
     std::uint16_t retries;              // left; of the supervisor when its worker has died
     std::atomic<std::int64_t> timeout;  // nanoseconds, 0: none
+    std::uint64_t excess;  // bytes that the worker had of a task that is lost with memory_exceeded; of the supervisor
+                           // before the word says so
 
     // relaxed: a look at deadlines may see those of the slot's next task, and finds by the word that they are
     // not what it looks for.

@@ -28,7 +28,7 @@ public:
 
         [[nodiscard]] bool nothing() const noexcept { return bits == 0; }
         [[nodiscard]] Refork refork() const noexcept { return static_cast<Refork>(bits & refork_bits); }
-        /// Whether only the worker of index 0 takes new tasks.
+        /// Whether only some workers take new tasks: those whose Seat::goes_on says so.
         [[nodiscard]] bool is_paused() const noexcept { return (bits & paused_bit) != 0; }
         /// Whether some workers leave: each looks at its Seat::dismissal.
         [[nodiscard]] bool is_personal() const noexcept { return (bits & personal_bit) != 0; }

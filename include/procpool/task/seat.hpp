@@ -29,7 +29,7 @@ struct alignas(apart) Seat {
     std::atomic<SeatState> state;
     std::atomic<std::uint32_t> index;  // of the worker
     std::atomic<std::int32_t> pid;
-    std::atomic<Dismissal> dismissal;    // written by whoever gives orders: see Orders::set_personal()
+    std::atomic<Dismissal> dismissal;    // written by the process that gives orders: see Orders::set_personal()
     std::atomic<std::uint32_t> current;  // slot + 1 of the task that runs, 0 when idle; a hint for observers
     static constexpr std::uint32_t counted = 0xffffffff;  // current, while a task that is counted below is not done yet
     static constexpr std::uint32_t condemned =
@@ -51,7 +51,8 @@ struct alignas(apart) Seat {
     /// none does.
     std::atomic<std::uint64_t> outer_item;
     std::atomic<std::int64_t> outer_started;
-    sync::Parker stopper;  // of the thread that asks tasks to stop
+    std::atomic<std::uint32_t> goes_on;  // it takes tasks in a pause too: see Orders::set_paused(); of the supervisor
+    sync::Parker stopper;                // of the thread that asks tasks to stop
 
     alignas(cache_line) std::atomic<std::uint64_t> completed;  // tasks that returned, in all lives on this seat
     std::atomic<std::uint64_t> failed;                         // tasks that threw, likewise

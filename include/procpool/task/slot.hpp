@@ -81,6 +81,7 @@ public:
         switch ((bits_ & verdict_mask) >> verdict_shift) {
             case timed_out: return Ending::timed_out;
             case cancelled: return Ending::cancelled;
+            case over_memory: return Ending::memory_exceeded;
             default: return Ending::died;  // a task has written there
         }
     }
@@ -95,9 +96,12 @@ public:
     [[nodiscard]] constexpr Word with_waited(bool waited) const noexcept {
         return Word{waited ? bits_ | waited_bit : bits_ & ~waited_bit};
     }
-    /// verdict: timed_out or cancelled.
+    /// verdict: timed_out, memory_exceeded or cancelled.
     [[nodiscard]] constexpr Word condemned(Ending verdict) const noexcept {
-        return Word{without_verdict().bits_ | (verdict == Ending::timed_out ? timed_out : cancelled) << verdict_shift};
+        const std::uint64_t bits = verdict == Ending::timed_out         ? timed_out
+                                   : verdict == Ending::memory_exceeded ? over_memory
+                                                                        : cancelled;
+        return Word{without_verdict().bits_ | bits << verdict_shift};
     }
     [[nodiscard]] constexpr Word without_verdict() const noexcept { return Word{bits_ & ~verdict_mask}; }
     [[nodiscard]] constexpr Word with_generation(std::uint32_t generation) const noexcept {
@@ -128,6 +132,7 @@ private:
     static constexpr std::uint64_t verdict_mask = std::uint64_t{3} << verdict_shift;
     static constexpr std::uint64_t timed_out = 1;  // verdicts; 0: none
     static constexpr std::uint64_t cancelled = 2;
+    static constexpr std::uint64_t over_memory = 3;
     static constexpr int seat_shift = 20;
 
     std::uint64_t bits_ = 0;

@@ -23,6 +23,7 @@ struct Loss {
     std::uint32_t level = task::Queue::requeued;  ///< its place when it runs again
     std::uint32_t index = LogRecord::no_worker;   ///< of the worker, of a companion's task; no_worker: unknown
     std::string_view host = {};                   ///< likewise, its machine
+    std::uint64_t excess = 0;                     ///< bytes that the worker had, where it was killed for them
 };
 
 /// Called by: supervisor, which has seen the worker's end and not yet given its seat away, or the companion whose task
@@ -33,7 +34,9 @@ public:
 
     /// Effects: offers each task that the dead worker ran again, if it may run again, and makes it lost otherwise.
     /// host: the machine that the seat stands for, if it does. Returns: whether there was one.
-    bool settle(std::uint32_t seat, const os::EndedChild& ended, std::string_view host = {}) noexcept;
+    /// excess: as Loss::excess.
+    bool settle(std::uint32_t seat, const os::EndedChild& ended, std::string_view host = {},
+                std::uint64_t excess = 0) noexcept;
 
     /// Effects: as settle(), for one task.
     void settle_task(std::uint32_t index, const Loss& loss) noexcept;
@@ -44,7 +47,7 @@ private:
     static void forget_count(task::Seat& seat, Ending outcome) noexcept;
 
     /// How the task of a dead worker ends, unless it runs again.
-    [[nodiscard]] Ending ending_of(task::Word word, Ending loss) const noexcept;
+    [[nodiscard]] Ending ending_of(task::Word word, const Loss& loss) const noexcept;
 
     task::Board& board_;
     const log::Announcer& announcer_;

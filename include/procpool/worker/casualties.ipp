@@ -9,7 +9,8 @@
 
 namespace procpool::inline v0::detail::worker {
 
-PROCPOOL_DECL bool Casualties::settle(std::uint32_t seat, const os::EndedChild& ended, std::string_view host) noexcept {
+PROCPOOL_DECL bool Casualties::settle(std::uint32_t seat, const os::EndedChild& ended, std::string_view host,
+                                      std::uint64_t excess) noexcept {
     bool any = false;
     board_.each_used([&](std::uint32_t i) {
         const task::Slot& slot = board_.all_slots()[i];
@@ -24,7 +25,8 @@ PROCPOOL_DECL bool Casualties::settle(std::uint32_t seat, const os::EndedChild& 
             settle_task(i, {.worker = is_far ? os::EndedChild{} : ended,
                             .ending = is_far ? Ending::node_lost : Ending::died,
                             .crash = is_cause ? &crash : nullptr,
-                            .host = host});
+                            .host = host,
+                            .excess = excess});
             any = true;
         }
     });
@@ -45,12 +47,12 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const Loss& loss
     bool is_announced = false;  // once: the word may change meanwhile
     const auto announce = [&](task::Word word, Ending ending, bool runs_again) {
         if (std::exchange(is_announced, true)) { return; }
-        announcer_.lost(index, word, {ending, ended, runs_again, loss.index, loss.host});
+        announcer_.lost(index, word, {ending, ended, runs_again, loss.index, loss.host, loss.excess});
     };
     for (;;) {
         const task::Word word{slot.word.load(std::memory_order_acquire)};  // the parent may still condemn it
         if (word.phase() != task::Phase::started || board_.seat_of(word.seat()) == nullptr) { return; }
-        const Ending ending = ending_of(word, loss.ending);
+        const Ending ending = ending_of(word, loss);
         const bool has_no_worker = ending == Ending::node_lost && issue.has(task::Slot::mailed);
         if (issue.has(task::Slot::limited) && issue.retries > 0 && core::may_retry(ending) && !has_no_worker) {
             board_.results.release_after_death(index, word.generation());
@@ -70,11 +72,12 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const Loss& loss
         announce(word, ending, false);
         slot.pid = ended.pid;
         slot.exit_status = ended.status;
+        issue.excess = loss.excess;
         if (loss.crash != nullptr) {
             board_.crashes.add(board_.number_of(index).load(std::memory_order_relaxed), *loss.crash);
         }
         // Counted first: a thread that learns of it from the word finds it counted.
-        auto& count = ending == Ending::timed_out ? board_.control.timed_out : board_.control.casualties;
+        auto& count = board_.control.lost_by(ending);
         const std::uint64_t counted = ending == Ending::cancelled ? 0 : 1;  // the parent counts what it kills
         count.fetch_add(counted, std::memory_order_relaxed);
         if (board_.lose_started(index, word, ending)) { return; }
@@ -82,10 +85,14 @@ PROCPOOL_DECL void Casualties::settle_task(std::uint32_t index, const Loss& loss
     }
 }
 
-PROCPOOL_DECL Ending Casualties::ending_of(task::Word word, Ending loss) const noexcept {
-    if (word.is_condemned() && word.verdict() != Ending::died) { return word.verdict(); }
+PROCPOOL_DECL Ending Casualties::ending_of(task::Word word, const Loss& loss) const noexcept {
+    if (word.is_condemned()) {
+        // Without the figure a task has written the verdict there.
+        const bool is_made_up = word.verdict() == Ending::memory_exceeded && loss.excess == 0;
+        if (!is_made_up) { return word.verdict(); }
+    }
     const task::Life life = board_.control.life.load(std::memory_order_seq_cst);
-    return life <= task::Life::closing || board_.actor.is_one ? loss : task::ending_by(life);
+    return life <= task::Life::closing || board_.actor.is_one ? loss.ending : task::ending_by(life);
 }
 
 }  // namespace procpool::detail::worker

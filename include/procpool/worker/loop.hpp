@@ -195,9 +195,19 @@ private:
         return !board_.control.orders.glance().nothing() && is_dismissed_by(board_.control.orders.glance());
     }
     [[nodiscard]] bool is_dismissed_by(task::Orders::Told told) const noexcept {
+        return leaves_by(told) || waits_by(told);
+    }
+    [[nodiscard]] bool leaves_by(task::Orders::Told told) const noexcept {
         return told.refork() != task::Refork::none ||
                (told.is_personal() && seat_.dismissal.load(std::memory_order_relaxed) != task::Dismissal::none);
     }
+    [[nodiscard]] bool waits_by(task::Orders::Told told) const noexcept {
+        return told.is_paused() && seat_.goes_on.load(std::memory_order_seq_cst) == 0;
+    }
+    /// Whether it is dismissed only until a pause ends.
+    [[nodiscard]] bool must_sit_out() const noexcept;
+    /// Effects: waits until the pause may have ended, but for tasks that no other worker runs.
+    void sit_out();
 
     void run_task(task::Claim claim);
 

@@ -20,6 +20,10 @@ namespace procpool::inline v0::detail::worker {
 PROCPOOL_DECL void Loop::run() {
     for (;;) {
         if (must_make_room()) [[unlikely]] {
+            if (must_sit_out()) {
+                sit_out();
+                continue;
+            }
             if (const std::optional<task::Claim> claim = last_mail()) {
                 run_task(*claim);
                 continue;
@@ -325,6 +329,30 @@ PROCPOOL_DECL void Loop::stop_searching() noexcept {
     searching_ = false;
     board_.spinning.remove(number_);
     if (!board_.queue.was_empty()) { board_.wake_for_new_task(); }
+}
+
+PROCPOOL_DECL bool Loop::must_sit_out() const noexcept {
+    const task::Orders::Told told = board_.control.orders.look();
+    const std::uint64_t most = board_.control.items_per_worker;
+    const bool has_done_all = most != 0 && seat_.items_done.load(std::memory_order_relaxed) >= most;
+    return waits_by(told) && !leaves_by(told) && !has_done_all;
+}
+
+// No submitter relies on this worker meanwhile: it is in neither set. Memory order: seq_cst: it leaves the sets, and
+// then looks at the queue. A submitter that found it in one had published before, so that task is seen here, and the
+// next worker is woken for it; one that publishes later does not find it. The one that is woken may have to sit out
+// too, and does the same. In the end that is one which goes on, or no sleeper is left: then those that go on are awake,
+// and look at the queue before they sleep. The supervisor writes Seat::goes_on and the orders, and then notifies all
+// seats: if this look comes too early for them, park() returns at once.
+[[gnu::noinline, gnu::cold]] PROCPOOL_DECL void Loop::sit_out() {
+    offer_made_ready();
+    board_.wake_for_ready();
+    stop_searching();
+    if (keeps_) { tidy(); }
+    if (!mailbox_.was_empty()) {
+        if (const std::optional<task::Claim> claim = board_.claim_mail(index_, number_)) { return run_task(*claim); }
+    }
+    if (must_sit_out() && mailbox_.was_empty()) { seat_.parker.park(Deadline::never()); }
 }
 
 PROCPOOL_DECL bool Loop::spin() const noexcept {

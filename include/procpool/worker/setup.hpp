@@ -31,6 +31,15 @@ struct ActorLives {
     bool each_allowed = false;  ///< by the parent instead: see task::ActorRecord
 };
 
+/// Limits of memory, in bytes; 0: none. As the options of that name.
+struct MemoryLimits {
+    std::uint64_t max_rss = 0;
+    std::uint64_t kill_rss = 0;
+    std::uint64_t reserve = 0;
+
+    [[nodiscard]] bool any() const noexcept { return max_rss != 0 || kill_rss != 0 || reserve != 0; }
+};
+
 struct Setup {
     std::uint32_t places;  ///< how many workers there may be; task::Control::workers are made at first
     Initializer initializer;
@@ -42,6 +51,7 @@ struct Setup {
     bool backtraces = false;               ///< exceptions tell where they were thrown
     std::optional<ActorLives> actor = {};  ///< the pool serves one
     MpiOptions mpi = {};
+    MemoryLimits memory = {};
     Companion* companion = nullptr;  ///< beside the workers; outlives the pool's supervisor
     bool is_far = false;             ///< results go on to another machine
     bool on_first_stack =

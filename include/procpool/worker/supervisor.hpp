@@ -16,6 +16,7 @@
 #include <procpool/worker/casualties.hpp>
 #include <procpool/worker/companion.hpp>
 #include <procpool/worker/deadlines.hpp>
+#include <procpool/worker/memory_guard.hpp>
 #include <procpool/worker/process.hpp>
 #include <procpool/worker/restarts.hpp>
 #include <procpool/worker/setup.hpp>
@@ -45,6 +46,7 @@ public:
           casualties_(board, announcer_),
           companion_(board, setup.companion),
           auditor_(board),
+          memory_guard_(board, setup.memory),
           restarts_(setup.actor ? setup.actor->restarts : 0, setup.actor ? setup.actor->period : milliseconds{}) {}
 
     /// Effects: serves the pool until it ends. Called by: the child that the pool's constructor forked, with all
@@ -116,6 +118,8 @@ private:
     void fit_to_size() noexcept;
     /// Effects: the worker leaves when it has finished what it runs.
     void dismiss(Worker& worker, task::Dismissal how) noexcept;
+    /// Effects: as dismiss(), for the worker on that seat: another one takes its place.
+    void replace_worker_on(std::uint32_t seat) noexcept;
     /// Effects: dismisses workers that have had no task for a while.
     void let_idle_go() noexcept;
     /// Effects: makes those due that have left, if tasks wait for which nobody is there; otherwise hears of the next
@@ -214,6 +218,7 @@ private:
     Casualties casualties_;
     CompanionProcess companion_;
     Auditor auditor_;
+    MemoryGuard memory_guard_;
     Restarts restarts_;
     std::uint32_t next_seat_ = 0;
     std::uint32_t size_ = 0;  // how many workers were wanted when it looked last

@@ -47,6 +47,7 @@ namespace procpool::inline v0::detail::worker {
     if (companion_.is_wanted()) {
         if (const int error = spawn_companion(); error != 0) { fail_to_start(error); }
     }
+    memory_guard_.start();
     size_ = board_.control.workers.load(std::memory_order_seq_cst);
     for (std::uint32_t index = 0; index < workers_.size() && !stopping(); ++index) {
         if (index >= size_ && !is_spare(index)) { continue; }
@@ -64,6 +65,8 @@ namespace procpool::inline v0::detail::worker {
         auditor_.audit(
             is_ending(), [this](std::uint32_t seat) { return is_occupied(seat); },
             [this](std::uint32_t seat) { kill_worker_on(seat); });
+        memory_guard_.look([this](std::uint32_t seat) { kill_worker_on(seat); },
+                           [this](std::uint32_t seat) { replace_worker_on(seat); });
         fit_to_size();
         spawn_what_is_due();
     }
@@ -118,6 +121,7 @@ PROCPOOL_DECL int Supervisor::spawn(std::uint32_t index) noexcept {
     board_.sitter(*number).store(0, std::memory_order_relaxed);
     seat.state.store(task::SeatState::starting, std::memory_order_release);
     board_.actor.begins();
+    memory_guard_.begin(*number);
     const pid_t self = os::this_process();
     const pid_t pid = os::try_fork();
     if (pid == 0) { live({board_, setup_, *number, index, self}); }
@@ -255,6 +259,7 @@ PROCPOOL_DECL void Supervisor::end_companion() noexcept {
 PROCPOOL_DECL Clock::time_point Supervisor::next_time() const noexcept {
     Clock::time_point next = Clock::time_point::max();
     if (watch_.must_ask()) { next = Clock::now() + milliseconds{100}; }
+    next = std::min(next, memory_guard_.next_time());
     next = std::min(next, auditor_.next_time(is_ending()));
     if (life() == task::Life::terminated) { next = std::min(next, kill_at_); }
     next = std::min({next, companion_.next_time(), look_for_idle_at_, look_for_demand_at_});
@@ -309,6 +314,14 @@ PROCPOOL_DECL void Supervisor::kill_worker_on(std::uint32_t seat) noexcept {
     }
     for (const Worker& worker : workers_) {
         if (worker.pid != 0 && worker.seat == seat) { os::signal_group(worker.pid, SIGKILL); }
+    }
+}
+
+PROCPOOL_DECL void Supervisor::replace_worker_on(std::uint32_t seat) noexcept {
+    for (Worker& worker : workers_) {
+        if (worker.pid != 0 && worker.seat == seat && worker.dismissed == task::Dismissal::none) {
+            dismiss(worker, task::Dismissal::replaced);
+        }
     }
 }
 
@@ -428,7 +441,7 @@ PROCPOOL_DECL void Supervisor::settle(Worker& worker, const os::EndedChild& ende
         board_.head.count_death(ended.status.signaled() ? ended.status.signal() : 0);
     }
     if (setup_.actor && !board_.actor.has_died()) { note_death_of_actor(seat, unasked, ended); }
-    const bool had_task = casualties_.settle(worker.seat, ended);
+    const bool had_task = casualties_.settle(worker.seat, ended, {}, memory_guard_.excess_of(worker.seat));
     board_.release_for(worker.seat);
     sweep_guests();
     announcer_.ended(seat, state, unasked && !had_task, ended);
