@@ -57,6 +57,8 @@ class Connection;
 class Process;
 class ExitStatus;
 
+class Random;
+
 template <class T, class E>
 class Actor;
 template <class T>
