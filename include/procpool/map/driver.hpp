@@ -128,8 +128,8 @@ protected:
     /// Effects: adds as many items as there are, up to `most`, to those that were read. Later than at the first of
     /// them, take_input_error() has what the range or a Codec throws. Called only where there is a journal.
     virtual void read_items(std::size_t most, ReadItems& to) = 0;
-    /// Effects: writes the callable, or where it is.
-    virtual void write_function(Writer& out, ChunkHead& head) = 0;
+    /// Effects: writes the callable, or where it is, and what comes before it. first: the chunk's first item.
+    virtual void write_function(Writer& out, ChunkHead& head, std::size_t first) = 0;
 
     /// The types of a call with a journal, and what its callable is known by in another run.
     struct JournalTypes {

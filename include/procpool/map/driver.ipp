@@ -451,7 +451,7 @@ PROCPOOL_DECL void MapDriver::encode(Writer& out, std::size_t wanted, InFlightCh
         encode_items(out, wanted, head);
     } else {
         codec::encode_plain(out, head);
-        write_function(out, head);
+        write_function(out, head, chunk.first);
         head.count = journaled_->items().write(out, journaled_->next_run().from, wanted);
         std::memcpy(out.buffer().data(), &head, sizeof head);
     }

@@ -188,8 +188,11 @@ auto ProcessPool<E>::for_each_async(const MapOptions& options, F f, Ranges&&... 
         Input input{ranges...};
         detail::client::Client& run_by = open_client();
         return detail::map::run_async<std::ranges::range_value_t<typename Input::Range>, detail::map::Items::in_place,
-                                      void>(run_by, call_threads(), options, input.call(std::move(f)),
-                                            [&] { return detail::map::items_in_place(run_by, input.range()); });
+                                      void>(
+            run_by, call_threads(), options,
+            input.call(detail::map::as_callee<detail::map::callee_in_place_t<F, std::remove_reference_t<Ranges>...>>(
+                std::move(f))),
+            [&] { return detail::map::items_in_place(run_by, input.range()); });
     } else {
         detail::map::require_calls<Input, F>();
         if constexpr (Input::template calls<F>) {

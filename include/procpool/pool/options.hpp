@@ -190,8 +190,9 @@ struct MapOptions {
     /// worker when nothing else is left to run; the first result counts, the other one is dropped, and its task killed
     /// if it still runs when the call ends. So items may run twice. 0: none does; otherwise at least 1.
     double hedge = 0;
-    /// For a function that takes a `Random&` behind its item: the generator for the item at index i is
-    /// Random{seed, i}, whatever workers, chunks and retries there are.
+    /// For a function that takes a `Random&` behind its items, f(items..., Random&), or f(std::stop_token, items...,
+    /// Random&): the item at index i of the input gets Random{seed, i}, so that results do not depend on workers,
+    /// chunks, retries and what a journal had. A journal is for one seed, where the function takes a generator.
     std::uint64_t seed = 0;
 };
 
