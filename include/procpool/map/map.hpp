@@ -146,7 +146,8 @@ void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Out
                 throw detail::map::AssignedResults<Result, Element>::too_small();
             }
             if constexpr (std::is_same_v<Result, Element> && std::is_trivially_copyable_v<Element>) {
-                if (!options.journal && detail::map::is_shared(output, detail::client::place_of(run_by))) {
+                if (!options.journal && options.hedge == 0 &&
+                    detail::map::is_shared(output, detail::client::place_of(run_by))) {
                     detail::map::SharedResults<Element> sink{std::ranges::data(output)};
                     detail::map::run_items<Called, Item>(run_by, options, called, range, sink);
                     return;

@@ -123,6 +123,7 @@ auto run_async(client::Client& client, pool::CallThreads& threads, const MapOpti
     if constexpr (items == Items::in_place) {
         refuse_journal(options, "for_each_async() of a function that changes its items",
                        "these are in memory that goes with the program");
+        refuse_hedge(options);
     }
     const Deadline expires = expiry_of(options);
     check_callable(client, f);

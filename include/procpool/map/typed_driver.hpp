@@ -80,6 +80,7 @@ public:
           range_(range),
           next_(std::ranges::begin(range)),
           shares_items_(items != Items::copied || mode.shares_items) {
+        if constexpr (items == Items::in_place) { refuse_hedge(options); }
         check_callable(client, f);
         if (options.journal) { open_journal_of_call(); }
     }
