@@ -58,6 +58,8 @@ class Initializer;
 class Process;
 class ExitStatus;
 
+class Random;
+
 template <class T, class E>
 class Actor;
 template <class T>

@@ -19,6 +19,7 @@
 #include <procpool/codec/exception.hpp>
 #include <procpool/codec/exception_details.hpp>
 #include <procpool/core/error.hpp>
+#include <procpool/core/random.hpp>
 #include <procpool/core/version.hpp>
 #include <procpool/future/completion_queue.hpp>
 #include <procpool/future/future.hpp>

@@ -41,4 +41,9 @@ void use(procpool::Pool& pool, const std::vector<int>& numbers, const std::vecto
     static_cast<void>(pool.imap_outcomes(add, numbers, procpool::repeat(1)));
     static_cast<void>(pool.imap_outcomes(
         {.window = 3}, [](int) {}, numbers));
+    pool.map(
+        {.seed = 1}, [](int, procpool::Random& random) { return random(); }, numbers);
+    pool.for_each([](int& n, procpool::Random& random) { n = static_cast<int>(random()); },
+                  procpool::SharedArray<int>(1));
+    pool.apply([](procpool::Random random) { return random(); }, procpool::Random{1});
 }

@@ -155,6 +155,17 @@ struct not_callable<TakesReference, F, Args...> {
         "by value or const&, and "
         "return what comes of it; or pass what lies in shared memory, as std::ref(*shared) or a span of a SharedArray");
 };
+template <class F>
+struct takes_random {
+    static_assert(
+        never<F>,
+        "procpool: this function takes a generator (procpool::Random), and only calls over many items give one to "
+        "their functions: make it in the function, procpool::Random random{seed, stream}");
+};
+template <class Mistake, class F, class... Args>
+struct not_callable<TakesRandom<Mistake>, F, Args...> : takes_random<F> {};
+template <class F, class... Args>
+struct not_callable<TakesRandomWrong, F, Args...> : takes_random<F> {};
 template <class F, class... Args>
 struct not_callable<NotAFunction, F, Args...> : not_a_function<F> {};
 template <class F, class... Args>

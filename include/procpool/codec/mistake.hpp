@@ -11,6 +11,12 @@
 #include <stop_token>
 #include <type_traits>
 
+namespace procpool::inline v0 {
+
+class Random;
+
+}  // namespace procpool
+
 namespace procpool::inline v0::detail::codec {
 
 /// False for all T, but only once they are known: for messages.
@@ -78,7 +84,10 @@ template <std::size_t Given, std::size_t Wanted>
 struct TooMany {};
 template <std::size_t Position, class Given, class Wanted>
 struct WrongType {};
-struct WrongBound {};  ///< a bound value does not convert, or there are more than parameters
+template <class Mistake>
+struct TakesRandom {};       ///< Random& comes last, which is right in a call over many items; what is wrong besides
+struct TakesRandomWrong {};  ///< a Random as another parameter, or by value
+struct WrongBound {};        ///< a bound value does not convert, or there are more than parameters
 struct OtherMistake {};
 
 template <std::size_t Position, class Given, class... Givens, class Wanted, class... Wanteds>
@@ -121,6 +130,30 @@ consteval auto compare_parameters(TypeList<Passed...>, TypeList<>) {
     }
 }
 
+template <class T>
+inline constexpr bool is_random_v = std::is_same_v<std::remove_cvref_t<T>, Random>;
+
+/// As compare_parameters(), where one of those that are wanted is a Random, and none that is passed. Before, Wanted,
+/// Wanteds: the parameters.
+template <class... Passed, class... Before, class Wanted, class... Wanteds>
+consteval auto find_random(TypeList<Passed...> passed, TypeList<Before...>, TypeList<Wanted, Wanteds...>) {
+    if constexpr (is_random_v<Wanted> && (sizeof...(Wanteds) != 0 || !std::is_same_v<Wanted, Random&>)) {
+        return TakesRandomWrong{};
+    } else if constexpr (is_random_v<Wanted>) {
+        return TakesRandom<decltype(compare_parameters(passed, TypeList<Before...>{}))>{};
+    } else {
+        return find_random(passed, TypeList<Before..., Wanted>{}, TypeList<Wanteds...>{});
+    }
+}
+template <class... Passed, class... Wanted>
+consteval auto find_mistaken_parameter(TypeList<Passed...> passed, TypeList<Wanted...> wanted) {
+    if constexpr ((is_random_v<Wanted> || ...) && !(is_random_v<Passed> || ...)) {
+        return find_random(passed, TypeList<>{}, wanted);
+    } else {
+        return compare_parameters(passed, wanted);
+    }
+}
+
 template <class F>
 inline constexpr bool may_be_function_v = std::is_class_v<F> || std::is_union_v<F> || std::is_member_pointer_v<F> ||
                                           std::is_function_v<std::remove_pointer_t<F>>;
@@ -143,7 +176,7 @@ struct mistake {
         } else if constexpr (std::is_void_v<typename parameters<F>::type>) {
             return OtherMistake{};
         } else {
-            return compare_parameters(TypeList<Passed...>{}, typename parameters<F>::type{});
+            return find_mistaken_parameter(TypeList<Passed...>{}, typename parameters<F>::type{});
         }
     }
     using type = decltype(find());
@@ -164,6 +197,10 @@ struct after_bound<TooMany<Given, Wanted>, Bound> {
 template <std::size_t Position, class Given, class Wanted, std::size_t Bound>
 struct after_bound<WrongType<Position, Given, Wanted>, Bound> {
     using type = std::conditional_t<(Position <= Bound), WrongBound, WrongType<Position - Bound, Given, Wanted>>;
+};
+template <class Mistake, std::size_t Bound>
+struct after_bound<TakesRandom<Mistake>, Bound> {
+    using type = TakesRandom<typename after_bound<Mistake, Bound>::type>;
 };
 
 template <class F, class... Passed>

@@ -41,6 +41,9 @@ namespace procpool::inline v0 {
 class ExitStatus;
 template <>
 inline constexpr bool enable_plain<ExitStatus> = true;
+class Random;
+template <>
+inline constexpr bool enable_plain<Random> = true;
 
 template <class T>
 requires detail::codec::StandardValue<T>

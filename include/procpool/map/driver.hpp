@@ -6,10 +6,12 @@
 
 #include <procpool/client/parkers.hpp>
 #include <procpool/client/submission.hpp>
+#include <procpool/client/taken.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/map/chunk_size.hpp>
+#include <procpool/map/hedges.hpp>
 #include <procpool/map/ledger.hpp>
 #include <procpool/map/progress_reporter.hpp>
 #include <procpool/map/sent_callable.hpp>
@@ -49,6 +51,8 @@ enum class DrivenBy {
 /// Checks options as all calls over many items do, and whether this call can do what they say. keeps_errors: a failed
 /// item is a result. Throws: std::invalid_argument.
 void check_call(const MapOptions& options, bool keeps_errors);
+/// Throws: std::invalid_argument when items are to be hedged, of a call whose function changes them.
+void refuse_hedge(const MapOptions& options);
 /// Throws: std::invalid_argument when there is a journal. call: that cannot have one; why: a clause.
 void refuse_journal(const MapOptions& options, const char* call, const char* why);
 
@@ -98,6 +102,9 @@ public:
     void keep_time() {
         if (expires_.passed()) { expire(); }
     }
+    /// Effects: kills runs of chunks that count no more, but still run; waits: until they have ended. Called by: who
+    /// ends a call of which nothing is in flight.
+    void end_hedges(bool waits);
     /// Effects: reports that the call has ended. Throws: what the listener throws, unless there is an error already.
     void end_progress();
     /// Effects: what the chunks have in common is gone when no chunk runs any more. Called by: the destructor, or
@@ -129,8 +136,8 @@ protected:
     /// Effects: adds as many items as there are, up to `most`, to those that were read. Later than at the first of
     /// them, take_input_error() has what the range or a Codec throws. Called only where there is a journal.
     virtual void read_items(std::size_t most, ReadItems& to) = 0;
-    /// Effects: writes the callable, or where it is.
-    virtual void write_function(Writer& out, ChunkHead& head) = 0;
+    /// Effects: writes the callable, or where it is, and what comes before it. first: the chunk's first item.
+    virtual void write_function(Writer& out, ChunkHead& head, std::size_t first) = 0;
 
     /// The types of a call with a journal, and what its callable is known by in another run.
     struct JournalTypes {
@@ -162,6 +169,12 @@ private:
                                                 ChunkHead& head) const;
     void resubmit();
     void settle(InFlightChunk chunk);
+    void settle_as(InFlightChunk chunk, const client::Taken& taken);
+    [[nodiscard]] std::optional<client::Ticket> submit_again(InFlightChunk& chunk);
+    // in driver_hedging.ipp:
+    void settle_hedged(InFlightChunk& chunk);
+    [[nodiscard]] bool may_hedge() const noexcept;
+    void hedge();
     void obey();
     void expire();
     void kill_running() const;
@@ -192,9 +205,12 @@ private:
     bool input_over_ = false;
     std::unique_ptr<SentCallable> callable_;    // null for those that are small
     std::unique_ptr<JournaledCall> journaled_;  // null without a journal
+    std::unique_ptr<Hedges> hedges_;            // null where nothing is hedged
 };
 
 }  // namespace procpool::detail::map
+
+#include <procpool/map/driver_hedging.hpp>
 
 #if PROCPOOL_BODIES
 #include <procpool/map/driver.ipp>

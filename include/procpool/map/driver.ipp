@@ -119,6 +119,8 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
               sink, sizes_) {
     if (driven_by == DrivenBy::caller) { hold_.emplace(pool::KeepOpen{client, client::OpenUntil::returned}); }
     ledger_.in_flight().reserve(most_in_flight());
+    // Where submissions return when the task has been run, nothing is left that could take long.
+    if (options.hedge != 0 && !client.runs_here()) { hedges_ = std::make_unique<Hedges>(options.hedge); }
 }
 
 PROCPOOL_DECL MapDriver::~MapDriver() { end_callable(); }
@@ -133,14 +135,16 @@ PROCPOOL_DECL void MapDriver::end_callable() noexcept {
         for (const InFlightChunk& chunk : chunks) {
             if (!chunk.is_taken()) { readers.push_back(chunk.ticket); }
         }
+        if (hedges_ != nullptr) { hedges_->add_readers(chunks, client_, readers); }
         callable_->end(std::move(readers));
     } catch (const std::bad_alloc&) {
         abandon();
         return end_callable();
     }
     callable_.reset();
-    if (chunks.empty()) { return; }
+    if (chunks.empty() && hedges_ == nullptr) { return; }
     chunks.clear();
+    if (hedges_ != nullptr) { hedges_->forget_lost(); }
     client_.free_ended_calls();
 }
 
@@ -156,6 +160,7 @@ PROCPOOL_DECL void MapDriver::run() {
             collect();
             report_progress();
         }
+        end_hedges(true);
     } catch (...) {  // of the listener to progress, or for want of memory
         abandon();
         throw;
@@ -339,6 +344,10 @@ PROCPOOL_DECL void MapDriver::wait(Deadline deadline) {
         }
         return keep_time();
     }
+    if (hedges_ != nullptr) {
+        hedge();
+        deadline = deadline.or_sooner(hedges_->next());
+    }
     const auto something = [&] {
         return request_.has_news(obeyed_) ||
                std::any_of(chunks.begin(), chunks.end(), [](const InFlightChunk& one) { return one.is_decided(); });
@@ -375,7 +384,12 @@ PROCPOOL_DECL void MapDriver::collect() {
             chunk->seen_decided = chunk->is_decided();
         }
         for (InFlightChunk& chunk : chunks) {
-            if (chunk.seen_decided) { settle(std::move(chunk)); }
+            if (!chunk.seen_decided) { continue; }
+            if (chunk.hedge == nullptr) {
+                settle(std::move(chunk));
+            } else {
+                settle_hedged(chunk);
+            }
         }
     }
     resubmit();
@@ -384,7 +398,10 @@ PROCPOOL_DECL void MapDriver::collect() {
 PROCPOOL_DECL void MapDriver::report_progress() {
     if (!progress_.is_due()) { return; }
     std::size_t done = ledger_.settled();
-    for (const InFlightChunk& chunk : ledger_.in_flight()) { done += client_.items_done(chunk.ticket); }
+    for (const InFlightChunk& chunk : ledger_.in_flight()) {
+        const bool is_hedged = chunk.hedge != nullptr && chunk.hedge->is_submitted();
+        done += std::max(client_.items_done(chunk.ticket), is_hedged ? client_.items_done(chunk.hedge->ticket) : 0);
+    }
     progress_.report(done);
 }
 
@@ -454,12 +471,12 @@ PROCPOOL_DECL void MapDriver::encode(Writer& out, std::size_t wanted, InFlightCh
         encode_items(out, wanted, head);
     } else {
         codec::encode_plain(out, head);
-        write_function(out, head);
+        write_function(out, head, chunk.first);
         head.count = journaled_->items().write(out, journaled_->next_run().from, wanted);
         std::memcpy(out.buffer().data(), &head, sizeof head);
     }
     chunk.argument_bytes = out.size();
-    if (!keeps_slot_ && (head.count > 1 || options_.retries > 0)) {
+    if ((!keeps_slot_ && (head.count > 1 || options_.retries > 0)) || hedges_ != nullptr) {
         chunk.arguments.assign(out.buffer().data(), out.buffer().data() + out.size());
     }
     const client::Encoding* const task = client::Encoding::of(out);
@@ -471,18 +488,28 @@ PROCPOOL_DECL void MapDriver::resubmit() {
         InFlightChunk& chunk = ledger_.next_resubmission();
         std::optional<client::Ticket> ticket;
         try {
-            ticket = submit({*this, chunk, 0, &chunk.arguments});
+            ticket = submit_again(chunk);
         } catch (...) {
             ledger_.resubmission_failed(std::current_exception());
             continue;
         }
         if (!ticket) { return; }
-        ledger_.resubmitted_as(client_, *ticket, keeps_slot_);
+        ledger_.resubmitted_as(client_, *ticket, keeps_slot_ && hedges_ == nullptr);
     }
+}
+
+/// Effects: submits a chunk whose arguments are kept.
+PROCPOOL_DECL std::optional<client::Ticket> MapDriver::submit_again(InFlightChunk& chunk) {
+    return submit({*this, chunk, 0, &chunk.arguments});
 }
 
 PROCPOOL_DECL void MapDriver::settle(InFlightChunk chunk) {
     const client::Taken taken = chunk.task.take();
+    settle_as(std::move(chunk), taken);
+}
+
+PROCPOOL_DECL void MapDriver::settle_as(InFlightChunk chunk, const client::Taken& taken) {
+    if (hedges_ != nullptr) { hedges_->learn(chunk, taken.bytes()); }
     ledger_.settle(std::move(chunk), TakenChunk{client_, taken});
 }
 
@@ -509,19 +536,23 @@ PROCPOOL_DECL void MapDriver::expire() {
 
 PROCPOOL_DECL void MapDriver::kill_running() const {
     for (const InFlightChunk& chunk : ledger_.in_flight()) {
-        if (!chunk.is_taken()) { chunk.task.kill(); }
+        if (chunk.is_taken()) { continue; }
+        if (chunk.hedge != nullptr && chunk.hedge->is_submitted()) { chunk.hedge->task.kill(); }
+        chunk.task.kill();
     }
+    if (hedges_ != nullptr) { hedges_->kill_lost(); }
 }
 
 /// Effects: as stop(), and blocks until nothing of the call runs any more; results and errors are dropped.
 PROCPOOL_DECL void MapDriver::abandon() noexcept {
     stop();
     progress_.stop();
+    if (hedges_ != nullptr) { hedges_->lose_all(ledger_.in_flight()); }
     for (;;) {
         if (request_.has_news(obeyed_)) { obey(); }
         std::erase_if(ledger_.in_flight(),
                       [](const InFlightChunk& chunk) { return chunk.is_taken() || chunk.is_decided(); });
-        if (ledger_.in_flight().empty()) { return; }
+        if (ledger_.in_flight().empty()) { return end_hedges(true); }
         wait(Deadline::never());
     }
 }

@@ -6,8 +6,10 @@
 
 #include <procpool/codec/callable.hpp>
 #include <procpool/codec/overload_set.hpp>
+#include <procpool/core/random.hpp>
 #include <procpool/map/map.hpp>
 #include <procpool/map/repeat.hpp>
+#include <procpool/map/seeded.hpp>
 #include <procpool/map/zip.hpp>
 #include <procpool/pool/options.hpp>
 #include <procpool/pool/process_pool.hpp>
@@ -97,9 +99,23 @@ class IndexedCalls {
     using Item = decltype(std::declval<IndexedItems<Range>&>()[0]);
 
 public:
-    static constexpr bool takes_stop_token =
-        !std::is_invocable_v<F&, Item<Ranges>...> && std::is_invocable_v<F&, std::stop_token, Item<Ranges>...>;
-    static constexpr bool can_be_made = takes_stop_token || std::is_invocable_v<F&, Item<Ranges>...>;
+    /// The first that compiles is taken.
+    enum class Form { impossible, direct, with_stop_token, with_random, with_stop_token_and_random };
+    template <class Callee>
+    static consteval Form find_form() {
+        if constexpr (std::is_invocable_v<Callee, Item<Ranges>...>) {
+            return Form::direct;
+        } else if constexpr (std::is_invocable_v<Callee, std::stop_token, Item<Ranges>...>) {
+            return Form::with_stop_token;
+        } else if constexpr (takes_random_v<Callee, Item<Ranges>...>) {
+            return Form::with_random;
+        } else if constexpr (takes_random_v<Callee, std::stop_token, Item<Ranges>...>) {
+            return Form::with_stop_token_and_random;
+        } else {
+            return Form::impossible;
+        }
+    }
+    static constexpr Form form = find_form<F&>();
 
     IndexedCalls(F& f, Ranges&... ranges) : f_(f), items_(IndexedItems<Ranges>{ranges}...) {}
 
@@ -115,12 +131,23 @@ public:
         return count;
     }
 
-    decltype(auto) operator()(std::size_t i) requires(!takes_stop_token) {
+    /// \{
+    /// Makes the call `i`, in its form.
+    decltype(auto) operator()(std::size_t i) {
         return std::apply([&](auto&... items) -> decltype(auto) { return std::invoke(f_, items[i]...); }, items_);
     }
-    decltype(auto) operator()(const std::stop_token& stop, std::size_t i) requires takes_stop_token {
+    decltype(auto) operator()(const std::stop_token& stop, std::size_t i) {
         return std::apply([&](auto&... items) -> decltype(auto) { return std::invoke(f_, stop, items[i]...); }, items_);
     }
+    decltype(auto) operator()(std::size_t i, Random& random) {
+        return std::apply([&](auto&... items) -> decltype(auto) { return std::invoke(f_, items[i]..., random); },
+                          items_);
+    }
+    decltype(auto) operator()(const std::stop_token& stop, std::size_t i, Random& random) {
+        return std::apply([&](auto&... items) -> decltype(auto) { return std::invoke(f_, stop, items[i]..., random); },
+                          items_);
+    }
+    /// \}
 
 private:
     /// Effects: `count` is no more than there are items; those that must be read are read when it is known from the
@@ -142,9 +169,15 @@ private:
 /// a copy.
 template <class Calls>
 [[nodiscard]] auto as_inherited_call(Calls& calls) {
-    if constexpr (Calls::takes_stop_token) {
+    if constexpr (Calls::form == Calls::Form::with_stop_token) {
         return codec::Snapshot(
             [&calls](std::stop_token stop, std::size_t i) -> decltype(auto) { return calls(stop, i); });
+    } else if constexpr (Calls::form == Calls::Form::with_random) {
+        return codec::Snapshot([&calls](std::size_t i, Random& random) -> decltype(auto) { return calls(i, random); });
+    } else if constexpr (Calls::form == Calls::Form::with_stop_token_and_random) {
+        return codec::Snapshot([&calls](std::stop_token stop, std::size_t i, Random& random) -> decltype(auto) {
+            return calls(stop, i, random);
+        });
     } else {
         return codec::Snapshot([&calls](std::size_t i) -> decltype(auto) { return calls(i); });
     }
@@ -160,7 +193,8 @@ struct wrong_options_of_fork_map {
 template <class F, class... Ranges>
 inline constexpr bool can_fork_map_v = [] {
     if constexpr (sizeof...(Ranges) != 0 && (std::ranges::input_range<Ranges> && ...)) {
-        return !(is_repeat_v<std::remove_cv_t<Ranges>> && ...) && IndexedCalls<F, Ranges...>::can_be_made;
+        using Calls = IndexedCalls<F, Ranges...>;
+        return !(is_repeat_v<std::remove_cv_t<Ranges>> && ...) && Calls::form != Calls::Form::impossible;
     } else {
         return false;
     }
@@ -193,9 +227,9 @@ constexpr auto require_fork_map() {
 /// a copy of the caller's memory as it is then, so f may be any callable and capture anything: neither f nor the items
 /// travel, only the results. Changes that f makes stay in its worker's copy. f gets items of a range that can be read
 /// more than once as its iterators refer to them, in that copy, and other items as rvalues. Several ranges are zipped,
-/// to the shortest. MapOptions::total_timeout counts from the first fork. Returns: the results, in the order of the
-/// items; nothing if f returns nothing. Throws: as ProcessPool's constructor and map(); what a range throws, before
-/// anything runs.
+/// to the shortest. f may take a `Random&` behind its items, see MapOptions::seed. MapOptions::total_timeout counts
+/// from the first fork. Returns: the results, in the order of the items; nothing if f returns nothing. Throws: as
+/// ProcessPool's constructor and map(); what a range throws, before anything runs.
 template <class F, class... Ranges>
 requires(!std::same_as<std::remove_cvref_t<F>, PoolOptions>) auto fork_map(F&& f, Ranges&&... ranges) {
     return fork_map(PoolOptions{}, MapOptions{}, f, ranges...);
@@ -221,7 +255,8 @@ auto fork_map(PoolOptions pool_options, const MapOptions& options, F&& f, Ranges
         pool_options.workers = std::clamp<std::size_t>(numbers.size(), 1, pool_options.workers);
         pool_options.min_workers = std::min(pool_options.min_workers, pool_options.workers);
         pool_options.grow_to = 0;
-        constexpr bool returns = !std::is_void_v<detail::codec::task_result_t<decltype(call), std::size_t>>;
+        constexpr bool returns =
+            !std::is_void_v<detail::map::item_call_result_t<std::remove_const_t<decltype(call)>, std::size_t>>;
         if constexpr (returns) {
             using Results = decltype(std::declval<Pool&>().map(options, call, numbers));
             return numbers.empty() ? Results{} : Pool{std::move(pool_options)}.map(options, call, numbers);

@@ -158,7 +158,9 @@ public:
           driver_(client, options_, f_, input_.range(), queue_, {.driven_by = DrivenBy::consumer}),
           lazily_(driver_, queue_, hold_, options_, reads_at_once_v<std::remove_cv_t<Range>>) {}
     ~LazyCall() override {
-        if (client_.is_mine()) { driver_.stop(); }
+        if (!client_.is_mine()) { return; }
+        driver_.stop();
+        driver_.end_hedges(false);
     }
 
     std::optional<Outcome<Given>> next(Deadline deadline) override {

@@ -8,6 +8,7 @@
 #include <procpool/codec/mistake.hpp>
 #include <procpool/codec/standard_kind.hpp>
 #include <procpool/map/repeat.hpp>
+#include <procpool/map/seeded.hpp>
 #include <procpool/map/wrapped.hpp>
 #include <procpool/map/zip.hpp>
 #include <procpool/pool/task_call.hpp>
@@ -84,17 +85,32 @@ template <class Range>
 using changed_t = std::conditional_t<is_repeat_v<std::remove_cv_t<Range>>, const std::ranges::range_value_t<Range>&,
                                      std::ranges::range_value_t<Range>&>;
 
-/// f wants a reference to the items of the only range, other than repeat()s, that it may change.
+/// What is called with references to the items: F, or Seeded<F>; void where neither can be called with these only, but
+/// not with items.
 template <class F, class... Ranges>
-inline constexpr bool want_in_place_v = [] {
+consteval auto find_callee_in_place() {
     if constexpr (((std::ranges::contiguous_range<Ranges> || is_repeat_v<std::remove_cv_t<Ranges>>)&&...) &&
                   (std::size_t{0} + ... + std::size_t{!is_repeat_v<std::remove_cv_t<Ranges>>}) == 1) {
-        return !std::is_invocable_v<F&, codec::passed_t<codec::wire_type_t<argument_t<Ranges>>>...> &&
-               std::is_invocable_v<F&, changed_t<Ranges>...>;
+        if constexpr (std::is_invocable_v<F&, codec::passed_t<codec::wire_type_t<argument_t<Ranges>>>...>) {
+            return std::type_identity<void>{};
+        } else if constexpr (std::is_invocable_v<F&, changed_t<Ranges>...>) {
+            return std::type_identity<F>{};
+        } else if constexpr (!takes_random_v<F&, codec::passed_t<codec::wire_type_t<argument_t<Ranges>>>...> &&
+                             takes_random_v<F&, changed_t<Ranges>...>) {
+            return std::type_identity<Seeded<F>>{};
+        } else {
+            return std::type_identity<void>{};
+        }
     } else {
-        return false;
+        return std::type_identity<void>{};
     }
-}();
+}
+template <class F, class... Ranges>
+using callee_in_place_t = typename decltype(find_callee_in_place<F, Ranges...>())::type;
+
+/// f wants a reference to the items of the only range, other than repeat()s, that it may change.
+template <class F, class... Ranges>
+inline constexpr bool want_in_place_v = !std::is_void_v<callee_in_place_t<F, Ranges...>>;
 
 /// A range of the caller's by reference, and one that is given away by value.
 template <class Range>
@@ -103,7 +119,7 @@ using held_t = std::conditional_t<std::is_lvalue_reference_v<Range>, RangeRef<st
 
 /// An Input has, for a function F:
 ///   Item         the type as which an item travels
-///   Called<F>    the callable that a worker calls with an Item
+///   Called<F>    the callable that a worker calls with an Item; it calls F, or Seeded<F>
 ///   Result<F>    the type that it returns
 ///   calls<F>     whether it works
 ///   require<F>() does not compile, and says why, unless it works
@@ -123,6 +139,15 @@ struct not_callable_with_items<codec::TakesReference, F, Items...> {
                   "procpool: this function takes an item by reference (T&), but it would get a copy, in the worker: "
                   "take it by value or const&, and return "
                   "what comes of it; for_each() changes the elements of one SharedArray, with no other range");
+};
+template <class Mistake, class F, class... Items>
+struct not_callable_with_items<codec::TakesRandom<Mistake>, F, Items...>
+    : not_callable_with_items<Mistake, F, Items...> {};
+template <class F, class... Items>
+struct not_callable_with_items<codec::TakesRandomWrong, F, Items...> {
+    static_assert(codec::never<F>,
+                  "procpool: a generator (procpool::Random) is given to a function as its last argument, behind the "
+                  "items, and by reference: f(item, procpool::Random&)");
 };
 template <class Mistake, class F, class... Items>
 requires std::same_as<Mistake, codec::NotAFunction> || std::same_as<Mistake, codec::WrongBound>
@@ -180,12 +205,21 @@ struct callable_once {
 };
 
 template <class F, class... Args>
-inline constexpr bool calls_v = codec::TaskCall<F, Args...> && !codec::call_t<F, Args...>::once;
+inline constexpr bool calls_v = codec::Sendable<F>&& codec::TaskCall<callee_t<F, Args...>, Args...> &&
+                                !codec::call_t<callee_t<F, Args...>, Args...>::once;
+/// The type that f returns for an item.
+template <class F, class... Args>
+using item_call_result_t = codec::task_result_t<callee_t<F, Args...>, Args...>;
 
 template <class F, class... Args>
 constexpr auto require_item_call() {
-    codec::require_call<not_callable_with_items, F, Args...>();
-    if constexpr (codec::call_t<F, Args...>::once) { static_cast<void>(sizeof(callable_once<F>)); }
+    using Callee = callee_t<F, Args...>;
+    if constexpr (!std::is_same_v<Callee, F> && !codec::Sendable<F>) {
+        codec::require_sendable<F>();
+    } else {
+        codec::require_call<not_callable_with_items, Callee, Args...>();
+        if constexpr (codec::call_t<Callee, Args...>::once) { static_cast<void>(sizeof(callable_once<F>)); }
+    }
 }
 
 /// One range as it is.
@@ -195,9 +229,9 @@ public:
     using Range = std::remove_reference_t<R>;
     using Item = item_t<Range>;
     template <class F>
-    using Called = F;
+    using Called = callee_t<F, Item>;
     template <class F>
-    using Result = codec::task_result_t<F, Item>;
+    using Result = item_call_result_t<F, Item>;
     template <class F>
     static constexpr bool calls = calls_v<F, Item>;
     template <class F>
@@ -206,7 +240,7 @@ public:
     }
     template <class F>
     [[nodiscard]] static Called<F> call(F f) {
-        return f;
+        return as_callee<Called<F>>(std::move(f));
     }
 
     explicit Single(R range) : range_(std::forward<R>(range)) {}
@@ -223,9 +257,11 @@ public:
     using Range = Zip<held_t<Rs>...>;
     using Item = std::tuple<item_t<Rs>...>;
     template <class F>
-    using Called = ApplyTuple<F, std::ranges::range_reference_t<Rs>...>;
+    using Callee = callee_t<F, std::ranges::range_reference_t<Rs>...>;
     template <class F>
-    using Result = codec::task_result_t<F, std::ranges::range_reference_t<Rs>...>;
+    using Called = ApplyTuple<Callee<F>, std::ranges::range_reference_t<Rs>...>;
+    template <class F>
+    using Result = item_call_result_t<F, std::ranges::range_reference_t<Rs>...>;
     template <class F>
     static constexpr bool calls = calls_v<F, std::ranges::range_reference_t<Rs>...>;
     template <class F>
@@ -234,7 +270,7 @@ public:
     }
     template <class F>
     [[nodiscard]] static Called<F> call(F f) {
-        return {std::move(f)};
+        return {as_callee<Callee<F>>(std::move(f))};
     }
 
     explicit Zipped(Rs... ranges) : range_(held_t<Rs>(std::forward<Rs>(ranges))...) {}
@@ -269,9 +305,11 @@ public:
     using Range = typename Items::Range;
     using Item = typename Items::Item;
     template <class F>
-    using Called = WithRepeated<F, argument_t<Rs>...>;
+    using Callee = callee_t<F, argument_t<Rs>...>;
     template <class F>
-    using Result = codec::task_result_t<F, argument_t<Rs>...>;
+    using Called = WithRepeated<Callee<F>, argument_t<Rs>...>;
+    template <class F>
+    using Result = item_call_result_t<F, argument_t<Rs>...>;
     template <class F>
     static constexpr bool calls = calls_v<F, argument_t<Rs>...>;
     template <class F>
@@ -280,7 +318,7 @@ public:
     }
     template <class F>
     [[nodiscard]] Called<F> call(F f) const {
-        return {std::move(f), values_};
+        return {as_callee<Callee<F>>(std::move(f)), values_};
     }
 
     explicit Repeating(Rs... ranges)
@@ -326,9 +364,11 @@ public:
     using Range = Starred<held_t<R>>;
     using Item = std::tuple<codec::wire_type_t<std::tuple_element_t<At, Tuple>>...>;
     template <class F>
-    using Called = ApplyTuple<F, std::tuple_element_t<At, Tuple>...>;
+    using Callee = callee_t<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>
-    using Result = codec::task_result_t<F, std::tuple_element_t<At, Tuple>...>;
+    using Called = ApplyTuple<Callee<F>, std::tuple_element_t<At, Tuple>...>;
+    template <class F>
+    using Result = item_call_result_t<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>
     static constexpr bool calls = calls_v<F, std::tuple_element_t<At, Tuple>...>;
     template <class F>
@@ -337,7 +377,7 @@ public:
     }
     template <class F>
     [[nodiscard]] static Called<F> call(F f) {
-        return {std::move(f)};
+        return {as_callee<Callee<F>>(std::move(f))};
     }
 
     explicit StarredInput(R range) : range_(held_t<R>(std::forward<R>(range))) {}

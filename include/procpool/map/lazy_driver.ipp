@@ -101,6 +101,7 @@ PROCPOOL_DECL void LazyDriver::fill() {
 
 PROCPOOL_DECL void LazyDriver::end() {
     is_over_ = true;
+    driver_.end_hedges(false);
     driver_.end_callable();
     hold_.release();
     driver_.end_progress();

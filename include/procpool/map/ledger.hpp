@@ -10,6 +10,7 @@
 #include <procpool/core/ending.hpp>
 #include <procpool/future/task_handle.hpp>
 #include <procpool/map/chunk_size.hpp>
+#include <procpool/map/hedges.hpp>
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/wire.hpp>
 #include <procpool/pool/options.hpp>
@@ -18,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -43,11 +45,15 @@ struct InFlightChunk {
     std::size_t argument_bytes = 0;             ///< of the arguments, wherever they are
     client::PinnedValues values = {};           ///< what they refer to
     std::vector<std::uint64_t> checksums = {};  ///< of its items, where there is a journal
+    std::unique_ptr<Hedge> hedge = {};          ///< where the call has MapOptions::hedge
     bool seen_decided = false;
 
     /// Whether its results are those of items of one block, and not those of blocks.
     [[nodiscard]] bool is_apart() const noexcept { return (head.flags & ChunkHead::apart) != 0; }
-    [[nodiscard]] bool is_decided() const { return !is_taken() && task.is_decided(); }
+    /// Whether one of its runs is decided.
+    [[nodiscard]] bool is_decided() const {
+        return (!is_taken() && task.is_decided()) || (hedge != nullptr && hedge->is_decided());
+    }
     /// Whether its task has been moved away.
     [[nodiscard]] bool is_taken() const noexcept { return !task.valid(); }
 
@@ -155,7 +161,7 @@ public:
     [[nodiscard]] bool has_resubmissions() const noexcept { return !resubmit_.empty(); }
     /// Requires: has_resubmissions().
     [[nodiscard]] InFlightChunk& next_resubmission() noexcept { return resubmit_.back(); }
-    /// Effects: that one is in flight. keeps_slot: its slot keeps its arguments.
+    /// Effects: that one is in flight. keeps_slot: its slot keeps its arguments, and nothing else needs them.
     void resubmitted_as(client::Client& client, client::Ticket ticket, bool keeps_slot);
     /// Effects: that one cannot be submitted: its items fail.
     void resubmission_failed(const std::exception_ptr& error);

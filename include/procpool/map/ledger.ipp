@@ -202,7 +202,9 @@ PROCPOOL_DECL void Ledger::stop() {
     resubmit_.clear();
     // Backwards: a worker whose item stops at once finds no other to begin.
     for (auto chunk = in_flight_.rbegin(); chunk != in_flight_.rend(); ++chunk) {
-        if (!chunk->is_taken()) { chunk->task.cancel(); }
+        if (chunk->is_taken()) { continue; }
+        if (chunk->hedge != nullptr && chunk->hedge->is_submitted()) { chunk->hedge->task.cancel(); }
+        chunk->task.cancel();
     }
 }
 

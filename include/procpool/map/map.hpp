@@ -107,7 +107,9 @@ void ProcessPool<E>::for_each(const MapOptions& options, F f, Ranges&&... ranges
         Input input{ranges...};
         detail::client::Client& run_by = open_client();
         auto items = detail::map::items_in_place(run_by, input.range());
-        const auto call = input.call(std::move(f));
+        const auto call =
+            input.call(detail::map::as_callee<detail::map::callee_in_place_t<F, std::remove_reference_t<Ranges>...>>(
+                std::move(f)));
         detail::map::TypedMapDriver<std::remove_cv_t<decltype(call)>, std::ranges::range_value_t<decltype(items)>,
                                     detail::map::Items::in_place, decltype(items), detail::map::NoResults>{
             run_by, options, call, items, sink}
@@ -132,25 +134,28 @@ void ProcessPool<E>::map_into(const MapOptions& options, F f, Range&& range, Out
     if constexpr (Input::template calls<F>) {
         using Item = typename Input::Item;
         using Element = std::ranges::range_value_t<Output>;
-        using Result = detail::codec::task_result_t<F, Item>;
+        using Called = typename Input::template Called<F>;
+        using Result = typename Input::template Result<F>;
         static_assert(std::is_assignable_v<Element&, Result>,
                       "procpool: map_into() cannot assign what this function returns to the output's elements");
         detail::client::Client& run_by = open_client();
+        const Called called = Input::call(std::move(f));
         if constexpr (std::ranges::sized_range<Range>) {
             if (static_cast<std::size_t>(std::ranges::size(range)) !=
                 static_cast<std::size_t>(std::ranges::size(output))) {
                 throw detail::map::AssignedResults<Result, Element>::too_small();
             }
             if constexpr (std::is_same_v<Result, Element> && std::is_trivially_copyable_v<Element>) {
-                if (!options.journal && detail::map::is_shared(output, detail::client::place_of(run_by))) {
+                if (!options.journal && options.hedge == 0 &&
+                    detail::map::is_shared(output, detail::client::place_of(run_by))) {
                     detail::map::SharedResults<Element> sink{std::ranges::data(output)};
-                    detail::map::run_items<F, Item>(run_by, options, f, range, sink);
+                    detail::map::run_items<Called, Item>(run_by, options, called, range, sink);
                     return;
                 }
             }
         }
         detail::map::AssignedResults<Result, Element> sink{std::span<Element>{output}};
-        detail::map::run_items<F, Item>(run_by, options, f, range, sink);
+        detail::map::run_items<Called, Item>(run_by, options, called, range, sink);
         if (!sink.is_full()) { throw sink.too_small(); }  // the input was shorter, as its end has shown
     }
 }

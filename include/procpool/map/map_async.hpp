@@ -123,6 +123,7 @@ auto run_async(client::Client& client, pool::CallThreads& threads, const MapOpti
     if constexpr (items == Items::in_place) {
         refuse_journal(options, "for_each_async() of a function that changes its items",
                        "these are in memory that goes with the program");
+        refuse_hedge(options);
     }
     const Deadline expires = expiry_of(options);
     check_callable(client, f);
@@ -188,8 +189,11 @@ auto ProcessPool<E>::for_each_async(const MapOptions& options, F f, Ranges&&... 
         Input input{ranges...};
         detail::client::Client& run_by = open_client();
         return detail::map::run_async<std::ranges::range_value_t<typename Input::Range>, detail::map::Items::in_place,
-                                      void>(run_by, call_threads(), options, input.call(std::move(f)),
-                                            [&] { return detail::map::items_in_place(run_by, input.range()); });
+                                      void>(
+            run_by, call_threads(), options,
+            input.call(detail::map::as_callee<detail::map::callee_in_place_t<F, std::remove_reference_t<Ranges>...>>(
+                std::move(f))),
+            [&] { return detail::map::items_in_place(run_by, input.range()); });
     } else {
         detail::map::require_calls<Input, F>();
         if constexpr (Input::template calls<F>) {

@@ -151,9 +151,9 @@ T ProcessPool<E>::map_reduce(const MapOptions& options, F f, G reduce, T init, R
         detail::map::require_folding<G, T, Mapped>();
         if constexpr (detail::codec::Sendable<G> && Encodable<T> && std::is_constructible_v<T, Mapped> &&
                       std::is_invocable_r_v<T, G&, T, Mapped> && std::is_invocable_r_v<T, G&, T, T>) {
-            using MapThenFold = detail::map::MapThenFold<F, G, T>;
+            using MapThenFold = detail::map::MapThenFold<typename Input::template Called<F>, G, T>;
             detail::client::Client& run_by = open_client();
-            MapThenFold folding{std::move(f), std::move(reduce)};
+            MapThenFold folding{Input::call(std::move(f)), std::move(reduce)};
             detail::map::FoldedResults<G, T, Mapped> sink{folding.g, std::move(init)};
             detail::map::run_items<MapThenFold, typename Input::Item>(run_by, options, folding, range, sink);
             return std::move(sink).value();

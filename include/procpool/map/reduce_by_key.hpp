@@ -260,9 +260,9 @@ auto ProcessPool<E>::map_reduce_by_key(const MapOptions& options, F f, G reduce,
     using Input = detail::map::zipped_t<Range&>;
     if constexpr (decltype(detail::map::require_by_key<Input, F, G>())::value) {
         using Mapped = typename Input::template Result<F>;
-        using Folding = detail::map::MapByKey<F, G, Mapped>;
+        using Folding = detail::map::MapByKey<typename Input::template Called<F>, G, Mapped>;
         detail::client::Client& run_by = open_client();
-        Folding folding{std::move(f), std::move(reduce), {}};
+        Folding folding{Input::call(std::move(f)), std::move(reduce), {}};
         detail::map::ResultsByKey<G, Mapped> sink{folding.g, detail::client::place_of(run_by)};
         detail::map::run_items<Folding, typename Input::Item>(run_by, options, folding, range, sink);
         return std::move(sink).value();

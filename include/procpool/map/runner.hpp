@@ -11,6 +11,7 @@
 #include <procpool/map/chunk_function.hpp>
 #include <procpool/map/kept.hpp>
 #include <procpool/map/outcome.hpp>
+#include <procpool/map/seeded.hpp>
 #include <procpool/map/wire.hpp>
 #include <procpool/map/wrapped.hpp>
 #include <procpool/os/identity.hpp>
@@ -158,6 +159,9 @@ class TypedChunkRunner final : public ChunkRunner {
     static constexpr std::size_t largest_buffered = 64;
     static constexpr bool buffers = stores_results && size_of_result <= largest_buffered;
 
+    /// Not between a generator's being given to the function and the call: decoding may run any code.
+    static constexpr bool decodes_where_passed = codec::decodes_where_passed_v<F, Item> && !is_seeded_v<F>;
+
     struct Nothing {};
     template <class Folded>
     struct Folds {
@@ -171,6 +175,7 @@ class TypedChunkRunner final : public ChunkRunner {
 public:
     explicit TypedChunkRunner(TaskFrame& frame)
         : ChunkRunner(frame, plain_results ? size_of_result : 0, adds_bytes),
+          random_(in_),
           function_(in_, head_, host_),
           items_(head_.items != 0 ? reinterpret_cast<const std::byte*>(head_.items)
                                   : arguments_.data() + arguments_.size() - in_.remaining()) {
@@ -295,12 +300,14 @@ private:
                                                      // decoding, too
                     finish_item(out, done_, [&] {
                         return with_next_item([&](auto& arguments) {
+                            random_.begin(done_, f());
                             return Result(codec::invoke_call<Callee, Item>(f(), arguments, stop_));
                         });
                     });
                 } else {
                     with_next_item([&](auto& arguments) {
                         finish_item(out, done_, [&]() -> decltype(auto) {
+                            random_.begin(done_, f());
                             return codec::invoke_call<Callee, Item>(f(), arguments, stop_);
                         });
                     });
@@ -315,7 +322,10 @@ private:
             run_each([&](std::uint64_t i) { call_with(out, i, Item(all[i])); });
         } else {
             auto* const all = reinterpret_cast<Item*>(head_.items);
-            run_each([&](std::uint64_t i) { std::invoke(f(), all[i]); });
+            run_each([&](std::uint64_t i) {
+                random_.begin(i, f());
+                std::invoke(f(), all[i]);
+            });
         }
     }
 
@@ -335,7 +345,7 @@ private:
     template <class Use>
     auto with_next_item(Use use) {
         const auto decode_and_use = [&](Reader& in) {
-            if constexpr (codec::decodes_where_passed_v<F, Item>) {
+            if constexpr (decodes_where_passed) {
                 codec::EncodedArgument argument{in};
                 return use(argument);
             } else {
@@ -352,6 +362,7 @@ private:
 
     template <class Out>
     void call_with(Out out, std::uint64_t i, Item item) {
+        random_.begin(i, f());
         if constexpr (codec::Call<F, Item>::form == codec::CallForm::direct) {
             finish_item(out, i, [&]() -> decltype(auto) { return std::invoke(f(), std::move(item)); });
         } else {
@@ -397,6 +408,7 @@ private:
     using Callee = typename Function::Type;
     [[nodiscard]] Callee& f() noexcept { return function_.get(); }
 
+    [[no_unique_address]] ItemRandom<is_seeded_v<F>> random_;
     Function function_;
     const std::byte* items_;
     std::stop_token stop_;

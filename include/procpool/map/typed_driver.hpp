@@ -13,6 +13,7 @@
 #include <procpool/map/kept.hpp>
 #include <procpool/map/read_items.hpp>
 #include <procpool/map/runner.hpp>
+#include <procpool/map/seeded.hpp>
 #include <procpool/map/wire.hpp>
 #include <procpool/map/wrapped.hpp>
 #include <procpool/persist/lasting.hpp>
@@ -79,6 +80,7 @@ public:
           range_(range),
           next_(std::ranges::begin(range)),
           shares_items_(items != Items::copied || mode.shares_items) {
+        if constexpr (items == Items::in_place) { refuse_hedge(options); }
         check_callable(client, f);
         if (options.journal) { open_journal_of_call(); }
     }
@@ -96,7 +98,7 @@ private:
             if (shares_items_) { head.items = reinterpret_cast<std::uint64_t>(std::to_address(next_)); }
         }
         codec::encode_plain(out, head);
-        TypedMapDriver::write_function(out, head);
+        TypedMapDriver::write_function(out, head, submitted());
         if constexpr (items != Items::copied || copies_block) {
             if (!shares_items_) {
                 const auto left = static_cast<std::size_t>(std::ranges::distance(next_, std::ranges::end(range_)));
@@ -135,7 +137,8 @@ private:
         }
     }
 
-    void write_function(Writer& out, ChunkHead& head) override {
+    void write_function(Writer& out, ChunkHead& head, [[maybe_unused]] std::size_t first) override {
+        if constexpr (is_seeded_v<F>) { codec::encode_plain(out, ChunkSeed{.seed = options().seed, .first = first}); }
         if constexpr (may_be_large_v<F>) {
             write_callable(out, head, [this](Writer& to) { codec::encode_callable<F>(to, f_); });
         } else {
@@ -151,12 +154,14 @@ private:
             using Result =
                 std::conditional_t<Sink::mode == Results::none, void, typename item_result<F, Item, items>::type>;
             using Sum = typename sum_of<F, Sink::mode>::type;
-            open_journal(
-                {.results = typeid(Result),
-                 .sums = typeid(Sum),
-                 .items = typeid(Item),
-                 .results_last = !persist::may_hold_address<Result>() && !persist::may_hold_address<Sum>(),
-                 .known = [this](Writer& out) { persist::write_known(out, f_, !options().journal_version.empty()); }});
+            open_journal({.results = typeid(Result),
+                          .sums = typeid(Sum),
+                          .items = typeid(Item),
+                          .results_last = !persist::may_hold_address<Result>() && !persist::may_hold_address<Sum>(),
+                          .known = [this](Writer& out) {
+                              if constexpr (is_seeded_v<F>) { codec::encode_plain(out, options().seed); }
+                              persist::write_known(out, f_, !options().journal_version.empty());
+                          }});
         }
     }
 

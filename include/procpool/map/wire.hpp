@@ -35,8 +35,8 @@ enum class Results : std::uint8_t {
 /// Items per block. Blocks are folded by themselves, each from left to right.
 inline constexpr std::size_t fold_block = 256;
 
-/// Begins a chunk's arguments. The callable follows, or a CallablePlace, then the items, then the sum so far of the
-/// block that `skip` is in.
+/// Begins a chunk's arguments. A ChunkSeed may follow, then the callable, or a CallablePlace, then the items, then the
+/// sum so far of the block that `skip` is in.
 struct ChunkHead {
     static constexpr std::uint64_t exact = 1;    ///< each item is accounted for by itself
     static constexpr std::uint64_t framed = 2;   ///< an item's size comes before it
@@ -55,6 +55,13 @@ struct ChunkHead {
     std::uint64_t flags;
     std::uint64_t attempt;  ///< of the item at `skip`
     std::uint64_t carry;    ///< bytes of the sum so far
+};
+
+/// Follows the head where the function takes a generator of random numbers: the item at `skip` gets Random{seed, first
+/// + skip}.
+struct ChunkSeed {
+    std::uint64_t seed;
+    std::uint64_t first;  ///< item of the call
 };
 
 /// The place of a callable that is not sent with each chunk.

@@ -209,12 +209,23 @@ struct MapOptions {
     /// the others end in TaskCancelled. Only where a failed item is a result: map_outcomes(), imap_outcomes(), imap()
     /// and imap_unordered(). (Without it failed items run again, and so do those that have not run.)
     bool retry_failed = false;
-    /// An item, or a chunk of them, that takes longer than so many times what others take runs a second time on an idle
-    /// worker when nothing else is left to run; the first result counts, the other one is dropped, and its task killed
-    /// if it still runs when the call ends. So items may run twice. 0: none does; otherwise at least 1.
+    /// A chunk of items that takes longer than so many times what it should, going by the median of those that have
+    /// ended, and 1 ms, runs a second time when the call has nothing else to run and fewer tasks than there are
+    /// workers. The first of the two that ends with results or an exception counts; the other one is asked to stop, and
+    /// killed if it still runs when the call ends. One whose worker dies, or that times out, leaves the other one to
+    /// count; the chunk is lost when both are. So items may run twice, with all that they do, but each is counted once:
+    /// in results, progress, journal and failures; to stats(), a second run is a task of its own. All items of the
+    /// chunk run again that had not ended when it was submitted. 0: nothing runs twice; otherwise at least 1.
+    ///
+    /// Chunks' arguments are kept in this process meanwhile, and results are copied, also where workers could write
+    /// them into shared memory. for_each() of a function that changes its items refuses it. imap() and its relatives
+    /// have chunks run again while their consumer waits. Threads cannot be killed: the call waits until a run that does
+    /// not count has stopped, so it gains only where the function looks at its std::stop_token. An InlinePool ignores
+    /// it.
     double hedge = 0;
-    /// For a function that takes a `Random&` behind its item: the generator for the item at index i is
-    /// Random{seed, i}, whatever workers, chunks and retries there are.
+    /// For a function that takes a `Random&` behind its items, f(items..., Random&), or f(std::stop_token, items...,
+    /// Random&): the item at index i of the input gets Random{seed, i}, so that results do not depend on workers,
+    /// chunks, retries and what a journal had. A journal is for one seed, where the function takes a generator.
     std::uint64_t seed = 0;
 };
 
