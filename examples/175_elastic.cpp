@@ -28,11 +28,11 @@ int main() {
     // [elastic]
     procpool::ProcessPool pool{{
         .workers = 2,
-        .grow_to = 8,               // resize() may ask for so many
-        .idle_timeout = 50ms,       // workers without tasks leave, and come back for tasks
-        .max_rss = 100'000'000,     // a worker that has more is replaced between two items
-        .kill_rss = 400'000'000,    // a task that takes more ends in MemoryLimitExceeded
-        .threads_per_worker = 1,    // of OpenMP and BLAS, in each
+        .grow_to = 8,             // resize() may ask for so many
+        .idle_timeout = 50ms,     // workers without tasks leave, and come back for tasks
+        .max_rss = 100'000'000,   // a worker that has more is replaced between two items
+        .kill_rss = 400'000'000,  // a task that takes more ends in MemoryLimitExceeded
+        .threads_per_worker = 1,  // of OpenMP and BLAS, in each
     }};
     // [/elastic]
 
