@@ -21,9 +21,13 @@ namespace procpool::inline v0 {
 /// does, and those that can only be moved, which its copies share.
 class Initializer {
 public:
+    /// \{
+    /// None.
     Initializer() noexcept = default;
     Initializer(std::nullptr_t) noexcept {}
-    /// Throws: any exception of copying or moving f. An f that is a null pointer or an empty std::function is none.
+    /// \}
+    /// Holds f. Throws: any exception of copying or moving f. An f that is a null pointer or an empty std::function is
+    /// none.
     template <class F>
     requires(!std::same_as<std::remove_cvref_t<F>, Initializer> && std::invocable<std::decay_t<F>&> &&
              std::constructible_from<std::decay_t<F>, F>) Initializer(F&& f) {
