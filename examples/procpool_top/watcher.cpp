@@ -50,8 +50,8 @@ Snapshot Watcher::look() {
         if (again) { find(begin); }
         snapshot.pools.clear();
         snapshot.refused.clear();
-        bool is_any_gone = false;
-        for (const os::OpenFile& file : found_.files) {
+        const std::size_t before = found_.files.size();
+        std::erase_if(found_.files, [&](const os::OpenFile& file) {
             constexpr std::chrono::milliseconds fresh_enough{450};  // for what /proc says
             const auto known =
                 std::ranges::find_if(before_, [&](const auto& one) { return one.second.pool.supervisor == file.pid; });
@@ -59,12 +59,12 @@ Snapshot Watcher::look() {
                 view::read_pool(file, known != before_.end() ? &known->second.pool : nullptr, fresh_enough);
             if (look.pool) {
                 snapshot.pools.push_back(compare(std::move(*look.pool), Clock::now()));
-            } else if (look.why_not.empty()) {
-                is_any_gone = true;
-            } else {
+            } else if (!look.why_not.empty()) {
                 snapshot.refused.push_back({file.pid, name_of(file.pid), std::move(look.why_not)});
             }
-        }
+            return !look.is_open;
+        });
+        const bool is_any_gone = found_.files.size() != before;
         if (!is_any_gone || again) { break; }
     }
     if (std::ranges::find(found_.hidden, only_) != found_.hidden.end()) {

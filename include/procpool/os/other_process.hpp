@@ -31,6 +31,9 @@ struct ProcessUse {
 /// Returns: nothing when there is no such process, or /proc does not tell. memory: whether its memory is asked for.
 [[nodiscard]] std::optional<ProcessUse> use_of_process(pid_t pid, bool memory = true);
 
+/// Returns: the number by which a process is known in its own PID namespace; 0 where /proc does not tell.
+[[nodiscard]] pid_t own_number_of(pid_t pid);
+
 /// Returns: the numbers of all processes that there are; nothing where there is no /proc.
 [[nodiscard]] std::vector<pid_t> all_processes();
 
@@ -41,7 +44,7 @@ struct OpenFile {
     friend bool operator==(const OpenFile&, const OpenFile&) = default;
 };
 
-/// Files in memory, each once, by the number of the process that was found to have it open.
+/// Files in memory, by the numbers of the processes that have them open.
 struct OpenFiles {
     std::vector<OpenFile> files;
     std::vector<pid_t> hidden;  ///< processes that may not be looked at

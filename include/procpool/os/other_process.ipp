@@ -2,6 +2,7 @@
 #pragma once
 
 #include <procpool/os/call.hpp>
+#include <procpool/os/file.hpp>
 #include <procpool/os/other_process.hpp>
 
 #include <dirent.h>
@@ -15,7 +16,6 @@
 #include <charconv>
 #include <cstdio>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -101,6 +101,19 @@ template <class Look>
     return true;
 }
 
+PROCPOOL_DECL pid_t own_number_of(pid_t pid) {
+    const std::string text = text_of_file(("/proc/" + std::to_string(pid) + "/status").c_str());
+    constexpr std::string_view key = "\nNSpid:";  // "NSpid:	2000	17": the innermost namespace comes last
+    const std::size_t begin = text.find(key);
+    if (begin == std::string::npos) { return 0; }
+    const std::string_view line =
+        std::string_view{text}.substr(begin + key.size(), text.find('\n', begin + 1) - begin - key.size());
+    const std::string_view last = line.substr(line.find_last_of(" \t") + 1);
+    pid_t number = 0;
+    std::from_chars(last.data(), last.data() + last.size(), number);
+    return number;
+}
+
 PROCPOOL_DECL std::vector<pid_t> all_processes() {
     std::vector<pid_t> all;
     static_cast<void>(each_number_in("/proc", [&](int number) { all.push_back(number); }));
@@ -110,7 +123,6 @@ PROCPOOL_DECL std::vector<pid_t> all_processes() {
 PROCPOOL_DECL OpenFiles files_in_memory(std::string_view prefix, std::span<const pid_t> of) {
     OpenFiles found;
     const std::string start = "/memfd:" + std::string{prefix};
-    std::set<std::pair<std::uint64_t, std::uint64_t>> known;
     for (const pid_t pid : of) {
         const std::string folder = "/proc/" + std::to_string(pid) + "/fd";
         const bool could = each_number_in(folder.c_str(), [&](int number) {
@@ -120,10 +132,7 @@ PROCPOOL_DECL OpenFiles files_in_memory(std::string_view prefix, std::span<const
             if (size <= 0 || !std::string_view{target.data(), static_cast<std::size_t>(size)}.starts_with(start)) {
                 return;
             }
-            struct stat status {};
-            if (::stat(path.c_str(), &status) == 0 && known.emplace(status.st_dev, status.st_ino).second) {
-                found.files.push_back({pid, number});
-            }
+            found.files.push_back({pid, number});
         });
         if (!could && errno == EACCES) { found.hidden.push_back(pid); }
     }

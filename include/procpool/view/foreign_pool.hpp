@@ -33,20 +33,22 @@ struct ForeignPool {
 /// What became of a look.
 struct Look {
     std::optional<ForeignPool> pool;
-    std::string why_not;  ///< empty where there is a pool; and where it has just ended, or is being built
+    std::string why_not;   ///< empty where there is a pool; and where it has just ended, or is being built
+    bool is_open = false;  ///< whether there is such a file at all
 };
 
-/// Reads what is needed from the file of the pool's memory, where the supervisor has it open: nothing is mapped, so
-/// whatever the program or another does with the file, this process only reads something else. Believes nothing of what
-/// it reads. Does not wait for the pool, nor the pool for it; keeps nothing open. Throws: std::bad_alloc.
-/// known: what was seen of it there a moment ago, if anything was: what /proc says is taken from there, unless it is
-/// older than `fresh`, for it is most of the work.
+/// Nothing where the process is not the supervisor: others have the file open for a moment, when they fork or have just
+/// been forked. Reads what is needed from the file of the pool's memory, where the supervisor has it open: nothing is
+/// mapped, so whatever the program or another does with the file, this process only reads something else. Believes
+/// nothing of what it reads. Does not wait for the pool, nor the pool for it; keeps nothing open. Throws:
+/// std::bad_alloc. known: what was seen of it there a moment ago, if anything was: what /proc says is taken from there,
+/// unless it is older than `fresh`, for it is most of the work.
 [[nodiscard]] Look read_pool(os::OpenFile where, const ForeignPool* known = nullptr,
                              std::chrono::nanoseconds fresh = std::chrono::nanoseconds{0});
 
 /// Returns: where read_pool() may find the pools of these processes; only: those of the program that this process
 /// belongs to, be it the program, the supervisor or a worker; 0: all. A pool is its supervisor's, which is forked with
-/// the file: a process that has none will not have any.
+/// the file: a process that has none when it is found will not be one.
 [[nodiscard]] os::OpenFiles find_pools(std::span<const std::int32_t> of, std::int32_t only = 0);
 /// As above, of all processes.
 [[nodiscard]] inline os::OpenFiles find_pools(std::int32_t only = 0) { return find_pools(os::all_processes(), only); }

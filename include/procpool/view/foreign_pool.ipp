@@ -223,23 +223,25 @@ inline Look read_pool(os::OpenFile where, const ForeignPool* known, std::chrono:
     const os::MemoryFile file = os::MemoryFile::open(where);
     if (!file) {
         const bool is_gone = errno == ENOENT || errno == ESRCH;
-        return {std::nullopt, is_gone ? std::string{} : std::system_category().message(errno)};
+        return {std::nullopt, is_gone ? std::string{} : std::system_category().message(errno), !is_gone};
     }
     bool is_one = false;
     std::string why_not = refusal_of(file, is_one);
-    if (!is_one) { return {std::nullopt, std::move(why_not)}; }
+    if (!is_one) { return {std::nullopt, std::move(why_not), true}; }
     const auto copy = std::make_unique<BoardCopy>(file);
-    if (!copy->read()) { return {std::nullopt, copy->is_still_there() ? "its memory is damaged" : ""}; }
+    if (!copy->read()) { return {std::nullopt, copy->is_still_there() ? "its memory is damaged" : "", true}; }
     ForeignPool pool;
     pool.view = copy->view();
-    if (!copy->is_still_there()) { return {}; }
+    const bool is_supervisor =
+        pool.view.supervisor == where.pid || pool.view.supervisor == os::own_number_of(where.pid);
+    if (!copy->is_still_there() || !is_supervisor) { return {std::nullopt, {}, true}; }
     pool.device = file.device();
     pool.inode = file.inode();
     const bool is_known = known != nullptr && known->supervisor == where.pid && known->device == pool.device &&
                           known->inode == pool.inode &&
                           Clock::now().time_since_epoch().count() - known->asked_at < fresh.count();
     if (!(is_known && recall(pool, *known)) && !ask(pool, where.pid)) { return {}; }
-    return {std::move(pool), {}};
+    return {std::move(pool), {}, true};
 }
 
 inline os::OpenFiles find_pools(std::span<const std::int32_t> of, std::int32_t only) {
