@@ -137,6 +137,11 @@ class Serving(unittest.TestCase):
             stream = self.server.events()
             wait_until(lambda: next(stream).decode() == text.replace("\r", ""), repr(text[:40]))
             stream.close()
+        self.snapshot.write_text("é" * 3_000_000)  # comes in many pieces
+        stream = self.server.events(self.server.connect(receive_buffer=4096))
+        for _ in range(2):
+            self.assertTrue(next(stream).decode() == "é" * 3_000_000)
+        stream.close()
 
     def test_a_source_that_fails_is_told(self):
         stream = self.server.events()
