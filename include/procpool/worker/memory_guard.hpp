@@ -56,6 +56,7 @@ public:
     void look(Kill kill, Replace replace) noexcept {
         if (!limits_.any()) { return; }
         if (const Clock::time_point now = Clock::now(); now >= next_) {
+            const std::uint64_t available = limits_.reserve != 0 ? ask_what_is_available() : 0;
             for (std::uint32_t seat = 0; seat < board_.workers_seats(); ++seat) {
                 switch (examine(seat)) {
                     case Verdict::none: break;
@@ -63,7 +64,7 @@ public:
                     case Verdict::replace: replace(seat); break;
                 }
             }
-            if (limits_.reserve != 0) { reckon(now); }
+            if (limits_.reserve != 0) { reckon(now, available); }
             next_ = now + period();
         }
         if (limits_.reserve != 0) { admit(); }
@@ -100,8 +101,10 @@ private:
     /// Effects: says so, once.
     void warn_of_start(std::uint64_t own, std::uint64_t limit) noexcept;
 
-    /// Effects: decides how many workers take tasks.
-    void reckon(Clock::time_point now) noexcept;
+    /// Returns: 0 when there is no memory to ask with.
+    [[nodiscard]] static std::uint64_t ask_what_is_available() noexcept;
+    /// Effects: decides how many workers take tasks. before: what was available when the look began.
+    void reckon(Clock::time_point now, std::uint64_t before) noexcept;
     void tell(bool is_short, std::uint64_t available, double pressure) noexcept;
     /// Effects: so many do.
     void admit() noexcept;
@@ -119,12 +122,13 @@ private:
     std::vector<Watch> watches_;  // by seat
     Clock::time_point next_{};
     Clock::time_point reckoned_at_{};
-    std::uint64_t need_ = 0;         // of a worker
-    std::uint32_t admitted_ = 1;     // workers that take tasks
-    std::uint32_t short_lives_ = 0;  // in a row that ended with their first item
-    bool has_learned_ = false;       // what a worker needs
-    bool is_growing_ = true;         // more may be admitted than are
-    bool is_told_ = false;           // that not all are
+    std::uint64_t need_ = 0;          // of a worker
+    std::uint64_t fit_ = UINT64_MAX;  // so many workers had room at the last look
+    std::uint32_t admitted_ = 1;      // workers that take tasks
+    std::uint32_t short_lives_ = 0;   // in a row that ended with their first item
+    bool has_learned_ = false;        // what a worker needs
+    bool is_growing_ = true;          // more may be admitted than are
+    bool is_told_ = false;            // that not all are
     bool is_told_of_start_ = false;
 };
 

@@ -113,15 +113,21 @@ PROCPOOL_DECL Clock::duration MemoryGuard::period() const noexcept {
     return limits_.max_rss != 0 || limits_.kill_rss != 0 || is_growing_ ? often : seldom;
 }
 
-PROCPOOL_DECL void MemoryGuard::reckon(Clock::time_point now) noexcept try {
+PROCPOOL_DECL std::uint64_t MemoryGuard::ask_what_is_available() noexcept try {
+    return memory_source.available();
+} catch (const std::exception&) { return 0; }
+
+PROCPOOL_DECL void MemoryGuard::reckon(Clock::time_point now, std::uint64_t before) noexcept try {
     constexpr double most_pressure = 10;   // per cent
     constexpr double memory_of_need = 30;  // seconds
     constexpr std::uint64_t least_need = std::uint64_t{1} << 20;
-    const std::uint64_t available = memory_source.available();
+    // What a worker gives back or takes during the look would count twice, as its own and as available: so the less of
+    // two answers counts, and more workers are admitted only where two looks in a row have found room for them.
+    const std::uint64_t available = std::min(before, ask_what_is_available());
     const double pressure = memory_source.pressure();
     const bool is_short = available < limits_.reserve || pressure >= most_pressure;
 
-    const std::uint64_t before = need_;
+    const std::uint64_t last_need = need_;
     std::uint64_t admitted_have = 0;
     bool busy = false;
     for (std::uint32_t seat = 0; seat < board_.workers_seats(); ++seat) {
@@ -130,7 +136,7 @@ PROCPOOL_DECL void MemoryGuard::reckon(Clock::time_point now) noexcept try {
         need_ = std::max(need_, watch.peak);
         if (board_.seats()[seat].goes_on.load(std::memory_order_relaxed) != 0) { admitted_have += watch.own; }
     }
-    const bool has_grown = need_ > before + before / 16 + least_need;
+    const bool has_grown = need_ > last_need + last_need / 16 + least_need;
     const double seconds =
         std::chrono::duration<double>(now - std::max(reckoned_at_, now - std::chrono::seconds{1})).count();
     if (busy) { need_ -= static_cast<std::uint64_t>(static_cast<double>(need_) * seconds / memory_of_need); }
@@ -144,10 +150,12 @@ PROCPOOL_DECL void MemoryGuard::reckon(Clock::time_point now) noexcept try {
                                         all);
     }
     has_learned_ = has_learned_ || busy;
+    const std::uint64_t may = std::min(fit, std::max<std::uint64_t>(fit_, admitted_));
+    fit_ = fit;
     const std::uint64_t next = busy && !has_grown      ? std::uint64_t{2} * admitted_
                                : !busy && has_learned_ ? fit
                                                        : admitted_;
-    admitted_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(next, 1, fit));
+    admitted_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(next, 1, may));
     is_growing_ = admitted_ < fit || !has_learned_;
     if (busy && fit < all && !is_told_) {
         is_told_ = true;
