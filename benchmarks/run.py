@@ -43,6 +43,7 @@ WORKLOADS = {
     "startup": {"workers": (1, 2)},
     "memo": {"workers": (1,)},
     "recovery": {"workers": (1, 2)},
+    "hedge": {"workers": (2, 4)},
     "wakeup": {"workers": (1, 2)},
     "scaling": {"workers": (1, 2, 4, 8, 16, 32, 64), "quick": (1, 64)},
     "real": {"workers": (1, 2)},
