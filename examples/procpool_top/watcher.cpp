@@ -45,7 +45,7 @@ void Watcher::find(Clock::time_point now) {
 Snapshot Watcher::look() {
     const Clock::time_point begin = Clock::now();
     Snapshot snapshot;
-    constexpr std::chrono::seconds often_enough{1};
+    constexpr std::chrono::seconds often_enough{2};
     for (bool again = !found_at_ || begin - *found_at_ >= often_enough;; again = true) {
         if (again) { find(begin); }
         snapshot.pools.clear();

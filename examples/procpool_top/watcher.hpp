@@ -53,8 +53,8 @@ public:
     /// only: of the program with a process of that number; 0: all programs.
     explicit Watcher(std::int32_t only = 0) : only_(only) {}
 
-    /// Looks for new pools once a second at most, and when one is gone: at processes that were not there before, and
-    /// once a minute at all, since a process may have got the number of another.
+    /// Looks for new pools every two seconds at most, and when one is gone: at processes that were not there before,
+    /// and once a minute at all, since a process may have got the number of another.
     [[nodiscard]] Snapshot look();
 
 private:
