@@ -52,11 +52,12 @@ useful_packages() {
     if [ ! -f /usr/include/boost/version.hpp ]; then  # Asio is of use from 1.77 on
         if can_be_installed libboost1.81-dev; then echo libboost1.81-dev; else echo libboost-dev; fi
     fi
-    for library in libcereal-dev libeigen3-dev liblmdb-dev libprotobuf-dev libsqlite3-dev libxxhash-dev nlohmann-json3-dev protobuf-compiler; do
+    for library in libcereal-dev libeigen3-dev liblmdb-dev libprotobuf-dev libsqlite3-dev libxxhash-dev nlohmann-json3-dev protobuf-compiler systemtap-sdt-dev; do
         is_installed $library || echo $library
     done
     mpi_packages
     command -v clang-format-14 >/dev/null 2>&1 || echo clang-format-14  # other versions format otherwise
+    command -v chromium >/dev/null 2>&1 || echo chromium  # on Ubuntu it is no package of this system
 }
 
 # A package that others only name has no candidate: `apt-cache show` knows it, and nobody can install it.
@@ -95,10 +96,10 @@ install_missing() {
     a C++20 compiler (GCC 12, Clang 16 or later), CMake 3.24 or later, Ninja,
     the development files of fmt (8 or later) and zlib, for the tests also Catch2 (2.13 or 3);
     Open MPI, for the pool on several machines and \`demo mpi\`;
-    gdb, if you like to see where a test hangs; Boost, cereal, Eigen, LMDB, nlohmann-json, protobuf, xxHash, clang-format 14, doxygen, pkg-config, python3, spin,
-    strace and valgrind, without which some tests are left out.
-Fedora: gcc-c++ cmake ninja-build fmt-devel zlib-devel catch-devel libasan libubsan libtsan boost-devel lmdb-devel protobuf-compiler protobuf-devel xxhash-devel doxygen gdb openmpi-devel pkgconf python3 strace valgrind
-Arch: gcc cmake ninja fmt zlib catch2 boost lmdb protobuf xxhash doxygen gdb openmpi pkgconf python strace valgrind
+    gdb, if you like to see where a test hangs; Boost, cereal, Chromium, Eigen, LMDB, nlohmann-json, protobuf, SystemTap's sdt.h, xxHash, clang-format 14, doxygen,
+    pkg-config, python3, spin, strace and valgrind, without which some tests are left out.
+Fedora: gcc-c++ cmake ninja-build fmt-devel zlib-devel catch-devel libasan libubsan libtsan boost-devel chromium lmdb-devel protobuf-compiler protobuf-devel xxhash-devel doxygen gdb openmpi-devel pkgconf python3 strace systemtap-sdt-devel valgrind
+Arch: gcc cmake ninja fmt zlib catch2 boost chromium lmdb protobuf xxhash doxygen gdb openmpi pkgconf python strace valgrind
 Then run this again."
         done
         return
