@@ -33,6 +33,7 @@
 
 using namespace procpool_test;
 
+namespace hedge_test {  // apart from sources that are compiled with this one
 namespace {
 
 constexpr std::size_t count = 40;
@@ -626,3 +627,4 @@ TEST_CASE("hedge: what items usually take is their median") {
 }
 
 }  // namespace
+}  // namespace hedge_test

@@ -24,6 +24,7 @@
 
 using namespace procpool_test;
 
+namespace random_test {  // apart from sources that are compiled with this one
 namespace {
 
 using Numbers = std::vector<std::uint64_t>;
@@ -398,3 +399,4 @@ TEST_CASE("Random: a journal is of one seed where the function takes a generator
 }
 
 }  // namespace
+}  // namespace random_test
