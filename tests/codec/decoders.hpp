@@ -99,9 +99,9 @@ inline constexpr std::size_t decoded_types = std::tuple_size_v<DecodedTypes>;
 
 // ---- random values
 
-using Random = std::mt19937_64;
+using Generator = std::mt19937_64;
 
-inline std::size_t up_to(Random& random, std::size_t most) {
+inline std::size_t up_to(Generator& random, std::size_t most) {
     return std::uniform_int_distribution<std::size_t>(0, most)(random);
 }
 
@@ -133,7 +133,7 @@ concept IsSpan = requires {
 
 template <class T>
 struct AnyValue {
-    static T make(Random& random, int depth) {
+    static T make(Generator& random, int depth) {
         if constexpr (std::is_same_v<T, bool>) {
             return up_to(random, 1) == 1;
         } else if constexpr (std::is_arithmetic_v<T>) {
@@ -176,33 +176,33 @@ struct AnyValue {
 };
 template <class T>
 struct AnyValue<std::optional<T>> {
-    static std::optional<T> make(Random& random, int depth) {
+    static std::optional<T> make(Generator& random, int depth) {
         if (up_to(random, 1) == 0) { return std::nullopt; }
         return AnyValue<T>::make(random, depth + 1);
     }
 };
 template <class T>
 struct AnyValue<std::unique_ptr<T>> {
-    static std::unique_ptr<T> make(Random& random, int depth) {
+    static std::unique_ptr<T> make(Generator& random, int depth) {
         if (depth > 3 || up_to(random, 1) == 0) { return nullptr; }
         return std::make_unique<T>(AnyValue<T>::make(random, depth + 1));
     }
 };
 template <class... Ts>
 struct AnyValue<std::tuple<Ts...>> {
-    static std::tuple<Ts...> make(Random& random, int depth) {
+    static std::tuple<Ts...> make(Generator& random, int depth) {
         return std::tuple<Ts...>{AnyValue<Ts>::make(random, depth + 1)...};
     }
 };
 template <class A, class B>
 struct AnyValue<std::pair<A, B>> {
-    static std::pair<A, B> make(Random& random, int depth) {
+    static std::pair<A, B> make(Generator& random, int depth) {
         return {AnyValue<A>::make(random, depth + 1), AnyValue<B>::make(random, depth + 1)};
     }
 };
 template <class T, std::size_t Count>
 struct AnyValue<std::array<T, Count>> {
-    static std::array<T, Count> make(Random& random, int depth) {
+    static std::array<T, Count> make(Generator& random, int depth) {
         std::array<T, Count> array;
         for (T& element : array) { element = AnyValue<T>::make(random, depth + 1); }
         return array;
@@ -210,7 +210,7 @@ struct AnyValue<std::array<T, Count>> {
 };
 template <class... Ts>
 struct AnyValue<std::variant<Ts...>> {
-    static std::variant<Ts...> make(Random& random, int depth) {
+    static std::variant<Ts...> make(Generator& random, int depth) {
         std::variant<Ts...> made;
         std::size_t at = up_to(random, sizeof...(Ts) - 1);
         ((at-- == 0 ? static_cast<void>(made.template emplace<Ts>(AnyValue<Ts>::make(random, depth + 1))) : void()),
@@ -220,18 +220,20 @@ struct AnyValue<std::variant<Ts...>> {
 };
 template <>
 struct AnyValue<std::filesystem::path> {
-    static std::filesystem::path make(Random& random, int depth) { return AnyValue<std::string>::make(random, depth); }
+    static std::filesystem::path make(Generator& random, int depth) {
+        return AnyValue<std::string>::make(random, depth);
+    }
 };
 template <>
 struct AnyValue<DecodedLeaf> {
-    static DecodedLeaf make(Random& random, int depth) {
+    static DecodedLeaf make(Generator& random, int depth) {
         return {
             AnyValue<int>::make(random, depth), true, AnyValue<std::string>::make(random, depth), {1.5, std::nullopt}};
     }
 };
 template <>
 struct AnyValue<DecodedTree> {
-    static DecodedTree make(Random& random, int depth) {
+    static DecodedTree make(Generator& random, int depth) {
         DecodedTree tree;
         if (depth < 4) {
             tree.children = AnyValue<std::vector<DecodedTree>>::make(random, depth + 1);
@@ -243,7 +245,7 @@ struct AnyValue<DecodedTree> {
 };
 template <>
 struct AnyValue<DecodedArchive> {
-    static DecodedArchive make(Random& random, int depth) {
+    static DecodedArchive make(Generator& random, int depth) {
         DecodedArchive value;
         value.text = AnyValue<std::string>::make(random, depth);
         value.leaves = AnyValue<std::vector<DecodedLeaf>>::make(random, depth + 1);
@@ -258,7 +260,7 @@ struct CategoryOfTests : std::error_category {
 };
 inline const CategoryOfTests category_of_tests;
 
-inline const std::error_category& any_category(Random& random) {
+inline const std::error_category& any_category(Generator& random) {
     const std::array<const std::error_category*, 5> categories{&std::generic_category(), &std::system_category(),
                                                                &std::iostream_category(), &std::future_category(),
                                                                &category_of_tests};
@@ -266,19 +268,19 @@ inline const std::error_category& any_category(Random& random) {
 }
 template <>
 struct AnyValue<std::error_code> {
-    static std::error_code make(Random& random, int) {
+    static std::error_code make(Generator& random, int) {
         return {static_cast<int>(up_to(random, 50)), any_category(random)};
     }
 };
 template <>
 struct AnyValue<std::error_condition> {
-    static std::error_condition make(Random& random, int) {
+    static std::error_condition make(Generator& random, int) {
         return {static_cast<int>(up_to(random, 50)), any_category(random)};
     }
 };
 template <>
 struct AnyValue<ThrownInTask> {
-    static ThrownInTask make(Random& random, int depth) {
+    static ThrownInTask make(Generator& random, int depth) {
         const int number = static_cast<int>(up_to(random, 12));
         const auto made = [&]() -> std::exception_ptr {
             switch (up_to(random, 8)) {
@@ -350,7 +352,7 @@ void decode_as_type(std::size_t number, std::span<const std::byte> bytes) {
 
 /// Returns: the bytes of a random value of the type with that number, or of anything where it has none that travels.
 template <std::size_t At = 0>
-std::vector<std::byte> encode_any(std::size_t number, Random& random) {
+std::vector<std::byte> encode_any(std::size_t number, Generator& random) {
     if constexpr (At == decoded_types) {
         return {};
     } else if (number == At) {

@@ -18,7 +18,7 @@ using namespace procpool_test;
 namespace {
 
 /// Effects: changes, removes or adds bytes; lengths and addresses become the numbers that most goes wrong with.
-void damage(Random& random, std::vector<std::byte>& bytes) {
+void damage(Generator& random, std::vector<std::byte>& bytes) {
     const auto at = [&] { return static_cast<std::ptrdiff_t>(up_to(random, bytes.size() - 1)); };
     if (bytes.empty()) { bytes.push_back(static_cast<std::byte>(random())); }
     switch (up_to(random, 5)) {
@@ -77,7 +77,7 @@ using Numbers =
 using Sorted = std::map<int, Text, std::less<>, CountingAllocator<std::pair<const int, Text>>>;
 
 template <class T>
-void check_memory(Random& random, const T& value) {
+void check_memory(Generator& random, const T& value) {
     for (int i = 0; i != 2000; ++i) {
         auto bytes = to_bytes(value);
         for (std::size_t n = 1 + up_to(random, 3); n-- != 0;) { damage(random, bytes); }
@@ -95,7 +95,7 @@ void check_memory(Random& random, const T& value) {
 TEST_CASE("no decoder does harm with bytes that nobody encoded") {
     const auto seed = std::random_device{}();
     CAPTURE(seed);
-    Random random(seed);
+    Generator random(seed);
     for (std::size_t type = 0; type != decoded_types; ++type) {
         CAPTURE(type);
         for (int i = 0; i != 300; ++i) {
@@ -119,7 +119,7 @@ TEST_CASE("no decoder does harm with bytes that nobody encoded") {
 TEST_CASE("no decoder asks for more memory than its bytes bear out") {
     const auto seed = std::random_device{}();
     CAPTURE(seed);
-    Random random(seed);
+    Generator random(seed);
     check_memory(random, Text("some text that does not fit into the string itself"));
     check_memory(random, Row<int>{1, 2, 3, 4, 5});
     check_memory(random, Row<Text>{"a", "some text that does not fit into the string itself"});

@@ -35,7 +35,7 @@ struct Nothing {
     bool operator==(const Nothing&) const = default;
 };
 
-using Random = std::mt19937_64;
+using Generator = std::mt19937_64;
 
 struct Leaf {
     int number;
@@ -47,23 +47,23 @@ using Value =
     std::map<std::string,
              std::vector<std::variant<std::monostate, std::list<Leaf>, std::tuple<bool, std::deque<std::u16string>>>>>;
 
-std::size_t up_to(Random& random, std::size_t most) {
+std::size_t up_to(Generator& random, std::size_t most) {
     return std::uniform_int_distribution<std::size_t>(0, most)(random);
 }
 
-std::string random_text(Random& random) {
+std::string random_text(Generator& random) {
     std::string text(up_to(random, 40), ' ');
     for (char& c : text) { c = static_cast<char>(up_to(random, 255)); }
     return text;
 }
 
-Leaf random_leaf(Random& random) {
+Leaf random_leaf(Generator& random) {
     Leaf leaf{static_cast<int>(random()), random_text(random), {}};
     if (up_to(random, 1) == 0) { leaf.maybe[up_to(random, 1)] = static_cast<double>(random()); }
     return leaf;
 }
 
-Value random_value(Random& random) {
+Value random_value(Generator& random) {
     Value value;
     for (std::size_t keys = up_to(random, 4); keys-- != 0;) {
         auto& choices = value[random_text(random)];
@@ -96,7 +96,7 @@ void decode_whatever(std::span<const std::byte> bytes) {
 
 /// Changes, cuts and makes up bytes.
 template <class T>
-void corrupt(Random& random, std::vector<std::byte> bytes) {
+void corrupt(Generator& random, std::vector<std::byte> bytes) {
     for (std::size_t size = 0; size < bytes.size(); size += 1 + bytes.size() / 20) {
         // memory of its own, so that AddressSanitizer sees a step beyond
         const std::vector<std::byte> cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
@@ -109,7 +109,7 @@ void corrupt(Random& random, std::vector<std::byte> bytes) {
 }
 
 template <class T>
-void corrupt_value(Random& random, const T& value) {
+void corrupt_value(Generator& random, const T& value) {
     for (int i = 0; i != 10; ++i) { corrupt<T>(random, to_bytes(value)); }
 }
 
@@ -126,7 +126,7 @@ std::vector<std::byte> length_only(std::uint64_t length) {
 TEST_CASE("random nested values arrive unchanged and their damaged bytes do no harm") {
     const auto seed = std::random_device{}();
     CAPTURE(seed);
-    Random random(seed);
+    Generator random(seed);
     for (int i = 0; i != 100; ++i) {
         const Value value = random_value(random);
         REQUIRE(round_trip(value) == value);
@@ -137,7 +137,7 @@ TEST_CASE("random nested values arrive unchanged and their damaged bytes do no h
 TEST_CASE("damaged bytes of other types do no harm") {
     const auto seed = std::random_device{}();
     CAPTURE(seed);
-    Random random(seed);
+    Generator random(seed);
     corrupt_value(random, std::unordered_map<std::string, std::forward_list<int>>{{"a", {1}}, {"b", {2, 3}}});
     corrupt_value(random, std::vector<bool>(20, true));
     corrupt_value(random, std::vector<Nothing>(7));
