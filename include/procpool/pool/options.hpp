@@ -64,7 +64,8 @@ struct PoolOptions {
     /// The most workers that resize() may ask for; 0: `workers`. A place without a worker costs some address space.
     std::size_t grow_to = 0;
     /// A worker that has had no task for so long leaves, down to min_workers; 0: none leaves. When a task finds all
-    /// workers busy, those that have left come back.
+    /// workers busy, those that have left come back. What a worker keeps goes with it, such as parts of scatter().
+    /// Threads stay.
     std::chrono::milliseconds idle_timeout{0};
     /// How many workers stay, however long they are idle; from 1 to `workers`.
     std::size_t min_workers = 1;

@@ -70,6 +70,9 @@ public:
         if (limits_.reserve != 0) { admit(); }
     }
 
+    /// How many workers may take tasks.
+    [[nodiscard]] std::uint32_t admitted() const noexcept { return limits_.reserve != 0 ? admitted_ : workers(); }
+
     [[nodiscard]] Clock::time_point next_time() const noexcept {
         return limits_.any() ? next_ : Clock::time_point::max();
     }

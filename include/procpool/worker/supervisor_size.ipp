@@ -89,7 +89,9 @@ PROCPOOL_DECL void Supervisor::bring_back() noexcept {
                        : worker.respawn_at != Clock::time_point::max();
         }));
     const std::uint32_t waiting = board_.waiting_tasks(starting + missing);
-    std::uint32_t due = waiting - std::min(waiting, starting);
+    const std::uint32_t here = size_ - missing;
+    const std::uint32_t may_come = memory_guard_.admitted() - std::min(memory_guard_.admitted(), here);
+    std::uint32_t due = std::min(waiting - std::min(waiting, starting), may_come);
     for (std::uint32_t index = 0; index < size_ && due != 0; ++index) {
         if (!is_away(index)) { continue; }
         workers_[index].respawn_at = Clock::now();
@@ -97,7 +99,7 @@ PROCPOOL_DECL void Supervisor::bring_back() noexcept {
         --missing;
     }
     if (missing == 0) { return; }
-    if (waiting != 0) {  // for those that start
+    if (waiting != 0) {  // for those that start, or for memory
         look_for_demand_at_ = Clock::now() + soon;
         return;
     }
