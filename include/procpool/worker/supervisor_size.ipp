@@ -73,6 +73,7 @@ PROCPOOL_DECL void Supervisor::let_idle_go() noexcept {
 
 PROCPOOL_DECL void Supervisor::bring_back() noexcept {
     constexpr milliseconds soon{5};
+    constexpr milliseconds later{100};
     const auto away = [this] {
         std::uint32_t found = 0;
         for (std::uint32_t index = 0; index < size_; ++index) { found += is_away(index) ? 1 : 0; }
@@ -100,7 +101,7 @@ PROCPOOL_DECL void Supervisor::bring_back() noexcept {
     }
     if (missing == 0) { return; }
     if (waiting != 0) {  // for those that start, or for memory
-        look_for_demand_at_ = Clock::now() + soon;
+        look_for_demand_at_ = Clock::now() + (may_come != 0 ? soon : later);
         return;
     }
     board_.await_demand();
