@@ -11,7 +11,7 @@ endif()
 set(docs_output ${PROJECT_BINARY_DIR}/docs)
 set(docs_input ${PROJECT_SOURCE_DIR}/include)
 file(GLOB docs_pages CONFIGURE_DEPENDS
-    ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/*/*.md ${PROJECT_SOURCE_DIR}/tests/mpi/README.md ${PROJECT_SOURCE_DIR}/include/procpool/README.md ${PROJECT_SOURCE_DIR}/.github/*.md)
+    ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/*/*.md ${PROJECT_SOURCE_DIR}/tests/mpi/README.md ${PROJECT_SOURCE_DIR}/examples/procpool_top/README.md ${PROJECT_SOURCE_DIR}/include/procpool/README.md ${PROJECT_SOURCE_DIR}/.github/*.md)
 list(JOIN docs_pages " " docs_pages)
 string(APPEND docs_input " ${docs_pages}")
 set(docs_style "")
@@ -24,6 +24,8 @@ file(GLOB docs_programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp)
 add_custom_target(docs
     COMMAND ${PROCPOOL_DOXYGEN} ${PROJECT_BINARY_DIR}/Doxyfile
     COMMAND ${CMAKE_COMMAND} -E make_directory ${docs_output}/html/examples
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${docs_output}/html/examples/procpool_top
+    COMMAND ${CMAKE_COMMAND} -E copy ${PROJECT_SOURCE_DIR}/examples/procpool_top/screenshot.png ${docs_output}/html/examples/procpool_top
     COMMAND ${CMAKE_COMMAND} -E copy ${docs_programs} ${docs_output}/html/examples
     COMMAND ${CMAKE_COMMAND} -E copy_directory ${PROJECT_SOURCE_DIR}/examples/expected ${docs_output}/html/examples/expected
     COMMAND ${CMAKE_COMMAND} -E copy_directory ${PROJECT_SOURCE_DIR}/benchmarks/plots ${docs_output}/html/benchmarks/plots

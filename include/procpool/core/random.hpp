@@ -38,20 +38,24 @@ namespace detail::core {
 
 }  // namespace detail::core
 
-/// A random number engine of 64 bits, as those of <random>, for distributions and std::shuffle(). Two streams of one
+/// A random number engine of 64 bits, as those of `<random>`, for distributions and std::shuffle(). Two streams of one
 /// seed have nothing to do with each other, nor have those of two seeds: each stream has 2^64 numbers. In a call over
 /// many items, a function that takes a `Random&` behind its item gets Random{MapOptions::seed, index of the item}.
 ///
 /// The numbers are those of Philox4x32-10, which passes the tests of TestU01, with the key {seed low, seed high} and
 /// the counter {block low, block high, stream low, stream high}, two numbers a block, low words first. They are the
-/// same on all machines and in all versions of the library. (The distributions of <random> differ between standard
+/// same on all machines and in all versions of the library. (The distributions of `<random>` differ between standard
 /// libraries.) It is not for secrets. It travels as its 32 bytes.
 class Random {
 public:
+    /// The type of its numbers.
     using result_type = std::uint64_t;
+    /// The seed where none is given.
     static constexpr std::uint64_t default_seed = 0;
 
+    /// Stream 0 of the default seed.
     constexpr Random() noexcept : Random(default_seed) {}
+    /// A stream of a seed, from its beginning.
     constexpr explicit Random(std::uint64_t seed, std::uint64_t stream = 0) noexcept : seed_(seed), stream_(stream) {}
     /// Takes seed and stream from a seed sequence, such as std::seed_seq: its first four words, low ones first.
     template <class Sequence>
@@ -76,8 +80,11 @@ public:
     }
     /// \}
 
+    /// \{
+    /// The least and the largest of its numbers.
     [[nodiscard]] static constexpr result_type min() noexcept { return 0; }
     [[nodiscard]] static constexpr result_type max() noexcept { return std::numeric_limits<result_type>::max(); }
+    /// \}
 
     /// Returns: the next number of the stream.
     constexpr result_type operator()() noexcept {
