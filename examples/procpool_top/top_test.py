@@ -170,7 +170,7 @@ class Top(unittest.TestCase):
             ended = pool["tasks"]["ended"]
             self.assertEqual({name: count for name, count in ended.items() if count},
                              {"value": 20, "exception": 1, "worker died": 1, "cancelled": 1})
-            self.assertEqual(len(ended), 9)
+            self.assertEqual(len(ended), 10)
             self.assertEqual(pool["tasks"]["submitted"], 28)
             self.assertEqual((pool["started"], pool["deaths"]), (3, {"total": 1, "by_reason": {"exit": 1}}))
             self.assertEqual(pool["running"]["count"], 21)
@@ -232,7 +232,7 @@ class Top(unittest.TestCase):
                 self.assertEqual(value_of(families, "procpool_workers", pool=POOL, state="idle"), 0)
                 self.assertEqual(value_of(families, "procpool_tasks_total", end="value"), 20)
                 self.assertEqual(value_of(families, "procpool_tasks_total", end="worker died"), 1)
-                self.assertEqual(len(families["procpool_tasks_total"][1]), 9)
+                self.assertEqual(len(families["procpool_tasks_total"][1]), 10)
                 self.assertEqual(value_of(families, "procpool_queue_tasks", phase="pending"), 3)
                 self.assertEqual(value_of(families, "procpool_worker_deaths_total", reason="exit"), 1)
                 self.assertTrue(value_of(families, "procpool_resident_bytes", worker="1") > 0)

@@ -224,7 +224,8 @@ TEST_CASE("MPI-16 each item that a lost machine had tells that it is lost") {
             CHECK(error.host() == this_worker::host());
         }
     }
-    CHECK(lost == 5);
+    CHECK(lost >= 5);  // more where the machine is so slow to answer that several chunks are sent ahead
+    CHECK(lost % 5 == 0);
     ::kill(far.agent, SIGCONT);
     while (::kill(far.worker, 0) == 0) { std::this_thread::yield(); }
 }
