@@ -65,8 +65,23 @@ trap 'exit 1' INT TERM HUP
 files() { find /dev/shm "$TMPDIR" -mindepth 1 -user "$(id -u)" 2>/dev/null | sed "s|^$TMPDIR|/tmp|" | grep -vEf "$here/not_ours.txt" | sort; }
 before=$(files)
 # shellcheck disable=SC2086
-"$mpiexec" ${RUN_OPTIONS:-} -n "$where" "$@"
-with_status $?
+"$mpiexec" ${RUN_OPTIONS:-} -n "$where" "$@" &
+job=$!
+# Once in some thousand runs mpirun stands still in a lock of PMIx while it lets a rank go: when rank 0 has said its status, it has 15 s.
+(
+    waited=0
+    while [ $waited -lt 150 ] && kill -0 $job 2>/dev/null; do
+        sleep 0.1
+        [ -z "$said" ] || [ ! -s "$said" ] || waited=$((waited + 1))
+    done
+    kill -9 $job 2>/dev/null
+) &
+patience=$!
+wait $job
+status=$?
+kill $patience 2>/dev/null
+wait $patience 2>/dev/null
+with_status $status
 status=$?
 tries=0
 while left=$(files | grep -vxF "$before"); do  # other programs make files in /dev/shm too
