@@ -809,4 +809,21 @@ TEST_CASE("journal: options that cannot be are refused before anything runs") {
     CHECK(std::filesystem::exists(path));
 }
 
+TEST_CASE("journal: what workers' state makes of items needs a version") {
+    struct Offset {
+        int value;
+    };
+    const TemporaryFolder folder;
+    const std::string path = folder.file("state");
+    const auto results = [&](int offset, std::string version) {
+        Pool pool{PoolOptions{.workers = 1, .initializer = [offset] { return Offset{offset}; }}};
+        return pool.map(MapOptions{.journal = path, .journal_version = std::move(version)},
+                        with_state([](Offset& kept, int x) { return kept.value + x; }), std::vector<int>{1, 2});
+    };
+    CHECK_THROWS_WITH(results(100, ""),
+                      Catch::Matchers::Contains("Offset") && Catch::Matchers::Contains("journal_version"));
+    CHECK(results(100, "a") == std::vector<int>{101, 102});
+    CHECK_THROWS_AS(results(200, "b"), JournalMismatch);
+}
+
 }  // namespace

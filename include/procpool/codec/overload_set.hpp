@@ -55,7 +55,7 @@ struct write_a_lambda_that_calls_it_or_static_cast_it__and_before_braces_their_t
     auto call(const ::procpool::detail::codec::MistakenOptions&, const ::procpool::detail::codec::AnyValue&, Args&&...) {                                           \
         static_assert(::procpool::detail::codec::never<Nothing>,                                                                                                    \
                       "procpool: these braces are no options of this call: a task has timeout, retries, priority, label (TaskOptions); calls over many "            \
-                      "items have chunk_size, window, on_error before these, and progress, total_timeout, stop_after_failures, journal after them (MapOptions); workers and the " \
+                      "items have chunk_size, window, on_error before these, and progress, total_timeout, stop_after_failures, journal, journal_version, journal_keep, retry_failed, hedge, seed after them (MapOptions); workers and the " \
                       "rest are the pool's (PoolOptions); a time has a unit, as in {.timeout = 5s}");                                                               \
         return ::procpool::detail::codec::this_call_is_refused{};                                                                                                   \
     }                                                                                                                                                               \

@@ -79,7 +79,7 @@ PROCPOOL_DECL NodeLost::NodeLost(std::string host, std::string label, std::optio
 
 PROCPOOL_DECL PartLost::PartLost(std::size_t part)
     : Error("procpool: part " + std::to_string(part) +
-            " of a scattered range is lost: the worker that kept it has died or was replaced"),
+            " of a scattered range is lost: the worker that kept it has died, left or was replaced"),
       part_(part) {}
 
 PROCPOOL_DECL ActorDied::ActorDied(ExitStatus status, std::int32_t pid, std::string label, std::string backtrace,

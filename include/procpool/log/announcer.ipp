@@ -37,6 +37,9 @@ PROCPOOL_DECL void Announcer::ended(const task::Seat& seat, task::SeatState stat
         report(LogLevel::warning, about,
                "worker {}, process {}, {} as it left: in its finalizer, an actor's destructor or an exit handler",
                number, child.pid, to_string(child.status));
+    } else if (recycled && seat.dismissal.load(std::memory_order_relaxed) == task::Dismissal::surplus) {
+        report(LogLevel::info, about, "worker {}, process {}, was not needed and has left after {} items", number,
+               child.pid, seat.items_done.load(std::memory_order_relaxed));
     } else if (recycled) {
         report(LogLevel::info, about, "worker {}, process {}, was recycled after {} items", number, child.pid,
                seat.items_done.load(std::memory_order_relaxed));

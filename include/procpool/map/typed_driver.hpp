@@ -17,6 +17,7 @@
 #include <procpool/map/wire.hpp>
 #include <procpool/map/wrapped.hpp>
 #include <procpool/persist/lasting.hpp>
+#include <procpool/worker/with_state.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -159,6 +160,9 @@ private:
                           .items = typeid(Item),
                           .results_last = !persist::may_hold_address<Result>() && !persist::may_hold_address<Sum>(),
                           .known = [this](Writer& out) {
+                              worker::each_state_wanted<F>([this](const std::type_info& type) {
+                                  persist::require_version_for_state(type, !options().journal_version.empty());
+                              });
                               if constexpr (is_seeded_v<F>) { codec::encode_plain(out, options().seed); }
                               persist::write_known(out, f_, !options().journal_version.empty());
                           }});

@@ -168,7 +168,7 @@ PROCPOOL_DECL void JournalFile::refuse(const JournalIdentity& identity) const {
     constexpr std::array<std::string_view, JournalHead::texts> names = {
         "of a call of another kind", "of results of another type", "of items of another type",
         "of another build, version or place in the program",
-        "of another function, or one that captured or was bound to other values"};
+        "of another function, or one that captured or was bound to other values, or has another seed"};
     std::size_t differs = 0;
     while (differs + 1 < names.size() && (*texts)[differs] == wanted[differs]) { ++differs; }
     std::string text = start_of_text + "it is " + std::string(names[differs]);

@@ -113,6 +113,9 @@ void write_known(Writer& out, const F& f, bool by_version) {
     }
 }
 
+/// Throws: CodecError unless the journal has a version, for a function that takes what an initializer returned.
+void require_version_for_state(const std::type_info& type, bool by_version);
+
 }  // namespace procpool::detail::persist
 
 #if PROCPOOL_BODIES

@@ -78,4 +78,10 @@ PROCPOOL_DECL void write_words(Writer& out, std::span<std::byte> bytes,
     out.write(bytes.data(), bytes.size());
 }
 
+PROCPOOL_DECL void require_version_for_state(const std::type_info& type, bool by_version) {
+    if (by_version) { return; }
+    throw CodecError("procpool: a journal cannot tell whether the workers' " + type_name(type) +
+                     " is the same in another run: set MapOptions::journal_version, and change it when that changes");
+}
+
 }  // namespace procpool::detail::persist

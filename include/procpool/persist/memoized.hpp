@@ -48,6 +48,10 @@ inline constexpr std::uint32_t wire_version = PROCPOOL_VERSION_MAJOR * 1000 + PR
 /// Throws: CodecError when f holds an address; Error when its build cannot be told.
 template <class F>
 [[nodiscard]] FunctionIdentity identify(const F& f) {
+    static_assert(
+        !requires { typename F::StateWanted; },
+        "procpool: a memo does not know the object that an initializer returns, which with_state(f) gives to "
+        "f: give the function a name, and a version that changes with that object");
     KeyBytes bytes;
     Writer& out = bytes.writer();
     const os::CodeName name = name_of_types<F>();

@@ -71,7 +71,8 @@ struct PoolOptions {
     std::size_t min_workers = 1;
     /// A worker that has more memory than so many bytes of its own is replaced after the task or item that it runs, as
     /// by max_tasks_per_worker; 0: never. Its own is what it has in memory beyond what it had when it was forked, but
-    /// for files and shared memory: arguments, results, Shared and SharedArray do not count. It is looked at every 100
+    /// for files and shared memory, such as Shared and SharedArray; what a task decodes, makes and returns counts, and
+    /// pages that it has inherited and changes do not. It is looked at every 100
     /// ms while it runs tasks. A worker that has too much before its first task runs one all the same. Threads have no
     /// memory of their own: other pools than those of processes ignore this, kill_rss and memory_reserve.
     std::size_t max_rss = 0;
@@ -215,8 +216,9 @@ struct MapOptions {
     /// workers. The first of the two that ends with results or an exception counts; the other one is asked to stop, and
     /// killed if it still runs when the call ends. One whose worker dies, or that times out, leaves the other one to
     /// count; the chunk is lost when both are. So items may run twice, with all that they do, but each is counted once:
-    /// in results, progress, journal and failures; to stats(), a second run is a task of its own. All items of the
-    /// chunk run again that had not ended when it was submitted. 0: nothing runs twice; otherwise at least 1.
+    /// in results, progress, journal and failures; to stats(), a second run is a task of its own, and one that is
+    /// killed a worker that died. With retries, each of the two has them. All items of the chunk run again that had not
+    /// ended when it was submitted. 0: nothing runs twice; otherwise at least 1.
     ///
     /// Chunks' arguments are kept in this process meanwhile, and results are copied, also where workers could write
     /// them into shared memory. for_each() of a function that changes its items refuses it. imap() and its relatives

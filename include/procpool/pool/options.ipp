@@ -33,6 +33,8 @@ PROCPOOL_DECL void check(const PoolOptions& options) {
     require(options.idle_timeout.count() >= 0, "procpool: PoolOptions::idle_timeout must not be negative");
     require(options.kill_rss == 0 || options.kill_rss >= options.max_rss,
             "procpool: PoolOptions::kill_rss must not be below PoolOptions::max_rss");
+    require(options.pin == Pin::none || options.pin == Pin::cores || options.pin == Pin::nodes,
+            "procpool: PoolOptions::pin must be none, cores or nodes");
     require(options.threads_per_worker <= PoolOptions::max_threads_per_worker,
             "procpool: PoolOptions::threads_per_worker must be from 0 to 65536");
 }

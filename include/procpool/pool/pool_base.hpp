@@ -73,11 +73,11 @@ public:
     void kill();
 
     /// Changes how many workers the pool wants, from 1 to PoolOptions::grow_to; those with the highest indexes come and
-    /// go. Does not wait for them: those that leave finish what they run, tasks for their index included, and run the
-    /// finalizer; parts of scatter() that they have are lost. Threads that are not wanted sleep until the pool ends or
-    /// wants them again. Where fewer processes can be had, the pool goes on and tries again. Throws:
-    /// std::invalid_argument, which names the limit; std::system_error when a thread cannot be had; PoolClosed and its
-    /// like. Called by: any thread of the process that built the pool.
+    /// go; an InlinePool keeps its one. Does not wait for them: those that leave finish what they run, tasks for their
+    /// index included, and run the finalizer; parts of scatter() that they have are lost. Threads that are not wanted
+    /// sleep until the pool ends or wants them again. Where fewer processes can be had, the pool goes on and tries
+    /// again. Throws: std::invalid_argument, which names the limit; std::system_error when a thread cannot be had;
+    /// PoolClosed and its like. Called by: any thread of the process that built the pool.
     void resize(std::size_t workers);
     /// The number of workers that the pool wants: PoolOptions::workers, or what resize() said.
     [[nodiscard]] std::size_t size() const;

@@ -228,6 +228,7 @@ PROCPOOL_DECL void PoolBase::kill() { client().stop(task::Life::killed); }
 PROCPOOL_DECL void PoolBase::resize(std::size_t workers) {
     client::Client& to = client();
     const std::size_t most = to.board().control.places;
+    if (workers != 0 && workers <= PoolOptions::max_workers && to.runs_here()) { return; }
     if (workers == 0 || workers > most) {
         throw std::invalid_argument("procpool: resize() to " + std::to_string(workers) + ", of a pool for 1 to " +
                                     std::to_string(most) + " workers: see PoolOptions::grow_to");

@@ -133,8 +133,8 @@ struct mistake<worker::WithState<State, F>, Passed...> : after_bound<mistake_t<F
 /// f(state, args...) with the object of the worker that runs it, by reference; f(stop, state, args...) where f wants a
 /// std::stop_token first. The type of the state is that of f's first parameter; a generic f needs it said,
 /// with_state<Model>(f). It is exactly the type that the initializer returns; or, where that is a std::unique_ptr or
-/// std::shared_ptr, the type that this owns. A pool whose initializer returns another one, or none, refuses the call
-/// when it is made, by a std::logic_error that names both; so does a worker.
+/// std::shared_ptr of what is not const, the type that this owns. A pool whose initializer returns another one, or
+/// none, refuses the call when it is made, by a std::logic_error that names both; so does a worker.
 template <class State = void, class F>
 [[nodiscard]] auto with_state(F&& f) {
     using Function = std::decay_t<F>;
