@@ -6,6 +6,7 @@
 
 #include <procpool/os/call.hpp>
 
+#include <atomic>
 #include <cstring>
 
 namespace procpool_test {
@@ -28,7 +29,7 @@ public:
 private:
     static inline const char* name_ = nullptr;
     static inline int error_ = 0;
-    static inline int spared_ = 0;
+    static inline std::atomic<int> spared_{0};
 };
 
 }  // namespace procpool_test
