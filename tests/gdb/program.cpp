@@ -61,7 +61,9 @@ void lose_workers() {
         pool.apply([] { leave_here(); });
     } catch (const WorkerDied&) {}
     try {  // as long as the debugger lets the supervisor live
-        while (pool.stats().workers_recycled == 0) { pool.apply([] {}); }
+        while (pool.stats().workers_recycled == 0) {
+            pool.apply([] {});
+        }
     } catch (const PoolBroken&) {}
 }
 
