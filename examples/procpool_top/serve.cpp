@@ -344,7 +344,7 @@ private:
         listener.changed.cancel();
     }
 
-    // What coroutines refer to is above the context, whose end destroys those that are left.
+    // The objects that coroutines refer to are above the context, whose end destroys those that are left.
     Kept json_;
     Kept metrics_;
     unsigned connections_ = 0;

@@ -10,7 +10,7 @@
 
 namespace procpool_top {
 
-/// Where the server has its texts from. Called by the thread that serves, at most ten times a second each, and not at
+/// The origin of the server's texts. Called by the thread that serves, at most ten times a second each, and not at
 /// all while nobody asks.
 struct Source {
     std::function<std::string()> json;        ///< all programs at this moment; any text in it is encoded as JSON wants

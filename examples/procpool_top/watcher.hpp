@@ -19,7 +19,7 @@ namespace procpool_top {
 
 namespace view = procpool::detail::view;
 
-/// What the last snapshot adds to what this one says.
+/// The knowledge that the last snapshot adds to what this one says.
 struct WorkerChange {
     std::optional<double> rate;  ///< tasks per second
     std::optional<double> cpu;   ///< fraction of one processor

@@ -15,7 +15,7 @@ using namespace procpool_test;
 
 namespace {
 
-/// How far the machine's clock has been set, in seconds; shared by all processes.
+/// The seconds by which the machine's clock has been set; shared by all processes.
 std::atomic<std::atomic<long>*> clock_offset{nullptr};
 
 }  // namespace

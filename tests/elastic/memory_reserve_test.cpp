@@ -60,7 +60,7 @@ private:
     static inline Word* waiting;
 };
 
-/// How many workers take tasks in this pause.
+/// The number of workers that take tasks in this pause.
 [[nodiscard]] std::ptrdiff_t going_on(const Pool& pool) {
     return std::ranges::count_if(board_of(pool).seats(), [](const detail::task::Seat& seat) {
         return seat.state.load() == detail::task::SeatState::ready && seat.goes_on.load() != 0;

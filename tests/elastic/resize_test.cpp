@@ -311,4 +311,30 @@ TEST_CASE("resize: a thread that is not wanted lets waiting tasks run", "[thread
     CHECK(pool.apply([&] { return pool.apply([] { return 4; }); }) == 4);
 }
 
+TEST_CASE("resize: threads that rest end with a pool that breaks", "[thread]") {
+    std::atomic<int> made{0};
+    std::atomic<bool> may_fail{false};
+    ThreadPool pool{PoolOptions{.workers = 2,
+                                .initializer =
+                                    [&] {
+                                        if (++made < 3) { return; }
+                                        while (!may_fail.load()) { std::this_thread::yield(); }
+                                        throw std::runtime_error("no third");
+                                    },
+                                .grow_to = 3}};
+    pool.broadcast([] {});
+    pool.resize(3);
+    wait_until([&] { return made.load() == 3; }, "the third thread");
+    pool.resize(1);
+    for (int i = 0; i < 100; ++i) {
+        CHECK(pool.apply([] { return this_worker::index(); }) == 0);
+    }
+    // The second one sleeps then, as far as one can see.
+    wait_until([&] { return board_of(pool).sleeping.was_size() <= 1; }, "a thread to rest");
+    may_fail.store(true);
+    wait_until([&] { return board_of(pool).control.life.load() == detail::task::Life::broken; }, "the pool to break");
+    pool.join();
+    CHECK_THROWS_AS(pool.apply([] {}), PoolBroken);
+}
+
 }  // namespace

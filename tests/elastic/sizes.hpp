@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What tests of pools that grow and shrink share.
+/// Helpers of tests of pools that grow and shrink.
 
 #include "faults/whole.hpp"
 

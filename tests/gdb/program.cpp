@@ -14,10 +14,10 @@ namespace {
 
 using namespace procpool;
 
-/// Where the debugger stops.
+/// The debugger stops here.
 [[gnu::noinline]] void stop_here() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
-/// Where the debugger stops a worker.
+/// The debugger stops a worker here.
 [[gnu::noinline]] void leave_here() { std::_Exit(3); }
 
 /// Two tasks run, two wait, and one has ended.

@@ -43,7 +43,7 @@ int hang() {
     for (;;) { ::pause(); }
 }
 
-/// What the runs of the slow item know of each other.
+/// The words by which the runs of the slow item know of each other.
 struct Course {
     Counter runs;
     Counter first_pid;

@@ -38,7 +38,7 @@ std::uint64_t draw(int i, Random& random) {
     return first ^ (random() << 1) ^ static_cast<std::uint64_t>(i);
 }
 
-/// What a call with that seed must give.
+/// The results that a call with that seed must give.
 Numbers drawn_here(std::uint64_t seed, std::size_t n = count) {
     Numbers drawn;
     for (std::size_t i = 0; i < n; ++i) {

@@ -52,7 +52,7 @@ private:
     Cpus before_ = cpus_of();
 };
 
-/// What a worker of that index should say.
+/// The answer of a worker of that index.
 Cpus expected(std::size_t index, const Cpus& allowed) { return {allowed[index % allowed.size()]}; }
 
 template <class P>

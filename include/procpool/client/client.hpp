@@ -80,7 +80,8 @@ public:
     /// Called by: the pool's constructor, as its last step that may fail. Throws: std::bad_alloc.
     void set_crew(std::unique_ptr<Crew> crew);
     /// \{
-    /// What the workers' initializer returns for tasks. Called by: the pool's constructor; then any thread.
+    /// The type of the object that the workers' initializer returns for tasks. Called by: the pool's constructor; then
+    /// any thread.
     void set_state_type(const worker::StateType& type) noexcept { state_type_ = type; }
     [[nodiscard]] const worker::StateType& state_type() const noexcept { return state_type_; }
     /// \}

@@ -135,9 +135,9 @@ public:
     /// The text names both figures, and the task where it has a label or is an item. In bytes.
     MemoryLimitExceeded(std::uint64_t resident, std::uint64_t limit, std::int32_t pid = 0, std::string label = {},
                         std::optional<std::size_t> item = {});
-    /// How many bytes of its own the worker had.
+    /// The bytes of its own that the worker had.
     [[nodiscard]] std::uint64_t resident() const noexcept { return resident_; }
-    /// How many it could have: PoolOptions::kill_rss.
+    /// The most that it could have: PoolOptions::kill_rss.
     [[nodiscard]] std::uint64_t limit() const noexcept { return limit_; }
 
 private:

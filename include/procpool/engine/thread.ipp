@@ -304,7 +304,7 @@ PROCPOOL_DECL bool ThreadCrew::initialize(std::uint32_t index, std::unique_ptr<w
     return worker::initialize(setup_, index, state, [this](const std::string& reason) {
         worker::break_pool(board_, reason, log::subject_here());
         board_.lose_all_pending(Ending::broken);
-        board_.wake_all();
+        board_.wake_seats();  // those that rest are not among the sleepers
         board_.notify_parent();
     });
 }

@@ -119,7 +119,7 @@ PROCPOOL_DECL MapDriver::MapDriver(client::Client& client, const MapOptions& opt
               sink, sizes_) {
     if (driven_by == DrivenBy::caller) { hold_.emplace(pool::KeepOpen{client, client::OpenUntil::returned}); }
     ledger_.in_flight().reserve(most_in_flight());
-    // Where submissions return when the task has been run, nothing is left that could take long.
+    // If submissions return when the task has been run, nothing is left that could take long.
     if (options.hedge != 0 && !client.runs_here()) { hedges_ = std::make_unique<Hedges>(options.hedge); }
 }
 

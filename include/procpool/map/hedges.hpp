@@ -19,7 +19,7 @@ namespace procpool::inline v0::detail::map {
 
 struct InFlightChunk;
 
-/// How long the first run of a chunk takes, and its second run, if there is one.
+/// The time that the first run of a chunk takes, and its second run, if there is one.
 struct Hedge {
     Clock::time_point since;       ///< a moment when the first run had not begun
     Clock::duration next_look{0};  ///< until then, from `since` on
@@ -45,8 +45,8 @@ private:
     std::size_t count_ = 0;                  // of those that there were
 };
 
-/// Which chunks run a second time, and what becomes of runs that count no more. A chunk and its second run are one to
-/// the ledger: the driver settles one of them. Called by: the call's thread.
+/// Decides which chunks run a second time, and what becomes of runs that count no more. A chunk and its second run are
+/// one to the ledger: the driver settles one of them. Called by: the call's thread.
 class Hedges {
 public:
     /// factor: MapOptions::hedge.

@@ -85,7 +85,7 @@ template <class Range>
 using changed_t = std::conditional_t<is_repeat_v<std::remove_cv_t<Range>>, const std::ranges::range_value_t<Range>&,
                                      std::ranges::range_value_t<Range>&>;
 
-/// What is called with references to the items: F, or Seeded<F>; void where neither can be called with these only, but
+/// The callee that gets references to the items: F, or Seeded<F>; void where neither can be called with these only, but
 /// not with items.
 template <class F, class... Ranges>
 consteval auto find_callee_in_place() {

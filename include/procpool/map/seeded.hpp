@@ -87,7 +87,7 @@ consteval auto find_callee() {
         return std::type_identity<F>{};
     }
 }
-/// What is called with Args, as which they are passed: F, or Seeded<F> where F takes a generator behind them.
+/// The callee that gets Args, as which they are passed: F, or Seeded<F> where F takes a generator behind them.
 template <class F, class... Args>
 using callee_t = typename decltype(find_callee<F, Args...>())::type;
 

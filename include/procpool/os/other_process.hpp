@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What /proc says of other processes: what they use, and the files in memory that they have open.
+/// Other processes as /proc shows them: what they use, and the files in memory that they have open.
 
 #include <procpool/core/config.hpp>
 #include <procpool/os/descriptor.hpp>
@@ -37,7 +37,7 @@ struct ProcessUse {
 /// Returns: the numbers of all processes that there are; nothing where there is no /proc.
 [[nodiscard]] std::vector<pid_t> all_processes();
 
-/// Where a process has a file open.
+/// An open file of a process.
 struct OpenFile {
     pid_t pid;
     int number;
@@ -64,7 +64,7 @@ public:
     /// The same for the same file, as long as it exists.
     [[nodiscard]] std::uint64_t device() const noexcept { return device_; }
     [[nodiscard]] std::uint64_t inode() const noexcept { return inode_; }
-    /// When it was opened.
+    /// The time of its opening.
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
     /// Returns: whether so many bytes were there.
     [[nodiscard]] bool read(std::uint64_t offset, void* to, std::size_t size) const noexcept;

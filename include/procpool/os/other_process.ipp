@@ -34,8 +34,8 @@ template <std::size_t count>
     return numbers;
 }
 
-/// What there is of a process in one of its files in /proc, for which a few system calls are enough: it is asked for
-/// often.
+/// The part of a process's account that stands in one of its files in /proc, for which a few system calls are enough:
+/// it is asked for often.
 class ProcText {
 public:
     ProcText(pid_t pid, const char* name) noexcept {

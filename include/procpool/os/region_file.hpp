@@ -20,7 +20,7 @@ namespace procpool::inline v0::detail::os {
 /// and no other child of the library's has it. Where there is none, all works but the view from outside.
 class RegionFile {
 public:
-    /// What /proc calls such files begins with this.
+    /// The beginning of the names that /proc has for such files.
     static constexpr std::string_view prefix = "procpool:";
 
     /// name: of the pool. wanted: false: there will be no file.

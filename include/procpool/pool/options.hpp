@@ -20,7 +20,7 @@
 
 namespace procpool::inline v0 {
 
-/// What the workers of a pool are bound to.
+/// The processors that the workers of a pool are bound to.
 enum class Pin {
     none,   ///< nothing: they run where the program may
     cores,  ///< each to one of the processors that the program may use, by its index; several to one where there are
@@ -67,7 +67,7 @@ struct PoolOptions {
     /// workers busy, those that have left come back. What a worker keeps goes with it, such as parts of scatter().
     /// Threads stay.
     std::chrono::milliseconds idle_timeout{0};
-    /// How many workers stay, however long they are idle; from 1 to `workers`.
+    /// The number of workers that stay, however long they are idle; from 1 to `workers`.
     std::size_t min_workers = 1;
     /// A worker that has more memory than so many bytes of its own is replaced after the task or item that it runs, as
     /// by max_tasks_per_worker; 0: never. Its own is what it has in memory beyond what it had when it was forked, but
@@ -88,21 +88,21 @@ struct PoolOptions {
     /// may wait for as long as memory is scarce. Each time that memory gets scarce is logged once, as a warning. 0: all
     /// workers begin tasks always.
     std::size_t memory_reserve = 0;
-    /// What workers are bound to, before their initializer: of the processors that the thread which builds the pool may
-    /// use then. A replacement is bound as the worker that it replaces; with max_tasks_per_worker its initializer may
-    /// run before that. Threads and processes that a task starts are bound with it; the program's other threads are
-    /// not. Where the system refuses it, the log has one warning, and the worker runs anywhere. Holds for the threads
-    /// of a ThreadPool too; an InlinePool, whose tasks run in the caller's thread, ignores it.
+    /// The processors that workers are bound to, before their initializer: of the processors that the thread which
+    /// builds the pool may use then. A replacement is bound as the worker that it replaces; with max_tasks_per_worker
+    /// its initializer may run before that. Threads and processes that a task starts are bound with it; the program's
+    /// other threads are not. Where the system refuses it, the log has one warning, and the worker runs anywhere. Holds
+    /// for the threads of a ThreadPool too; an InlinePool, whose tasks run in the caller's thread, ignores it.
     Pin pin = Pin::none;
-    /// How many threads OpenMP and the usual BLAS libraries start in each worker; 0: as the program's environment says.
-    /// Sets OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, BLIS_NUM_THREADS, VECLIB_MAXIMUM_THREADS,
-    /// NUMEXPR_NUM_THREADS and NUMBA_NUM_THREADS in the worker, before its initializer; libraries that the program has
-    /// loaded, and which have read these already, are told by their own functions, where the loader finds these: for
-    /// OpenMP that holds for the thread that runs the tasks. The thread that builds the pool gives its idle OpenMP
-    /// threads up, since GCC's library hangs in children otherwise; a parallel region makes them again. TBB reads no
-    /// variable: it starts a thread for each processor that a worker is bound to, see pin, or what a
-    /// tbb::global_control says that the initializer makes. In a ThreadPool it holds for OpenMP and MKL, whose numbers
-    /// belong to a thread; nothing else is set there, nor in an InlinePool.
+    /// The number of threads that OpenMP and the usual BLAS libraries start in each worker; 0: as the program's
+    /// environment says. Sets OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, BLIS_NUM_THREADS,
+    /// VECLIB_MAXIMUM_THREADS, NUMEXPR_NUM_THREADS and NUMBA_NUM_THREADS in the worker, before its initializer;
+    /// libraries that the program has loaded, and which have read these already, are told by their own functions, where
+    /// the loader finds these: for OpenMP that holds for the thread that runs the tasks. The thread that builds the
+    /// pool gives its idle OpenMP threads up, since GCC's library hangs in children otherwise; a parallel region makes
+    /// them again. TBB reads no variable: it starts a thread for each processor that a worker is bound to, see pin, or
+    /// what a tbb::global_control says that the initializer makes. In a ThreadPool it holds for OpenMP and MKL, whose
+    /// numbers belong to a thread; nothing else is set there, nor in an InlinePool.
     std::size_t threads_per_worker = 0;
 
     /// The most workers a pool may have.

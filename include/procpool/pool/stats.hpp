@@ -46,7 +46,7 @@ struct PoolStats {
     /// on_done(). Neither TaskCancelled nor the end of the whole pool. The log's sink is told each, as a warning.
     std::uint64_t unobserved = 0;
     std::uint64_t workers_started = 0;   ///< replacements included
-    std::uint64_t workers_died = 0;      ///< without having been asked to
+    std::uint64_t workers_died = 0;      ///< unasked; those that kill(), timeouts, limits and hedges end, too
     std::uint64_t workers_recycled = 0;  ///< workers that left as planned and were replaced
     /// Time from the submission of a task to its start, where PoolOptions::latencies is set; of its last start, where
     /// it was run again. An item of a call over many counts as a task, and waits until its chunk starts. The first

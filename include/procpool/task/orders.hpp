@@ -18,8 +18,8 @@ enum class Refork : std::uint32_t {
 };
 
 /// One word, so that a worker to which nothing is said sees that by one look: it is 0. `refork` is asked and reset by
-/// the parent and done by the supervisor, which says the rest; each in single steps. All-zero memory is the valid
-/// initial state.
+/// the parent and done by the supervisor, which says the rest, or the crew where workers are threads; each in single
+/// steps. All-zero memory is the valid initial state.
 class Orders {
 public:
     /// The word at one moment.

@@ -30,7 +30,7 @@ struct ForeignPool {
     std::int64_t asked_at = 0;                ///< when /proc said the last four, and what workers use; steady clock, ns
 };
 
-/// What became of a look.
+/// The outcome of a look.
 struct Look {
     std::optional<ForeignPool> pool;
     std::string why_not;   ///< empty where there is a pool; and where it has just ended, or is being built

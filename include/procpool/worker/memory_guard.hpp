@@ -16,7 +16,7 @@
 
 namespace procpool::inline v0::detail::worker {
 
-/// What a guard asks about memory besides that of its workers.
+/// The answers that a guard needs about memory besides that of its workers.
 struct MemorySource {
     std::uint64_t (*available)();  ///< bytes that can still be used
     double (*pressure)();          ///< as os::Limits::memory_pressure()
@@ -70,7 +70,7 @@ public:
         if (limits_.reserve != 0) { admit(); }
     }
 
-    /// How many workers may take tasks.
+    /// The number of workers that may take tasks.
     [[nodiscard]] std::uint32_t admitted() const noexcept { return limits_.reserve != 0 ? admitted_ : workers(); }
 
     [[nodiscard]] Clock::time_point next_time() const noexcept {

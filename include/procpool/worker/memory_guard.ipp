@@ -121,8 +121,8 @@ PROCPOOL_DECL void MemoryGuard::reckon(Clock::time_point now, std::uint64_t befo
     constexpr double most_pressure = 10;   // per cent
     constexpr double memory_of_need = 30;  // seconds
     constexpr std::uint64_t least_need = std::uint64_t{1} << 20;
-    // What a worker gives back or takes during the look would count twice, as its own and as available: so the less of
-    // two answers counts, and more workers are admitted only where two looks in a row have found room for them.
+    // Memory that a worker gives back or takes during the look would count twice, as its own and as available: so the
+    // less of two answers counts, and more workers are admitted only where two looks in a row have found room for them.
     const std::uint64_t available = std::min(before, ask_what_is_available());
     const double pressure = memory_source.pressure();
     const bool is_short = available < limits_.reserve || pressure >= most_pressure;

@@ -16,7 +16,7 @@ namespace procpool::inline v0 {
 
 namespace detail::worker {
 
-/// What a smart pointer that owns one object of a class points to, which may be changed; void for other types.
+/// The type of the object, of a class and not const, that a smart pointer owns; void for other types.
 template <class T>
 struct owned_by {
     using type = void;
@@ -30,7 +30,7 @@ requires(std::is_class_v<T> && !std::is_const_v<T>) struct owned_by<std::shared_
     using type = T;
 };
 
-/// What an initializer returns, for tasks.
+/// The type of the object that an initializer returns for tasks.
 struct StateType {
     const std::type_info* type = nullptr;   ///< null: nothing
     const std::type_info* owned = nullptr;  ///< where it is a pointer that owns an object, that object's

@@ -77,7 +77,7 @@ requires(std::is_same_v<std::remove_const_t<First>,
     : first_reference<codec::TypeList<Others...>> {
 };
 
-/// What was asked for, or else what the function takes.
+/// The type that was asked for, or else the one that the function takes.
 template <class Asked, class F>
 using wanted_state_t = std::conditional_t<std::is_void_v<Asked>,
                                           typename first_reference<typename codec::parameters<F>::type>::type, Asked>;
