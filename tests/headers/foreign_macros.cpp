@@ -17,4 +17,4 @@
 #define True 1
 #define Unsorted 0
 
-#include <procpool/procpool.hpp>
+#include "foreign/all.hpp"

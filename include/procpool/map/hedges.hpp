@@ -8,6 +8,7 @@
 #include <procpool/core/config.hpp>
 #include <procpool/core/deadline.hpp>
 #include <procpool/future/task_handle.hpp>
+#include <procpool/map/in_flight_chunk.hpp>
 
 #include <array>
 #include <chrono>
@@ -16,21 +17,6 @@
 #include <vector>
 
 namespace procpool::inline v0::detail::map {
-
-struct InFlightChunk;
-
-/// The time that the first run of a chunk takes, and its second run, if there is one.
-struct Hedge {
-    Clock::time_point since;       ///< a moment when the first run had not begun
-    Clock::duration next_look{0};  ///< until then, from `since` on
-    bool has_started = false;      ///< the first run
-    bool is_over = false;          ///< there will be no second run any more
-    TaskHandle task = {};          ///< the second run
-    client::Ticket ticket = {};    ///< of it
-
-    [[nodiscard]] bool is_submitted() const noexcept { return task.valid(); }
-    [[nodiscard]] bool is_decided() const { return is_submitted() && task.is_decided(); }
-};
 
 /// The median of what items took lately: a straggler among them does not move it, nor do some that were quick.
 class UsualTime {

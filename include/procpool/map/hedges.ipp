@@ -3,7 +3,6 @@
 
 #include <procpool/map/hedges.hpp>
 
-#include <procpool/map/ledger.hpp>
 #include <procpool/map/wire.hpp>
 
 #include <algorithm>

@@ -4,13 +4,11 @@
 /// \file
 /// Ledger: the account of a call over many items: what is in flight, settled, failed, and to be submitted again.
 
-#include <procpool/client/pinned_values.hpp>
 #include <procpool/codec/bytes.hpp>
 #include <procpool/core/config.hpp>
 #include <procpool/core/ending.hpp>
-#include <procpool/future/task_handle.hpp>
 #include <procpool/map/chunk_size.hpp>
-#include <procpool/map/hedges.hpp>
+#include <procpool/map/in_flight_chunk.hpp>
 #include <procpool/map/sinks.hpp>
 #include <procpool/map/wire.hpp>
 #include <procpool/pool/options.hpp>
@@ -19,7 +17,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -30,43 +27,6 @@ class Journal;
 }
 
 namespace procpool::inline v0::detail::map {
-
-/// A chunk as the parent knows it.
-struct InFlightChunk {
-    static constexpr std::size_t nobody = SIZE_MAX;
-
-    TaskHandle task = {};
-    client::Ticket ticket = {};
-    std::size_t first = 0;  ///< item of the range
-    ChunkHead head = {};
-    std::size_t casualty = nobody;              ///< the item of it that its worker died with
-    unsigned attempt = 0;                       ///< of that item
-    std::vector<std::byte> arguments = {};      ///< where its slot does not keep them
-    std::size_t argument_bytes = 0;             ///< of the arguments, wherever they are
-    client::PinnedValues values = {};           ///< what they refer to
-    std::vector<std::uint64_t> checksums = {};  ///< of its items, where there is a journal
-    std::unique_ptr<Hedge> hedge = {};          ///< where the call has MapOptions::hedge
-    bool seen_decided = false;
-
-    /// Whether its results are those of items of one block, and not those of blocks.
-    [[nodiscard]] bool is_apart() const noexcept { return (head.flags & ChunkHead::apart) != 0; }
-    /// Whether one of its runs is decided.
-    [[nodiscard]] bool is_decided() const {
-        return (!is_taken() && task.is_decided()) || (hedge != nullptr && hedge->is_decided());
-    }
-    /// Whether its task has been moved away.
-    [[nodiscard]] bool is_taken() const noexcept { return !task.valid(); }
-
-    void submitted_as(client::Client& client, client::Ticket as) {
-        task = TaskHandle{client, as};
-        ticket = as;
-        seen_decided = false;
-    }
-    /// Effects: prepares it for a submission of the items from `from` on. sent: the arguments as its slot has kept
-    /// them. carry: the sum so far of the block that item is in. Returns: false when its slot has not kept them whole,
-    /// since a task has written there.
-    [[nodiscard]] bool go_on_from(std::size_t from, std::span<const std::byte> sent, std::span<const std::byte> carry);
-};
 
 /// How the task of a chunk ended, and what it left.
 class EndedChunk {

@@ -74,9 +74,9 @@ private:
         std::uint32_t workers = 0;
         std::uint32_t capacity = 0;  ///< tasks that it can take at a time
         std::uint32_t first_index = 0;
-        std::vector<std::uint32_t> slots{};  ///< of the tasks that it has
-        std::uint32_t recalled = 0;          ///< of them
-        std::uint32_t mailed = 0;            ///< of them, those for one worker, which are sent whatever there is
+        std::vector<std::uint32_t> held{};  ///< slots of the tasks that it has
+        std::uint32_t recalled = 0;         ///< of these
+        std::uint32_t mailed = 0;           ///< of them, those for one worker, which are sent whatever there is
         Time heard{};
         ClockOffset clock{};
         LogLevel told_level = LogLevel::off;  ///< that records are wanted from

@@ -92,7 +92,7 @@ inline void Companion::greet(Received& hello) {
     os::remember_modules(modules);
     node.workers = static_cast<std::uint32_t>(hello.head.count);
     node.capacity = hello.head.worker;
-    node.slots.reserve(node.capacity);
+    node.held.reserve(node.capacity);
     node.state = NodeState::serves;
     record(hello.from).workers.store(node.workers, std::memory_order_relaxed);
     record(hello.from).state.store(NodeState::serves, std::memory_order_release);
@@ -153,8 +153,8 @@ inline int Companion::least_loaded() const noexcept {
     double least = 0;
     for (int rank = 1; rank < ranks_; ++rank) {
         const Node& node = nodes_[static_cast<std::size_t>(rank)];
-        if (node.state != NodeState::serves || node.slots.size() - node.mailed >= window_of(node)) { continue; }
-        const double load = static_cast<double>(node.slots.size()) / node.workers;
+        if (node.state != NodeState::serves || node.held.size() - node.mailed >= window_of(node)) { continue; }
+        const double load = static_cast<double>(node.held.size()) / node.workers;
         if (best == 0 || load < least) {
             best = rank;
             least = load;
@@ -225,10 +225,10 @@ inline void Companion::send(task::Claim claim, int node) {
     Flight& flight = flights_[claim.slot];
     flight = {.generation = claim.generation,
               .node = node,
-              .place = static_cast<std::uint32_t>(to.slots.size()),
+              .place = static_cast<std::uint32_t>(to.held.size()),
               .sent = Clock::now(),
               .is_mailed = (place & task::Issue::mailed) != 0};
-    to.slots.push_back(claim.slot);
+    to.held.push_back(claim.slot);
     if (flight.is_mailed) { ++to.mailed; }
     ++flying_;
     runs_->begin(claim.slot);
@@ -285,9 +285,9 @@ inline void Companion::land(std::uint32_t slot) noexcept {
     Node& node = nodes_[static_cast<std::size_t>(flight.node)];
     if (flight.is_recalled) { --node.recalled; }
     if (flight.is_mailed) { --node.mailed; }
-    node.slots[flight.place] = node.slots.back();
-    flights_[node.slots[flight.place]].place = flight.place;
-    node.slots.pop_back();
+    node.held[flight.place] = node.held.back();
+    flights_[node.held[flight.place]].place = flight.place;
+    node.held.pop_back();
     flight = {};
     --flying_;
 }

@@ -65,7 +65,7 @@ inline void Companion::tell_wishes(bool all) {
         if (!serves(rank)) { continue; }
         const bool is_noticed = board().seats()[seat_of(rank)].stopper.take();
         if (!is_noticed && !all) { continue; }
-        for (const std::uint32_t index : nodes_[static_cast<std::size_t>(rank)].slots) {
+        for (const std::uint32_t index : nodes_[static_cast<std::size_t>(rank)].held) {
             Flight& flight = flights_[index];
             const std::uint64_t word = board().all_slots()[index].word.load(std::memory_order_relaxed);
             const Message head{.slot = index, .generation = flight.generation};
@@ -89,16 +89,16 @@ inline void Companion::recall() {
     if (!board().queue.was_empty()) { return; }
     std::size_t idle = board().sleeping.was_size();
     for (const Node& node : nodes_) {
-        if (node.state == NodeState::serves && node.slots.size() < node.workers) {
-            idle += node.workers - node.slots.size();
+        if (node.state == NodeState::serves && node.held.size() < node.workers) {
+            idle += node.workers - node.held.size();
         }
     }
     for (int rank = 1; rank < ranks_ && idle != 0; ++rank) {
         Node& node = nodes_[static_cast<std::size_t>(rank)];
         if (node.state != NodeState::serves) { continue; }
-        for (std::size_t i = node.slots.size(); i-- > 0 && idle != 0;) {
-            if (node.slots.size() <= std::size_t{node.workers} + node.recalled) { break; }
-            const std::uint32_t index = node.slots[i];
+        for (std::size_t i = node.held.size(); i-- > 0 && idle != 0;) {
+            if (node.held.size() <= std::size_t{node.workers} + node.recalled) { break; }
+            const std::uint32_t index = node.held[i];
             Flight& flight = flights_[index];
             if (flight.is_mailed || std::exchange(flight.is_recalled, true)) { continue; }
             ++node.recalled;
@@ -123,11 +123,11 @@ inline void Companion::lose(int rank, std::string_view why) {
         wire_->abandon(std::move(incoming->bytes));
         incoming = incoming_.erase(incoming);
     }
-    const std::size_t had = node.slots.size();
+    const std::size_t had = node.held.size();
     log::report(LogLevel::error, subject(), "machine {} (rank {}) {}: it is lost, with {} tasks",
                 record(rank).host.data(), rank, why, had);
-    while (!node.slots.empty()) {
-        const std::uint32_t slot = node.slots.back();
+    while (!node.held.empty()) {
+        const std::uint32_t slot = node.held.back();
         land(slot);
         settle(slot, rank, Ending::node_lost);
     }

@@ -38,10 +38,10 @@ struct alignas(apart) NodeRecord {
 /// In memory of its own, which program and companion share. Zeroed memory is the valid initial state.
 class Table {
 public:
-    /// slots: of the board.
-    Table(int size, std::size_t slots)
+    /// slot_count: of the board.
+    Table(int size, std::size_t slot_count)
         : memory_(sizeof(Head) + sizeof(NodeRecord) * static_cast<std::size_t>(size) +
-                  sizeof(std::atomic<std::uint64_t>) * slots),
+                  sizeof(std::atomic<std::uint64_t>) * slot_count),
           size_(size) {}
 
     [[nodiscard]] std::span<NodeRecord> nodes() const noexcept {

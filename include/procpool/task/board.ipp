@@ -120,7 +120,7 @@ PROCPOOL_DECL Board& Board::create(std::span<std::byte> region, BoardSize size) 
     head.seats = part(board.seats_, size.seats);
     head.sitters = part(board.sitters_, size.seats);
     head.latencies = part(board.latencies_, size.seats);
-    head.slots = part(board.slots_, all_slots);
+    head.all_slots = part(board.slots_, all_slots);
     head.issues = part(board.issues_, size.slot_count);
     head.labels = part(board.labels_, all_slots);
     head.guests = part(guests, size.guests);

@@ -41,7 +41,7 @@ struct BoardHead {
     Part seats;
     Part sitters;
     Part latencies;
-    Part slots;  // the parent's, then those of guests
+    Part all_slots;  // the parent's, then those of guests
     Part issues;
     Part labels;
     Part guests;
@@ -56,8 +56,8 @@ struct BoardHead {
     static constexpr std::size_t endings = static_cast<std::size_t>(Ending::node_lost) + 1;
     alignas(apart) std::array<std::atomic<std::uint64_t>, endings> lost;  // tasks that became lost, by their ending
     std::atomic<std::uint64_t> cancelled;  // tasks that the parent has cancelled or killed
-    static constexpr std::size_t signals = 65;
-    std::array<std::atomic<std::uint64_t>, signals> deaths;  // unasked, of workers, by their signal; 0: they exited
+    static constexpr std::size_t signal_numbers = 65;
+    std::array<std::atomic<std::uint64_t>, signal_numbers> deaths;  // unasked, of workers, by signal; 0: they exited
 
     void count_loss(Ending ending) noexcept {
         lost[std::min(static_cast<std::size_t>(ending), endings - 1)].fetch_add(1, std::memory_order_relaxed);
@@ -65,7 +65,7 @@ struct BoardHead {
     /// signal: 0: none.
     void count_death(int signal) noexcept {
         const auto place = static_cast<std::size_t>(signal);
-        deaths[place < signals ? place : 0].fetch_add(1, std::memory_order_relaxed);
+        deaths[place < signal_numbers ? place : 0].fetch_add(1, std::memory_order_relaxed);
     }
 };
 

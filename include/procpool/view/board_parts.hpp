@@ -32,7 +32,7 @@ struct BoardParts {
 [[nodiscard]] PoolView view_of(const BoardParts& parts);
 
 /// Effects: adds what the tasks in these slots do. issues: of the slots, or none where they are guests'.
-void add_to_queue(QueueView& queue, std::span<const task::Slot> slots, std::span<const task::Issue> issues);
+void add_to_queue(QueueView& queue, std::span<const task::Slot> group, std::span<const task::Issue> issues);
 
 /// Effects: adds what /proc says of the workers; not of one that is no child of `supervisor`, for a task has written
 /// there, or the number is that of another namespace. 0: it is not asked for.

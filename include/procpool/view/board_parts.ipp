@@ -115,7 +115,7 @@ PROCPOOL_DECL PoolView view_of(const BoardParts& parts) {
     add_endings(view, parts);
     view.started = control.workers_started.load(std::memory_order_relaxed);
     view.recycled = control.workers_recycled.load(std::memory_order_relaxed);
-    for (std::size_t signal = 0; signal < task::BoardHead::signals; ++signal) {
+    for (std::size_t signal = 0; signal < task::BoardHead::signal_numbers; ++signal) {
         const std::uint64_t count = parts.head->deaths[signal].load(std::memory_order_relaxed);
         if (count != 0) { view.deaths[reason_of(static_cast<int>(signal))] += count; }
     }
@@ -132,10 +132,10 @@ PROCPOOL_DECL PoolView view_of(const BoardParts& parts) {
     return view;
 }
 
-PROCPOOL_DECL void add_to_queue(QueueView& queue, std::span<const task::Slot> slots,
+PROCPOOL_DECL void add_to_queue(QueueView& queue, std::span<const task::Slot> group,
                                 std::span<const task::Issue> issues) {
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-        const task::Word word{slots[i].word.load(std::memory_order_relaxed)};
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        const task::Word word{group[i].word.load(std::memory_order_relaxed)};
         if (word.finished()) { ++queue.ended; }
         if (word.phase() == task::Phase::started) { ++queue.running; }
         if (!word.has_not_started()) { continue; }

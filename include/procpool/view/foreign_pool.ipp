@@ -76,30 +76,30 @@ private:
     }
 
     void read_queue(QueueView& queue) const {
-        const std::uint64_t parents = std::min<std::uint64_t>(head_.parents_slots, head_.slots.count);
+        const std::uint64_t parents = std::min<std::uint64_t>(head_.parents_slots, head_.all_slots.count);
         const std::uint64_t used =
             std::min<std::uint64_t>(control_.slots_used.load(std::memory_order_relaxed), parents);
         const std::uint64_t guests = std::min<std::uint64_t>(from_workers_.guests.used.load(std::memory_order_relaxed),
-                                                             head_.slots.count - parents);
+                                                             head_.all_slots.count - parents);
         constexpr std::uint64_t at_a_time = 512;
-        std::vector<task::Slot> slots(at_a_time);
+        std::vector<task::Slot> copies(at_a_time);
         std::vector<task::Issue> issues(at_a_time);
         constexpr std::uint64_t most = std::uint64_t{1} << 16;  // a snapshot must stay cheap
         const std::uint64_t looked_at = std::min(used, most);
         for (std::uint64_t at = 0; at < looked_at; at += at_a_time) {
             const std::uint64_t count = std::min(at_a_time, looked_at - at);
             const auto size = static_cast<std::size_t>(count);
-            if (!read_array(head_.slots, slots.data(), count, at) ||
+            if (!read_array(head_.all_slots, copies.data(), count, at) ||
                 !read_array(head_.issues, issues.data(), count, at)) {
                 return;
             }
-            add_to_queue(queue, std::span{slots}.first(size), std::span{issues}.first(size));
+            add_to_queue(queue, std::span{copies}.first(size), std::span{issues}.first(size));
         }
         if (used > most) { queue.scale(static_cast<double>(used) / static_cast<double>(most)); }
         for (std::uint64_t at = 0; at < guests; at += at_a_time) {
             const std::uint64_t count = std::min(at_a_time, guests - at);
-            if (!read_array(head_.slots, slots.data(), count, parents + at)) { return; }
-            add_to_queue(queue, std::span{slots}.first(static_cast<std::size_t>(count)), {});
+            if (!read_array(head_.all_slots, copies.data(), count, parents + at)) { return; }
+            add_to_queue(queue, std::span{copies}.first(static_cast<std::size_t>(count)), {});
         }
     }
 
@@ -108,7 +108,7 @@ private:
         const std::uint32_t current = seat.current.load(std::memory_order_relaxed);
         const std::uint64_t place = std::uint64_t{current} - 1;
         task::Slot slot{};
-        if (current == 0 || place >= head_.slots.count || !read_array(head_.slots, &slot, 1, place)) {
+        if (current == 0 || place >= head_.all_slots.count || !read_array(head_.all_slots, &slot, 1, place)) {
             return std::nullopt;
         }
         const task::Word word{slot.word.load(std::memory_order_relaxed)};
