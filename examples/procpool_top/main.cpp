@@ -30,7 +30,7 @@ using namespace procpool_top;
 constexpr std::string_view usage =
     "procpool-top shows the pools of this user's programs.\n"
     "\n"
-    "  procpool-top                 on the terminal, once a second; q ends it\n"
+    "  procpool-top                 on the terminal, once a second; j, k, space and b scroll, q ends it\n"
     "  procpool-top --once          once, as text\n"
     "  procpool-top --json          once, as one JSON document in a line\n"
     "  procpool-top --prometheus    once, in the text format of Prometheus\n"

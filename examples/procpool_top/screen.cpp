@@ -16,13 +16,14 @@
 #include <ctime>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace procpool_top {
 
 namespace {
 
 volatile sig_atomic_t is_asked_to_end = 0;
-bool reads_keys = false;
+volatile sig_atomic_t is_asked_to_pause = 0;
 
 /// Cuts a line at so many characters; each byte that begins one counts.
 [[nodiscard]] std::string_view cut(std::string_view line, std::size_t width) {
@@ -155,24 +156,20 @@ void add_pool(Lines& lines, const ShownPool& shown) {
     for (std::size_t i = 0; i < view.workers.size(); ++i) { add_worker(lines, view.workers[i], shown.workers[i]); }
 }
 
+/// Effects: waits until then, a signal, or something to read. Returns: whether there is something. -1: of nothing.
+[[nodiscard]] bool wait_for(int descriptor, std::chrono::steady_clock::time_point when) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(when - std::chrono::steady_clock::now()).count();
+    pollfd one{descriptor, POLLIN, 0};
+    return ::poll(&one, 1, static_cast<int>(std::clamp<long long>(left, 0, 60'000))) > 0;
+}
+
 /// The terminal shows the snapshots on a screen of their own, and gives each key at once.
 class Screen {
 public:
-    Screen() {
-        if (::isatty(STDIN_FILENO) == 1 && ::tcgetattr(STDIN_FILENO, &before_) == 0) {
-            termios raw = before_;
-            raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
-            reads_keys = ::tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-        }
-        write("\x1b[?1049h\x1b[?25l");
-    }
+    Screen() { enter(); }
     Screen(const Screen&) = delete;
     Screen& operator=(const Screen&) = delete;
-    ~Screen() {
-        write("\x1b[?25h\x1b[?1049l");
-        if (reads_keys) { ::tcsetattr(STDIN_FILENO, TCSANOW, &before_); }
-        reads_keys = false;
-    }
+    ~Screen() { leave(); }
 
     void show(const Snapshot& snapshot) {
         winsize size{};
@@ -180,19 +177,108 @@ public:
             size.ws_col = 80;
             size.ws_row = 24;
         }
+        lines_.clear();
         const std::string text = to_text(snapshot, size.ws_col);
-        std::string drawn = "\x1b[H";
-        std::size_t from = 0;
-        for (unsigned row = 0; row < size.ws_row && from < text.size(); ++row) {
-            const std::size_t end = text.find('\n', from);
-            if (row != 0) { drawn += "\r\n"; }
-            drawn += text.substr(from, end - from) + "\x1b[K";
+        for (std::size_t from = 0; from < text.size();) {
+            const std::size_t end = std::min(text.find('\n', from), text.size());
+            lines_.emplace_back(text.substr(from, end - from));
             from = end + 1;
+        }
+        rows_ = size.ws_row;
+        columns_ = size.ws_col;
+        draw();
+    }
+
+    /// Returns: false when the person at the terminal wants no more.
+    [[nodiscard]] bool obey_until(std::chrono::steady_clock::time_point when) {
+        while (is_asked_to_end == 0) {
+            if (is_asked_to_pause != 0) {
+                pause();
+                return true;
+            }
+            if (std::chrono::steady_clock::now() >= when) { return true; }
+            if (wait_for(reads_keys_ ? STDIN_FILENO : -1, when) && !obey_keys()) { return false; }
+        }
+        return false;
+    }
+
+private:
+    /// The first line stays; of the others there are as many as fit, and a line that says where they are.
+    void draw() {
+        const bool is_whole = lines_.size() <= rows_;
+        const std::size_t shown = is_whole ? rows_ : std::max<std::size_t>(rows_, 3) - 2;
+        top_ = is_whole ? 1 : std::clamp<std::size_t>(top_, 1, lines_.size() - shown);
+        std::string drawn = "\x1b[H" + lines_.front() + "\x1b[K";
+        for (std::size_t i = top_; i < std::min(top_ + shown, lines_.size()); ++i) {
+            drawn += "\r\n" + lines_[i] + "\x1b[K";
+        }
+        if (!is_whole) {
+            const std::string where =
+                fmt::format("lines {} to {} of {}; j, k, space, b: others", top_ + 1, top_ + shown, lines_.size());
+            drawn += "\r\n" + std::string{cut(where, columns_)} + "\x1b[K";
         }
         write(drawn + "\x1b[J");
     }
 
-private:
+    /// Returns: false for "q".
+    [[nodiscard]] bool obey_keys() {
+        std::array<char, 64> bytes{};
+        const ssize_t count = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+        if (count <= 0) {
+            reads_keys_ = count < 0 && errno == EINTR;  // or the terminal is gone
+            return true;
+        }
+        const std::size_t page = std::max<std::size_t>(rows_, 4) - 3;
+        std::string_view keys{bytes.data(), static_cast<std::size_t>(count)};
+        while (!keys.empty()) {
+            const auto is = [&](std::string_view name) {
+                const bool found = keys.starts_with(name);
+                if (found) { keys.remove_prefix(name.size()); }
+                return found;
+            };
+            if (is("q") || is("Q")) { return false; }
+            if (is("j") || is("\x1b[B") || is("\x1bOB")) {
+                top_ += 1;
+            } else if (is("k") || is("\x1b[A") || is("\x1bOA")) {
+                top_ -= std::min<std::size_t>(top_, 1);
+            } else if (is(" ") || is("\x1b[6~")) {
+                top_ += page;
+            } else if (is("b") || is("\x1b[5~")) {
+                top_ -= std::min(top_, page);
+            } else {
+                keys.remove_prefix(1);
+            }
+        }
+        draw();
+        return true;
+    }
+
+    /// The shell has the terminal as it was until it continues the program.
+    void pause() {
+        is_asked_to_pause = 0;
+        leave();
+        ::signal(SIGTSTP, SIG_DFL);
+        ::raise(SIGTSTP);
+        enter();
+    }
+
+    void enter() {
+        struct sigaction action {};
+        action.sa_handler = [](int) { is_asked_to_pause = 1; };
+        ::sigaction(SIGTSTP, &action, nullptr);
+        if (::isatty(STDIN_FILENO) == 1 && ::tcgetattr(STDIN_FILENO, &before_) == 0) {
+            termios raw = before_;
+            raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+            reads_keys_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+        }
+        write("\x1b[?1049h\x1b[?25l");
+    }
+    void leave() {
+        write("\x1b[?25h\x1b[?1049l");
+        if (reads_keys_) { ::tcsetattr(STDIN_FILENO, TCSANOW, &before_); }
+        reads_keys_ = false;
+    }
+
     static void write(std::string_view text) {
         while (!text.empty()) {
             const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
@@ -200,7 +286,13 @@ private:
             text.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
         }
     }
+
     termios before_{};
+    bool reads_keys_ = false;
+    std::vector<std::string> lines_;
+    std::size_t rows_ = 0;
+    std::size_t columns_ = 0;
+    std::size_t top_ = 1;  // the line below the first
 };
 
 }  // namespace
@@ -226,17 +318,8 @@ std::string to_text(const Snapshot& snapshot, std::size_t width) {
 
 bool sleep_until(std::chrono::steady_clock::time_point when) {
     while (is_asked_to_end == 0) {
-        const auto left = when - std::chrono::steady_clock::now();
-        if (left <= left.zero()) { return true; }
-        pollfd keys{reads_keys ? STDIN_FILENO : -1, POLLIN, 0};
-        const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-        if (::poll(&keys, 1, static_cast<int>(std::min<long long>(milliseconds, 60'000))) <= 0) { continue; }
-        char key = 0;
-        if (::read(STDIN_FILENO, &key, 1) != 1) {
-            reads_keys = false;  // the terminal is gone
-        } else if (key == 'q' || key == 'Q') {
-            return false;
-        }
+        if (std::chrono::steady_clock::now() >= when) { return true; }
+        static_cast<void>(wait_for(-1, when));
     }
     return false;
 }
@@ -254,7 +337,7 @@ void show(Watcher& watcher, std::chrono::milliseconds interval) {
     do {
         screen.show(watcher.look());
         next = std::max(next + interval, std::chrono::steady_clock::now());
-    } while (sleep_until(next));
+    } while (screen.obey_until(next));
 }
 
 }  // namespace procpool_top

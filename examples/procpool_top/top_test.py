@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 """procpool-top beside a program whose pool holds tasks: python3 top_test.py PROCPOOL_TOP SUBJECT [NAME OF A TEST ...]"""
 
+import fcntl
 import json
 import math
 import os
@@ -10,9 +11,11 @@ import re
 import resource
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import unittest
 
 TOP, SUBJECT = sys.argv[1:3]
@@ -139,6 +142,68 @@ def value_of(families, family, **labels):
 POOL = 'subject "\\\n\ufffd'
 
 
+class Terminal:
+    """The tool on a terminal, as a job of a shell that continues it at the next line when it is stopped."""
+
+    def __init__(self, arguments, rows=24):
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            try:
+                os._exit(self.shell([TOP, *arguments], rows))
+            finally:
+                os._exit(99)
+
+    @staticmethod
+    def shell(command, rows):
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
+        before = termios.tcgetattr(0)
+        told, tell = os.pipe()
+        job = os.fork()
+        if job == 0:
+            os.read(told, 1)
+            os.execv(TOP, command)
+        os.setpgid(job, job)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # a shell may use the terminal that a job has
+        os.tcsetpgrp(0, job)
+        os.write(tell, b".")
+        while True:
+            status = os.waitpid(job, os.WUNTRACED)[1]
+            if not os.WIFSTOPPED(status):
+                return os.waitstatus_to_exitcode(status)
+            os.tcsetpgrp(0, os.getpgrp())
+            print("the terminal is", "as before" if termios.tcgetattr(0) == before else "changed", flush=True)
+            sys.stdin.readline()
+            os.tcsetpgrp(0, job)
+            os.killpg(job, signal.SIGCONT)
+
+    def until(self, part):
+        """All that it shows up to this part; no more than that is taken."""
+        shown = b""
+        while not shown.endswith(part):
+            if not select.select([self.terminal], [], [], LIMIT)[0]:
+                raise AssertionError(shown)
+            try:
+                shown += os.read(self.terminal, 1)
+            except OSError:  # it has ended
+                raise AssertionError(shown) from None
+        return shown
+
+    def write(self, keys):
+        os.write(self.terminal, keys)
+
+    def status(self):
+        pid, self.pid = self.pid, 0
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.terminal)  # which hangs up whoever is there
+        if self.pid != 0:
+            os.waitpid(self.pid, 0)
+
+
 class Top(unittest.TestCase):
     def setUp(self):
         self.before = set(os.listdir("/proc/self/fd"))
@@ -250,30 +315,42 @@ class Top(unittest.TestCase):
                 self.assertIn(part, text)
 
     def test_the_terminal_is_as_before_after_q(self):
-        with Subject() as subject:
-            pid, terminal = pty.fork()
-            if pid == 0:
-                os.execv(TOP, [TOP, "--pid", str(subject.pid), "--interval", "0.05"])
-            shown = b""
-
-            def read_until(part):
-                nonlocal shown
-                while part not in shown:
-                    ready, _, _ = select.select([terminal], [], [], LIMIT)
-                    if not ready:
-                        raise AssertionError(shown)
-                    try:
-                        shown += os.read(terminal, 65536)
-                    except OSError:  # it has ended
-                        self.assertIn(part, shown)
-
-            read_until(b"\x1b[H")
+        with Subject() as subject, Terminal(["--pid", str(subject.pid), "--interval", "0.05"]) as terminal:
+            shown = terminal.until(b"\x1b[H")
             self.assertTrue(shown.startswith(b"\x1b[?1049h\x1b[?25l"), shown)
-            read_until(b"20 value")
-            os.write(terminal, b"xq")
-            read_until(b"\x1b[?25h\x1b[?1049l")
-            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
-            os.close(terminal)
+            terminal.until(b"20 value")
+            terminal.write(b"xq")
+            terminal.until(b"\x1b[?25h\x1b[?1049l")
+            self.assertEqual(terminal.status(), 0)
+
+    def test_the_shell_has_the_terminal_while_it_is_stopped(self):
+        with Subject() as subject, Terminal(["--pid", str(subject.pid), "--interval", "0.05"]) as terminal:
+            terminal.until(b"20 value")
+            for _ in range(2):
+                terminal.write(b"\x1a")
+                terminal.until(b"\x1b[?25h\x1b[?1049l")
+                terminal.until(b"the terminal is as before")
+                terminal.write(b"\n")
+                terminal.until(b"\x1b[?1049h\x1b[?25l")
+                terminal.until(b"20 value")
+            terminal.write(b"q")
+            self.assertEqual(terminal.status(), 0)
+
+    def test_keys_choose_what_is_seen_of_a_long_list(self):
+        with Subject() as subject, Terminal(["--pid", str(subject.pid), "--interval", "60"], rows=6) as terminal:
+            first = terminal.until(b"others\x1b[K\x1b[J")
+            whole = int(re.search(rb"lines 2 to 5 of (\d+); j", first)[1])
+            self.assertGreater(whole, 8)
+            self.assertEqual(first.count(b"\r\n"), 5)
+            for keys, lines in ((b"k", (2, 5)), (b"j", (3, 6)), (b"\x1b[Bj", (5, 8)), (b"\x1b[A", (4, 7)), (b"b", (2, 5)),
+                                (b" ", (5, 8)), (b"\x1b[5~", (2, 5)), (b" " * whole, (whole - 3, whole)),
+                                (b"j", (whole - 3, whole))):
+                terminal.write(keys)
+                shown = terminal.until(b"others\x1b[K\x1b[J")
+                self.assertIn(b"lines %d to %d of %d;" % (*lines, whole), shown)
+                self.assertIn(b"procpool-top", shown)
+            terminal.write(b"q")
+            self.assertEqual(terminal.status(), 0)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
     def test_another_users_program_is_told(self):

@@ -25,8 +25,11 @@ debug(thread "break -probe-stap procpool:submit" "break -probe-stap procpool:sta
     "info symbol $_probe_arg4" continue
     "printf \"end %s %u %d %d ending %u\\n\", (char*)$_probe_arg0, $_probe_arg1, $_probe_arg2 == $slot, $_probe_arg3 == $generation, $_probe_arg4"
     continue continue continue
-    "printf \"end of the second %s ending %u\\n\", (char*)$_probe_arg0, $_probe_arg4")
-expect("submit weavers 1 0 4\n" "start weavers 0 1 1\n" "call_code<" "end weavers 0 1 1 ending 0\n" "end of the second weavers ending 1\n")
+    "printf \"end of the second %s ending %u\\n\", (char*)$_probe_arg0, $_probe_arg4" continue continue continue
+    "printf \"submit of a task %s %lu\\n\", (char*)$_probe_arg0, $_probe_arg1" "set $slot = $_probe_arg2" "set $generation = $_probe_arg3"
+    continue "printf \"start of it %d %d\\n\", $_probe_arg2 == $slot, $_probe_arg3 == $generation")
+expect("submit weavers 1 0 4\n" "start weavers 0 1 1\n" "call_code<" "end weavers 0 1 1 ending 0\n" "end of the second weavers ending 1\n"
+    "submit of a task weavers [1-9][0-9]*\n" "start of it 1 1\n")
 
 # The supervisor is the first child of the program.
 debug(lose "break -probe-stap procpool:death" "break -probe-stap procpool:recycle" "set follow-fork-mode child" "catch fork" run

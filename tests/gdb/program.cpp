@@ -53,6 +53,7 @@ void run_in_a_thread() {
     try {
         pool.apply([] { throw 5; });
     } catch (const RemoteError&) {}
+    pool.apply([] { this_worker::submit([] {}).get(); });
 }
 
 void lose_workers() {

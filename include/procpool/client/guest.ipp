@@ -13,6 +13,7 @@
 #include <procpool/os/children.hpp>
 #include <procpool/os/futex.hpp>
 #include <procpool/os/per_process.hpp>
+#include <procpool/os/probes.hpp>
 #include <procpool/os/signals.hpp>
 #include <procpool/os/throw_place.hpp>
 #include <procpool/os/ticks.hpp>
@@ -336,6 +337,8 @@ PROCPOOL_DECL void GuestTask::publish(const Submission& submission) {
     task::Board& board = this->board();
     // The deadline comes before the publication: the task may start at once.
     const Deadline expires = submission.timeout.count() > 0 ? Deadline::after(submission.timeout) : Deadline::never();
+    const char* const pool = board.control.name.data();
+    os::probe::submit(pool, number_, slot_, generation_);
     const task::Offer published = board.guests.publish(slot_);
     RoomWait room{board};
     while (!board.push_guest(published) && word().phase() == task::Phase::pending) {

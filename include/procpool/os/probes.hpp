@@ -31,7 +31,7 @@
 /// number, as this_task::id().
 namespace procpool::inline v0::detail::os::probe {
 
-/// A thread of the parent offers a task.
+/// A thread of the parent offers a task, or a task offers another one.
 [[gnu::always_inline]] inline void submit([[maybe_unused]] const char* const& pool,
                                           [[maybe_unused]] const std::uint64_t& task,
                                           [[maybe_unused]] const std::uint32_t& slot,
