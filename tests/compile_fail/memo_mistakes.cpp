@@ -37,12 +37,15 @@ int takes_pointers(const std::vector<const long*>& pointers);
 int takes_holders(const std::array<Address, 2>& holders);
 int takes_union(WithUnion with);
 int takes_text(const std::string& text);
+int takes_random(int x, procpool::Random& random);
 
 void use(const procpool::Memo& memo, const std::string& text) {
     // expect-error: this function object changes itself when it is called: take `mutable` away
     const auto counts = memo([n = 0](int x) mutable { return x + ++n; });
     // expect-error: this closure cannot travel
     const auto captured = memo([text](int x) { return text.size() + static_cast<std::size_t>(x); });
+    // expect-error: a memo keeps what a function computes from its arguments, and this one also takes random
+    memo(takes_random);
     // expect-error: a memo keeps results, and this function returns nothing
     memo(prints)(1);
     // expect-error: a memo cannot keep a reference

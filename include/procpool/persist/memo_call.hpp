@@ -146,6 +146,21 @@ struct changes_itself {
         "itself when it is called: take `mutable` away, or make its operator() const");
 };
 
+template <class Parameters>
+inline constexpr bool has_random = false;
+template <class... P>
+inline constexpr bool has_random<codec::TypeList<P...>> = (std::is_same_v<P, Random&> || ...);
+/// Whether F's type shows that it takes random numbers.
+template <class F>
+inline constexpr bool takes_random_v = has_random<typename codec::parameters<F>::type>;
+
+template <class F>
+struct takes_random {
+    static_assert(codec::never<F>,
+                  "procpool: a memo keeps what a function computes from its arguments, and this one also takes random "
+                  "numbers: let it take the seed of its own Random as an argument");
+};
+
 /// Does not compile, and says why, unless an F can be a memo's function.
 template <class F>
 constexpr auto require_function() {
@@ -153,9 +168,12 @@ constexpr auto require_function() {
         codec::require_sendable<F>();
     } else if constexpr (has_only_other_calls<F>) {
         static_cast<void>(sizeof(changes_itself<F>));
+    } else if constexpr (takes_random_v<F>) {
+        static_cast<void>(sizeof(takes_random<F>));
     }
 }
 template <class F>
-inline constexpr bool may_be_kept_v = codec::may_be_function_v<F>&& codec::Sendable<F> && !has_only_other_calls<F>;
+inline constexpr bool may_be_kept_v =
+    codec::may_be_function_v<F>&& codec::Sendable<F> && !has_only_other_calls<F> && !takes_random_v<F>;
 
 }  // namespace procpool::detail::persist
