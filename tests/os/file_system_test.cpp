@@ -14,6 +14,8 @@ TEST_CASE("file systems that machines share are told by their number") {
     CHECK(os::name_of_shared_file_system(0xef53).empty());                // ext4
     CHECK(os::shared_file_system_of("/tmp").empty());
     CHECK_THROWS_AS(os::shared_file_system_of("/nonexistent"), std::system_error);
+    CHECK_FALSE(os::is_full("/nonexistent"));
+    CHECK_FALSE(os::is_full("/tmp"));
 }
 
 TEST_CASE("the boot has a name that stays") {

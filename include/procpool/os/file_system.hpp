@@ -3,7 +3,7 @@
 
 /// \file
 /// The promises of a file system: whether the memory of a mapped file is one for all processes, and since when it is
-/// mounted for sure.
+/// mounted for sure; whether it is full.
 
 #include <procpool/core/config.hpp>
 
@@ -19,6 +19,9 @@ namespace procpool::inline v0::detail::os {
 
 /// Returns: as above, of the one that `path` lies on. Throws: std::system_error.
 [[nodiscard]] std::string_view shared_file_system_of(const char* path);
+
+/// Whether nothing more can be written to the file system that `path` lies on.
+[[nodiscard]] bool is_full(const char* path) noexcept;
 
 /// Returns: a text that is another one each time the machine has started; empty where the system has none.
 [[nodiscard]] std::string boot_name();

@@ -44,6 +44,11 @@ PROCPOOL_DECL std::string_view shared_file_system_of(const char* path) {
     return name_of_shared_file_system(static_cast<std::uint64_t>(found.f_type));
 }
 
+PROCPOOL_DECL bool is_full(const char* path) noexcept {
+    struct statfs found {};
+    return ::statfs(path, &found) == 0 && found.f_bavail == 0;
+}
+
 PROCPOOL_DECL std::string boot_name() {
     std::string text = text_of_file("/proc/sys/kernel/random/boot_id");
     while (!text.empty() && text.back() == '\n') { text.pop_back(); }

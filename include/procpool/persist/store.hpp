@@ -117,6 +117,7 @@ private:
     void close() noexcept;
     void take_lanes() noexcept;
     void free_lanes() noexcept;
+    [[nodiscard]] std::string text_of(const LmdbError& error) const;
     void warn(const std::string& why) noexcept;
     void take_failure() noexcept;
     [[noreturn]] void throw_error(const LmdbError& error) const;

@@ -5,14 +5,17 @@
 #include <procpool/core/error.hpp>
 #include <procpool/core/fault_point.hpp>
 #include <procpool/log/report.hpp>
+#include <procpool/os/file_system.hpp>
 #include <procpool/os/yield.hpp>
 #include <procpool/persist/store.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -225,7 +228,7 @@ inline Environment& Store::opened() {
         return *now.release();
     } catch (const LmdbError& error) {
         failed_at_.store(Moment::now().seconds);
-        throw Error("procpool: the memo in " + directory_ + " cannot be opened: " + error.text());
+        throw Error("procpool: the memo in " + directory_ + " cannot be opened: " + text_of(error));
     } catch (const std::system_error& error) {
         failed_at_.store(Moment::now().seconds);
         throw std::system_error(error.code(), "procpool: the memo in " + directory_ + " cannot be opened");
@@ -285,6 +288,12 @@ inline bool Store::has_given_up() const noexcept {
            Moment::now().seconds - failed_at < 2;
 }
 
+/// Returns: the cause. A write that a full disk cuts short is an error of input or output to LMDB.
+inline std::string Store::text_of(const LmdbError& error) const {
+    const bool is_full = error.code() == EIO && os::is_full(directory_.c_str());
+    return is_full ? std::generic_category().message(ENOSPC) : error.text();
+}
+
 inline void Store::warn(const std::string& why) noexcept {
     if (has_warned_.exchange(true)) { return; }
     log::report(LogLevel::warning, log::subject_here(),
@@ -298,7 +307,7 @@ inline void Store::take_failure() noexcept {
     try {
         throw;
     } catch (const LmdbError& error) {
-        warn(error.text());
+        warn(text_of(error));
         if (error.code() == MDB_PANIC || error.code() == ENOMEM) {
             const std::lock_guard locked{lock_};
             failed_at_.store(Moment::now().seconds);
@@ -467,7 +476,7 @@ inline MemoStats Store::stats() {
 }
 
 inline void Store::throw_error(const LmdbError& error) const {
-    throw Error("procpool: the memo in " + directory_ + ": " + error.text());
+    throw Error("procpool: the memo in " + directory_ + ": " + text_of(error));
 }
 
 /// As write(), where it has to succeed.
