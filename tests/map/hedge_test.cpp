@@ -38,6 +38,7 @@ namespace {
 
 constexpr std::size_t count = 40;
 constexpr int slow = 33;  // the item that does not end, near the end of all
+constexpr int last = count - 1;
 
 int hang() {
     for (;;) { ::pause(); }
@@ -215,14 +216,15 @@ TEST_CASE("hedge: nothing runs again where one worker is busy") {
     const Counter runs{page};
     Pool pool{1};
     const auto count_runs = snapshot([runs](int i) {
-        if (i == slow) {
-            std::this_thread::sleep_for(20ms);
+        if (i == last) {
+            std::this_thread::sleep_for(150ms);  // to be looked at
             runs.add();
         }
         return i * i;
     });
     CHECK(pool.map(MapOptions{.chunk_size = 1, .hedge = 1}, count_runs, first_numbers(count)) == squares());
     CHECK(runs.value() == 1);
+    CHECK(pool.stats().submitted == count);
 }
 
 TEST_CASE("hedge: a straggler that a consumer waits for runs again though the input goes on") {
@@ -236,6 +238,26 @@ TEST_CASE("hedge: a straggler that a consumer waits for runs again though the in
         if (results.size() == count) { break; }
     }
     CHECK(results == squares());
+}
+
+TEST_CASE("hedge: the run that lost is asked to stop while the call goes on") {
+    SharedPage page;
+    const Course course{page};
+    const auto waits_for_loser = snapshot([course](int i) {
+        if (i == slow && course.runs.add() == 1) {
+            while (!this_task::stop_token().stop_requested()) { std::this_thread::yield(); }
+            course.gate.set();
+            throw std::runtime_error("of no interest");
+        }
+        if (i == slow + 3) { course.gate.wait(); }
+        return i * i;
+    });
+    Pool pool{3};
+    std::vector<int> results;
+    const MapOptions options{.chunk_size = 1, .window = 4, .hedge = 2};
+    for (const int i : pool.imap(options, waits_for_loser, first_numbers(count))) { results.push_back(i); }
+    CHECK(results == squares());
+    CHECK(pool.stats().unobserved == 0);
 }
 
 TEST_CASE("hedge: each item counts once in progress and statistics") {
@@ -320,6 +342,49 @@ TEST_CASE("hedge: a first run that dies leaves the second one to count") {
     wait_until([&] { return pool.stats().failed == 1; }, "the death of the first run");
     course.gate.set();
     CHECK(get_soon(results) == squares());
+}
+
+TEST_CASE("hedge: a value counts though the other run has died by the time that somebody looks") {
+    SharedPage page;
+    for (const bool first_dies : {true, false}) {
+        const Course course{page};
+        const auto one_dies = snapshot([course, first_dies](int i) {
+            if (i == slow) {
+                const bool is_first = course.runs.add() == 1;
+                course.gate.wait();
+                if (is_first == first_dies) { ::raise(SIGKILL); }
+            }
+            return i * i;
+        });
+        Pool pool{3};
+        std::vector<int> results;
+        auto calls = pool.imap(MapOptions{.chunk_size = 1, .hedge = 2}, one_dies, first_numbers(count));
+        while (course.runs.value() < 2) {  // it is hedged, and looked at, only while the consumer waits
+            if (const auto next = calls.next_for(1ms)) { results.push_back(next->value()); }
+        }
+        course.gate.set();
+        wait_until([&] { return pool.stats().failed == 1 && pool.stats().completed >= count; }, "the end of both runs");
+        while (const auto next = calls.next_for(wait_limit)) { results.push_back(next->value()); }
+        CHECK(results == squares());
+    }
+}
+
+TEST_CASE("hedge: where there is no room for a second run the first one goes on") {
+    SharedPage page;
+    const Gate gate{page};
+    Pool pool{PoolOptions{.workers = 3, .queue_capacity = 8}};
+    std::vector<Future<void>> others;
+    for (int i = 0; i < 7; ++i) {  // which leave one place, and two workers
+        others.push_back(pool.apply_on_async(0, snapshot([gate] { gate.wait(); })));
+    }
+    const auto takes_time = snapshot([](int i) {
+        if (i == last) { std::this_thread::sleep_for(150ms); }  // to be looked at
+        return i * i;
+    });
+    CHECK(pool.map(MapOptions{.chunk_size = 1, .hedge = 1}, takes_time, first_numbers(count)) == squares());
+    gate.set();
+    for (auto& other : others) { other.get(); }
+    CHECK(pool.stats().submitted == count + others.size());
 }
 
 TEST_CASE("hedge: an item whose runs both die has failed once") {
@@ -459,6 +524,29 @@ TEST_CASE("hedge: killing or cancelling a call ends both runs") {
         CHECK_THROWS_AS(get_soon(results), TaskCancelled);
         CHECK(pool.map(square, first_numbers(count)) == squares());
     }
+}
+
+TEST_CASE("hedge: a call that its listener ends leaves no run behind") {
+    SharedPage page;
+    const Course course{page};
+    const auto stoppable = snapshot([course](int i) {
+        if (i == slow) {
+            course.runs.add();
+            while (!this_task::stop_token().stop_requested()) { std::this_thread::yield(); }
+        }
+        if (i == slow + 1) { course.runs.wait_for(2); }
+        return i * i;
+    });
+    const auto end_call = [&](const Progress&) {
+        if (course.runs.value() == 2) { throw std::out_of_range("enough"); }
+    };
+    Pool pool{3};
+    CHECK_THROWS_AS(
+        pool.map(MapOptions{.chunk_size = 1, .progress = end_call, .hedge = 2}, stoppable, first_numbers(slow + 2)),
+        std::out_of_range);
+    const PoolStats stats = pool.stats();
+    CHECK(stats.submitted == stats.completed + stats.failed + stats.cancelled);
+    CHECK(pool.map(square, first_numbers(count)) == squares());
 }
 
 TEST_CASE("hedge: a consumer that leaves a hedged call leaves nothing behind") {
