@@ -42,7 +42,8 @@ inline const engine::Traits traits{
 /// or run elsewhere where they have retries left. There is one such pool in a program. Functions, their code and what
 /// they refer to in static memory must be in the same build on all machines; addresses, memory that is shared on one
 /// machine, snapshots and refork() are refused. A task runs, as running() and cancel() have it, from when it has been
-/// sent to a machine: one that is cancelled before it has begun there ends in TaskCancelled all the same.
+/// sent to a machine: one that is cancelled before it has begun there ends in TaskCancelled all the same; terminate()
+/// ends those that are there as soon as their machine hears of it.
 ///
 /// Started by Open MPI and by Slurm:
 /// \code

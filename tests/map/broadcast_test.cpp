@@ -313,9 +313,9 @@ void terminated() {
     }};
     wait_until([&] { return pool.stats().submitted == 3; }, "the broadcast");
     pool.terminate();
-    may_end.set();
     caller.join();
     CHECK(refused);
+    may_end.set();
 }
 ON_ENGINES_WITH_WORKERS("a pool that is terminated in a broadcast ends it", terminated)
 

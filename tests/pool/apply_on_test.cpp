@@ -343,8 +343,8 @@ void terminated() {
     std::vector<Future<int>> futures;
     for (int i = 0; i < 10; ++i) { futures.push_back(pool.apply_on_async(0, same, i)); }
     pool.terminate();
-    may_end.set();
     for (auto& future : futures) { CHECK_THROWS_AS(get_soon(future), PoolTerminated); }
+    may_end.set();
     CHECK(pool.join_for(wait_limit));
 }
 ON_ENGINES_WITH_WORKERS("a pool that is terminated ends tasks for one worker", terminated)
