@@ -60,6 +60,9 @@ public:
             if (!thread_.joinable()) {
                 const os::AllSignalsBlocked inherited_by_the_thread;
                 thread_ = std::thread([this] { serve(); });
+                // A child that is forked now would inherit what a thread has in hand when it begins: a lock of a
+                // sanitizer's, a symbol that is looked up (see os/inherited_stacks.hpp).
+                has_begun_.wait(false, std::memory_order_relaxed);
             }
             records_.journal.set_level(level);
         } else if (thread_.joinable()) {
@@ -67,6 +70,7 @@ public:
             records_.journal.reader.notify();
             thread_.join();
             stop_.store(false, std::memory_order_relaxed);
+            has_begun_.store(false, std::memory_order_relaxed);
         }
     }
 
@@ -107,6 +111,8 @@ private:
 
     void serve() noexcept {
         os::name_process("procpool:log");  // the thread, that is
+        has_begun_.store(true, std::memory_order_relaxed);
+        has_begun_.notify_one();
         // A writer may be killed before it notifies this thread, or stopped before its record is whole: so the thread
         // looks again.
         constexpr std::chrono::milliseconds now_and_then{100};
@@ -169,6 +175,7 @@ private:
     std::uint64_t told_dropped_ = 0;
     std::thread thread_;  // guarded by setting_
     std::atomic<bool> stop_{false};
+    std::atomic<bool> has_begun_{false};
 
     static inline constinit os::PerProcess<LogSink> newest_;
     static inline constinit thread_local bool delivering_ = false;  // the caller is in a sink

@@ -19,7 +19,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <map>
+#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,7 +46,6 @@ public:
 
 private:
     using Time = Clock::time_point;
-    using Name = std::pair<std::uint32_t, std::uint32_t>;  ///< of a task: slot and generation
 
     /// A task that has come, or is coming; or what tasks refer to; or that this may go.
     struct Arrival {
@@ -62,11 +61,14 @@ private:
         }
     };
     struct Task {
+        std::uint32_t slot;  ///< with the generation: its name
+        std::uint32_t generation;
         client::Ticket ticket;
         Time came;
         std::size_t before;                                ///< tasks that were here when it came
         std::vector<std::shared_ptr<FarMemory>> shared{};  ///< what it refers to
         std::uint64_t items = 0;                           ///< of it, that the companion knows to be finished
+        bool is_decided = false;
     };
 
     void say_hello();
@@ -81,7 +83,7 @@ private:
     [[nodiscard]] std::vector<std::shared_ptr<FarMemory>> find_shared(const Received& task);
     void share(Arrival&& arrival);
     bool answer();
-    void answer(Name name, const Task& task);
+    void answer(const Task& task);
     void say(Kind kind, const Received& about, Ending ending);
     void obey(const Received& message);
     void fulfil(const Received& wish);
@@ -100,7 +102,7 @@ private:
     const int ranks_;
     std::optional<Wire> wire_;
     std::deque<Arrival> arrivals_;
-    std::map<Name, Task> tasks_;
+    std::list<Task> tasks_;                                                 // in the order in which they were submitted
     std::unordered_map<std::uint64_t, std::shared_ptr<FarMemory>> shared_;  // by numbers
     LogForward log_;
     log::TraceReader trace_;

@@ -169,7 +169,6 @@ inline void Agent::say(Kind kind, const Received& about, Ending ending) {
 /// Returns: false when there is no slot for it now.
 inline bool Agent::submit(const Received& message, std::span<const std::byte> arguments) {
     const Message& head = message.head;
-    const Name name{head.slot, head.generation};
     const std::uintptr_t code = os::code_of(head.code);
     // A task without limits has no attempts.
     constexpr std::chrono::hours hundred_years{24 * 365 * 100};
@@ -192,7 +191,7 @@ inline bool Agent::submit(const Received& message, std::span<const std::byte> ar
         const std::optional<client::Ticket> ticket =
             client_.submit(submission, [&](Writer& out) { out.write(arguments.data(), arguments.size()); });
         if (!ticket) { return false; }
-        tasks_.emplace(name, Task{*ticket, Clock::now(), before, std::move(shared)});
+        tasks_.push_back({head.slot, head.generation, *ticket, Clock::now(), before, std::move(shared)});
     } catch (const PoolClosed&) { say(Kind::done, message, Ending::terminated); } catch (const PoolBroken&) {
         say(Kind::done, message, Ending::broken);
     } catch (const std::exception&) {
@@ -214,20 +213,25 @@ inline bool Agent::submit(const Received& message, std::span<const std::byte> ar
     return true;
 }
 
+/// Tasks of one worker end in the order in which they came, and are answered in it: looked at backwards, if one is seen
+/// decided, so are those decided before it.
 inline bool Agent::answer() {
     bool any = false;
+    for (auto task = tasks_.rbegin(); task != tasks_.rend(); ++task) {
+        task->is_decided = client_.poll(task->ticket);
+        any |= task->is_decided;
+    }
     for (auto task = tasks_.begin(); task != tasks_.end();) {
-        if (!client_.poll(task->second.ticket)) {
+        if (!task->is_decided) {
             ++task;
             continue;
         }
-        any = true;
         reach(FaultPoint::answer_ready);
         read_trace();   // its run was added before it was decided
         if (is_out_) {  // another machine has it by now
-            static_cast<void>(client_.take(task->second.ticket));
+            static_cast<void>(client_.take(task->ticket));
         } else {
-            answer(task->first, task->second);
+            answer(*task);
         }
         task = tasks_.erase(task);
     }
@@ -235,7 +239,7 @@ inline bool Agent::answer() {
     return any;
 }
 
-inline void Agent::answer(Name name, const Task& task) {
+inline void Agent::answer(const Task& task) {
     client::Taken taken = client_.take(task.ticket);
     const Time now = Clock::now();
     const auto residence = now - task.came;
@@ -244,8 +248,8 @@ inline void Agent::answer(Name name, const Task& task) {
     Message head{.kind = Kind::done,
                  .phase = taken.phase(),
                  .ending = taken.ending(),
-                 .slot = name.first,
-                 .generation = name.second,
+                 .slot = task.slot,
+                 .generation = task.generation,
                  .residence = residence.count(),
                  .sent = now.time_since_epoch().count(),
                  .count = static_cast<std::uint64_t>(residence.count()) / rounds};
@@ -315,13 +319,14 @@ inline Agent::Arrival* Agent::find_arrival(const Message& about) noexcept {
 
 /// Effects: recalls, cancels or kills a task.
 inline void Agent::fulfil(const Received& wish) {
-    const Name name{wish.head.slot, wish.head.generation};
-    const auto task = tasks_.find(name);
+    const auto task = std::find_if(tasks_.begin(), tasks_.end(), [&](const Task& one) {
+        return one.slot == wish.head.slot && one.generation == wish.head.generation;
+    });
     if (task == tasks_.end()) {
         if (Arrival* const arrival = find_arrival(wish.head)) { arrival->wish = wish.head.kind; }
         return;
     }
-    const client::Ticket ticket = task->second.ticket;
+    const client::Ticket ticket = task->ticket;
     if (wish.head.kind == Kind::kill) {
         static_cast<void>(client_.kill(ticket));
     } else if (!client_.withdraw(ticket)) {
@@ -348,11 +353,11 @@ inline void Agent::send_beat(Time now) {
 }
 
 inline void Agent::send_progress() {
-    for (auto& [name, task] : tasks_) {
+    for (Task& task : tasks_) {
         const std::uint64_t items = client_.items_done(task.ticket);
         if (items <= task.items) { continue; }
         task.items = items;
-        wire_->send(0, {.kind = Kind::progress, .slot = name.first, .generation = name.second, .count = items});
+        wire_->send(0, {.kind = Kind::progress, .slot = task.slot, .generation = task.generation, .count = items});
     }
 }
 

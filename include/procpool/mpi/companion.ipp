@@ -11,6 +11,7 @@
 #include <procpool/log/tracer.hpp>
 #include <procpool/os/children.hpp>
 #include <procpool/os/code_name.hpp>
+#include <procpool/os/inherited_stacks.hpp>
 #include <procpool/os/memory.hpp>
 #include <procpool/os/process.hpp>
 #include <procpool/os/signals.hpp>
@@ -32,6 +33,7 @@ inline void Companion::run(task::Board& board) {
     runs_.emplace(board);
     os::stay_when_memory_runs_out();
     os::sleep_exactly();
+    os::wipe_inherited_stacks();
     wire_.emplace();
     if (wire_->size() != ranks_) {
         table_.set_start(Table::Start::failed, "the launcher has started " + std::to_string(ranks_) +
