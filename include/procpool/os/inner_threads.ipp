@@ -3,21 +3,14 @@
 
 #include <procpool/os/inner_threads.hpp>
 
+#include <procpool/os/find_function.hpp>
+
 #include <algorithm>
 #include <string_view>
 
-#include <dlfcn.h>
 #include <unistd.h>
 
 namespace procpool::inline v0::detail::os {
-
-/// A weak reference to dlsym(): see pin_this_module().
-[[gnu::weakref("dlsym")]] static void* find_symbol(void* handle, const char* name);
-
-template <class Function>
-[[nodiscard]] Function find_function(const char* name) noexcept {
-    return &find_symbol != nullptr ? reinterpret_cast<Function>(find_symbol(RTLD_DEFAULT, name)) : nullptr;
-}
 
 PROCPOOL_DECL InnerThreads::InnerThreads(std::size_t count) : count_(count) {
     if (count_ == 0) { return; }
