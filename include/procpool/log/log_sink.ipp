@@ -61,7 +61,8 @@ public:
                 const os::AllSignalsBlocked inherited_by_the_thread;
                 thread_ = std::thread([this] { serve(); });
                 // A child that is forked now would inherit what a thread has in hand when it begins: a lock of a
-                // sanitizer's, a symbol that is looked up (see os/inherited_stacks.hpp).
+                // sanitizer's, a symbol that is looked up (see os/inherited_stacks.hpp). Relaxed: nothing else is
+                // read by it.
                 has_begun_.wait(false, std::memory_order_relaxed);
             }
             records_.journal.set_level(level);
