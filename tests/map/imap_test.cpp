@@ -178,7 +178,9 @@ void one_worker_in_order() {
     P pool{1};
     for (int round = 0; round < 20; ++round) {
         std::vector<std::size_t> order;
-        for (const auto& [index, value] : pool.imap_unordered(square, first_numbers(50))) { order.push_back(index); }
+        for (const auto& [index, value] : pool.imap_unordered(MapOptions{.chunk_size = 1}, square, first_numbers(50))) {
+            order.push_back(index);
+        }
         CHECK(std::ranges::is_sorted(order));
         CHECK(order.size() == 50);
     }

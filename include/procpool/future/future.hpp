@@ -132,8 +132,10 @@ private:
     friend class detail::future::DeferredBase;
     friend struct detail::future::Argument;
 
+    /// The task first: who asks DeferredBase for a kill may come here while another thread gives the task's future its
+    /// first function, which changes completion_.
     void begin() const {
-        if (completion_ && !task_.has_task()) { completion_->begin(); }
+        if (!task_.has_task() && completion_) { completion_->begin(); }
     }
 
     /// Returns: the state of a future that no task stands behind; null for others.
