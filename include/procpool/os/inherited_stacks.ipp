@@ -7,8 +7,8 @@
 
 #include <array>
 #include <cstddef>
+#include <exception>
 #include <latch>
-#include <system_error>
 #include <thread>
 
 namespace procpool::inline v0::detail::os {
@@ -24,7 +24,7 @@ PROCPOOL_DECL void wipe_inherited_stacks() noexcept {
                 have_begun.arrive_and_wait();
             }};
         }
-    } catch (const std::system_error&) { have_begun.count_down(static_cast<std::ptrdiff_t>(threads.size() - count)); }
+    } catch (const std::exception&) { have_begun.count_down(static_cast<std::ptrdiff_t>(threads.size() - count)); }
     for (std::size_t i = 0; i < count; ++i) { threads[i].join(); }
 }
 
